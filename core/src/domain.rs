@@ -1,0 +1,11 @@
+//! The vocabulary: what the two systems hold, in Adobe's own words, one type per identifier.
+
+pub mod audience_manager;
+pub mod disposition;
+pub mod experience_platform;
+pub mod identifier;
+pub mod ownership;
+pub mod reason;
+pub mod segment_rule;
+pub mod text;
+pub mod trait_rule;

@@ -1,0 +1,53 @@
+//! What Experience Platform holds, as compact records: only what deciding needs.
+
+use super::identifier::{AudienceId, SandboxId};
+
+/// `lifecycleState`, whose spellings vary (experience-platform.md §3.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lifecycle {
+    Draft,
+    /// `published`, and its deprecated name `active`.
+    Published,
+    Inactive,
+    /// `archived` and `deleted`.
+    Deleted,
+    /// A state that this version does not know, kept as it came.
+    Other(Box<str>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AudienceKind {
+    SegmentDefinition,
+    /// `ExternalSegment`; Adobe's specification says `ExternalAudience` (§3.3).
+    External,
+    Other(Box<str>),
+}
+
+/// An audience of Experience Platform; a segment definition is one too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audience {
+    pub id: AudienceId,
+    pub name: Box<str>,
+    pub description: Box<str>,
+    pub kind: AudienceKind,
+    /// Compared without case (§3.3).
+    pub namespace: Box<str>,
+    pub origin: Box<str>,
+    pub lifecycle: Lifecycle,
+    /// The sandbox that answered; absent in some samples (§2.3).
+    pub sandbox: Option<SandboxId>,
+}
+
+/// `state` of a sandbox (experience-platform.md §4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sandbox {
+    pub name: Box<str>,
+    /// `active`, or what else the service said.
+    pub state: Box<str>,
+}
+
+impl Sandbox {
+    pub fn is_active(&self) -> bool {
+        self.state.eq_ignore_ascii_case("active")
+    }
+}

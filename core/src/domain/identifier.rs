@@ -1,0 +1,69 @@
+//! One type per identifier, so that a trait's number can never stand where a segment's is due.
+
+/// A number that Audience Manager assigned.
+macro_rules! numeric_identifier {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub u64);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    )+};
+}
+
+/// A text that one of the two systems, or the user, chose.
+macro_rules! text_identifier {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            pub fn new(text: impl Into<Box<str>>) -> Self {
+                Self(text.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    )+};
+}
+
+numeric_identifier! {
+    /// An Audience Manager customer (`pid`).
+    CompanyId,
+    /// An Audience Manager data source; a profile merge rule is named by one too (audience-manager.md §7).
+    DataSourceId,
+    /// A folder of traits; 0 is the root (audience-manager.md §3.3).
+    TraitFolderId,
+    /// A folder of segments; 0 is the root.
+    SegmentFolderId,
+    /// A trait. Traits and segments draw from one sequence (audience-manager.md §4.1).
+    TraitSid,
+    /// An Audience Manager segment.
+    SegmentSid,
+}
+
+text_identifier! {
+    /// An Experience Cloud organisation, `<24 hex digits>@AdobeOrg`.
+    OrganizationId,
+    /// The name of a sandbox, as the header `x-sandbox-name` takes it.
+    SandboxName,
+    /// The id of a sandbox; a reset sandbox keeps its name and gets another id.
+    SandboxId,
+    /// The system id of an audience in Experience Platform (`id`, never `audienceId`).
+    AudienceId,
+    /// The key by which a trait or segment is found inside its data source.
+    IntegrationCode,
+}

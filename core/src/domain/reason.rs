@@ -1,0 +1,103 @@
+//! The one list of reasons: the word in a condition, an event and a metric label.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// Why an object is as it is; one PascalCase word.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $name),+ }
+
+        impl Reason {
+            /// Every reason, for tests and documentation that hold for all of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Nobody has looked at the object yet.
+    Pending,
+    /// Everything stands as declared.
+    Succeeded,
+    /// Work is under way.
+    Progressing,
+    /// `spec.suspend` is set.
+    Suspended,
+    /// The connection is not ready; it says why.
+    DependencyNotReady,
+    /// `spec.connectionRef` names no connection of this namespace.
+    ConnectionNotFound,
+    /// `spec.credentialsSecretRef` names no Secret of this namespace.
+    SecretNotFound,
+    /// The Secret lacks a key, or a key is empty.
+    SecretInvalid,
+    /// IMS or the gateway refuses the credential.
+    CredentialsRefused,
+    /// The credential lacks a right.
+    AccessDenied,
+    /// Audience Manager cannot be reached or fails.
+    AudienceManagerUnavailable,
+    /// Experience Platform cannot be reached or fails.
+    ExperiencePlatformUnavailable,
+    /// IMS cannot be reached or fails.
+    IdentityServiceUnavailable,
+    /// The server asked to wait.
+    Throttled,
+    /// The credential answers for another company or sandbox than the recorded ids belong to.
+    TenantMismatch,
+    /// The sandbox does not exist for this credential.
+    SandboxNotFound,
+    /// The sandbox exists and is not active.
+    SandboxNotActive,
+    /// The sandbox kept its name and has another id.
+    SandboxReset,
+    /// No such segment or audience.
+    SourceNotFound,
+    /// The name fits more than one audience.
+    SourceAmbiguous,
+    /// The audience came from the other system by sharing.
+    SharingLoop,
+    /// Another SharedAudience of this cluster shares the same source.
+    SourceClaimed,
+    /// Adobe's own sharing made the objects; they are only observed.
+    AdobeSharingActive,
+    /// Adobe's own sharing has not delivered the objects yet.
+    AwaitingAdobeSharing,
+    /// An object carries the mark of another owner.
+    ManagementConflict,
+    /// An object exists already and the adoption policy does not allow to take it.
+    AdoptionRefused,
+    /// The profile merge rule's data source does not exist.
+    ProfileMergeRuleNotFound,
+    /// The API cannot tell.
+    NotVerifiable,
+    /// A rule cannot be parsed, or Audience Manager refuses it.
+    RuleInvalid,
+    /// The system refuses the request.
+    RequestRefused,
+    /// An item limit of the tenant is reached.
+    LimitExceeded,
+    /// A use that is not ours stands in the way of a deletion.
+    DeletionBlocked,
+    /// The operator runs with `--read-only`.
+    ReadOnly,
+    /// The answer could not be understood.
+    UnexpectedAnswer,
+    /// Another replica holds the lease of the organisation.
+    LeaseNotHeld,
+    /// Planning does not come to an end: a defect of the operator.
+    DoesNotSettle,
+    /// The stored object does not decode.
+    Unreadable,
+    /// The shared objects are made when the first audience needs them.
+    NotNeededYet,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}

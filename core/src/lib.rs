@@ -1,0 +1,6 @@
+//! What to do: decisions as functions of values.
+//!
+//! Nothing here waits, logs, reads a clock, or knows Kubernetes or HTTP. What happens outside comes in as a value
+//! ([`inventory`]), what shall happen goes out as one ([`plan`]).
+
+pub mod domain;
