@@ -3,4 +3,7 @@
 //! Nothing here waits, logs, reads a clock, or knows Kubernetes or HTTP. What happens outside comes in as a value
 //! ([`inventory`]), what shall happen goes out as one ([`plan`]).
 
+pub mod compose;
 pub mod domain;
+pub mod inventory;
+pub mod plan;

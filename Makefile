@@ -1,0 +1,56 @@
+# The project's verbs; `make help` lists them. Each does what it needs first, from nothing but Rust, Go and a C compiler.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+TOOLS := $(CURDIR)/.assets/tools
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+
+export RUST_BACKTRACE ?= 1
+
+.PHONY: help
+help: ## List the verbs
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-14s\033[0m %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: control-plane ## Show the operator at work on a local control plane and simulated Adobe systems (DEMO_ARGS=--once ends after the tour)
+	@echo "demo: building the operator and the simulator…"
+	@$(CARGO) build --workspace --bins
+	@"$(TARGET)/debug/demo" $(DEMO_ARGS)
+
+.PHONY: test
+test: control-plane ## Run every test
+	@echo "test: building the programs and the tests…"
+	@$(CARGO) build --workspace --bins --tests
+	@echo "test: running them…"
+	@$(CARGO) test --workspace
+
+.PHONY: lint
+lint: $(CARGO_DENY) ## Check format, lints, licences and sources
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	"$(CARGO_DENY)" --log-level error check licenses bans sources
+	@hack/advisories.sh "$(CARGO_DENY)"
+
+.PHONY: check
+check: lint test ## Lint and test: what CI runs
+
+.PHONY: generate
+generate: ## Write crds/ and docs/reference.md anew from the Rust types
+	@mkdir -p crds docs
+	@$(CARGO) run --quiet --bin audience-sharing -- crds --output-directory crds
+	@$(CARGO) run --quiet --bin audience-sharing -- crds --format markdown > "$(TARGET)/reference.md"
+	@mv "$(TARGET)/reference.md" docs/reference.md
+
+.PHONY: control-plane
+control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless KUBEBUILDER_ASSETS holds them
+	@hack/control-plane/build.sh
+
+$(CARGO_DENY):
+	@echo "lint: installing cargo-deny $(CARGO_DENY_VERSION) (about 4 minutes on two cores)…"
+	@$(CARGO) install --quiet --locked cargo-deny --version $(CARGO_DENY_VERSION) --root "$(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)"

@@ -1,0 +1,165 @@
+//! From a validated share and its source to the objects that shall stand in Audience Manager (design.md §2).
+//!
+//! Ids that only the tenant knows (the trait's sid, the folders) are filled in by [`crate::plan`].
+
+use crate::domain::experience_platform::Audience;
+use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode};
+use crate::domain::ownership::{Mark, OwnerId, ResourceName, describe};
+use crate::domain::segment_rule::RuleTemplate;
+use crate::domain::trait_rule;
+
+/// Names of traits and segments (audience-manager.md §4.1).
+const NAME_CHARS_MAX: usize = 255;
+
+/// What to do with objects that exist already and carry no mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdoptionPolicy {
+    /// Only if they are equal to what is declared.
+    Match,
+    /// Take them over and change them.
+    Adopt,
+    /// Leave them alone and say so.
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Manage,
+    /// Wait for Adobe's own sharing and report; write nothing.
+    Observe,
+}
+
+/// What a connection settles for all its audiences.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionSettings {
+    pub owner: OwnerId,
+    pub data_source: Box<str>,
+    pub trait_folder: Box<str>,
+    pub segment_folder: Box<str>,
+    /// `None`: the account's default.
+    pub merge_rule: Option<DataSourceId>,
+    /// The key of the trait rule, `segid` in Adobe's own traits (audience-manager.md §4.3).
+    pub trait_rule_key: Box<str>,
+    pub adoption: AdoptionPolicy,
+}
+
+/// A `SharedAudience`, by namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShareName {
+    pub namespace: ResourceName,
+    pub name: ResourceName,
+}
+
+impl std::fmt::Display for ShareName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSelector {
+    Id(AudienceId),
+    /// The exact name; the first resolution is pinned by its id.
+    Name(Box<str>),
+}
+
+/// A segment beside the shared one, whose rule mixes the shared trait with others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdditionalSegment {
+    pub key: Box<str>,
+    pub name: Box<str>,
+    pub description: Box<str>,
+    pub rule: RuleTemplate,
+}
+
+/// A validated `SharedAudience`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    pub name: ShareName,
+    pub source: SourceSelector,
+    /// `None`: the source's own name.
+    pub target_name: Option<Box<str>>,
+    /// `None`: the source's own description.
+    pub target_description: Option<Box<str>>,
+    /// Days; 0 never expires.
+    pub ttl_days: u32,
+    pub additional_segments: Vec<AdditionalSegment>,
+    pub mode: Mode,
+    pub adoption: AdoptionPolicy,
+    /// `Retain` of an additional segment that is no longer declared.
+    pub retain: bool,
+}
+
+/// The objects of one shared audience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    pub mark: Mark,
+    pub source: AudienceId,
+    pub code: IntegrationCode,
+    pub name: Box<str>,
+    /// The user's text and the mark.
+    pub description: Box<str>,
+    pub trait_rule: Box<str>,
+    pub ttl_days: u32,
+    pub additional_segments: Vec<DesiredSegment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredSegment {
+    pub key: Box<str>,
+    pub code: IntegrationCode,
+    pub name: Box<str>,
+    pub description: Box<str>,
+    pub rule: RuleTemplate,
+}
+
+/// The mark of one shared audience's objects.
+pub fn mark(owner: &OwnerId, share: &ShareName) -> Mark {
+    Mark::Audience {
+        owner: owner.clone(),
+        namespace: share.namespace.clone(),
+        name: share.name.clone(),
+    }
+}
+
+/// The integration code of an additional segment: `<I>.<key>` (design.md §4.4).
+pub fn additional_code(source: &AudienceId, key: &str) -> IntegrationCode {
+    IntegrationCode::new(format!("{source}.{key}"))
+}
+
+/// The objects that `share` asks for, given its source.
+pub fn compose(settings: &ConnectionSettings, share: &Share, source: &Audience) -> Desired {
+    let mark = mark(&settings.owner, &share.name);
+    let text = share
+        .target_description
+        .as_deref()
+        .unwrap_or(&source.description);
+    Desired {
+        source: source.id.clone(),
+        code: IntegrationCode::new(source.id.as_str()),
+        name: bounded(share.target_name.as_deref().unwrap_or(&source.name)),
+        description: describe(text, &mark).into(),
+        trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
+            .into(),
+        ttl_days: share.ttl_days,
+        additional_segments: share
+            .additional_segments
+            .iter()
+            .map(|segment| DesiredSegment {
+                key: segment.key.clone(),
+                code: additional_code(&source.id, &segment.key),
+                name: bounded(&segment.name),
+                description: describe(&segment.description, &mark).into(),
+                rule: segment.rule.clone(),
+            })
+            .collect(),
+        mark,
+    }
+}
+
+fn bounded(name: &str) -> Box<str> {
+    match name.char_indices().nth(NAME_CHARS_MAX) {
+        Some((end, _)) => name[..end].into(),
+        None => name.into(),
+    }
+}

@@ -1,0 +1,171 @@
+//! What is known of one connection's two tenants: compact records, found by id and by natural key.
+//!
+//! Lists and answers are folded in; folding says which keys it touched, so that only what changed is planned again.
+//! A list that began before a write knows nothing of it, and absence from a list proves nothing (design.md §4.2, §4.3).
+
+mod record;
+mod table;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use record::{Coverage, Key};
+pub use table::{Entry, Record, Table};
+
+use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
+use crate::domain::experience_platform::Audience;
+use crate::domain::identifier::{
+    CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+
+/// The number of a remote call; later calls have greater ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sequence(pub u64);
+
+/// Milliseconds on the engine's monotonic clock, handed in with each answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Where ids are valid.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tenant {
+    pub company: Option<CompanyId>,
+    /// Learned from the audiences themselves; unknown while the sandbox holds none (experience-platform.md §4.2).
+    pub sandbox: Option<SandboxId>,
+}
+
+/// Who uses a trait, as one look-up answered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Users {
+    pub seen: Sequence,
+    pub segments: Vec<(SegmentSid, Box<str>)>,
+}
+
+#[derive(Debug, Default)]
+pub struct Inventory {
+    pub tenant: Tenant,
+    pub data_sources: Table<DataSource>,
+    pub trait_folders: Table<TraitFolder>,
+    pub segment_folders: Table<SegmentFolder>,
+    pub traits: Table<Trait>,
+    pub segments: Table<Segment>,
+    pub audiences: Table<Audience>,
+    pub trait_users: BTreeMap<TraitSid, Users>,
+    /// Folders that we created: only these are ever deleted (design.md §4.6).
+    pub created_folders: CreatedFolders,
+}
+
+/// Folders that we created; a folder can carry no mark.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CreatedFolders {
+    pub traits: BTreeSet<TraitFolderId>,
+    pub segments: BTreeSet<SegmentFolderId>,
+    /// Created, with an answer that named no id (audience-manager.md §3.3): the next reading of the tree tells it.
+    pending_trait_folder: Option<(TraitFolderId, Box<str>)>,
+    pending_segment_folder: Option<(SegmentFolderId, Box<str>)>,
+}
+
+impl Inventory {
+    /// The answer to a create of a trait folder below the root.
+    pub fn fold_trait_folder_created(
+        &mut self,
+        at: Sequence,
+        now: Moment,
+        name: &str,
+        answer: Option<TraitFolder>,
+    ) -> Vec<Key> {
+        let key = (TraitFolderId(0), Box::from(name));
+        match answer {
+            Some(folder) => {
+                self.created_folders.traits.insert(folder.id);
+                self.trait_folders.fold_written(at, now, folder)
+            }
+            None => {
+                self.trait_folders.fold_unresolved(key.clone());
+                self.created_folders.pending_trait_folder = Some(key);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The same for a segment folder.
+    pub fn fold_segment_folder_created(
+        &mut self,
+        at: Sequence,
+        now: Moment,
+        name: &str,
+        answer: Option<SegmentFolder>,
+    ) -> Vec<Key> {
+        let key = (SegmentFolderId(0), Box::from(name));
+        match answer {
+            Some(folder) => {
+                self.created_folders.segments.insert(folder.id);
+                self.segment_folders.fold_written(at, now, folder)
+            }
+            None => {
+                self.segment_folders.fold_unresolved(key.clone());
+                self.created_folders.pending_segment_folder = Some(key);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The whole tree of trait folders: what it lacks is gone, for a tree has no pages and hides no folder of ours.
+    pub fn fold_trait_folders(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        tree: Vec<TraitFolder>,
+    ) -> Vec<Key> {
+        let touched = self.trait_folders.fold_tree(started, now, tree);
+        if let Some(key) = self.created_folders.pending_trait_folder.take() {
+            let found = self
+                .trait_folders
+                .find(&key)
+                .map(|entry| entry.record.id)
+                .next();
+            self.created_folders.traits.extend(found);
+        }
+        touched
+    }
+
+    /// The same for segment folders.
+    pub fn fold_segment_folders(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        tree: Vec<SegmentFolder>,
+    ) -> Vec<Key> {
+        let touched = self.segment_folders.fold_tree(started, now, tree);
+        if let Some(key) = self.created_folders.pending_segment_folder.take() {
+            let found = self
+                .segment_folders
+                .find(&key)
+                .map(|entry| entry.record.id)
+                .next();
+            self.created_folders.segments.extend(found);
+        }
+        touched
+    }
+
+    /// Folds the audiences of a full list; the sandbox they name is the tenant's.
+    ///
+    /// Returns the keys that were touched.
+    pub fn fold_audiences(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        items: Vec<Audience>,
+    ) -> Vec<Key> {
+        if let Some(sandbox) = items.iter().find_map(|audience| audience.sandbox.clone()) {
+            self.tenant.sandbox = Some(sandbox);
+        }
+        self.audiences
+            .fold_list(started, now, Coverage::Whole, items, &[])
+    }
+}

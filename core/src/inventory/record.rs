@@ -1,0 +1,143 @@
+//! How each kind of record is found: its id, its natural key (design.md §4.4) and the list that covers it.
+
+use super::table::Record;
+use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
+use crate::domain::experience_platform::Audience;
+use crate::domain::identifier::{
+    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+
+/// What a list was narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Coverage {
+    Whole,
+    DataSource(DataSourceId),
+}
+
+/// What a scope can depend on; folding names these, and the engine knows who depends on which.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The shared objects: data sources and folders.
+    Foundation,
+    Trait(TraitSid),
+    Segment(SegmentSid),
+    /// A trait or segment of any data source by its integration code.
+    Code(IntegrationCode),
+    Audience(AudienceId),
+    AudienceName(Box<str>),
+}
+
+impl Record for DataSource {
+    type Id = DataSourceId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> DataSourceId {
+        self.id
+    }
+    fn natural_key(&self) -> Option<Box<str>> {
+        Some(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Foundation);
+    }
+}
+
+impl Record for TraitFolder {
+    type Id = TraitFolderId;
+    type NaturalKey = (TraitFolderId, Box<str>);
+
+    fn id(&self) -> TraitFolderId {
+        self.id
+    }
+    fn natural_key(&self) -> Option<Self::NaturalKey> {
+        Some((self.parent, self.name.clone()))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Foundation);
+    }
+}
+
+impl Record for SegmentFolder {
+    type Id = SegmentFolderId;
+    type NaturalKey = (SegmentFolderId, Box<str>);
+
+    fn id(&self) -> SegmentFolderId {
+        self.id
+    }
+    fn natural_key(&self) -> Option<Self::NaturalKey> {
+        Some((self.parent, self.name.clone()))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Foundation);
+    }
+}
+
+impl Record for Trait {
+    type Id = TraitSid;
+    type NaturalKey = (DataSourceId, IntegrationCode);
+
+    fn id(&self) -> TraitSid {
+        self.sid
+    }
+    fn natural_key(&self) -> Option<Self::NaturalKey> {
+        self.integration_code
+            .clone()
+            .map(|code| (self.data_source, code))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::DataSource(self.data_source)
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Trait(self.sid));
+        keys.extend(self.integration_code.clone().map(Key::Code));
+    }
+}
+
+impl Record for Segment {
+    type Id = SegmentSid;
+    type NaturalKey = (DataSourceId, IntegrationCode);
+
+    fn id(&self) -> SegmentSid {
+        self.sid
+    }
+    fn natural_key(&self) -> Option<Self::NaturalKey> {
+        self.integration_code
+            .clone()
+            .map(|code| (self.data_source, code))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::DataSource(self.data_source)
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Segment(self.sid));
+        keys.extend(self.integration_code.clone().map(Key::Code));
+    }
+}
+
+impl Record for Audience {
+    type Id = AudienceId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> AudienceId {
+        self.id.clone()
+    }
+    fn natural_key(&self) -> Option<Box<str>> {
+        Some(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Audience(self.id.clone()));
+        keys.push(Key::AudienceName(self.name.clone()));
+    }
+}

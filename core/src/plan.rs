@@ -1,0 +1,38 @@
+//! What to do: from what is desired and what is known, the single remote calls that are due, in dependency order.
+//!
+//! A scope is a connection's shared objects ([`foundation`]), one audience ([`audience`]) or one that leaves
+//! ([`retirement`]). Planning is repeated after every answer, so only the first calls of a plan are ever carried
+//! out; the rest is a forecast. Nothing that is neither ours nor adopted is ever named by a write.
+
+pub mod audience;
+pub mod call;
+pub mod claims;
+mod difference;
+mod found;
+pub mod foundation;
+pub mod hold;
+mod ownership;
+pub mod retirement;
+pub mod source;
+pub mod tenant;
+
+pub use call::{Call, Step};
+pub use claims::Claims;
+pub use hold::Hold;
+
+/// What is due in one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan<Standing> {
+    pub steps: Vec<Step>,
+    /// What is not done, and why.
+    pub holds: Vec<Hold>,
+    /// What stands already.
+    pub standing: Standing,
+}
+
+impl<Standing> Plan<Standing> {
+    /// Nothing is due and nothing is held back.
+    pub fn is_settled(&self) -> bool {
+        self.steps.is_empty() && self.holds.is_empty()
+    }
+}

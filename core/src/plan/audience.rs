@@ -1,0 +1,485 @@
+//! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
+
+use super::Plan;
+use super::call::{Call, NEW_TRAIT, Step};
+use super::claims::Claims;
+use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label};
+use super::found::{Found, Proof, find_segment, find_trait};
+use super::foundation;
+use super::hold::Hold;
+use super::ownership::{Subject, Verdict, held_by, judge, marked_share};
+use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
+use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
+use crate::domain::identifier::{
+    DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+use crate::domain::ownership::Mark;
+use crate::domain::reason::Reason;
+use crate::domain::segment_rule::SegmentRule;
+use crate::inventory::{Inventory, Sequence};
+
+/// What the status says of the audience's objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub trait_sid: Option<TraitSid>,
+    pub segment_sid: Option<SegmentSid>,
+    /// The two above are Adobe's, not ours.
+    pub observed: bool,
+    pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+}
+
+impl Recorded {
+    fn additional(&self, key: &str) -> Option<SegmentSid> {
+        self.additional_segments
+            .iter()
+            .find(|(recorded, _)| **recorded == *key)
+            .map(|(_, sid)| *sid)
+    }
+}
+
+/// The objects of the audience that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub trait_sid: Option<TraitSid>,
+    pub segment_sid: Option<SegmentSid>,
+    /// Adobe's own sharing made the two: they are observed.
+    pub observed: bool,
+    pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+}
+
+/// All that a plan of one audience depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    pub share: &'a ShareName,
+    pub desired: &'a Desired,
+    pub mode: Mode,
+    pub adoption: AdoptionPolicy,
+    /// What is no longer declared stays.
+    pub retain: bool,
+    pub recorded: &'a Recorded,
+    pub foundation: &'a foundation::Standing,
+    pub claims: &'a Claims,
+    pub inventory: &'a Inventory,
+    /// The call with which this round of work began: only younger look-ups prove that a key is free.
+    pub since: Sequence,
+}
+
+/// What became of the trait, for what hangs on it.
+enum TraitState {
+    Stands(TraitSid),
+    /// This plan creates it.
+    Planned,
+    /// Not known, held or absent: what needs it waits.
+    Missing,
+}
+
+struct Planner<'a> {
+    situation: Situation<'a>,
+    data_source: DataSourceId,
+    plan: Plan<Standing>,
+}
+
+/// Plans one audience over shared objects that stand.
+pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
+    let empty = Plan {
+        steps: Vec::new(),
+        holds: Vec::new(),
+        standing: Standing::default(),
+    };
+    let Some(data_source) = situation.foundation.data_source else {
+        return Plan {
+            holds: vec![awaiting_adobe(&situation.desired.code)],
+            ..empty
+        };
+    };
+    let mut planner = Planner {
+        situation,
+        data_source,
+        plan: empty,
+    };
+    planner.audience();
+    planner.plan
+}
+
+impl<'a> Planner<'a> {
+    fn audience(&mut self) {
+        let found = self.find_shared_trait();
+        if let Found::Ask(call) = found {
+            self.plan.steps.push(Step::ready(call));
+            return;
+        }
+        let present = match found {
+            Found::Present(found) => Some(found),
+            Found::Absent | Found::Ask(_) => None,
+        };
+        if let Some(hold) = self.claimed_by_another(present) {
+            self.plan.holds.push(hold);
+            return;
+        }
+        let state = self.shared_trait(present);
+        self.shared_segment(&state);
+        if self.situation.mode == Mode::Manage {
+            self.additional_segments(&state);
+            self.undeclared_segments();
+        }
+    }
+
+    /// Observed objects are Adobe's: nothing of ours is created beside them.
+    fn observes(&self) -> bool {
+        self.situation.mode == Mode::Observe || self.situation.foundation.adobes
+    }
+
+    fn proof(&self, enforced: bool) -> Proof {
+        match (self.observes(), enforced) {
+            (true, _) => Proof::Listed,
+            (false, true) => Proof::ServerEnforces,
+            (false, false) => Proof::LookUp {
+                since: self.situation.since,
+            },
+        }
+    }
+
+    fn find_shared_trait(&self) -> Found<'a, Trait> {
+        let situation = &self.situation;
+        let proof = self.proof(situation.foundation.enforces_trait_codes);
+        find_trait(
+            situation.inventory,
+            situation.recorded.trait_sid,
+            self.data_source,
+            &situation.desired.code,
+            proof,
+        )
+    }
+
+    /// One source, one holder: whose mark stands, else the older (design.md §4.6).
+    fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
+        let situation = &self.situation;
+        let owner = situation.desired.mark.owner();
+        let marked = found.and_then(|found| marked_share(owner, &found.description));
+        let holder = situation
+            .claims
+            .holder(&situation.desired.source, marked.as_ref())?;
+        (holder != situation.share)
+            .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
+    }
+
+    fn shared_trait(&mut self, found: Option<&Trait>) -> TraitState {
+        match found {
+            None if self.observes() => {
+                self.plan
+                    .holds
+                    .push(awaiting_adobe(&self.situation.desired.code));
+                TraitState::Missing
+            }
+            None => self.create_trait(),
+            Some(found) if self.situation.mode == Mode::Observe => {
+                self.plan.standing.observed = true;
+                self.plan.standing.trait_sid = Some(found.sid);
+                TraitState::Stands(found.sid)
+            }
+            Some(found) => self.keep_trait(found),
+        }
+    }
+
+    fn create_trait(&mut self) -> TraitState {
+        let Some(folder) = self.situation.foundation.trait_folder else {
+            return TraitState::Missing;
+        };
+        let desired = self.situation.desired;
+        self.plan
+            .steps
+            .push(Step::ready(Call::CreateTrait(NewTrait {
+                name: desired.name.clone(),
+                description: desired.description.clone(),
+                integration_code: desired.code.clone(),
+                data_source: self.data_source,
+                folder,
+                rule: desired.trait_rule.clone(),
+                ttl_days: desired.ttl_days,
+            })));
+        TraitState::Planned
+    }
+
+    fn keep_trait(&mut self, found: &Trait) -> TraitState {
+        if found.kind != TraitKind::Onboarded {
+            self.plan.holds.push(Hold::stalled(
+                Reason::AdoptionRefused,
+                format!(
+                    "{} has the integration code of the shared audience and is no onboarded trait; nothing was \
+                     changed. Delete it or change its integration code.",
+                    trait_label(found)
+                ),
+            ));
+            return TraitState::Missing;
+        }
+        let desired = self.desired_trait(
+            self.situation
+                .foundation
+                .trait_folder
+                .unwrap_or(found.folder),
+        );
+        let subject = Subject {
+            object: trait_label(found),
+            description: &found.description,
+            recorded: self.is_recorded(self.situation.recorded.trait_sid == Some(found.sid)),
+            equal: desired.equals_but_for_mark(found),
+            in_adobes_data_source: self.situation.foundation.adobes,
+        };
+        match self.judge(&subject) {
+            Verdict::Ours => {
+                if let Some(change) = desired.change(found) {
+                    self.plan.steps.push(Step::ready(Call::UpdateTrait {
+                        expected: found.clone(),
+                        change,
+                    }));
+                }
+            }
+            Verdict::Adobes => self.plan.standing.observed = true,
+            Verdict::Held(hold) => {
+                self.plan.holds.push(hold);
+                return TraitState::Missing;
+            }
+        }
+        self.plan.standing.trait_sid = Some(found.sid);
+        TraitState::Stands(found.sid)
+    }
+
+    fn desired_trait(&self, folder: TraitFolderId) -> DesiredTrait<'a> {
+        let desired = self.situation.desired;
+        DesiredTrait {
+            name: &desired.name,
+            description: &desired.description,
+            folder,
+            rule: &desired.trait_rule,
+            ttl_days: desired.ttl_days,
+        }
+    }
+
+    fn shared_segment(&mut self, state: &TraitState) {
+        let situation = self.situation;
+        let desired = situation.desired;
+        let wanted = WantedSegment {
+            code: &desired.code,
+            name: &desired.name,
+            description: &desired.description,
+            rule: match state {
+                TraitState::Stands(sid) => Some(SegmentRule::from(*sid).to_string()),
+                TraitState::Planned => None,
+                TraitState::Missing => return,
+            },
+            template: NEW_TRAIT.to_owned() + "T",
+            recorded: situation.recorded.segment_sid,
+            recorded_as_ours: self.is_recorded(situation.recorded.segment_sid.is_some()),
+            observed: self.observes(),
+        };
+        self.plan.standing.segment_sid = self.segment(&wanted);
+    }
+
+    fn additional_segments(&mut self, state: &TraitState) {
+        let situation = self.situation;
+        for segment in &situation.desired.additional_segments {
+            let recorded = situation.recorded.additional(&segment.key);
+            let wanted = WantedSegment {
+                code: &segment.code,
+                name: &segment.name,
+                description: &segment.description,
+                rule: match state {
+                    TraitState::Stands(sid) => Some(segment.rule.fill(*sid).to_string()),
+                    TraitState::Planned => None,
+                    TraitState::Missing => return,
+                },
+                template: segment.rule.to_string(),
+                recorded,
+                recorded_as_ours: recorded.is_some(),
+                observed: false,
+            };
+            if let Some(sid) = self.segment(&wanted) {
+                self.plan
+                    .standing
+                    .additional_segments
+                    .push((segment.key.clone(), sid));
+            }
+        }
+    }
+
+    /// Plans one segment; its sid where it stands and is ours or observed.
+    fn segment(&mut self, wanted: &WantedSegment<'_>) -> Option<SegmentSid> {
+        let situation = self.situation;
+        let proof = match wanted.observed {
+            true => Proof::Listed,
+            false if situation.foundation.enforces_segment_codes => Proof::ServerEnforces,
+            false => Proof::LookUp {
+                since: situation.since,
+            },
+        };
+        match find_segment(
+            situation.inventory,
+            wanted.recorded,
+            self.data_source,
+            wanted.code,
+            proof,
+        ) {
+            Found::Ask(call) => {
+                self.plan.steps.push(Step::ready(call));
+                None
+            }
+            Found::Absent if wanted.observed => {
+                self.plan.holds.push(awaiting_adobe(wanted.code));
+                None
+            }
+            Found::Absent => {
+                self.create_segment(wanted);
+                None
+            }
+            Found::Present(found) if situation.mode == Mode::Observe => Some(found.sid),
+            Found::Present(found) => self.keep_segment(wanted, found),
+        }
+    }
+
+    fn create_segment(&mut self, wanted: &WantedSegment<'_>) {
+        let Some(folder) = self.segment_folder() else {
+            return;
+        };
+        let call = Call::CreateSegment(NewSegment {
+            name: wanted.name.into(),
+            description: wanted.description.into(),
+            integration_code: wanted.code.clone(),
+            data_source: self.data_source,
+            folder,
+            rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
+            merge_rule: self.situation.foundation.merge_rule.id(),
+        });
+        self.plan.steps.push(match wanted.rule {
+            Some(_) => Step::ready(call),
+            None => Step::waiting(call),
+        });
+    }
+
+    /// Beside Adobe's own objects our additional segments stand where Adobe's segment stands.
+    fn segment_folder(&self) -> Option<SegmentFolderId> {
+        self.situation.foundation.segment_folder.or_else(|| {
+            let sid = self.plan.standing.segment_sid?;
+            Some(self.situation.inventory.segments.get(&sid)?.record.folder)
+        })
+    }
+
+    fn keep_segment(&mut self, wanted: &WantedSegment<'_>, found: &Segment) -> Option<SegmentSid> {
+        let rule = wanted.rule.as_deref()?;
+        let desired = DesiredSegment {
+            name: wanted.name,
+            description: wanted.description,
+            folder: self.segment_folder().unwrap_or(found.folder),
+            rule,
+            merge_rule: self.situation.foundation.merge_rule.id(),
+        };
+        let subject = Subject {
+            object: segment_label(found),
+            description: &found.description,
+            recorded: wanted.recorded_as_ours && wanted.recorded == Some(found.sid),
+            equal: desired.equals_but_for_mark(found),
+            in_adobes_data_source: self.situation.foundation.adobes && wanted.observed,
+        };
+        match self.judge(&subject) {
+            Verdict::Ours => {
+                if let Some(change) = desired.change(found) {
+                    self.plan.steps.push(Step::ready(Call::UpdateSegment {
+                        expected: found.clone(),
+                        change,
+                    }));
+                }
+            }
+            Verdict::Adobes => self.plan.standing.observed = true,
+            Verdict::Held(hold) => {
+                self.plan.holds.push(hold);
+                return None;
+            }
+        }
+        Some(found.sid)
+    }
+
+    /// Segments of ours that are no longer declared.
+    fn undeclared_segments(&mut self) {
+        if self.situation.retain {
+            return;
+        }
+        for (_, sid) in segments_below(
+            self.situation.inventory,
+            self.data_source,
+            self.situation.desired,
+        ) {
+            let Some(entry) = self.situation.inventory.segments.get(&sid) else {
+                continue;
+            };
+            let declared = self
+                .situation
+                .desired
+                .additional_segments
+                .iter()
+                .any(|segment| Some(&segment.code) == entry.record.integration_code.as_ref());
+            let ours = Mark::read(&entry.record.description).as_ref()
+                == Some(&self.situation.desired.mark);
+            if declared || !ours {
+                continue;
+            }
+            let call = match entry.doubtful {
+                true => Call::ReadSegment(sid),
+                false => Call::DeleteSegment(sid),
+            };
+            self.plan.steps.push(Step::ready(call));
+        }
+    }
+
+    fn is_recorded(&self, matches: bool) -> bool {
+        matches && !self.situation.recorded.observed
+    }
+
+    fn judge(&self, subject: &Subject<'_>) -> Verdict {
+        judge(
+            subject,
+            &self.situation.desired.mark,
+            self.situation.adoption,
+            self.situation.claims,
+        )
+    }
+}
+
+struct WantedSegment<'a> {
+    code: &'a IntegrationCode,
+    name: &'a str,
+    description: &'a str,
+    /// `None` while the trait is only planned.
+    rule: Option<String>,
+    /// What a forecast shows in place of the rule.
+    template: String,
+    recorded: Option<SegmentSid>,
+    recorded_as_ours: bool,
+    observed: bool,
+}
+
+/// The segments of this data source whose integration codes begin with `<I>.`.
+fn segments_below(
+    inventory: &Inventory,
+    data_source: DataSourceId,
+    desired: &Desired,
+) -> Vec<(IntegrationCode, SegmentSid)> {
+    let prefix = format!("{}.", desired.code);
+    let first = (data_source, IntegrationCode::new(prefix.as_str()));
+    inventory
+        .segments
+        .range(first..)
+        .take_while(|((source, code), _)| {
+            *source == data_source && code.as_str().starts_with(&prefix)
+        })
+        .map(|((_, code), entry)| (code.clone(), entry.record.sid))
+        .collect()
+}
+
+fn awaiting_adobe(code: &IntegrationCode) -> Hold {
+    Hold::wait(
+        Reason::AwaitingAdobeSharing,
+        format!(
+            "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \
+             the Experience Cloud Audiences destination in Experience Platform."
+        ),
+    )
+}

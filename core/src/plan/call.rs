@@ -1,0 +1,261 @@
+//! The single remote calls that a plan is made of.
+
+use std::fmt;
+
+use crate::domain::audience_manager::{
+    DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
+    Trait, TraitChange,
+};
+use crate::domain::identifier::{
+    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+
+/// Stands for the sid of a trait that the plan itself creates; never sent.
+pub const NEW_TRAIT: &str = "{trait}";
+
+/// One call. Updates carry the record that they were planned on: if the object changed meanwhile, nothing is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    ReadAudience(AudienceId),
+    ListDataSources,
+    ListTraitFolders,
+    ListSegmentFolders,
+    CreateDataSource(NewDataSource),
+    UpdateDataSource {
+        expected: DataSource,
+        change: DataSourceChange,
+    },
+    DeleteDataSource(DataSourceId),
+    CreateTraitFolder {
+        name: Box<str>,
+    },
+    DeleteTraitFolder(TraitFolderId),
+    CreateSegmentFolder {
+        name: Box<str>,
+    },
+    DeleteSegmentFolder(SegmentFolderId),
+    /// All traits of one data source.
+    ListTraits(DataSourceId),
+    ReadTrait(TraitSid),
+    LookUpTrait {
+        data_source: DataSourceId,
+        code: IntegrationCode,
+    },
+    ReadTraitUsers(TraitSid),
+    CreateTrait(NewTrait),
+    UpdateTrait {
+        expected: Trait,
+        change: TraitChange,
+    },
+    DeleteTrait(TraitSid),
+    /// All segments of one data source.
+    ListSegments(DataSourceId),
+    ReadSegment(SegmentSid),
+    LookUpSegment {
+        data_source: DataSourceId,
+        code: IntegrationCode,
+    },
+    CreateSegment(NewSegment),
+    UpdateSegment {
+        expected: Segment,
+        change: SegmentChange,
+    },
+    DeleteSegment(SegmentSid),
+}
+
+impl Call {
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::ReadAudience(_)
+            | Self::ListDataSources
+            | Self::ListTraitFolders
+            | Self::ListSegmentFolders
+            | Self::ListTraits(_)
+            | Self::ReadTrait(_)
+            | Self::LookUpTrait { .. }
+            | Self::ReadTraitUsers(_)
+            | Self::ListSegments(_)
+            | Self::ReadSegment(_)
+            | Self::LookUpSegment { .. } => false,
+            Self::CreateDataSource(_)
+            | Self::UpdateDataSource { .. }
+            | Self::DeleteDataSource(_)
+            | Self::CreateTraitFolder { .. }
+            | Self::DeleteTraitFolder(_)
+            | Self::CreateSegmentFolder { .. }
+            | Self::DeleteSegmentFolder(_)
+            | Self::CreateTrait(_)
+            | Self::UpdateTrait { .. }
+            | Self::DeleteTrait(_)
+            | Self::CreateSegment(_)
+            | Self::UpdateSegment { .. }
+            | Self::DeleteSegment(_) => true,
+        }
+    }
+
+    pub fn is_deletion(&self) -> bool {
+        matches!(
+            self,
+            Self::DeleteDataSource(_)
+                | Self::DeleteTraitFolder(_)
+                | Self::DeleteSegmentFolder(_)
+                | Self::DeleteTrait(_)
+                | Self::DeleteSegment(_)
+        )
+    }
+
+    /// The verb and the object, for logs and the audit trail.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::ReadAudience(_) => "read audience",
+            Self::ListDataSources => "list data sources",
+            Self::ListTraitFolders => "list trait folders",
+            Self::ListSegmentFolders => "list segment folders",
+            Self::CreateDataSource(_) => "create data source",
+            Self::UpdateDataSource { .. } => "update data source",
+            Self::DeleteDataSource(_) => "delete data source",
+            Self::CreateTraitFolder { .. } => "create trait folder",
+            Self::DeleteTraitFolder(_) => "delete trait folder",
+            Self::CreateSegmentFolder { .. } => "create segment folder",
+            Self::DeleteSegmentFolder(_) => "delete segment folder",
+            Self::ListTraits(_) => "list traits",
+            Self::ReadTrait(_) => "read trait",
+            Self::LookUpTrait { .. } => "look up trait",
+            Self::ReadTraitUsers(_) => "read trait users",
+            Self::CreateTrait(_) => "create trait",
+            Self::UpdateTrait { .. } => "update trait",
+            Self::DeleteTrait(_) => "delete trait",
+            Self::ListSegments(_) => "list segments",
+            Self::ReadSegment(_) => "read segment",
+            Self::LookUpSegment { .. } => "look up segment",
+            Self::CreateSegment(_) => "create segment",
+            Self::UpdateSegment { .. } => "update segment",
+            Self::DeleteSegment(_) => "delete segment",
+        }
+    }
+
+    /// The object that the call is about, by id or by name.
+    pub fn object(&self) -> String {
+        match self {
+            Self::ReadAudience(id) => format!("audience {id}"),
+            Self::ListDataSources => "data sources".into(),
+            Self::ListTraitFolders => "trait folders".into(),
+            Self::ListSegmentFolders => "segment folders".into(),
+            Self::CreateDataSource(new) => format!("data source {:?}", new.name),
+            Self::UpdateDataSource { expected, .. } => {
+                format!("data source {} {:?}", expected.id, expected.name)
+            }
+            Self::DeleteDataSource(id) => format!("data source {id}"),
+            Self::CreateTraitFolder { name } => format!("trait folder {name:?}"),
+            Self::DeleteTraitFolder(id) => format!("trait folder {id}"),
+            Self::CreateSegmentFolder { name } => format!("segment folder {name:?}"),
+            Self::DeleteSegmentFolder(id) => format!("segment folder {id}"),
+            Self::ListTraits(id) => format!("traits of data source {id}"),
+            Self::ReadTrait(sid) | Self::ReadTraitUsers(sid) | Self::DeleteTrait(sid) => {
+                format!("trait {sid}")
+            }
+            Self::LookUpTrait { code, .. } => format!("trait with integration code {code}"),
+            Self::CreateTrait(new) => format!("trait {:?}", new.name),
+            Self::UpdateTrait { expected, .. } => {
+                format!("trait {} {:?}", expected.sid, expected.name)
+            }
+            Self::ListSegments(id) => format!("segments of data source {id}"),
+            Self::ReadSegment(sid) | Self::DeleteSegment(sid) => format!("segment {sid}"),
+            Self::LookUpSegment { code, .. } => format!("segment with integration code {code}"),
+            Self::CreateSegment(new) => format!("segment {:?}", new.name),
+            Self::UpdateSegment { expected, .. } => {
+                format!("segment {} {:?}", expected.sid, expected.name)
+            }
+        }
+    }
+}
+
+/// A call, and whether it can be made now or needs the answer of an earlier one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub call: Call,
+    pub ready: bool,
+}
+
+impl Step {
+    pub(super) fn ready(call: Call) -> Self {
+        Self { call, ready: true }
+    }
+
+    pub(super) fn waiting(call: Call) -> Self {
+        Self { call, ready: false }
+    }
+}
+
+/// One line a call, with the fields that change, for previews and golden tests.
+impl fmt::Display for Call {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.operation(), self.object())?;
+        match self {
+            Self::UpdateDataSource { expected, change } => text_change(
+                formatter,
+                "description",
+                &expected.description,
+                change.description.as_deref(),
+            ),
+            Self::UpdateTrait { expected, change } => {
+                text_change(formatter, "name", &expected.name, change.name.as_deref())?;
+                text_change(
+                    formatter,
+                    "description",
+                    &expected.description,
+                    change.description.as_deref(),
+                )?;
+                text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(formatter, "folder", expected.folder, change.folder)?;
+                match change.ttl_days {
+                    Some(to) => write!(formatter, " ttl {:?} → {to}", expected.ttl_days),
+                    None => Ok(()),
+                }
+            }
+            Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
+            Self::CreateSegment(new) => write!(formatter, " rule {}", new.rule),
+            Self::UpdateSegment { expected, change } => {
+                text_change(formatter, "name", &expected.name, change.name.as_deref())?;
+                text_change(
+                    formatter,
+                    "description",
+                    &expected.description,
+                    change.description.as_deref(),
+                )?;
+                text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(formatter, "folder", expected.folder, change.folder)?;
+                match (change.merge_rule, change.activate) {
+                    (Some(to), _) => write!(formatter, " merge rule → {to}"),
+                    (None, true) => write!(formatter, " status → ACTIVE"),
+                    (None, false) => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn text_change(
+    formatter: &mut fmt::Formatter<'_>,
+    field: &str,
+    from: &str,
+    to: Option<&str>,
+) -> fmt::Result {
+    match to {
+        Some(to) => write!(formatter, " {field} {from:?} → {to:?}"),
+        None => Ok(()),
+    }
+}
+
+fn value_change(
+    formatter: &mut fmt::Formatter<'_>,
+    field: &str,
+    from: impl fmt::Display,
+    to: Option<impl fmt::Display>,
+) -> fmt::Result {
+    match to {
+        Some(to) => write!(formatter, " {field} {from} → {to}"),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,88 @@
+//! Who may share a source when several `SharedAudience` objects ask for it (design.md §4.6).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compose::ShareName;
+use crate::domain::identifier::AudienceId;
+
+/// When a claimant was created: seconds, as Kubernetes stamps them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CreatedAt(pub i64);
+
+/// The `SharedAudience` objects that exist, and the sources that they ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    claimants: BTreeMap<AudienceId, BTreeMap<ShareName, CreatedAt>>,
+    sources: BTreeMap<ShareName, AudienceId>,
+    living: BTreeSet<ShareName>,
+}
+
+impl Claims {
+    /// Every `SharedAudience` that exists and is not leaving, of this connection or another.
+    pub fn set_living(&mut self, living: BTreeSet<ShareName>) {
+        self.living = living;
+    }
+
+    pub fn is_living(&self, share: &ShareName) -> bool {
+        self.living.contains(share)
+    }
+
+    /// Records what `share` asks for; returns the others whose turn this may change.
+    pub fn claim(
+        &mut self,
+        share: &ShareName,
+        source: &AudienceId,
+        created: CreatedAt,
+    ) -> Vec<ShareName> {
+        let mut others = Vec::new();
+        if self.sources.get(share).is_some_and(|held| held != source) {
+            others = self.release(share);
+        }
+        self.sources.insert(share.clone(), source.clone());
+        let claimants = self.claimants.entry(source.clone()).or_default();
+        if claimants.insert(share.clone(), created).is_none() {
+            others.extend(claimants.keys().filter(|other| *other != share).cloned());
+        }
+        others
+    }
+
+    /// Forgets a claimant; returns the others that asked for the same source.
+    pub fn release(&mut self, share: &ShareName) -> Vec<ShareName> {
+        let Some(source) = self.sources.remove(share) else {
+            return Vec::new();
+        };
+        let Some(claimants) = self.claimants.get_mut(&source) else {
+            return Vec::new();
+        };
+        claimants.remove(share);
+        let others: Vec<_> = claimants.keys().cloned().collect();
+        if claimants.is_empty() {
+            self.claimants.remove(&source);
+        }
+        others
+    }
+
+    /// Another valid claimant of what `share` holds, to whom its objects are handed over.
+    pub fn successor(&self, share: &ShareName, source: &AudienceId) -> Option<&ShareName> {
+        self.claimants
+            .get(source)?
+            .iter()
+            .filter(|(other, _)| *other != share)
+            .min_by_key(|(other, created)| (**created, (*other).clone()))
+            .map(|(other, _)| other)
+    }
+
+    /// The one claimant that shares `source`: whose mark stands, else the older, else the first by name.
+    pub fn holder(&self, source: &AudienceId, marked: Option<&ShareName>) -> Option<&ShareName> {
+        let claimants = self.claimants.get(source)?;
+        if let Some(marked) = marked
+            && let Some((holder, _)) = claimants.get_key_value(marked)
+        {
+            return Some(holder);
+        }
+        claimants
+            .iter()
+            .min_by_key(|(share, created)| (**created, (*share).clone()))
+            .map(|(share, _)| share)
+    }
+}

@@ -1,0 +1,270 @@
+//! The shared objects of a connection: data source and folders (design.md §2). The profile merge rule has no API
+//! (audience-manager.md §7) and is only named.
+
+use super::Plan;
+use super::call::{Call, Step};
+use super::hold::Hold;
+use crate::compose::{AdoptionPolicy, ConnectionSettings, Mode};
+use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
+use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
+use crate::domain::ownership::{Mark, OwnerId, describe};
+use crate::domain::reason::Reason;
+use crate::inventory::{Coverage, Inventory};
+
+const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
+const ROOT_SEGMENT_FOLDER: SegmentFolderId = SegmentFolderId(0);
+
+/// The user's text before the mark of a data source that we create.
+const DATA_SOURCE_DESCRIPTION: &str = "Audiences shared from Adobe Experience Platform";
+
+/// What the connection's status says of its shared objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub data_source: Option<DataSourceId>,
+    pub trait_folder: Option<TraitFolderId>,
+    pub segment_folder: Option<SegmentFolderId>,
+}
+
+/// The shared objects that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub data_source: Option<DataSourceId>,
+    /// Adobe's own sharing made the data source: what is in it is only observed.
+    pub adobes: bool,
+    pub enforces_trait_codes: bool,
+    pub enforces_segment_codes: bool,
+    pub trait_folder: Option<TraitFolderId>,
+    pub segment_folder: Option<SegmentFolderId>,
+    pub merge_rule: MergeRule,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MergeRule {
+    #[default]
+    AccountDefault,
+    /// Its data source is among those that the credential may see.
+    Listed(DataSourceId),
+    /// Merge rules' data sources need not be listed (audience-manager.md §7): nobody can tell.
+    NotListed(DataSourceId),
+}
+
+impl MergeRule {
+    pub fn id(self) -> Option<DataSourceId> {
+        match self {
+            Self::AccountDefault => None,
+            Self::Listed(id) | Self::NotListed(id) => Some(id),
+        }
+    }
+}
+
+/// Plans the shared objects. With [`Mode::Observe`] nothing is created or changed.
+pub fn plan(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &Inventory,
+    mode: Mode,
+) -> Plan<Standing> {
+    let mut plan = Plan {
+        steps: Vec::new(),
+        holds: Vec::new(),
+        standing: Standing::default(),
+    };
+    plan.standing.merge_rule = merge_rule(settings, inventory);
+    plan_data_source(settings, recorded, inventory, mode, &mut plan);
+    plan_folders(settings, recorded, inventory, mode, &mut plan);
+    plan
+}
+
+fn merge_rule(settings: &ConnectionSettings, inventory: &Inventory) -> MergeRule {
+    match settings.merge_rule {
+        None => MergeRule::AccountDefault,
+        Some(id) if inventory.data_sources.get(&id).is_some() => MergeRule::Listed(id),
+        Some(id) => MergeRule::NotListed(id),
+    }
+}
+
+fn plan_data_source(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &Inventory,
+    mode: Mode,
+    plan: &mut Plan<Standing>,
+) {
+    let table = &inventory.data_sources;
+    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&settings.data_source) {
+        plan.steps.push(Step::ready(Call::ListDataSources));
+        return;
+    }
+    match choose(settings, recorded, inventory) {
+        Some(chosen) => take(settings, recorded, chosen, mode, plan),
+        None if mode == Mode::Manage => {
+            let mark = Mark::DataSource {
+                owner: settings.owner.clone(),
+            };
+            plan.steps
+                .push(Step::ready(Call::CreateDataSource(NewDataSource {
+                    name: settings.data_source.clone(),
+                    description: describe(DATA_SOURCE_DESCRIPTION, &mark).into(),
+                    unique_trait_codes: true,
+                    unique_segment_codes: true,
+                })));
+        }
+        None => {}
+    }
+}
+
+/// The recorded one, else one of ours, else whichever has the name; the lowest id among equals.
+fn choose<'a>(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &'a Inventory,
+) -> Option<&'a DataSource> {
+    let table = &inventory.data_sources;
+    if let Some(entry) = recorded.data_source.and_then(|id| table.get(&id)) {
+        return Some(&entry.record);
+    }
+    table
+        .find(&settings.data_source)
+        .map(|entry| &entry.record)
+        .min_by_key(|found| (!is_owned(&settings.owner, found), found.id))
+}
+
+fn is_owned(owner: &OwnerId, found: &DataSource) -> bool {
+    matches!(Mark::read(&found.description), Some(Mark::DataSource { owner: marked }) if marked == *owner)
+}
+
+fn take(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    found: &DataSource,
+    mode: Mode,
+    plan: &mut Plan<Standing>,
+) {
+    let mark = Mark::DataSource {
+        owner: settings.owner.clone(),
+    };
+    match Mark::read(&found.description) {
+        Some(other) if other != mark => {
+            plan.holds.push(Hold::stalled(
+                Reason::ManagementConflict,
+                format!(
+                    "Data source {} {:?} carries the mark of another owner, {other}; nothing was changed. Give this \
+                     connection another spec.audienceManager.dataSource, or stop the other owner.",
+                    found.id, found.name
+                ),
+            ));
+            return;
+        }
+        Some(_) => {}
+        None if settings.adoption == AdoptionPolicy::Adopt && mode == Mode::Manage => {
+            plan.steps.push(Step::ready(Call::UpdateDataSource {
+                expected: found.clone(),
+                change: DataSourceChange {
+                    description: Some(describe(&found.description, &mark).into()),
+                },
+            }));
+        }
+        // A mark that was taken away by hand: recorded as ours, so it is drift. Adobe's own is recorded too, but as
+        // Adobe's: the connection never records an id as its own unless it carried the mark.
+        None if recorded.data_source == Some(found.id) && mode == Mode::Manage => {
+            plan.steps.push(Step::ready(Call::UpdateDataSource {
+                expected: found.clone(),
+                change: DataSourceChange {
+                    description: Some(describe(&found.description, &mark).into()),
+                },
+            }));
+        }
+        None => plan.standing.adobes = true,
+    }
+    plan.standing.data_source = Some(found.id);
+    plan.standing.enforces_trait_codes = found.unique_trait_codes;
+    plan.standing.enforces_segment_codes = found.unique_segment_codes;
+}
+
+fn plan_folders(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &Inventory,
+    mode: Mode,
+    plan: &mut Plan<Standing>,
+) {
+    // Adobe makes its own folders; beside a conflict nothing is made.
+    let create = mode == Mode::Manage && !plan.standing.adobes && plan.holds.is_empty();
+
+    let table = &inventory.trait_folders;
+    let key = (ROOT_TRAIT_FOLDER, settings.trait_folder.clone());
+    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&key) {
+        plan.steps.push(Step::ready(Call::ListTraitFolders));
+    } else {
+        let known = recorded
+            .trait_folder
+            .and_then(|id| table.get(&id))
+            .or_else(|| table.find(&key).next());
+        plan.standing.trait_folder = known.map(|entry| entry.record.id);
+        if known.is_none() && create {
+            plan.steps.push(Step::ready(Call::CreateTraitFolder {
+                name: settings.trait_folder.clone(),
+            }));
+        }
+    }
+
+    let table = &inventory.segment_folders;
+    let key = (ROOT_SEGMENT_FOLDER, settings.segment_folder.clone());
+    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&key) {
+        plan.steps.push(Step::ready(Call::ListSegmentFolders));
+    } else {
+        let known = recorded
+            .segment_folder
+            .and_then(|id| table.get(&id))
+            .or_else(|| table.find(&key).next());
+        plan.standing.segment_folder = known.map(|entry| entry.record.id);
+        if known.is_none() && create {
+            plan.steps.push(Step::ready(Call::CreateSegmentFolder {
+                name: settings.segment_folder.clone(),
+            }));
+        }
+    }
+}
+
+/// The calls that remove the shared objects of a connection that leaves: only what is ours, and what its fresh lists
+/// show to be empty.
+pub fn retire(
+    settings: &ConnectionSettings,
+    standing: &Standing,
+    inventory: &Inventory,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let Some(data_source) = standing.data_source else {
+        return steps;
+    };
+    let owned = inventory
+        .data_sources
+        .get(&data_source)
+        .is_some_and(|entry| is_owned(&settings.owner, &entry.record));
+    let in_use = inventory
+        .traits
+        .iter()
+        .any(|entry| entry.record.data_source == data_source)
+        || inventory
+            .segments
+            .iter()
+            .any(|entry| entry.record.data_source == data_source);
+    if !owned || in_use {
+        return steps;
+    }
+    let created = &inventory.created_folders;
+    if let Some(id) = standing
+        .trait_folder
+        .filter(|id| created.traits.contains(id))
+    {
+        steps.push(Step::ready(Call::DeleteTraitFolder(id)));
+    }
+    if let Some(id) = standing
+        .segment_folder
+        .filter(|id| created.segments.contains(id))
+    {
+        steps.push(Step::ready(Call::DeleteSegmentFolder(id)));
+    }
+    steps.push(Step::ready(Call::DeleteDataSource(data_source)));
+    steps
+}

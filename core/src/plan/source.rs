@@ -1,0 +1,123 @@
+//! Which audience of Experience Platform a `SharedAudience` means, and whether it may be shared at all.
+
+use super::call::Call;
+use super::hold::Hold;
+use crate::compose::SourceSelector;
+use crate::domain::experience_platform::{Audience, Lifecycle};
+use crate::domain::identifier::AudienceId;
+use crate::domain::reason::Reason;
+use crate::inventory::{Coverage, Inventory};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution<'a> {
+    Found(&'a Audience),
+    /// Absence from a list proves nothing: this call decides.
+    Ask(Call),
+    Held(Hold),
+}
+
+/// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
+pub fn resolve<'a>(
+    selector: &SourceSelector,
+    pinned: Option<&AudienceId>,
+    inventory: &'a Inventory,
+) -> Resolution<'a> {
+    match (pinned, selector) {
+        (Some(id), _) | (None, SourceSelector::Id(id)) => by_id(id, inventory),
+        (None, SourceSelector::Name(name)) => by_name(name, inventory),
+    }
+}
+
+fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<'a> {
+    match inventory.audiences.get(id) {
+        Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
+        Some(entry) => judge(&entry.record),
+        None if inventory.audiences.is_gone(id) => Resolution::Held(Hold::stalled(
+            Reason::SourceNotFound,
+            format!(
+                "Experience Platform has no audience with the id {id} in this sandbox; what stands in Audience \
+                 Manager was left as it is. Delete this SharedAudience, or share another source from a new one."
+            ),
+        )),
+        None => Resolution::Ask(Call::ReadAudience(id.clone())),
+    }
+}
+
+fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<'a> {
+    let matching: Vec<_> = inventory.audiences.find(&name.into()).collect();
+    match matching.as_slice() {
+        [entry] if entry.doubtful => Resolution::Ask(Call::ReadAudience(entry.record.id.clone())),
+        [entry] => judge(&entry.record),
+        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::wait(
+            Reason::Progressing,
+            "The audiences of Experience Platform are being read.".into(),
+        )),
+        [] => Resolution::Held(Hold::stalled(
+            Reason::SourceNotFound,
+            format!(
+                "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is \
+                 compared exactly), or name the source by its id: inactive audiences are never listed."
+            ),
+        )),
+        several => {
+            let mut ids: Vec<_> = several
+                .iter()
+                .map(|entry| entry.record.id.as_str())
+                .collect();
+            ids.sort_unstable();
+            Resolution::Held(Hold::stalled(
+                Reason::SourceAmbiguous,
+                format!(
+                    "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
+                    bounded_list(&ids)
+                ),
+            ))
+        }
+    }
+}
+
+fn judge(audience: &Audience) -> Resolution<'_> {
+    if audience.lifecycle == Lifecycle::Deleted {
+        return Resolution::Held(Hold::stalled(
+            Reason::SourceNotFound,
+            format!(
+                "Audience {} {:?} was deleted in Experience Platform; what stands in Audience Manager was left as it \
+                 is. Delete this SharedAudience, or share another source from a new one.",
+                audience.id, audience.name
+            ),
+        ));
+    }
+    if came_from_audience_manager(audience) {
+        return Resolution::Held(Hold::stalled(
+            Reason::SharingLoop,
+            format!(
+                "Audience {} {:?} came from Audience Manager and is not shared back. Use its segment there.",
+                audience.id, audience.name
+            ),
+        ));
+    }
+    Resolution::Found(audience)
+}
+
+/// Namespace and origin of Adobe's source connector; the namespace's case varies (experience-platform.md §3.3).
+fn came_from_audience_manager(audience: &Audience) -> bool {
+    audience.origin.eq_ignore_ascii_case("AUDIENCE_MANAGER")
+        || ["AAM", "AAMSegments", "AAMTraits"]
+            .iter()
+            .any(|known| audience.namespace.eq_ignore_ascii_case(known))
+}
+
+/// At most eight names, and how many more there are.
+pub(super) fn bounded_list(names: &[&str]) -> String {
+    const SHOWN_MAX: usize = 8;
+    let shown = names
+        .iter()
+        .take(SHOWN_MAX)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match names.len().checked_sub(SHOWN_MAX) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
+    }
+}
