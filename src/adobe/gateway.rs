@@ -7,6 +7,7 @@
 mod breaker;
 mod budget;
 mod exchange;
+mod headers;
 mod identity;
 mod retry_after;
 mod token;
@@ -20,8 +21,7 @@ use std::sync::{Arc, Mutex};
 
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::Method;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -396,60 +396,9 @@ impl Gateway {
         }
         self.0.tokens.keep(&credential, outcome)
     }
-
-    fn request(&self, call: &Call<'_>, token: &Token) -> Result<Request<Bytes>, Error> {
-        let Call {
-            operation,
-            method,
-            path,
-            body,
-            sandbox,
-            proof: _,
-        } = call;
-        let base = match operation.system {
-            System::IdentityService => &self.0.endpoints.ims,
-            System::AudienceManager => &self.0.endpoints.audience_manager,
-            System::ExperiencePlatform => &self.0.endpoints.experience_platform,
-        };
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{base}{path}"))
-            .header(AUTHORIZATION, &token.authorization)
-            .header(header::API_KEY, &token.client_id)
-            .header(header::ORGANIZATION, self.0.organization.as_str())
-            .header(header::REQUEST_ID, self.0.exchange.request_id())
-            .header(ACCEPT, header::JSON);
-        if operation.system == System::AudienceManager {
-            // Otherwise texts come HTML-escaped (audience-manager.md §1.4).
-            request = request.header(header::DISABLE_ESCAPING, HeaderValue::from_static("true"));
-        }
-        if let Some(sandbox) = sandbox {
-            request = request.header(header::SANDBOX, sandbox.as_str());
-        }
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, header::JSON);
-        }
-        request.body(body.clone().unwrap_or_default()).map_err(|_| {
-            operation
-                .error(Kind::RequestRefused)
-                .with_detail("a name holds a character that no request may hold")
-        })
-    }
 }
 
 /// Whether another token may help: 401, and the gateway's codes for a bad or missing one.
 fn is_about_the_token(error: &Error) -> bool {
     error.status() == Some(401) || matches!(error.code(), Some("401013" | "403010"))
-}
-
-mod header {
-    use super::{HeaderName, HeaderValue};
-
-    pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-    pub(super) const ORGANIZATION: HeaderName = HeaderName::from_static("x-gw-ims-org-id");
-    pub(super) const SANDBOX: HeaderName = HeaderName::from_static("x-sandbox-name");
-    pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    pub(super) const DISABLE_ESCAPING: HeaderName =
-        HeaderName::from_static("aam-disable-escaping-html");
-    pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 }

@@ -61,7 +61,46 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
             writeln!(table, "{status} {cell:<42} {}", calls.join(" ")).expect("a text");
         }
     }
-    insta::assert_snapshot!(table, "`?` marks that something may have been written", @"");
+    insta::assert_snapshot!(table, "`?` marks that something may have been written", @r"
+    302 Retry UnexpectedAnswer                     Token Read List Validate
+    302 Retry UnexpectedAnswer ?                   Create Update Delete
+    400 Stalled CredentialsRefused                 Token
+    400 Stalled RequestRefused                     Read List Create Update Delete
+    400 Stalled RuleInvalid                        Validate
+    401 Stalled CredentialsRefused                 Token Read List Validate Create Update Delete
+    403 Stalled CredentialsRefused                 Token
+    403 Stalled AccessDenied                       Read List Validate Create Update Delete
+    404 Retry UnexpectedAnswer                     Token List Validate
+    404 Retry RequestRefused                       Read Update Delete
+    404 Stalled RequestRefused                     Create
+    405 Stalled RequestRefused                     Token Read List Validate Create Update Delete
+    408 Retry IdentityServiceUnavailable           Token
+    408 Retry AudienceManagerUnavailable           Read List Validate
+    408 Retry AudienceManagerUnavailable ?         Create Update Delete
+    409 Stalled RequestRefused                     Token Read List
+    409 Stalled RuleInvalid                        Validate
+    409 Retry RequestRefused                       Create Update
+    409 Stalled DeletionBlocked                    Delete
+    410 Retry UnexpectedAnswer                     Token List Validate
+    410 Retry RequestRefused                       Read Update Delete
+    410 Stalled RequestRefused                     Create
+    415 Stalled RequestRefused                     Token Read List Validate Create Update Delete
+    422 Stalled RequestRefused                     Token Read List Create Update Delete
+    422 Stalled RuleInvalid                        Validate
+    429 Retry Throttled                            Token Read List Validate Create Update Delete
+    500 Retry IdentityServiceUnavailable           Token
+    500 Retry AudienceManagerUnavailable           Read List Validate
+    500 Retry AudienceManagerUnavailable ?         Create Update Delete
+    502 Retry IdentityServiceUnavailable           Token
+    502 Retry AudienceManagerUnavailable           Read List Validate
+    502 Retry AudienceManagerUnavailable ?         Create Update Delete
+    503 Retry IdentityServiceUnavailable           Token
+    503 Retry AudienceManagerUnavailable           Read List Validate
+    503 Retry AudienceManagerUnavailable ?         Create Update Delete
+    504 Retry IdentityServiceUnavailable           Token
+    504 Retry AudienceManagerUnavailable           Read List Validate
+    504 Retry AudienceManagerUnavailable ?         Create Update Delete
+    ");
 }
 
 #[test]

@@ -154,7 +154,7 @@ async fn by_id_a_missing_audience_is_told_from_an_unknown_one() {
     assert_eq!(inactive, Some(&Lifecycle::Inactive));
     assert_eq!(
         world.calls()[0].json(),
-        json!({"ids": ["denied", "gone", "inactive", "silent", "there"].map(|id| json!({"id": id}))}),
+        json!({"ids": [{"id": "denied"}, {"id": "gone"}, {"id": "inactive"}, {"id": "silent"}, {"id": "there"}]}),
     );
 }
 

@@ -36,12 +36,12 @@ async fn a_thousand_audiences_on_a_refused_credential_make_one_call_per_period()
                 (Kind::CredentialsRefused, "users.self")
             );
         }
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(5)).await;
     }
-    // Periods of 10, 20, 40, 80, 160 and then 300 s, each up to a tenth longer: the sixth call comes after 310 to
-    // 341 s, and up to 3,600 s follow 9 or 10 more.
+    // Periods of 10, 20, 40, 80, 160 and then 300 s, each up to a tenth longer and up to a round of 5 s late:
+    // the sixth call comes after 310 to 371 s, and up to 3,600 s follow 9 to 10 more.
     let calls = world.token_calls();
-    assert!((15..=17).contains(&calls), "{calls} calls");
+    assert!((14..=17).contains(&calls), "{calls} calls");
     let times: Vec<_> = world
         .asked()
         .iter()
@@ -49,7 +49,7 @@ async fn a_thousand_audiences_on_a_refused_credential_make_one_call_per_period()
         .collect();
     let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for (gap, least) in gaps.iter().zip([10, 20, 40, 80, 160, 300, 300]) {
-        assert!((least..=least + least / 10 + 2).contains(gap), "{gaps:?}");
+        assert!((least..=least + least / 10 + 6).contains(gap), "{gaps:?}");
     }
 }
 

@@ -64,7 +64,7 @@ fn calls_per_caller(world: &World) -> BTreeMap<u64, usize> {
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_holds_the_budget_within_one_call() {
-    for (requests_per_minute, burst) in [(300, 10), (60, 5), (1000, 50)] {
+    for (requests_per_minute, burst) in [(300, 10), (60, 5)] {
         let world = world(requests_per_minute, burst);
         let callers = (0..20).map(|number| {
             let priority = if number % 2 == 0 {

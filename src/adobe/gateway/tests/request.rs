@@ -13,6 +13,8 @@ use crate::adobe::scripted::{Reply, Setting, World, change, leased};
 use crate::adobe::transport::TransportError;
 use crate::adobe::{Effect, Kind};
 
+type Answering = fn() -> Reply;
+
 fn new() -> NewDataSource {
     NewDataSource {
         name: "Sharing".into(),
@@ -148,7 +150,7 @@ async fn the_lease_is_asked_after_the_wait_for_the_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn the_effect_of_a_write_without_an_answer_is_unknown() {
-    let cases: [(fn() -> Reply, Kind, Effect); 7] = [
+    let cases: [(Answering, Kind, Effect); 7] = [
         (
             || Reply::failure(TransportError::NOT_CONNECTED),
             Kind::Unavailable,
@@ -205,7 +207,7 @@ async fn bodies_have_bounds_and_ends() {
             format!("{{\"pid\":7,\"x\":\"{}\"}}", "x".repeat(1 << 20)),
         )
     };
-    let cases: [(fn() -> Reply, &str); 3] = [
+    let cases: [(Answering, &str); 3] = [
         (
             || Reply::text(200, r#"[{"sid":1},{"si"#),
             "the body is cut off",
