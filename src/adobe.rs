@@ -1,0 +1,28 @@
+//! Adobe's systems: one gateway per credential, and a client for each of the two systems behind it.
+//!
+//! Every call to Adobe passes the [`gateway`]; beneath it a [`transport`] carries a request out and an answer in.
+//! This room knows no Kubernetes, no custom resource and no plan. It never decides what to write, never keeps an
+//! answer's body beyond its decoding, and never prints a secret, a token, a body or a query string.
+
+pub mod transport;
+
+pub mod credential;
+pub mod endpoints;
+pub mod error;
+pub mod observer;
+pub mod proof;
+
+pub mod gateway;
+
+pub mod audience_manager;
+pub mod experience_platform;
+
+pub mod listing;
+
+mod body;
+mod lenient;
+
+#[cfg(test)]
+mod scripted;
+
+pub use error::{Effect, Error, Kind};

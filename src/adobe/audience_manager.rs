@@ -1,0 +1,259 @@
+//! The client of Audience Manager: one method per call that the operator makes, from audience-manager.md §3–§6.4.
+//!
+//! It sends what it is told and decodes what comes; it looks nothing up on its own and decides nothing. An update is
+//! the one exception, since PUT replaces the object: it reads, compares with what the caller believes, and writes what
+//! it read with only the change applied.
+
+mod data_source;
+mod entities;
+mod folder;
+mod merge;
+mod segment;
+mod r#trait;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use audience_sharing_core::domain::identifier::CompanyId;
+use bytes::Bytes;
+use http::Method;
+use serde_json::Value;
+
+use super::body::{OBJECT_BYTES_MAX, Splitter};
+use super::error::{CallKind, Error};
+use super::gateway::{Call, Gateway, Operation, Reading, Turn};
+use super::listing::Listing;
+use super::observer::System;
+use super::proof::WriteProof;
+
+/// What became of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Updated<T> {
+    /// The object as it stands now.
+    Written(T),
+    /// It was not as the caller believed; nothing was written. The object as it was read.
+    Changed(T),
+}
+
+/// A handle on a gateway; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AudienceManager {
+    gateway: Gateway,
+}
+
+impl AudienceManager {
+    pub(super) fn new(gateway: Gateway) -> Self {
+        Self { gateway }
+    }
+
+    /// The company that the credential belongs to: where every id of Audience Manager is valid (design.md §4.7).
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn me(&self, turn: &Turn) -> Result<CompanyId, Error> {
+        let operation = operation("users.self", CallKind::Read);
+        let body = self
+            .gateway
+            .object(turn, &get(operation, "/users/self"))
+            .await?;
+        wire::company(&body).ok_or_else(|| operation.unexpected("the body names no company"))
+    }
+
+    async fn read(&self, turn: &Turn, name: &'static str, path: String) -> Result<Bytes, Error> {
+        self.gateway
+            .object(turn, &get(operation(name, CallKind::Read), path))
+            .await
+    }
+
+    async fn list<T: Send, I: Send>(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: String,
+        whole: fn(&[u8]) -> Option<T>,
+        id: fn(&[u8]) -> Option<I>,
+    ) -> Result<Listing<T, I>, Error> {
+        let call = get(operation(name, CallKind::List), path);
+        let mut listing = Listing::default();
+        self.gateway
+            .elements(turn, &call, Splitter::bare, &mut |element| {
+                listing.take(element, whole, id)
+            })
+            .await?;
+        Ok(listing)
+    }
+
+    /// A list that is asked whether a key is taken: an element that cannot be read leaves that open.
+    async fn lookup<T: Send, I: Send>(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: String,
+        whole: fn(&[u8]) -> Option<T>,
+        id: fn(&[u8]) -> Option<I>,
+    ) -> Result<Vec<T>, Error> {
+        let Listing { items, undecodable } = self.list(turn, name, path, whole, id).await?;
+        if undecodable.is_empty() {
+            Ok(items)
+        } else {
+            Err(operation(name, CallKind::List).unexpected("an element of the list cannot be read"))
+        }
+    }
+
+    /// A list that is small enough to be held whole; `bytes_max` says why.
+    async fn list_whole(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: &'static str,
+        bytes_max: usize,
+    ) -> Result<Bytes, Error> {
+        let call = get(operation(name, CallKind::List), path);
+        self.gateway
+            .run(turn, &call, &mut Reading::Whole { bytes_max })
+            .await
+    }
+
+    async fn write(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        operation: Operation,
+        path: String,
+        body: Option<&Value>,
+    ) -> Result<Bytes, Error> {
+        let method = match operation.kind {
+            CallKind::Update => Method::PUT,
+            CallKind::Delete => Method::DELETE,
+            CallKind::Create
+            | CallKind::Validate
+            | CallKind::Read
+            | CallKind::List
+            | CallKind::Token => Method::POST,
+        };
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        let call = Call {
+            operation,
+            method,
+            path,
+            body,
+            sandbox: None,
+            proof: Some(proof),
+        };
+        self.gateway
+            .run(
+                turn,
+                &call,
+                &mut Reading::Whole {
+                    bytes_max: OBJECT_BYTES_MAX,
+                },
+            )
+            .await
+    }
+
+    async fn create<T>(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        name: &'static str,
+        path: &str,
+        sent: Value,
+        decode: fn(Value) -> Option<T>,
+    ) -> Result<T, Error> {
+        let operation = operation(name, CallKind::Create);
+        let body = self
+            .write(turn, proof, operation, path.into(), Some(&sent))
+            .await?;
+        // Without its id the object is as good as unknown: the caller looks its key up.
+        merge::answered(sent, &body, decode)
+            .ok_or_else(|| operation.unexpected("the body holds no such object"))
+    }
+
+    /// Reads, compares, writes (design.md §4.5). `believed` says whether what was read is what the caller planned with.
+    async fn update<T>(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        update: Update<'_, T>,
+    ) -> Result<Updated<T>, Error> {
+        let Update {
+            read_name,
+            name,
+            path,
+            server_owned,
+            decode,
+            believed,
+            changed,
+        } = update;
+        let reading = operation(read_name, CallKind::Read);
+        let body = self
+            .gateway
+            .object(turn, &get(reading, path.clone()))
+            .await?;
+        let unreadable = || reading.unexpected("the body holds no such object");
+        let mut object = serde_json::from_slice::<Value>(&body).map_err(|_| unreadable())?;
+        let read = decode(object.clone()).ok_or_else(unreadable)?;
+        if !believed(&read) {
+            return Ok(Updated::Changed(read));
+        }
+        merge::apply(&mut object, changed, server_owned);
+        let writing = operation(name, CallKind::Update);
+        let body = self
+            .write(turn, proof, writing, path, Some(&object))
+            .await?;
+        merge::answered(object, &body, decode)
+            .map(Updated::Written)
+            .ok_or_else(|| writing.unexpected("the body holds no such object"))
+    }
+
+    async fn delete(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        name: &'static str,
+        path: String,
+    ) -> Result<(), Error> {
+        self.write(turn, proof, operation(name, CallKind::Delete), path, None)
+            .await
+            .map(drop)
+    }
+}
+
+/// What an update of one kind of object needs.
+struct Update<'a, T> {
+    read_name: &'static str,
+    name: &'static str,
+    path: String,
+    server_owned: fn(&str) -> bool,
+    decode: fn(Value) -> Option<T>,
+    believed: &'a (dyn Fn(&T) -> bool + Sync),
+    changed: Vec<(&'static str, Value)>,
+}
+
+fn operation(name: &'static str, kind: CallKind) -> Operation {
+    Operation {
+        system: System::AudienceManager,
+        name,
+        kind,
+    }
+}
+
+fn get(operation: Operation, path: impl Into<String>) -> Call<'static> {
+    Call {
+        operation,
+        method: Method::GET,
+        path: path.into(),
+        body: None,
+        sandbox: None,
+        proof: None,
+    }
+}
+
+/// A path with its query.
+fn query(path: &str, pairs: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(pairs)
+        .finish();
+    format!("{path}?{query}")
+}

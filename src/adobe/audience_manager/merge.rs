@@ -1,0 +1,87 @@
+//! What is sent instead of what was read: the whole object, since PUT replaces it (audience-manager.md §2.4).
+
+use serde_json::{Map, Value};
+
+use super::entities::resolve_entities;
+
+/// The texts that a person wrote, and that may come escaped; sent back as they came they would be escaped twice.
+const TEXTS: &[&str] = &[
+    "name",
+    "description",
+    "comments",
+    "traitRule",
+    "segmentRule",
+    "integrationCode",
+];
+
+/// Makes of the object that was read the one to be sent: without what the server owns, with the changed fields.
+pub(super) fn apply(
+    object: &mut Value,
+    changed: Vec<(&'static str, Value)>,
+    server_owned: fn(&str) -> bool,
+) {
+    let Value::Object(object) = object else {
+        return;
+    };
+    object.retain(|field, _| !server_owned(field));
+    for field in TEXTS {
+        if let Some(Value::String(text)) = object.get_mut(*field) {
+            *text = resolve_entities(text).into_owned();
+        }
+    }
+    for (field, value) in changed {
+        object.insert(field.into(), value);
+    }
+}
+
+/// The object as the answer to a write shows it. What the answer leaves out is as it was sent; an empty answer leaves
+/// out everything. `None` for a body that is no object.
+pub(super) fn answered<T>(sent: Value, body: &[u8], decode: fn(Value) -> Option<T>) -> Option<T> {
+    let answer: Map<String, Value> = if body.trim_ascii().is_empty() {
+        Map::new()
+    } else {
+        serde_json::from_slice(body).ok()?
+    };
+    let Value::Object(mut object) = sent else {
+        return None;
+    };
+    object.extend(answer.into_iter().filter(|(_, value)| !value.is_null()));
+    decode(Value::Object(object))
+}
+
+/// What the server owns on every kind of object (§2.4).
+pub(super) fn server_owned(field: &str) -> bool {
+    matches!(
+        field,
+        "pid" | "crUID" | "upUID" | "createTime" | "updateTime" | "permissions"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{answered, apply, server_owned};
+
+    #[test]
+    fn what_was_read_is_sent_with_the_change_and_without_what_the_server_owns() {
+        let mut object = json!({"sid": 7, "pid": 1, "upUID": 2, "name": "old", "comments": "a &amp; b", "later": [1, null]});
+        apply(&mut object, vec![("name", json!("new"))], server_owned);
+        assert_eq!(
+            object,
+            json!({"sid": 7, "name": "new", "comments": "a & b", "later": [1, null]})
+        );
+    }
+
+    #[test]
+    fn an_answer_completes_what_was_sent() {
+        let sent = json!({"name": "n", "ttl": 120});
+        let decode = Some;
+        assert_eq!(answered(sent.clone(), b"", decode), Some(sent.clone()));
+        assert_eq!(
+            answered(sent.clone(), br#"{"sid":1,"ttl":null,"name":"m"}"#, decode),
+            Some(json!({"sid": 1, "name": "m", "ttl": 120})),
+        );
+        assert_eq!(answered(sent, b"<html>", decode), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! Segments (audience-manager.md §5).
+
+use audience_sharing_core::domain::audience_manager::{
+    Activity, NewSegment, Segment, SegmentChange,
+};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, IntegrationCode, SegmentSid, TraitSid,
+};
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::super::error::{CallKind, Error};
+use super::super::gateway::{Call, Turn};
+use super::super::listing::Listing;
+use super::super::proof::WriteProof;
+use super::wire::{self, WireSegment};
+use super::{AudienceManager, Update, Updated, merge, operation, query};
+
+impl AudienceManager {
+    /// Every segment of a data source.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn segments_of(
+        &self,
+        turn: &Turn,
+        data_source: DataSourceId,
+    ) -> Result<Listing<Segment, SegmentSid>, Error> {
+        let path = query(SEGMENTS, &[("dataSourceId", &data_source.to_string())]);
+        let mut listing = self
+            .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
+            .await?;
+        // A filter that a server does not know is not one.
+        listing
+            .items
+            .retain(|found: &Segment| found.data_source == data_source);
+        Ok(listing)
+    }
+
+    /// # Errors
+    /// `is_not_found` if there is none.
+    pub async fn segment_by_sid(&self, turn: &Turn, sid: SegmentSid) -> Result<Segment, Error> {
+        let body = self.read(turn, READ, path(sid)).await?;
+        from_bytes(&body).ok_or_else(|| {
+            operation(READ, CallKind::Read).unexpected("the body holds no such object")
+        })
+    }
+
+    /// The segments that carry a code in a data source; more than one where the source does not keep codes unique.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the code is free.
+    pub async fn segments_by_code(
+        &self,
+        turn: &Turn,
+        data_source: DataSourceId,
+        code: &IntegrationCode,
+    ) -> Result<Vec<Segment>, Error> {
+        let source = data_source.to_string();
+        let pairs = [
+            ("dataSourceId", source.as_str()),
+            ("integrationCode", code.as_str()),
+        ];
+        let found = self
+            .lookup(
+                turn,
+                "segments.find",
+                query(SEGMENTS, &pairs),
+                from_bytes,
+                wire::segment_sid,
+            )
+            .await?;
+        let fits = |one: &Segment| {
+            one.data_source == data_source && one.integration_code.as_ref() == Some(code)
+        };
+        Ok(found.into_iter().filter(fits).collect())
+    }
+
+    /// Every segment, of whatever data source, whose rule names the trait.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn segments_containing(
+        &self,
+        turn: &Turn,
+        sid: TraitSid,
+    ) -> Result<Listing<Segment, SegmentSid>, Error> {
+        let path = query(SEGMENTS, &[("containsTrait", &sid.to_string())]);
+        self.list(
+            turn,
+            "segments.list-using",
+            path,
+            from_bytes,
+            wire::segment_sid,
+        )
+        .await
+    }
+
+    /// Asks whether a rule is accepted. Writes nothing.
+    ///
+    /// # Errors
+    /// `RuleInvalid` if it is not.
+    pub async fn validate_segment_rule(&self, turn: &Turn, rule: &str) -> Result<(), Error> {
+        let call = Call {
+            operation: operation("segments.validate", CallKind::Validate),
+            method: Method::POST,
+            path: "/segments/validate/".into(),
+            body: Some(Bytes::from(json!({"rule": rule}).to_string())),
+            sandbox: None,
+            proof: None,
+        };
+        self.gateway.object(turn, &call).await.map(drop)
+    }
+
+    /// # Errors
+    /// `effect` tells whether it may exist all the same.
+    pub async fn create_segment(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        new: &NewSegment,
+    ) -> Result<Segment, Error> {
+        let NewSegment {
+            name,
+            description,
+            integration_code,
+            data_source,
+            folder,
+            rule,
+            merge_rule,
+        } = new;
+        let mut sent = json!({
+            "name": name,
+            "description": description,
+            "integrationCode": integration_code.as_str(),
+            "dataSourceId": data_source.0,
+            "folderId": folder.0,
+            "segmentRule": rule,
+            "status": "ACTIVE",
+        });
+        if let Some(merge_rule) = merge_rule {
+            sent["mergeRuleDataSourceId"] = json!(merge_rule.0);
+        }
+        self.create(turn, proof, "segments.create", SEGMENTS, sent, from_value)
+            .await
+    }
+
+    /// # Errors
+    /// `is_not_found` if it is gone.
+    pub async fn update_segment(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Segment,
+        change: &SegmentChange,
+    ) -> Result<Updated<Segment>, Error> {
+        let SegmentChange {
+            name,
+            description,
+            folder,
+            rule,
+            merge_rule,
+            activate,
+        } = change;
+        let fields = [
+            ("name", name.as_ref().map(|text| json!(text))),
+            ("description", description.as_ref().map(|text| json!(text))),
+            ("folderId", folder.map(|folder| json!(folder.0))),
+            ("segmentRule", rule.as_ref().map(|text| json!(text))),
+            ("mergeRuleDataSourceId", merge_rule.map(|id| json!(id.0))),
+            ("status", activate.then(|| json!("ACTIVE"))),
+        ];
+        let update = Update {
+            read_name: READ,
+            name: "segments.update",
+            path: path(expected.sid),
+            server_owned,
+            decode: from_value,
+            believed: &|read| believed(expected, read),
+            changed: fields
+                .into_iter()
+                .filter_map(|(field, value)| Some((field, value?)))
+                .collect(),
+        };
+        self.update(turn, proof, update).await
+    }
+
+    /// # Errors
+    /// `DeletionBlocked` if a destination uses it, `is_not_found` if it was gone already.
+    pub async fn delete_segment(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        sid: SegmentSid,
+    ) -> Result<(), Error> {
+        self.delete(turn, proof, "segments.delete", path(sid)).await
+    }
+}
+
+const READ: &str = "segments.read";
+const SEGMENTS: &str = "/segments/";
+
+fn path(sid: SegmentSid) -> String {
+    format!("{SEGMENTS}{sid}")
+}
+
+fn from_bytes(element: &[u8]) -> Option<Segment> {
+    wire::from_bytes(element, WireSegment::read)
+}
+
+fn from_value(object: Value) -> Option<Segment> {
+    wire::from_value(object, WireSegment::read)
+}
+
+/// The fields that only answers hold, those of the optional `include…` parameters among them (§5.1, §5.2).
+fn server_owned(field: &str) -> bool {
+    let metric = ["instantUniques", "totalUniques"]
+        .into_iter()
+        .any(|metric| field.starts_with(metric));
+    let extra = matches!(
+        field,
+        "traitDataSourceIds"
+            | "isDestinationMappable"
+            | "inUse"
+            | "mappedEntities"
+            | "traits"
+            | "mappableTraits"
+            | "hiddenTraits"
+            | "codeViewOnly"
+            | "expressionTree"
+    );
+    metric || extra || merge::server_owned(field)
+}
+
+/// Equal as far as both say something.
+fn believed(expected: &Segment, read: &Segment) -> bool {
+    let unsaid = |activity: &Activity| *activity == Activity::Other("".into());
+    let mut same = expected.clone();
+    if unsaid(&expected.activity) || unsaid(&read.activity) {
+        same.activity = read.activity.clone();
+    }
+    same == *read
+}

@@ -1,0 +1,196 @@
+//! Traits (audience-manager.md §4.1).
+
+use audience_sharing_core::domain::audience_manager::{Activity, NewTrait, Trait, TraitChange};
+use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
+use serde_json::{Value, json};
+
+use super::super::error::{CallKind, Error};
+use super::super::gateway::Turn;
+use super::super::listing::Listing;
+use super::super::proof::WriteProof;
+use super::wire::{self, WireTrait};
+use super::{AudienceManager, Update, Updated, merge, operation, query};
+
+impl AudienceManager {
+    /// Every trait of a data source, with its rule.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn traits_of(
+        &self,
+        turn: &Turn,
+        data_source: DataSourceId,
+    ) -> Result<Listing<Trait, TraitSid>, Error> {
+        let path = query(
+            "/traits/",
+            &[("dataSourceId", &data_source.to_string()), DETAILS],
+        );
+        let mut listing = self
+            .list(turn, "traits.list", path, from_bytes, wire::trait_sid)
+            .await?;
+        // A filter that a server does not know is not one.
+        listing
+            .items
+            .retain(|found: &Trait| found.data_source == data_source);
+        Ok(listing)
+    }
+
+    /// # Errors
+    /// `is_not_found` if there is none.
+    pub async fn trait_by_sid(&self, turn: &Turn, sid: TraitSid) -> Result<Trait, Error> {
+        let body = self.read(turn, READ, path(sid)).await?;
+        from_bytes(&body).ok_or_else(|| {
+            operation(READ, CallKind::Read).unexpected("the body holds no such object")
+        })
+    }
+
+    /// The traits that carry a code in a data source; more than one where the source does not keep codes unique.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the code is free.
+    pub async fn traits_by_code(
+        &self,
+        turn: &Turn,
+        data_source: DataSourceId,
+        code: &IntegrationCode,
+    ) -> Result<Vec<Trait>, Error> {
+        let source = data_source.to_string();
+        let pairs = [
+            ("dataSourceId", source.as_str()),
+            ("integrationCode", code.as_str()),
+            DETAILS,
+        ];
+        let found = self
+            .lookup(
+                turn,
+                "traits.find",
+                query("/traits/", &pairs),
+                from_bytes,
+                wire::trait_sid,
+            )
+            .await?;
+        let fits = |one: &Trait| {
+            one.data_source == data_source && one.integration_code.as_ref() == Some(code)
+        };
+        Ok(found.into_iter().filter(fits).collect())
+    }
+
+    /// # Errors
+    /// `effect` tells whether it may exist all the same.
+    pub async fn create_trait(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        new: &NewTrait,
+    ) -> Result<Trait, Error> {
+        let NewTrait {
+            name,
+            description,
+            integration_code,
+            data_source,
+            folder,
+            rule,
+            ttl_days,
+        } = new;
+        let sent = json!({
+            "traitType": "ON_BOARDED_TRAIT",
+            "name": name,
+            "description": description,
+            "integrationCode": integration_code.as_str(),
+            "dataSourceId": data_source.0,
+            "folderId": folder.0,
+            "traitRule": rule,
+            "ttl": ttl_days,
+            "status": "ACTIVE",
+        });
+        self.create(turn, proof, "traits.create", "/traits/", sent, from_value)
+            .await
+    }
+
+    /// # Errors
+    /// `is_not_found` if it is gone.
+    pub async fn update_trait(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Trait,
+        change: &TraitChange,
+    ) -> Result<Updated<Trait>, Error> {
+        let TraitChange {
+            name,
+            description,
+            folder,
+            rule,
+            ttl_days,
+        } = change;
+        let fields = [
+            ("name", name.as_ref().map(|text| json!(text))),
+            ("description", description.as_ref().map(|text| json!(text))),
+            ("folderId", folder.map(|folder| json!(folder.0))),
+            ("traitRule", rule.as_ref().map(|text| json!(text))),
+            ("ttl", ttl_days.map(|days| json!(days))),
+        ];
+        let update = Update {
+            read_name: READ,
+            name: "traits.update",
+            path: path(expected.sid),
+            server_owned,
+            decode: from_value,
+            believed: &|read| believed(expected, read),
+            changed: fields
+                .into_iter()
+                .filter_map(|(field, value)| Some((field, value?)))
+                .collect(),
+        };
+        self.update(turn, proof, update).await
+    }
+
+    /// # Errors
+    /// `DeletionBlocked` if a segment uses it, `is_not_found` if it was gone already.
+    pub async fn delete_trait(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        sid: TraitSid,
+    ) -> Result<(), Error> {
+        self.delete(turn, proof, "traits.delete", path(sid)).await
+    }
+}
+
+const READ: &str = "traits.read";
+/// Without it the list lacks rule, code and time to live.
+const DETAILS: (&str, &str) = ("includeDetails", "true");
+
+fn path(sid: TraitSid) -> String {
+    format!("/traits/{sid}")
+}
+
+fn from_bytes(element: &[u8]) -> Option<Trait> {
+    wire::from_bytes(element, WireTrait::read)
+}
+
+fn from_value(object: Value) -> Option<Trait> {
+    wire::from_value(object, WireTrait::read)
+}
+
+fn server_owned(field: &str) -> bool {
+    let metric = ["uniques", "count"]
+        .into_iter()
+        .any(|metric| field.starts_with(metric));
+    metric
+        || merge::server_owned(field)
+        || matches!(field, "traitRuleVersion" | "url" | "backfillStatus")
+}
+
+/// Equal as far as both say something.
+fn believed(expected: &Trait, read: &Trait) -> bool {
+    let unsaid = |activity: &Activity| *activity == Activity::Other("".into());
+    let mut same = expected.clone();
+    if expected.ttl_days.is_none() || read.ttl_days.is_none() {
+        same.ttl_days = read.ttl_days;
+    }
+    if unsaid(&expected.activity) || unsaid(&read.activity) {
+        same.activity = read.activity.clone();
+    }
+    same == *read
+}

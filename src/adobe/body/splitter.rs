@@ -1,0 +1,336 @@
+//! Cuts a JSON list into its elements while it arrives (measured.md §8): no thread, and no more memory than one element.
+//!
+//! It looks at brackets, strings and commas only. Whether an element is valid JSON is for its decoder to say.
+
+/// One object of a list. A trait or an audience with its rule takes some KiB.
+const ELEMENT_BYTES_MAX: usize = 256 << 10;
+/// Twice the 100,000 traits that a tenant may have (audience-manager.md §2.7).
+const ELEMENTS_MAX: usize = 200_000;
+/// What stands around the list: page numbers and links.
+const ENVELOPE_BYTES_MAX: usize = 64 << 10;
+
+/// Why a body is no list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::adobe) enum Malformed {
+    NoList,
+    CutOff,
+    ElementTooLarge,
+    TooManyElements,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Before,
+    Envelope,
+    List,
+    After,
+}
+
+#[derive(Debug)]
+pub(in crate::adobe) struct Splitter {
+    /// The member that holds the list; absent for a bare list.
+    member: Option<&'static str>,
+    place: Place,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+    /// The beginning of an element whose end has not arrived.
+    element: Vec<u8>,
+    envelope: Vec<u8>,
+    count: usize,
+    found: bool,
+}
+
+impl Splitter {
+    /// For a body that is a list.
+    pub(in crate::adobe) fn bare() -> Self {
+        Self::new(None)
+    }
+
+    /// For a body that is an object whose `member` is the list.
+    pub(in crate::adobe) fn inside(member: &'static str) -> Self {
+        Self::new(Some(member))
+    }
+
+    fn new(member: Option<&'static str>) -> Self {
+        Self {
+            member,
+            place: Place::Before,
+            depth: 0,
+            in_string: false,
+            escaped: false,
+            element: Vec::new(),
+            envelope: Vec::new(),
+            count: 0,
+            found: false,
+        }
+    }
+
+    /// Takes the next bytes, wherever they were cut.
+    pub(in crate::adobe) fn push(
+        &mut self,
+        chunk: &[u8],
+        each: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<(), Malformed> {
+        let mut start = 0;
+        for (index, &byte) in chunk.iter().enumerate() {
+            match self.place {
+                Place::Before => {
+                    self.open(byte)?;
+                    start = index + 1;
+                }
+                Place::Envelope => {
+                    self.in_envelope(byte)?;
+                    start = index + 1;
+                }
+                Place::List => {
+                    if self.ends_element(byte)? {
+                        self.end_element(&chunk[start..index], byte == b']', each)?;
+                        start = index + 1;
+                    }
+                }
+                Place::After if byte.is_ascii_whitespace() => {}
+                Place::After => return Err(Malformed::NoList),
+            }
+        }
+        if self.place == Place::List {
+            self.keep(&chunk[start..])
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What stands around the list, the list itself emptied.
+    pub(in crate::adobe) fn finish(self) -> Result<Vec<u8>, Malformed> {
+        match self.place {
+            Place::After if self.found => Ok(self.envelope),
+            Place::After => Err(Malformed::NoList),
+            Place::Before | Place::Envelope | Place::List => Err(Malformed::CutOff),
+        }
+    }
+
+    fn open(&mut self, byte: u8) -> Result<(), Malformed> {
+        match (byte, self.member) {
+            (b'[', None) => (self.place, self.found) = (Place::List, true),
+            (b'{', Some(_)) => {
+                self.envelope.push(byte);
+                self.place = Place::Envelope;
+            }
+            _ if byte.is_ascii_whitespace() => {}
+            _ => return Err(Malformed::NoList),
+        }
+        Ok(())
+    }
+
+    fn in_envelope(&mut self, byte: u8) -> Result<(), Malformed> {
+        if self.envelope.len() == ENVELOPE_BYTES_MAX {
+            return Err(Malformed::ElementTooLarge);
+        }
+        self.envelope.push(byte);
+        if self.inside_string(byte) {
+            return Ok(());
+        }
+        match byte {
+            b'[' if self.depth == 0 && !self.found && self.at_member() => {
+                (self.place, self.found) = (Place::List, true)
+            }
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' if self.depth == 0 => self.place = Place::After,
+            b']' | b'}' => self.depth -= 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether the bracket just read opens the list: before it stand the member's name and a colon.
+    fn at_member(&self) -> bool {
+        let before = self.envelope[..self.envelope.len() - 1].trim_ascii_end();
+        let name = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);
+        let Some((name, member)) = name.zip(self.member) else {
+            return false;
+        };
+        name.strip_suffix(format!("\"{member}\"").as_bytes())
+            .is_some_and(|before| matches!(before.trim_ascii_end().last(), Some(b'{' | b',')))
+    }
+
+    /// Follows strings; `true` for a byte that is part of one.
+    fn inside_string(&mut self, byte: u8) -> bool {
+        if !self.in_string {
+            self.in_string = byte == b'"';
+            return self.in_string;
+        }
+        match byte {
+            _ if self.escaped => self.escaped = false,
+            b'\\' => self.escaped = true,
+            b'"' => self.in_string = false,
+            _ => {}
+        }
+        true
+    }
+
+    fn ends_element(&mut self, byte: u8) -> Result<bool, Malformed> {
+        if self.inside_string(byte) {
+            return Ok(false);
+        }
+        match byte {
+            b',' | b']' if self.depth == 0 => return Ok(true),
+            b'}' if self.depth == 0 => return Err(Malformed::NoList),
+            b'[' | b'{' => self.depth += 1,
+            b']' | b'}' => self.depth -= 1,
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    fn end_element(
+        &mut self,
+        end: &[u8],
+        last: bool,
+        each: &mut (dyn FnMut(&[u8]) + Send),
+    ) -> Result<(), Malformed> {
+        if last {
+            self.place = match self.member {
+                None => Place::After,
+                Some(_) => {
+                    self.envelope.push(b']');
+                    Place::Envelope
+                }
+            };
+        }
+        let whole = if self.element.is_empty() {
+            end
+        } else {
+            self.keep(end)?;
+            &self.element
+        };
+        if whole.len() > ELEMENT_BYTES_MAX {
+            return Err(Malformed::ElementTooLarge);
+        }
+        let trimmed = whole.trim_ascii();
+        if trimmed.is_empty() {
+            // Only `[]` has nothing between its brackets.
+            return if last && self.count == 0 {
+                Ok(())
+            } else {
+                Err(Malformed::NoList)
+            };
+        }
+        self.count += 1;
+        if self.count > ELEMENTS_MAX {
+            return Err(Malformed::TooManyElements);
+        }
+        each(trimmed);
+        self.element.clear();
+        Ok(())
+    }
+
+    fn keep(&mut self, part: &[u8]) -> Result<(), Malformed> {
+        if self.element.len() + part.len() > ELEMENT_BYTES_MAX {
+            return Err(Malformed::ElementTooLarge);
+        }
+        self.element.extend_from_slice(part);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
+    use serde_json::{Value, json};
+
+    use super::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Malformed, Splitter};
+
+    fn split<'a>(
+        mut splitter: Splitter,
+        chunks: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<(Vec<String>, String), Malformed> {
+        let mut elements = Vec::new();
+        for chunk in chunks {
+            splitter.push(chunk, &mut |element| {
+                elements.push(String::from_utf8_lossy(element).into_owned())
+            })?;
+        }
+        let rest = splitter.finish()?;
+        Ok((elements, String::from_utf8_lossy(&rest).into_owned()))
+    }
+
+    fn bare(body: &str) -> Result<Vec<String>, Malformed> {
+        split(Splitter::bare(), [body.as_bytes()]).map(|(elements, _)| elements)
+    }
+
+    #[test]
+    fn brackets_and_commas_inside_strings_cut_nothing() {
+        let body = r#" [ {"a":"],[{\"\\"} , [1,[2]] ,"x,]",4 ] "#;
+        assert_eq!(
+            bare(body).expect("a list"),
+            [r#"{"a":"],[{\"\\"}"#, "[1,[2]]", r#""x,]""#, "4"]
+        );
+        assert_eq!(bare(" [ ] ").expect("an empty list"), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_no_list_or_not_all_of_it_is_told() {
+        for (body, because) in [
+            ("", Malformed::CutOff),
+            ("[", Malformed::CutOff),
+            ("[{\"a\":1}", Malformed::CutOff),
+            ("[{\"a\":1},{\"b", Malformed::CutOff),
+            ("<html>", Malformed::NoList),
+            ("{\"list\":[]}", Malformed::NoList),
+            ("[1,]", Malformed::NoList),
+            ("[1,,2]", Malformed::NoList),
+            ("[1}", Malformed::NoList),
+            ("[1] x", Malformed::NoList),
+        ] {
+            assert_eq!(bare(body), Err(because), "{body}");
+        }
+    }
+
+    #[test]
+    fn elements_have_bounds() {
+        let large = format!("[\"{}\"]", "x".repeat(ELEMENT_BYTES_MAX));
+        assert_eq!(bare(&large), Err(Malformed::ElementTooLarge));
+        let many = format!("[{}1]", "1,".repeat(ELEMENTS_MAX));
+        assert_eq!(bare(&many), Err(Malformed::TooManyElements));
+    }
+
+    #[test]
+    fn a_list_in_an_envelope_leaves_the_envelope() {
+        let body = r#"{"note":"\"children\":[","nested":{"children":[9]},"children" : [ {"id":1},{"id":2} ],"_page":{"next":"1"}}"#;
+        let (elements, rest) =
+            split(Splitter::inside("children"), [body.as_bytes()]).expect("a list");
+        assert_eq!(elements, [r#"{"id":1}"#, r#"{"id":2}"#]);
+        let rest: Value = serde_json::from_str(&rest).expect("an object");
+        assert_eq!(rest["_page"]["next"], "1");
+        assert_eq!(
+            split(Splitter::inside("children"), [&b"{\"children\":null}"[..]])
+                .expect_err("no list"),
+            Malformed::NoList,
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same_elements(
+            texts in proptest::collection::vec(any::<String>().prop_map(|text| json!({"t": text, "l": [text, 1]})), 0..8),
+            cuts in proptest::collection::vec(1usize..9, 1..64),
+        ) {
+            let expected: Vec<String> = texts.iter().map(Value::to_string).collect();
+            let body = json!({"a": {"children": []}, "children": texts, "z": "]"}).to_string();
+            let mut rest = body.as_bytes();
+            let mut chunks = Vec::new();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() { break; }
+                let (chunk, left) = rest.split_at((*cut).min(rest.len()));
+                chunks.push(chunk);
+                rest = left;
+            }
+            let (elements, envelope) = split(Splitter::inside("children"), chunks).expect("a list");
+            prop_assert_eq!(elements, expected);
+            prop_assert_eq!(
+                serde_json::from_str::<Value>(&envelope).expect("an object"),
+                json!({"a": {"children": []}, "children": [], "z": "]"})
+            );
+        }
+    }
+}

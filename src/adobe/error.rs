@@ -1,0 +1,325 @@
+//! What a call to Adobe can come to, other than well: who tries again, whether something may have been written, and
+//! what a person can do. Built from the status code and the service's own error code; a body's text never enters.
+
+mod classify;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
+
+use super::observer::System;
+
+pub(super) use classify::{CallKind, Refusal, classify};
+
+/// Whether a call changed something on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing was written.
+    None,
+    /// A write may have happened: look the object up by its key before trying again (design.md §4.4).
+    Unknown,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `--read-only`; nothing was sent.
+    ReadOnly,
+    /// The lease would not outlast the request; nothing was sent.
+    LeaseExpiring,
+    /// IMS or the gateway refuses the credential.
+    CredentialsRefused,
+    /// The credential is valid and lacks a right. Never a sign that an object is gone.
+    AccessDenied,
+    /// The service itself says that the one object asked for does not exist.
+    NotFound,
+    /// The object exists already, or changed meanwhile.
+    Conflict,
+    /// The service refuses the request as it is.
+    RequestRefused,
+    /// The service refuses a rule.
+    RuleInvalid,
+    /// An item limit of the tenant is reached.
+    LimitExceeded,
+    /// The object is still used.
+    DeletionBlocked,
+    /// The credential has to wait.
+    Throttled,
+    /// No answer, or a failure of the service.
+    Unavailable,
+    /// An answer that cannot be understood.
+    UnexpectedAnswer,
+}
+
+impl Kind {
+    pub const ALL: [Self; 13] = [
+        Self::ReadOnly,
+        Self::LeaseExpiring,
+        Self::CredentialsRefused,
+        Self::AccessDenied,
+        Self::NotFound,
+        Self::Conflict,
+        Self::RequestRefused,
+        Self::RuleInvalid,
+        Self::LimitExceeded,
+        Self::DeletionBlocked,
+        Self::Throttled,
+        Self::Unavailable,
+        Self::UnexpectedAnswer,
+    ];
+}
+
+/// A call that failed. Its text names the system, the operation, the status code and the service's own error code, and
+/// holds no time, no id and nothing of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    system: System,
+    operation: &'static str,
+    status: Option<u16>,
+    code: Option<Box<str>>,
+    detail: Option<&'static str>,
+    effect: Effect,
+    retry_after: Option<Duration>,
+    gateway: bool,
+}
+
+impl Error {
+    pub(super) fn new(kind: Kind, system: System, operation: &'static str) -> Self {
+        let (status, code, detail, retry_after) = (None, None, None, None);
+        Self {
+            kind,
+            system,
+            operation,
+            status,
+            code,
+            detail,
+            effect: Effect::None,
+            retry_after,
+            gateway: false,
+        }
+    }
+
+    pub(super) fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    pub(super) fn with_code(mut self, code: Option<Box<str>>) -> Self {
+        self.code = code;
+        self
+    }
+
+    pub(super) fn with_detail(mut self, detail: &'static str) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub(super) fn with_effect(mut self, effect: Effect) -> Self {
+        self.effect = effect;
+        self
+    }
+
+    pub(super) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// Marks an answer of the gateway in front of the service: it holds for every call, not for this one's object.
+    pub(super) fn with_gateway(mut self, gateway: bool) -> Self {
+        self.gateway = gateway;
+        self
+    }
+
+    /// The cause that a breaker remembers, as the failure of a call that was not sent.
+    pub(super) fn remembered(&self, operation: &'static str) -> Self {
+        Self {
+            operation,
+            effect: Effect::None,
+            ..self.clone()
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub fn system(&self) -> System {
+        self.system
+    }
+
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The status code of the answer, if one came.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The service's own word, such as `RESOURCE_LIMIT_EXCEEDED` or `UPAPI-113430-404`.
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// Whether a write may have happened.
+    pub fn effect(&self) -> Effect {
+        self.effect
+    }
+
+    /// How long the server asked to wait; at most an hour.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    pub(super) fn is_from_gateway(&self) -> bool {
+        self.gateway
+    }
+
+    /// The one object that was asked for does not exist: the only proof of absence that counts (design.md §4.3).
+    pub fn is_not_found(&self) -> bool {
+        self.kind == Kind::NotFound
+    }
+
+    pub fn is_conflict(&self) -> bool {
+        self.kind == Kind::Conflict
+    }
+
+    /// Who tries again, and when.
+    pub fn disposition(&self) -> Disposition {
+        match self.kind {
+            Kind::Throttled | Kind::Unavailable => match self.retry_after {
+                Some(wait) => Disposition::RetryAfter(wait),
+                None => Disposition::Retry,
+            },
+            // A conflict is resolved by looking the key up; a missing object by planning again.
+            Kind::LeaseExpiring | Kind::NotFound | Kind::Conflict | Kind::UnexpectedAnswer => {
+                Disposition::Retry
+            }
+            Kind::ReadOnly
+            | Kind::CredentialsRefused
+            | Kind::AccessDenied
+            | Kind::RequestRefused
+            | Kind::RuleInvalid
+            | Kind::LimitExceeded
+            | Kind::DeletionBlocked => Disposition::Stalled,
+        }
+    }
+
+    /// The word for condition, event and metric.
+    pub fn reason(&self) -> Reason {
+        match self.kind {
+            Kind::ReadOnly => Reason::ReadOnly,
+            Kind::LeaseExpiring => Reason::LeaseNotHeld,
+            Kind::CredentialsRefused => Reason::CredentialsRefused,
+            Kind::AccessDenied => Reason::AccessDenied,
+            Kind::NotFound | Kind::Conflict | Kind::RequestRefused => Reason::RequestRefused,
+            Kind::RuleInvalid => Reason::RuleInvalid,
+            Kind::LimitExceeded => Reason::LimitExceeded,
+            Kind::DeletionBlocked => Reason::DeletionBlocked,
+            Kind::Throttled => Reason::Throttled,
+            Kind::Unavailable => match self.system {
+                System::IdentityService => Reason::IdentityServiceUnavailable,
+                System::AudienceManager => Reason::AudienceManagerUnavailable,
+                System::ExperiencePlatform => Reason::ExperiencePlatformUnavailable,
+            },
+            Kind::UnexpectedAnswer => Reason::UnexpectedAnswer,
+        }
+    }
+
+    /// What a person can do about it, where one can.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::ReadOnly => Some("start the operator without --read-only to let it write"),
+            Kind::CredentialsRefused => Some(
+                "check clientId, clientSecret and scopes in the Secret against the OAuth server-to-server credential \
+                 in Adobe Developer Console, and that the credential has the product profile",
+            ),
+            Kind::AccessDenied => Some(match self.system {
+                System::AudienceManager => {
+                    "give the credential's technical account the right in an Audience Manager RBAC group"
+                }
+                System::IdentityService | System::ExperiencePlatform => {
+                    "give the credential a role with the permissions View Segments and access to the sandbox"
+                }
+            }),
+            Kind::LimitExceeded => {
+                Some("delete what is no longer used, or ask Adobe to raise the limit")
+            }
+            Kind::RuleInvalid => Some("correct the rule"),
+            Kind::DeletionBlocked => Some("remove the uses of the object first"),
+            Kind::LeaseExpiring
+            | Kind::NotFound
+            | Kind::Conflict
+            | Kind::RequestRefused
+            | Kind::Throttled
+            | Kind::Unavailable
+            | Kind::UnexpectedAnswer => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            system,
+            operation,
+            status,
+            code,
+            detail,
+            ..
+        } = self;
+        match kind {
+            Kind::ReadOnly => {
+                return write!(
+                    formatter,
+                    "the operator is read-only: {operation} was not sent to {system}"
+                );
+            }
+            Kind::LeaseExpiring => {
+                return write!(
+                    formatter,
+                    "the lease would not outlast the request: {operation} was not sent to {system}"
+                );
+            }
+            Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,
+            Kind::AccessDenied => write!(formatter, "{system} denied {operation}")?,
+            Kind::NotFound => write!(formatter, "{system} found no such object for {operation}")?,
+            Kind::Conflict => write!(
+                formatter,
+                "{system} refused {operation}: the object exists or changed meanwhile"
+            )?,
+            Kind::RequestRefused => write!(formatter, "{system} refused {operation}")?,
+            Kind::RuleInvalid => write!(formatter, "{system} refused the rule in {operation}")?,
+            Kind::LimitExceeded => write!(
+                formatter,
+                "{system} refused {operation}: a limit of the tenant is reached"
+            )?,
+            Kind::DeletionBlocked => write!(
+                formatter,
+                "{system} refused {operation}: the object is still used"
+            )?,
+            Kind::Throttled => write!(formatter, "{system} asked to wait")?,
+            Kind::Unavailable => write!(formatter, "{system} failed at {operation}")?,
+            Kind::UnexpectedAnswer => write!(
+                formatter,
+                "{system} answered {operation} in a form that is not understood"
+            )?,
+        }
+        if let Some(detail) = detail {
+            write!(formatter, ": {detail}")?;
+        }
+        match (status, code) {
+            (Some(status), Some(code)) => write!(formatter, " ({status} {code})"),
+            (Some(status), None) => write!(formatter, " ({status})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

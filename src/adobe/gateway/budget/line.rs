@@ -1,0 +1,45 @@
+//! A line that is served round robin: one entry of each key in turn, the entries of one key in their order.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub(super) struct Line<T> {
+    keys: VecDeque<Arc<str>>,
+    waiting: HashMap<Arc<str>, VecDeque<T>>,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            keys: VecDeque::new(),
+            waiting: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Line<T> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    pub(super) fn join(&mut self, key: &Arc<str>, entry: T) {
+        let entries = self.waiting.entry(key.clone()).or_default();
+        if entries.is_empty() {
+            self.keys.push_back(key.clone());
+        }
+        entries.push_back(entry);
+    }
+
+    pub(super) fn leave(&mut self) -> Option<T> {
+        let key = self.keys.pop_front()?;
+        let entries = self.waiting.get_mut(&key)?;
+        let entry = entries.pop_front();
+        if entries.is_empty() {
+            self.waiting.remove(&key);
+        } else {
+            self.keys.push_back(key);
+        }
+        entry
+    }
+}

@@ -1,0 +1,6 @@
+//! The gateway on virtual time.
+
+mod circuit;
+mod line;
+mod request;
+mod token;

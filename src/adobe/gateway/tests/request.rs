@@ -1,0 +1,324 @@
+//! What is sent, what is not, and how bodies are read.
+
+use std::time::Duration;
+
+use audience_sharing_core::domain::audience_manager::NewDataSource;
+use audience_sharing_core::domain::identifier::{DataSourceId, TraitSid};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::adobe::observer::{Outcome, System};
+use crate::adobe::proof::WriteProof;
+use crate::adobe::scripted::{Reply, Setting, World, change, leased};
+use crate::adobe::transport::TransportError;
+use crate::adobe::{Effect, Kind};
+
+type Answering = fn() -> Reply;
+
+fn new() -> NewDataSource {
+    NewDataSource {
+        name: "Sharing".into(),
+        description: "".into(),
+        unique_trait_codes: true,
+        unique_segment_codes: true,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_carry_the_headers_of_their_system() {
+    let world = World::authorized(|_, _| Reply::json(200, &json!({"pid": 7, "results": {}})));
+    let aam = world.gateway.audience_manager();
+    aam.me(&change()).await.expect("a company");
+    let platform = world.gateway.experience_platform(super::line::sandbox());
+    platform
+        .audiences_by_id(&change(), &["a"].map(audience))
+        .await
+        .expect("a map");
+    let calls = world.calls();
+    let common = [
+        ("authorization", "Bearer canary-token"),
+        ("x-api-key", "client"),
+        ("x-gw-ims-org-id", "0F1E2D3C4B5A69780A49420E@AdobeOrg"),
+        ("accept", "application/json"),
+    ];
+    for (name, value) in common {
+        assert_eq!(
+            (calls[0].header(name), calls[1].header(name)),
+            (Some(value), Some(value)),
+            "{name}"
+        );
+    }
+    let header = |name| (calls[0].header(name), calls[1].header(name));
+    assert_eq!(header("aam-disable-escaping-html"), (Some("true"), None));
+    assert_eq!(header("x-sandbox-name"), (None, Some("prod")));
+    assert_eq!(header("content-type"), (None, Some("application/json")));
+    let (first, second) = header("x-request-id");
+    assert!(first.is_some() && first != second, "{first:?} {second:?}");
+    assert_eq!(calls[0].target, "aam.adobe.io/v1/users/self");
+    assert_eq!(
+        calls[1].target,
+        "platform.adobe.io/data/core/ups/audiences/bulk-get"
+    );
+}
+
+fn audience(id: &str) -> audience_sharing_core::domain::identifier::AudienceId {
+    audience_sharing_core::domain::identifier::AudienceId::new(id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn read_only_lets_reads_through_and_no_write() {
+    let setting = Setting {
+        read_only: true,
+        ..Setting::default()
+    };
+    let world = World::authorized_with(setting, |_, _| Reply::json(200, &json!({"pid": 7})));
+    let aam = world.gateway.audience_manager();
+    let error = aam
+        .create_data_source(&change(), leased(), &new())
+        .await
+        .expect_err("read-only");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (Kind::ReadOnly, Effect::None)
+    );
+    let error = aam
+        .delete_trait(&change(), leased(), TraitSid(1))
+        .await
+        .expect_err("read-only");
+    assert_eq!(
+        error.to_string(),
+        "the operator is read-only: traits.delete was not sent to Audience Manager"
+    );
+    assert!(world.asked().is_empty(), "not even a token was asked for");
+    aam.me(&change()).await.expect("a read");
+    aam.validate_segment_rule(&change(), "1T")
+        .await
+        .expect("a check writes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_write_starts_that_could_outlive_the_lease() {
+    let world = World::authorized(|_, _| Reply::text(204, ""));
+    let aam = world.gateway.audience_manager();
+    let until = |seconds| WriteProof::until(Instant::now() + Duration::from_secs(seconds));
+    aam.delete_trait(&change(), until(70), TraitSid(1))
+        .await
+        .expect("exactly the request's timeout");
+    let error = aam
+        .delete_trait(&change(), until(69), TraitSid(1))
+        .await
+        .expect_err("a second too late");
+    assert_eq!(
+        (error.kind(), error.effect()),
+        (Kind::LeaseExpiring, Effect::None)
+    );
+    assert_eq!(world.calls().len(), 1);
+    let proof = until(75);
+    sleep(Duration::from_secs(6)).await;
+    aam.delete_trait(&change(), proof, TraitSid(1))
+        .await
+        .expect_err("proofs age");
+    assert_eq!(world.calls().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_asked_after_the_wait_for_the_budget() {
+    let setting = Setting {
+        budget: crate::adobe::gateway::Budget {
+            requests_per_minute: 6,
+            burst: 1,
+        },
+        ..Setting::default()
+    };
+    let world = World::authorized_with(setting, |_, _| Reply::text(204, ""));
+    let aam = world.gateway.audience_manager();
+    let proof = WriteProof::until(Instant::now() + Duration::from_secs(75));
+    aam.delete_trait(&change(), proof, TraitSid(1))
+        .await
+        .expect("at once");
+    let error = aam
+        .delete_trait(&change(), proof, TraitSid(2))
+        .await
+        .expect_err("ten seconds later");
+    assert_eq!(error.kind(), Kind::LeaseExpiring);
+    let started = Instant::now();
+    aam.delete_trait(&change(), leased(), TraitSid(3))
+        .await
+        .expect("what was not sent was not spent");
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_effect_of_a_write_without_an_answer_is_unknown() {
+    let cases: [(Answering, Kind, Effect); 7] = [
+        (
+            || Reply::failure(TransportError::NOT_CONNECTED),
+            Kind::Unavailable,
+            Effect::None,
+        ),
+        (
+            || Reply::failure(TransportError::CONNECTION_LOST),
+            Kind::Unavailable,
+            Effect::Unknown,
+        ),
+        (
+            || Reply::text(201, "{}").after(Duration::from_secs(71)),
+            Kind::Unavailable,
+            Effect::Unknown,
+        ),
+        (
+            || Reply::text(503, "<html>"),
+            Kind::Unavailable,
+            Effect::Unknown,
+        ),
+        (
+            || Reply::text(201, "{\"dataSourceId\":").broken(),
+            Kind::Unavailable,
+            Effect::Unknown,
+        ),
+        (
+            || Reply::text(201, "<html>hello</html>"),
+            Kind::UnexpectedAnswer,
+            Effect::Unknown,
+        ),
+        (
+            || Reply::text(400, "{\"message\":").broken(),
+            Kind::RequestRefused,
+            Effect::None,
+        ),
+    ];
+    for (reply, kind, effect) in cases {
+        let world = World::authorized(move |_, _| reply());
+        let aam = world.gateway.audience_manager();
+        let error = aam
+            .create_data_source(&change(), leased(), &new())
+            .await
+            .expect_err("no data source");
+        assert_eq!((error.kind(), error.effect()), (kind, effect), "{error}");
+        assert_eq!(world.calls().len(), 1, "a write is never repeated here");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_have_bounds_and_ends() {
+    let megabyte = || {
+        Reply::text(
+            200,
+            format!("{{\"pid\":7,\"x\":\"{}\"}}", "x".repeat(1 << 20)),
+        )
+    };
+    let cases: [(Answering, &str); 3] = [
+        (
+            || Reply::text(200, r#"[{"sid":1},{"si"#),
+            "the body is cut off",
+        ),
+        (
+            || Reply::text(200, "<html>hello</html>"),
+            "the body is not the list that was asked for",
+        ),
+        (
+            || Reply::text(200, format!("[\"{}\"]", "x".repeat(300 << 10))),
+            "an element of the list is too large",
+        ),
+    ];
+    for (reply, because) in cases {
+        let world = World::authorized(move |_, _| reply());
+        let error = world
+            .gateway
+            .audience_manager()
+            .traits_of(&change(), DataSourceId(1))
+            .await
+            .expect_err(because);
+        assert_eq!(error.kind(), Kind::UnexpectedAnswer);
+        assert!(error.to_string().contains(because), "{error}");
+    }
+    let world = World::authorized(move |_, _| megabyte());
+    let error = world
+        .gateway
+        .audience_manager()
+        .me(&change())
+        .await
+        .expect_err("too large");
+    assert!(
+        error.to_string().contains("the body is too large"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_observer_hears_of_every_request_and_of_no_path() {
+    let world = World::authorized(|_, number| match number {
+        0 => Reply::text(404, "").after(Duration::from_millis(30)),
+        _ => Reply::json(200, &json!({"pid": 7})),
+    });
+    let aam = world.gateway.audience_manager();
+    aam.delete_trait(&change(), leased(), TraitSid(4711))
+        .await
+        .expect_err("gone");
+    aam.me(&change()).await.expect("a company");
+    let heard = world.heard.0.lock().expect("the records");
+    let words: Vec<_> = heard
+        .iter()
+        .map(|call| {
+            (
+                call.system,
+                call.operation,
+                call.method.as_str(),
+                call.status,
+                call.outcome,
+            )
+        })
+        .collect();
+    assert_eq!(
+        words,
+        [
+            (
+                System::IdentityService,
+                "token.request",
+                "POST",
+                Some(200),
+                Outcome::Succeeded
+            ),
+            (
+                System::AudienceManager,
+                "traits.delete",
+                "DELETE",
+                Some(404),
+                Outcome::Failed(Kind::NotFound)
+            ),
+            (
+                System::AudienceManager,
+                "users.self",
+                "GET",
+                Some(200),
+                Outcome::Succeeded
+            ),
+        ],
+    );
+    assert_eq!(heard[1].duration, Duration::from_millis(30));
+    assert!(!format!("{heard:?}").contains("4711"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_secret_nor_token_is_printed() {
+    let world = World::of(|asked, _| match asked.is_for_a_token() {
+        true => Reply::token(86_399),
+        false => Reply::json(
+            400,
+            &json!({"message": "canary-token canary-secret", "code": "X"}),
+        ),
+    });
+    let aam = world.gateway.audience_manager();
+    let error = aam
+        .create_data_source(&change(), leased(), &new())
+        .await
+        .expect_err("refused");
+    let gateway = &world.gateway;
+    let heard = world.heard.0.lock().expect("the records");
+    let printed = format!(
+        "{error} {error:?} {gateway:?} {aam:?} {heard:?} {:?}",
+        gateway.credential_fingerprint()
+    );
+    assert!(!printed.contains("canary"), "{printed}");
+    assert!(world.calls()[0].headers["authorization"].is_sensitive());
+}

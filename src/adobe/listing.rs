@@ -1,0 +1,36 @@
+//! What a list call answers: the elements that could be read, and which could not.
+
+/// The elements of a list. One that this version cannot read hides no other.
+///
+/// An element is missing only if it is neither in `items` nor, perhaps, in `undecodable`: where that holds a `None`,
+/// the list proves the absence of nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing<T, I> {
+    pub items: Vec<T>,
+    /// One entry per element that could not be read, with its id where at least that could.
+    pub undecodable: Vec<Option<I>>,
+}
+
+impl<T, I> Default for Listing<T, I> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            undecodable: Vec::new(),
+        }
+    }
+}
+
+impl<T, I> Listing<T, I> {
+    /// Reads one element: whole, else its id alone, else only that it was there.
+    pub(super) fn take(
+        &mut self,
+        element: &[u8],
+        whole: fn(&[u8]) -> Option<T>,
+        id: fn(&[u8]) -> Option<I>,
+    ) {
+        match whole(element) {
+            Some(item) => self.items.push(item),
+            None => self.undecodable.push(id(element)),
+        }
+    }
+}
