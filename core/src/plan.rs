@@ -17,7 +17,7 @@ pub mod source;
 pub mod tenant;
 
 pub use call::{Call, Step};
-pub use claims::Claims;
+pub use claims::{Claims, Living};
 pub use hold::Hold;
 
 /// What is due in one scope.

@@ -66,7 +66,9 @@ impl ResourceName {
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         let fits = (1..=Self::LENGTH_MAX).contains(&text.len())
-            && text.bytes().all(|byte| is_inner(byte) || matches!(byte, b'.' | b'-'))
+            && text
+                .bytes()
+                .all(|byte| is_inner(byte) || matches!(byte, b'.' | b'-'))
             && text.bytes().next().is_some_and(is_inner)
             && text.bytes().next_back().is_some_and(is_inner);
         match fits {
@@ -136,7 +138,11 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Audience { owner, namespace, name } => {
+            Self::Audience {
+                owner,
+                namespace,
+                name,
+            } => {
                 write!(formatter, "{OPENING}{owner}/{namespace}/{name}{CLOSING}")
             }
             Self::DataSource { owner } => write!(formatter, "{OPENING}{owner}{CLOSING}"),
@@ -161,7 +167,9 @@ pub fn strip(description: &str) -> &str {
 /// The text, trimmed, and the mark behind it.
 fn split(description: &str) -> (&str, Option<Mark>) {
     let whole = description.trim();
-    let parted = whole.strip_suffix(CLOSING).and_then(|open| open.rsplit_once(OPENING));
+    let parted = whole
+        .strip_suffix(CLOSING)
+        .and_then(|open| open.rsplit_once(OPENING));
     match parted.and_then(|(text, inside)| Some((text, Mark::parse(inside)?))) {
         Some((text, mark)) => (text.trim_end(), Some(mark)),
         None => (whole, None),

@@ -66,7 +66,9 @@ impl SegmentRule {
     /// The first place where the text is no rule, or that it is over [`LENGTH_MAX`] or
     /// [`DEPTH_MAX`](super::text::expression::DEPTH_MAX).
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Self::read(text, LENGTH_MAX, |scanner| read_condition(scanner, read_trait))
+        Self::read(text, LENGTH_MAX, |scanner| {
+            read_condition(scanner, read_trait)
+        })
     }
 
     /// Equal for two rules that differ only in white space, redundant parentheses, the case of words, and the
@@ -230,11 +232,18 @@ fn read_number<Number: std::str::FromStr>(
         .position(|byte| !byte.is_ascii_digit())
         .unwrap_or(word.len());
     let (digits, found_unit) = word.split_at(digits_end);
-    let number = digits.parse().ok().filter(|_| found_unit.eq_ignore_ascii_case(unit));
+    let number = digits
+        .parse()
+        .ok()
+        .filter(|_| found_unit.eq_ignore_ascii_case(unit));
     number.ok_or_else(|| scanner.expected_at(place, expected))
 }
 
-fn require(scanner: &mut Scanner<'_>, symbol: &str, expected: &'static str) -> Result<(), ParseError> {
+fn require(
+    scanner: &mut Scanner<'_>,
+    symbol: &str,
+    expected: &'static str,
+) -> Result<(), ParseError> {
     if scanner.take(symbol) {
         Ok(())
     } else {
@@ -261,21 +270,32 @@ impl FrequencyOperator {
     }
 }
 
-impl fmt::Display for Condition<TraitSid> {
+/// How an operand is written inside a rule.
+trait Written {
+    fn write(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result;
+}
+
+impl Written for TraitSid {
+    fn write(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}T")
+    }
+}
+
+impl<Operand: Written> fmt::Display for Condition<Operand> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Trait(sid) => write!(formatter, "{sid}T"),
+            Self::Trait(operand) => operand.write(formatter),
             Self::Frequency(frequency) => frequency.fmt(formatter),
         }
     }
 }
 
-impl fmt::Display for Frequency<TraitSid> {
+impl<Operand: Written> fmt::Display for Frequency<Operand> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("FREQUENCY([")?;
-        for (index, sid) in self.traits.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "," };
-            write!(formatter, "{separator}{sid}T")?;
+        for (index, operand) in self.traits.iter().enumerate() {
+            formatter.write_str(if index == 0 { "" } else { "," })?;
+            operand.write(formatter)?;
         }
         formatter.write_str("]")?;
         if let Some(Recency { operator, days }) = self.recency {

@@ -12,8 +12,10 @@ use super::text::{collapse_white_space, resolve_entities};
 /// Bytes. No limit is documented; the rules that we write have some fifty.
 pub const LENGTH_MAX: usize = 65_536;
 
-const A_KEY: &str = "a key (letters, digits, - and _, beginning with a letter; any other key in double quotes)";
-const AN_OPERATOR: &str = "one of ==, !=, >, >=, <, <=, contains, matcheswords, startswith, endswith, matchesregex";
+const A_KEY: &str =
+    "a key (letters, digits, - and _, beginning with a letter; any other key in double quotes)";
+const AN_OPERATOR: &str =
+    "one of ==, !=, >, >=, <, <=, contains, matcheswords, startswith, endswith, matchesregex";
 const A_VALUE: &str = "a value in double quotes, or a number";
 const A_NUMBER: &str = "a number, since >, >=, < and <= compare numbers";
 
@@ -85,13 +87,20 @@ impl Operator {
     }
 
     const fn compares_numbers(self) -> bool {
-        matches!(self, Self::AtLeast | Self::Above | Self::AtMost | Self::Below)
+        matches!(
+            self,
+            Self::AtLeast | Self::Above | Self::AtMost | Self::Below
+        )
     }
 
     const fn is_word(self) -> bool {
         matches!(
             self,
-            Self::Contains | Self::MatchesWords | Self::StartsWith | Self::EndsWith | Self::MatchesRegex
+            Self::Contains
+                | Self::MatchesWords
+                | Self::StartsWith
+                | Self::EndsWith
+                | Self::MatchesRegex
         )
     }
 }
@@ -147,7 +156,11 @@ fn read_comparison(scanner: &mut Scanner<'_>) -> Result<Comparison, ParseError> 
     let key = read_key(scanner)?;
     let operator = read_operator(scanner)?;
     let value = read_value(scanner, operator)?;
-    Ok(Comparison { key, operator, value })
+    Ok(Comparison {
+        key,
+        operator,
+        value,
+    })
 }
 
 fn read_key(scanner: &mut Scanner<'_>) -> Result<Box<str>, ParseError> {
@@ -156,7 +169,8 @@ fn read_key(scanner: &mut Scanner<'_>) -> Result<Box<str>, ParseError> {
         Some(quoted) => Some(quoted).filter(|key| !key.bytes().all(|byte| byte.is_ascii_digit())),
         None => Some(scanner.take_any_word()).filter(|key| may_stand_bare(key)),
     };
-    key.map(Into::into).ok_or_else(|| scanner.expected_at(place, A_KEY))
+    key.map(Into::into)
+        .ok_or_else(|| scanner.expected_at(place, A_KEY))
 }
 
 fn read_operator(scanner: &mut Scanner<'_>) -> Result<Operator, ParseError> {
@@ -189,19 +203,28 @@ fn read_value(scanner: &mut Scanner<'_>, operator: Operator) -> Result<Value, Pa
 /// Digits, with a sign and a fraction where needed.
 fn is_number(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let are_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     are_digits(whole.strip_prefix('-').unwrap_or(whole)) && are_digits(fraction)
 }
 
 /// Whether a key needs no quotes. A logical word needs them, since it would be read as one.
 fn may_stand_bare(key: &str) -> bool {
-    let is_logical_word = ["AND", "OR", "NOT"].iter().any(|word| key.eq_ignore_ascii_case(word));
-    key.starts_with(|first: char| first.is_ascii_alphabetic()) && key.chars().all(is_word_character) && !is_logical_word
+    let is_logical_word = ["AND", "OR", "NOT"]
+        .iter()
+        .any(|word| key.eq_ignore_ascii_case(word));
+    key.starts_with(|first: char| first.is_ascii_alphabetic())
+        && key.chars().all(is_word_character)
+        && !is_logical_word
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, operator, value } = self;
+        let Self {
+            key,
+            operator,
+            value,
+        } = self;
         match may_stand_bare(key) {
             true => write!(formatter, "{key} {} ", operator.as_str())?,
             false => write!(formatter, "\"{key}\" {} ", operator.as_str())?,

@@ -80,9 +80,10 @@ impl<R: Record> Table<R> {
         keys: impl std::ops::RangeBounds<R::NaturalKey>,
     ) -> impl Iterator<Item = (&R::NaturalKey, &Entry<R>)> {
         let entries = &self.entries;
-        self.by_key
-            .range(keys)
-            .flat_map(move |(key, ids)| ids.iter().filter_map(move |id| Some((key, entries.get(id)?))))
+        self.by_key.range(keys).flat_map(move |(key, ids)| {
+            ids.iter()
+                .filter_map(move |id| Some((key, entries.get(id)?)))
+        })
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry<R>> {
@@ -201,13 +202,19 @@ impl<R: Record> Table<R> {
     /// The answer of a read of one object.
     pub fn fold_read(&mut self, at: Sequence, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
-        let written = self
-            .entries
-            .get(&record.id())
-            .and_then(|entry| entry.written);
-        self.gone.remove(&record.id());
-        self.insert(record, at, written, &mut touched);
+        self.fold_single(at, record, &mut touched);
         touched
+    }
+
+    /// One object's own answer, unless something younger is known.
+    fn fold_single(&mut self, at: Sequence, record: R, touched: &mut Vec<Key>) {
+        let known = self.entries.get(&record.id());
+        if known.is_some_and(|entry| entry.seen > at) {
+            return;
+        }
+        let written = known.and_then(|entry| entry.written);
+        self.gone.remove(&record.id());
+        self.insert(record, at, written, touched);
     }
 
     /// The answer of a create or an update.
@@ -225,11 +232,7 @@ impl<R: Record> Table<R> {
     pub fn fold_look_up(&mut self, at: Sequence, key: R::NaturalKey, found: Vec<R>) -> Vec<Key> {
         let mut touched = Vec::new();
         for record in found {
-            let written = self
-                .entries
-                .get(&record.id())
-                .and_then(|entry| entry.written);
-            self.insert(record, at, written, &mut touched);
+            self.fold_single(at, record, &mut touched);
         }
         self.unresolved.remove(&key);
         self.looked_up.insert(key, at);

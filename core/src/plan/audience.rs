@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
-use super::claims::Claims;
+use super::claims::{Claims, Living};
 use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label};
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
@@ -59,6 +59,7 @@ pub struct Situation<'a> {
     pub recorded: &'a Recorded,
     pub foundation: &'a foundation::Standing,
     pub claims: &'a Claims,
+    pub living: &'a dyn Living,
     pub inventory: &'a Inventory,
     /// The call with which this round of work began: only younger look-ups prove that a key is free.
     pub since: Sequence,
@@ -267,7 +268,7 @@ impl<'a> Planner<'a> {
                 TraitState::Planned => None,
                 TraitState::Missing => return,
             },
-            template: NEW_TRAIT.to_owned() + "T",
+            template: NEW_TRAIT.to_owned(),
             recorded: situation.recorded.segment_sid,
             recorded_as_ours: self.is_recorded(situation.recorded.segment_sid.is_some()),
             observed: self.observes(),
@@ -438,7 +439,7 @@ impl<'a> Planner<'a> {
             subject,
             &self.situation.desired.mark,
             self.situation.adoption,
-            self.situation.claims,
+            self.situation.living,
         )
     }
 }

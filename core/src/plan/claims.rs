@@ -9,24 +9,25 @@ use crate::domain::identifier::AudienceId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreatedAt(pub i64);
 
-/// The `SharedAudience` objects that exist, and the sources that they ask for.
+/// Which `SharedAudience` objects exist and are not leaving, of this connection or another.
+pub trait Living: std::fmt::Debug {
+    fn is_living(&self, share: &ShareName) -> bool;
+}
+
+impl Living for BTreeSet<ShareName> {
+    fn is_living(&self, share: &ShareName) -> bool {
+        self.contains(share)
+    }
+}
+
+/// The sources that the `SharedAudience` objects of one connection ask for.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     claimants: BTreeMap<AudienceId, BTreeMap<ShareName, CreatedAt>>,
     sources: BTreeMap<ShareName, AudienceId>,
-    living: BTreeSet<ShareName>,
 }
 
 impl Claims {
-    /// Every `SharedAudience` that exists and is not leaving, of this connection or another.
-    pub fn set_living(&mut self, living: BTreeSet<ShareName>) {
-        self.living = living;
-    }
-
-    pub fn is_living(&self, share: &ShareName) -> bool {
-        self.living.contains(share)
-    }
-
     /// Records what `share` asks for; returns the others whose turn this may change.
     pub fn claim(
         &mut self,

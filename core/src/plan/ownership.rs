@@ -1,6 +1,6 @@
 //! Whose is it, and may we take it? (design.md §4.6)
 
-use super::claims::Claims;
+use super::claims::Living;
 use super::hold::Hold;
 use crate::compose::{AdoptionPolicy, ShareName};
 use crate::domain::ownership::{Mark, OwnerId};
@@ -43,7 +43,7 @@ pub(super) fn judge(
     subject: &Subject<'_>,
     mark: &Mark,
     policy: AdoptionPolicy,
-    claims: &Claims,
+    living: &dyn Living,
 ) -> Verdict {
     match Mark::read(subject.description) {
         Some(found) if found == *mark => Verdict::Ours,
@@ -53,7 +53,7 @@ pub(super) fn judge(
             name,
         }) if owner == *mark.owner() => {
             let other = ShareName { namespace, name };
-            match claims.is_living(&other) {
+            match living.is_living(&other) {
                 true => Verdict::Held(held_by(&subject.object, &other)),
                 false => Verdict::Ours,
             }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{LENGTH_MAX, SegmentRule, read_condition, read_trait};
+use super::{LENGTH_MAX, SegmentRule, Written, read_condition, read_trait};
 use crate::domain::identifier::TraitSid;
 use crate::domain::text::expression::{Expression, ParseError, Scanner};
 
@@ -51,8 +51,10 @@ impl RuleTemplate {
     /// # Errors
     /// Why no segment can have this rule, in words for the person who wrote it.
     pub fn parse(text: &str) -> Result<Self, RuleTemplateError> {
-        let rule = Expression::read(text, LENGTH_MAX, |scanner| read_condition(scanner, read_operand))
-            .map_err(RuleTemplateError::Syntax)?;
+        let rule = Expression::read(text, LENGTH_MAX, |scanner| {
+            read_condition(scanner, read_operand)
+        })
+        .map_err(RuleTemplateError::Syntax)?;
         let mut uses_shared = false;
         let mut frequency_over_shared = false;
         let mut has_positive = false;
@@ -97,6 +99,15 @@ fn read_operand(scanner: &mut Scanner<'_>, expected: &'static str) -> Result<Ope
     match scanner.take(SHARED_TRAIT) {
         true => Ok(Operand::Shared),
         false => read_trait(scanner, expected).map(Operand::Named),
+    }
+}
+
+impl Written for Operand {
+    fn write(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Shared => formatter.write_str(SHARED_TRAIT),
+            Self::Named(sid) => sid.write(formatter),
+        }
     }
 }
 

@@ -25,7 +25,9 @@ pub enum ParseError {
     },
     #[error("the rule has {length} bytes, more than {length_max}: split it")]
     TooLong { length: usize, length_max: usize },
-    #[error("at character {position}: parentheses and NOTs are nested deeper than {DEPTH_MAX}: flatten the rule")]
+    #[error(
+        "at character {position}: parentheses and NOTs are nested deeper than {DEPTH_MAX}: flatten the rule"
+    )]
     TooDeep { position: usize },
 }
 
@@ -95,7 +97,9 @@ impl<Condition> Expression<Condition> {
 
     fn visit_under<'a>(&'a self, negated: bool, visit: &mut impl FnMut(&'a Condition, bool)) {
         match self {
-            Self::Or(parts) | Self::And(parts) => parts.iter().for_each(|part| part.visit_under(negated, visit)),
+            Self::Or(parts) | Self::And(parts) => parts
+                .iter()
+                .for_each(|part| part.visit_under(negated, visit)),
             Self::Not(part) => part.visit_under(!negated, visit),
             Self::Condition(condition) => visit(condition, negated),
         }
@@ -131,7 +135,9 @@ impl<Condition> Expression<Condition> {
 impl<Condition: fmt::Display> fmt::Display for Expression<Condition> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Or(parts) => write_parts(formatter, parts, " OR ", |part| matches!(part, Self::Or(_))),
+            Self::Or(parts) => {
+                write_parts(formatter, parts, " OR ", |part| matches!(part, Self::Or(_)))
+            }
             Self::And(parts) => write_parts(formatter, parts, " AND ", Self::is_list),
             Self::Not(part) => {
                 formatter.write_str("NOT ")?;
@@ -171,7 +177,7 @@ fn write_part<Condition: fmt::Display>(
     if in_parentheses {
         write!(formatter, "({part})")
     } else {
-        part.fmt(formatter)
+        fmt::Display::fmt(part, formatter)
     }
 }
 
@@ -315,7 +321,9 @@ impl<'a> Scanner<'a> {
     pub(in crate::domain) fn take_while(&mut self, fits: impl Fn(char) -> bool) -> &'a str {
         self.skip_white_space();
         let rest = self.rest();
-        let end = rest.find(|character| !fits(character)).unwrap_or(rest.len());
+        let end = rest
+            .find(|character| !fits(character))
+            .unwrap_or(rest.len());
         self.position += end;
         &rest[..end]
     }
@@ -348,7 +356,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// The error at a place that [`Self::place`] gave.
-    pub(in crate::domain) fn expected_at(&self, place: usize, expected: &'static str) -> ParseError {
+    pub(in crate::domain) fn expected_at(
+        &self,
+        place: usize,
+        expected: &'static str,
+    ) -> ParseError {
         Scanner {
             text: self.text,
             position: place,
