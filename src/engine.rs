@@ -1,0 +1,153 @@
+//! One engine per connection: it owns the inventory of the two tenants, refreshes it by lists, and drives scoped plans
+//! until nothing is due.
+//!
+//! It takes and gives `core`'s values; it knows neither Kubernetes nor a custom resource. Every decision is a plan of
+//! `core`; what is here waits, sends and folds.
+
+mod execute;
+mod fold;
+mod job;
+mod refresh;
+mod request;
+mod worker;
+
+use std::sync::Arc;
+
+use audience_sharing_core::compose::{ConnectionSettings, ShareName};
+use audience_sharing_core::domain::identifier::SandboxName;
+use audience_sharing_core::plan::{Living, foundation};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::adobe::credential::Credential;
+use crate::adobe::gateway::Gateway;
+pub use request::{
+    Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, Settled, SettleRequest,
+};
+use worker::{Message, Worker};
+
+/// What an engine is made of.
+#[derive(Debug)]
+pub struct EngineOptions {
+    pub gateway: Gateway,
+    pub sandbox: SandboxName,
+    pub settings: ConnectionSettings,
+    /// What the connection's status recorded, and where it was valid.
+    pub recorded_foundation: foundation::Recorded,
+    pub recorded_tenant: audience_sharing_core::inventory::Tenant,
+    pub resync_interval: std::time::Duration,
+    /// Until when this process may write; `None` while another holds the lease.
+    pub lease: watch::Receiver<Option<Instant>>,
+    pub living: Arc<dyn Living + Send + Sync>,
+    /// Told which shares to look at again.
+    pub wake: mpsc::UnboundedSender<ShareName>,
+    pub rng_seed: u64,
+    pub observer: Arc<dyn EngineObserver>,
+}
+
+/// What the engine tells of itself; for metrics and the audit trail.
+pub trait EngineObserver: Send + Sync + std::fmt::Debug + 'static {
+    /// A full pass over both systems ended.
+    fn on_refresh(&self, _succeeded: bool, _seconds: f64) {}
+    /// One plan was computed.
+    fn on_plan(&self) {}
+}
+
+impl EngineObserver for () {}
+
+/// A handle; the engine ends when the last one is gone, or when it is stopped.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    messages: mpsc::Sender<Message>,
+    report: watch::Receiver<Report>,
+    gateway: Gateway,
+    stop: CancellationToken,
+}
+
+/// The engine has ended; a new one takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine of this connection has ended")]
+pub struct EngineEnded;
+
+/// Messages under way; senders wait beyond that.
+const MESSAGES_MAX: usize = 1_024;
+
+impl Engine {
+    /// Starts the task that owns the inventory.
+    pub fn start(options: EngineOptions) -> Self {
+        let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
+        let (publish, report) = watch::channel(Report::default());
+        let stop = CancellationToken::new();
+        let gateway = options.gateway.clone();
+        tokio::spawn(Worker::new(options, inbox, publish, stop.clone()).run());
+        Self { messages, report, gateway, stop }
+    }
+
+    /// Brings one audience to where it shall be; answers when nothing is due any more, or why something is not done.
+    pub async fn settle(&self, request: SettleRequest) -> Result<Settled, EngineEnded> {
+        self.ask(|reply| Message::Settle(Box::new(request), reply)).await
+    }
+
+    /// Deletes what is ours of an audience that leaves.
+    pub async fn retire(&self, departure: Departure) -> Result<Retired, EngineEnded> {
+        self.ask(|reply| Message::Retire(Box::new(departure), reply)).await
+    }
+
+    /// Forgets an audience without touching anything remote.
+    pub async fn release(&self, share: ShareName) -> Result<(), EngineEnded> {
+        self.messages.send(Message::Release(share)).await.map_err(|_| EngineEnded)
+    }
+
+    /// Tells what is declared, so that claims are judged with all claimants known.
+    pub async fn declare(&self, declarations: Vec<Declaration>) -> Result<(), EngineEnded> {
+        self.messages.send(Message::Declare(declarations)).await.map_err(|_| EngineEnded)
+    }
+
+    /// A full pass that begins after this call.
+    pub async fn refresh(&self) -> Result<(), EngineEnded> {
+        self.ask(Message::Refresh).await
+    }
+
+    /// Deletes the shared objects that are ours and empty; answers what was left, as texts for a person.
+    pub async fn retire_foundation(&self) -> Result<Vec<String>, EngineEnded> {
+        self.ask(Message::RetireFoundation).await
+    }
+
+    /// New settings from the connection's spec.
+    pub async fn configure(
+        &self,
+        settings: ConnectionSettings,
+        resync_interval: std::time::Duration,
+    ) -> Result<(), EngineEnded> {
+        self.messages.send(Message::Configure(Box::new(settings), resync_interval)).await.map_err(|_| EngineEnded)
+    }
+
+    /// A rotated Secret: the next call uses it, and what failed with the old one is tried at once.
+    pub async fn replace_credential(&self, credential: Credential) -> Result<(), EngineEnded> {
+        if self.gateway.replace_credential(credential) {
+            self.messages.send(Message::CredentialReplaced).await.map_err(|_| EngineEnded)?;
+        }
+        Ok(())
+    }
+
+    /// What the connection's status is written from; changes when a pass ends or the shared objects move.
+    pub fn report(&self) -> watch::Receiver<Report> {
+        self.report.clone()
+    }
+
+    /// Starts no further call; what is in flight ends or is abandoned in bounded time.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.messages.is_closed()
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, EngineEnded> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(message(reply)).await.map_err(|_| EngineEnded)?;
+        answer.await.map_err(|_| EngineEnded)
+    }
+}

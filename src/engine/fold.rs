@@ -1,0 +1,173 @@
+//! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
+
+use audience_sharing_core::domain::identifier::TraitSid;
+use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence, Users};
+use audience_sharing_core::plan::Call;
+
+use super::execute::Answer;
+use crate::adobe::{Effect, Error};
+
+/// Folds the answer of `call`, sent as number `sent` and answered as number `answered`; returns the touched keys.
+pub(super) fn answer(
+    inventory: &mut Inventory,
+    call: &Call,
+    sent: Sequence,
+    answered: Sequence,
+    now: Moment,
+    answer: Answer,
+) -> Vec<Key> {
+    match answer {
+        Answer::Audience(Some(audience)) => inventory.audiences.fold_read(sent, audience),
+        Answer::Audience(None) | Answer::Deleted => gone(inventory, call),
+        // An unreadable data source may be ours: without the full list absence is not judged, and nothing is created.
+        Answer::DataSources(listing) if !listing.undecodable.is_empty() => {
+            listing.items.into_iter().flat_map(|item| inventory.data_sources.fold_read(sent, item)).collect()
+        }
+        Answer::DataSources(listing) => inventory.data_sources.fold_tree(sent, now, listing.items),
+        Answer::DataSource(written) => {
+            let created = matches!(call, Call::CreateDataSource(_)).then_some(Coverage::DataSource(written.id));
+            let mut touched = inventory.data_sources.fold_written(answered, now, written);
+            if let Some(coverage) = created {
+                // Nothing can be in a data source that was not there a moment ago.
+                touched.extend(inventory.traits.fold_list(answered, now, coverage, Vec::new(), &[]));
+                touched.extend(inventory.segments.fold_list(answered, now, coverage, Vec::new(), &[]));
+            }
+            touched
+        }
+        Answer::DataSourceChanged(read) => inventory.data_sources.fold_read(sent, read),
+        Answer::TraitFolders(tree) => inventory.fold_trait_folders(sent, now, tree),
+        Answer::SegmentFolders(tree) => inventory.fold_segment_folders(sent, now, tree),
+        Answer::TraitFolder(folder) => {
+            inventory.fold_trait_folder_created(answered, now, folder_name(call), folder)
+        }
+        Answer::SegmentFolder(folder) => {
+            inventory.fold_segment_folder_created(answered, now, folder_name(call), folder)
+        }
+        Answer::Traits(listing) => {
+            let Call::ListTraits(data_source) = call else { return Vec::new() };
+            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+            let coverage = Coverage::DataSource(*data_source);
+            inventory.traits.fold_list(sent, now, coverage, listing.items, &unreadable)
+        }
+        Answer::Segments(listing) => {
+            let Call::ListSegments(data_source) = call else { return Vec::new() };
+            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+            let coverage = Coverage::DataSource(*data_source);
+            inventory.segments.fold_list(sent, now, coverage, listing.items, &unreadable)
+        }
+        Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
+        Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
+        Answer::SegmentRead(read) => inventory.segments.fold_read(sent, read),
+        Answer::SegmentWritten(written) => inventory.segments.fold_written(answered, now, written),
+        Answer::TraitsFound(found) => match call {
+            Call::LookUpTrait { data_source, code } => {
+                inventory.traits.fold_look_up(sent, (*data_source, code.clone()), found)
+            }
+            _ => Vec::new(),
+        },
+        Answer::SegmentsFound(found) => match call {
+            Call::LookUpSegment { data_source, code } => {
+                inventory.segments.fold_look_up(sent, (*data_source, code.clone()), found)
+            }
+            _ => Vec::new(),
+        },
+        Answer::TraitUsers(listing) => match call {
+            Call::ReadTraitUsers(sid) => fold_users(inventory, *sid, sent, listing),
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// A user that cannot be read stands in the way like any other.
+fn fold_users(
+    inventory: &mut Inventory,
+    sid: TraitSid,
+    sent: Sequence,
+    listing: crate::adobe::listing::Listing<
+        audience_sharing_core::domain::audience_manager::Segment,
+        audience_sharing_core::domain::identifier::SegmentSid,
+    >,
+) -> Vec<Key> {
+    let mut segments: Vec<_> = listing.items.into_iter().map(|segment| (segment.sid, segment.name)).collect();
+    segments.extend(listing.undecodable.into_iter().map(|sid| (sid.unwrap_or(UNKNOWN_SEGMENT), "(unreadable)".into())));
+    inventory.trait_users.insert(sid, Users { seen: sent, segments });
+    Vec::new()
+}
+
+const UNKNOWN_SEGMENT: audience_sharing_core::domain::identifier::SegmentSid =
+    audience_sharing_core::domain::identifier::SegmentSid(0);
+
+fn folder_name(call: &Call) -> &str {
+    match call {
+        Call::CreateTraitFolder { name } | Call::CreateSegmentFolder { name } => name,
+        _ => "",
+    }
+}
+
+fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
+    match call {
+        Call::ReadAudience(id) => inventory.audiences.fold_gone(id),
+        Call::DeleteDataSource(id) => inventory.data_sources.fold_gone(id),
+        Call::UpdateDataSource { expected, .. } => inventory.data_sources.fold_gone(&expected.id),
+        Call::DeleteTraitFolder(id) => inventory.trait_folders.fold_gone(id),
+        Call::DeleteSegmentFolder(id) => inventory.segment_folders.fold_gone(id),
+        Call::ReadTrait(sid) | Call::DeleteTrait(sid) => inventory.traits.fold_gone(sid),
+        Call::UpdateTrait { expected, .. } => inventory.traits.fold_gone(&expected.sid),
+        Call::ReadSegment(sid) | Call::DeleteSegment(sid) => inventory.segments.fold_gone(sid),
+        Call::UpdateSegment { expected, .. } => inventory.segments.fold_gone(&expected.sid),
+        Call::ListDataSources
+        | Call::ListTraitFolders
+        | Call::ListSegmentFolders
+        | Call::CreateDataSource(_)
+        | Call::CreateTraitFolder { .. }
+        | Call::CreateSegmentFolder { .. }
+        | Call::ListTraits(_)
+        | Call::LookUpTrait { .. }
+        | Call::ReadTraitUsers(_)
+        | Call::CreateTrait(_)
+        | Call::ListSegments(_)
+        | Call::LookUpSegment { .. }
+        | Call::CreateSegment(_) => Vec::new(),
+    }
+}
+
+/// What a failed call left behind. `true`: the failure is itself an answer, and planning goes on with it.
+pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> bool {
+    if error.is_not_found() {
+        gone(inventory, call);
+        return true;
+    }
+    let taken = error.is_conflict();
+    let unknown = error.effect() == Effect::Unknown;
+    if !taken && !unknown {
+        return false;
+    }
+    match call {
+        Call::CreateDataSource(new) => inventory.data_sources.fold_unresolved(new.name.clone()),
+        Call::CreateTraitFolder { name } => {
+            inventory.trait_folders.fold_unresolved((
+                audience_sharing_core::domain::identifier::TraitFolderId(0),
+                name.clone(),
+            ));
+        }
+        Call::CreateSegmentFolder { name } => {
+            inventory.segment_folders.fold_unresolved((
+                audience_sharing_core::domain::identifier::SegmentFolderId(0),
+                name.clone(),
+            ));
+        }
+        Call::CreateTrait(new) => {
+            inventory.traits.fold_unresolved((new.data_source, new.integration_code.clone()));
+        }
+        Call::CreateSegment(new) => {
+            inventory.segments.fold_unresolved((new.data_source, new.integration_code.clone()));
+        }
+        Call::UpdateTrait { expected, .. } => inventory.traits.fold_doubt(&expected.sid),
+        Call::DeleteTrait(sid) => inventory.traits.fold_doubt(sid),
+        Call::UpdateSegment { expected, .. } => inventory.segments.fold_doubt(&expected.sid),
+        Call::DeleteSegment(sid) => inventory.segments.fold_doubt(sid),
+        _ => return false,
+    }
+    // A conflict on a delete says who is in the way; on anything else the look-up tells more.
+    unknown || !call.is_deletion()
+}

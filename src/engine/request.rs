@@ -1,0 +1,152 @@
+//! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
+
+use std::time::Duration;
+
+use audience_sharing_core::compose::{Share, ShareName, SourceSelector};
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::experience_platform::Lifecycle;
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{CreatedFolders, Tenant};
+use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_core::plan::{Hold, audience, foundation};
+
+use crate::adobe::Error;
+
+/// One audience that shall stand.
+#[derive(Clone, Debug)]
+pub struct SettleRequest {
+    pub share: Share,
+    pub created: CreatedAt,
+    /// The source that an earlier resolution recorded.
+    pub pinned: Option<AudienceId>,
+    pub recorded: audience::Recorded,
+    pub recorded_tenant: Tenant,
+}
+
+/// One audience that leaves, by what its status recorded.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    pub share: ShareName,
+    pub source: Option<AudienceId>,
+    pub data_source: Option<DataSourceId>,
+    pub recorded: audience::Recorded,
+    pub recorded_tenant: Tenant,
+    /// Others that ask for a source of this connection; one of them may take the objects over.
+    pub rivals: Vec<Declaration>,
+}
+
+/// What a `SharedAudience` asks for, before it is its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    pub share: ShareName,
+    pub created: CreatedAt,
+    pub source: SourceSelector,
+    pub pinned: Option<AudienceId>,
+}
+
+/// Why something is not as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub reason: Reason,
+    pub disposition: Disposition,
+    /// For the status: what, which object, how to mend it.
+    pub message: String,
+    /// It is the connection's: told there, and only referred to on its audiences.
+    pub of_connection: bool,
+}
+
+impl From<Hold> for Obstacle {
+    fn from(hold: Hold) -> Self {
+        let Hold { reason, disposition, message } = hold;
+        Self { reason, disposition, message, of_connection: false }
+    }
+}
+
+impl Obstacle {
+    /// `what` was to be done when the call failed.
+    pub(super) fn failed(what: &str, error: &Error) -> Self {
+        let hint = error.hint().map(|hint| format!(" {hint}")).unwrap_or_default();
+        Self {
+            reason: error.reason(),
+            disposition: error.disposition(),
+            message: format!("Could not {what}: {error}.{hint}"),
+            of_connection: is_of_connection(error),
+        }
+    }
+}
+
+/// Failures that every other call of the connection would meet too.
+fn is_of_connection(error: &Error) -> bool {
+    match error.reason() {
+        Reason::CredentialsRefused
+        | Reason::IdentityServiceUnavailable
+        | Reason::Throttled
+        | Reason::LeaseNotHeld
+        | Reason::AudienceManagerUnavailable
+        | Reason::ExperiencePlatformUnavailable => true,
+        _ => false,
+    }
+}
+
+/// The source as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub id: AudienceId,
+    pub name: Box<str>,
+    pub lifecycle: Lifecycle,
+}
+
+/// Where one audience stands after a round of work.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub source: Option<Origin>,
+    /// `None`: nothing could be judged, and what is recorded stays so.
+    pub standing: Option<audience::Standing>,
+    pub foundation: foundation::Standing,
+    pub tenant: Tenant,
+    /// A digest of what is desired; absent unless all of it stands.
+    pub applied_hash: Option<String>,
+    /// The worst of what is in the way.
+    pub obstacle: Option<Obstacle>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// Nothing of ours is left.
+    Gone,
+    /// Another `SharedAudience` shares the source and takes the objects over.
+    HandedOver(ShareName),
+    Blocked(Obstacle),
+}
+
+/// The shared objects, as the connection's status tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundationReport {
+    pub standing: foundation::Standing,
+    pub created_folders: CreatedFolders,
+    pub obstacle: Option<Obstacle>,
+    /// An audience needed them already.
+    pub needed: bool,
+}
+
+/// The connection as its engine sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// A full pass has ended well since the engine started.
+    pub ready: bool,
+    /// Full passes that ended, well or not.
+    pub passes: u64,
+    pub tenant: Tenant,
+    pub foundation: FoundationReport,
+    /// Why the last pass failed.
+    pub failure: Option<Failure>,
+}
+
+/// What failed in a pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub obstacle: Obstacle,
+    pub system: crate::adobe::observer::System,
+    pub retry_in: Duration,
+}
