@@ -130,6 +130,10 @@ pub(crate) struct Change {
     before: Option<Object>,
 }
 
+/// What `rewind` took away.
+#[derive(Debug)]
+pub(crate) struct Rewound(Vec<(Kind, Key, Option<Object>)>);
+
 /// How many writes a stale list can reach back.
 const JOURNAL_WRITES: usize = 256;
 
@@ -242,8 +246,9 @@ impl Store {
         }
     }
 
-    /// Runs `read` on the objects as they were `writes` writes ago.
-    pub(crate) fn as_of<T>(&mut self, writes: usize, read: impl FnOnce(&mut Self) -> T) -> T {
+    /// Takes the objects back to where they were `writes` writes ago; `restore` brings them forward again. Nothing may
+    /// be written in between.
+    pub(crate) fn rewind(&mut self, writes: usize) -> Rewound {
         let steps: Vec<Change> = self
             .journal
             .iter()
@@ -252,16 +257,18 @@ impl Store {
             .flat_map(|step| step.iter().rev())
             .cloned()
             .collect();
-        let mut redo = Vec::new();
+        let mut redo = Vec::with_capacity(steps.len());
         for Change { kind, key, before } in steps {
             let after = self.replace(kind, key.clone(), before);
             redo.push((kind, key, after));
         }
-        let answer = read(self);
-        for (kind, key, after) in redo.into_iter().rev() {
+        Rewound(redo)
+    }
+
+    pub(crate) fn restore(&mut self, rewound: Rewound) {
+        for (kind, key, after) in rewound.0.into_iter().rev() {
             self.replace(kind, key, after);
         }
-        answer
     }
 
     pub(crate) fn new_id(&self, kind: Kind) -> u64 {

@@ -426,7 +426,7 @@ impl<'a> Planner<'a> {
                 true => Call::ReadSegment(sid),
                 false => Call::DeleteSegment(sid),
             };
-            self.plan.steps.push(Step::ready(*call));
+            self.plan.steps.push(Step::ready(call));
         }
     }
 
