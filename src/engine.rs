@@ -19,7 +19,7 @@ mod interest;
 use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, ShareName};
-use audience_sharing_core::domain::identifier::SandboxName;
+use audience_sharing_core::domain::identifier::{SandboxName, SegmentFolderId, TraitFolderId};
 use audience_sharing_core::plan::{Living, foundation};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -41,6 +41,8 @@ pub struct EngineOptions {
     pub settings: ConnectionSettings,
     /// What the connection's status recorded, and where it was valid.
     pub recorded_foundation: foundation::Recorded,
+    /// The folders that this operator made, as the status recorded them.
+    pub recorded_created: (Vec<TraitFolderId>, Vec<SegmentFolderId>),
     pub recorded_tenant: audience_sharing_core::inventory::Tenant,
     pub resync_interval: std::time::Duration,
     /// Until when this process may write; `None` while another holds the lease.
@@ -168,6 +170,11 @@ impl Engine {
 
     pub fn is_ended(&self) -> bool {
         self.messages.is_closed()
+    }
+
+    /// Waits until the engine's task has ended.
+    pub async fn ended(&self) {
+        self.messages.closed().await;
     }
 
     async fn ask<T>(

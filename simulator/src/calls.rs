@@ -50,8 +50,7 @@ const SECRET_PARAMETERS: [&str; 9] = [
 
 pub(crate) fn redacted(raw_query: &str) -> String {
     let query = Query::parse(raw_query);
-    let secret =
-        |name: &str| SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str());
+    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str());
     if !query.pairs().iter().any(|(name, _)| secret(name)) {
         return raw_query.to_owned();
     }

@@ -132,10 +132,6 @@ impl Answer {
         self
     }
 
-    pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
     /// The response on the wire; `truncated` cuts the body in the middle.
     pub(crate) fn into_response(self, truncated: bool) -> Response<Body> {
         let (media_type, bytes) = match self.payload {

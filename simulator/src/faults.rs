@@ -58,7 +58,11 @@ pub struct Match {
 
 /// What goes wrong. `emptyList` and `staleList` match calls of list endpoints only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
 pub enum FaultKind {
     /// The connection closes, nothing happened.
     CrashBeforeSend,

@@ -283,7 +283,5 @@ fn spend(world: &mut World, caller: &Caller, system: System) -> Result<(), Answe
         .div_ceil(requests_per_minute.max(1))
         .div_ceil(1000)
         .max(1);
-    Err(too_many_requests(
-        retry_after.then(|| seconds.to_string()),
-    ))
+    Err(too_many_requests(retry_after.then(|| seconds.to_string())))
 }

@@ -22,13 +22,8 @@ pub(crate) fn token(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> 
             .or_else(|| ask.query.get(name))
             .filter(|value| !value.is_empty())
     };
-    let missing = |name: &str| {
-        refusal(
-            400,
-            "invalid_request",
-            &format!("missing parameter {name}"),
-        )
-    };
+    let missing =
+        |name: &str| refusal(400, "invalid_request", &format!("missing parameter {name}"));
     let grant = parameter("grant_type").ok_or_else(|| missing("grant_type"))?;
     if grant != "client_credentials" {
         return Err(refusal(
@@ -51,8 +46,8 @@ pub(crate) fn token(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> 
             "invalid client_id or client_secret",
         ));
     };
-    let scope = parameter("scope")
-        .ok_or_else(|| refusal(400, "invalid_scope", "scope is missing"))?;
+    let scope =
+        parameter("scope").ok_or_else(|| refusal(400, "invalid_scope", "scope is missing"))?;
     let unknown = scope
         .split([',', ' '])
         .filter(|one| !one.is_empty())

@@ -1,6 +1,8 @@
 //! Serves a router on a socket. The difference to `axum::serve`: a response marked `ConnectionLost` closes the
 //! connection without a byte.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use hyper::server::conn::http1;
@@ -14,10 +16,12 @@ use crate::exchange::ConnectionLost;
 /// Runs until the future is dropped; every connection is a task of its own.
 pub async fn serve(listener: TcpListener, router: Router) {
     loop {
-        // A client that gave up between SYN and accept is no reason to stop.
-        if let Ok((stream, _)) = listener.accept().await {
-            let router = router.clone();
-            tokio::spawn(connection(stream, router));
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, router.clone()));
+            }
+            // A client that gave up early, or no file descriptor left: neither ends the server, neither may spin.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
 }

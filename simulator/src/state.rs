@@ -76,10 +76,7 @@ impl std::fmt::Debug for Credential {
 impl Credential {
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
         let several = self.client_secrets.iter().flatten();
-        self.client_secret
-            .iter()
-            .chain(several)
-            .map(String::as_str)
+        self.client_secret.iter().chain(several).map(String::as_str)
     }
 
     /// Whether the document named secrets at all; an empty list does, and takes all away.
@@ -167,9 +164,8 @@ impl State {
             let mut keys = BTreeSet::new();
             for (position, object) in self.objects(kind).iter().enumerate() {
                 let (name, field) = (kind.name(), kind.id_field());
-                let key = Key::of(kind, object).ok_or_else(|| {
-                    format!("{name}[{position}] has no {field}: give it one")
-                })?;
+                let key = Key::of(kind, object)
+                    .ok_or_else(|| format!("{name}[{position}] has no {field}: give it one"))?;
                 let twice = match kind {
                     Kind::Traits | Kind::Segments => !sids.insert(key.clone()),
                     _ => !keys.insert(key.clone()),

@@ -312,7 +312,11 @@ impl Collection {
         if kind == Kind::Traits {
             let trait_type = text_of(object, "traitType").unwrap_or_default();
             let count = self.by_type.entry(trait_type.to_owned()).or_default();
-            *count = if add { *count + 1 } else { count.saturating_sub(1) };
+            *count = if add {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
         }
     }
 }

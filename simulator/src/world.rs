@@ -395,9 +395,12 @@ pub(crate) fn failure(system: System, status: u16) -> Answer {
             json!({"error": "server_error", "error_description": message}),
         ),
         System::AudienceManager => audience_manager::errors::plain(status, message),
-        System::ExperiencePlatform => {
-            experience_platform::errors::envelope("", status, &format!("UPAPI-113000-{status}"), message)
-        }
+        System::ExperiencePlatform => experience_platform::errors::envelope(
+            "",
+            status,
+            &format!("UPAPI-113000-{status}"),
+            message,
+        ),
     }
 }
 
@@ -410,9 +413,10 @@ fn add_unknown_fields(body: &mut Value) {
                     add_unknown_fields(items);
                 }
             }
-            let news: Map<String, Value> = Map::from_iter([
-                ("xAddedLater".to_owned(), json!({"since": "2026.1", "values": [1, "two", null]})),
-            ]);
+            let news: Map<String, Value> = Map::from_iter([(
+                "xAddedLater".to_owned(),
+                json!({"since": "2026.1", "values": [1, "two", null]}),
+            )]);
             members.extend(news);
         }
         _ => {}

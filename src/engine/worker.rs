@@ -165,6 +165,7 @@ impl Worker {
             sandbox,
             settings,
             recorded_foundation,
+            recorded_created,
             recorded_tenant,
             resync_interval,
             lease,
@@ -173,6 +174,12 @@ impl Worker {
             rng_seed,
             observer,
         } = options;
+        let mut inventory = Inventory::default();
+        inventory.created_folders.traits.extend(recorded_created.0);
+        inventory
+            .created_folders
+            .segments
+            .extend(recorded_created.1);
         let systems = Systems {
             audience_manager: gateway.audience_manager(),
             experience_platform: gateway.experience_platform(sandbox.clone()),
@@ -180,7 +187,7 @@ impl Worker {
         Self {
             world: World {
                 settings,
-                inventory: Inventory::default(),
+                inventory,
                 claims: Claims::default(),
                 living,
                 interest: Interest::default(),

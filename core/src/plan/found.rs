@@ -97,7 +97,9 @@ where
     let listed = table.is_listed(Coverage::DataSource(key.0));
     match proof {
         _ if !listed => Found::Ask(Box::new(list)),
-        Proof::LookUp { since } if !table.was_looked_up(key, since) => Found::Ask(Box::new(look_up)),
+        Proof::LookUp { since } if !table.was_looked_up(key, since) => {
+            Found::Ask(Box::new(look_up))
+        }
         Proof::LookUp { .. } | Proof::ServerEnforces | Proof::Listed => Found::Absent,
     }
 }

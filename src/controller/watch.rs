@@ -1,0 +1,140 @@
+//! One guarded watch per kind: pruned, cached, with a backoff of its own.
+//!
+//! Errors are logged and counted here and never reach a controller, so that no watch can hold up another. An object
+//! that does not decode stops nothing: the others go on, it waits for an edit.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::pin::Pin;
+
+use futures::{Stream, StreamExt};
+use kube::core::{DeserializeGuard, ObjectMeta};
+use kube::runtime::reflector::{self, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher as watch_kind};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+use super::publish;
+use crate::observability::metrics::Metrics;
+
+pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
+    pub(super) store: Store<K>,
+    pub(super) stream: Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>,
+    /// The first list is in the cache. Learned from the stream: `Store::wait_until_ready` wakes one waiter only.
+    pub(super) ready: watch::Receiver<bool>,
+}
+
+/// Watches every object of a kind. Status writes pass no predicate, so that the operator does not wake itself.
+pub(super) fn guarded<K>(api: Api<DeserializeGuard<K>>, metrics: &Metrics) -> Guarded<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (store, writer) = reflector::store::<K>();
+    let (tell, ready) = watch::channel(false);
+    let kind = K::kind(&()).into_owned();
+    let counter = metrics.clone();
+    let stream = watch_kind(api, watcher::Config::default())
+        .default_backoff()
+        .filter_map(move |event| {
+            let event = match event {
+                Ok(event) => decoded(event),
+                Err(error) => {
+                    counter.watch_failed(&kind);
+                    tracing::warn!(
+                        kind,
+                        "the watch failed and is tried again: {}",
+                        told(&error)
+                    );
+                    None
+                }
+            };
+            std::future::ready(event.map(Ok::<_, watcher::Error>))
+        })
+        .modify(prune)
+        .reflect(writer)
+        .inspect(move |event| {
+            if matches!(event, Ok(Event::InitDone)) {
+                tell.send_replace(true);
+            }
+        })
+        .touched_objects()
+        .predicate_filter(
+            predicates::generation
+                .combine(predicates::finalizers)
+                .combine(predicates::annotations)
+                .combine(leaving),
+            PredicateConfig::default(),
+        );
+    Guarded {
+        store,
+        stream: Box::pin(stream),
+        ready,
+    }
+}
+
+/// A deletion moves no generation of an object that has no finalizer left.
+fn leaving<K: Resource>(object: &K) -> Option<u64> {
+    use std::hash::Hasher;
+    let mut hasher = std::hash::DefaultHasher::new();
+    object
+        .meta()
+        .deletion_timestamp
+        .as_ref()
+        .map(|time| time.0.as_second())
+        .hash(&mut hasher);
+    object.meta().uid.hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// The object, or nothing where it does not decode.
+fn decoded<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
+where
+    K: Resource<DynamicType = ()>,
+{
+    let whole = |guard: DeserializeGuard<K>| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            tell_unreadable(&K::kind(&()), &invalid.metadata);
+            None
+        }
+    };
+    match event {
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+        Event::InitApply(guard) => whole(guard).map(Event::InitApply),
+        Event::Apply(guard) => whole(guard).map(Event::Apply),
+        Event::Delete(guard) => whole(guard).map(Event::Delete),
+    }
+}
+
+/// The reason is not logged: it may quote what a user wrote.
+fn tell_unreadable(kind: &str, metadata: &ObjectMeta) {
+    tracing::error!(
+        kind,
+        namespace = metadata.namespace.as_deref().unwrap_or_default(),
+        name = metadata.name.as_deref().unwrap_or_default(),
+        "the stored object does not decode and is left alone; apply it again with the installed definition"
+    );
+}
+
+/// Two thirds of a cached object is what nobody here reads.
+fn prune<K: Resource>(object: &mut K) {
+    object.managed_fields_mut().clear();
+    object
+        .annotations_mut()
+        .remove("kubectl.kubernetes.io/last-applied-configuration");
+}
+
+fn told(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => publish::describe(error),
+        watcher::Error::WatchError(status) => {
+            format!("the API server ended it with {}", status.code)
+        }
+        _ => "the API server could not be watched".into(),
+    }
+}
