@@ -17,7 +17,10 @@ async fn a_token_comes_from_form_and_query_and_both_versions() {
         let target = format!("/ims/token/{version}?{GRANT}");
         let reply = send(simulator.ims(), "POST", &target, &[], String::new()).await;
         let again = reply.expect(200);
-        assert_ne!(again["access_token"], answer["access_token"], "each token is a new one");
+        assert_ne!(
+            again["access_token"], answer["access_token"],
+            "each token is a new one"
+        );
     }
 }
 
@@ -26,10 +29,26 @@ async fn ims_refuses_in_the_shape_of_oauth() {
     let tenant = small().await;
     let cases = [
         (GRANT.replace("demo-secret", "wrong"), 401, "invalid_client"),
-        (GRANT.replace("demo-client", "stranger"), 401, "invalid_client"),
-        (GRANT.replace("client_credentials", "password"), 400, "unsupported_grant_type"),
-        (GRANT.replace("&scope=openid,AdobeID", ""), 400, "invalid_scope"),
-        (GRANT.replace("client_id=demo-client&", ""), 400, "invalid_request"),
+        (
+            GRANT.replace("demo-client", "stranger"),
+            401,
+            "invalid_client",
+        ),
+        (
+            GRANT.replace("client_credentials", "password"),
+            400,
+            "unsupported_grant_type",
+        ),
+        (
+            GRANT.replace("&scope=openid,AdobeID", ""),
+            400,
+            "invalid_scope",
+        ),
+        (
+            GRANT.replace("client_id=demo-client&", ""),
+            400,
+            "invalid_request",
+        ),
     ];
     for (form, status, error) in cases {
         let answer = token(&tenant.simulator, &form).await.expect(status);
@@ -44,12 +63,24 @@ async fn ims_refuses_in_the_shape_of_oauth() {
 #[tokio::test(start_paused = true)]
 async fn a_token_ends_with_its_life_on_the_virtual_clock() {
     let tenant = small().await;
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(200);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
     tokio::time::advance(Duration::from_secs(86_398)).await;
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(200);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
     tenant.simulator.advance(Duration::from_secs(1));
-    let refused = tenant.aam("GET", "/users/self", Value::Null).await.expect(401);
-    assert_eq!(refused, json!({"error_code": "401013", "message": "Oauth token is not valid"}));
+    let refused = tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(401);
+    assert_eq!(
+        refused,
+        json!({"error_code": "401013", "message": "Oauth token is not valid"})
+    );
 }
 
 #[tokio::test]
@@ -58,11 +89,19 @@ async fn a_removed_secret_leaves_tokens_alive_unless_the_switch_says_otherwise()
     let mut state = tenant.simulator.state();
     state["credentials"][0]["clientSecrets"] = json!(["rotated"]);
     tenant.simulator.set_state(state).unwrap();
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(200);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
     token(&tenant.simulator, GRANT).await.expect(401);
-    token(&tenant.simulator, &GRANT.replace("demo-secret", "rotated")).await.expect(200);
+    token(&tenant.simulator, &GRANT.replace("demo-secret", "rotated"))
+        .await
+        .expect(200);
     tenant.flags(|flags| flags.removed_secrets_kill_tokens = true);
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(401);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(401);
 }
 
 #[tokio::test]
@@ -74,7 +113,11 @@ async fn the_gateway_of_audience_manager_checks_token_then_key() {
         (&[], 403, "403010"),
         (&[("authorization", "Bearer nonsense")], 401, "401013"),
         (&[("authorization", &bearer)], 403, "403000"),
-        (&[("authorization", &bearer), ("x-api-key", "other")], 403, "403003"),
+        (
+            &[("authorization", &bearer), ("x-api-key", "other")],
+            403,
+            "403003",
+        ),
     ];
     for (headers, status, code) in cases {
         let reply = send(router(), "GET", "/v1/traits/", headers, String::new()).await;
@@ -82,10 +125,24 @@ async fn the_gateway_of_audience_manager_checks_token_then_key() {
     }
     tenant.flags(|flags| flags.audience_manager_gateway = AudienceManagerGateway::Demdex);
     let headers = [("authorization", bearer.as_str())];
-    send(router(), "GET", "/v1/traits", &headers, String::new()).await.expect(200);
-    let reply = send(router(), "GET", "/v1/traits", &[("authorization", "Bearer x")], String::new()).await;
+    send(router(), "GET", "/v1/traits", &headers, String::new())
+        .await
+        .expect(200);
+    let reply = send(
+        router(),
+        "GET",
+        "/v1/traits",
+        &[("authorization", "Bearer x")],
+        String::new(),
+    )
+    .await;
     reply.expect(401);
-    assert!(reply.headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
+    assert!(
+        reply.headers["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .contains("invalid_token")
+    );
 }
 
 #[tokio::test]
@@ -108,12 +165,27 @@ async fn the_gateway_of_experience_platform_answers_before_the_service() {
     };
     let cases = [
         (with(0, None), 403, "error_code", json!("403010")),
-        (with(0, Some("Bearer stale")), 401, "error_code", json!("401013")),
+        (
+            with(0, Some("Bearer stale")),
+            401,
+            "error_code",
+            json!("401013"),
+        ),
         (with(1, None), 403, "error_code", json!("403000")),
         (with(1, Some("other")), 403, "error_code", json!("403003")),
         (with(2, None), 400, "error_code", json!("400003")),
-        (with(2, Some("AB12@AdobeOrg")), 403, "error_code", json!("403025")),
-        (with(2, Some("nonsense")), 403, "error_code", json!("403027")),
+        (
+            with(2, Some("AB12@AdobeOrg")),
+            403,
+            "error_code",
+            json!("403025"),
+        ),
+        (
+            with(2, Some("nonsense")),
+            403,
+            "error_code",
+            json!("403027"),
+        ),
         (with(3, None), 400, "error_code", json!("400003")),
         (with(3, Some("nowhere")), 403, "status", json!(403)),
     ];
@@ -147,7 +219,11 @@ async fn the_gateway_of_experience_platform_answers_before_the_service() {
 async fn the_bucket_empties_and_fills_again() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.rate_limit = Some(RateLimit { requests_per_minute: 60, burst: 2, retry_after: true });
+        flags.rate_limit = Some(RateLimit {
+            requests_per_minute: 60,
+            burst: 2,
+            retry_after: true,
+        });
     });
     for status in [200, 200, 429] {
         let reply = tenant.aam("GET", "/users/self", Value::Null).await;
@@ -155,8 +231,14 @@ async fn the_bucket_empties_and_fills_again() {
         assert_eq!(reply.headers.contains_key("retry-after"), status == 429);
     }
     tokio::time::advance(Duration::from_secs(1)).await;
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(200);
-    tenant.aam("GET", "/users/self", Value::Null).await.expect(429);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
+    tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(429);
 }
 
 #[tokio::test]
@@ -165,12 +247,18 @@ async fn without_rbac_rights_only_the_own_user_answers() {
     let mut state = tenant.simulator.state();
     state["credentials"][0]["aamAccess"] = json!("none");
     tenant.simulator.set_state(state).unwrap();
-    let me = tenant.aam("GET", "/users/self", Value::Null).await.expect(200);
+    let me = tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
     assert_eq!((&me["pid"], &me["isAdmin"]), (&json!(1794), &json!(false)));
     tenant.aam("GET", "/traits/", Value::Null).await.expect(403);
     let mut state = tenant.simulator.state();
     state["credentials"][0]["aamAccess"] = json!("read");
     tenant.simulator.set_state(state).unwrap();
     tenant.aam("GET", "/traits/", Value::Null).await.expect(200);
-    tenant.aam("POST", "/datasources/", json!({"name": "x"})).await.expect(403);
+    tenant
+        .aam("POST", "/datasources/", json!({"name": "x"}))
+        .await
+        .expect(403);
 }

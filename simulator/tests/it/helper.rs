@@ -67,8 +67,7 @@ pub(crate) struct Tenant {
     pub(crate) client_id: String,
 }
 
-pub(crate) const GRANT: &str =
-    "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret&scope=openid,AdobeID";
+pub(crate) const GRANT: &str = "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret&scope=openid,AdobeID";
 
 pub(crate) async fn token(simulator: &Simulator, form: &str) -> Reply {
     send(
@@ -124,13 +123,25 @@ impl Tenant {
             body => body.to_string(),
         };
         let target = format!("/v1{target}");
-        send(self.simulator.audience_manager(), method, &target, &headers, body).await
+        send(
+            self.simulator.audience_manager(),
+            method,
+            &target,
+            &headers,
+            body,
+        )
+        .await
     }
 
     /// With escapes switched off, as most clients send.
     pub(crate) async fn aam(&self, method: &str, target: &str, body: Value) -> Reply {
-        self.aam_with(method, target, &body, &[("AAM-Disable-Escaping-HTML", "true")])
-            .await
+        self.aam_with(
+            method,
+            target,
+            &body,
+            &[("AAM-Disable-Escaping-HTML", "true")],
+        )
+        .await
     }
 
     pub(crate) async fn aep_in(
@@ -152,7 +163,14 @@ impl Tenant {
             Value::Null => String::new(),
             body => body.to_string(),
         };
-        send(self.simulator.experience_platform(), method, target, &headers, body).await
+        send(
+            self.simulator.experience_platform(),
+            method,
+            target,
+            &headers,
+            body,
+        )
+        .await
     }
 
     pub(crate) async fn aep(&self, method: &str, target: &str, body: Value) -> Reply {
