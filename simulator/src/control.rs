@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, patch, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,14 +35,29 @@ pub(crate) fn router(simulator: Simulator) -> Router {
         .with_state(simulator)
 }
 
-fn refused(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({"error": message}))).into_response()
+/// Why a request is refused; the text names what to mend.
+#[derive(Debug)]
+struct Refusal(StatusCode, String);
+
+impl Refusal {
+    fn bad_request(message: impl ToString) -> Self {
+        Self(StatusCode::BAD_REQUEST, message.to_string())
+    }
+
+    fn not_found(message: String) -> Self {
+        Self(StatusCode::NOT_FOUND, message)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
 }
 
 /// A body that is what it should be, or a 400 that says what is wrong with it.
-fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Response> {
-    serde_json::from_slice(body)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, &error.to_string()))
+fn parse<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(Refusal::bad_request)
 }
 
 async fn calls(State(simulator): State<Simulator>) -> Json<Vec<Call>> {
@@ -57,72 +73,55 @@ async fn state(State(simulator): State<Simulator>) -> Json<Value> {
     Json(simulator.state())
 }
 
-async fn put_state(State(simulator): State<Simulator>, body: axum::body::Bytes) -> Response {
-    let replaced = parse(&body).and_then(|document| {
-        simulator
-            .set_state(document)
-            .map_err(|error| refused(StatusCode::BAD_REQUEST, &error))
-    });
-    done(replaced)
-}
-
-fn done(outcome: Result<(), Response>) -> Response {
-    match outcome {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => refusal,
-    }
+async fn put_state(State(simulator): State<Simulator>, body: Bytes) -> Result<StatusCode, Refusal> {
+    simulator
+        .set_state(parse(&body)?)
+        .map_err(Refusal::bad_request)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn create(
     State(simulator): State<Simulator>,
     Path(collection): Path<String>,
-    body: axum::body::Bytes,
-) -> Response {
-    let created = parse(&body).and_then(|object| {
-        simulator
-            .create_object(&collection, object)
-            .map_err(|error| refused(StatusCode::BAD_REQUEST, &error))
-    });
-    match created {
-        Ok(object) => (StatusCode::CREATED, Json(object)).into_response(),
-        Err(refusal) => refusal,
-    }
+    body: Bytes,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let object = simulator
+        .create_object(&collection, parse(&body)?)
+        .map_err(Refusal::bad_request)?;
+    Ok((StatusCode::CREATED, Json(object)))
 }
 
 async fn edit(
     State(simulator): State<Simulator>,
     Path((collection, id)): Path<(String, String)>,
-    body: axum::body::Bytes,
-) -> Response {
-    let edited = parse(&body).and_then(|change: Value| {
-        simulator
-            .patch_object(&collection, &id, &change)
-            .map_err(|error| refused(StatusCode::NOT_FOUND, &error))
-    });
-    match edited {
-        Ok(object) => Json(object).into_response(),
-        Err(refusal) => refusal,
-    }
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    let change: Value = parse(&body)?;
+    simulator
+        .patch_object(&collection, &id, &change)
+        .map(Json)
+        .map_err(Refusal::not_found)
 }
 
 async fn delete(
     State(simulator): State<Simulator>,
     Path((collection, id)): Path<(String, String)>,
-) -> Response {
-    done(
-        simulator
-            .delete_object(&collection, &id)
-            .map_err(|error| refused(StatusCode::NOT_FOUND, &error)),
-    )
+) -> Result<StatusCode, Refusal> {
+    simulator
+        .delete_object(&collection, &id)
+        .map_err(Refusal::not_found)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-async fn add_faults(State(simulator): State<Simulator>, body: axum::body::Bytes) -> Response {
-    let added = parse(&body).map(|faults: Vec<Fault>| {
-        for fault in faults {
-            simulator.add_fault(fault);
-        }
-    });
-    done(added)
+async fn add_faults(
+    State(simulator): State<Simulator>,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    let faults: Vec<Fault> = parse(&body)?;
+    for fault in faults {
+        simulator.add_fault(fault);
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn clear_faults(State(simulator): State<Simulator>) -> StatusCode {
@@ -134,8 +133,9 @@ async fn flags(State(simulator): State<Simulator>) -> Json<Flags> {
     Json(simulator.flags())
 }
 
-async fn put_flags(State(simulator): State<Simulator>, body: axum::body::Bytes) -> Response {
-    done(parse(&body).map(|flags| simulator.set_flags(flags)))
+async fn put_flags(State(simulator): State<Simulator>, body: Bytes) -> Result<StatusCode, Refusal> {
+    simulator.set_flags(parse(&body)?);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 #[derive(Debug, Deserialize)]
@@ -144,10 +144,10 @@ struct Advance {
     advance_ms: u64,
 }
 
-async fn advance(State(simulator): State<Simulator>, body: axum::body::Bytes) -> Response {
-    done(parse(&body).map(|Advance { advance_ms }| {
-        simulator.advance(Duration::from_millis(advance_ms));
-    }))
+async fn advance(State(simulator): State<Simulator>, body: Bytes) -> Result<StatusCode, Refusal> {
+    let Advance { advance_ms } = parse(&body)?;
+    simulator.advance(Duration::from_millis(advance_ms));
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn reset(State(simulator): State<Simulator>) -> StatusCode {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::audience_manager::{data_sources, segments, traits};
-use crate::experience_platform::audiences;
+use crate::experience_platform::audience;
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
@@ -55,7 +55,7 @@ pub(crate) fn patch(
         Kind::DataSources => {
             after.insert("updateTime".to_owned(), json!(world.now_ms()));
         }
-        Kind::Audiences => audiences::touch(world, &mut after),
+        Kind::Audiences => audience::touch(world, &mut after),
         Kind::MergePolicies => {
             after.insert("updateEpoch".to_owned(), json!(world.now_ms() / 1000));
         }
@@ -129,7 +129,7 @@ fn defaults(world: &mut World, kind: Kind) -> Object {
             ("id".to_owned(), json!(world.uuid())),
             ("imsOrgId".to_owned(), json!(caller.organization)),
         ]),
-        Kind::Audiences => audiences::by_hand(world, &caller),
+        Kind::Audiences => audience::by_hand(world, &caller),
     }
 }
 

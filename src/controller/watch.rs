@@ -11,7 +11,9 @@ use futures::{Stream, StreamExt};
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates, watcher as watch_kind};
+use kube::runtime::{
+    Predicate, PredicateConfig, WatchStreamExt, predicates, watcher as watch_kind,
+};
 use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;

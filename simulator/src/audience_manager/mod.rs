@@ -124,13 +124,13 @@ fn drop_nulls(body: &mut Value) {
 
 /// Whether the caller's company owns the object, or subscribes to its data source.
 pub(crate) fn sees(world: &World, caller: &Caller, object: &Object) -> bool {
-    owns(caller, object)
-        || number_of(object, "dataSourceId").is_some_and(|source| {
-            world
-                .account(caller.pid)
-                .subscribed_data_source_ids
-                .contains(&source)
-        })
+    let subscribed = |source| {
+        world
+            .accounts
+            .get(&caller.pid)
+            .is_some_and(|account| account.subscribed_data_source_ids.contains(&source))
+    };
+    owns(caller, object) || number_of(object, "dataSourceId").is_some_and(subscribed)
 }
 
 pub(crate) fn owns(caller: &Caller, object: &Object) -> bool {

@@ -18,6 +18,11 @@ const KIND: Kind = Kind::Segments;
 /// Traits that may stand in FREQUENCY (§5.3).
 const COUNTABLE: [&str; 2] = ["RULE_BASED_TRAIT", "FOLDER_TRAIT"];
 
+/// `totalUniques30Day` and the like: kept in the state, shown on request.
+fn is_metric(field: &str) -> bool {
+    field.starts_with("instantUniques") || field.starts_with("totalUniques")
+}
+
 fn metrics() -> impl Iterator<Item = String> {
     let windows = [
         "1Day", "7Day", "14Day", "30Day", "60Day", "90Day", "Lifetime",
@@ -64,8 +69,7 @@ pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
     let query = &ask.query;
     let mut rendered = segment.clone();
-    rendered
-        .retain(|field, _| field != "mappedEntities" && !metrics().any(|metric| &metric == field));
+    rendered.retain(|field, _| field != "mappedEntities" && !is_metric(field));
     if query.is_true("includeMetrics") {
         for metric in metrics() {
             let value = segment.get(&metric).cloned().unwrap_or(json!(0));

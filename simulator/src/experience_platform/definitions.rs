@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    audiences, audiences_of, bulk_answer, bulk_ids, errors, find_audience, is_hidden, query_number,
-    sort,
+    audience, audiences, audiences_of, bulk_answer, bulk_ids, errors, find_audience, is_hidden,
+    query_number, sort,
 };
 use crate::exchange::Answer;
 use crate::store::{Key, Kind, Object, text_of};
@@ -166,7 +166,7 @@ pub(crate) fn bulk_get(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let body = readable(world, ask)?;
     check_name(world, ask, &body, None)?;
-    let audience = audiences::segment_definition(world, ask, body)?;
+    let audience = audience::segment_definition(world, ask, body)?;
     let answer = written(&audience, world.flags.definition_create_status);
     audiences::insert(world, audience);
     Ok(answer)
@@ -176,7 +176,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let before = find(world, ask, "WRITE")?;
     let body = readable(world, ask)?;
-    audiences::check_expression(world, &body)?;
+    audience::check_expression(world, &body)?;
     let id = text_of(&before, "id").unwrap_or_default().to_owned();
     check_name(world, ask, &body, Some(&id))?;
     let mut audience = before.clone();
@@ -188,8 +188,8 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         }
     }
     audience.entry("description").or_insert(json!(""));
-    audiences::settle_evaluation(&mut audience);
-    audiences::touch(world, &mut audience);
+    audience::settle_evaluation(&mut audience);
+    audience::touch(world, &mut audience);
     let answer = written(&audience, 200);
     world
         .store

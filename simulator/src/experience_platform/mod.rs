@@ -1,9 +1,11 @@
 //! Experience Platform: what its services share. Who may, what a body must be, how `sort` reads, which audiences a
 //! sandbox holds. Source: experience-platform.md §1.4, §3.2, §4.3.
 
+pub(crate) mod audience;
 pub(crate) mod audiences;
 pub(crate) mod definitions;
 pub(crate) mod errors;
+mod json_patch;
 pub(crate) mod merge_policies;
 pub(crate) mod sandboxes;
 
