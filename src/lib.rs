@@ -1,3 +1,4 @@
 //! Placeholder.
 
 pub mod adobe;
+pub mod controller;

@@ -1,0 +1,6 @@
+//! Kubernetes in and out: streams of objects in, conditions, Events and Leases out.
+//!
+//! It never decides what to write to Adobe, and never writes a field that a user owns.
+
+pub mod backoff;
+pub mod conditions;

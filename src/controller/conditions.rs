@@ -1,0 +1,259 @@
+//! Conditions: from what a pass found to the list that status carries.
+//!
+//! Pure: the time and the previous list come in as values. It never moves a `lastTransitionTime` without a change of
+//! `status`, never writes a part of a second (the server drops it, and the list would never equal itself read back:
+//! measured.md §2), and never says `Reconciling` and `Stalled` at once (peers.md §2.1).
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use audience_sharing_core::domain::reason::Reason;
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+/// The most bytes of a condition's message; the bound of `metav1.Condition` is 32,768, a column shows far less.
+pub const MESSAGE_BYTES_MAX: usize = 4_096;
+
+macro_rules! condition_types {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+        /// The types of the conditions, in the order in which they stand in status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ConditionType { $($(#[$doc])* $name),+ }
+
+        impl ConditionType {
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+        }
+    };
+}
+
+condition_types! {
+    /// Everything stands as declared. Always present.
+    Ready,
+    /// Work is under way, or waits for something that is watched. Present only while true.
+    Reconciling,
+    /// A person is needed. Present only while true.
+    Stalled,
+    /// `spec.suspend` is set. Present only while true.
+    Suspended,
+    /// Somebody else changed remote objects. Present only while true.
+    Drifted,
+    /// The deletion guard holds deletions back. Present only while true.
+    DeletionsHeld,
+    /// The connection and the source exist and are unambiguous.
+    ReferencesResolved,
+    /// IMS gives a token for the credential.
+    CredentialsReady,
+    AudienceManagerReachable,
+    ExperiencePlatformReachable,
+    /// The data source and the folders stand.
+    FoundationReady,
+    ProfileMergeRuleReady,
+    /// The objects in Audience Manager are as declared.
+    AudienceManagerSynced,
+    /// The audience in Experience Platform is as declared.
+    ExperiencePlatformSynced,
+    /// The receiving system reports a population.
+    MembersArriving,
+}
+
+impl ConditionType {
+    /// Whether the condition is present only while it is true (design.md §3).
+    pub const fn only_while_true(self) -> bool {
+        matches!(
+            self,
+            Self::Reconciling
+                | Self::Stalled
+                | Self::Suspended
+                | Self::Drifted
+                | Self::DeletionsHeld
+        )
+    }
+}
+
+/// A condition's `status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionStatus {
+    True,
+    False,
+    Unknown,
+}
+
+impl ConditionStatus {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// The list of one pass under construction. What is not set is absent from the result.
+#[derive(Clone, Debug)]
+pub struct Conditions<'previous> {
+    previous: &'previous [Condition],
+    generation: i64,
+    now: Timestamp,
+    set: BTreeMap<ConditionType, (ConditionStatus, Reason, String)>,
+}
+
+impl<'previous> Conditions<'previous> {
+    /// `previous` is the list as last written; `generation` the one of the spec that this pass acted on.
+    pub fn after(previous: &'previous [Condition], generation: i64, now: Timestamp) -> Self {
+        Self {
+            previous,
+            generation,
+            now: whole_seconds(now),
+            set: BTreeMap::new(),
+        }
+    }
+
+    /// Sets a condition; the last word on a type holds. One that is present only while true is left out when it is not
+    /// true. `message` holds no time, no request id and no count of attempts, and is cut at [`MESSAGE_BYTES_MAX`].
+    #[must_use]
+    pub fn set(
+        mut self,
+        condition: ConditionType,
+        status: ConditionStatus,
+        reason: Reason,
+        message: impl Into<String>,
+    ) -> Self {
+        if condition.only_while_true() && status != ConditionStatus::True {
+            self.set.remove(&condition);
+        } else {
+            let mut message = message.into();
+            message.truncate(message.floor_char_boundary(MESSAGE_BYTES_MAX));
+            self.set.insert(condition, (status, reason, message));
+        }
+        self
+    }
+
+    /// The list, `Ready` first. Where both `Reconciling` and `Stalled` were set, a defect of the caller, `Stalled` stands.
+    pub fn finish(mut self) -> Vec<Condition> {
+        if self.set.contains_key(&ConditionType::Stalled) {
+            let both = self.set.remove(&ConditionType::Reconciling).is_some();
+            debug_assert!(!both, "Reconciling and Stalled in one pass");
+        }
+        let Self {
+            previous,
+            generation,
+            now,
+            set,
+        } = self;
+        set.into_iter()
+            .map(|(condition, (status, reason, message))| {
+                let since = previous
+                    .iter()
+                    .find(|old| old.type_ == condition.as_str() && old.status == status.as_str())
+                    .map_or(now, |old| whole_seconds(old.last_transition_time.0));
+                Condition {
+                    type_: condition.as_str().into(),
+                    status: status.as_str().into(),
+                    reason: reason.as_str().into(),
+                    message,
+                    observed_generation: Some(generation),
+                    last_transition_time: Time(since),
+                }
+            })
+            .collect()
+    }
+}
+
+/// `time` without its part of a second.
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
+    time.round(
+        TimestampRound::new()
+            .smallest(Unit::Second)
+            .mode(RoundMode::Floor),
+    )
+    .unwrap_or(time)
+}
+
+#[cfg(test)]
+pub(crate) use laws::check_laws;
+
+#[cfg(test)]
+mod laws {
+    use super::{Condition, ConditionType, whole_seconds};
+
+    /// The laws that hold for every list of conditions of an object that was looked at (peers.md §2.1).
+    pub(crate) fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), String> {
+        let is = |name: ConditionType, status: &str| {
+            conditions
+                .iter()
+                .any(|condition| condition.type_ == name.as_str() && condition.status == status)
+        };
+        let law = |number: u8, holds: bool, text: &str| {
+            if holds {
+                Ok(())
+            } else {
+                Err(format!("law {number}: {text}: {conditions:#?}"))
+            }
+        };
+        let mut types: Vec<&str> = conditions
+            .iter()
+            .map(|condition| condition.type_.as_str())
+            .collect();
+        law(
+            1,
+            types.first() == Some(&ConditionType::Ready.as_str()),
+            "Ready is present and stands first",
+        )?;
+        types.sort_unstable();
+        types.dedup();
+        law(2, types.len() == conditions.len(), "every type stands once")?;
+        for condition in conditions {
+            law(
+                3,
+                condition.observed_generation == Some(generation),
+                "each carries the observed generation",
+            )?;
+            law(
+                4,
+                matches!(condition.status.as_str(), "True" | "False" | "Unknown"),
+                "a status is one of three",
+            )?;
+            let known = ConditionType::ALL
+                .iter()
+                .find(|known| known.as_str() == condition.type_);
+            law(5, known.is_some(), "a type is one of the list")?;
+            let abnormal = known.is_some_and(|known| known.only_while_true());
+            law(
+                6,
+                !abnormal || condition.status == "True",
+                "an abnormal condition is present only while true",
+            )?;
+            law(7, !condition.reason.is_empty(), "a reason is given")?;
+            let since = condition.last_transition_time.0;
+            law(8, whole_seconds(since) == since, "a time is whole seconds")?;
+        }
+        let (reconciling, stalled) = (
+            is(ConditionType::Reconciling, "True"),
+            is(ConditionType::Stalled, "True"),
+        );
+        law(
+            9,
+            !(reconciling && stalled),
+            "Reconciling and Stalled exclude each other",
+        )?;
+        let ready = is(ConditionType::Ready, "True");
+        law(10, !(ready && stalled), "Ready excludes Stalled")?;
+        law(11, !(ready && reconciling), "Ready excludes Reconciling")?;
+        let order = |condition: &Condition| {
+            ConditionType::ALL
+                .iter()
+                .position(|known| known.as_str() == condition.type_)
+        };
+        law(
+            12,
+            conditions.is_sorted_by_key(order),
+            "the order is that of the list of types",
+        )
+    }
+}
