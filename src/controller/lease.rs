@@ -1,0 +1,161 @@
+//! One Lease per organisation: which process reconciles it, and until when it may write (design.md §4.14).
+//!
+//! Expiry is judged by this process' own clock, from when the record was last seen to change, never by the times in
+//! the record: clocks of two machines differ (client-go's rule). The `resourceVersion` is the guard of every write, and
+//! what is published as held ends a full duration after the *sending* of the last renewal that went through.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits between two looks at a Lease"
+)]
+
+mod keeper;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use audience_sharing_core::domain::identifier::OrganizationId;
+use k8s_openapi::api::coordination::v1::LeaseSpec;
+use kube::Client;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use keeper::Keeper;
+
+/// The bound of a duration that a record names, in seconds: one that a stranger wrote must not lock an organisation.
+const RECORD_DURATION_SECONDS_MAX: i32 = 3_600;
+
+/// What to do about a record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nobody holds it, or its holder let it run out.
+    Acquire,
+    /// It is ours.
+    Renew,
+    /// Another holds it, and it runs out in this time if it is not renewed.
+    Wait(Duration),
+}
+
+/// Decides on a record. `since_last_change` is local, monotonic, and counted from when this process first saw `record`
+/// as it is; `otherwise` is the duration of a record that names none.
+pub fn decide(
+    record: &LeaseSpec,
+    me: &str,
+    since_last_change: Duration,
+    otherwise: Duration,
+) -> Decision {
+    let holder = record
+        .holder_identity
+        .as_deref()
+        .filter(|holder| !holder.is_empty());
+    let Some(holder) = holder else {
+        return Decision::Acquire;
+    };
+    if holder == me {
+        return Decision::Renew;
+    }
+    let duration = record.lease_duration_seconds.map_or(otherwise, |seconds| {
+        let seconds = seconds.clamp(1, RECORD_DURATION_SECONDS_MAX);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
+    });
+    match duration.checked_sub(since_last_change) {
+        Some(left) if !left.is_zero() => Decision::Wait(left),
+        _ => Decision::Acquire,
+    }
+}
+
+/// The name of an organisation's Lease: `audience-sharing-` and the 24 hex digits, in lower case.
+pub fn lease_name(organization: &OrganizationId) -> String {
+    let digits = organization.as_str().split('@').next().unwrap_or_default();
+    format!("audience-sharing-{}", digits.to_ascii_lowercase())
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseOptions {
+    /// How long a renewal holds; whole seconds, at least one.
+    pub duration: Duration,
+    /// Between two renewals, and the longest that one request may take. A third of `duration` leaves two tries.
+    pub renew_every: Duration,
+    /// For `acquireTime` and `renewTime`, which are read by people only.
+    pub wall_clock: fn() -> jiff::Timestamp,
+}
+
+impl LeaseOptions {
+    /// 15 s, renewed every 5 s: client-go's duration, with one more try in it.
+    pub fn new(wall_clock: fn() -> jiff::Timestamp) -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            renew_every: Duration::from_secs(5),
+            wall_clock,
+        }
+    }
+}
+
+/// Starts the task that acquires and renews the Lease of one organisation.
+#[derive(Debug)]
+pub struct LeaseKeeper;
+
+impl LeaseKeeper {
+    /// `namespace` is the operator's own. `identity` must differ from that of every other process that ever ran (a
+    /// Pod's name and uid), since a record with our identity is taken as ours.
+    pub fn start(
+        client: Client,
+        namespace: &str,
+        identity: String,
+        organization: &OrganizationId,
+        options: LeaseOptions,
+    ) -> LeaseHandle {
+        let (sender, valid_until) = watch::channel(None);
+        let stop = CancellationToken::new();
+        let keeper = Keeper::new(
+            client,
+            namespace,
+            identity,
+            lease_name(organization),
+            options,
+            sender,
+        );
+        let task = tokio::spawn(keeper.run(stop.clone()));
+        LeaseHandle {
+            valid_until,
+            stop,
+            task: Some(task),
+        }
+    }
+}
+
+/// A Lease that is kept. Dropped, it is no longer renewed and runs out by itself.
+#[derive(Debug)]
+pub struct LeaseHandle {
+    valid_until: watch::Receiver<Option<Instant>>,
+    stop: CancellationToken,
+    task: Option<JoinHandle<()>>,
+}
+
+impl LeaseHandle {
+    /// Until when no other process can hold the Lease; `None` while it is not ours. A value in the past is as good as
+    /// `None`: compare it with the clock before each write.
+    pub fn valid_until(&self) -> watch::Receiver<Option<Instant>> {
+        self.valid_until.clone()
+    }
+
+    /// Gives the Lease up, so that another process takes over at its next look. Whoever calls it has stopped writing.
+    pub async fn release(mut self) {
+        self.stop.cancel();
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::warn!(%error, "the task that keeps a Lease ended early; the Lease runs out by itself");
+        }
+    }
+}
+
+impl Drop for LeaseHandle {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
