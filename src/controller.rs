@@ -4,4 +4,6 @@
 
 pub mod backoff;
 pub mod conditions;
+pub mod events;
 pub mod lease;
+pub mod watch;

@@ -12,11 +12,13 @@ use std::sync::Arc;
 
 use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::Api;
-use kube::core::{DeserializeGuard, Resource};
-use kube::runtime::reflector::{self, Store};
+use kube::core::error_boundary::InvalidObject;
+use kube::core::{DeserializeGuard, NamespaceResourceScope, Resource};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{Predicate, WatchStreamExt, predicates};
+use kube::runtime::{Predicate, PredicateConfig, WatchStreamExt, predicates};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
@@ -63,7 +65,10 @@ where
     K::DynamicType: Hash + Eq + Clone,
 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Guarded").field("ready", &self.ready).finish_non_exhaustive()
+        formatter
+            .debug_struct("Guarded")
+            .field("ready", &self.ready)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,21 +79,15 @@ pub fn guarded<K>(
     observer: Arc<dyn WatchObserver>,
 ) -> Guarded<K, impl Stream<Item = Result<K, watcher::Error>> + Send + 'static>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    K: Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let guarded_api: Api<DeserializeGuard<K>> = guard(api);
-    from_events(watcher(guarded_api, config).default_backoff(), observer)
-}
-
-/// The same request paths for a type that always decodes.
-fn guard<K>(api: Api<K>) -> Api<DeserializeGuard<K>>
-where
-    K: Resource<DynamicType = ()>,
-{
-    match api.namespace() {
-        Some(namespace) => Api::namespaced_with(api.clone().into_client(), namespace, &()),
+    let namespace = api.namespace().map(str::to_owned);
+    let api: Api<DeserializeGuard<K>> = match namespace {
+        Some(namespace) => Api::namespaced(api.into_client(), &namespace),
         None => Api::all(api.into_client()),
-    }
+    };
+    from_events(watcher(api, config).default_backoff(), observer)
 }
 
 fn from_events<K>(
@@ -100,8 +99,9 @@ where
 {
     let (store, writer) = reflector::store();
     let (tell_ready, ready) = watch::channel(false);
+    let known = store.clone();
     let stream = events
-        .filter_map(move |event| future::ready(readable(event, &*observer).map(Ok)))
+        .filter_map(move |event| future::ready(readable(event, &known, &*observer).map(Ok)))
         .modify(strip)
         .reflect(writer)
         .inspect(move |event| {
@@ -115,47 +115,120 @@ where
                 .combine(predicates::annotations)
                 .combine(predicates::finalizers)
                 .combine(deletion),
-            predicates::Config::default(),
+            PredicateConfig::default(),
         );
-    Guarded { store, stream, ready }
+    Guarded {
+        store,
+        stream,
+        ready,
+    }
 }
 
-/// The event of a readable object. An object that was readable and no longer is leaves the store, as if deleted: what
-/// was read last may be far from what it says now.
+/// The event as the store shall see it. An object that was readable and no longer is leaves the store, as a relist would
+/// make it: what was read last may be far from what it says now.
 fn readable<K>(
     event: Result<Event<DeserializeGuard<K>>, watcher::Error>,
+    known: &Store<K>,
     observer: &dyn WatchObserver,
 ) -> Option<Event<K>>
 where
-    K: Resource<DynamicType = ()>,
+    K: Resource<DynamicType = ()> + Clone,
 {
-    let kind = K::kind(&());
-    let decoded = |object: DeserializeGuard<K>| match object {
-        DeserializeGuard(Ok(object)) => Some(object),
-        DeserializeGuard(Err(invalid)) => {
-            let object = PartialReference::<K>::of(&invalid.metadata);
-            tracing::warn!(
-                kind = &*kind, namespace = object.namespace, name = object.name,
-                "an object does not decode and is left alone until it is edited"
-            );
-            observer.on_unreadable(Unreadable {
-                reference: object,
-                generation: invalid.metadata.generation,
-                error: invalid.error,
-            });
+    match event {
+        Ok(Event::Apply(DeserializeGuard(Ok(object)))) => Some(Event::Apply(object)),
+        Ok(Event::InitApply(DeserializeGuard(Ok(object)))) => Some(Event::InitApply(object)),
+        Ok(Event::Apply(DeserializeGuard(Err(invalid)))) => {
+            let last = last_known(known, &invalid.metadata);
+            set_aside::<K>(invalid, observer);
+            last.map(Event::Delete)
+        }
+        Ok(Event::InitApply(DeserializeGuard(Err(invalid)))) => {
+            set_aside::<K>(invalid, observer);
             None
         }
-    };
-    match event {
-        Ok(Event::Apply(object)) => decoded(object).map(Event::Apply),
-        Ok(Event::InitApply(object)) => decoded(object).map(Event::InitApply),
-        Ok(Event::Delete(object)) => object.0.ok().map(Event::Delete),
+        Ok(Event::Delete(DeserializeGuard(Ok(object)))) => Some(Event::Delete(object)),
+        Ok(Event::Delete(DeserializeGuard(Err(invalid)))) => {
+            last_known(known, &invalid.metadata).map(Event::Delete)
+        }
         Ok(Event::Init) => Some(Event::Init),
         Ok(Event::InitDone) => Some(Event::InitDone),
         Err(error) => {
-            tracing::warn!(kind = &*kind, reason = brief(&error), "a watch failed and begins again");
+            let kind = K::kind(&());
+            tracing::warn!(
+                kind = &*kind,
+                reason = brief(&error),
+                "a watch failed and begins again"
+            );
             observer.on_watch_error(&kind);
             None
         }
+    }
+}
+
+fn last_known<K>(known: &Store<K>, metadata: &ObjectMeta) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone,
+{
+    let mut key = ObjectRef::new(metadata.name.as_deref()?);
+    if let Some(namespace) = &metadata.namespace {
+        key = key.within(namespace);
+    }
+    known.get(&key).map(|object| (*object).clone())
+}
+
+fn set_aside<K: Resource<DynamicType = ()>>(invalid: InvalidObject, observer: &dyn WatchObserver) {
+    let InvalidObject { error, metadata } = invalid;
+    tracing::warn!(
+        kind = &*K::kind(&()),
+        namespace = metadata.namespace,
+        name = metadata.name,
+        "an object does not decode and is left alone until it is edited"
+    );
+    observer.on_unreadable(Unreadable {
+        reference: reference::<K>(&metadata),
+        generation: metadata.generation,
+        error,
+    });
+}
+
+fn reference<K: Resource<DynamicType = ()>>(metadata: &ObjectMeta) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+        field_path: None,
+    }
+}
+
+/// Takes out what nobody here reads: two thirds of the memory of a watched object (measured.md §6).
+fn strip<K: Resource>(object: &mut K) {
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
+/// Passes an object whose deletion began, whatever else stayed the same.
+fn deletion<K: Resource>(object: &K) -> Option<u64> {
+    Some(u64::from(object.meta().deletion_timestamp.is_some()))
+}
+
+/// What went wrong in words without an address, a token or a body: kube's own texts repeat their source.
+fn brief(error: &watcher::Error) -> String {
+    let of_client = |step: &str, error: &kube::Error| match error {
+        kube::Error::Api(status) => format!("{step}: {} ({})", status.reason, status.code),
+        kube::Error::SerdeError(_) => format!("{step}: an answer that does not decode"),
+        _ => format!("{step}: the API server did not answer"),
+    };
+    match error {
+        watcher::Error::InitialListFailed(error) => of_client("list", error),
+        watcher::Error::WatchStartFailed(error) => of_client("start of the watch", error),
+        watcher::Error::WatchFailed(error) => of_client("watch", error),
+        watcher::Error::WatchError(status) => format!("watch: {} ({})", status.reason, status.code),
+        watcher::Error::NoResourceVersion => "list: no resourceVersion".into(),
     }
 }

@@ -207,9 +207,9 @@ async fn a_deleted_lease_is_not_taken_from_a_holder_that_was_seen() {
 /// Two processes come and go under faults; says how often each held, after checking that never both did.
 async fn contend(seed: u64) -> [u32; 2] {
     let faults = Faults {
-        refused_percent: 20,
-        answer_lost_percent: 20,
-        delay_max: 8 * SECOND,
+        refused_percent: 10,
+        answer_lost_percent: 10,
+        delay_max: 4 * SECOND,
     };
     let server = Server::new(seed, faults);
     let mut chance = fastrand::Rng::with_seed(seed ^ 0x5eed);
