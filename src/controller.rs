@@ -1,9 +1,21 @@
-//! Kubernetes in and out: streams of objects in, conditions, Events and Leases out.
+//! Kubernetes in and out: watches, reconcilers, status, finalizers, leases. Turns a spec into `core`'s types, hands
+//! them to the engine, and writes down what comes back.
 //!
-//! It never decides what to write to Adobe, and never writes a field that a user owns.
+//! It never talks to Adobe and decides nothing about remote objects.
+
+pub mod run;
+
+pub mod shared_audience;
+pub mod sharing_connection;
+
+mod context;
+mod engines;
+mod publish;
 
 pub mod backoff;
 pub mod conditions;
 pub mod events;
 pub mod lease;
 pub mod watch;
+
+pub use context::Settings;

@@ -4,17 +4,22 @@
 //! It takes and gives `core`'s values; it knows neither Kubernetes nor a custom resource. Every decision is a plan of
 //! `core`; what is here waits, sends and folds.
 
-mod execute;
-mod fold;
-mod job;
-mod refresh;
 mod request;
 mod worker;
+
+mod job;
+mod refresh;
+mod retire;
+mod settle;
+
+mod execute;
+mod fold;
+mod interest;
 
 use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, ShareName};
-use audience_sharing_core::domain::identifier::SandboxName;
+use audience_sharing_core::domain::identifier::{SandboxName, SegmentFolderId, TraitFolderId};
 use audience_sharing_core::plan::{Living, foundation};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -23,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::Gateway;
 pub use request::{
-    Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, Settled, SettleRequest,
+    Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
+    Settled,
 };
 use worker::{Message, Worker};
 
@@ -35,6 +41,8 @@ pub struct EngineOptions {
     pub settings: ConnectionSettings,
     /// What the connection's status recorded, and where it was valid.
     pub recorded_foundation: foundation::Recorded,
+    /// The folders that this operator made, as the status recorded them.
+    pub recorded_created: (Vec<TraitFolderId>, Vec<SegmentFolderId>),
     pub recorded_tenant: audience_sharing_core::inventory::Tenant,
     pub resync_interval: std::time::Duration,
     /// Until when this process may write; `None` while another holds the lease.
@@ -81,27 +89,40 @@ impl Engine {
         let stop = CancellationToken::new();
         let gateway = options.gateway.clone();
         tokio::spawn(Worker::new(options, inbox, publish, stop.clone()).run());
-        Self { messages, report, gateway, stop }
+        Self {
+            messages,
+            report,
+            gateway,
+            stop,
+        }
     }
 
     /// Brings one audience to where it shall be; answers when nothing is due any more, or why something is not done.
     pub async fn settle(&self, request: SettleRequest) -> Result<Settled, EngineEnded> {
-        self.ask(|reply| Message::Settle(Box::new(request), reply)).await
+        self.ask(|reply| Message::Settle(Box::new(request), reply))
+            .await
     }
 
     /// Deletes what is ours of an audience that leaves.
     pub async fn retire(&self, departure: Departure) -> Result<Retired, EngineEnded> {
-        self.ask(|reply| Message::Retire(Box::new(departure), reply)).await
+        self.ask(|reply| Message::Retire(Box::new(departure), reply))
+            .await
     }
 
     /// Forgets an audience without touching anything remote.
     pub async fn release(&self, share: ShareName) -> Result<(), EngineEnded> {
-        self.messages.send(Message::Release(share)).await.map_err(|_| EngineEnded)
+        self.messages
+            .send(Message::Release(share))
+            .await
+            .map_err(|_| EngineEnded)
     }
 
     /// Tells what is declared, so that claims are judged with all claimants known.
     pub async fn declare(&self, declarations: Vec<Declaration>) -> Result<(), EngineEnded> {
-        self.messages.send(Message::Declare(declarations)).await.map_err(|_| EngineEnded)
+        self.messages
+            .send(Message::Declare(declarations))
+            .await
+            .map_err(|_| EngineEnded)
     }
 
     /// A full pass that begins after this call.
@@ -120,13 +141,19 @@ impl Engine {
         settings: ConnectionSettings,
         resync_interval: std::time::Duration,
     ) -> Result<(), EngineEnded> {
-        self.messages.send(Message::Configure(Box::new(settings), resync_interval)).await.map_err(|_| EngineEnded)
+        self.messages
+            .send(Message::Configure(Box::new(settings), resync_interval))
+            .await
+            .map_err(|_| EngineEnded)
     }
 
     /// A rotated Secret: the next call uses it, and what failed with the old one is tried at once.
     pub async fn replace_credential(&self, credential: Credential) -> Result<(), EngineEnded> {
         if self.gateway.replace_credential(credential) {
-            self.messages.send(Message::CredentialReplaced).await.map_err(|_| EngineEnded)?;
+            self.messages
+                .send(Message::CredentialReplaced)
+                .await
+                .map_err(|_| EngineEnded)?;
         }
         Ok(())
     }
@@ -145,9 +172,20 @@ impl Engine {
         self.messages.is_closed()
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, EngineEnded> {
+    /// Waits until the engine's task has ended.
+    pub async fn ended(&self) {
+        self.messages.closed().await;
+    }
+
+    async fn ask<T>(
+        &self,
+        message: impl FnOnce(oneshot::Sender<T>) -> Message,
+    ) -> Result<T, EngineEnded> {
         let (reply, answer) = oneshot::channel();
-        self.messages.send(message(reply)).await.map_err(|_| EngineEnded)?;
+        self.messages
+            .send(message(reply))
+            .await
+            .map_err(|_| EngineEnded)?;
         answer.await.map_err(|_| EngineEnded)
     }
 }

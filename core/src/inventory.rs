@@ -14,7 +14,7 @@ pub use table::{Entry, Record, Table};
 use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{
-    CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 
 /// The number of a remote call; later calls have greater ones.
@@ -161,11 +161,12 @@ impl Inventory {
         started: Sequence,
         now: Moment,
         items: Vec<Audience>,
+        undecodable: &[AudienceId],
     ) -> Vec<Key> {
         if let Some(sandbox) = items.iter().find_map(|audience| audience.sandbox.clone()) {
             self.tenant.sandbox = Some(sandbox);
         }
         self.audiences
-            .fold_list(started, now, Coverage::Whole, items, &[])
+            .fold_list(started, now, Coverage::Whole, items, undecodable)
     }
 }

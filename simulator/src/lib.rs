@@ -1,1 +1,238 @@
-//! Placeholder.
+//! Adobe IMS, Audience Manager and Experience Platform, simulated over HTTP: the stand-in wherever the real systems
+//! would be in a demo or a test. It serves any client that was written against the real systems; what it covers and
+//! every switch is in `COVERAGE.md`. It never calls anyone and never reads the machine's clock.
+//!
+//! # In process
+//! [`Simulator::ims`], [`audience_manager`](Simulator::audience_manager),
+//! [`experience_platform`](Simulator::experience_platform) and [`control`](Simulator::control) are routers without a
+//! socket; all waits are tokio's, so a paused runtime makes time virtual. A response with the extension
+//! [`ConnectionLost`] stands for a connection that closed without an answer. Base paths are the real ones:
+//! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/foundation/sandbox-management/…`.
+//!
+//! # The state document
+//! `GET` and `PUT /state`, the seed file and [`Simulator::state`] share one shape; all members are optional:
+//! - `clock`: `{nowMs}`, epoch milliseconds; absent: the clock runs on (a seed starts at 2026-01-05T00:00:00Z);
+//! - `credentials`: `[{clientId, clientSecret | clientSecrets[], organizationId, scopes[], pid, aamAccess, aepAccess
+//!   (full | read | none), sandboxes[], sandboxAdministration}]`. Secrets are taken and never shown: a credential that
+//!   comes back without any keeps what it has;
+//! - `accounts`: `[{pid, defaultMergeRuleDataSourceId, mergeRuleDataSourceIds[], subscribedDataSourceIds[]}]`, the
+//!   Audience Manager companies;
+//! - `dataSources`, `traits`, `segments`: Audience Manager's objects with all their fields, as its API answers them.
+//!   Metrics (`uniques30Day` …) and a segment's `mappedEntities` are kept there and shown on request only;
+//! - `traitFolders`, `segmentFolders`: flat, `{folderId, pid, name, parentFolderId}`; the root (0) is not listed;
+//! - `sandboxes`: `{id, name, title, state, type, region, isDefault, imsOrgId, …}`;
+//! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them;
+//! - `mergePolicies`: as the API answers them, with `sandbox` and `imsOrgId`;
+//! - `flags`: the switches, [`Flags`].
+//!
+//! # The control port
+//! `GET`, `DELETE /calls` · `GET`, `PUT /state` · `POST /state/{collection}` · `PATCH` (JSON merge patch),
+//! `DELETE /state/{collection}/{id}`: what a person does in the user interface, not counted as a call ·
+//! `POST /faults` (a list of [`Fault`]), `DELETE /faults` · `GET`, `PUT /flags` · `POST /clock` `{"advanceMs": n}` ·
+//! `POST /reset`.
+
+mod audience_manager;
+mod calls;
+mod clock;
+mod control;
+mod endpoints;
+mod exchange;
+mod experience_platform;
+mod faults;
+mod flags;
+mod gateway;
+mod ims;
+mod person;
+mod server;
+mod state;
+mod store;
+mod world;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use serde_json::Value;
+
+pub use calls::{Call, System};
+pub use endpoints::{ENDPOINTS, Effect, Endpoint};
+pub use exchange::ConnectionLost;
+pub use faults::{Fault, FaultKind, Match};
+pub use flags::{
+    AudienceManagerGateway, AudiencePaging, DuplicateAudience, ExternalAudienceIds, Flags,
+    InUseDelete, InactiveListed, ItemLimits, NextSpelling, RateLimit, StatusSpelling,
+};
+pub use server::serve;
+pub use state::Seed;
+
+use exchange::Incoming;
+use state::State;
+use world::World;
+
+/// A request body is read up to this; a larger one is 413.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How a simulator starts.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How long every call to the three systems takes, on tokio's clock.
+    pub latency: Duration,
+    /// What stands at the start and after a reset; `None`: [`Seed::small`].
+    pub seed: Option<Seed>,
+}
+
+/// A handle on one simulated world; clones share it.
+#[derive(Debug, Clone)]
+pub struct Simulator {
+    world: Arc<Mutex<World>>,
+    latency: Duration,
+}
+
+impl Simulator {
+    pub fn new(options: Options) -> Self {
+        let Options { latency, seed } = options;
+        let world = World::new(seed.unwrap_or_else(Seed::small));
+        Self {
+            world: Arc::new(Mutex::new(world)),
+            latency,
+        }
+    }
+
+    /// `POST /ims/token/v3`.
+    pub fn ims(&self) -> Router {
+        self.system(System::Ims)
+    }
+
+    /// `/v1/…`.
+    pub fn audience_manager(&self) -> Router {
+        self.system(System::AudienceManager)
+    }
+
+    /// `/data/core/ups/…` and `/data/foundation/sandbox-management/…`.
+    pub fn experience_platform(&self) -> Router {
+        self.system(System::ExperiencePlatform)
+    }
+
+    /// The control port; the crate's documentation lists its paths.
+    pub fn control(&self) -> Router {
+        control::router(self.clone())
+    }
+
+    /// The log of calls, oldest first.
+    pub fn calls(&self) -> Vec<Call> {
+        self.world().calls()
+    }
+
+    /// Empties the log; sequence numbers go on.
+    pub fn clear_calls(&self) {
+        self.world().clear_calls();
+    }
+
+    /// The state document, without secrets.
+    pub fn state(&self) -> Value {
+        let state = self.world().state();
+        serde_json::to_value(state).unwrap_or_default()
+    }
+
+    /// Replaces the whole state. Issued tokens stay. The error names the object and how to mend it; nothing changed then.
+    pub fn set_state(&self, document: Value) -> Result<(), String> {
+        let state = State::parse(document)?;
+        let mut world = self.world();
+        world.settle();
+        world.load(state);
+        Ok(())
+    }
+
+    pub fn add_fault(&self, fault: Fault) {
+        self.world().faults.add(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.world().faults.clear();
+    }
+
+    pub fn flags(&self) -> Flags {
+        self.world().flags.clone()
+    }
+
+    pub fn set_flags(&self, flags: Flags) {
+        self.world().flags = flags;
+    }
+
+    /// Moves the simulator's clock on, beside tokio's.
+    pub fn advance(&self, by: Duration) {
+        let mut world = self.world();
+        world.clock.advance(by);
+        world.settle();
+    }
+
+    /// Back to the seed: state, flags, tokens, faults, log and sequence numbers.
+    pub fn reset(&self) {
+        self.world().reset();
+    }
+
+    /// A person makes an object in the user interface: no call, no validation; what is left out gets the service's
+    /// defaults. Answers the object. `collection` is a member of the state document.
+    pub fn create_object(&self, collection: &str, object: Value) -> Result<Value, String> {
+        person::create(&mut self.world(), collection, object)
+    }
+
+    /// A person edits an object: a JSON merge patch, after which update time, user and rule version move as they do in
+    /// the real system.
+    pub fn patch_object(&self, collection: &str, id: &str, patch: &Value) -> Result<Value, String> {
+        person::patch(&mut self.world(), collection, id, patch)
+    }
+
+    /// A person deletes an object, whoever uses it.
+    pub fn delete_object(&self, collection: &str, id: &str) -> Result<(), String> {
+        person::delete(&mut self.world(), collection, id)
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // A panic in one request must not take the others with it.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn system(&self, system: System) -> Router {
+        let simulator = self.clone();
+        Router::new().fallback(move |request: Request<Body>| {
+            let simulator = simulator.clone();
+            async move { simulator.answer(system, request).await }
+        })
+    }
+
+    async fn answer(&self, system: System, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
+            return exchange::Answer::empty(413).into_response(false);
+        };
+        let incoming = Incoming {
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            raw_query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: parts.headers,
+            body,
+        };
+        wait(self.latency).await;
+        let outcome = self.world().receive(system, &incoming);
+        wait(outcome.wait).await;
+        match outcome.answer {
+            None => ConnectionLost::response(),
+            Some(answer) => {
+                let mut response = answer.into_response(outcome.truncated);
+                if let Some(id) = incoming.headers.get("x-request-id") {
+                    response.headers_mut().insert("x-request-id", id.clone());
+                }
+                response
+            }
+        }
+    }
+}
+
+async fn wait(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}

@@ -5,7 +5,6 @@
 //! it read with only the change applied.
 
 mod data_source;
-mod entities;
 mod folder;
 mod merge;
 mod segment;

@@ -146,6 +146,22 @@ impl ExperiencePlatform {
         Ok(found)
     }
 
+    /// One audience by its system id, inactive ones included; `None` if the service says that it does not exist.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn audience_by_id(
+        &self,
+        turn: &Turn,
+        id: &AudienceId,
+    ) -> Result<Option<Audience>, Error> {
+        let mut answered = self.audiences_by_id(turn, std::slice::from_ref(id)).await?;
+        answered.remove(id).ok_or_else(|| {
+            operation("audiences.bulk-get", CallKind::List)
+                .unexpected("the results do not tell of the audience")
+        })
+    }
+
     async fn bulk_get(
         &self,
         turn: &Turn,

@@ -1,55 +1,51 @@
-//! Kubernetes Events: what happened to an object, for whoever asks `kubectl describe`.
-//!
-//! An Event is told on a transition, never on every pass, and nothing depends on it: a failure to publish is logged and
-//! forgotten.
+//! Kubernetes Events: on a change of `Ready` alone, and never a reason to fail.
 
-#[cfg(test)]
-mod tests;
-
-use audience_sharing_core::domain::reason::Reason;
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
 
-/// The bound that the API server sets on a note, in bytes (events.k8s.io/v1).
-pub const NOTE_BYTES_MAX: usize = 1_024;
+use super::publish;
 
-/// What was being done; one word, since `reason` tells the rest.
-const ACTION: &str = "Reconcile";
+/// The bound of an Event's note.
+const NOTE_BYTES_MAX: usize = 1_024;
 
-/// Publishes an Event on `object`, whose namespace it is made in. `note` is cut at [`NOTE_BYTES_MAX`].
-///
-/// The recorder counts a repeat of the same type, reason and object within six minutes and keeps the first note.
-pub async fn publish(
+/// Tells a new status or reason of `Ready`.
+pub(super) async fn on_transition<K>(
     recorder: &Recorder,
-    object: &ObjectReference,
-    type_: EventType,
-    reason: Reason,
-    note: impl Into<String>,
-) {
+    object: &K,
+    known: &[Condition],
+    now: &[Condition],
+) where
+    K: Resource<DynamicType = ()>,
+{
+    let Some(ready) = now.iter().find(|condition| condition.type_ == "Ready") else {
+        return;
+    };
+    let before = known.iter().find(|condition| condition.type_ == "Ready");
+    if before.is_some_and(|before| before.status == ready.status && before.reason == ready.reason) {
+        return;
+    }
+    let mut note = ready.message.clone();
+    note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
     let event = Event {
-        type_,
-        reason: reason.as_str().into(),
-        note: Some(bounded(note.into())),
-        action: ACTION.into(),
+        type_: if ready.status == "True" || is_progress(ready) {
+            EventType::Normal
+        } else {
+            EventType::Warning
+        },
+        reason: ready.reason.clone(),
+        note: Some(note),
+        action: "Reconcile".into(),
         secondary: None,
     };
-    if let Err(error) = recorder.publish(&event, object).await {
-        let code = match &error {
-            kube::Error::Api(status) => Some(status.code),
-            _ => None,
-        };
-        tracing::warn!(
-            kind = object.kind,
-            namespace = object.namespace,
-            name = object.name,
-            reason = reason.as_str(),
-            code,
-            "an Event could not be published"
-        );
+    if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
+        tracing::debug!("the event was not recorded: {}", publish::describe(&error));
     }
 }
 
-fn bounded(mut note: String) -> String {
-    note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
-    note
+fn is_progress(ready: &Condition) -> bool {
+    matches!(
+        ready.reason.as_str(),
+        "Progressing" | "Suspended" | "Pending"
+    )
 }

@@ -83,10 +83,11 @@ pub struct LeaseOptions {
 }
 
 impl LeaseOptions {
-    /// 15 s, renewed every 5 s: client-go's duration, with one more try in it.
+    /// 90 s, renewed every 5 s. No write starts that could outlive the lease (design.md §4.14), and one request may take
+    /// 70 s, longer than Adobe's gateway waits: 20 s are left, in which three renewals may fail.
     pub fn new(wall_clock: fn() -> jiff::Timestamp) -> Self {
         Self {
-            duration: Duration::from_secs(15),
+            duration: Duration::from_secs(90),
             renew_every: Duration::from_secs(5),
             wall_clock,
         }

@@ -1,18 +1,20 @@
 //! One planned call, sent: the only place where the engine talks to Adobe.
 
-use audience_sharing_core::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
+use audience_sharing_core::domain::audience_manager::{
+    DataSource, Segment, SegmentFolder, Trait, TraitFolder,
+};
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::plan::Call;
 
+use crate::adobe::Error;
 use crate::adobe::audience_manager::{AudienceManager, Updated};
 use crate::adobe::experience_platform::ExperiencePlatform;
 use crate::adobe::gateway::Turn;
 use crate::adobe::listing::Listing;
 use crate::adobe::proof::WriteProof;
-use crate::adobe::Error;
 
 /// What a call answered.
 #[derive(Debug)]
@@ -45,7 +47,7 @@ pub(super) struct Systems {
     pub(super) experience_platform: ExperiencePlatform,
 }
 
-/// A write without a proof is a defect of the caller; it is answered as a lease that is not held.
+/// Reads take no notice of `proof`.
 pub(super) async fn send(
     systems: &Systems,
     turn: &Turn,
@@ -54,60 +56,98 @@ pub(super) async fn send(
 ) -> Result<Answer, Error> {
     let aam = &systems.audience_manager;
     match call {
-        Call::ReadAudience(id) => read_audience(systems, turn, id).await,
+        Call::ReadAudience(id) => systems
+            .experience_platform
+            .audience_by_id(turn, id)
+            .await
+            .map(Answer::Audience),
         Call::ListDataSources => aam.data_sources(turn).await.map(Answer::DataSources),
         Call::ListTraitFolders => aam.trait_folders(turn).await.map(Answer::TraitFolders),
         Call::ListSegmentFolders => aam.segment_folders(turn).await.map(Answer::SegmentFolders),
-        Call::CreateDataSource(new) => aam.create_data_source(turn, proof, new).await.map(Answer::DataSource),
-        Call::UpdateDataSource { expected, change } => {
-            aam.update_data_source(turn, proof, expected, change).await.map(|updated| match updated {
+        Call::CreateDataSource(new) => aam
+            .create_data_source(turn, proof, new)
+            .await
+            .map(Answer::DataSource),
+        Call::UpdateDataSource { expected, change } => aam
+            .update_data_source(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
                 Updated::Written(written) => Answer::DataSource(written),
                 Updated::Changed(read) => Answer::DataSourceChanged(read),
-            })
+            }),
+        Call::DeleteDataSource(id) => aam
+            .delete_data_source(turn, proof, *id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::CreateTraitFolder { name } => aam
+            .create_trait_folder(turn, proof, TraitFolderId(0), name)
+            .await
+            .map(Answer::TraitFolder),
+        Call::DeleteTraitFolder(id) => aam
+            .delete_trait_folder(turn, proof, *id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::CreateSegmentFolder { name } => aam
+            .create_segment_folder(turn, proof, SegmentFolderId(0), name)
+            .await
+            .map(Answer::SegmentFolder),
+        Call::DeleteSegmentFolder(id) => aam
+            .delete_segment_folder(turn, proof, *id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::ListTraits(data_source) => {
+            aam.traits_of(turn, *data_source).await.map(Answer::Traits)
         }
-        Call::DeleteDataSource(id) => aam.delete_data_source(turn, proof, *id).await.map(|()| Answer::Deleted),
-        Call::CreateTraitFolder { name } => {
-            aam.create_trait_folder(turn, proof, TraitFolderId(0), name).await.map(Answer::TraitFolder)
-        }
-        Call::DeleteTraitFolder(id) => aam.delete_trait_folder(turn, proof, *id).await.map(|()| Answer::Deleted),
-        Call::CreateSegmentFolder { name } => {
-            aam.create_segment_folder(turn, proof, SegmentFolderId(0), name).await.map(Answer::SegmentFolder)
-        }
-        Call::DeleteSegmentFolder(id) => aam.delete_segment_folder(turn, proof, *id).await.map(|()| Answer::Deleted),
-        Call::ListTraits(data_source) => aam.traits_of(turn, *data_source).await.map(Answer::Traits),
         Call::ReadTrait(sid) => aam.trait_by_sid(turn, *sid).await.map(Answer::TraitRead),
-        Call::LookUpTrait { data_source, code } => {
-            aam.traits_by_code(turn, *data_source, code).await.map(Answer::TraitsFound)
-        }
-        Call::ReadTraitUsers(sid) => aam.segments_containing(turn, *sid).await.map(Answer::TraitUsers),
-        Call::CreateTrait(new) => aam.create_trait(turn, proof, new).await.map(Answer::TraitWritten),
-        Call::UpdateTrait { expected, change } => {
-            aam.update_trait(turn, proof, expected, change).await.map(|updated| match updated {
+        Call::LookUpTrait { data_source, code } => aam
+            .traits_by_code(turn, *data_source, code)
+            .await
+            .map(Answer::TraitsFound),
+        Call::ReadTraitUsers(sid) => aam
+            .segments_containing(turn, *sid)
+            .await
+            .map(Answer::TraitUsers),
+        Call::CreateTrait(new) => aam
+            .create_trait(turn, proof, new)
+            .await
+            .map(Answer::TraitWritten),
+        Call::UpdateTrait { expected, change } => aam
+            .update_trait(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
                 Updated::Written(written) => Answer::TraitWritten(written),
                 Updated::Changed(read) => Answer::TraitRead(read),
-            })
-        }
-        Call::DeleteTrait(sid) => aam.delete_trait(turn, proof, *sid).await.map(|()| Answer::Deleted),
-        Call::ListSegments(data_source) => aam.segments_of(turn, *data_source).await.map(Answer::Segments),
-        Call::ReadSegment(sid) => aam.segment_by_sid(turn, *sid).await.map(Answer::SegmentRead),
-        Call::LookUpSegment { data_source, code } => {
-            aam.segments_by_code(turn, *data_source, code).await.map(Answer::SegmentsFound)
-        }
-        Call::CreateSegment(new) => aam.create_segment(turn, proof, new).await.map(Answer::SegmentWritten),
-        Call::UpdateSegment { expected, change } => {
-            aam.update_segment(turn, proof, expected, change).await.map(|updated| match updated {
+            }),
+        Call::DeleteTrait(sid) => aam
+            .delete_trait(turn, proof, *sid)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::ListSegments(data_source) => aam
+            .segments_of(turn, *data_source)
+            .await
+            .map(Answer::Segments),
+        Call::ReadSegment(sid) => aam
+            .segment_by_sid(turn, *sid)
+            .await
+            .map(Answer::SegmentRead),
+        Call::LookUpSegment { data_source, code } => aam
+            .segments_by_code(turn, *data_source, code)
+            .await
+            .map(Answer::SegmentsFound),
+        Call::CreateSegment(new) => aam
+            .create_segment(turn, proof, new)
+            .await
+            .map(Answer::SegmentWritten),
+        Call::UpdateSegment { expected, change } => aam
+            .update_segment(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
                 Updated::Written(written) => Answer::SegmentWritten(written),
                 Updated::Changed(read) => Answer::SegmentRead(read),
-            })
-        }
-        Call::DeleteSegment(sid) => aam.delete_segment(turn, proof, *sid).await.map(|()| Answer::Deleted),
-    }
-}
-
-async fn read_audience(systems: &Systems, turn: &Turn, id: &AudienceId) -> Result<Answer, Error> {
-    let mut answered = systems.experience_platform.audiences_by_id(turn, std::slice::from_ref(id)).await?;
-    match answered.remove(id) {
-        Some(audience) => Ok(Answer::Audience(audience)),
-        None => Err(Error::unanswered("audiences.bulk-get")),
+            }),
+        Call::DeleteSegment(sid) => aam
+            .delete_segment(turn, proof, *sid)
+            .await
+            .map(|()| Answer::Deleted),
     }
 }

@@ -20,17 +20,32 @@ pub(super) fn answer(
         Answer::Audience(Some(audience)) => inventory.audiences.fold_read(sent, audience),
         Answer::Audience(None) | Answer::Deleted => gone(inventory, call),
         // An unreadable data source may be ours: without the full list absence is not judged, and nothing is created.
-        Answer::DataSources(listing) if !listing.undecodable.is_empty() => {
-            listing.items.into_iter().flat_map(|item| inventory.data_sources.fold_read(sent, item)).collect()
-        }
+        Answer::DataSources(listing) if !listing.undecodable.is_empty() => listing
+            .items
+            .into_iter()
+            .flat_map(|item| inventory.data_sources.fold_read(sent, item))
+            .collect(),
         Answer::DataSources(listing) => inventory.data_sources.fold_tree(sent, now, listing.items),
         Answer::DataSource(written) => {
-            let created = matches!(call, Call::CreateDataSource(_)).then_some(Coverage::DataSource(written.id));
+            let created = matches!(call, Call::CreateDataSource(_))
+                .then_some(Coverage::DataSource(written.id));
             let mut touched = inventory.data_sources.fold_written(answered, now, written);
             if let Some(coverage) = created {
                 // Nothing can be in a data source that was not there a moment ago.
-                touched.extend(inventory.traits.fold_list(answered, now, coverage, Vec::new(), &[]));
-                touched.extend(inventory.segments.fold_list(answered, now, coverage, Vec::new(), &[]));
+                touched.extend(inventory.traits.fold_list(
+                    answered,
+                    now,
+                    coverage,
+                    Vec::new(),
+                    &[],
+                ));
+                touched.extend(inventory.segments.fold_list(
+                    answered,
+                    now,
+                    coverage,
+                    Vec::new(),
+                    &[],
+                ));
             }
             touched
         }
@@ -44,16 +59,24 @@ pub(super) fn answer(
             inventory.fold_segment_folder_created(answered, now, folder_name(call), folder)
         }
         Answer::Traits(listing) => {
-            let Call::ListTraits(data_source) = call else { return Vec::new() };
+            let Call::ListTraits(data_source) = call else {
+                return Vec::new();
+            };
             let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
             let coverage = Coverage::DataSource(*data_source);
-            inventory.traits.fold_list(sent, now, coverage, listing.items, &unreadable)
+            inventory
+                .traits
+                .fold_list(sent, now, coverage, listing.items, &unreadable)
         }
         Answer::Segments(listing) => {
-            let Call::ListSegments(data_source) = call else { return Vec::new() };
+            let Call::ListSegments(data_source) = call else {
+                return Vec::new();
+            };
             let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
             let coverage = Coverage::DataSource(*data_source);
-            inventory.segments.fold_list(sent, now, coverage, listing.items, &unreadable)
+            inventory
+                .segments
+                .fold_list(sent, now, coverage, listing.items, &unreadable)
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
         Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
@@ -61,13 +84,17 @@ pub(super) fn answer(
         Answer::SegmentWritten(written) => inventory.segments.fold_written(answered, now, written),
         Answer::TraitsFound(found) => match call {
             Call::LookUpTrait { data_source, code } => {
-                inventory.traits.fold_look_up(sent, (*data_source, code.clone()), found)
+                inventory
+                    .traits
+                    .fold_look_up(sent, (*data_source, code.clone()), found)
             }
             _ => Vec::new(),
         },
         Answer::SegmentsFound(found) => match call {
             Call::LookUpSegment { data_source, code } => {
-                inventory.segments.fold_look_up(sent, (*data_source, code.clone()), found)
+                inventory
+                    .segments
+                    .fold_look_up(sent, (*data_source, code.clone()), found)
             }
             _ => Vec::new(),
         },
@@ -88,9 +115,24 @@ fn fold_users(
         audience_sharing_core::domain::identifier::SegmentSid,
     >,
 ) -> Vec<Key> {
-    let mut segments: Vec<_> = listing.items.into_iter().map(|segment| (segment.sid, segment.name)).collect();
-    segments.extend(listing.undecodable.into_iter().map(|sid| (sid.unwrap_or(UNKNOWN_SEGMENT), "(unreadable)".into())));
-    inventory.trait_users.insert(sid, Users { seen: sent, segments });
+    let mut segments: Vec<_> = listing
+        .items
+        .into_iter()
+        .map(|segment| (segment.sid, segment.name))
+        .collect();
+    segments.extend(
+        listing
+            .undecodable
+            .into_iter()
+            .map(|sid| (sid.unwrap_or(UNKNOWN_SEGMENT), "(unreadable)".into())),
+    );
+    inventory.trait_users.insert(
+        sid,
+        Users {
+            seen: sent,
+            segments,
+        },
+    );
     Vec::new()
 }
 
@@ -157,10 +199,14 @@ pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> 
             ));
         }
         Call::CreateTrait(new) => {
-            inventory.traits.fold_unresolved((new.data_source, new.integration_code.clone()));
+            inventory
+                .traits
+                .fold_unresolved((new.data_source, new.integration_code.clone()));
         }
         Call::CreateSegment(new) => {
-            inventory.segments.fold_unresolved((new.data_source, new.integration_code.clone()));
+            inventory
+                .segments
+                .fold_unresolved((new.data_source, new.integration_code.clone()));
         }
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_doubt(&expected.sid),
         Call::DeleteTrait(sid) => inventory.traits.fold_doubt(sid),

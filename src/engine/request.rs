@@ -1,7 +1,5 @@
 //! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
 
-use std::time::Duration;
-
 use audience_sharing_core::compose::{Share, ShareName, SourceSelector};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Lifecycle;
@@ -58,15 +56,27 @@ pub struct Obstacle {
 
 impl From<Hold> for Obstacle {
     fn from(hold: Hold) -> Self {
-        let Hold { reason, disposition, message } = hold;
-        Self { reason, disposition, message, of_connection: false }
+        let Hold {
+            reason,
+            disposition,
+            message,
+        } = hold;
+        Self {
+            reason,
+            disposition,
+            message,
+            of_connection: false,
+        }
     }
 }
 
 impl Obstacle {
     /// `what` was to be done when the call failed.
     pub(super) fn failed(what: &str, error: &Error) -> Self {
-        let hint = error.hint().map(|hint| format!(" {hint}")).unwrap_or_default();
+        let hint = error
+            .hint()
+            .map(|hint| format!(" {hint}"))
+            .unwrap_or_default();
         Self {
             reason: error.reason(),
             disposition: error.disposition(),
@@ -139,14 +149,6 @@ pub struct Report {
     pub passes: u64,
     pub tenant: Tenant,
     pub foundation: FoundationReport,
-    /// Why the last pass failed.
-    pub failure: Option<Failure>,
-}
-
-/// What failed in a pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub obstacle: Obstacle,
-    pub system: crate::adobe::observer::System,
-    pub retry_in: Duration,
+    /// What stops the whole connection, or why the last pass failed.
+    pub failure: Option<Obstacle>,
 }

@@ -31,9 +31,11 @@ pub fn run_arguments(kubeconfig: &Path, addresses: &Addresses, namespace: &str) 
         kubeconfig.into(),
         OsString::from("--allow-insecure-endpoints"),
     ];
+    // The version is part of Audience Manager's address (audience-manager.md §1.3).
+    let audience_manager = format!("{audience_manager}/v1");
     for (flag, value) in [
         ("--ims-url", ims.as_str()),
-        ("--audience-manager-url", audience_manager),
+        ("--audience-manager-url", audience_manager.as_str()),
         ("--experience-platform-url", experience_platform),
         ("--namespace", namespace),
     ] {

@@ -175,3 +175,152 @@ fn split(description: &str) -> (&str, Option<Mark>) {
         None => (whole, None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+    use rstest::rstest;
+
+    use super::{Mark, OwnerId, ResourceName, describe, strip};
+
+    fn audience(owner: &str, namespace: &str, name: &str) -> Mark {
+        Mark::Audience {
+            owner: OwnerId::parse(owner).expect("an owner id"),
+            namespace: ResourceName::parse(namespace).expect("a namespace"),
+            name: ResourceName::parse(name).expect("a name"),
+        }
+    }
+
+    fn data_source(owner: &str) -> Mark {
+        Mark::DataSource {
+            owner: OwnerId::parse(owner).expect("an owner id"),
+        }
+    }
+
+    fn gamers() -> Mark {
+        audience("eu-prod", "marketing", "loyal-gamers")
+    }
+
+    #[rstest]
+    #[case::alone("[audience-sharing:eu-prod/marketing/loyal-gamers]", Some(gamers()))]
+    #[case::behind_text(
+        "Who plays. [audience-sharing:eu-prod/marketing/loyal-gamers]",
+        Some(gamers())
+    )]
+    #[case::before_white_space(
+        "[audience-sharing:eu-prod/marketing/loyal-gamers] \n",
+        Some(gamers())
+    )]
+    #[case::the_last_of_two(
+        "[audience-sharing:other] [audience-sharing:eu-prod]",
+        Some(data_source("eu-prod"))
+    )]
+    #[case::a_data_source("[audience-sharing:A.b_c-1]", Some(data_source("A.b_c-1")))]
+    #[case::not_at_the_end("[audience-sharing:eu-prod] and more", None)]
+    #[case::not_closed("[audience-sharing:eu-prod", None)]
+    #[case::cut_at_the_front("sharing:eu-prod]", None)]
+    #[case::no_owner("[audience-sharing:]", None)]
+    #[case::empty_owner("[audience-sharing:/marketing/loyal-gamers]", None)]
+    #[case::two_parts("[audience-sharing:eu-prod/marketing]", None)]
+    #[case::four_parts("[audience-sharing:eu-prod/marketing/loyal-gamers/x]", None)]
+    #[case::a_space_inside("[audience-sharing:eu-prod /marketing/loyal-gamers]", None)]
+    #[case::a_capital_in_the_name("[audience-sharing:eu-prod/marketing/Loyal]", None)]
+    #[case::another_word("[Audience-Sharing:eu-prod]", None)]
+    #[case::still_escaped("[audience-sharing:eu&amp;prod]", None)]
+    #[case::brackets_inside("[audience-sharing:eu-prod]]", None)]
+    #[case::nothing("", None)]
+    fn marks_are_read_at_the_end_only(#[case] description: &str, #[case] mark: Option<Mark>) {
+        assert_eq!(Mark::read(description), mark);
+    }
+
+    #[rstest]
+    #[case::no_text("", "[audience-sharing:eu-prod/marketing/loyal-gamers]")]
+    #[case::only_space("  ", "[audience-sharing:eu-prod/marketing/loyal-gamers]")]
+    #[case::text(
+        " Who plays. ",
+        "Who plays. [audience-sharing:eu-prod/marketing/loyal-gamers]"
+    )]
+    #[case::another_mark(
+        "Who plays. [audience-sharing:x]",
+        "Who plays. [audience-sharing:eu-prod/marketing/loyal-gamers]"
+    )]
+    #[case::a_mark_elsewhere(
+        "[audience-sharing:x] was theirs",
+        "[audience-sharing:x] was theirs [audience-sharing:eu-prod/marketing/loyal-gamers]"
+    )]
+    fn descriptions_end_in_the_mark(#[case] text: &str, #[case] description: &str) {
+        assert_eq!(describe(text, &gamers()), description);
+    }
+
+    #[rstest]
+    #[case::marked("Who plays. [audience-sharing:eu-prod]", "Who plays.")]
+    #[case::unmarked(" Who plays. ", "Who plays.")]
+    #[case::malformed(
+        "Who plays. [audience-sharing:a b]",
+        "Who plays. [audience-sharing:a b]"
+    )]
+    fn only_a_mark_is_stripped(#[case] description: &str, #[case] text: &str) {
+        assert_eq!(strip(description), text);
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        assert!(OwnerId::parse(&"a".repeat(64)).is_ok());
+        assert!(OwnerId::parse(&"a".repeat(65)).is_err());
+        assert!(ResourceName::parse(&"a".repeat(253)).is_ok());
+        assert!(ResourceName::parse(&"a".repeat(254)).is_err());
+        for text in ["", "-a", "a-", ".a", "a/b", "A", "a]", "é"] {
+            assert!(ResourceName::parse(text).is_err(), "{text:?}");
+        }
+        let error = OwnerId::parse("eu prod").expect_err("a space is no part of it");
+        assert_eq!(
+            error.to_string(),
+            "an owner id must have 1 to 64 letters, digits, dots, underscores and hyphens; this one has 7 characters"
+        );
+    }
+
+    fn marks() -> impl Strategy<Value = Mark> {
+        let owner = "[A-Za-z0-9._-]{1,64}";
+        let name = "[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?";
+        prop_oneof![
+            owner.prop_map(|owner| data_source(&owner)),
+            (owner, name, name)
+                .prop_map(|(owner, namespace, name)| audience(&owner, &namespace, &name)),
+        ]
+    }
+
+    /// Text of any kind, and text that ends in a mark, or in what looks like one.
+    fn texts() -> impl Strategy<Value = String> {
+        let endings = prop_oneof![
+            Just(String::new()),
+            marks().prop_map(|mark| mark.to_string()),
+            Just("[audience-sharing:".to_owned()),
+            Just("]".to_owned()),
+        ];
+        (any::<String>(), endings).prop_map(|(text, ending)| text + &ending)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(text in texts(), mark in marks()) {
+            assert_eq!(Mark::read(&describe(&text, &mark)), Some(mark));
+        }
+
+        #[test]
+        fn describing_again_changes_nothing(text in texts(), mark in marks()) {
+            let description = describe(&text, &mark);
+            assert_eq!(describe(&description, &mark), description);
+        }
+
+        #[test]
+        fn stripping_gives_the_text_of_the_user(text in any::<String>(), mark in marks()) {
+            // Random characters form no mark: that would need the nineteen of its opening in a row.
+            assert_eq!(strip(&describe(&text, &mark)), text.trim());
+        }
+
+        #[test]
+        fn a_description_without_its_mark_has_the_same_text(text in texts(), mark in marks()) {
+            assert_eq!(strip(&describe(&text, &mark)), strip(&text));
+        }
+    }
+}

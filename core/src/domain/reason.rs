@@ -92,6 +92,8 @@ reasons! {
     DoesNotSettle,
     /// The stored object does not decode.
     Unreadable,
+    /// That members arrive cannot be seen or is not proven.
+    LinkUnproven,
     /// The shared objects are made when the first audience needs them.
     NotNeededYet,
 }

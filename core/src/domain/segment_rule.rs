@@ -4,6 +4,8 @@
 //! ([`RuleTemplate`]). It never asks whether a trait exists; Audience Manager's own validation does.
 
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +14,7 @@ use super::identifier::TraitSid;
 use super::text::expression::{Expression, ParseError, Scanner};
 use super::text::{collapse_white_space, resolve_entities};
 
-pub use template::{RuleTemplate, RuleTemplateError};
+pub use template::{RuleTemplate, RuleTemplateError, TRAITS_MAX};
 
 /// Bytes: 5,000 traits (§5.3) of twenty digits, with the words and parentheses around them.
 pub const LENGTH_MAX: usize = 262_144;
@@ -67,7 +69,7 @@ impl SegmentRule {
     /// [`DEPTH_MAX`](super::text::expression::DEPTH_MAX).
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::read(text, LENGTH_MAX, |scanner| {
-            read_condition(scanner, read_trait)
+            read_condition(scanner, read_trait, A_CONDITION)
         })
     }
 
@@ -158,10 +160,11 @@ type ReadOperand<Operand> = fn(&mut Scanner<'_>, &'static str) -> Result<Operand
 fn read_condition<Operand>(
     scanner: &mut Scanner<'_>,
     operand: ReadOperand<Operand>,
+    expected: &'static str,
 ) -> Result<Condition<Operand>, ParseError> {
     match scanner.take_word("FREQUENCY") {
         true => read_frequency(scanner, operand).map(Condition::Frequency),
-        false => operand(scanner, A_CONDITION).map(Condition::Trait),
+        false => operand(scanner, expected).map(Condition::Trait),
     }
 }
 

@@ -4,6 +4,8 @@
 //! Nothing here knows which field a text comes from, and nothing is cut or rewritten beyond its entities.
 
 pub mod expression;
+#[cfg(test)]
+pub(super) mod spelling;
 
 use std::borrow::Cow;
 
@@ -81,4 +83,54 @@ pub fn same_text(left: &str, right: &str) -> bool {
 /// The words of a text with one space between them; how rules that do not parse are compared.
 pub(super) fn collapse_white_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{any, proptest};
+    use rstest::rstest;
+
+    use super::{resolve_entities, same_text};
+
+    #[rstest]
+    #[case::the_rule_of_the_reference("segid == &quot;4b1c&quot;", "segid == \"4b1c\"")]
+    #[case::each_name("&amp;&lt;&gt;&quot;&apos;&nbsp;", "&<>\"'\u{a0}")]
+    #[case::decimal("it&#39;s", "it's")]
+    #[case::hexadecimal("&#x27;&#X2F;&#x10FFFF;", "'/\u{10ffff}")]
+    #[case::one_pass_only("&amp;lt;&amp;amp;", "&lt;&amp;")]
+    #[case::unknown_names_stay("&eacute; &AMP; &;", "&eacute; &AMP; &;")]
+    #[case::open_ones_stay("a & b &amp c &", "a & b &amp c &")]
+    #[case::far_semicolons_do_not_count("&#00000000039;", "&#00000000039;")]
+    #[case::no_character(
+        "&#0;&#xD800;&#x110000;&#;&#x;&#+39;&#3a;",
+        "&#0;&#xD800;&#x110000;&#;&#x;&#+39;&#3a;"
+    )]
+    #[case::beside_wide_characters("日&lt;本&é;語", "日<本&é;語")]
+    fn entities_are_resolved(#[case] escaped: &str, #[case] plain: &str) {
+        assert_eq!(resolve_entities(escaped), plain);
+    }
+
+    #[rstest]
+    #[case::escaped("R&amp;D", "R&D", true)]
+    #[case::ends(" Loyal gamers\n", "Loyal gamers", true)]
+    #[case::inside("Loyal  gamers", "Loyal gamers", false)]
+    #[case::case("loyal gamers", "Loyal gamers", false)]
+    #[case::escaped_twice("R&amp;amp;D", "R&D", false)]
+    fn texts_are_compared(#[case] left: &str, #[case] right: &str, #[case] same: bool) {
+        assert_eq!(same_text(left, right), same);
+        assert_eq!(same_text(right, left), same);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_escaped_reads_as_it_was(text in any::<String>()) {
+            let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+            assert_eq!(resolve_entities(&escaped), text);
+        }
+
+        #[test]
+        fn no_text_of_entity_pieces_panics(text in "[&#;xX0-9a-gé]{0,40}") {
+            resolve_entities(&text);
+        }
+    }
 }

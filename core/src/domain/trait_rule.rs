@@ -3,6 +3,9 @@
 //! Reads, prints and compares rules, so that a rule that Audience Manager merely spells otherwise is never written
 //! again. It never judges whether a rule is wise, and never changes a value.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use super::identifier::AudienceId;

@@ -106,7 +106,7 @@ impl<'a> Planner<'a> {
     fn audience(&mut self) {
         let found = self.find_shared_trait();
         if let Found::Ask(call) = found {
-            self.plan.steps.push(Step::ready(call));
+            self.plan.steps.push(Step::ready(*call));
             return;
         }
         let present = match found {
@@ -321,7 +321,7 @@ impl<'a> Planner<'a> {
             proof,
         ) {
             Found::Ask(call) => {
-                self.plan.steps.push(Step::ready(call));
+                self.plan.steps.push(Step::ready(*call));
                 None
             }
             Found::Absent if wanted.observed => {

@@ -9,7 +9,7 @@ pub(super) enum Found<'a, R> {
     Present(&'a R),
     Absent,
     /// Not known: this call decides.
-    Ask(Call),
+    Ask(Box<Call>),
 }
 
 /// What proves that a key is free before a create.
@@ -79,25 +79,27 @@ where
 {
     if let Some(id) = recorded {
         match table.get(&id) {
-            Some(entry) if entry.doubtful => return Found::Ask(read(id)),
+            Some(entry) if entry.doubtful => return Found::Ask(Box::new(read(id))),
             Some(entry) => return Found::Present(&entry.record),
-            None if !table.is_gone(&id) => return Found::Ask(read(id)),
+            None if !table.is_gone(&id) => return Found::Ask(Box::new(read(id))),
             None => {}
         }
     }
     if table.is_unresolved(key) {
-        return Found::Ask(look_up);
+        return Found::Ask(Box::new(look_up));
     }
     if let Some(entry) = table.find(key).next() {
         return match entry.doubtful {
-            true => Found::Ask(read(entry.record.id())),
+            true => Found::Ask(Box::new(read(entry.record.id()))),
             false => Found::Present(&entry.record),
         };
     }
     let listed = table.is_listed(Coverage::DataSource(key.0));
     match proof {
-        _ if !listed => Found::Ask(list),
-        Proof::LookUp { since } if !table.was_looked_up(key, since) => Found::Ask(look_up),
+        _ if !listed => Found::Ask(Box::new(list)),
+        Proof::LookUp { since } if !table.was_looked_up(key, since) => {
+            Found::Ask(Box::new(look_up))
+        }
         Proof::LookUp { .. } | Proof::ServerEnforces | Proof::Listed => Found::Absent,
     }
 }

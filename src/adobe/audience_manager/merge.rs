@@ -1,8 +1,7 @@
 //! What is sent instead of what was read: the whole object, since PUT replaces it (audience-manager.md §2.4).
 
+use audience_sharing_core::domain::text::resolve_entities;
 use serde_json::{Map, Value};
-
-use super::entities::resolve_entities;
 
 /// The texts that a person wrote, and that may come escaped; sent back as they came they would be escaped twice.
 const TEXTS: &[&str] = &[

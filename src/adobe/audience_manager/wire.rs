@@ -7,11 +7,11 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::text::resolve_entities;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::entities::resolve_entities;
 use crate::adobe::lenient::{optional_number, optional_word, text};
 
 /// A record from one element of a list.

@@ -19,7 +19,11 @@ fn organization() -> OrganizationId {
 }
 
 fn start(server: &Server, identity: &str) -> LeaseHandle {
-    let options = LeaseOptions::new(|| jiff::Timestamp::UNIX_EPOCH);
+    let options = LeaseOptions {
+        duration: 15 * SECOND,
+        renew_every: 5 * SECOND,
+        wall_clock: || jiff::Timestamp::UNIX_EPOCH,
+    };
     LeaseKeeper::start(
         server.client(),
         "operator",

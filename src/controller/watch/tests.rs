@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::convert::Infallible;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures::channel::mpsc;
@@ -13,26 +13,7 @@ use kube::client::Body;
 use kube::runtime::controller::{Action, Controller};
 use serde_json::{Value, json};
 
-use super::{
-    Api, Arc, DeserializeGuard, Event, StreamExt, Unreadable, WatchObserver, from_events, future,
-    guarded, watcher,
-};
-
-#[derive(Default)]
-struct Seen {
-    errors: Mutex<Vec<String>>,
-    unreadable: Mutex<Vec<Unreadable>>,
-}
-
-impl WatchObserver for Seen {
-    fn on_watch_error(&self, kind: &str) {
-        self.errors.lock().unwrap().push(kind.into());
-    }
-
-    fn on_unreadable(&self, object: Unreadable) {
-        self.unreadable.lock().unwrap().push(object);
-    }
-}
+use super::{Api, DeserializeGuard, Event, Metrics, StreamExt, from_events, guarded, watcher};
 
 /// A Lease in generation 1; `changes` are merged into its metadata.
 fn lease(name: &str, changes: Value) -> Value {
@@ -70,17 +51,17 @@ type Feed = mpsc::UnboundedSender<Result<Event<DeserializeGuard<Lease>>, watcher
 
 /// A guarded watch that is fed by hand.
 macro_rules! fed {
-    ($feed:ident, $seen:ident, $watch:ident, $stream:ident) => {
+    ($feed:ident, $metrics:ident, $watch:ident, $stream:ident) => {
         let ($feed, events): (Feed, _) = mpsc::unbounded();
-        let $seen = Arc::new(Seen::default());
-        let $watch = from_events(events, $seen.clone());
+        let $metrics = Metrics::default();
+        let $watch = from_events(events, &$metrics);
         let mut $stream = Box::pin($watch.stream);
     };
 }
 
 #[tokio::test]
 async fn one_bad_object_and_one_error_stop_nothing() {
-    fed!(feed, seen, watch, stream);
+    fed!(feed, metrics, watch, stream);
     feed.unbounded_send(Ok(Event::Init)).unwrap();
     feed.unbounded_send(Ok(Event::InitApply(decode(lease("a", json!({}))))))
         .unwrap();
@@ -96,23 +77,13 @@ async fn one_bad_object_and_one_error_stop_nothing() {
     assert!(names(&mut stream).is_empty());
     assert!(*watch.ready.borrow());
     assert_eq!(watch.store.len(), 2);
-    assert_eq!(*seen.errors.lock().unwrap(), ["Lease"]);
-    let unreadable = seen.unreadable.lock().unwrap();
-    let told = &unreadable[0].reference;
-    assert_eq!(
-        (told.namespace.as_deref(), told.name.as_deref()),
-        (Some("marketing"), Some("b"))
-    );
-    assert_eq!(
-        (told.api_version.as_deref(), told.kind.as_deref()),
-        (Some("coordination.k8s.io/v1"), Some("Lease"))
-    );
-    assert_eq!((unreadable.len(), unreadable[0].generation), (1, Some(4)));
+    let errors = "audience_sharing_watch_errors_total{kind=\"Lease\"} 1\n";
+    assert!(metrics.encode().contains(errors), "{}", metrics.encode());
 }
 
 #[tokio::test]
 async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() {
-    fed!(feed, seen, watch, stream);
+    fed!(feed, metrics, watch, stream);
     for event in [
         Event::Init,
         Event::InitApply(decode(lease("a", json!({})))),
@@ -124,10 +95,7 @@ async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() 
     feed.unbounded_send(Ok(Event::Apply(decode(unreadable("a")))))
         .unwrap();
     names(&mut stream);
-    assert_eq!(
-        (watch.store.len(), seen.unreadable.lock().unwrap().len()),
-        (0, 1)
-    );
+    assert_eq!(watch.store.len(), 0);
     feed.unbounded_send(Ok(Event::Apply(decode(lease(
         "a",
         json!({"generation": 5}),
@@ -139,7 +107,7 @@ async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() 
 
 #[tokio::test]
 async fn what_nobody_reads_is_not_kept() {
-    fed!(feed, seen, watch, stream);
+    fed!(feed, metrics, watch, stream);
     let metadata = json!({
         "managedFields": [{"manager": "kubectl"}],
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "crm"},
@@ -151,12 +119,11 @@ async fn what_nobody_reads_is_not_kept() {
     assert_eq!(kept.metadata.managed_fields, None);
     let annotations: Vec<_> = kept.metadata.annotations.iter().flatten().collect();
     assert_eq!(annotations, [(&"team".to_owned(), &"crm".to_owned())]);
-    assert!(seen.unreadable.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn only_what_a_user_changes_passes() {
-    fed!(feed, _seen, watch, stream);
+    fed!(feed, _metrics, watch, stream);
     let mut pass = |because: &str, metadata: Value| {
         feed.unbounded_send(Ok(Event::Apply(decode(lease("a", metadata)))))
             .unwrap();
@@ -228,12 +195,11 @@ fn client(paths: Arc<Mutex<Vec<String>>>) -> Client {
 #[tokio::test(start_paused = true)]
 async fn a_controller_reconciles_what_is_readable() {
     let paths = Arc::default();
-    let seen = Arc::new(Seen::default());
-    let api = Api::<Lease>::namespaced(client(Arc::clone(&paths)), "marketing");
-    let watch = guarded(api, watcher::Config::default(), seen.clone());
+    let api = Api::<DeserializeGuard<Lease>>::namespaced(client(Arc::clone(&paths)), "marketing");
+    let watch = guarded(api, &Metrics::default());
     let mut reconciled = Controller::for_stream(watch.stream, watch.store)
         .run(
-            |_, _| future::ready(Ok::<_, Infallible>(Action::await_change())),
+            |_, _| std::future::ready(Ok::<_, Infallible>(Action::await_change())),
             |_, _, _| Action::await_change(),
             Arc::new(()),
         )
@@ -242,7 +208,6 @@ async fn a_controller_reconciles_what_is_readable() {
     let (reference, _) = reconciled.unwrap().unwrap();
     assert_eq!(reference.name, "a");
     assert!(*watch.ready.borrow());
-    assert_eq!(seen.unreadable.lock().unwrap().len(), 1);
     let path = "/apis/coordination.k8s.io/v1/namespaces/marketing/leases";
     assert_eq!(paths.lock().unwrap()[0], format!("{path} watch=false"));
 }

@@ -15,6 +15,8 @@ pub const TRAITS_MAX: usize = 5_000;
 /// How the shared trait is written.
 const SHARED_TRAIT: &str = "{trait}";
 
+const A_CONDITION: &str = "a trait such as 123T, {trait}, FREQUENCY, NOT or (";
+
 /// A segment rule in which `{trait}` stands for the shared trait, at least once and never under FREQUENCY.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleTemplate(Expression<super::Condition<Operand>>);
@@ -52,7 +54,7 @@ impl RuleTemplate {
     /// Why no segment can have this rule, in words for the person who wrote it.
     pub fn parse(text: &str) -> Result<Self, RuleTemplateError> {
         let rule = Expression::read(text, LENGTH_MAX, |scanner| {
-            read_condition(scanner, read_operand)
+            read_condition(scanner, read_operand, A_CONDITION)
         })
         .map_err(RuleTemplateError::Syntax)?;
         let mut uses_shared = false;

@@ -275,12 +275,6 @@ impl<'a> Scanner<'a> {
         self.text[..self.position].chars().count()
     }
 
-    /// What the next character is, behind white space.
-    pub(in crate::domain) fn peek(&mut self) -> Option<char> {
-        self.skip_white_space();
-        self.rest().chars().next()
-    }
-
     /// Takes a symbol.
     pub(in crate::domain) fn take(&mut self, symbol: &str) -> bool {
         self.skip_white_space();
@@ -301,7 +295,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Takes letters, digits, `-`, `_` and what else `also` names; empty if there is none.
+    /// Takes letters, digits, `-` and `_`; empty if there is none.
     pub(in crate::domain) fn take_any_word(&mut self) -> &'a str {
         self.skip_white_space();
         let word = self.word();

@@ -1,4 +1,5 @@
-//! The objects of one shared audience in the simulated Audience Manager: found by integration code, shown as a table.
+//! The objects of one shared audience in the simulated Audience Manager: found by integration code and mark, since
+//! others may use the code in their own data sources, and shown as a table.
 
 use serde_json::Value;
 
@@ -14,7 +15,10 @@ impl Shared {
         let with_code = |collection| {
             objects(state, collection)
                 .into_iter()
-                .find(|object| text(object, "integrationCode") == integration_code)
+                .find(|object| {
+                    text(object, "integrationCode") == integration_code
+                        && text(object, "description").contains("[audience-sharing:")
+                })
                 .cloned()
         };
         Self {
@@ -105,8 +109,8 @@ mod tests {
     #[test]
     fn an_audience_is_its_trait_and_its_segment() {
         let state = json!({
-            "traits": [{"sid": 1, "name": "Other", "integrationCode": "b"}, {"sid": 77, "name": "Loyal", "integrationCode": "a", "traitRule": "segid == \"a\""}],
-            "segments": {"78": {"sid": 78, "name": "Loyal", "integrationCode": "a", "segmentRule": "77T"}},
+            "traits": [{"sid": 1, "name": "Other", "integrationCode": "b"}, {"sid": 77, "name": "Loyal", "integrationCode": "a", "description": "[audience-sharing:o/n/a]", "traitRule": "segid == \"a\""}],
+            "segments": {"78": {"sid": 78, "name": "Loyal", "integrationCode": "a", "description": "[audience-sharing:o/n/a]", "segmentRule": "77T"}},
         });
         let shared = Shared::find(&state, "a");
         assert_eq!(shared.sids(), ["77", "78"]);

@@ -1,0 +1,102 @@
+//! For tests: any expression, and any other spelling of one.
+//!
+//! The noise is a list of small numbers, used in turn and then again from the start.
+
+use proptest::collection::vec;
+use proptest::prelude::{Strategy, any};
+
+use super::expression::Expression;
+
+/// Expressions over the given conditions, up to four levels deep, nested lists of one kind included.
+pub(in crate::domain) fn expressions<Condition: Clone + std::fmt::Debug + 'static>(
+    condition: impl Strategy<Value = Condition> + 'static,
+) -> impl Strategy<Value = Expression<Condition>> {
+    condition
+        .prop_map(Expression::Condition)
+        .prop_recursive(4, 24, 4, |inner| {
+            proptest::prop_oneof![
+                vec(inner.clone(), 2..4).prop_map(Expression::Or),
+                vec(inner.clone(), 2..4).prop_map(Expression::And),
+                inner.prop_map(|part| Expression::Not(Box::new(part))),
+            ]
+        })
+}
+
+pub(in crate::domain) fn noises() -> impl Strategy<Value = Noise> {
+    vec(any::<u8>(), 1..40).prop_map(|choices| Noise { choices, next: 0 })
+}
+
+#[derive(Debug, Clone)]
+pub(in crate::domain) struct Noise {
+    choices: Vec<u8>,
+    next: usize,
+}
+
+impl Noise {
+    pub(in crate::domain) fn below(&mut self, bound: u8) -> usize {
+        let choice = self.choices[self.next % self.choices.len()];
+        self.next += 1;
+        usize::from(choice % bound)
+    }
+
+    /// White space that may be missing.
+    pub(in crate::domain) fn gap(&mut self) -> &'static str {
+        ["", " ", "\t", "  \n "][self.below(4)]
+    }
+
+    /// Each ASCII letter in a case of its own.
+    pub(in crate::domain) fn case(&mut self, word: &str) -> String {
+        let recase = |letter: char| match self.below(2) {
+            0 => letter.to_ascii_lowercase(),
+            _ => letter.to_ascii_uppercase(),
+        };
+        word.chars().map(recase).collect()
+    }
+}
+
+/// The expression in another spelling: white space, parentheses that change nothing,
+/// words in any case.
+pub(in crate::domain) fn spelled<Condition>(
+    expression: &Expression<Condition>,
+    noise: &mut Noise,
+    condition: &impl Fn(&Condition, &mut Noise) -> String,
+) -> String {
+    let inside = match expression {
+        Expression::Or(parts) => joined(parts, "or", noise, condition),
+        Expression::And(parts) => joined(parts, "and", noise, condition),
+        Expression::Not(part) => {
+            let part = in_parentheses(&spelled(part, noise, condition), noise);
+            format!("{} {part}", noise.case("not"))
+        }
+        Expression::Condition(leaf) => condition(leaf, noise),
+    };
+    match noise.below(4) {
+        0 => in_parentheses(&inside, noise),
+        _ => format!("{}{inside}{}", noise.gap(), noise.gap()),
+    }
+}
+
+fn joined<Condition>(
+    parts: &[Expression<Condition>],
+    word: &str,
+    noise: &mut Noise,
+    condition: &impl Fn(&Condition, &mut Noise) -> String,
+) -> String {
+    let mut text = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        // What stands so far, with more to come, is a group of its own: `(a OR b) OR c`.
+        if index > 1 && noise.below(2) == 0 {
+            text = in_parentheses(&text, noise);
+        }
+        if index > 0 {
+            text += &format!(" {} ", noise.case(word));
+        }
+        let part = spelled(part, noise, condition);
+        text += &in_parentheses(&part, noise);
+    }
+    text
+}
+
+fn in_parentheses(inside: &str, noise: &mut Noise) -> String {
+    format!("({}{inside}{})", noise.gap(), noise.gap())
+}

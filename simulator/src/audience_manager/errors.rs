@@ -1,0 +1,57 @@
+//! Audience Manager's own error body `{code, message, childMessages}` (audience-manager.md §2.3).
+
+use serde_json::{Value, json};
+
+use crate::exchange::{Answer, Payload};
+
+pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Answer {
+    Answer::json(
+        status,
+        json!({"code": code, "message": message, "childMessages": []}),
+    )
+}
+
+/// Without a code: nobody saw one for it.
+pub(crate) fn plain(status: u16, message: &str) -> Answer {
+    Answer::json(status, json!({"message": message}))
+}
+
+pub(crate) fn invalid(message: &str) -> Answer {
+    refusal(400, "BAD_REQUEST", message)
+}
+
+pub(crate) fn not_found(what: &str) -> Answer {
+    refusal(404, "NOT_FOUND", &format!("{what} not found"))
+}
+
+/// A company that does not own the object.
+pub(crate) fn not_yours() -> Answer {
+    refusal(
+        403,
+        "ACCESS_DENIED",
+        "The user is not authorized to perform this operation",
+    )
+}
+
+/// The first refusal of a bulk call, with one child message for each.
+pub(crate) fn several(first: &Answer, all: &[(u64, Answer)]) -> Answer {
+    let children: Vec<String> = all
+        .iter()
+        .map(|(id, refusal)| format!("{id}: {}", member(refusal, "message")))
+        .collect();
+    Answer::json(
+        first.status,
+        json!({
+            "code": member(first, "code"),
+            "message": member(first, "message"),
+            "childMessages": children,
+        }),
+    )
+}
+
+fn member<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    match &answer.payload {
+        Payload::Json(body) => body.get(name).and_then(Value::as_str).unwrap_or_default(),
+        Payload::Empty | Payload::Text { .. } => "",
+    }
+}

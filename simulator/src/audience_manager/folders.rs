@@ -1,0 +1,338 @@
+//! Trait folders and segment folders (audience-manager.md §3.3). Stored flat; the root (id 0) is not an object but
+//! always there. A trait folder brings its folder trait.
+
+use serde_json::{Value, json};
+
+use super::{USER_ID, body_object, data_sources, errors, existing_folder, owns, required_name};
+use crate::exchange::Answer;
+use crate::gateway::Caller;
+use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::world::{Ask, World};
+
+pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
+
+/// The data source that Audience Manager makes for folder traits. Its name is not documented.
+const FOLDER_TRAIT_SOURCE: &str = "Folder Traits";
+
+type Result<T> = std::result::Result<T, Answer>;
+
+pub(crate) fn list_trait_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    list(world, ask, Kind::TraitFolders)
+}
+
+pub(crate) fn create_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    create(world, ask, Kind::TraitFolders)
+}
+
+pub(crate) fn get_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    get(world, ask, Kind::TraitFolders)
+}
+
+pub(crate) fn update_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    update(world, ask, Kind::TraitFolders)
+}
+
+pub(crate) fn delete_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    delete(world, ask, Kind::TraitFolders)
+}
+
+pub(crate) fn list_segment_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    list(world, ask, Kind::SegmentFolders)
+}
+
+pub(crate) fn create_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    create(world, ask, Kind::SegmentFolders)
+}
+
+pub(crate) fn get_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    get(world, ask, Kind::SegmentFolders)
+}
+
+pub(crate) fn update_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    update(world, ask, Kind::SegmentFolders)
+}
+
+pub(crate) fn delete_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
+    delete(world, ask, Kind::SegmentFolders)
+}
+
+fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+    if ask.empty_list {
+        return Ok(Answer::json(200, json!([])));
+    }
+    let tree = render(world, &ask.caller, kind, &root(&ask.caller, kind), true);
+    Ok(Answer::json(200, json!([tree])))
+}
+
+fn get(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+    let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
+    let nested = ask.query.is_true("includeSubFolders");
+    let rendered = render(world, &ask.caller, kind, &folder, nested);
+    Ok(Answer::json(200, rendered))
+}
+
+fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+    let body = body_object(ask)?;
+    let name = required_name(body)?;
+    let parent = match body.get("parentFolderId") {
+        None | Some(Value::Null) => 0,
+        Some(_) => existing_folder(world, &ask.caller, kind, body, "parentFolderId")?,
+    };
+    check_name(world, &ask.caller, kind, parent, &name, None)?;
+    if kind == Kind::TraitFolders {
+        check_limits(world, &ask.caller, kind, parent)?;
+    }
+    let id = world.store.new_id(kind);
+    let folder = Object::from_iter([
+        ("folderId".to_owned(), json!(id)),
+        ("pid".to_owned(), json!(ask.caller.pid)),
+        ("name".to_owned(), json!(name)),
+        ("parentFolderId".to_owned(), json!(parent)),
+    ]);
+    world.store.set(kind, Key::Number(id), Some(folder.clone()));
+    if kind == Kind::TraitFolders && world.flags.folder_traits {
+        add_folder_trait(world, &ask.caller, id, &name);
+    }
+    let mut rendered = render(world, &ask.caller, kind, &folder, false);
+    if !world.flags.folder_post_answers_id
+        && let Some(members) = rendered.as_object_mut()
+    {
+        members.remove("folderId");
+    }
+    Ok(Answer::json(201, rendered))
+}
+
+fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+    let body = body_object(ask)?;
+    let mut folder = find(world, &ask.caller, kind, ask.parameter(0))?;
+    let id = number_of(&folder, "folderId").unwrap_or(0);
+    if id == 0 {
+        return Err(errors::invalid("The root folder cannot be changed"));
+    }
+    let name = required_name(body)?;
+    let parent = match body.get("parentFolderId") {
+        None | Some(Value::Null) => number_of(&folder, "parentFolderId").unwrap_or(0),
+        Some(_) => existing_folder(world, &ask.caller, kind, body, "parentFolderId")?,
+    };
+    if ancestors(world, kind, parent).contains(&id) {
+        return Err(errors::invalid("A folder cannot be moved below itself"));
+    }
+    check_name(world, &ask.caller, kind, parent, &name, Some(id))?;
+    folder.insert("name".to_owned(), json!(name));
+    folder.insert("parentFolderId".to_owned(), json!(parent));
+    world.store.set(kind, Key::Number(id), Some(folder.clone()));
+    if kind == Kind::TraitFolders {
+        rename_folder_trait(world, id, &name);
+    }
+    Ok(Answer::json(
+        200,
+        render(world, &ask.caller, kind, &folder, false),
+    ))
+}
+
+fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+    let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
+    let id = number_of(&folder, "folderId").unwrap_or(0);
+    if id == 0 {
+        return Err(errors::invalid("The root folder cannot be deleted"));
+    }
+    let members = match kind {
+        Kind::TraitFolders => Kind::Traits,
+        _ => Kind::Segments,
+    };
+    let own_trait = folder_trait(world, id).filter(|_| kind == Kind::TraitFolders);
+    let inside = world
+        .store
+        .in_folder(members, id)
+        .iter()
+        .any(|object| number_of(object, "sid") != own_trait);
+    if inside || !world.store.in_folder(kind, id).is_empty() {
+        return Err(conflict(world, "The folder is not empty"));
+    }
+    if let Some(sid) = own_trait {
+        if !world.store.segments_using(sid).is_empty() {
+            return Err(conflict(
+                world,
+                "The folder trait of the folder is used in a segment",
+            ));
+        }
+        world.store.set(Kind::Traits, Key::Number(sid), None);
+    }
+    world.store.set(kind, Key::Number(id), None);
+    Ok(Answer::empty(204))
+}
+
+fn conflict(world: &World, message: &str) -> Answer {
+    errors::refusal(world.flags.folder_conflict_status, "CONFLICT", message)
+}
+
+fn root(caller: &Caller, kind: Kind) -> Object {
+    let name = match kind {
+        Kind::TraitFolders => "All Traits",
+        _ => "All Segments",
+    };
+    Object::from_iter([
+        ("folderId".to_owned(), json!(0)),
+        ("pid".to_owned(), json!(caller.pid)),
+        ("name".to_owned(), json!(name)),
+        ("parentFolderId".to_owned(), Value::Null),
+    ])
+}
+
+fn find(world: &World, caller: &Caller, kind: Kind, id: &str) -> Result<Object> {
+    let missing = || errors::not_found("Folder");
+    match id.parse().map_err(|_| missing())? {
+        0 => Ok(root(caller, kind)),
+        id => world
+            .store
+            .number(kind, id)
+            .filter(|folder| owns(caller, folder))
+            .cloned()
+            .ok_or_else(missing),
+    }
+}
+
+/// The folder and everything above it but the root, from below.
+fn ancestors(world: &World, kind: Kind, folder: u64) -> Vec<u64> {
+    let mut found = Vec::new();
+    let mut at = folder;
+    // A seed may hold a cycle; nothing may hang on it.
+    while at != 0 && !found.contains(&at) {
+        found.push(at);
+        at = world
+            .store
+            .number(kind, at)
+            .and_then(|folder| number_of(folder, "parentFolderId"))
+            .unwrap_or(0);
+    }
+    found
+}
+
+fn render(world: &World, caller: &Caller, kind: Kind, folder: &Object, nested: bool) -> Value {
+    let id = number_of(folder, "folderId").unwrap_or(0);
+    let mut path = String::new();
+    for above in ancestors(world, kind, id) {
+        let name = world
+            .store
+            .number(kind, above)
+            .and_then(|folder| text_of(folder, "name"));
+        path = format!("/{}{path}", name.unwrap_or_default());
+    }
+    let top = root(caller, kind);
+    let top = text_of(&top, "name").unwrap_or_default();
+    let mut rendered = folder.clone();
+    let children = children(world, caller, kind, id);
+    rendered.insert("path".to_owned(), json!(format!("/{top}{path}")));
+    rendered.insert("folderCount".to_owned(), json!(children.len()));
+    let below: Vec<Value> = children
+        .into_iter()
+        .filter(|_| nested)
+        .map(|child| render(world, caller, kind, child, true))
+        .collect();
+    rendered.insert("subFolders".to_owned(), Value::Array(below));
+    Value::Object(rendered)
+}
+
+fn children<'a>(world: &'a World, caller: &Caller, kind: Kind, id: u64) -> Vec<&'a Object> {
+    let mut children = world.store.in_folder(kind, id);
+    // A folder that is its own parent would nest for ever.
+    children.retain(|child| owns(caller, child) && number_of(child, "folderId") != Some(id));
+    children
+}
+
+fn check_name(
+    world: &World,
+    caller: &Caller,
+    kind: Kind,
+    parent: u64,
+    name: &str,
+    except: Option<u64>,
+) -> Result<()> {
+    let taken = children(world, caller, kind, parent)
+        .into_iter()
+        .any(|folder| {
+            text_of(folder, "name") == Some(name) && number_of(folder, "folderId") != except
+        });
+    if taken {
+        return Err(conflict(world, "A folder with this name already exists"));
+    }
+    Ok(())
+}
+
+fn check_limits(world: &World, caller: &Caller, kind: Kind, parent: u64) -> Result<()> {
+    let limits = world.flags.item_limits;
+    let count = world
+        .store
+        .all(kind)
+        .filter(|folder| owns(caller, folder))
+        .count();
+    let depth = ancestors(world, kind, parent).len() + 1;
+    if count >= limits.trait_folders || depth > limits.trait_folder_depth {
+        return Err(errors::refusal(
+            world.flags.item_limit_status,
+            "RESOURCE_LIMIT_EXCEEDED",
+            "The limit of trait folders is reached",
+        ));
+    }
+    Ok(())
+}
+
+/// The sid of the trait that stands for a trait folder.
+fn folder_trait(world: &World, folder: u64) -> Option<u64> {
+    world
+        .store
+        .in_folder(Kind::Traits, folder)
+        .into_iter()
+        .find(|object| text_of(object, "traitType") == Some(FOLDER_TRAIT))
+        .and_then(|object| number_of(object, "sid"))
+}
+
+fn add_folder_trait(world: &mut World, caller: &Caller, folder: u64, name: &str) {
+    let source = folder_trait_source(world, caller);
+    let sid = world.store.new_id(Kind::Traits);
+    let mut object = super::traits::blank(world, caller, sid);
+    for (field, value) in [
+        ("name", json!(format!("{name} Folder Trait"))),
+        ("traitType", json!(FOLDER_TRAIT)),
+        ("dataSourceId", json!(source)),
+        ("folderId", json!(folder)),
+    ] {
+        object.insert(field.to_owned(), value);
+    }
+    world
+        .store
+        .set(Kind::Traits, Key::Number(sid), Some(object));
+}
+
+fn folder_trait_source(world: &mut World, caller: &Caller) -> u64 {
+    let known = world
+        .store
+        .all(Kind::DataSources)
+        .find(|source| owns(caller, source) && text_of(source, "name") == Some(FOLDER_TRAIT_SOURCE))
+        .and_then(|source| number_of(source, "dataSourceId"));
+    if let Some(id) = known {
+        return id;
+    }
+    let id = world.store.new_id(Kind::DataSources);
+    let mut source = data_sources::blank(world, caller, id);
+    source.insert("name".to_owned(), json!(FOLDER_TRAIT_SOURCE));
+    world
+        .store
+        .set(Kind::DataSources, Key::Number(id), Some(source));
+    id
+}
+
+fn rename_folder_trait(world: &mut World, folder: u64, name: &str) {
+    let Some(sid) = folder_trait(world, folder) else {
+        return;
+    };
+    let Some(mut object) = world.store.number(Kind::Traits, sid).cloned() else {
+        return;
+    };
+    object.insert("name".to_owned(), json!(format!("{name} Folder Trait")));
+    object.insert("updateTime".to_owned(), json!(world.now_ms()));
+    object.insert("upUID".to_owned(), json!(USER_ID));
+    world
+        .store
+        .set(Kind::Traits, Key::Number(sid), Some(object));
+}

@@ -1,0 +1,347 @@
+//! Audience Manager, `/v1`: what every resource shares. Who may, what a body must be, how an answer is dressed, which
+//! objects an account sees. Source: audience-manager.md §1.4, §1.5, §2.
+
+pub(crate) mod data_sources;
+pub(crate) mod errors;
+mod escape;
+pub(crate) mod folders;
+mod lists;
+pub(crate) mod rules;
+pub(crate) mod segments;
+pub(crate) mod traits;
+pub(crate) mod users;
+
+use serde_json::Value;
+
+use crate::endpoints::{Effect, Endpoint};
+use crate::exchange::{Answer, Incoming};
+use crate::flags::{Flags, StatusSpelling};
+use crate::gateway::Caller;
+use crate::state::Access;
+use crate::store::{Kind, Object, number, number_of, text_of};
+use crate::world::{Ask, World};
+
+/// The user that the technical account of every credential is (the sample's `upUID`).
+pub(crate) const USER_ID: u64 = 15_910;
+
+/// audience-manager.md §1.5: without RBAC rights only `/users/self` answers.
+pub(crate) fn permit(_: &World, caller: &Caller, endpoint: &Endpoint) -> Result<(), Answer> {
+    let everyone = endpoint.path == "/v1/users/self" && caller.pid != 0;
+    let allowed = match caller.aam_access {
+        Access::Full => true,
+        Access::Read => endpoint.effect != Effect::Write,
+        Access::None => false,
+    };
+    if allowed || everyone {
+        return Ok(());
+    }
+    Err(errors::refusal(
+        403,
+        "ACCESS_DENIED",
+        "The user is not authorized to perform this operation",
+    ))
+}
+
+/// The JSON body of a call that has one; 415 where it is not declared as JSON.
+pub(crate) fn read_body(incoming: &Incoming) -> Result<Value, Answer> {
+    let takes_body = matches!(incoming.method.as_str(), "POST" | "PUT");
+    if !takes_body {
+        return Ok(Value::Null);
+    }
+    if !incoming.content_type_is(&["application/json"]) {
+        return Err(errors::plain(415, "Unsupported Media Type"));
+    }
+    serde_json::from_slice(&incoming.body)
+        .map_err(|_| errors::refusal(400, "BAD_REQUEST", "The request body is not valid JSON"))
+}
+
+/// Status spelling, nulls and escapes of an answer, as the switches and the request's header say.
+pub(crate) fn dress(flags: &Flags, incoming: &Incoming, body: &mut Value) {
+    if flags.status_spelling != StatusSpelling::Upper {
+        spell_status(flags.status_spelling, body);
+    }
+    if flags.omit_nulls {
+        drop_nulls(body);
+    }
+    let unescaped = incoming
+        .header("aam-disable-escaping-html")
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if flags.escape_html && !unescaped {
+        escape::escape(&flags.escaped_characters, body);
+    }
+}
+
+fn spell_status(spelling: StatusSpelling, body: &mut Value) {
+    match body {
+        Value::Array(items) => {
+            for item in items {
+                spell_status(spelling, item);
+            }
+        }
+        Value::Object(members) => {
+            if let Some(list @ Value::Array(_)) = members.get_mut("list") {
+                spell_status(spelling, list);
+            }
+            let id = ["sid", "dataSourceId"]
+                .iter()
+                .find_map(|field| number_of(members, field))
+                .unwrap_or(0);
+            if let Some(status) = members.get_mut("status") {
+                respell(spelling, id, status);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn respell(spelling: StatusSpelling, id: u64, status: &mut Value) {
+    let Some(text) = status.as_str() else {
+        return;
+    };
+    let active = match text {
+        "ACTIVE" => 1,
+        "INACTIVE" => 0,
+        _ => return,
+    };
+    let lower = text.to_ascii_lowercase();
+    *status = match (spelling, id % 3) {
+        (StatusSpelling::Lower, _) | (StatusSpelling::Mixed, 1) => Value::from(lower),
+        (StatusSpelling::Numeric, _) | (StatusSpelling::Mixed, 2) => Value::from(active),
+        (StatusSpelling::Upper | StatusSpelling::Mixed, _) => return,
+    };
+}
+
+fn drop_nulls(body: &mut Value) {
+    match body {
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        _ => {}
+    }
+}
+
+/// Whether the caller's company owns the object, or subscribes to its data source.
+pub(crate) fn sees(world: &World, caller: &Caller, object: &Object) -> bool {
+    let subscribed = |source| {
+        world
+            .accounts
+            .get(&caller.pid)
+            .is_some_and(|account| account.subscribed_data_source_ids.contains(&source))
+    };
+    owns(caller, object) || number_of(object, "dataSourceId").is_some_and(subscribed)
+}
+
+pub(crate) fn owns(caller: &Caller, object: &Object) -> bool {
+    number_of(object, "pid").is_none_or(|pid| pid == caller.pid)
+}
+
+pub(crate) fn body_object<'a>(ask: &'a Ask<'_>) -> Result<&'a Object, Answer> {
+    ask.body
+        .as_object()
+        .ok_or_else(|| errors::invalid("The request body must be a JSON object"))
+}
+
+/// The ids of a bulk call: a JSON array of numbers or strings.
+pub(crate) fn body_ids(ask: &Ask<'_>) -> Result<Vec<u64>, Answer> {
+    ask.body
+        .as_array()
+        .and_then(|items| items.iter().map(number).collect())
+        .ok_or_else(|| errors::invalid("The request body must be a JSON array of ids"))
+}
+
+/// A required text of at most 255 characters.
+pub(crate) fn required_name(body: &Object) -> Result<String, Answer> {
+    let name = text_of(body, "name").unwrap_or_default();
+    if name.trim().is_empty() {
+        return Err(errors::invalid("name is required"));
+    }
+    if name.chars().count() > 255 {
+        return Err(errors::invalid(
+            "name must not be longer than 255 characters",
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// A member that is absent, null or a text.
+pub(crate) fn optional_text(body: &Object, field: &str) -> Result<Option<Value>, Answer> {
+    match body.get(field) {
+        None => Ok(None),
+        Some(Value::Null) => Ok(Some(Value::Null)),
+        Some(Value::String(text)) => Ok(Some(Value::from(text.clone()))),
+        Some(_) => Err(errors::invalid(&format!("{field} must be a string"))),
+    }
+}
+
+/// An empty integration code is none.
+pub(crate) fn optional_code(body: &Object) -> Result<Option<Value>, Answer> {
+    let code = optional_text(body, "integrationCode")?;
+    Ok(code.map(|code| match code.as_str() {
+        Some("") => Value::Null,
+        _ => code,
+    }))
+}
+
+pub(crate) fn status_of(body: &Object) -> Result<Option<Value>, Answer> {
+    let wanted = match body.get("status") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::String(text)) => text.to_ascii_uppercase(),
+        Some(Value::Number(number)) => match number.as_u64() {
+            Some(1) => "ACTIVE".to_owned(),
+            _ => "INACTIVE".to_owned(),
+        },
+        Some(_) => String::new(),
+    };
+    match wanted.as_str() {
+        "ACTIVE" | "INACTIVE" => Ok(Some(Value::from(wanted))),
+        _ => Err(errors::invalid("status must be ACTIVE or INACTIVE")),
+    }
+}
+
+/// The data source that a trait or segment names: it exists and the company may use it.
+pub(crate) fn usable_source(world: &World, caller: &Caller, body: &Object) -> Result<u64, Answer> {
+    let id = number_of(body, "dataSourceId")
+        .ok_or_else(|| errors::invalid("dataSourceId is required"))?;
+    world
+        .store
+        .number(Kind::DataSources, id)
+        .filter(|source| owns(caller, source))
+        .map(|_| id)
+        .ok_or_else(|| errors::invalid(&format!("dataSourceId {id} does not exist")))
+}
+
+pub(crate) fn existing_folder(
+    world: &World,
+    caller: &Caller,
+    kind: Kind,
+    body: &Object,
+    field: &str,
+) -> Result<u64, Answer> {
+    let id =
+        number_of(body, field).ok_or_else(|| errors::invalid(&format!("{field} is required")))?;
+    let exists = id == 0
+        || world
+            .store
+            .number(kind, id)
+            .is_some_and(|folder| owns(caller, folder));
+    exists
+        .then_some(id)
+        .ok_or_else(|| errors::invalid(&format!("{field} {id} does not exist")))
+}
+
+/// Refuses an integration code that another object of this kind has in a data source with the unique flag
+/// (audience-manager.md §3.2, §8.1: traits and segments are counted apart).
+pub(crate) fn check_code(
+    world: &World,
+    kind: Kind,
+    source: u64,
+    code: Option<&str>,
+    except: Option<u64>,
+) -> Result<(), Answer> {
+    let flag = match kind {
+        Kind::Traits => "uniqueTraitIntegrationCodes",
+        _ => "uniqueSegmentIntegrationCodes",
+    };
+    let unique = world
+        .store
+        .number(Kind::DataSources, source)
+        .and_then(|source| source.get(flag))
+        .and_then(Value::as_bool)
+        .unwrap_or(false);
+    let Some(code) = code.filter(|_| unique) else {
+        return Ok(());
+    };
+    let taken = world.store.with_code(kind, code).into_iter().any(|other| {
+        number_of(other, "dataSourceId") == Some(source) && number_of(other, "sid") != except
+    });
+    if taken {
+        return Err(errors::refusal(
+            world.flags.duplicate_integration_code_status,
+            "DUPLICATE_INTEGRATION_CODE",
+            "integrationCode must be unique within the data source",
+        ));
+    }
+    Ok(())
+}
+
+/// The ETag of an object: changes with every write (audience-manager.md §2.4, a switch).
+pub(crate) fn etag(object: &Object) -> String {
+    format!("\"{}\"", number_of(object, "updateTime").unwrap_or(0))
+}
+
+pub(crate) fn check_etag(world: &World, ask: &Ask<'_>, object: &Object) -> Result<(), Answer> {
+    let stale = world.flags.etags
+        && ask
+            .incoming
+            .header("if-match")
+            .is_some_and(|wanted| wanted != "*" && wanted != etag(object));
+    if stale {
+        return Err(errors::plain(412, "Precondition Failed"));
+    }
+    Ok(())
+}
+
+pub(crate) fn object_answer(world: &World, status: u16, object: Object) -> Answer {
+    let tag = etag(&object);
+    let answer = Answer::json(status, Value::Object(object));
+    if world.flags.etags {
+        answer.with_header("etag", tag)
+    } else {
+        answer
+    }
+}
+
+/// Deletes what can be deleted and names the rest: not atomic (audience-manager.md §2.5).
+pub(crate) fn delete_each(
+    world: &mut World,
+    ids: Vec<u64>,
+    delete: impl Fn(&mut World, u64) -> Result<(), Answer>,
+) -> Result<Answer, Answer> {
+    let mut refusals = Vec::new();
+    for id in ids {
+        if let Err(refusal) = delete(world, id) {
+            refusals.push((id, refusal));
+        }
+    }
+    if world.flags.bulk_delete_errors_after_effect {
+        return Err(errors::plain(500, "Internal server error"));
+    }
+    match refusals.first() {
+        None => Ok(Answer::empty(204)),
+        Some((_, first)) => Err(errors::several(first, &refusals)),
+    }
+}
+
+/// The smallest indexed set that holds everything the query can mean: by integration code, folder or data sources.
+pub(crate) fn narrowed<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Vec<&'a Object> {
+    let query = &ask.query;
+    if let Some(code) = query.get("integrationCode") {
+        return world.store.with_code(kind, code);
+    }
+    if query.has("dataSourceId") {
+        let mut sources: Vec<u64> = query
+            .all("dataSourceId")
+            .filter_map(|id| id.trim().parse().ok())
+            .collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let mut found: Vec<&Object> = sources
+            .into_iter()
+            .flat_map(|source| world.store.in_source(kind, source))
+            .collect();
+        found.sort_by_key(|object| number_of(object, "sid"));
+        return found;
+    }
+    if let Some(folder) = query.get("folderId").and_then(|id| id.trim().parse().ok()) {
+        return world.store.in_folder(kind, folder);
+    }
+    if let Some(sid) = query
+        .get("containsTrait")
+        .and_then(|id| id.trim().parse().ok())
+    {
+        return world.store.segments_using(sid);
+    }
+    world.store.all(kind).collect()
+}

@@ -1,0 +1,457 @@
+//! Segments (audience-manager.md §5).
+
+use serde_json::{Value, json};
+
+use super::rules::SegmentRule;
+use super::{
+    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
+    lists, narrowed, object_answer, optional_code, optional_text, owns, required_name, sees,
+    status_of, usable_source,
+};
+use crate::exchange::Answer;
+use crate::gateway::Caller;
+use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::world::{Ask, World};
+
+const KIND: Kind = Kind::Segments;
+
+/// Traits that may stand in FREQUENCY (§5.3).
+const COUNTABLE: [&str; 2] = ["RULE_BASED_TRAIT", "FOLDER_TRAIT"];
+
+/// `totalUniques30Day` and the like: kept in the state, shown on request.
+fn is_metric(field: &str) -> bool {
+    field.starts_with("instantUniques") || field.starts_with("totalUniques")
+}
+
+fn metrics() -> impl Iterator<Item = String> {
+    let windows = [
+        "1Day", "7Day", "14Day", "30Day", "60Day", "90Day", "Lifetime",
+    ];
+    ["instantUniques", "totalUniques"]
+        .into_iter()
+        .flat_map(move |kind| windows.map(|window| format!("{kind}{window}")))
+}
+
+pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let query = &ask.query;
+    let since: Option<u64> = query.get("updatedSince").and_then(|text| text.parse().ok());
+    let found: Vec<&Object> = narrowed(world, ask, KIND)
+        .into_iter()
+        .filter(|segment| sees(world, &ask.caller, segment))
+        .filter(|segment| {
+            ["folderId", "dataSourceId", "mergeRuleDataSourceId", "pid"]
+                .iter()
+                .all(|field| lists::matches_number(query, segment, field))
+        })
+        .filter(|segment| {
+            lists::matches_text(query, segment, "integrationCode", "integrationCode")
+                && lists::matches_text(query, segment, "status", "status")
+                && lists::matches_search(query, segment, &["sid", "name", "description"])
+        })
+        .filter(|segment| since.is_none_or(|since| number_of(segment, "updateTime") >= Some(since)))
+        .filter(|segment| lists::matches_permissions(ask, owns(&ask.caller, segment)))
+        .collect();
+    lists::answer(&world.flags, ask, found, |segment| {
+        Value::Object(render(world, ask, segment))
+    })
+}
+
+pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let rendered = render(world, ask, find(world, &ask.caller, ask.parameter(0))?);
+    Ok(object_answer(world, 200, rendered))
+}
+
+pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let rendered = render(world, ask, find_by_code(world, ask)?);
+    Ok(object_answer(world, 200, rendered))
+}
+
+fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
+    let query = &ask.query;
+    let mut rendered = segment.clone();
+    rendered.retain(|field, _| field != "mappedEntities" && !is_metric(field));
+    if query.is_true("includeMetrics") {
+        for metric in metrics() {
+            let value = segment.get(&metric).cloned().unwrap_or(json!(0));
+            rendered.insert(metric, value);
+        }
+    }
+    if query.is_true("includeInUseStatus") {
+        let mapped = segment.get("mappedEntities").cloned();
+        rendered.insert("inUse".to_owned(), json!(is_mapped(segment)));
+        rendered.insert(
+            "mappedEntities".to_owned(),
+            mapped.unwrap_or(json!({"destinations": []})),
+        );
+    }
+    if query.is_true("includeExprTree")
+        && let Some(rule) = text_of(segment, "segmentRule")
+        && let Ok(rule) = SegmentRule::parse(rule)
+    {
+        rendered.extend(expression_view(world, &rule));
+        rendered.insert("mappableTraits".to_owned(), json!([]));
+        rendered.insert("hiddenTraits".to_owned(), json!([]));
+    }
+    lists::add_permissions(ask, owns(&ask.caller, segment), &mut rendered);
+    rendered
+}
+
+fn expression_view(world: &World, rule: &SegmentRule) -> Object {
+    let traits: Vec<Value> = rule
+        .sids()
+        .into_iter()
+        .filter_map(|sid| world.store.number(Kind::Traits, sid))
+        .map(|object| {
+            json!({
+                "sid": object.get("sid"),
+                "name": object.get("name"),
+                "traitType": object.get("traitType"),
+                "dataSourceId": object.get("dataSourceId"),
+            })
+        })
+        .collect();
+    Object::from_iter([
+        ("codeViewOnly".to_owned(), json!(rule.sids().len() > 50)),
+        ("expressionTree".to_owned(), rule.tree()),
+        ("traits".to_owned(), json!(traits)),
+    ])
+}
+
+pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let body = body_object(ask)?;
+    if world.store.count(KIND) >= world.flags.item_limits.segments {
+        return Err(errors::refusal(
+            world.flags.item_limit_status,
+            "RESOURCE_LIMIT_EXCEEDED",
+            "The limit of segments is reached",
+        ));
+    }
+    let sid = world.store.new_id(KIND);
+    let mut segment = blank(world, &ask.caller, sid);
+    require(world, &ask.caller, body)?;
+    merge(world, &ask.caller, &mut segment, body)?;
+    check(world, &ask.caller, &mut segment, None)?;
+    world
+        .store
+        .set(KIND, Key::Number(sid), Some(segment.clone()));
+    Ok(object_answer(world, 201, segment))
+}
+
+pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    put(world, ask, &before)
+}
+
+pub(crate) fn update_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let before = find_by_code(world, ask)?.clone();
+    put(world, ask, &before)
+}
+
+fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answer> {
+    let body = body_object(ask)?;
+    let sid = number_of(before, "sid").unwrap_or(0);
+    if !owns(&ask.caller, before) {
+        return Err(errors::not_yours());
+    }
+    check_etag(world, ask, before)?;
+    if number_of(body, "sid").is_some_and(|named| named != sid) {
+        return Err(errors::invalid("sid cannot be changed"));
+    }
+    let mut segment = before.clone();
+    // The UI pauses and resumes with the status alone (§2.4).
+    let status_only = body.len() == 1 && body.contains_key("status");
+    if !world.flags.put_lenient && !status_only {
+        require(world, &ask.caller, body)?;
+        segment.insert("description".to_owned(), Value::Null);
+        segment.insert("integrationCode".to_owned(), Value::Null);
+        segment.insert("status".to_owned(), json!("ACTIVE"));
+        let default = world
+            .account(ask.caller.pid)
+            .default_merge_rule_data_source_id;
+        segment.insert("mergeRuleDataSourceId".to_owned(), json!(default));
+    }
+    merge(world, &ask.caller, &mut segment, body)?;
+    check(world, &ask.caller, &mut segment, Some(sid))?;
+    touch(world, &mut segment);
+    world
+        .store
+        .set(KIND, Key::Number(sid), Some(segment.clone()));
+    Ok(object_answer(world, 200, segment))
+}
+
+/// What the service itself writes when a segment changes.
+pub(crate) fn touch(world: &World, segment: &mut Object) {
+    segment.insert("updateTime".to_owned(), json!(world.now_ms()));
+    segment.insert("upUID".to_owned(), json!(USER_ID));
+}
+
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let segment = find(world, &ask.caller, ask.parameter(0))?.clone();
+    check_etag(world, ask, &segment)?;
+    remove(world, &ask.caller, number_of(&segment, "sid").unwrap_or(0)).map_err(single)?;
+    Ok(Answer::empty(204))
+}
+
+pub(crate) fn delete_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let sid = number_of(find_by_code(world, ask)?, "sid").unwrap_or(0);
+    remove(world, &ask.caller, sid).map_err(single)?;
+    Ok(Answer::empty(204))
+}
+
+/// A single deletion of a mapped segment names no code, the bulk one does (§5.4).
+fn single(refusal: Answer) -> Answer {
+    match refusal.status {
+        400 => errors::plain(400, MAPPED),
+        _ => refusal,
+    }
+}
+
+const MAPPED: &str = "The segment is mapped to a destination";
+
+pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    delete_each(world, body_ids(ask)?, |world, sid| {
+        remove(world, &ask.caller, sid)
+    })
+}
+
+pub(crate) fn replace_merge_rule(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let body = body_object(ask)?;
+    let wanted = |field: &str| {
+        number_of(body, field).ok_or_else(|| errors::invalid(&format!("{field} is required")))
+    };
+    let existing = wanted("existingMergeRuleDataSourceId")?;
+    let replacement = wanted("replaceWithMergeRuleDataSourceId")?;
+    check_merge_rule(world, &ask.caller, Some(replacement))?;
+    let affected: Vec<Object> = world
+        .store
+        .all(KIND)
+        .filter(|segment| owns(&ask.caller, segment))
+        .filter(|segment| number_of(segment, "mergeRuleDataSourceId") == Some(existing))
+        .cloned()
+        .collect();
+    for mut segment in affected {
+        segment.insert("mergeRuleDataSourceId".to_owned(), json!(replacement));
+        touch(world, &mut segment);
+        let sid = number_of(&segment, "sid").unwrap_or(0);
+        world.store.set(KIND, Key::Number(sid), Some(segment));
+    }
+    Ok(Answer::empty(204))
+}
+
+/// `{"rule": rule}`; answers the tree and the traits.
+pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let rule = text_of(body_object(ask)?, "rule")
+        .ok_or_else(|| errors::invalid("rule is required"))?
+        .to_owned();
+    let parsed = check_rule(world, &ask.caller, &rule)?;
+    Ok(Answer::json(
+        200,
+        Value::Object(expression_view(world, &parsed)),
+    ))
+}
+
+pub(crate) fn limits(world: &mut World, _: &Ask<'_>) -> Result<Answer, Answer> {
+    let used = world.store.count(KIND);
+    let limit = world.flags.item_limits.segments;
+    Ok(Answer::json(
+        200,
+        json!({"total": {"used": used, "limit": limit}}),
+    ))
+}
+
+fn find<'a>(world: &'a World, caller: &Caller, sid: &str) -> Result<&'a Object, Answer> {
+    sid.parse()
+        .ok()
+        .and_then(|sid| world.store.number(KIND, sid))
+        .filter(|segment| sees(world, caller, segment))
+        .ok_or_else(|| errors::not_found("Segment"))
+}
+
+fn find_by_code<'a>(world: &'a World, ask: &Ask<'_>) -> Result<&'a Object, Answer> {
+    world
+        .store
+        .with_code(KIND, ask.parameter(0))
+        .into_iter()
+        .find(|segment| sees(world, &ask.caller, segment))
+        .ok_or_else(|| errors::not_found("Segment"))
+}
+
+fn is_mapped(segment: &Object) -> bool {
+    segment
+        .get("mappedEntities")
+        .and_then(|mapped| mapped.get("destinations"))
+        .and_then(Value::as_array)
+        .is_some_and(|destinations| !destinations.is_empty())
+}
+
+fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
+    let segment = find(world, caller, &sid.to_string())?;
+    if !owns(caller, segment) {
+        return Err(errors::not_yours());
+    }
+    if is_mapped(segment) {
+        return Err(errors::refusal(400, "CANNOT_DELETE_ENTITY_MAPPED", MAPPED));
+    }
+    world.store.set(KIND, Key::Number(sid), None);
+    Ok(())
+}
+
+/// A segment with nothing but defaults.
+pub(crate) fn blank(world: &World, caller: &Caller, sid: u64) -> Object {
+    let now = world.now_ms();
+    let merge_rule = world.account(caller.pid).default_merge_rule_data_source_id;
+    Object::from_iter(
+        [
+            ("sid", json!(sid)),
+            ("pid", json!(caller.pid)),
+            ("name", Value::Null),
+            ("description", Value::Null),
+            ("segmentRule", Value::Null),
+            ("folderId", json!(0)),
+            ("integrationCode", Value::Null),
+            ("status", json!("ACTIVE")),
+            ("dataSourceId", Value::Null),
+            ("mergeRuleDataSourceId", json!(merge_rule)),
+            ("traitDataSourceIds", json!([])),
+            ("isDestinationMappable", json!(true)),
+            ("createTime", json!(now)),
+            ("updateTime", json!(now)),
+            ("crUID", json!(USER_ID)),
+            ("upUID", json!(USER_ID)),
+        ]
+        .map(|(field, value)| (field.to_owned(), value)),
+    )
+}
+
+fn require(world: &World, caller: &Caller, body: &Object) -> Result<(), Answer> {
+    required_name(body)?;
+    usable_source(world, caller, body)?;
+    existing_folder(world, caller, Kind::SegmentFolders, body, "folderId")?;
+    let rule = text_of(body, "segmentRule").unwrap_or_default();
+    if rule.trim().is_empty() {
+        return Err(errors::invalid("segmentRule is required"));
+    }
+    Ok(())
+}
+
+/// Takes over what the body names; what it does not name stays. Unknown members are ignored.
+fn merge(
+    world: &World,
+    caller: &Caller,
+    segment: &mut Object,
+    body: &Object,
+) -> Result<(), Answer> {
+    if body.contains_key("name") {
+        segment.insert("name".to_owned(), required_name(body)?.into());
+    }
+    if body.contains_key("dataSourceId") {
+        let source = usable_source(world, caller, body)?;
+        segment.insert("dataSourceId".to_owned(), json!(source));
+    }
+    if body.contains_key("folderId") {
+        let folder = existing_folder(world, caller, Kind::SegmentFolders, body, "folderId")?;
+        segment.insert("folderId".to_owned(), json!(folder));
+    }
+    for field in ["description", "segmentRule"] {
+        if let Some(text) = optional_text(body, field)? {
+            segment.insert(field.to_owned(), text);
+        }
+    }
+    if let Some(code) = optional_code(body)? {
+        segment.insert("integrationCode".to_owned(), code);
+    }
+    if let Some(status) = status_of(body)? {
+        segment.insert("status".to_owned(), status);
+    }
+    match body.get("mergeRuleDataSourceId") {
+        None | Some(Value::Null) => {}
+        Some(_) => {
+            let rule = number_of(body, "mergeRuleDataSourceId")
+                .ok_or_else(|| errors::invalid("mergeRuleDataSourceId must be a number"))?;
+            check_merge_rule(world, caller, Some(rule))?;
+            segment.insert("mergeRuleDataSourceId".to_owned(), json!(rule));
+        }
+    }
+    Ok(())
+}
+
+fn check(
+    world: &World,
+    caller: &Caller,
+    segment: &mut Object,
+    except: Option<u64>,
+) -> Result<(), Answer> {
+    let rule = check_rule(
+        world,
+        caller,
+        text_of(segment, "segmentRule").unwrap_or_default(),
+    )?;
+    let mut sources: Vec<u64> = rule
+        .sids()
+        .into_iter()
+        .filter_map(|sid| world.store.number(Kind::Traits, sid))
+        .filter_map(|object| number_of(object, "dataSourceId"))
+        .collect();
+    sources.sort_unstable();
+    sources.dedup();
+    segment.insert("traitDataSourceIds".to_owned(), json!(sources));
+    let source = number_of(segment, "dataSourceId").unwrap_or(0);
+    check_code(
+        world,
+        KIND,
+        source,
+        text_of(segment, "integrationCode"),
+        except,
+    )
+}
+
+fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(), Answer> {
+    let Some(id) = id.filter(|_| world.flags.validate_merge_rule) else {
+        return Ok(());
+    };
+    let account = world.account(caller.pid);
+    let known = account.merge_rule_data_source_ids.contains(&id)
+        || account.default_merge_rule_data_source_id == Some(id)
+        || world
+            .store
+            .number(Kind::DataSources, id)
+            .is_some_and(|source| owns(caller, source));
+    known.then_some(()).ok_or_else(|| {
+        errors::invalid(&format!(
+            "mergeRuleDataSourceId {id} is not a profile merge rule"
+        ))
+    })
+}
+
+/// Grammar, known traits, and no frequency on what is counted once (§5.3).
+fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule, Answer> {
+    let invalid = |what: String| errors::refusal(400, "INVALID_EXPRESSION", &what);
+    let parsed =
+        SegmentRule::parse(rule).map_err(|what| invalid(format!("Invalid rule: {what}")))?;
+    let sids = parsed.sids();
+    let most = world.flags.item_limits.traits_per_segment;
+    if sids.len() > most {
+        return Err(invalid(format!("A segment holds at most {most} traits")));
+    }
+    let known = |sid: &u64| {
+        world
+            .store
+            .number(Kind::Traits, *sid)
+            .filter(|object| sees(world, caller, object))
+    };
+    if let Some(sid) = sids.iter().find(|sid| known(sid).is_none()) {
+        return Err(invalid(format!("Trait {sid} does not exist")));
+    }
+    let uncountable = parsed.sids_with_frequency().into_iter().find(|sid| {
+        let object = known(sid);
+        let kind = object.and_then(|object| text_of(object, "traitType"));
+        let own = object.is_some_and(|object| owns(caller, object));
+        !own || !kind.is_some_and(|kind| COUNTABLE.contains(&kind))
+    });
+    if let Some(sid) = uncountable {
+        return Err(invalid(format!(
+            "Recency and frequency cannot be used with trait {sid}"
+        )));
+    }
+    Ok(parsed)
+}

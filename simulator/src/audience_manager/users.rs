@@ -1,0 +1,33 @@
+//! `GET /users/self`: the technical account of the token (audience-manager.md §1.5, §6.4). Answers before RBAC does,
+//! since the first call creates the account.
+
+use serde_json::json;
+
+use super::USER_ID;
+use crate::exchange::Answer;
+use crate::state::Access;
+use crate::world::{Ask, World};
+
+pub(crate) fn myself(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let caller = &ask.caller;
+    let email = format!("{}@techacct.adobe.com", caller.client_id);
+    let admin = caller.aam_access == Access::Full;
+    Ok(Answer::json(
+        200,
+        json!({
+            "pid": caller.pid,
+            "userId": USER_ID,
+            "uid": USER_ID,
+            "username": email,
+            "status": "ACTIVE",
+            "firstName": "Technical",
+            "lastName": "Account",
+            "email": email,
+            "title": null,
+            "phoneNumber": null,
+            "groups": [],
+            "isAdmin": admin,
+            "admin": admin,
+        }),
+    ))
+}

@@ -1,0 +1,319 @@
+//! One audience, whatever path it is reached by: how it is made, which members the server writes, what may change
+//! (experience-platform.md §2.1, §3.3 to §3.5).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::{audiences_of, errors, merge_policies, sandbox_view};
+use crate::exchange::Answer;
+use crate::flags::{DuplicateAudience, ExternalAudienceIds};
+use crate::gateway::Caller;
+use crate::store::{Kind, Object, text_of};
+use crate::world::{Ask, World};
+
+type Result<T> = std::result::Result<T, Answer>;
+
+/// What no write changes (§3.5).
+pub(crate) const IMMUTABLE: [&str; 10] = [
+    "id",
+    "audienceId",
+    "namespace",
+    "type",
+    "createdBy",
+    "creationTime",
+    "createEpoch",
+    "imsOrgId",
+    "sandbox",
+    "originName",
+];
+
+/// A new external audience with the server's defaults (§3.4).
+pub(crate) fn external_audience(
+    world: &mut World,
+    ask: &Ask<'_>,
+    mut body: Object,
+) -> Result<Object> {
+    if !world.flags.external_segments_enabled {
+        return Err(not_enabled(world));
+    }
+    if let Some(dataset) = text_of(&body, "datasetId").map(str::to_owned)
+        && !world.flags.catalog_datasets.contains(&dataset)
+    {
+        let message = format!(
+            "Dataset {dataset} cannot be retrieved from Catalog: {{\"type\":\"http://ns.adobe.com/aep/errors/CTLG-404\",\"status\":404}}"
+        );
+        return Err(errors::bad_request(world, "UPLIB-101554-503", &message));
+    }
+    for (field, default) in [
+        ("namespace", "CustomerAudienceUpload"),
+        ("originName", "CUSTOM_UPLOAD"),
+        ("lifecycleState", "published"),
+    ] {
+        if !body.get(field).is_some_and(Value::is_string) {
+            body.insert(field.to_owned(), json!(default));
+        }
+    }
+    check_new_lifecycle(world, &body)?;
+    if !body.get("audienceId").is_some_and(Value::is_string) {
+        body.insert("audienceId".to_owned(), json!(world.uuid()));
+    }
+    check_duplicate(world, ask, &body)?;
+    let id = external_id(world, ask, &body);
+    body.insert("type".to_owned(), json!("ExternalSegment"));
+    Ok(complete(world, ask, body, &id))
+}
+
+fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()> {
+    let status = match world.flags.duplicate_external_audience {
+        DuplicateAudience::Allow => return Ok(()),
+        DuplicateAudience::Conflict => 409,
+        DuplicateAudience::BadRequest => 400,
+    };
+    let same = |audience: &&Object, field: &str| {
+        let known = text_of(audience, field).unwrap_or_default();
+        known.eq_ignore_ascii_case(text_of(body, field).unwrap_or_default())
+    };
+    let taken = audiences_of(world, ask).any(|audience| {
+        same(&audience, "namespace") && audience.get("audienceId") == body.get("audienceId")
+    });
+    if taken {
+        return Err(errors::refusal(
+            world,
+            status,
+            &format!("UPAPI-113434-{status}"),
+            "An audience with this namespace and audienceId already exists.",
+        ));
+    }
+    Ok(())
+}
+
+fn external_id(world: &mut World, ask: &Ask<'_>, body: &Object) -> String {
+    match world.flags.external_audience_ids {
+        ExternalAudienceIds::Uuid => world.uuid(),
+        ExternalAudienceIds::Composite => {
+            let namespace = text_of(body, "namespace").unwrap_or_default();
+            let audience_id = text_of(body, "audienceId").unwrap_or_default();
+            let sandbox = text_of(&ask.caller.sandbox, "id").unwrap_or_default();
+            let encoded = URL_SAFE_NO_PAD.encode(format!("{namespace}_{audience_id}"));
+            format!("{encoded}_{sandbox}")
+        }
+    }
+}
+
+/// A new definition: expression and schema are there, the server's defaults filled in (§2.1, §2.2, §3.4).
+pub(crate) fn segment_definition(
+    world: &mut World,
+    ask: &Ask<'_>,
+    mut body: Object,
+) -> Result<Object> {
+    check_expression(world, &body)?;
+    if !body.get("lifecycleState").is_some_and(Value::is_string) {
+        body.insert("lifecycleState".to_owned(), json!("published"));
+    }
+    check_new_lifecycle(world, &body)?;
+    let id = world.uuid();
+    for (field, value) in [
+        ("type", json!("SegmentDefinition")),
+        ("audienceId", json!(id)),
+        ("namespace", json!("AEPSegments")),
+        ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
+        ("profileInstanceId", json!("ups")),
+        ("dataGovernancePolicy", json!({"excludeOptOut": true})),
+        ("dependents", json!([])),
+        ("dependencies", json!([])),
+    ] {
+        body.insert(field.to_owned(), value);
+    }
+    if !body.get("mergePolicyId").is_some_and(Value::is_string) {
+        body.insert(
+            "mergePolicyId".to_owned(),
+            merge_policies::default_id(world, ask),
+        );
+    }
+    let mut audience = complete(world, ask, body, &id);
+    settle_evaluation(&mut audience);
+    Ok(audience)
+}
+
+/// `expression` and `schema` are required and the expression's value is a string.
+pub(crate) fn check_expression(world: &mut World, body: &Object) -> Result<()> {
+    let expression = body.get("expression").and_then(Value::as_object);
+    let well_formed = expression.is_some_and(|expression| {
+        ["type", "format", "value"]
+            .iter()
+            .all(|field| text_of(expression, field).is_some_and(|text| !text.is_empty()))
+    });
+    let schema = body.get("schema").and_then(Value::as_object);
+    let named =
+        schema.is_some_and(|schema| schema.contains_key("name") || schema.contains_key("id"));
+    if !well_formed {
+        return Err(errors::unreadable(
+            world,
+            &["No usable value for expression"],
+        ));
+    }
+    if !named {
+        return Err(errors::unreadable(world, &["No usable value for schema"]));
+    }
+    Ok(())
+}
+
+/// Batch where nothing is said, and batch where the expression refers to AAM segments or traits: those are never
+/// evaluated in a stream, whatever was asked for (§0.1, §2.1).
+pub(crate) fn settle_evaluation(audience: &mut Object) {
+    let refers = audience
+        .get("expression")
+        .and_then(|expression| expression.get("value"))
+        .and_then(Value::as_str)
+        .map(str::to_lowercase)
+        .is_some_and(|value| value.contains("aamsegments") || value.contains("aamtraits"));
+    if refers || !audience.get("evaluationInfo").is_some_and(Value::is_object) {
+        audience.insert(
+            "evaluationInfo".to_owned(),
+            json!({
+                "batch": {"enabled": true},
+                "continuous": {"enabled": false},
+                "synchronous": {"enabled": false},
+            }),
+        );
+    }
+}
+
+fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
+    let allowed = ["draft", "published", "inactive", "active"];
+    let state = text_of(body, "lifecycleState").unwrap_or_default();
+    if allowed.contains(&state) {
+        return Ok(());
+    }
+    Err(errors::validation(
+        world,
+        &format!("lifecycleState cannot be set to {state}."),
+    ))
+}
+
+/// What the server writes into every new audience.
+fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Object {
+    let now_ms = world.now_ms();
+    for (field, value) in [
+        ("id", json!(id)),
+        ("imsOrgId", json!(ask.caller.organization)),
+        ("sandbox", sandbox_view(&ask.caller.sandbox)),
+        ("isSystem", json!(false)),
+        (
+            "createdBy",
+            json!(format!("{}@techacct.adobe.com", ask.caller.client_id)),
+        ),
+        ("creationTime", json!(now_ms)),
+        ("createEpoch", json!(now_ms / 1000)),
+    ] {
+        body.insert(field.to_owned(), value);
+    }
+    for (field, default) in [("description", json!("")), ("labels", json!([]))] {
+        body.entry(field.to_owned()).or_insert(default);
+    }
+    touch(world, &mut body);
+    body
+}
+
+/// What the server writes when an audience changes.
+pub(crate) fn touch(world: &mut World, audience: &mut Object) {
+    let now_ms = world.now_ms();
+    audience.insert("updateTime".to_owned(), json!(now_ms));
+    audience.insert("updateEpoch".to_owned(), json!(now_ms / 1000));
+    let etag = world.uuid();
+    audience.insert("_etag".to_owned(), json!(format!("\"{etag}\"")));
+}
+
+/// Immutable members and the lifecycle's allowed steps (§3.5).
+pub(crate) fn check_change(world: &mut World, before: &Object, after: &Object) -> Result<()> {
+    for field in IMMUTABLE {
+        if before.get(field) != after.get(field) {
+            let name = match field {
+                "namespace" => "Namespace",
+                other => other,
+            };
+            return Err(errors::validation(
+                world,
+                &format!("{name} is immutable field."),
+            ));
+        }
+    }
+    let state = |audience: &Object| match text_of(audience, "lifecycleState") {
+        Some("active") | None => "published".to_owned(),
+        Some(other) => other.to_owned(),
+    };
+    let (from, to) = (state(before), state(after));
+    let allowed = from == to
+        || match (from.as_str(), to.as_str()) {
+            ("draft" | "inactive", "published") => true,
+            ("published", "inactive") => !has_dependents(before),
+            _ => false,
+        };
+    if !allowed {
+        return Err(errors::validation(
+            world,
+            &format!("lifecycleState cannot be set to {to} from {from}."),
+        ));
+    }
+    Ok(())
+}
+
+pub(crate) fn has_dependents(audience: &Object) -> bool {
+    audience
+        .get("dependents")
+        .and_then(Value::as_array)
+        .is_some_and(|dependents| !dependents.is_empty())
+}
+
+/// The organisation lacks the feature (§3.6).
+pub(crate) fn not_enabled(world: &mut World) -> Answer {
+    errors::refusal(
+        world,
+        403,
+        "UPAPI-113740-403",
+        "IMS Org is not enabled for External Segment.",
+    )
+}
+
+/// A segment definition as a person makes it in the Segment Builder, in the default sandbox.
+pub(crate) fn by_hand(world: &mut World, caller: &Caller) -> Object {
+    let sandbox = world
+        .store
+        .all(Kind::Sandboxes)
+        .find(|sandbox| sandbox.get("isDefault") == Some(&Value::Bool(true)))
+        .map_or(Value::Null, sandbox_view);
+    let now_ms = world.now_ms();
+    let id = world.uuid();
+    let mut audience = Object::from_iter(
+        [
+            ("id", json!(id)),
+            ("audienceId", json!(id)),
+            ("name", json!("")),
+            ("description", json!("")),
+            ("type", json!("SegmentDefinition")),
+            ("namespace", json!("AEPSegments")),
+            ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
+            ("lifecycleState", json!("published")),
+            ("imsOrgId", json!(caller.organization)),
+            ("sandbox", sandbox),
+            ("isSystem", json!(false)),
+            ("labels", json!([])),
+            ("schema", json!({"name": "_xdm.context.profile"})),
+            (
+                "expression",
+                json!({"type": "PQL", "format": "pql/text", "value": "homeAddress.countryCode = \"US\""}),
+            ),
+            ("profileInstanceId", json!("ups")),
+            ("dependents", json!([])),
+            ("dependencies", json!([])),
+            ("createdBy", json!("person@example.com")),
+            ("creationTime", json!(now_ms)),
+            ("createEpoch", json!(now_ms / 1000)),
+        ]
+        .map(|(field, value)| (field.to_owned(), value)),
+    );
+    settle_evaluation(&mut audience);
+    touch(world, &mut audience);
+    audience
+}

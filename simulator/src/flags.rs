@@ -1,0 +1,283 @@
+//! The switches: one for each behaviour that the references mark as unsure, with the likeliest reading as its default,
+//! and one for each knob of the tenant. A table; `COVERAGE.md` names the fact behind every line.
+
+use serde::{Deserialize, Serialize};
+
+/// All switches. `PUT /flags` replaces them all: what is left out goes back to its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Flags {
+    // IMS
+    /// Status of `invalid_client`: 401 or 400.
+    pub ims_invalid_client_status: u16,
+    /// Life of a token in seconds of the simulator's clock.
+    pub token_ttl_seconds: u64,
+    /// Whether a token dies with the secret that it was issued for.
+    pub removed_secrets_kill_tokens: bool,
+
+    // Both gateways
+    /// Requests that a credential may make; `None`: no limit.
+    pub rate_limit: Option<RateLimit>,
+
+    // Audience Manager: gateway and answers
+    /// Which gateway stands before Audience Manager.
+    pub audience_manager_gateway: AudienceManagerGateway,
+    /// Whether text is HTML-escaped unless the request has `AAM-Disable-Escaping-HTML: true`.
+    pub escape_html: bool,
+    /// The characters that are escaped, of `& < > " '`.
+    pub escaped_characters: String,
+    pub status_spelling: StatusSpelling,
+    /// Whether members that are null are left out of answers.
+    pub omit_nulls: bool,
+    /// Whether answers carry a member that no reference names.
+    pub unknown_fields: bool,
+    /// A larger `pageSize` is cut to this.
+    pub max_page_size: usize,
+
+    // Audience Manager: writes
+    /// Whether a PUT keeps the optional fields that it leaves out, and accepts missing required ones.
+    pub put_lenient: bool,
+    /// Status of a second object with a unique integration code: 409 or 400.
+    pub duplicate_integration_code_status: u16,
+    /// Whether two data sources of a company may not have the same integration code.
+    pub data_source_integration_code_unique: bool,
+    /// A change of the unique flags of a data source by PUT is refused (400) instead of ignored.
+    pub unique_flags_change_refused: bool,
+    /// Deleting a trait that a segment uses.
+    pub trait_in_use_delete: InUseDelete,
+    /// Deleting a data source that traits or segments use.
+    pub data_source_in_use_delete: InUseDelete,
+    /// Status of a folder with a taken name, or of the deletion of one that is not empty: 409 or 400.
+    pub folder_conflict_status: u16,
+    /// Whether the answer to a created folder names its `folderId`.
+    pub folder_post_answers_id: bool,
+    /// Whether a trait folder brings its folder trait.
+    pub folder_traits: bool,
+    /// Whether `mergeRuleDataSourceId` must be a data source or a merge rule of the account.
+    pub validate_merge_rule: bool,
+    /// Whether a bulk deletion answers 500 although it deleted.
+    pub bulk_delete_errors_after_effect: bool,
+    /// Whether an If-Match header that is not the object's ETag is refused with 412.
+    pub etags: bool,
+    /// Status of RESOURCE_LIMIT_EXCEEDED: 400 or 409.
+    pub item_limit_status: u16,
+    pub item_limits: ItemLimits,
+
+    // Experience Platform: gateway
+    /// Status for a sandbox that does not exist, is not active, or is not the credential's: 403 or 404.
+    pub unknown_sandbox_status: u16,
+    /// Whether sandbox lists name the `id` (service callers only, by the specification).
+    pub sandbox_ids_listed: bool,
+    /// Whether organisations have the external segment feature (else UPAPI-113740-403).
+    pub external_segments_enabled: bool,
+
+    // Experience Platform: definitions and audiences
+    /// 200 or 201.
+    pub definition_create_status: u16,
+    /// 200 or 201.
+    pub audience_create_status: u16,
+    /// 200 or 201.
+    pub audience_update_status: u16,
+    /// Whether a deleted definition is answered with a body.
+    pub definition_delete_body: bool,
+    /// Whether two definitions of a sandbox may not have the same name (422).
+    pub definition_name_unique: bool,
+    /// The number of the first page of definitions: 0 or 1.
+    pub definition_first_page: u64,
+    /// What `start` counts in the list of audiences.
+    pub audience_paging: AudiencePaging,
+    /// How `_page.next` is written.
+    pub next_spelling: NextSpelling,
+    pub audience_default_limit: usize,
+    /// A larger `limit` is cut to this.
+    pub audience_max_limit: usize,
+    /// When the list shows inactive audiences.
+    pub inactive_listed: InactiveListed,
+    /// Audiences with one of these labels are not shown to anyone (attribute-based access).
+    pub hidden_labels: Vec<String>,
+    /// Whether PUT of an audience answers 500 UPAPI-113751-500, which means a missing permission.
+    pub permission_errors_as_500: bool,
+    /// Whether a PUT of an audience keeps the members that it leaves out.
+    pub audience_put_keeps_missing: bool,
+    /// Whether JSON Patch knows `replace`, `remove` and `test` besides `add`.
+    pub json_patch_all_operations: bool,
+    /// A second external audience with the same namespace and audience id.
+    pub duplicate_external_audience: DuplicateAudience,
+    /// How the id of an external audience is made.
+    pub external_audience_ids: ExternalAudienceIds,
+    /// The data sets that Catalog knows.
+    pub catalog_datasets: Vec<String>,
+    /// A new audience is readable after this long.
+    pub read_after_write_delay_ms: u64,
+    /// A deleted audience stays readable by id this long.
+    pub deleted_readable_ms: u64,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            ims_invalid_client_status: 401,
+            token_ttl_seconds: 86_399,
+            removed_secrets_kill_tokens: false,
+            rate_limit: None,
+            audience_manager_gateway: AudienceManagerGateway::AdobeIo,
+            escape_html: true,
+            escaped_characters: "&<>\"".to_owned(),
+            status_spelling: StatusSpelling::Upper,
+            omit_nulls: false,
+            unknown_fields: false,
+            max_page_size: 1000,
+            put_lenient: false,
+            duplicate_integration_code_status: 409,
+            data_source_integration_code_unique: true,
+            unique_flags_change_refused: false,
+            trait_in_use_delete: InUseDelete::Conflict,
+            data_source_in_use_delete: InUseDelete::Conflict,
+            folder_conflict_status: 409,
+            folder_post_answers_id: true,
+            folder_traits: true,
+            validate_merge_rule: false,
+            bulk_delete_errors_after_effect: false,
+            etags: false,
+            item_limit_status: 400,
+            item_limits: ItemLimits::default(),
+            unknown_sandbox_status: 403,
+            sandbox_ids_listed: false,
+            external_segments_enabled: true,
+            definition_create_status: 200,
+            audience_create_status: 200,
+            audience_update_status: 200,
+            definition_delete_body: true,
+            definition_name_unique: true,
+            definition_first_page: 0,
+            audience_paging: AudiencePaging::PageIndex,
+            next_spelling: NextSpelling::String,
+            audience_default_limit: 20,
+            audience_max_limit: 100,
+            inactive_listed: InactiveListed::WithProperty,
+            hidden_labels: Vec::new(),
+            permission_errors_as_500: false,
+            audience_put_keeps_missing: false,
+            json_patch_all_operations: false,
+            duplicate_external_audience: DuplicateAudience::Conflict,
+            external_audience_ids: ExternalAudienceIds::Uuid,
+            catalog_datasets: Vec::new(),
+            read_after_write_delay_ms: 0,
+            deleted_readable_ms: 0,
+        }
+    }
+}
+
+/// A token bucket per credential and system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimit {
+    pub requests_per_minute: u64,
+    pub burst: u64,
+    /// Whether the 429 says when to come back.
+    #[serde(default)]
+    pub retry_after: bool,
+}
+
+/// What stands before Audience Manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AudienceManagerGateway {
+    /// `aam.adobe.io`: `x-api-key` is required, errors are the gateway's.
+    AdobeIo,
+    /// `api.demdex.com`: no `x-api-key`, 401 with `WWW-Authenticate`.
+    Demdex,
+}
+
+/// How `status` is written in Audience Manager's answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StatusSpelling {
+    /// `"ACTIVE"`
+    Upper,
+    /// `"active"`
+    Lower,
+    /// `1`
+    Numeric,
+    /// Now one, now the other.
+    Mixed,
+}
+
+/// What becomes of the deletion of an object that others use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InUseDelete {
+    Conflict,
+    BadRequest,
+    Allow,
+}
+
+/// What `start` counts, and `_page.next` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AudiencePaging {
+    PageIndex,
+    ItemOffset,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NextSpelling {
+    String,
+    Integer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum InactiveListed {
+    /// Only where a `property` filter is given.
+    WithProperty,
+    /// Wherever there is any query parameter.
+    WithAnyQuery,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DuplicateAudience {
+    Conflict,
+    BadRequest,
+    Allow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ExternalAudienceIds {
+    Uuid,
+    /// `base64url(namespace + "_" + audienceId) + "_" + sandboxId`
+    Composite,
+}
+
+/// Item limits of an Audience Manager account (audience-manager.md §2.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ItemLimits {
+    pub traits: usize,
+    pub rule_based_traits: usize,
+    pub onboarded_traits: usize,
+    pub algorithmic_traits: usize,
+    pub trait_folders: usize,
+    /// Levels below the root.
+    pub trait_folder_depth: usize,
+    pub segments: usize,
+    pub traits_per_segment: usize,
+}
+
+impl Default for ItemLimits {
+    fn default() -> Self {
+        Self {
+            traits: 100_000,
+            rule_based_traits: 100_000,
+            onboarded_traits: 100_000,
+            algorithmic_traits: 50,
+            trait_folders: 2_000,
+            trait_folder_depth: 5,
+            segments: 20_000,
+            traits_per_segment: 5_000,
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a person does in Adobe's user interfaces, through the control port: objects come, change and go without a call
+//! in the log. Fills in what the service would, validates nothing: a test may want an odd object.
+
+use serde_json::{Value, json};
+
+use crate::audience_manager::{data_sources, segments, traits};
+use crate::experience_platform::audience;
+use crate::gateway::Caller;
+use crate::store::{Key, Kind, Object, text_of};
+use crate::world::World;
+
+pub(crate) fn create(world: &mut World, collection: &str, object: Value) -> Result<Value, String> {
+    world.settle();
+    let kind = kind_of(collection)?;
+    let Value::Object(given) = object else {
+        return Err(format!("an object of {collection} is a JSON object"));
+    };
+    let mut object = defaults(world, kind);
+    object.extend(given);
+    let key = Key::of(kind, &object)
+        .ok_or_else(|| format!("{} of {collection} is of the wrong type", kind.id_field()))?;
+    let taken = match kind {
+        Kind::Traits | Kind::Segments => [Kind::Traits, Kind::Segments]
+            .iter()
+            .any(|kind| world.store.get(*kind, &key).is_some()),
+        _ => world.store.get(kind, &key).is_some(),
+    };
+    if taken {
+        return Err(format!("{collection} has {} already", key.to_value()));
+    }
+    world.store.set(kind, key, Some(object.clone()));
+    world.store.commit();
+    Ok(Value::Object(object))
+}
+
+pub(crate) fn patch(
+    world: &mut World,
+    collection: &str,
+    id: &str,
+    patch: &Value,
+) -> Result<Value, String> {
+    world.settle();
+    let (kind, key, before) = find(world, collection, id)?;
+    let mut after = Value::Object(before.clone());
+    merge(&mut after, patch);
+    let Value::Object(mut after) = after else {
+        return Err("the patch must be a JSON object".to_owned());
+    };
+    if Key::of(kind, &after).as_ref() != Some(&key) && kind != Kind::Sandboxes {
+        return Err(format!("{} cannot be changed", kind.id_field()));
+    }
+    match kind {
+        Kind::Traits => traits::touch(world, &before, &mut after),
+        Kind::Segments => segments::touch(world, &mut after),
+        Kind::DataSources => {
+            after.insert("updateTime".to_owned(), json!(world.now_ms()));
+        }
+        Kind::Audiences => audience::touch(world, &mut after),
+        Kind::MergePolicies => {
+            after.insert("updateEpoch".to_owned(), json!(world.now_ms() / 1000));
+        }
+        Kind::TraitFolders | Kind::SegmentFolders | Kind::Sandboxes => {}
+    }
+    // A sandbox that was reset has another id (experience-platform.md §4.2).
+    let new_key = Key::of(kind, &after).ok_or_else(|| format!("{collection} needs an id"))?;
+    if new_key != key {
+        world.store.set(kind, key, None);
+    }
+    world.store.set(kind, new_key, Some(after.clone()));
+    world.store.commit();
+    Ok(Value::Object(after))
+}
+
+pub(crate) fn delete(world: &mut World, collection: &str, id: &str) -> Result<(), String> {
+    world.settle();
+    let (kind, key, _) = find(world, collection, id)?;
+    world.store.set(kind, key, None);
+    world.store.commit();
+    Ok(())
+}
+
+fn kind_of(collection: &str) -> Result<Kind, String> {
+    Kind::ALL
+        .into_iter()
+        .find(|kind| kind.name() == collection)
+        .ok_or_else(|| {
+            let names = Kind::ALL.map(Kind::name).join(", ");
+            format!("there is no collection {collection}: it is one of {names}")
+        })
+}
+
+/// By id; a sandbox by its name as well.
+fn find(world: &World, collection: &str, id: &str) -> Result<(Kind, Key, Object), String> {
+    let kind = kind_of(collection)?;
+    let key = match kind.is_audience_manager() {
+        true => id.parse().ok().map(Key::Number),
+        false => Some(Key::Text(id.to_owned())),
+    };
+    let by_id = key.and_then(|key| world.store.get(kind, &key).map(|object| (key, object)));
+    let found = by_id.or_else(|| {
+        let named = world
+            .store
+            .all(kind)
+            .find(|object| kind == Kind::Sandboxes && text_of(object, "name") == Some(id))?;
+        Key::of(kind, named).map(|key| (key, named))
+    });
+    found
+        .map(|(key, object)| (kind, key, object.clone()))
+        .ok_or_else(|| format!("{collection} has no {id}"))
+}
+
+fn defaults(world: &mut World, kind: Kind) -> Object {
+    let mut caller = Caller::nobody();
+    if let Some(credential) = world.credentials.first() {
+        caller.pid = credential.pid.unwrap_or(0);
+        caller.organization = credential.organization_id.clone();
+    }
+    let id = world.store.new_id(kind);
+    match kind {
+        Kind::DataSources => data_sources::blank(world, &caller, id),
+        Kind::Traits => traits::blank(world, &caller, id),
+        Kind::Segments => segments::blank(world, &caller, id),
+        Kind::TraitFolders | Kind::SegmentFolders => Object::from_iter([
+            ("folderId".to_owned(), json!(id)),
+            ("pid".to_owned(), json!(caller.pid)),
+            ("parentFolderId".to_owned(), json!(0)),
+        ]),
+        Kind::Sandboxes | Kind::MergePolicies => Object::from_iter([
+            ("id".to_owned(), json!(world.uuid())),
+            ("imsOrgId".to_owned(), json!(caller.organization)),
+        ]),
+        Kind::Audiences => audience::by_hand(world, &caller),
+    }
+}
+
+/// RFC 7386.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Value::Object(members) = target else {
+        return;
+    };
+    for (name, change) in changes {
+        if change.is_null() {
+            members.remove(name);
+        } else {
+            merge(members.entry(name.clone()).or_insert(Value::Null), change);
+        }
+    }
+}

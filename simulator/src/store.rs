@@ -1,0 +1,338 @@
+//! The objects of all tenants, with the indexes that keep narrowed lists and creates fast in a tenant of 100,000
+//! traits, and a journal of writes from which a stale list is made. One function changes an object; nothing here knows
+//! the rules of a service.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde_json::{Map, Value};
+
+use crate::audience_manager::rules::referenced_sids;
+
+/// One object as its service answers it.
+pub(crate) type Object = Map<String, Value>;
+
+/// The kinds of objects, in the order of the state document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    DataSources,
+    TraitFolders,
+    SegmentFolders,
+    Traits,
+    Segments,
+    Sandboxes,
+    Audiences,
+    MergePolicies,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::DataSources,
+        Self::TraitFolders,
+        Self::SegmentFolders,
+        Self::Traits,
+        Self::Segments,
+        Self::Sandboxes,
+        Self::Audiences,
+        Self::MergePolicies,
+    ];
+
+    /// The member of the state document, and the path element of the control port.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::DataSources => "dataSources",
+            Self::TraitFolders => "traitFolders",
+            Self::SegmentFolders => "segmentFolders",
+            Self::Traits => "traits",
+            Self::Segments => "segments",
+            Self::Sandboxes => "sandboxes",
+            Self::Audiences => "audiences",
+            Self::MergePolicies => "mergePolicies",
+        }
+    }
+
+    pub(crate) fn id_field(self) -> &'static str {
+        match self {
+            Self::DataSources => "dataSourceId",
+            Self::TraitFolders | Self::SegmentFolders => "folderId",
+            Self::Traits | Self::Segments => "sid",
+            Self::Sandboxes | Self::Audiences | Self::MergePolicies => "id",
+        }
+    }
+
+    pub(crate) fn is_audience_manager(self) -> bool {
+        !matches!(
+            self,
+            Self::Sandboxes | Self::Audiences | Self::MergePolicies
+        )
+    }
+
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    Number(u64),
+    Text(String),
+}
+
+impl Key {
+    pub(crate) fn of(kind: Kind, object: &Object) -> Option<Self> {
+        let value = object.get(kind.id_field())?;
+        if kind.is_audience_manager() {
+            number(value).map(Self::Number)
+        } else {
+            value.as_str().map(|text| Self::Text(text.to_owned()))
+        }
+    }
+
+    pub(crate) fn to_value(&self) -> Value {
+        match self {
+            Self::Number(number) => Value::from(*number),
+            Self::Text(text) => Value::from(text.clone()),
+        }
+    }
+}
+
+/// A number, or a string that holds one: clients send both (audience-manager.md §2.4).
+pub(crate) fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+pub(crate) fn number_of(object: &Object, field: &str) -> Option<u64> {
+    object.get(field).and_then(number)
+}
+
+pub(crate) fn text_of<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
+    object.get(field).and_then(Value::as_str)
+}
+
+#[derive(Debug, Clone, Default)]
+struct Collection {
+    objects: BTreeMap<Key, Object>,
+    by_source: BTreeMap<u64, BTreeSet<Key>>,
+    by_code: BTreeMap<String, BTreeSet<Key>>,
+    by_folder: BTreeMap<u64, BTreeSet<Key>>,
+    by_trait: BTreeMap<u64, BTreeSet<Key>>,
+    by_type: BTreeMap<String, usize>,
+}
+
+/// What a change was before it.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    kind: Kind,
+    key: Key,
+    before: Option<Object>,
+}
+
+/// What `rewind` took away.
+#[derive(Debug)]
+pub(crate) struct Rewound(Vec<(Kind, Key, Option<Object>)>);
+
+/// How many writes a stale list can reach back.
+const JOURNAL_WRITES: usize = 256;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Store {
+    collections: [Collection; 8],
+    journal: VecDeque<Vec<Change>>,
+    open: Vec<Change>,
+    next_sid: u64,
+    next_data_source: u64,
+    next_folder: u64,
+}
+
+impl Store {
+    pub(crate) fn get(&self, kind: Kind, key: &Key) -> Option<&Object> {
+        self.collections[kind.index()].objects.get(key)
+    }
+
+    pub(crate) fn number(&self, kind: Kind, id: u64) -> Option<&Object> {
+        self.get(kind, &Key::Number(id))
+    }
+
+    pub(crate) fn text(&self, kind: Kind, id: &str) -> Option<&Object> {
+        self.get(kind, &Key::Text(id.to_owned()))
+    }
+
+    pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = &Object> {
+        self.collections[kind.index()].objects.values()
+    }
+
+    pub(crate) fn count(&self, kind: Kind) -> usize {
+        self.collections[kind.index()].objects.len()
+    }
+
+    /// How many traits have this `traitType`.
+    pub(crate) fn count_of_type(&self, trait_type: &str) -> usize {
+        self.collections[Kind::Traits.index()]
+            .by_type
+            .get(trait_type)
+            .copied()
+            .unwrap_or(0)
+    }
+
+    pub(crate) fn in_source(&self, kind: Kind, source: u64) -> Vec<&Object> {
+        self.resolve(kind, self.collections[kind.index()].by_source.get(&source))
+    }
+
+    pub(crate) fn with_code(&self, kind: Kind, code: &str) -> Vec<&Object> {
+        self.resolve(kind, self.collections[kind.index()].by_code.get(code))
+    }
+
+    /// Traits or segments in a folder; for the folder kinds, its sub-folders.
+    pub(crate) fn in_folder(&self, kind: Kind, folder: u64) -> Vec<&Object> {
+        self.resolve(kind, self.collections[kind.index()].by_folder.get(&folder))
+    }
+
+    pub(crate) fn segments_using(&self, sid: u64) -> Vec<&Object> {
+        let kind = Kind::Segments;
+        self.resolve(kind, self.collections[kind.index()].by_trait.get(&sid))
+    }
+
+    fn resolve(&self, kind: Kind, keys: Option<&BTreeSet<Key>>) -> Vec<&Object> {
+        let objects = &self.collections[kind.index()].objects;
+        keys.into_iter()
+            .flatten()
+            .filter_map(|key| objects.get(key))
+            .collect()
+    }
+
+    /// The one way in which an object comes, changes or goes.
+    pub(crate) fn set(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
+        let before = self.replace(kind, key.clone(), object);
+        self.open.push(Change {
+            kind,
+            key,
+            before: before.clone(),
+        });
+        before
+    }
+
+    fn replace(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
+        if let Key::Number(id) = key {
+            let next = match kind {
+                Kind::DataSources => &mut self.next_data_source,
+                Kind::TraitFolders | Kind::SegmentFolders => &mut self.next_folder,
+                _ => &mut self.next_sid,
+            };
+            *next = (*next).max(id.saturating_add(1));
+        }
+        let collection = &mut self.collections[kind.index()];
+        let before = collection.objects.remove(&key);
+        if let Some(before) = &before {
+            collection.index(kind, &key, before, false);
+        }
+        if let Some(object) = object {
+            collection.index(kind, &key, &object, true);
+            collection.objects.insert(key, object);
+        }
+        before
+    }
+
+    /// Ends a write: what changed since the last one is one step of the journal.
+    pub(crate) fn commit(&mut self) {
+        if self.open.is_empty() {
+            return;
+        }
+        self.journal.push_back(std::mem::take(&mut self.open));
+        if self.journal.len() > JOURNAL_WRITES {
+            self.journal.pop_front();
+        }
+    }
+
+    /// Takes the objects back to where they were `writes` writes ago; `restore` brings them forward again. Nothing may
+    /// be written in between.
+    pub(crate) fn rewind(&mut self, writes: usize) -> Rewound {
+        let steps: Vec<Change> = self
+            .journal
+            .iter()
+            .rev()
+            .take(writes)
+            .flat_map(|step| step.iter().rev())
+            .cloned()
+            .collect();
+        let mut redo = Vec::with_capacity(steps.len());
+        for Change { kind, key, before } in steps {
+            let after = self.replace(kind, key.clone(), before);
+            redo.push((kind, key, after));
+        }
+        Rewound(redo)
+    }
+
+    pub(crate) fn restore(&mut self, rewound: Rewound) {
+        for (kind, key, after) in rewound.0.into_iter().rev() {
+            self.replace(kind, key, after);
+        }
+    }
+
+    pub(crate) fn new_id(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::DataSources => self.next_data_source.max(29_000),
+            Kind::TraitFolders | Kind::SegmentFolders => self.next_folder.max(325_000),
+            _ => self.next_sid.max(16_448_000),
+        }
+    }
+
+    /// Forgets what was written so far, so that a stale list cannot reach behind a new state.
+    pub(crate) fn forget_history(&mut self) {
+        self.open.clear();
+        self.journal.clear();
+    }
+}
+
+impl Collection {
+    fn index(&mut self, kind: Kind, key: &Key, object: &Object, add: bool) {
+        match kind {
+            Kind::Traits | Kind::Segments => {
+                let source = number_of(object, "dataSourceId");
+                put(&mut self.by_source, source, key, add);
+                put(&mut self.by_folder, number_of(object, "folderId"), key, add);
+            }
+            Kind::TraitFolders | Kind::SegmentFolders => {
+                let parent = number_of(object, "parentFolderId").unwrap_or(0);
+                put(&mut self.by_folder, Some(parent), key, add);
+            }
+            Kind::DataSources => {}
+            Kind::Sandboxes | Kind::Audiences | Kind::MergePolicies => return,
+        }
+        let code = text_of(object, "integrationCode").map(str::to_owned);
+        put(&mut self.by_code, code, key, add);
+        if kind == Kind::Segments {
+            let rule = text_of(object, "segmentRule").unwrap_or_default();
+            for sid in referenced_sids(rule) {
+                put(&mut self.by_trait, Some(sid), key, add);
+            }
+        }
+        if kind == Kind::Traits {
+            let trait_type = text_of(object, "traitType").unwrap_or_default();
+            let count = self.by_type.entry(trait_type.to_owned()).or_default();
+            *count = if add {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
+        }
+    }
+}
+
+fn put<K: Ord>(index: &mut BTreeMap<K, BTreeSet<Key>>, at: Option<K>, key: &Key, add: bool) {
+    let Some(at) = at else {
+        return;
+    };
+    if add {
+        index.entry(at).or_default().insert(key.clone());
+        return;
+    }
+    if let Some(keys) = index.get_mut(&at) {
+        keys.remove(key);
+        if keys.is_empty() {
+            index.remove(&at);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The control port, the state document, the seeds, and the hand of a person.
+
+use adobe_simulator::{Options, Seed, Simulator};
+use serde_json::{Value, json};
+
+use crate::helper::{GRANT, Tenant, seeded, send, small};
+
+async fn control(tenant: &Tenant, method: &str, target: &str, body: Value) -> crate::helper::Reply {
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    send(tenant.simulator.control(), method, target, &[], text).await
+}
+
+#[tokio::test]
+async fn the_log_numbers_calls_and_hides_secrets() {
+    let tenant = small().await;
+    let target = format!("/ims/token/v2?{GRANT}");
+    send(tenant.simulator.ims(), "POST", &target, &[], String::new())
+        .await
+        .expect(200);
+    tenant
+        .aam("GET", "/traits?search=x%20y", Value::Null)
+        .await
+        .expect(200);
+    tenant
+        .aep("GET", "/audiences/none", Value::Null)
+        .await
+        .expect(404);
+    let calls = control(&tenant, "GET", "/calls", Value::Null)
+        .await
+        .expect(200);
+    let rows: Vec<(u64, &str, &str, u64)> = calls
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| {
+            (
+                call["sequence"].as_u64().unwrap(),
+                call["system"].as_str().unwrap(),
+                call["path"].as_str().unwrap(),
+                call["status"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            (1, "ims", "/ims/token/v3", 200),
+            (2, "ims", "/ims/token/v2", 200),
+            (3, "audienceManager", "/v1/traits", 200),
+            (
+                4,
+                "experiencePlatform",
+                "/data/core/ups/audiences/none",
+                404
+            ),
+        ]
+    );
+    assert_eq!(calls[2]["query"], "search=x%20y");
+    let text = calls.to_string();
+    assert!(!text.contains("demo-secret") && !text.contains(&tenant.token));
+    assert!(text.contains("client_secret=REDACTED"));
+    control(&tenant, "DELETE", "/calls", Value::Null)
+        .await
+        .expect(204);
+    assert!(tenant.simulator.calls().is_empty());
+    tenant.aam("GET", "/traits", Value::Null).await.expect(200);
+    assert_eq!(tenant.simulator.calls()[0].sequence, 5, "numbers go on");
+}
+
+#[tokio::test]
+async fn the_state_goes_round_and_keeps_secrets_to_itself() {
+    for seed in [Seed::small(), Seed::realistic(), Seed::adobe_sharing()] {
+        let tenant = seeded(seed).await;
+        let state = control(&tenant, "GET", "/state", Value::Null)
+            .await
+            .expect(200);
+        assert!(!state.to_string().contains("demo-secret"));
+        control(&tenant, "PUT", "/state", state.clone())
+            .await
+            .expect(204);
+        assert_eq!(
+            control(&tenant, "GET", "/state", Value::Null)
+                .await
+                .expect(200)["traits"],
+            state["traits"]
+        );
+        crate::helper::token(&tenant.simulator, GRANT)
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_state_that_is_wrong_changes_nothing_and_names_the_object() {
+    let tenant = small().await;
+    let before = tenant.simulator.state()["dataSources"].clone();
+    for (document, part) in [
+        (json!({"traits": [{"name": "x"}]}), "traits[0] has no sid"),
+        (
+            json!({"traits": [{"sid": 1}], "segments": [{"sid": 1}]}),
+            "segments[0]: the sid 1 is taken",
+        ),
+        (json!({"trait": []}), "unknown field `trait`"),
+    ] {
+        let refused = control(&tenant, "PUT", "/state", document)
+            .await
+            .expect(400);
+        assert!(
+            refused["error"].as_str().unwrap().contains(part),
+            "{refused}"
+        );
+    }
+    assert_eq!(tenant.simulator.state()["dataSources"], before);
+}
+
+#[tokio::test]
+async fn unknown_members_of_objects_survive_a_put() {
+    let tenant = seeded(Seed::realistic()).await;
+    tenant
+        .simulator
+        .patch_object("traits", "16440003", &json!({"somethingNew": {"a": 1}}))
+        .unwrap();
+    let read = tenant
+        .aam("GET", "/traits/16440003", Value::Null)
+        .await
+        .expect(200);
+    let after = tenant
+        .aam("PUT", "/traits/16440003", read)
+        .await
+        .expect(200);
+    assert_eq!(after["somethingNew"], json!({"a": 1}));
+}
+
+#[tokio::test]
+async fn a_person_edits_and_the_system_notes_it() {
+    let tenant = seeded(Seed::realistic()).await;
+    let calls = tenant.simulator.calls().len();
+    let body = json!({"traitRule": "a == 1", "folderId": 0});
+    let edited = control(&tenant, "PATCH", "/state/traits/16440001", body)
+        .await
+        .expect(200);
+    assert_eq!(edited["traitRuleVersion"], 1);
+    assert_eq!(edited["updateTime"], 1_767_571_200_000_u64);
+    let id = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
+    let before = tenant
+        .aep("GET", &format!("/audiences/{id}"), Value::Null)
+        .await
+        .expect(200);
+    control(
+        &tenant,
+        "PATCH",
+        &format!("/state/audiences/{id}"),
+        json!({"name": "Renamed"}),
+    )
+    .await
+    .expect(200);
+    let after = tenant
+        .aep("GET", &format!("/audiences/{id}"), Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(after["name"], "Renamed");
+    assert_ne!(after["_etag"], before["_etag"]);
+    assert_eq!(after["updateEpoch"], 1_767_571_200);
+    control(&tenant, "DELETE", "/state/traits/16440010", Value::Null)
+        .await
+        .expect(204);
+    control(&tenant, "DELETE", "/state/traits/16440010", Value::Null)
+        .await
+        .expect(404);
+    let made = control(&tenant, "POST", "/state/audiences", json!({"name": "New"}))
+        .await
+        .expect(201);
+    let target = format!("/audiences/{}", made["id"].as_str().unwrap());
+    assert_eq!(
+        tenant.aep("GET", &target, Value::Null).await.expect(200)["name"],
+        "New"
+    );
+    control(&tenant, "POST", "/state/nothing", json!({}))
+        .await
+        .expect(400);
+    assert_eq!(
+        tenant.simulator.calls().len(),
+        calls + 3,
+        "only the three reads"
+    );
+}
+
+#[tokio::test]
+async fn flags_faults_clock_and_reset_have_their_paths() {
+    let tenant = small().await;
+    control(&tenant, "PUT", "/flags", json!({"escapeHtml": false}))
+        .await
+        .expect(204);
+    assert_eq!(
+        control(&tenant, "GET", "/flags", Value::Null)
+            .await
+            .expect(200)["escapeHtml"],
+        false
+    );
+    control(&tenant, "PUT", "/flags", json!({"escapeHTML": false}))
+        .await
+        .expect(400);
+    let faults = json!([{"match": {"system": "audienceManager"}, "kind": {"throttle": {"retryAfter": "3"}}},
+                        {"kind": "crashBeforeSend"}]);
+    control(&tenant, "POST", "/faults", faults)
+        .await
+        .expect(204);
+    assert_eq!(tenant.aam("GET", "/traits", Value::Null).await.status, 429);
+    assert!(tenant.aam("GET", "/traits", Value::Null).await.lost);
+    control(&tenant, "POST", "/faults", json!([{"kind": "noSuchThing"}]))
+        .await
+        .expect(400);
+    control(&tenant, "POST", "/clock", json!({"advanceMs": 86_399_000}))
+        .await
+        .expect(204);
+    tenant.aam("GET", "/traits", Value::Null).await.expect(401);
+    control(&tenant, "POST", "/reset", Value::Null)
+        .await
+        .expect(204);
+    assert!(tenant.simulator.calls().is_empty());
+    assert_eq!(
+        control(&tenant, "GET", "/flags", Value::Null)
+            .await
+            .expect(200)["escapeHtml"],
+        true
+    );
+}
+
+#[tokio::test]
+async fn a_swapped_credential_sees_another_company() {
+    let tenant = seeded(Seed::realistic()).await;
+    let mut state = tenant.simulator.state();
+    state["credentials"][0]["pid"] = json!(4711);
+    tenant.simulator.set_state(state).unwrap();
+    assert_eq!(
+        tenant
+            .aam("GET", "/users/self", Value::Null)
+            .await
+            .expect(200)["pid"],
+        4711
+    );
+    for path in ["/traits", "/segments", "/datasources"] {
+        assert_eq!(
+            tenant.aam("GET", path, Value::Null).await.expect(200),
+            json!([]),
+            "{path}"
+        );
+    }
+    tenant
+        .aam("GET", "/traits/16440001", Value::Null)
+        .await
+        .expect(404);
+}
+
+#[test]
+fn the_same_requests_give_the_same_world() {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let tenant = small().await;
+            tenant.source("a").await;
+            tenant
+                .aep(
+                    "POST",
+                    "/audiences",
+                    json!({"name": "x", "type": "ExternalSegment"}),
+                )
+                .await
+                .expect(200);
+            (tenant.simulator.state(), tenant.token.clone())
+        })
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn a_simulator_needs_no_runtime_to_be_made() {
+    let simulator = Simulator::new(Options::default());
+    assert_eq!(
+        simulator.state()["credentials"][0]["clientId"],
+        "demo-client"
+    );
+}

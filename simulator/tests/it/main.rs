@@ -1,0 +1,13 @@
+//! The simulator against the reference pages, through its routers in process; one test runs the binary on sockets.
+//! Every expected value is written by hand from audience-manager.md and experience-platform.md.
+#![allow(clippy::unwrap_used)] // a test that cannot go on fails
+
+mod audience_manager;
+mod binary;
+mod control;
+mod coverage;
+mod experience_platform;
+mod faults;
+mod gateways;
+mod helper;
+mod scale;

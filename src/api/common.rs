@@ -1,0 +1,113 @@
+//! What both resources have in common: policies, references, the tenant, and the shape of conditions.
+//!
+//! Each bound stands here once; nothing here looks at an object.
+
+#![expect(
+    unreachable_pub,
+    reason = "the schema derive makes a twin of each type inside a function"
+)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// The highest id that every JSON reader keeps exactly: 2^53 − 1.
+pub(crate) const ID_MAX: i64 = 9_007_199_254_740_991;
+
+/// What to do with objects that exist already in Audience Manager under the wanted integration code and carry nobody's
+/// mark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AdoptionPolicy {
+    /// Take them over only if they are equal to what is declared.
+    #[default]
+    Match,
+    /// Take them over and change them to what is declared.
+    Adopt,
+    /// Leave them alone and report them.
+    Never,
+}
+
+/// What happens to the remote objects when the resource is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DeletionPolicy {
+    /// They are deleted too, as far as they are ours and nothing else uses them.
+    Delete,
+    /// They stay as they are.
+    Retain,
+}
+
+/// The tenant in which the ids of this status are valid. Nothing is written while the credential answers for another.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TenantStatus {
+    /// The Audience Manager customer (`pid`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub company_id: Option<i64>,
+    /// The id of the Experience Platform sandbox; a sandbox that was reset keeps its name and has another id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub sandbox_id: Option<String>,
+}
+
+/// A list of conditions, keyed by type, with the bounds that Kubernetes gives them. `Condition`'s own schema has none.
+pub(crate) fn conditions_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "description": "One aspect of the object's state.",
+            "type": "object",
+            "required": ["type", "status", "reason", "message", "lastTransitionTime"],
+            "properties": {
+                "type": {
+                    "description": "What the condition is about, such as Ready.",
+                    "type": "string", "minLength": 1, "maxLength": 64,
+                },
+                "status": {
+                    "description": "Whether it holds.",
+                    "type": "string", "enum": ["True", "False", "Unknown"],
+                },
+                "reason": {
+                    "description": "Why, in one word.",
+                    "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z][A-Za-z0-9]*$",
+                },
+                "message": {
+                    "description": "What happened, to which object, and how to mend it.",
+                    "type": "string", "maxLength": MESSAGE_CHARS_MAX,
+                },
+                "lastTransitionTime": {
+                    "description": "When the status last changed.",
+                    "type": "string", "format": "date-time",
+                },
+                "observedGeneration": {
+                    "description": "The metadata.generation that the condition is about.",
+                    "type": "integer", "format": "int64", "minimum": 0, "maximum": ID_MAX,
+                },
+            },
+        },
+    })
+}
+
+/// Characters of a condition's message; Kubernetes' own bound.
+pub const MESSAGE_CHARS_MAX: usize = 32_768;
+
+/// The status of an object that nobody has looked at: it must never read as done (design.md §3).
+pub(crate) fn pending() -> Value {
+    json!({"conditions": [{
+        "type": "Ready",
+        "status": "Unknown",
+        "reason": "Pending",
+        "message": "Waiting for controller",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
+    }]})
+}
+
+/// The condition of that type.
+pub(crate) fn find_condition<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind)
+}

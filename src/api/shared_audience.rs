@@ -1,0 +1,379 @@
+//! `SharedAudience`: one audience of one system, declared to stand in the other.
+//!
+//! Shape, bounds, defaults, and the effective value where a field may be left out. What follows from them is composed in
+//! `core`.
+
+#![expect(
+    unreachable_pub,
+    reason = "the schema derive makes a twin of each type inside a function"
+)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::common::{
+    AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
+    pending,
+};
+
+/// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
+const TTL_DAYS: i32 = 120;
+
+/// Which audience is shared, through which connection, and how it shall look on the other side.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, kube(cel))]
+#[kube(
+    group = "audience-sharing.dev",
+    version = "v1alpha1",
+    kind = "SharedAudience",
+    plural = "sharedaudiences",
+    shortname = "sha",
+    category = "audience-sharing",
+    namespaced,
+    doc = "A SharedAudience shares one audience of Adobe Experience Platform with Adobe Audience Manager, where it stands as an onboarded trait and a segment that follow it. Deleting the SharedAudience deletes them, unless its deletion policy retains them.",
+    derive = "PartialEq",
+    status = "SharedAudienceStatus",
+    selectable = ".spec.connectionRef.name",
+    printcolumn(name = "Direction", type_ = "string", json_path = ".status.source.direction"),
+    printcolumn(name = "Source", type_ = "string", json_path = ".status.source.name"),
+    printcolumn(name = "Trait", type_ = "integer", json_path = ".status.audienceManager.traitSid"),
+    printcolumn(name = "Segment", type_ = "integer", json_path = ".status.audienceManager.segmentSid"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", priority = 1, json_path = ".status.conditions[?(@.type==\"Ready\")].message"),
+    validation = Rule::new("size(self.metadata.name) <= 63").message("metadata.name: at most 63 characters, since every remote object carries it; choose a shorter name")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.additionalSegments) || size(self.target.audienceManager.additionalSegments) == 0")
+    .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"))]
+pub struct SharedAudienceSpec {
+    /// The SharingConnection of this namespace. Cannot change.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot change; delete this SharedAudience and create one with the other connection"))]
+    pub connection_ref: ConnectionRef,
+
+    /// The audience that is shared. Cannot change.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("source cannot change; declare another source in another SharedAudience, under another name"))]
+    pub source: Source,
+
+    /// What shall differ from the source on the other side. Left out, name and description follow the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+
+    /// `Manage`: the operator makes the objects and keeps them as declared. `Observe`: Adobe's own sharing makes them;
+    /// the operator waits for them and reports, and writes nothing.
+    #[serde(default)]
+    pub mode: Mode,
+
+    /// What to do with objects that exist already and carry nobody's mark: `Match` takes them over only if they are
+    /// equal to what is declared, `Adopt` takes them over and changes them, `Never` leaves them alone and reports them.
+    /// Left out: as the connection says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AdoptionPolicy")]
+    pub adoption_policy: Option<AdoptionPolicy>,
+
+    /// What happens to the trait and the segments when this resource is deleted: `Delete` deletes them, as far as they
+    /// are ours and nothing else uses them, `Retain` leaves them as they are.
+    #[serde(default = "default_deletion_policy")]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Stop all changes; deletion of this resource apart.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// The name of a SharingConnection in the same namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionRef {
+    /// The name of the SharingConnection.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')").message("connectionRef.name: write the name of a SharingConnection of this namespace: lower-case letters, digits, hyphens and dots"))]
+    pub name: String,
+}
+
+/// The audience that is shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.experiencePlatform)").message("source: name the audience, by experiencePlatform.id or experiencePlatform.name"))]
+pub struct Source {
+    /// A segment of Experience Platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experience_platform: Option<ExperiencePlatformSource>,
+}
+
+/// A segment of Experience Platform, by exactly one of `id` and `name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.id) != has(self.name)").message("source.experiencePlatform: write exactly one of id and name"))]
+pub struct ExperiencePlatformSource {
+    /// The id of the segment, as the Experience Platform interface and API show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9_.:-]*$')").message("source.experiencePlatform.id: write the id as Experience Platform shows it: letters, digits, hyphens, underscores, dots and colons"))]
+    pub id: Option<String>,
+    /// The exact name. It must fit one segment; the id that it was first found under is then kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("!self.matches('[\\\\t\\\\r\\\\n]')").message("source.experiencePlatform.name: leave out tabs and line breaks"))]
+    pub name: Option<String>,
+}
+
+/// What shall differ from the source on the other side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The objects in Audience Manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_manager: Option<AudienceManagerTarget>,
+}
+
+/// The trait and the segments in Audience Manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AudienceManagerTarget {
+    /// The name of the trait and the segment. Left out: the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\\\t\\\\r\\\\n]')").message("target.audienceManager.name: leave out tabs, line breaks, and spaces at either end"))]
+    pub name: Option<String>,
+    /// The description of the trait and the segment, before the operator's mark. Left out: the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub description: Option<String>,
+    /// For how many days after it was last seen a visitor keeps the trait; 0 means for ever.
+    #[serde(default = "default_ttl_days")]
+    #[schemars(range(min = 0, max = 3650))]
+    pub ttl_days: i32,
+    /// Further segments that mix the shared trait with other traits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub additional_segments: Vec<AdditionalSegment>,
+}
+
+/// A segment beside the shared one, whose rule mixes the shared trait with others, third parties' included.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdditionalSegment {
+    /// Tells the segment from the others of this audience; ends its integration code. Another key is another segment.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("additionalSegments[].key: use lower-case letters, digits and hyphens, a letter or digit first and last"))]
+    pub key: String,
+    /// The name of the segment.
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\\\t\\\\r\\\\n]')").message("additionalSegments[].name: leave out tabs, line breaks, and spaces at either end"))]
+    pub name: String,
+    /// The description of the segment, before the operator's mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub description: Option<String>,
+    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR 9913T)`.
+    #[schemars(length(min = 1, max = 8192))]
+    #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} where the shared trait shall stand, such as {trait} AND 9912T"))]
+    pub rule: String,
+}
+
+/// Who makes the objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// The operator makes them and keeps them as declared.
+    #[default]
+    Manage,
+    /// Adobe's own sharing makes them; the operator waits for them and reports.
+    Observe,
+}
+
+/// What the operator found and made for this audience.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(extend("default" = pending()))]
+pub struct SharedAudienceStatus {
+    /// The `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub observed_generation: Option<i64>,
+    /// Ready, ReferencesResolved, AudienceManagerSynced and ExperiencePlatformSynced; and, only while they are true,
+    /// Reconciling, Stalled, Drifted and Suspended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "conditions_schema")]
+    pub conditions: Vec<Condition>,
+    /// The tenant in which the ids below are valid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantStatus>,
+    /// The source, as it was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceStatus>,
+    /// The objects in Audience Manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_manager: Option<AudienceManagerStatus>,
+    /// The hash of what was last applied in full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub last_applied_hash: Option<String>,
+    /// When the operator tries again; only while this object itself fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_attempt_time: Option<Time>,
+    /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// Which way an audience is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Direction {
+    /// From Experience Platform to Audience Manager.
+    ToAudienceManager,
+}
+
+/// The source, as it was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceStatus {
+    /// Which way the audience is shared: `ToAudienceManager`, from Experience Platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Direction")]
+    pub direction: Option<Direction>,
+    /// The id; where the source was given by name, the one that it was first found under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub id: Option<String>,
+    /// The name, as it was last read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub name: Option<String>,
+    /// Draft, Published, Inactive or Deleted, or the system's own word where it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub lifecycle: Option<String>,
+}
+
+/// The objects of this audience in Audience Manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AudienceManagerStatus {
+    /// The data source of the trait and the segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub data_source_id: Option<i64>,
+    /// The folder of the trait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub trait_folder_id: Option<i64>,
+    /// The folder of the segments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub segment_folder_id: Option<i64>,
+    /// The data source id of the segments' profile merge rule; absent where the account's default holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub profile_merge_rule_data_source_id: Option<i64>,
+    /// The onboarded trait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub trait_sid: Option<i64>,
+    /// The segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub segment_sid: Option<i64>,
+    /// Trait and segment are of Adobe's own sharing: they are reported and never written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<bool>,
+    /// The additional segments that exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub additional_segments: Vec<AdditionalSegmentStatus>,
+}
+
+/// An additional segment that exists.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdditionalSegmentStatus {
+    /// The key, as in the spec.
+    #[schemars(length(min = 1, max = 32))]
+    pub key: String,
+    /// The segment.
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub sid: i64,
+}
+
+impl Default for AudienceManagerTarget {
+    fn default() -> Self {
+        Self {
+            name: None,
+            description: None,
+            ttl_days: TTL_DAYS,
+            additional_segments: Vec::new(),
+        }
+    }
+}
+
+impl SharedAudienceSpec {
+    /// A spec with the required fields; all others as the schema defaults them.
+    pub fn new(connection: impl Into<String>, source: ExperiencePlatformSource) -> Self {
+        Self {
+            connection_ref: ConnectionRef {
+                name: connection.into(),
+            },
+            source: Source {
+                experience_platform: Some(source),
+            },
+            target: None,
+            mode: Mode::default(),
+            adoption_policy: None,
+            deletion_policy: default_deletion_policy(),
+            suspend: false,
+        }
+    }
+
+    fn audience_manager(&self) -> Option<&AudienceManagerTarget> {
+        self.target.as_ref()?.audience_manager.as_ref()
+    }
+
+    /// The name that Audience Manager shall show; `None` follows the source.
+    pub fn target_name(&self) -> Option<&str> {
+        self.audience_manager()?.name.as_deref()
+    }
+
+    /// The description, without the mark; `None` follows the source.
+    pub fn target_description(&self) -> Option<&str> {
+        self.audience_manager()?.description.as_deref()
+    }
+
+    /// Days; 0 never expires.
+    pub fn ttl_days(&self) -> u32 {
+        let days = self
+            .audience_manager()
+            .map_or(TTL_DAYS, |target| target.ttl_days);
+        u32::try_from(days).unwrap_or_default()
+    }
+
+    pub fn additional_segments(&self) -> &[AdditionalSegment] {
+        self.audience_manager()
+            .map_or(&[], |target| &target.additional_segments)
+    }
+
+    /// The audience's own policy, else its connection's.
+    pub fn adoption_policy(&self, of_connection: AdoptionPolicy) -> AdoptionPolicy {
+        self.adoption_policy.unwrap_or(of_connection)
+    }
+}
+
+impl SharedAudienceStatus {
+    /// The condition of that type.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        find_condition(&self.conditions, kind)
+    }
+}
+
+const fn default_ttl_days() -> i32 {
+    TTL_DAYS
+}
+
+const fn default_deletion_policy() -> DeletionPolicy {
+    DeletionPolicy::Delete
+}

@@ -1,0 +1,189 @@
+//! `audience-sharing run`: flags to settings, then the controllers until a signal.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the command line is where the real clock and chance come from"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use audience_sharing_core::domain::ownership::OwnerId;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Client, Config, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::adobe::endpoints::{Allowed, Endpoints};
+use crate::adobe::transport::{NetworkTransport, Proxy};
+use crate::controller::Settings;
+use crate::controller::run::{Scope, run as run_controllers};
+use crate::observability::logging::{self, LogFormat};
+use crate::observability::metrics::Metrics;
+use crate::observability::probes::{self, Readiness};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Kubeconfig file; without it the usual places, then the cluster that the process runs in
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Namespace of the operator itself, where its Leases are
+    #[arg(
+        long,
+        value_name = "NAMESPACE",
+        default_value = "audience-sharing-system",
+        env = "POD_NAMESPACE"
+    )]
+    namespace: String,
+    /// Watch this namespace alone; needs --owner-id and no rights in the whole cluster
+    #[arg(long, value_name = "NAMESPACE", requires = "owner_id")]
+    watch_namespace: Option<String>,
+    /// Who owns what this operator makes, written into every mark; without it the uid of the namespace kube-system
+    #[arg(long, value_name = "ID")]
+    owner_id: Option<String>,
+    /// Name of this process among its replicas
+    #[arg(long, value_name = "NAME", env = "POD_NAME")]
+    identity: Option<String>,
+    /// Let no write through to Adobe: see what would happen
+    #[arg(long)]
+    read_only: bool,
+    /// Address of Adobe's identity service
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "https://ims-na1.adobelogin.com"
+    )]
+    ims_url: String,
+    /// Address of Audience Manager, with its version
+    #[arg(long, value_name = "URL", default_value = "https://aam.adobe.io/v1")]
+    audience_manager_url: String,
+    /// Address of Experience Platform
+    #[arg(long, value_name = "URL", default_value = "https://platform.adobe.io")]
+    experience_platform_url: String,
+    /// Also take addresses on this machine, without TLS: for tests and trials
+    #[arg(long)]
+    allow_insecure_endpoints: bool,
+    /// Address of /livez, /readyz and /metrics
+    #[arg(long, value_name = "HOST:PORT", default_value = "0.0.0.0:8080")]
+    probe_address: SocketAddr,
+    /// Form of the log
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// Level of the log, or module=level pairs
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: String,
+}
+
+pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
+    logging::start(arguments.log_format, &arguments.log_level).map_err(|error| error.to_string())?;
+    let client = client(arguments.kubeconfig.as_deref()).await?;
+    let settings = settings(&arguments, &client).await?;
+    let stop = stop_on_signal()?;
+    let readiness = Readiness::default();
+    probes::serve(
+        arguments.probe_address,
+        settings.metrics.clone(),
+        readiness.clone(),
+        stop.clone(),
+    )
+    .await
+    .map_err(|error| format!("cannot listen on {}: {error}", arguments.probe_address))?;
+    let scope = arguments
+        .watch_namespace
+        .clone()
+        .map_or(Scope::Cluster, Scope::Namespace);
+    tracing::info!(owner = %settings.owner, version = env!("CARGO_PKG_VERSION"), "started");
+    run_controllers(client, &scope, settings, readiness, stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn client(kubeconfig: Option<&std::path::Path>) -> Result<Client, String> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let told = |error| format!("kubeconfig {} cannot be used: {error}", path.display());
+            let file = Kubeconfig::read_from(path).map_err(told)?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(told)?
+        }
+        None => Config::infer().await.map_err(|error| {
+            format!("found no cluster: {error}; name a kubeconfig with --kubeconfig, or run inside a cluster")
+        })?,
+    };
+    Client::try_from(config).map_err(|error| format!("cannot reach the cluster: {error}"))
+}
+
+async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, String> {
+    let allowed = if arguments.allow_insecure_endpoints {
+        Allowed::AlsoLoopback
+    } else {
+        Allowed::AdobeHosts
+    };
+    let endpoints = Endpoints::parse(
+        &arguments.ims_url,
+        &arguments.audience_manager_url,
+        &arguments.experience_platform_url,
+        allowed,
+    )
+    .map_err(|error| error.to_string())?;
+    let proxy = if arguments.allow_insecure_endpoints {
+        Proxy::Direct
+    } else {
+        Proxy::FromEnvironment
+    };
+    let transport =
+        NetworkTransport::new(proxy).map_err(|_| "the HTTP client cannot be set up".to_owned())?;
+    let rng_seed = fastrand::u64(..);
+    Ok(Settings {
+        namespace: arguments.namespace.clone(),
+        identity: arguments
+            .identity
+            .clone()
+            .unwrap_or_else(|| format!("audience-sharing-{rng_seed:016x}")),
+        owner: owner(arguments.owner_id.as_deref(), client).await?,
+        endpoints,
+        transport: std::sync::Arc::new(transport),
+        read_only: arguments.read_only,
+        rng_seed,
+        wall_clock: jiff::Timestamp::now,
+        metrics: Metrics::default(),
+    })
+}
+
+/// The same for every operator of a cluster, and another in every cluster.
+async fn owner(given: Option<&str>, client: &Client) -> Result<OwnerId, String> {
+    let text = match given {
+        Some(given) => given.to_owned(),
+        None => {
+            let namespaces: Api<Namespace> = Api::all(client.clone());
+            let system = namespaces.get("kube-system").await.map_err(|error| match error {
+                kube::Error::Api(status) => format!(
+                    "the namespace kube-system, whose uid names the owner, cannot be read ({}); grant get on it, or \
+                     set --owner-id",
+                    status.code
+                ),
+                _ => "the API server cannot be reached; check --kubeconfig and the network".into(),
+            })?;
+            system.uid().unwrap_or_default()
+        }
+    };
+    OwnerId::parse(&text).map_err(|error| format!("--owner-id: {error}"))
+}
+
+/// Cancelled by the first SIGTERM or SIGINT.
+fn stop_on_signal() -> Result<CancellationToken, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let told = |error| format!("signals cannot be received: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        stopped.cancel();
+    });
+    Ok(stop)
+}

@@ -1,0 +1,101 @@
+//! What every reconcile is handed: the client, the caches, the engines, the clock.
+
+use std::sync::{Arc, Mutex};
+
+use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::plan::Living;
+use jiff::Timestamp;
+use kube::Client;
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+
+use super::backoff::Backoff;
+use super::engines::Engines;
+use crate::adobe::endpoints::Endpoints;
+use crate::adobe::transport::SharedTransport;
+use crate::api::{SharedAudience, SharingConnection};
+use crate::observability::metrics::Metrics;
+
+/// What the command line settles for the whole process.
+#[derive(Clone)]
+pub struct Settings {
+    /// The namespace of the operator itself: where its Leases are.
+    pub namespace: String,
+    /// Distinguishes this process from its replicas in the Lease.
+    pub identity: String,
+    pub owner: OwnerId,
+    pub endpoints: Endpoints,
+    pub transport: SharedTransport,
+    pub read_only: bool,
+    pub rng_seed: u64,
+    pub wall_clock: fn() -> Timestamp,
+    pub metrics: Metrics,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Context {
+    pub(super) client: Client,
+    pub(super) settings: Settings,
+    pub(super) audiences: Store<SharedAudience>,
+    pub(super) connections: Store<SharingConnection>,
+    pub(super) engines: Engines,
+    pub(super) backoff: Mutex<Backoff>,
+    pub(super) recorder: Recorder,
+}
+
+impl Context {
+    pub(super) fn now(&self) -> Timestamp {
+        (self.settings.wall_clock)()
+    }
+}
+
+/// Whether a `SharedAudience` exists and is not leaving, as the cache knows it.
+pub(super) struct CachedAudiences(pub(super) Store<SharedAudience>);
+
+impl std::fmt::Debug for CachedAudiences {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("CachedAudiences")
+    }
+}
+
+impl Living for CachedAudiences {
+    fn is_living(&self, share: &ShareName) -> bool {
+        let reference = ObjectRef::new(share.name.as_str()).within(share.namespace.as_str());
+        self.0
+            .get(&reference)
+            .is_some_and(|audience| audience.metadata.deletion_timestamp.is_none())
+    }
+}
+
+/// The name of a `SharedAudience` in `core`'s terms; `None` for names that Kubernetes itself refuses.
+pub(super) fn share_name(audience: &SharedAudience) -> Option<ShareName> {
+    Some(ShareName {
+        namespace: ResourceName::parse(audience.metadata.namespace.as_deref()?).ok()?,
+        name: ResourceName::parse(audience.metadata.name.as_deref()?).ok()?,
+    })
+}
+
+/// The audiences of one connection.
+pub(super) fn audiences_of(
+    store: &Store<SharedAudience>,
+    namespace: &str,
+    connection: &str,
+) -> Vec<Arc<SharedAudience>> {
+    store
+        .state()
+        .into_iter()
+        .filter(|audience| {
+            audience.metadata.namespace.as_deref() == Some(namespace)
+                && audience.spec.connection_ref.name == connection
+        })
+        .collect()
+}

@@ -1,0 +1,184 @@
+//! The engines that run, one per `SharingConnection`; the gateways and leases that they share.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use audience_sharing_core::compose::ConnectionSettings;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::lease::LeaseHandle;
+use crate::adobe::gateway::Gateway;
+use crate::api::{SharedAudience, SharingConnection};
+use crate::engine::Engine;
+
+/// A connection by namespace, name and uid: a re-created one is another.
+pub(super) type ConnectionKey = (String, String);
+
+/// One connection's engine and what it was started with.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub(super) uid: String,
+    pub(super) client_id: String,
+    pub(super) budget: (u32, u32),
+    pub(super) settings: ConnectionSettings,
+    pub(super) engine: Engine,
+    /// The Secret is there. Without it the credential in memory serves deletions and nothing else.
+    pub(super) credential_stands: bool,
+    pub(super) watchers: Arc<Vec<AbortOnDrop>>,
+}
+
+/// A task that ends with its owner.
+pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+pub(super) struct Engines {
+    running: Mutex<BTreeMap<ConnectionKey, Running>>,
+    gateways: Mutex<BTreeMap<(String, String), ((u32, u32), Gateway)>>,
+    secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
+    leases: tokio::sync::Mutex<BTreeMap<String, LeaseHandle>>,
+    pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
+    pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+}
+
+impl Engines {
+    pub(super) fn new(
+        wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
+        wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+    ) -> Self {
+        Self {
+            running: Mutex::default(),
+            gateways: Mutex::default(),
+            secrets: Mutex::default(),
+            leases: tokio::sync::Mutex::default(),
+            wake_audience,
+            wake_connection,
+        }
+    }
+
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Running> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running
+            .get(&(namespace.to_owned(), name.to_owned()))
+            .filter(|running| !running.engine.is_ended())
+            .cloned()
+    }
+
+    pub(super) fn insert(&self, key: ConnectionKey, running: Running) {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, running);
+    }
+
+    /// Stops the engine of a connection.
+    pub(super) fn stop(&self, key: &ConnectionKey) {
+        self.secrets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+        let removed = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(key);
+        if let Some(running) = removed {
+            running.engine.stop();
+        }
+    }
+
+    pub(super) fn set_credential_stands(&self, key: &ConnectionKey, stands: bool) {
+        if let Some(running) = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(key)
+        {
+            running.credential_stands = stands;
+        }
+    }
+
+    /// The one gateway of a client id in an organisation (design.md §4.11). Another budget makes another gateway.
+    pub(super) fn gateway(
+        &self,
+        client_id: &str,
+        organization: &str,
+        budget: (u32, u32),
+        make: impl FnOnce() -> Gateway,
+    ) -> Gateway {
+        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (client_id.to_owned(), organization.to_owned());
+        match gateways.get(&key) {
+            Some((known, gateway)) if *known == budget => gateway.clone(),
+            _ => {
+                let gateway = make();
+                gateways.insert(key, (budget, gateway.clone()));
+                gateway
+            }
+        }
+    }
+
+    /// Starts the watch of a connection's Secret, unless it runs already.
+    pub(super) fn watch_secret<Watch>(
+        &self,
+        key: ConnectionKey,
+        secret: &str,
+        start: impl FnOnce() -> Watch,
+    ) where
+        Watch: Future<Output = ()> + Send + 'static,
+    {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        if secrets
+            .get(&key)
+            .is_none_or(|(watched, task)| watched != secret || task.0.is_finished())
+        {
+            secrets.insert(key, (secret.to_owned(), AbortOnDrop(tokio::spawn(start()))));
+        }
+    }
+
+    /// The lease of an organisation, as it is held now and later.
+    pub(super) async fn lease(
+        &self,
+        organization: &str,
+        start: impl FnOnce() -> LeaseHandle,
+    ) -> watch::Receiver<Option<tokio::time::Instant>> {
+        let mut leases = self.leases.lock().await;
+        leases
+            .entry(organization.to_owned())
+            .or_insert_with(start)
+            .valid_until()
+    }
+
+    /// No engine starts another call.
+    pub(super) fn stop_all(&self) {
+        for running in self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+        {
+            running.engine.stop();
+        }
+    }
+
+    /// A graceful stop: engines first, then the leases, so that a successor starts when nothing of ours is under way.
+    pub(super) async fn shut_down(&self) {
+        let running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        for running in running.values() {
+            running.engine.stop();
+        }
+        for running in running.into_values() {
+            running.engine.ended().await;
+        }
+        for lease in std::mem::take(&mut *self.leases.lock().await).into_values() {
+            lease.release().await;
+        }
+    }
+}

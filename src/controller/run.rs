@@ -1,0 +1,121 @@
+//! The controllers, wired: one watch per kind, one reconciler each, wakes from the engines, a bounded stop.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::{Api, Client};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::context::{Context, Settings};
+use super::engines::Engines;
+use super::{shared_audience, sharing_connection, watch};
+use crate::api::{SharedAudience, SharingConnection};
+use crate::observability::probes::Readiness;
+
+/// Audiences that are looked at side by side: far more than a budget of calls lets through at a time, so that none
+/// waits behind another that waits for Adobe.
+const AUDIENCES_AT_ONCE: u16 = 1_024;
+const CONNECTIONS_AT_ONCE: u16 = 64;
+
+/// Which namespaces are watched.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    Cluster,
+    Namespace(String),
+}
+
+/// Runs until `stop`, then ends in bounded time.
+pub async fn run(
+    client: Client,
+    scope: &Scope,
+    settings: Settings,
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
+    let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
+    let (wake_connection, connections_woken) = mpsc::unbounded_channel();
+    let audiences = watch::guarded(api::<SharedAudience>(&client, scope), &settings.metrics);
+    let connections = watch::guarded(api::<SharingConnection>(&client, scope), &settings.metrics);
+    readiness.follow("SharedAudience watch", audiences.ready.clone());
+    readiness.follow("SharingConnection watch", connections.ready.clone());
+    let context = Arc::new(Context {
+        recorder: Recorder::new(client.clone(), Reporter::from("audience-sharing")),
+        backoff: Mutex::new(Backoff::new(settings.rng_seed)),
+        audiences: audiences.store.clone(),
+        connections: connections.store.clone(),
+        engines: Engines::new(wake_audience, wake_connection.clone()),
+        client,
+        settings,
+    });
+    // Claims are judged with all claimants known: no connection is looked at before the audiences were listed.
+    let audiences_known = audiences.ready.clone();
+    let connections_stream = connections.stream;
+    let gated = async move {
+        let mut known = audiences_known;
+        // The watch outlives this task.
+        let _ = known.wait_for(|ready| *ready).await;
+    };
+
+    let of_audiences = Controller::for_stream(audiences.stream, audiences.store)
+        .with_config(Config::default().concurrency(AUDIENCES_AT_ONCE))
+        .reconcile_on(UnboundedReceiverStream::new(audiences_woken))
+        .graceful_shutdown_on(stop.clone().cancelled_owned())
+        .run(shared_audience::reconcile, again_soon, context.clone())
+        .for_each(|_| std::future::ready(()));
+    let connections_store = connections.store;
+    let of_connections = {
+        let (context, stop) = (context.clone(), stop.clone());
+        async move {
+            tokio::select! {
+                () = gated => {}
+                () = stop.cancelled() => return,
+            }
+            Controller::for_stream(connections_stream, connections_store)
+                .with_config(Config::default().concurrency(CONNECTIONS_AT_ONCE))
+                .reconcile_on(UnboundedReceiverStream::new(connections_woken))
+                .graceful_shutdown_on(stop.cancelled_owned())
+                .run(sharing_connection::reconcile, again_soon, context)
+                .for_each(|_| std::future::ready(()))
+                .await;
+        }
+    };
+    let engines_stop = async {
+        stop.cancelled().await;
+        context.engines.stop_all();
+    };
+    let all = futures::future::join3(of_audiences, of_connections, engines_stop);
+    let deadline = async {
+        stop.cancelled().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        _ = all => {}
+        () = deadline => tracing::warn!("stopped with reconciles under way"),
+    }
+    context.engines.shut_down().await;
+}
+
+/// A graceful stop: what is in flight has this long; an engine drains its own calls in less.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+fn api<K>(client: &Client, scope: &Scope) -> Api<DeserializeGuard<K>>
+where
+    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+{
+    match scope {
+        Scope::Cluster => Api::all(client.clone()),
+        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+    }
+}
+
+/// Reconcilers do not fail: each says itself when it is to be called again.
+fn again_soon<K>(_: Arc<K>, never: &std::convert::Infallible, _: Arc<Context>) -> Action {
+    match *never {}
+}

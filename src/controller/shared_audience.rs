@@ -1,0 +1,210 @@
+//! A `SharedAudience`, from an event to its status: dereference, validate, settle, write down.
+//!
+//! Turns the spec into `core`'s types, hands them to the engine, writes down what came of it. It never talks to Adobe
+//! and decides nothing about remote objects.
+
+mod dereference;
+mod retire;
+mod status;
+mod validate;
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use audience_sharing_core::compose::Share;
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::plan::claims::CreatedAt;
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+use tokio::time::Instant;
+
+use super::context::Context;
+use super::{events, publish};
+use crate::api::SharedAudience;
+use crate::api::annotations::RECONCILE_REQUESTED_AT;
+use crate::engine::{Obstacle, SettleRequest, Settled};
+use status::Verdict;
+
+pub(super) use retire::declaration;
+pub(super) use validate::adoption_policy;
+
+/// What one look at an audience found.
+enum Outcome {
+    Settled(Box<Settled>),
+    Suspended,
+    /// Something in Kubernetes is missing or wrong; nothing remote was judged.
+    Unresolved(Obstacle),
+    /// The API server failed; tried again soon, with nothing to write down.
+    Kubernetes(kube::Error),
+    /// Another process reconciles this organisation, or the engine is just being replaced: whoever starts it wakes us.
+    NotOurs,
+    /// The object is gone.
+    Released,
+}
+
+pub(super) async fn reconcile(
+    audience: Arc<SharedAudience>,
+    context: Arc<Context>,
+) -> Result<Action, std::convert::Infallible> {
+    let outcome = match audience.metadata.deletion_timestamp {
+        Some(_) => retire::retire(&audience, &context).await,
+        None => keep(&audience, &context).await,
+    };
+    Ok(conclude(&audience, &context, outcome).await)
+}
+
+/// Brings the audience to where it shall be.
+async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
+    let running = match dereference::engine(audience, context) {
+        Ok(running) => running,
+        Err(outcome) => return outcome,
+    };
+    if audience.spec.suspend {
+        return Outcome::Suspended;
+    }
+    let share = match validate::share(audience, &running.settings) {
+        Ok(share) => share,
+        Err(obstacle) => return Outcome::Unresolved(obstacle),
+    };
+    if let Err(error) = publish::add_finalizer(&context.client, audience).await {
+        return Outcome::Kubernetes(error);
+    }
+    if is_requested(audience) && running.engine.refresh().await.is_err() {
+        return Outcome::NotOurs;
+    }
+    match running.engine.settle(request(audience, share)).await {
+        Ok(settled) => Outcome::Settled(Box::new(settled)),
+        Err(_) => Outcome::NotOurs,
+    }
+}
+
+fn request(audience: &SharedAudience, share: Share) -> SettleRequest {
+    let recorded = status::recorded(audience);
+    SettleRequest {
+        share,
+        created: created(audience),
+        pinned: recorded.source,
+        recorded: recorded.objects,
+        recorded_tenant: recorded.tenant,
+    }
+}
+
+pub(super) fn created(audience: &SharedAudience) -> CreatedAt {
+    CreatedAt(
+        audience
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map_or(i64::MAX, |time| time.0.as_second()),
+    )
+}
+
+/// The annotation holds a value that was not handled yet.
+fn is_requested(audience: &SharedAudience) -> bool {
+    let requested = audience.annotations().get(RECONCILE_REQUESTED_AT);
+    let handled = audience
+        .status
+        .as_ref()
+        .and_then(|status| status.last_handled_reconcile_at.as_ref());
+    requested.is_some() && requested != handled
+}
+
+/// The one place that writes an audience's status, after success and failure alike, and says when to look again.
+async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome) -> Action {
+    let key = audience.uid().unwrap_or_default();
+    let verdict = match outcome {
+        Outcome::Released => {
+            context.backoff().succeeded(&key);
+            return Action::await_change();
+        }
+        Outcome::NotOurs => return Action::await_change(),
+        Outcome::Kubernetes(error) => {
+            tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
+            return requeue(context, &key, Some(Disposition::Retry));
+        }
+        Outcome::Settled(settled) => Verdict::of_settled(*settled),
+        Outcome::Suspended => Verdict::suspended(),
+        Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
+    };
+    let disposition = verdict
+        .obstacle
+        .as_ref()
+        .map(|obstacle| obstacle.disposition);
+    let pause = next_look(context, &key, disposition);
+    // Told only where the object itself fails by itself: what waits for something else has no time of its own.
+    let retries = matches!(
+        disposition,
+        Some(Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Stalled)
+    );
+    let wanted = status::after(audience, &verdict, context.now(), pause.filter(|_| retries));
+    if let Err(error) =
+        publish::status(&context.client, audience, audience.status.as_ref(), &wanted).await
+    {
+        tracing::warn!(audience = %name(audience), "status not written: {}", publish::describe(&error));
+        return Action::requeue(STATUS_RETRY);
+    }
+    events::on_transition(
+        &context.recorder,
+        audience,
+        conditions(audience),
+        &wanted.conditions,
+    )
+    .await;
+    match pause {
+        Some(pause) => Action::requeue(pause),
+        None => Action::await_change(),
+    }
+}
+
+const STATUS_RETRY: Duration = Duration::from_secs(5);
+
+fn requeue(context: &Context, key: &str, disposition: Option<Disposition>) -> Action {
+    match next_look(context, key, disposition) {
+        Some(pause) => Action::requeue(pause),
+        None => Action::await_change(),
+    }
+}
+
+fn next_look(context: &Context, key: &str, disposition: Option<Disposition>) -> Option<Duration> {
+    let mut backoff = context.backoff();
+    match disposition {
+        None => {
+            backoff.succeeded(key);
+            None
+        }
+        Some(disposition) => backoff.next(key, disposition, Instant::now()),
+    }
+}
+
+impl Context {
+    fn backoff(&self) -> std::sync::MutexGuard<'_, super::backoff::Backoff> {
+        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn conditions(
+    audience: &SharedAudience,
+) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
+    audience
+        .status
+        .as_ref()
+        .map_or(&[], |status| &status.conditions)
+}
+
+fn name(audience: &SharedAudience) -> String {
+    format!(
+        "{}/{}",
+        audience.namespace().unwrap_or_default(),
+        audience.name_any()
+    )
+}
+
+/// What a connection that is not ready means for its audiences: told there, referred to here.
+fn dependency_not_ready(connection: &str) -> Obstacle {
+    Obstacle {
+        reason: audience_sharing_core::domain::reason::Reason::DependencyNotReady,
+        disposition: Disposition::Wait,
+        message: format!("SharingConnection {connection} is not ready; its status says why."),
+        of_connection: true,
+    }
+}

@@ -1,0 +1,37 @@
+//! First step: the connection that the audience names, and its engine.
+
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::{Outcome, dependency_not_ready};
+use crate::api::SharedAudience;
+use crate::controller::context::Context;
+use crate::controller::engines::Running;
+use crate::engine::Obstacle;
+
+/// The running engine of the audience's connection.
+pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outcome> {
+    let namespace = audience.namespace().unwrap_or_default();
+    let name = &audience.spec.connection_ref.name;
+    let reference = ObjectRef::new(name).within(&namespace);
+    let Some(connection) = context.connections.get(&reference) else {
+        return Err(Outcome::Unresolved(Obstacle {
+            reason: Reason::ConnectionNotFound,
+            disposition: Disposition::Wait,
+            message: format!(
+                "There is no SharingConnection {name} in namespace {namespace}. Create it, or correct \
+                 spec.connectionRef.name in a new SharedAudience."
+            ),
+            of_connection: false,
+        }));
+    };
+    if connection.metadata.deletion_timestamp.is_some() {
+        return Err(Outcome::Unresolved(dependency_not_ready(name)));
+    }
+    match context.engines.get(&namespace, name) {
+        Some(running) if running.credential_stands => Ok(running),
+        Some(_) | None => Err(Outcome::Unresolved(dependency_not_ready(name))),
+    }
+}

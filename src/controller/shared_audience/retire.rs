@@ -1,0 +1,185 @@
+//! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
+//! (design.md §4.8). Neither a broken spec nor a missing connection can hold it for ever.
+
+use std::time::Duration;
+
+use audience_sharing_core::domain::disposition::Disposition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, ResourceExt};
+
+use super::{Outcome, created, dependency_not_ready, status, validate};
+use crate::api::annotations::{ABANDON, FINALIZER};
+use crate::api::{DeletionPolicy, SharedAudience};
+use crate::controller::context::{Context, audiences_of, share_name};
+use crate::controller::publish;
+use crate::engine::{Declaration, Departure, Obstacle, Retired};
+
+/// Without any credential to delete with, the object is released after this long.
+const RELEASE_AFTER: Duration = Duration::from_secs(600);
+
+pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {
+    if !audience
+        .finalizers()
+        .iter()
+        .any(|finalizer| finalizer == FINALIZER)
+    {
+        return Outcome::Released;
+    }
+    let namespace = audience.namespace().unwrap_or_default();
+    let connection = &audience.spec.connection_ref.name;
+    let running = context.engines.get(&namespace, connection);
+    if keeps_objects(audience, context).await {
+        if let (Some(running), Some(share)) = (&running, share_name(audience)) {
+            // An engine that has ended knows of no claim any more.
+            let _ = running.engine.release(share).await;
+        }
+        return release(audience, context).await;
+    }
+    let recorded = status::recorded(audience);
+    if recorded.is_empty()
+        && audience
+            .status
+            .as_ref()
+            .is_none_or(|status| status.observed_generation.is_none())
+        && running.is_none()
+    {
+        // Nobody ever looked at it with an engine at hand: nothing of it stands.
+        return release(audience, context).await;
+    }
+    let Some(running) = running else {
+        return without_engine(audience, context, connection).await;
+    };
+    let Some(share) = share_name(audience) else {
+        return release(audience, context).await;
+    };
+    let departure = Departure {
+        share,
+        source: recorded.source.or_else(|| declared_id(audience)),
+        data_source: recorded.data_source,
+        recorded: recorded.objects,
+        recorded_tenant: recorded.tenant,
+        rivals: rivals(audience, context),
+    };
+    match running.engine.retire(departure).await {
+        Ok(Retired::Gone) => release(audience, context).await,
+        Ok(Retired::HandedOver(to)) => {
+            tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
+            release(audience, context).await
+        }
+        Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
+            without_engine(audience, context, connection).await
+        }
+        Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
+        Err(_) => Outcome::NotOurs,
+    }
+}
+
+/// The policy, the annotation, or a definition that is being removed: the remote objects stay.
+async fn keeps_objects(audience: &SharedAudience, context: &Context) -> bool {
+    audience.spec.deletion_policy == DeletionPolicy::Retain
+        || audience
+            .annotations()
+            .get(ABANDON)
+            .is_some_and(|value| value == "true")
+        || definition_is_leaving(context).await
+}
+
+/// Whoever removes the CRD removes the operator, not the audiences.
+async fn definition_is_leaving(context: &Context) -> bool {
+    let api: Api<CustomResourceDefinition> = Api::all(context.client.clone());
+    match api
+        .get_metadata_opt("sharedaudiences.audience-sharing.dev")
+        .await
+    {
+        Ok(Some(definition)) => definition.metadata.deletion_timestamp.is_some(),
+        Ok(None) => true,
+        Err(error) => {
+            tracing::debug!("the definition was not read: {}", publish::describe(&error));
+            false
+        }
+    }
+}
+
+/// No credential to delete with: wait for one, then let go and say what is left.
+async fn without_engine(audience: &SharedAudience, context: &Context, connection: &str) -> Outcome {
+    let since = audience
+        .metadata
+        .deletion_timestamp
+        .as_ref()
+        .map(|time| time.0);
+    let waited = since.map(|since| context.now().duration_since(since).unsigned_abs());
+    if waited.is_some_and(|waited| waited >= RELEASE_AFTER) {
+        let recorded = status::recorded(audience);
+        tracing::warn!(
+            target: "audit",
+            audience = %super::name(audience),
+            trait_sid = recorded.objects.trait_sid.map(|sid| sid.0),
+            segment_sid = recorded.objects.segment_sid.map(|sid| sid.0),
+            "released without deleting its remote objects: no connection answered in time"
+        );
+        context.settings.metrics.released_without_deletion();
+        return release(audience, context).await;
+    }
+    let left = waited.map_or(RELEASE_AFTER, |waited| RELEASE_AFTER.saturating_sub(waited));
+    Outcome::Unresolved(Obstacle {
+        disposition: Disposition::RetryAfter(left.min(CHECK_EVERY)),
+        ..dependency_not_ready(connection)
+    })
+}
+
+/// A credential may come back any moment; nothing else wakes a leaving object.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
+    match publish::remove_finalizer(&context.client, audience).await {
+        Ok(()) => {
+            let namespace = audience.namespace().unwrap_or_default();
+            context
+                .engines
+                .wake_connection(&namespace, &audience.spec.connection_ref.name);
+            Outcome::Released
+        }
+        Err(error) => Outcome::Kubernetes(error),
+    }
+}
+
+fn declared_id(
+    audience: &SharedAudience,
+) -> Option<audience_sharing_core::domain::identifier::AudienceId> {
+    let id = audience
+        .spec
+        .source
+        .experience_platform
+        .as_ref()?
+        .id
+        .as_deref()?;
+    Some(audience_sharing_core::domain::identifier::AudienceId::new(
+        id,
+    ))
+}
+
+/// Every other audience of the connection that stays: one may share the same source.
+fn rivals(audience: &SharedAudience, context: &Context) -> Vec<Declaration> {
+    let namespace = audience.namespace().unwrap_or_default();
+    audiences_of(
+        &context.audiences,
+        &namespace,
+        &audience.spec.connection_ref.name,
+    )
+    .iter()
+    .filter(|other| {
+        other.metadata.deletion_timestamp.is_none() && other.metadata.uid != audience.metadata.uid
+    })
+    .filter_map(|other| declaration(other))
+    .collect()
+}
+
+/// What an audience asks for, without looking at anything remote.
+pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
+    Some(Declaration {
+        share: share_name(audience)?,
+        created: created(audience),
+        source: validate::source(audience).ok()?,
+        pinned: status::recorded(audience).source,
+    })
+}

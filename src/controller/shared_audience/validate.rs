@@ -1,0 +1,91 @@
+//! Second step: what CEL cannot see. Past this line nobody reads the spec.
+
+use audience_sharing_core::compose::{
+    AdditionalSegment, AdoptionPolicy, ConnectionSettings, Mode, Share, SourceSelector,
+};
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::segment_rule::RuleTemplate;
+
+use crate::api::{self, SharedAudience};
+use crate::controller::context::share_name;
+use crate::engine::Obstacle;
+
+pub(super) fn share(
+    audience: &SharedAudience,
+    settings: &ConnectionSettings,
+) -> Result<Share, Obstacle> {
+    let spec = &audience.spec;
+    let name = share_name(audience)
+        .ok_or_else(|| invalid("The name of this object cannot be written into a mark.".into()))?;
+    Ok(Share {
+        name,
+        source: source(audience)?,
+        target_name: spec.target_name().map(Into::into),
+        target_description: spec.target_description().map(Into::into),
+        ttl_days: spec.ttl_days(),
+        additional_segments: spec
+            .additional_segments()
+            .iter()
+            .map(additional_segment)
+            .collect::<Result<_, _>>()?,
+        mode: match spec.mode {
+            api::shared_audience::Mode::Manage => Mode::Manage,
+            api::shared_audience::Mode::Observe => Mode::Observe,
+        },
+        adoption: spec
+            .adoption_policy
+            .map_or(settings.adoption, adoption_policy),
+        retain: spec.deletion_policy == api::DeletionPolicy::Retain,
+    })
+}
+
+pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {
+    match policy {
+        api::AdoptionPolicy::Match => AdoptionPolicy::Match,
+        api::AdoptionPolicy::Adopt => AdoptionPolicy::Adopt,
+        api::AdoptionPolicy::Never => AdoptionPolicy::Never,
+    }
+}
+
+/// The source as the spec names it.
+pub(crate) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstacle> {
+    let source = audience.spec.source.experience_platform.as_ref();
+    match source.map(|source| (&source.id, &source.name)) {
+        Some((Some(id), None)) => Ok(SourceSelector::Id(AudienceId::new(id.as_str()))),
+        Some((None, Some(name))) => Ok(SourceSelector::Name(name.as_str().into())),
+        Some((Some(_), Some(_)) | (None, None)) | None => Err(invalid(
+            "spec.source.experiencePlatform must name exactly one of id and name.".into(),
+        )),
+    }
+}
+
+fn additional_segment(
+    segment: &api::shared_audience::AdditionalSegment,
+) -> Result<AdditionalSegment, Obstacle> {
+    let rule = RuleTemplate::parse(&segment.rule).map_err(|error| Obstacle {
+        reason: Reason::RuleInvalid,
+        disposition: Disposition::Stalled,
+        message: format!(
+            "The rule of additional segment {:?}: {error}; nothing was changed.",
+            segment.key
+        ),
+        of_connection: false,
+    })?;
+    Ok(AdditionalSegment {
+        key: segment.key.as_str().into(),
+        name: segment.name.as_str().into(),
+        description: segment.description.as_deref().unwrap_or_default().into(),
+        rule,
+    })
+}
+
+fn invalid(message: String) -> Obstacle {
+    Obstacle {
+        reason: Reason::Unreadable,
+        disposition: Disposition::Stalled,
+        message,
+        of_connection: false,
+    }
+}

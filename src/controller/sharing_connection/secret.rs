@@ -1,0 +1,120 @@
+//! The credential: read by its Secret's name, never listed at large, watched by that name (design.md §4.12).
+
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use secrecy::SecretString;
+
+use crate::adobe::credential::{Credential, DEFAULT_SCOPES};
+use crate::api::SharingConnection;
+use crate::controller::context::Context;
+use crate::controller::publish::is_gone;
+use crate::engine::Obstacle;
+
+pub(super) enum Unusable {
+    /// The Secret, or a key of it, is missing.
+    Missing(Obstacle),
+    Kubernetes(kube::Error),
+}
+
+pub(super) async fn read(
+    connection: &SharingConnection,
+    context: &Context,
+) -> Result<Credential, Unusable> {
+    let namespace = connection.namespace().unwrap_or_default();
+    let name = &connection.spec.credentials_secret_ref.name;
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
+    let secret = match api.get(name).await {
+        Ok(secret) => secret,
+        Err(error) if is_gone(&error) => {
+            return Err(missing(
+                Reason::SecretNotFound,
+                format!(
+                    "There is no Secret {name} in namespace {namespace}. Create it with the keys clientId and clientSecret."
+                ),
+            ));
+        }
+        Err(kube::Error::Api(status)) if status.code == 403 => {
+            return Err(missing(
+                Reason::SecretNotFound,
+                format!(
+                    "The operator may not read Secret {name} in namespace {namespace}. Grant it get on that Secret."
+                ),
+            ));
+        }
+        Err(error) => return Err(Unusable::Kubernetes(error)),
+    };
+    Ok(Credential {
+        client_id: text(&secret, name, "clientId")?,
+        client_secret: SecretString::from(text(&secret, name, "clientSecret")?),
+        scopes: match secret
+            .data
+            .as_ref()
+            .is_some_and(|data| data.contains_key("scopes"))
+        {
+            true => text(&secret, name, "scopes")?,
+            false => DEFAULT_SCOPES.to_owned(),
+        },
+    })
+}
+
+/// White space around a value is what an editor or an echo left there.
+fn text(secret: &Secret, name: &str, key: &str) -> Result<String, Unusable> {
+    let value = secret.data.as_ref().and_then(|data| data.get(key));
+    let text = value
+        .and_then(|value| std::str::from_utf8(&value.0).ok())
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    text.map(str::to_owned).ok_or_else(|| {
+        missing(
+            Reason::SecretInvalid,
+            format!("Secret {name} has no usable key {key}. Set it to the value that the Adobe Developer Console shows."),
+        )
+    })
+}
+
+fn missing(reason: Reason, message: String) -> Unusable {
+    Unusable::Missing(Obstacle {
+        reason,
+        disposition: Disposition::Wait,
+        message,
+        of_connection: true,
+    })
+}
+
+/// Wakes the connection when its Secret appears or changes. Needs `list` and `watch` on that one name; where they are
+/// refused, the connection is looked at again by and by.
+pub(super) fn watch(connection: &SharingConnection, context: &Context) {
+    let (namespace, name) = (
+        connection.namespace().unwrap_or_default(),
+        connection.name_any(),
+    );
+    let secret = connection.spec.credentials_secret_ref.name.clone();
+    let wake = context.engines.wake_connection.clone();
+    context
+        .engines
+        .watch_secret((namespace.clone(), name.clone()), &secret, || {
+            let api: Api<PartialObjectMeta<Secret>> =
+                Api::namespaced(context.client.clone(), &namespace);
+            let config = watcher::Config::default().fields(&format!("metadata.name={secret}"));
+            let reference = kube::runtime::reflector::ObjectRef::<SharingConnection>::new(&name)
+                .within(&namespace);
+            async move {
+                let mut changes =
+                    std::pin::pin!(watcher(api, config).default_backoff().touched_objects());
+                while let Some(change) = changes.next().await {
+                    match change {
+                        Ok(_) if wake.send(reference.clone()).is_err() => return,
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::debug!(%reference, "the Secret is not watched: {error}")
+                        }
+                    }
+                }
+            }
+        });
+}

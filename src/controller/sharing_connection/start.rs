@@ -1,0 +1,330 @@
+//! The engine of a connection: started under the organisation's lease, kept in step with spec and Secret.
+
+use std::sync::Arc;
+
+use audience_sharing_core::compose::ConnectionSettings;
+use audience_sharing_core::domain::identifier::{
+    CompanyId, DataSourceId, OrganizationId, SandboxId, SandboxName, SegmentFolderId, TraitFolderId,
+};
+use audience_sharing_core::inventory::Tenant;
+use audience_sharing_core::plan::foundation;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::mpsc;
+
+use super::{key, secret};
+use crate::adobe::credential::Credential;
+use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
+use crate::api::{SharedAudience, SharingConnection};
+use crate::controller::context::{CachedAudiences, Context, audiences_of};
+use crate::controller::engines::{AbortOnDrop, Running};
+use crate::controller::lease::{LeaseKeeper, LeaseOptions};
+use crate::controller::shared_audience::{adoption_policy, declaration};
+use crate::engine::{Engine, EngineOptions};
+
+pub(super) enum Ensured {
+    Running(Box<Running>),
+    HeldElsewhere,
+}
+
+pub(super) async fn ensure(
+    connection: &SharingConnection,
+    context: &Context,
+    credential: Credential,
+) -> Ensured {
+    let lease = lease(connection, context).await;
+    let key = key(connection);
+    if lease.borrow().is_none() {
+        context.engines.stop(&key);
+        wake_when_held(connection, context, lease);
+        return Ensured::HeldElsewhere;
+    }
+    let settings = settings(connection, context);
+    let budget = budget(connection);
+    let known = context.engines.get(&key.0, &key.1).filter(|running| {
+        running.uid == connection.uid().unwrap_or_default()
+            && running.client_id == credential.client_id
+            && running.budget == (budget.requests_per_minute, budget.burst)
+    });
+    if let Some(mut running) = known {
+        if running.settings != settings {
+            // An engine that ended meanwhile is replaced at the next look.
+            let _ = running
+                .engine
+                .configure(settings.clone(), connection.spec.resync_interval())
+                .await;
+            running.settings = settings;
+            context.engines.insert(key.clone(), running.clone());
+            wake_audiences(connection, context);
+        }
+        let _ = running.engine.replace_credential(credential).await;
+        if !running.credential_stands {
+            context.engines.set_credential_stands(&key, true);
+            wake_audiences(connection, context);
+        }
+        return Ensured::Running(Box::new(running));
+    }
+    context.engines.stop(&key);
+    let running = start(connection, context, credential, settings, budget, lease).await;
+    context.engines.insert(key, running.clone());
+    secret::watch(connection, context);
+    wake_audiences(connection, context);
+    Ensured::Running(Box::new(running))
+}
+
+async fn lease(
+    connection: &SharingConnection,
+    context: &Context,
+) -> tokio::sync::watch::Receiver<Option<tokio::time::Instant>> {
+    let organization = OrganizationId::new(connection.spec.organization_id.as_str());
+    context
+        .engines
+        .lease(organization.as_str(), || {
+            LeaseKeeper::start(
+                context.client.clone(),
+                &context.settings.namespace,
+                context.settings.identity.clone(),
+                &organization,
+                LeaseOptions::new(context.settings.wall_clock),
+            )
+        })
+        .await
+}
+
+async fn start(
+    connection: &SharingConnection,
+    context: &Context,
+    credential: Credential,
+    settings: ConnectionSettings,
+    budget: Budget,
+    lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
+) -> Running {
+    let client_id = credential.client_id.clone();
+    let organization = &connection.spec.organization_id;
+    let gateway = context.engines.gateway(
+        &client_id,
+        organization,
+        (budget.requests_per_minute, budget.burst),
+        || {
+            Gateway::new(GatewayOptions {
+                endpoints: context.settings.endpoints.clone(),
+                organization: OrganizationId::new(organization.as_str()),
+                credential: credential.clone(),
+                transport: context.settings.transport.clone(),
+                budget,
+                read_only: context.settings.read_only,
+                rng_seed: context.settings.rng_seed,
+                wall_clock: Arc::new(context.settings.wall_clock),
+                observer: Arc::new(context.settings.metrics.clone()),
+            })
+        },
+    );
+    gateway.replace_credential(credential);
+    let (wake, woken) = mpsc::unbounded_channel();
+    let engine = Engine::start(EngineOptions {
+        gateway,
+        sandbox: SandboxName::new(connection.spec.experience_platform.sandbox.as_str()),
+        settings: settings.clone(),
+        recorded_foundation: recorded_foundation(connection),
+        recorded_created: recorded_created(connection),
+        recorded_tenant: recorded_tenant(connection),
+        resync_interval: connection.spec.resync_interval(),
+        lease: lease.clone(),
+        living: Arc::new(CachedAudiences(context.audiences.clone())),
+        wake,
+        rng_seed: context.settings.rng_seed,
+        observer: Arc::new(context.settings.metrics.clone()),
+    });
+    let namespace = connection.namespace().unwrap_or_default();
+    let declarations = audiences_of(&context.audiences, &namespace, &connection.name_any());
+    // The engine has just been started: it takes messages.
+    let _ = engine
+        .declare(
+            declarations
+                .iter()
+                .filter_map(|audience| declaration(audience))
+                .collect(),
+        )
+        .await;
+    let watchers = vec![
+        forward_wakes(woken, context),
+        follow_report(connection, &engine, lease, context),
+    ];
+    Running {
+        uid: connection.uid().unwrap_or_default(),
+        client_id,
+        budget: (budget.requests_per_minute, budget.burst),
+        settings,
+        engine,
+        credential_stands: true,
+        watchers: Arc::new(watchers),
+    }
+}
+
+/// What the engine found, as work for the audiences' reconciler.
+fn forward_wakes(
+    mut woken: mpsc::UnboundedReceiver<audience_sharing_core::compose::ShareName>,
+    context: &Context,
+) -> AbortOnDrop {
+    let wake = context.engines.wake_audience.clone();
+    AbortOnDrop(tokio::spawn(async move {
+        while let Some(share) = woken.recv().await {
+            let reference = ObjectRef::<SharedAudience>::new(share.name.as_str())
+                .within(share.namespace.as_str());
+            if wake.send(reference).is_err() {
+                return;
+            }
+        }
+    }))
+}
+
+/// Wakes the connection when its report or its lease changes.
+fn follow_report(
+    connection: &SharingConnection,
+    engine: &Engine,
+    mut lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
+    context: &Context,
+) -> AbortOnDrop {
+    let wake = context.engines.wake_connection.clone();
+    let reference = ObjectRef::from_obj(connection);
+    let mut report = engine.report();
+    AbortOnDrop(tokio::spawn(async move {
+        let mut told = report.borrow().clone();
+        loop {
+            tokio::select! {
+                changed = report.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let now = crate::engine::Report { passes: 0, ..report.borrow().clone() };
+                    if std::mem::replace(&mut told, now.clone()) == now {
+                        continue; // a pass that found nothing new
+                    }
+                }
+                lost = lease.wait_for(Option::is_none) => {
+                    if lost.is_ok() {
+                        let _ = wake.send(reference);
+                    }
+                    return;
+                }
+            }
+            if wake.send(reference.clone()).is_err() {
+                return;
+            }
+        }
+    }))
+}
+
+/// Looks at the connection again as soon as the lease is ours.
+fn wake_when_held(
+    connection: &SharingConnection,
+    context: &Context,
+    mut lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
+) {
+    let wake = context.engines.wake_connection.clone();
+    let reference = ObjectRef::from_obj(connection);
+    tokio::spawn(async move {
+        if lease.wait_for(Option::is_some).await.is_ok() {
+            let _ = wake.send(reference);
+        }
+    });
+}
+
+fn wake_audiences(connection: &SharingConnection, context: &Context) {
+    let namespace = connection.namespace().unwrap_or_default();
+    for audience in audiences_of(&context.audiences, &namespace, &connection.name_any()) {
+        context.engines.wake_audience(&audience);
+    }
+}
+
+fn settings(connection: &SharingConnection, context: &Context) -> ConnectionSettings {
+    let audience_manager = &connection.spec.audience_manager;
+    ConnectionSettings {
+        owner: context.settings.owner.clone(),
+        data_source: audience_manager.data_source.as_str().into(),
+        trait_folder: audience_manager.trait_folder.as_str().into(),
+        segment_folder: audience_manager.segment_folder.as_str().into(),
+        merge_rule: audience_manager
+            .profile_merge_rule
+            .as_ref()
+            .and_then(|rule| u64::try_from(rule.data_source_id).ok())
+            .map(DataSourceId),
+        trait_rule_key: audience_manager.trait_rule_key.as_str().into(),
+        adoption: adoption_policy(connection.spec.adoption_policy),
+    }
+}
+
+/// The schema bounds both; what was stored before it did is brought inside.
+fn budget(connection: &SharingConnection) -> Budget {
+    let at_least_one = |value: i32| u32::try_from(value).unwrap_or(1).max(1);
+    Budget {
+        requests_per_minute: at_least_one(connection.spec.budget.requests_per_minute),
+        burst: at_least_one(connection.spec.budget.burst),
+    }
+}
+
+fn id(recorded: Option<i64>) -> Option<u64> {
+    recorded.and_then(|id| u64::try_from(id).ok())
+}
+
+/// A data source that is Adobe's is never recorded as ours.
+fn recorded_foundation(connection: &SharingConnection) -> foundation::Recorded {
+    let known = connection
+        .status
+        .as_ref()
+        .and_then(|status| status.audience_manager.as_ref());
+    let observed = known
+        .and_then(|known| known.data_source_observed)
+        .unwrap_or_default();
+    foundation::Recorded {
+        data_source: known
+            .filter(|_| !observed)
+            .and_then(|known| id(known.data_source_id))
+            .map(DataSourceId),
+        trait_folder: known
+            .and_then(|known| id(known.trait_folder_id))
+            .map(TraitFolderId),
+        segment_folder: known
+            .and_then(|known| id(known.segment_folder_id))
+            .map(SegmentFolderId),
+    }
+}
+
+fn recorded_created(connection: &SharingConnection) -> (Vec<TraitFolderId>, Vec<SegmentFolderId>) {
+    let known = connection
+        .status
+        .as_ref()
+        .and_then(|status| status.audience_manager.as_ref());
+    let ids = |ids: &[i64]| {
+        ids.iter()
+            .filter_map(|known| id(Some(*known)))
+            .collect::<Vec<_>>()
+    };
+    known.map_or_else(Default::default, |known| {
+        (
+            ids(&known.created_trait_folder_ids)
+                .into_iter()
+                .map(TraitFolderId)
+                .collect(),
+            ids(&known.created_segment_folder_ids)
+                .into_iter()
+                .map(SegmentFolderId)
+                .collect(),
+        )
+    })
+}
+
+fn recorded_tenant(connection: &SharingConnection) -> Tenant {
+    let tenant = connection
+        .status
+        .as_ref()
+        .and_then(|status| status.tenant.as_ref());
+    Tenant {
+        company: tenant
+            .and_then(|tenant| id(tenant.company_id))
+            .map(CompanyId),
+        sandbox: tenant
+            .and_then(|tenant| tenant.sandbox_id.as_deref())
+            .map(SandboxId::new),
+    }
+}

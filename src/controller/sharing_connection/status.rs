@@ -1,0 +1,355 @@
+//! What a look at a connection found, as its whole status. Pure.
+
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::plan::foundation::MergeRule;
+use jiff::Timestamp;
+
+use crate::api::sharing_connection::{ConnectionAudienceManagerStatus, SharingConnectionStatus};
+use crate::api::{SharingConnection, TenantStatus};
+use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
+use crate::engine::{Obstacle, Report};
+
+pub(super) struct Findings {
+    report: Option<Report>,
+    obstacle: Option<Obstacle>,
+    /// The obstacle is the Secret's.
+    of_secret: bool,
+}
+
+impl Findings {
+    pub(super) fn without_credential(obstacle: Obstacle) -> Self {
+        Self {
+            report: None,
+            obstacle: Some(obstacle),
+            of_secret: true,
+        }
+    }
+
+    pub(super) fn of_report(report: Report) -> Self {
+        let pending = (!report.ready).then(|| Obstacle {
+            reason: Reason::Progressing,
+            disposition: Disposition::Wait,
+            message: "Both systems are being read for the first time.".into(),
+            of_connection: true,
+        });
+        let obstacle = report
+            .failure
+            .clone()
+            .or_else(|| report.foundation.obstacle.clone())
+            .or(pending);
+        Self {
+            report: Some(report),
+            obstacle,
+            of_secret: false,
+        }
+    }
+
+    /// At most eight of the audiences that still need the connection are named.
+    pub(super) fn leaving(audiences: &[String]) -> Self {
+        let mut names = audiences.to_vec();
+        names.sort();
+        let more = names.len().saturating_sub(NAMED_MAX);
+        names.truncate(NAMED_MAX);
+        let rest = if more > 0 { " and others" } else { "" };
+        let message = format!(
+            "SharedAudiences still need this connection: {}{rest}. Delete them first.",
+            names.join(", ")
+        );
+        let obstacle = Obstacle {
+            reason: Reason::Progressing,
+            disposition: Disposition::Wait,
+            message,
+            of_connection: true,
+        };
+        Self {
+            report: None,
+            obstacle: Some(obstacle),
+            of_secret: false,
+        }
+    }
+}
+
+const NAMED_MAX: usize = 8;
+
+pub(super) fn after(
+    connection: &SharingConnection,
+    findings: &Findings,
+    handled: Option<String>,
+    now: Timestamp,
+) -> SharingConnectionStatus {
+    let known = connection.status.clone().unwrap_or_default();
+    let mut status = SharingConnectionStatus {
+        observed_generation: connection.metadata.generation,
+        conditions: conditions(connection, findings, now),
+        last_handled_reconcile_at: handled.or_else(|| known.last_handled_reconcile_at.clone()),
+        ..known
+    };
+    if let Some(report) = findings.report.as_ref().filter(|report| report.ready) {
+        record(&mut status, report);
+    }
+    status
+}
+
+fn stored(id: u64) -> Option<i64> {
+    i64::try_from(id).ok()
+}
+
+fn record(status: &mut SharingConnectionStatus, report: &Report) {
+    let mismatch = report.failure.as_ref().is_some_and(|failure| {
+        matches!(
+            failure.reason,
+            Reason::TenantMismatch | Reason::SandboxReset
+        )
+    });
+    if mismatch {
+        return; // what is recorded stays: it says where the objects are
+    }
+    let tenant = status.tenant.take().unwrap_or_default();
+    status.tenant = Some(TenantStatus {
+        company_id: report
+            .tenant
+            .company
+            .and_then(|id| stored(id.0))
+            .or(tenant.company_id),
+        sandbox_id: report
+            .tenant
+            .sandbox
+            .as_ref()
+            .map(ToString::to_string)
+            .or(tenant.sandbox_id),
+    });
+    let standing = &report.foundation.standing;
+    let created = &report.foundation.created_folders;
+    status.audience_manager = Some(ConnectionAudienceManagerStatus {
+        data_source_id: standing.data_source.and_then(|id| stored(id.0)),
+        data_source_observed: standing.adobes.then_some(true),
+        trait_folder_id: standing.trait_folder.and_then(|id| stored(id.0)),
+        segment_folder_id: standing.segment_folder.and_then(|id| stored(id.0)),
+        profile_merge_rule_data_source_id: standing.merge_rule.id().and_then(|id| stored(id.0)),
+        created_trait_folder_ids: created
+            .traits
+            .iter()
+            .filter_map(|id| stored(id.0))
+            .take(IDS_MAX)
+            .collect(),
+        created_segment_folder_ids: created
+            .segments
+            .iter()
+            .filter_map(|id| stored(id.0))
+            .take(IDS_MAX)
+            .collect(),
+    });
+}
+
+const IDS_MAX: usize = 16;
+
+fn conditions(
+    connection: &SharingConnection,
+    findings: &Findings,
+    now: Timestamp,
+) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+    let known = connection
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| &status.conditions);
+    let generation = connection.metadata.generation.unwrap_or_default();
+    let mut conditions = Conditions::after(known, generation, now);
+    match &findings.obstacle {
+        None => {
+            conditions = conditions.set(
+                ConditionType::Ready,
+                ConditionStatus::True,
+                Reason::Succeeded,
+                "Both systems answer and the shared objects are in order.",
+            )
+        }
+        Some(obstacle) => {
+            conditions = conditions.set(
+                ConditionType::Ready,
+                ConditionStatus::False,
+                obstacle.reason,
+                &obstacle.message,
+            );
+            let kind = if obstacle.disposition == Disposition::Stalled {
+                ConditionType::Stalled
+            } else {
+                ConditionType::Reconciling
+            };
+            conditions = conditions.set(
+                kind,
+                ConditionStatus::True,
+                obstacle.reason,
+                &obstacle.message,
+            );
+        }
+    }
+    conditions = credentials(conditions, findings);
+    if let Some(report) = &findings.report {
+        conditions = reachable(conditions, report);
+        conditions = foundation(conditions, report);
+        conditions = merge_rule(conditions, report);
+    }
+    conditions.finish()
+}
+
+fn credentials<'a>(mut conditions: Conditions<'a>, findings: &Findings) -> Conditions<'a> {
+    let failure = findings
+        .report
+        .as_ref()
+        .and_then(|report| report.failure.as_ref());
+    let refused = failure.filter(|failure| failure.reason == Reason::CredentialsRefused);
+    match (&findings.obstacle, refused) {
+        (Some(obstacle), _) if findings.of_secret => {
+            conditions = conditions.set(
+                ConditionType::CredentialsReady,
+                ConditionStatus::False,
+                obstacle.reason,
+                &obstacle.message,
+            );
+        }
+        (_, Some(refused)) => {
+            conditions = conditions.set(
+                ConditionType::CredentialsReady,
+                ConditionStatus::False,
+                refused.reason,
+                &refused.message,
+            )
+        }
+        (_, None) if findings.report.as_ref().is_some_and(|report| report.ready) => {
+            conditions = conditions.set(
+                ConditionType::CredentialsReady,
+                ConditionStatus::True,
+                Reason::Succeeded,
+                "Adobe accepts the credential.",
+            );
+        }
+        (_, None) => {
+            conditions = conditions.set(
+                ConditionType::CredentialsReady,
+                ConditionStatus::Unknown,
+                Reason::Pending,
+                "The credential was not used yet.",
+            )
+        }
+    }
+    conditions
+}
+
+fn reachable<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
+    let sides = [
+        (
+            ConditionType::AudienceManagerReachable,
+            Reason::AudienceManagerUnavailable,
+            "Audience Manager answers.",
+        ),
+        (
+            ConditionType::ExperiencePlatformReachable,
+            Reason::ExperiencePlatformUnavailable,
+            "Experience Platform answers.",
+        ),
+    ];
+    for (kind, unavailable, answers) in sides {
+        match report.failure.as_ref() {
+            Some(failure) if failure.reason == unavailable => {
+                conditions = conditions.set(
+                    kind,
+                    ConditionStatus::False,
+                    failure.reason,
+                    &failure.message,
+                );
+            }
+            Some(_) => {
+                conditions = conditions.set(
+                    kind,
+                    ConditionStatus::Unknown,
+                    Reason::Pending,
+                    "Another failure comes first; see Ready.",
+                )
+            }
+            None if report.ready => {
+                conditions = conditions.set(kind, ConditionStatus::True, Reason::Succeeded, answers)
+            }
+            None => {
+                conditions = conditions.set(
+                    kind,
+                    ConditionStatus::Unknown,
+                    Reason::Pending,
+                    "Not asked yet.",
+                )
+            }
+        }
+    }
+    conditions
+}
+
+fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
+    let standing = &report.foundation.standing;
+    let kind = ConditionType::FoundationReady;
+    if let Some(obstacle) = &report.foundation.obstacle {
+        conditions = conditions.set(
+            kind,
+            ConditionStatus::False,
+            obstacle.reason,
+            &obstacle.message,
+        );
+    } else if standing.adobes {
+        conditions = conditions.set(
+            kind,
+            ConditionStatus::True,
+            Reason::AdobeSharingActive,
+            "Adobe's own sharing made the data source: what is in it is observed. Set adoptionPolicy to Adopt to take it over.",
+        );
+    } else if standing.data_source.is_some()
+        && standing.trait_folder.is_some()
+        && standing.segment_folder.is_some()
+    {
+        conditions = conditions.set(
+            kind,
+            ConditionStatus::True,
+            Reason::Succeeded,
+            "The data source and both folders stand.",
+        );
+    } else {
+        let reason = if report.foundation.needed {
+            Reason::Progressing
+        } else {
+            Reason::NotNeededYet
+        };
+        conditions = conditions.set(
+            kind,
+            ConditionStatus::Unknown,
+            reason,
+            "The data source and the folders are made when the first audience needs them.",
+        );
+    }
+    conditions
+}
+
+/// No public API creates or reads a profile merge rule (audience-manager.md §7).
+fn merge_rule<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
+    let kind = ConditionType::ProfileMergeRuleReady;
+    match report.foundation.standing.merge_rule {
+        MergeRule::Listed(_) => {
+            conditions = conditions.set(kind, ConditionStatus::True, Reason::Succeeded, "The profile merge rule's data source is among those of the account.");
+        }
+        MergeRule::NotListed(id) => conditions = conditions.set(
+            kind,
+            ConditionStatus::Unknown,
+            Reason::NotVerifiable,
+            &format!(
+                "Audience Manager does not list data source {id}, and no API tells whether a profile merge rule has it. \
+                 An administrator finds the id in Audience Manager under Audience Data, Profile Merge Rules."
+            ),
+        ),
+        MergeRule::AccountDefault => conditions = conditions.set(
+            kind,
+            ConditionStatus::Unknown,
+            Reason::NotVerifiable,
+            "New segments get the account's default profile merge rule, which no API tells. For No Cross-Device Profile \
+             with Device Profile, an administrator creates that rule in Audience Manager and its data source id is set in \
+             spec.audienceManager.profileMergeRule.",
+        ),
+    }
+    conditions
+}

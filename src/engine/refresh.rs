@@ -1,0 +1,365 @@
+//! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
+//!
+//! First who the credential is, then the shared objects and the audiences, then what is in our data source.
+
+use std::time::Duration;
+
+use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::experience_platform::Sandbox;
+use audience_sharing_core::domain::identifier::{CompanyId, SandboxName};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{Key, Moment, Sequence};
+use audience_sharing_core::plan::{Call, tenant};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::execute::{self, Answer, Systems};
+use super::fold;
+use super::request::Obstacle;
+use super::worker::World;
+use crate::adobe::Error;
+use crate::adobe::experience_platform::Audiences;
+use crate::adobe::gateway::{Priority, Turn};
+use crate::adobe::proof::WriteProof;
+
+/// Between a failed pass and the next try, doubling.
+const RETRY_MIN: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(300);
+
+/// One reading of a pass.
+#[derive(Clone, Debug)]
+pub(super) enum Lists {
+    Me,
+    Sandboxes,
+    Audiences,
+    Call(Call),
+}
+
+pub(super) struct Landed {
+    list: Lists,
+    sent: Sequence,
+    result: Result<Read, Error>,
+}
+
+enum Read {
+    Me(CompanyId),
+    Sandboxes(Vec<Sandbox>),
+    Audiences(Audiences),
+    Answer(Answer),
+}
+
+pub(super) enum Progress {
+    Waiting(Vec<Key>),
+    More(Vec<Key>, Vec<Lists>),
+    Ended(Vec<Key>, Option<(Obstacle, Option<Duration>)>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wave {
+    Identity,
+    Shared,
+    Contents,
+}
+
+pub(super) struct Refresh {
+    sandbox: SandboxName,
+    interval: Duration,
+    rng: fastrand::Rng,
+    running: Option<Wave>,
+    open: usize,
+    failure: Option<(Obstacle, Option<Duration>)>,
+    failures_in_row: u32,
+    began: Instant,
+    next_at: Instant,
+    due_again: bool,
+    passes: u64,
+    waiting: Vec<oneshot::Sender<()>>,
+    served: Vec<oneshot::Sender<()>>,
+}
+
+impl Lists {
+    pub(super) async fn read(self, systems: &Systems, sent: Sequence) -> Landed {
+        let turn = Turn {
+            priority: Priority::Resync,
+            key: "resync".into(),
+        };
+        let result = match &self {
+            Self::Me => systems.audience_manager.me(&turn).await.map(Read::Me),
+            Self::Sandboxes => systems
+                .experience_platform
+                .sandboxes(&turn)
+                .await
+                .map(Read::Sandboxes),
+            Self::Audiences => systems
+                .experience_platform
+                .audiences(&turn)
+                .await
+                .map(Read::Audiences),
+            Self::Call(call) => {
+                execute::send(systems, &turn, WriteProof::until(Instant::now()), call)
+                    .await
+                    .map(Read::Answer)
+            }
+        };
+        Landed {
+            list: self,
+            sent,
+            result,
+        }
+    }
+}
+
+impl Refresh {
+    pub(super) fn new(sandbox: SandboxName, interval: Duration, rng_seed: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            sandbox,
+            interval,
+            rng: fastrand::Rng::with_seed(rng_seed),
+            running: None,
+            open: 0,
+            failure: None,
+            failures_in_row: 0,
+            began: now,
+            next_at: now,
+            due_again: false,
+            passes: 0,
+            waiting: Vec::new(),
+            served: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    pub(super) fn passes(&self) -> u64 {
+        self.passes
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        Instant::now()
+            .saturating_duration_since(self.began)
+            .as_secs_f64()
+    }
+
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        if self.interval != interval {
+            self.interval = interval;
+            self.next_at = self.next_at.min(Instant::now() + interval);
+        }
+    }
+
+    /// Answered by the end of a pass that begins after now.
+    pub(super) fn wait(&mut self, reply: oneshot::Sender<()>) {
+        self.waiting.push(reply);
+        self.due_again |= self.is_running();
+    }
+
+    /// Another pass follows the running one at once.
+    pub(super) fn again(&mut self) {
+        self.due_again = true;
+    }
+
+    pub(super) fn is_due_again(&self) -> bool {
+        self.due_again && !self.is_running()
+    }
+
+    pub(super) fn served(&mut self) -> Vec<oneshot::Sender<()>> {
+        std::mem::take(&mut self.served)
+    }
+
+    /// After a good pass: the interval, with a tenth of jitter so that connections do not march in step.
+    pub(super) fn rest(&mut self) {
+        self.failures_in_row = 0;
+        let jitter = self.interval.mul_f64(self.rng.f64() * 0.1);
+        self.next_at = Instant::now() + self.interval - jitter;
+    }
+
+    /// After a failure: soon, then later and later; never before the server's own word.
+    pub(super) fn retry(&mut self, retry_after: Option<Duration>) {
+        let pause = RETRY_MIN
+            .saturating_mul(1 << self.failures_in_row.min(5))
+            .min(RETRY_MAX)
+            .min(self.interval);
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        let pause = pause.max(retry_after.unwrap_or_default());
+        self.next_at = Instant::now() + pause.mul_f64(1.0 + self.rng.f64() * 0.1);
+    }
+
+    pub(super) fn start(&mut self, identity_unknown: bool) -> Vec<Lists> {
+        self.due_again = false;
+        self.served.append(&mut self.waiting);
+        self.began = Instant::now();
+        self.failure = None;
+        match identity_unknown {
+            true => self.enter(Wave::Identity, vec![Lists::Me, Lists::Sandboxes]),
+            false => self.enter(Wave::Shared, shared()),
+        }
+    }
+
+    fn enter(&mut self, wave: Wave, lists: Vec<Lists>) -> Vec<Lists> {
+        self.running = Some(wave);
+        self.open = lists.len();
+        lists
+    }
+
+    pub(super) fn land(
+        &mut self,
+        world: &mut World,
+        landed: Landed,
+        answered: Sequence,
+        now: Moment,
+    ) -> Progress {
+        let touched = self.fold(world, landed, answered, now);
+        self.open = self.open.saturating_sub(1);
+        if self.open > 0 {
+            return Progress::Waiting(touched);
+        }
+        if self.failure.is_none() {
+            let next = match self.running {
+                Some(Wave::Identity) => Some((Wave::Shared, shared())),
+                Some(Wave::Shared) => contents(world).map(|lists| (Wave::Contents, lists)),
+                Some(Wave::Contents) | None => None,
+            };
+            if let Some((wave, lists)) = next {
+                return Progress::More(touched, self.enter(wave, lists));
+            }
+            remember_tenant(world);
+        }
+        self.running = None;
+        self.passes += 1;
+        Progress::Ended(touched, self.failure.take())
+    }
+
+    fn fold(
+        &mut self,
+        world: &mut World,
+        landed: Landed,
+        answered: Sequence,
+        now: Moment,
+    ) -> Vec<Key> {
+        let Landed { list, sent, result } = landed;
+        match result {
+            Ok(Read::Me(company)) => {
+                world.inventory.tenant.company = Some(company);
+                self.check_tenant(world);
+                Vec::new()
+            }
+            Ok(Read::Sandboxes(sandboxes)) => {
+                if let Some(obstacle) = judge_sandbox(&self.sandbox, &sandboxes) {
+                    self.fail(obstacle, None);
+                }
+                Vec::new()
+            }
+            Ok(Read::Audiences(audiences)) => {
+                let unreadable: Vec<_> = audiences
+                    .listing
+                    .undecodable
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                let touched =
+                    world
+                        .inventory
+                        .fold_audiences(sent, now, audiences.listing.items, &unreadable);
+                self.check_tenant(world);
+                touched
+            }
+            Ok(Read::Answer(answer)) => match &list {
+                Lists::Call(call) => {
+                    fold::answer(&mut world.inventory, call, sent, answered, now, answer)
+                }
+                Lists::Me | Lists::Sandboxes | Lists::Audiences => Vec::new(),
+            },
+            Err(error) => {
+                let what = match &list {
+                    Lists::Me => "ask Audience Manager who the credential is".to_owned(),
+                    Lists::Sandboxes => "list the sandboxes of the credential".to_owned(),
+                    Lists::Audiences => "list audiences".to_owned(),
+                    Lists::Call(call) => call.operation().to_owned(),
+                };
+                self.fail(Obstacle::failed(&what, &error), error.retry_after());
+                Vec::new()
+            }
+        }
+    }
+
+    /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).
+    fn check_tenant(&mut self, world: &World) {
+        if let Some(hold) = tenant::mismatch(&world.recorded_tenant, &world.inventory.tenant) {
+            self.fail(
+                Obstacle {
+                    of_connection: true,
+                    ..hold.into()
+                },
+                None,
+            );
+        }
+    }
+
+    /// The first failure of a pass is the one that is told.
+    fn fail(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
+        self.failure.get_or_insert((obstacle, retry_after));
+    }
+}
+
+fn shared() -> Vec<Lists> {
+    vec![
+        Lists::Call(Call::ListDataSources),
+        Lists::Call(Call::ListTraitFolders),
+        Lists::Call(Call::ListSegmentFolders),
+        Lists::Audiences,
+    ]
+}
+
+/// What is in our data source; nothing to list while there is none.
+fn contents(world: &World) -> Option<Vec<Lists>> {
+    let data_source = world.foundation_plan(Mode::Observe).standing.data_source?;
+    Some(vec![
+        Lists::Call(Call::ListTraits(data_source)),
+        Lists::Call(Call::ListSegments(data_source)),
+    ])
+}
+
+fn remember_tenant(world: &mut World) {
+    let (recorded, observed) = (&mut world.recorded_tenant, &world.inventory.tenant);
+    recorded.company = recorded.company.or(observed.company);
+    if recorded.sandbox.is_none() {
+        recorded.sandbox.clone_from(&observed.sandbox);
+    }
+}
+
+fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> {
+    let (reason, message) = match sandboxes
+        .iter()
+        .find(|sandbox| *sandbox.name == *name.as_str())
+    {
+        None => (
+            Reason::SandboxNotFound,
+            format!(
+                "The credential sees no sandbox named {name}; nothing was changed. Correct the name in a new \
+                 connection, or add the sandbox to the role of the credential in Experience Platform."
+            ),
+        ),
+        Some(sandbox) if !sandbox.is_active() => (
+            Reason::SandboxNotActive,
+            format!(
+                "Sandbox {name} is {}, not active; nothing was changed. Wait until it is, or activate it.",
+                sandbox.state
+            ),
+        ),
+        Some(_) => return None,
+    };
+    Some(Obstacle {
+        reason,
+        disposition: Disposition::Stalled,
+        message,
+        of_connection: true,
+    })
+}

@@ -1,0 +1,73 @@
+//! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
+
+use audience_sharing_core::compose::{ShareName, SourceSelector};
+use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::{retirement, tenant};
+
+use super::job::{Choice, Job};
+use super::request::{Departure, Retired};
+use super::worker::{Next, World};
+
+impl World {
+    pub(super) fn retire(&mut self, job: &mut Job, departure: &Departure) -> Next<Retired> {
+        if let Some(obstacle) = self.not_ready() {
+            return Next::Finish(Retired::Blocked(obstacle));
+        }
+        if !self.ready {
+            return Next::Park;
+        }
+        if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
+            return Next::Finish(Retired::Blocked(hold.into()));
+        }
+        if let Some(successor) = self.successor(departure) {
+            return Next::Finish(Retired::HandedOver(successor));
+        }
+        let data_source = departure.data_source.or_else(|| {
+            // Objects may stand whose ids were never written down: the process died in between.
+            self.foundation_plan(audience_sharing_core::compose::Mode::Observe)
+                .standing
+                .data_source
+        });
+        let plan = retirement::plan(retirement::Departure {
+            owner: &self.settings.owner,
+            share: &departure.share,
+            source: departure.source.as_ref(),
+            data_source,
+            recorded: &departure.recorded,
+            inventory: &self.inventory,
+            since: job.since,
+        });
+        let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
+            .unwrap_or(u32::MAX >> 8);
+        match job.choose(plan.steps, plan.holds, objects) {
+            Choice::Send(call) => Next::Send(call),
+            Choice::Finish(None) => Next::Finish(Retired::Gone),
+            Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+        }
+    }
+
+    /// Another declared share of the same source: its own look takes the objects over, nothing is deleted.
+    fn successor(&self, departure: &Departure) -> Option<ShareName> {
+        let source = departure.source.as_ref()?;
+        let claimed = self.claims.successor(&departure.share, source).cloned();
+        claimed.or_else(|| {
+            departure
+                .rivals
+                .iter()
+                .filter(|rival| rival.share != departure.share)
+                .find(|rival| self.asks_for(rival, source))
+                .map(|rival| rival.share.clone())
+        })
+    }
+
+    fn asks_for(&self, rival: &super::request::Declaration, source: &AudienceId) -> bool {
+        match (&rival.pinned, &rival.source) {
+            (Some(id), _) | (None, SourceSelector::Id(id)) => id == source,
+            (None, SourceSelector::Name(_)) => matches!(
+                resolve(&rival.source, None, &self.inventory),
+                Resolution::Found(found) if found.id == *source
+            ),
+        }
+    }
+}

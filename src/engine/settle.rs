@@ -1,0 +1,218 @@
+//! The next step of one audience that shall stand: tenant, source, claim, shared objects, its own objects, in order.
+
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::{Desired, compose};
+use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::inventory::Key;
+use audience_sharing_core::plan::audience::{self, Situation};
+use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::{Hold, foundation, tenant};
+use sha2::{Digest, Sha256};
+
+use super::job::{Choice, Job};
+use super::request::{Obstacle, Origin, SettleRequest, Settled};
+use super::worker::{Next, World};
+
+impl World {
+    /// What is due for `request`, as far as it is known now.
+    pub(super) fn settle(&mut self, job: &mut Job, request: &SettleRequest) -> Next<Settled> {
+        if let Some(obstacle) = self.not_ready() {
+            return Next::Finish(self.unjudged(None, obstacle));
+        }
+        if !self.ready {
+            return Next::Park;
+        }
+        if let Some(hold) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
+            return Next::Finish(self.unjudged(None, hold.into()));
+        }
+        let source = match resolve(
+            &request.share.source,
+            request.pinned.as_ref(),
+            &self.inventory,
+        ) {
+            Resolution::Found(source) => source.clone(),
+            Resolution::Ask(call) => return self.ask(job, call),
+            Resolution::Held(hold) => {
+                self.watch_source(request);
+                return Next::Finish(self.unjudged(self.origin_of(request), hold.into()));
+            }
+        };
+        self.claims
+            .claim(&request.share.name, &source.id, request.created);
+        match self.foundation_for(request.share.mode) {
+            Ok(foundation) => self.settle_objects(job, request, &source, foundation),
+            Err(None) => Next::ParkForFoundation(request.share.mode),
+            Err(Some(obstacle)) => {
+                self.watch_source(request);
+                Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
+            }
+        }
+    }
+
+    fn settle_objects(
+        &mut self,
+        job: &mut Job,
+        request: &SettleRequest,
+        source: &Audience,
+        foundation: foundation::Standing,
+    ) -> Next<Settled> {
+        let desired = compose(&self.settings, &request.share, source);
+        self.observer.on_plan();
+        let plan = audience::plan(Situation {
+            share: &request.share.name,
+            desired: &desired,
+            mode: request.share.mode,
+            adoption: request.share.adoption,
+            retain: request.share.retain,
+            recorded: &request.recorded,
+            foundation: &foundation,
+            claims: &self.claims,
+            living: &*self.living,
+            inventory: &self.inventory,
+            since: job.since,
+        });
+        self.watch_objects(request, &desired, &plan.standing);
+        let objects = 2 + u32::try_from(desired.additional_segments.len()).unwrap_or(u32::MAX >> 8);
+        let conflict = plan.holds.first().is_some_and(is_conflict);
+        let standing = self.with_recorded(plan.standing, &request.recorded);
+        match job.choose(plan.steps, plan.holds, objects) {
+            Choice::Send(call) => Next::Send(call),
+            Choice::Finish(obstacle) => Next::Finish(Settled {
+                source: Some(origin(source)),
+                // What another one holds is not ours to record.
+                standing: (!conflict).then_some(standing),
+                foundation,
+                tenant: self.inventory.tenant.clone(),
+                applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                obstacle,
+            }),
+        }
+    }
+
+    /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.
+    fn with_recorded(
+        &self,
+        mut standing: audience::Standing,
+        recorded: &audience::Recorded,
+    ) -> audience::Standing {
+        let trait_sid = recorded
+            .trait_sid
+            .filter(|sid| !self.inventory.traits.is_gone(sid));
+        let lives = |sid: &_| !self.inventory.segments.is_gone(sid);
+        if standing.trait_sid.is_none() && standing.segment_sid.is_none() {
+            standing.observed = recorded.observed;
+        }
+        standing.trait_sid = standing.trait_sid.or(trait_sid);
+        standing.segment_sid = standing.segment_sid.or(recorded.segment_sid.filter(lives));
+        for (key, sid) in &recorded.additional_segments {
+            if lives(sid)
+                && !standing
+                    .additional_segments
+                    .iter()
+                    .any(|(standing, _)| standing == key)
+            {
+                standing.additional_segments.push((key.clone(), *sid));
+            }
+        }
+        standing
+    }
+
+    fn ask(&mut self, job: &mut Job, call: audience_sharing_core::plan::Call) -> Next<Settled> {
+        let step = audience_sharing_core::plan::Step { call, ready: true };
+        match job.choose(vec![step], Vec::new(), 1) {
+            Choice::Send(call) => Next::Send(call),
+            Choice::Finish(obstacle) => Next::Finish(self.settled_without(None, obstacle)),
+        }
+    }
+
+    fn unjudged(&self, source: Option<Origin>, obstacle: Obstacle) -> Settled {
+        self.settled_without(source, Some(obstacle))
+    }
+
+    /// Nothing of the audience's objects was judged: what is recorded of them stays.
+    fn settled_without(&self, source: Option<Origin>, obstacle: Option<Obstacle>) -> Settled {
+        Settled {
+            source,
+            standing: None,
+            foundation: foundation::Standing::default(),
+            tenant: self.inventory.tenant.clone(),
+            applied_hash: None,
+            obstacle,
+        }
+    }
+
+    /// What is known of a source that may not be shared.
+    fn origin_of(&self, request: &SettleRequest) -> Option<Origin> {
+        let id = request.pinned.as_ref()?;
+        self.inventory
+            .audiences
+            .get(id)
+            .map(|entry| origin(&entry.record))
+    }
+
+    fn watch_source(&mut self, request: &SettleRequest) {
+        let mut keys = BTreeSet::new();
+        source_keys(request, &mut keys);
+        self.interest.set(&request.share.name, keys);
+    }
+
+    fn watch_objects(
+        &mut self,
+        request: &SettleRequest,
+        desired: &Desired,
+        standing: &audience::Standing,
+    ) {
+        let mut keys = BTreeSet::from([
+            Key::Audience(desired.source.clone()),
+            Key::Code(desired.code.clone()),
+        ]);
+        source_keys(request, &mut keys);
+        keys.extend(
+            desired
+                .additional_segments
+                .iter()
+                .map(|segment| Key::Code(segment.code.clone())),
+        );
+        keys.extend(standing.trait_sid.map(Key::Trait));
+        keys.extend(standing.segment_sid.map(Key::Segment));
+        keys.extend(
+            standing
+                .additional_segments
+                .iter()
+                .map(|(_, sid)| Key::Segment(*sid)),
+        );
+        keys.extend(request.recorded.trait_sid.map(Key::Trait));
+        keys.extend(request.recorded.segment_sid.map(Key::Segment));
+        self.interest.set(&request.share.name, keys);
+    }
+}
+
+fn source_keys(request: &SettleRequest, keys: &mut BTreeSet<Key>) {
+    use audience_sharing_core::compose::SourceSelector;
+    match (&request.pinned, &request.share.source) {
+        (Some(id), _) | (None, SourceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
+        (None, SourceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
+    };
+}
+
+fn origin(source: &Audience) -> Origin {
+    Origin {
+        id: source.id.clone(),
+        name: source.name.clone(),
+        lifecycle: source.lifecycle.clone(),
+    }
+}
+
+fn is_conflict(hold: &Hold) -> bool {
+    hold.reason == audience_sharing_core::domain::reason::Reason::SourceClaimed
+}
+
+/// Changes whenever anything that is desired changes.
+fn digest(desired: &Desired) -> String {
+    let hash = Sha256::digest(format!("{desired:?}"));
+    hash.iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

@@ -1,0 +1,802 @@
+//! The one task of an engine: takes messages, sends calls, folds answers, advances jobs.
+//!
+//! Calls of different audiences run side by side; the gateway spends the budget. The inventory is touched by this task
+//! alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence, Tenant};
+use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::execute::{self, Answer, Systems};
+use super::fold;
+use super::interest::Interest;
+use super::job::{Job, Work};
+use super::refresh::{Lists, Refresh};
+use super::request::{
+    Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest, Settled,
+};
+use super::{EngineObserver, EngineOptions};
+use crate::adobe::Error;
+use crate::adobe::gateway::{Gateway, Priority, Turn};
+use crate::adobe::proof::WriteProof;
+
+pub(super) enum Message {
+    Settle(Box<SettleRequest>, oneshot::Sender<Settled>),
+    Retire(Box<Departure>, oneshot::Sender<Retired>),
+    Release(ShareName),
+    Declare(Vec<Declaration>),
+    Refresh(oneshot::Sender<()>),
+    RetireFoundation(oneshot::Sender<Vec<String>>),
+    Configure(Box<ConnectionSettings>, Duration),
+    CredentialReplaced,
+}
+
+/// What a job does next.
+pub(super) enum Next<Outcome> {
+    Send(Call),
+    /// Nothing can be judged before the next pass has ended.
+    Park,
+    /// The shared objects come first.
+    ParkForFoundation(Mode),
+    Finish(Outcome),
+}
+
+/// What the decisions are made from; everything but the traffic.
+pub(super) struct World {
+    pub(super) settings: ConnectionSettings,
+    pub(super) inventory: Inventory,
+    pub(super) claims: Claims,
+    pub(super) living: Arc<dyn Living + Send + Sync>,
+    pub(super) interest: Interest,
+    pub(super) recorded_foundation: foundation::Recorded,
+    pub(super) recorded_tenant: Tenant,
+    /// A full pass has ended well: absence can be judged.
+    pub(super) ready: bool,
+    /// What stops the whole connection.
+    pub(super) failure: Option<Obstacle>,
+    /// A call for the shared objects failed.
+    pub(super) foundation_failure: Option<Obstacle>,
+    pub(super) foundation_needed: bool,
+    pub(super) observer: Arc<dyn EngineObserver>,
+}
+
+impl World {
+    /// The connection's failure, as its audiences tell it.
+    pub(super) fn not_ready(&self) -> Option<Obstacle> {
+        let failure = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.of_connection || !self.ready)?;
+        Some(Obstacle {
+            of_connection: true,
+            disposition: Disposition::Wait,
+            ..failure.clone()
+        })
+    }
+
+    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
+        foundation::plan(
+            &self.settings,
+            &self.recorded_foundation,
+            &self.inventory,
+            mode,
+        )
+    }
+
+    /// The shared objects, if they stand; `Err(None)` while calls are due for them.
+    pub(super) fn foundation_for(
+        &mut self,
+        mode: Mode,
+    ) -> Result<foundation::Standing, Option<Obstacle>> {
+        self.foundation_needed |= mode == Mode::Manage;
+        let plan = self.foundation_plan(mode);
+        let told = |obstacle: &Obstacle| Obstacle {
+            of_connection: true,
+            disposition: Disposition::Wait,
+            ..obstacle.clone()
+        };
+        if let Some(hold) = plan.holds.into_iter().next() {
+            return Err(Some(told(&hold.into())));
+        }
+        if plan.steps.is_empty() {
+            return Ok(plan.standing);
+        }
+        Err(self.foundation_failure.as_ref().map(told))
+    }
+}
+
+/// Whom an answer is for.
+enum Errand {
+    Share(ShareName, Call),
+    Foundation(Call),
+}
+
+enum Landing {
+    Answer(Errand, Sequence, Result<Answer, Error>),
+    Pass(super::refresh::Landed),
+}
+
+pub(super) struct Worker {
+    world: World,
+    systems: Systems,
+    gateway: Gateway,
+    inbox: mpsc::Receiver<Message>,
+    publish: watch::Sender<Report>,
+    stop: CancellationToken,
+    lease: watch::Receiver<Option<Instant>>,
+    wake: mpsc::UnboundedSender<ShareName>,
+    started: Instant,
+    sequence: u64,
+    jobs: BTreeMap<ShareName, Job>,
+    parked: BTreeSet<ShareName>,
+    /// Told that the connection is not ready; woken when it is.
+    waiting: BTreeSet<ShareName>,
+    foundation_in_flight: bool,
+    foundation_mode: Mode,
+    retiring_foundation: Option<(oneshot::Sender<Vec<String>>, Vec<Call>, Vec<String>)>,
+    refresh: Refresh,
+    flights: FuturesUnordered<BoxFuture<'static, Landing>>,
+}
+
+/// How long a graceful stop waits for the calls in flight.
+const DRAIN: Duration = Duration::from_secs(10);
+
+impl Worker {
+    pub(super) fn new(
+        options: EngineOptions,
+        inbox: mpsc::Receiver<Message>,
+        publish: watch::Sender<Report>,
+        stop: CancellationToken,
+    ) -> Self {
+        let EngineOptions {
+            gateway,
+            sandbox,
+            settings,
+            recorded_foundation,
+            recorded_created,
+            recorded_tenant,
+            resync_interval,
+            lease,
+            living,
+            wake,
+            rng_seed,
+            observer,
+        } = options;
+        let mut inventory = Inventory::default();
+        inventory.created_folders.traits.extend(recorded_created.0);
+        inventory
+            .created_folders
+            .segments
+            .extend(recorded_created.1);
+        let systems = Systems {
+            audience_manager: gateway.audience_manager(),
+            experience_platform: gateway.experience_platform(sandbox.clone()),
+        };
+        Self {
+            world: World {
+                settings,
+                inventory,
+                claims: Claims::default(),
+                living,
+                interest: Interest::default(),
+                recorded_foundation,
+                recorded_tenant,
+                ready: false,
+                failure: None,
+                foundation_failure: None,
+                foundation_needed: false,
+                observer,
+            },
+            systems,
+            gateway,
+            inbox,
+            publish,
+            stop,
+            lease,
+            wake,
+            started: Instant::now(),
+            sequence: 0,
+            jobs: BTreeMap::new(),
+            parked: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            foundation_in_flight: false,
+            foundation_mode: Mode::Observe,
+            retiring_foundation: None,
+            refresh: Refresh::new(sandbox, resync_interval, rng_seed),
+            flights: FuturesUnordered::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        self.start_pass();
+        let stop = self.stop.clone();
+        loop {
+            let next_pass = self.refresh.next_at();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(landing) = self.flights.next() => self.land(landing),
+                message = self.inbox.recv() => match message {
+                    Some(message) => self.take(message),
+                    None => break,
+                },
+                () = tokio::time::sleep_until(next_pass), if !self.refresh.is_running() => self.start_pass(),
+            }
+        }
+        self.drain().await;
+    }
+
+    /// No call starts any more; those in flight end, or are abandoned: the next engine looks their objects up.
+    async fn drain(&mut self) {
+        let deadline = Instant::now() + DRAIN;
+        while !self.flights.is_empty() {
+            if tokio::time::timeout_at(deadline, self.flights.next())
+                .await
+                .is_err()
+            {
+                tracing::warn!(
+                    calls = self.flights.len(),
+                    "stopped with calls in flight; their outcome is looked up next"
+                );
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Settle(request, reply) => self.begin(Work::Settle(request, reply)),
+            Message::Retire(departure, reply) => self.begin(Work::Retire(departure, reply)),
+            Message::Release(share) => self.forget(&share),
+            Message::Declare(declarations) => self.declare(declarations),
+            Message::Refresh(reply) => {
+                self.refresh.wait(reply);
+                if !self.refresh.is_running() {
+                    self.start_pass();
+                }
+            }
+            Message::RetireFoundation(reply) => self.retire_foundation(reply),
+            Message::Configure(settings, resync_interval) => {
+                self.refresh.set_interval(resync_interval);
+                if self.world.settings != *settings {
+                    self.world.settings = *settings;
+                    self.world.foundation_failure = None;
+                    self.start_pass_soon();
+                }
+            }
+            Message::CredentialReplaced => {
+                self.world.inventory.tenant.company = None;
+                self.start_pass_soon();
+            }
+        }
+    }
+
+    fn declare(&mut self, declarations: Vec<Declaration>) {
+        use audience_sharing_core::compose::SourceSelector;
+        for Declaration {
+            share,
+            created,
+            source,
+            pinned,
+        } in declarations
+        {
+            let id = match (pinned, source) {
+                (Some(id), _) | (None, SourceSelector::Id(id)) => id,
+                // A name that was never resolved has no older claim than its first look.
+                (None, SourceSelector::Name(_)) => continue,
+            };
+            self.world.claims.claim(&share, &id, created);
+        }
+    }
+
+    fn begin(&mut self, work: Work) {
+        let share = work.share().clone();
+        let since = self.next_sequence();
+        let mut job = Job::new(work, since);
+        // Work that was given up by its caller may still have a call in flight: it lands in this job.
+        job.in_flight = self.jobs.remove(&share).is_some_and(|job| job.in_flight);
+        let in_flight = job.in_flight;
+        self.jobs.insert(share.clone(), job);
+        if !in_flight {
+            self.advance(&share);
+        }
+    }
+
+    /// Plans one share again and sends what is due.
+    fn advance(&mut self, share: &ShareName) {
+        let Some(mut job) = self.jobs.remove(share) else {
+            return;
+        };
+        if job.in_flight {
+            self.jobs.insert(share.clone(), job);
+            return;
+        }
+        match job.work.take() {
+            None => {}
+            Some(Work::Settle(request, reply)) => {
+                let next = self.world.settle(&mut job, &request);
+                let told_of_connection =
+                    |settled: &Settled| is_of_connection(settled.obstacle.as_ref());
+                self.follow(
+                    share,
+                    job,
+                    next,
+                    Work::Settle,
+                    request,
+                    reply,
+                    told_of_connection,
+                );
+            }
+            Some(Work::Retire(departure, reply)) => {
+                let next = self.world.retire(&mut job, &departure);
+                if let Next::Finish(Retired::Gone | Retired::HandedOver(_)) = &next {
+                    self.forget(share);
+                }
+                let told_of_connection = |retired: &Retired| match retired {
+                    Retired::Blocked(obstacle) => is_of_connection(Some(obstacle)),
+                    Retired::Gone | Retired::HandedOver(_) => false,
+                };
+                self.follow(
+                    share,
+                    job,
+                    next,
+                    Work::Retire,
+                    departure,
+                    reply,
+                    told_of_connection,
+                );
+            }
+        }
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the two kinds of work share the one way to go on"
+    )]
+    fn follow<Request, Outcome>(
+        &mut self,
+        share: &ShareName,
+        mut job: Job,
+        next: Next<Outcome>,
+        work: fn(Box<Request>, oneshot::Sender<Outcome>) -> Work,
+        request: Box<Request>,
+        reply: oneshot::Sender<Outcome>,
+        told_of_connection: impl Fn(&Outcome) -> bool,
+    ) {
+        let mut foundation = None;
+        match next {
+            Next::Finish(outcome) => {
+                if told_of_connection(&outcome) {
+                    self.waiting.insert(share.clone());
+                }
+                // Whoever asked may be gone; what was done is found again.
+                let _ = reply.send(outcome);
+                return;
+            }
+            Next::Send(call) => {
+                let priority = match &call {
+                    call if call.is_deletion() => Priority::Deletion,
+                    _ => Priority::Change,
+                };
+                let turn = Turn {
+                    priority,
+                    key: share.to_string().into(),
+                };
+                match self.send(
+                    Errand::Share(share.clone(), call.clone()),
+                    call.clone(),
+                    turn,
+                ) {
+                    Ok(()) => job.in_flight = true,
+                    Err(obstacle) => {
+                        job.fail(call, obstacle);
+                        self.parked.insert(share.clone());
+                    }
+                }
+            }
+            Next::Park => {
+                self.parked.insert(share.clone());
+            }
+            Next::ParkForFoundation(mode) => {
+                self.parked.insert(share.clone());
+                foundation = Some(mode);
+            }
+        }
+        job.work = Some(work(request, reply));
+        let in_flight = job.in_flight;
+        self.jobs.insert(share.clone(), job);
+        if let Some(mode) = foundation {
+            self.advance_foundation(mode);
+        } else if !in_flight
+            && self.parked.contains(share)
+            && self.world.ready
+            && self.world.failure.is_none()
+        {
+            // The call was not sent: plan what is left without it.
+            self.parked.remove(share);
+            self.advance(share);
+        }
+    }
+
+    /// Hands one call to the gateway. A write without a lease is not sent.
+    fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
+        let proof = match *self.lease.borrow() {
+            Some(until) => WriteProof::until(until),
+            None if call.is_write() => return Err(lease_not_held(&call)),
+            None => WriteProof::until(Instant::now()),
+        };
+        let sent = self.next_sequence();
+        let systems = self.systems.clone();
+        self.flights.push(Box::pin(async move {
+            let result = execute::send(&systems, &turn, proof, &call).await;
+            Landing::Answer(errand, sent, result)
+        }));
+        Ok(())
+    }
+
+    fn land(&mut self, landing: Landing) {
+        match landing {
+            Landing::Pass(landed) => self.land_pass(landed),
+            Landing::Answer(Errand::Share(share, call), sent, result) => {
+                self.land_share(&share, call, sent, result)
+            }
+            Landing::Answer(Errand::Foundation(call), sent, result) => {
+                self.land_foundation(call, sent, result)
+            }
+        }
+    }
+
+    fn land_share(
+        &mut self,
+        share: &ShareName,
+        call: Call,
+        sent: Sequence,
+        result: Result<Answer, Error>,
+    ) {
+        let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
+        if let Some(job) = self.jobs.get_mut(share) {
+            job.in_flight = false;
+            if let Some(obstacle) = obstacle {
+                job.fail(call, obstacle);
+            }
+        }
+        self.advance(share);
+    }
+
+    /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
+    fn fold(
+        &mut self,
+        call: &Call,
+        for_whom: &str,
+        sent: Sequence,
+        result: Result<Answer, Error>,
+        own: Option<&ShareName>,
+    ) -> Option<Obstacle> {
+        audit(call, for_whom, &result);
+        let answered = self.next_sequence();
+        let now = self.now();
+        match result {
+            Ok(answer) => {
+                let touched =
+                    fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
+                self.wake_touched(&touched, own);
+                None
+            }
+            Err(error) => {
+                let answered = fold::failure(&mut self.world.inventory, call, &error);
+                let mut obstacle =
+                    Obstacle::failed(&format!("{} {}", call.operation(), call.object()), &error);
+                let blocked = self.gateway.blocked(error.system()).is_some();
+                obstacle.of_connection = is_credential_failure(obstacle.reason) || blocked;
+                if obstacle.of_connection {
+                    self.fail_connection(obstacle.clone(), error.retry_after());
+                }
+                // A missing object is an answer; a taken key or an unknown outcome is tried once and then looked up.
+                (!(answered && error.is_not_found())).then_some(obstacle)
+            }
+        }
+    }
+
+    /// The whole connection waits; one probe decides when it goes on.
+    fn fail_connection(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
+        if self.world.failure.is_none() {
+            tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
+            self.world.failure = Some(obstacle);
+            self.refresh.retry(retry_after);
+            self.publish_report();
+        }
+    }
+
+    // ---- the shared objects
+
+    fn advance_foundation(&mut self, mode: Mode) {
+        if mode == Mode::Manage {
+            self.foundation_mode = mode;
+        }
+        if self.foundation_in_flight {
+            return;
+        }
+        let plan = self.world.foundation_plan(self.foundation_mode);
+        let Some(step) = plan.steps.into_iter().find(|step| step.ready) else {
+            self.publish_report();
+            return self.release_parked();
+        };
+        let priority = if step.call.is_write() {
+            Priority::Change
+        } else {
+            Priority::Resync
+        };
+        let turn = Turn {
+            priority,
+            key: "foundation".into(),
+        };
+        match self.send(Errand::Foundation(step.call.clone()), step.call, turn) {
+            Ok(()) => self.foundation_in_flight = true,
+            Err(obstacle) => {
+                self.world.foundation_failure = Some(obstacle);
+                self.publish_report();
+                self.release_parked();
+            }
+        }
+    }
+
+    fn land_foundation(&mut self, call: Call, sent: Sequence, result: Result<Answer, Error>) {
+        self.foundation_in_flight = false;
+        let obstacle = self.fold(&call, "foundation", sent, result, None);
+        if self.retiring_foundation.is_some() {
+            return self.retire_foundation_next(obstacle);
+        }
+        if let Some(obstacle) = obstacle {
+            let looked_up_next = call.is_write() && self.world.foundation_failure.is_none();
+            self.world.foundation_failure = Some(obstacle);
+            self.refresh.retry(None);
+            if looked_up_next {
+                // An unknown outcome or a taken name: the look-up that is planned now may settle it at once.
+                let plan = self.world.foundation_plan(self.foundation_mode);
+                if plan.steps.first().is_some_and(|step| !step.call.is_write()) {
+                    return self.advance_foundation(self.foundation_mode);
+                }
+            }
+            self.publish_report();
+            return self.release_parked();
+        }
+        if call.is_write() {
+            self.world.foundation_failure = None;
+        }
+        self.advance_foundation(self.foundation_mode);
+    }
+
+    fn retire_foundation(&mut self, reply: oneshot::Sender<Vec<String>>) {
+        let standing = self.world.foundation_plan(Mode::Observe).standing;
+        let steps = foundation::retire(&self.world.settings, &standing, &self.world.inventory);
+        let mut calls: Vec<Call> = steps.into_iter().map(|step| step.call).collect();
+        calls.reverse();
+        self.retiring_foundation = Some((reply, calls, Vec::new()));
+        self.retire_foundation_next(None);
+    }
+
+    fn retire_foundation_next(&mut self, obstacle: Option<Obstacle>) {
+        let Some((reply, mut calls, mut left)) = self.retiring_foundation.take() else {
+            return;
+        };
+        left.extend(obstacle.map(|obstacle| obstacle.message));
+        let Some(call) = calls.pop() else {
+            let _ = reply.send(left);
+            return;
+        };
+        self.retiring_foundation = Some((reply, calls, left));
+        let turn = Turn {
+            priority: Priority::Deletion,
+            key: "foundation".into(),
+        };
+        match self.send(Errand::Foundation(call.clone()), call, turn) {
+            Ok(()) => self.foundation_in_flight = true,
+            Err(obstacle) => self.retire_foundation_next(Some(obstacle)),
+        }
+    }
+
+    // ---- passes over both systems
+
+    fn start_pass_soon(&mut self) {
+        match self.refresh.is_running() {
+            true => self.refresh.again(),
+            false => self.start_pass(),
+        }
+    }
+
+    fn start_pass(&mut self) {
+        let lists = self
+            .refresh
+            .start(self.world.inventory.tenant.company.is_none());
+        self.send_lists(lists);
+    }
+
+    fn send_lists(&mut self, lists: Vec<Lists>) {
+        for list in lists {
+            let sent = self.next_sequence();
+            let systems = self.systems.clone();
+            self.flights.push(Box::pin(async move {
+                Landing::Pass(list.read(&systems, sent).await)
+            }));
+        }
+    }
+
+    fn land_pass(&mut self, landed: super::refresh::Landed) {
+        let now = self.now();
+        let answered = self.next_sequence();
+        match self.refresh.land(&mut self.world, landed, answered, now) {
+            super::refresh::Progress::Waiting(touched) => self.wake_touched(&touched, None),
+            super::refresh::Progress::More(touched, lists) => {
+                self.wake_touched(&touched, None);
+                self.send_lists(lists);
+            }
+            super::refresh::Progress::Ended(touched, failure) => {
+                self.wake_touched(&touched, None);
+                self.end_pass(failure);
+            }
+        }
+    }
+
+    fn end_pass(&mut self, failure: Option<(Obstacle, Option<Duration>)>) {
+        self.world
+            .observer
+            .on_refresh(failure.is_none(), self.refresh.seconds());
+        match failure {
+            Some((obstacle, retry_after)) => {
+                tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
+                self.world.failure = Some(obstacle);
+                self.refresh.retry(retry_after);
+            }
+            None => {
+                self.world.failure = None;
+                self.world.ready = true;
+                self.world.foundation_failure = None;
+                self.refresh.rest();
+            }
+        }
+        if self.world.foundation_needed && self.world.failure.is_none() {
+            self.advance_foundation(Mode::Manage);
+        }
+        self.publish_report();
+        self.release_parked();
+        if self.world.failure.is_none() {
+            for share in std::mem::take(&mut self.waiting) {
+                let _ = self.wake.send(share);
+            }
+        }
+        for waiter in self.refresh.served() {
+            let _ = waiter.send(());
+        }
+        if self.refresh.is_due_again() {
+            self.start_pass();
+        }
+    }
+
+    // ---- who looks again
+
+    fn wake_touched(&mut self, touched: &[Key], own: Option<&ShareName>) {
+        if touched.is_empty() {
+            return;
+        }
+        for share in self.world.interest.of(touched) {
+            if Some(&share) != own && !self.jobs.contains_key(&share) {
+                let _ = self.wake.send(share);
+            }
+        }
+    }
+
+    fn release_parked(&mut self) {
+        for share in std::mem::take(&mut self.parked) {
+            self.advance(&share);
+        }
+    }
+
+    fn forget(&mut self, share: &ShareName) {
+        self.world.interest.remove(share);
+        self.waiting.remove(share);
+        for other in self.world.claims.release(share) {
+            let _ = self.wake.send(other);
+        }
+    }
+
+    fn publish_report(&self) {
+        let mode = if self.world.foundation_needed {
+            Mode::Manage
+        } else {
+            Mode::Observe
+        };
+        let plan = self.world.foundation_plan(mode);
+        let obstacle = plan.holds.into_iter().next().map(Obstacle::from);
+        let report = Report {
+            ready: self.world.ready,
+            passes: self.refresh.passes(),
+            tenant: self.world.inventory.tenant.clone(),
+            foundation: FoundationReport {
+                standing: plan.standing,
+                created_folders: self.world.inventory.created_folders.clone(),
+                obstacle: obstacle.or_else(|| self.world.foundation_failure.clone()),
+                needed: self.world.foundation_needed,
+            },
+            failure: self.world.failure.clone(),
+        };
+        self.publish.send_if_modified(|known| {
+            let changed = *known != report;
+            *known = report;
+            changed
+        });
+    }
+
+    fn next_sequence(&mut self) -> Sequence {
+        self.sequence += 1;
+        Sequence(self.sequence)
+    }
+
+    fn now(&self) -> Moment {
+        let millis = Instant::now()
+            .saturating_duration_since(self.started)
+            .as_millis();
+        Moment(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+}
+
+fn is_of_connection(obstacle: Option<&Obstacle>) -> bool {
+    obstacle.is_some_and(|obstacle| obstacle.of_connection)
+}
+
+/// Failures that every call with this credential would meet.
+fn is_credential_failure(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CredentialsRefused
+            | Reason::IdentityServiceUnavailable
+            | Reason::Throttled
+            | Reason::LeaseNotHeld
+    )
+}
+
+fn lease_not_held(call: &Call) -> Obstacle {
+    Obstacle {
+        reason: Reason::LeaseNotHeld,
+        disposition: Disposition::Wait,
+        message: format!(
+            "Could not {} {}: another replica holds the lease.",
+            call.operation(),
+            call.object()
+        ),
+        of_connection: true,
+    }
+}
+
+/// Every write, done or failed, is told once.
+fn audit(call: &Call, for_whom: &str, result: &Result<Answer, Error>) {
+    let (operation, object) = (call.operation(), call.object());
+    match result {
+        Ok(Answer::TraitRead(_) | Answer::SegmentRead(_) | Answer::DataSourceChanged(_))
+            if call.is_write() =>
+        {
+            tracing::info!(
+                operation,
+                object,
+                for_whom,
+                "not written: the object changed meanwhile"
+            );
+        }
+        Ok(_) if call.is_write() => {
+            tracing::info!(target: "audit", operation, object, for_whom, "written")
+        }
+        Ok(_) => tracing::debug!(operation, object, for_whom, "read"),
+        Err(error) => tracing::info!(operation, object, for_whom, %error, "failed"),
+    }
+}

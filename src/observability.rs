@@ -1,0 +1,5 @@
+//! What the process tells of itself: metrics, logs, probes. It changes nothing that it observes.
+
+pub mod logging;
+pub mod metrics;
+pub mod probes;

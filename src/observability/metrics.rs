@@ -1,0 +1,142 @@
+//! The metrics, in OpenMetrics text. Labels are words from fixed lists, never names or ids.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+use crate::adobe::observer::{CallRecord, Observer, Outcome};
+use crate::engine::EngineObserver;
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Cheap to clone; all clones count in one place.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    calls: Family<Labels, Counter>,
+    call_seconds: Histogram,
+    passes: Family<Labels, Counter>,
+    pass_seconds: Histogram,
+    plans: Counter,
+    watch_errors: Family<Labels, Counter>,
+    released: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("audience_sharing");
+        let calls = Family::<Labels, Counter>::default();
+        let call_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 14));
+        let passes = Family::<Labels, Counter>::default();
+        let pass_seconds = Histogram::new(exponential_buckets(0.05, 2.0, 14));
+        let plans = Counter::default();
+        let watch_errors = Family::<Labels, Counter>::default();
+        let released = Counter::default();
+        registry.register(
+            "adobe_calls",
+            "Requests to Adobe by system, operation and outcome",
+            calls.clone(),
+        );
+        registry.register(
+            "adobe_call_seconds",
+            "How long requests to Adobe took",
+            call_seconds.clone(),
+        );
+        registry.register(
+            "passes",
+            "Full passes over both systems by outcome",
+            passes.clone(),
+        );
+        registry.register(
+            "pass_seconds",
+            "How long full passes took",
+            pass_seconds.clone(),
+        );
+        registry.register("plans", "Plans computed for audiences", plans.clone());
+        registry.register(
+            "watch_errors",
+            "Failed Kubernetes watches by kind",
+            watch_errors.clone(),
+        );
+        registry.register(
+            "released_without_deletion",
+            "Audiences let go while their remote objects stay, since no connection answered",
+            released.clone(),
+        );
+        Self(Arc::new(Inner {
+            registry,
+            calls,
+            call_seconds,
+            passes,
+            pass_seconds,
+            plans,
+            watch_errors,
+            released,
+        }))
+    }
+}
+
+impl Metrics {
+    /// The whole registry as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if encode(&mut text, &self.0.registry).is_err() {
+            // Writing into a string fails for no other reason than memory.
+            let _ = text.write_str("# EOF\n");
+        }
+        text
+    }
+
+    pub fn watch_failed(&self, kind: &str) {
+        self.0
+            .watch_errors
+            .get_or_create(&vec![("kind", kind.to_owned())])
+            .inc();
+    }
+
+    pub fn released_without_deletion(&self) {
+        self.0.released.inc();
+    }
+}
+
+impl Observer for Metrics {
+    fn on_call(&self, call: CallRecord) {
+        let outcome = match call.outcome {
+            Outcome::Succeeded => "Succeeded".to_owned(),
+            Outcome::Failed(kind) => format!("{kind:?}"),
+        };
+        let labels = vec![
+            ("system", call.system.as_str().to_owned()),
+            ("operation", call.operation.to_owned()),
+            ("outcome", outcome),
+        ];
+        self.0.calls.get_or_create(&labels).inc();
+        self.0.call_seconds.observe(call.duration.as_secs_f64());
+    }
+}
+
+impl EngineObserver for Metrics {
+    fn on_refresh(&self, succeeded: bool, seconds: f64) {
+        let outcome = if succeeded { "Succeeded" } else { "Failed" };
+        self.0
+            .passes
+            .get_or_create(&vec![("outcome", outcome.to_owned())])
+            .inc();
+        self.0.pass_seconds.observe(seconds);
+    }
+
+    fn on_plan(&self) {
+        self.0.plans.inc();
+    }
+}

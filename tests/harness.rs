@@ -1,0 +1,330 @@
+//! What every test starts from: a namespace with an operator that watches it, and a simulated tenant.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use testbed::{
+    ControlClient, ControlPlane, ControlPlaneOptions, OperatorProcess, SimulatorProcess,
+    eventually, run_arguments,
+};
+
+pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
+pub(crate) const SECRET: &str = "demo-secret";
+
+/// Long enough for a slow machine; a state that is reached ends the wait at once.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// The one control plane of the run, kept by a thread of its own since each test brings its own runtime.
+fn control_plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| {
+        std::thread::spawn(|| {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let plane = runtime.block_on(async {
+                let plane = ControlPlane::start(ControlPlaneOptions::default())
+                    .await
+                    .unwrap();
+                let crds = root().join("crds");
+                plane
+                    .run_kubectl(&[
+                        "apply",
+                        "--server-side",
+                        "--filename",
+                        crds.to_str().unwrap(),
+                    ])
+                    .await
+                    .unwrap();
+                plane
+            });
+            // Its tasks live as long as the run.
+            Box::leak(Box::new(runtime));
+            plane
+        })
+        .join()
+        .unwrap()
+    })
+}
+
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The simulator's program, built beside the operator's by the same `cargo test`.
+fn simulator_program() -> PathBuf {
+    let beside = Path::new(env!("CARGO_BIN_EXE_audience-sharing"))
+        .parent()
+        .unwrap();
+    beside.join("adobe-simulator")
+}
+
+pub(crate) struct World {
+    pub(crate) namespace: String,
+    pub(crate) control: ControlClient,
+    pub(crate) operator: OperatorProcess,
+    simulator: SimulatorProcess,
+}
+
+impl World {
+    /// An operator over the realistic tenant, with nothing declared yet.
+    pub(crate) async fn start() -> Self {
+        Self::with_seed("realistic.json").await
+    }
+
+    pub(crate) async fn with_seed(seed: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        control_plane()
+            .run_kubectl(&["create", "namespace", &namespace])
+            .await
+            .unwrap();
+        let seed = root().join("simulator/seeds").join(seed);
+        let simulator = SimulatorProcess::start(&simulator_program(), Some(&seed), Duration::ZERO)
+            .await
+            .unwrap();
+        let control = simulator.control().unwrap();
+        let operator = start_operator(&simulator, &namespace).await;
+        Self {
+            namespace,
+            control,
+            operator,
+            simulator,
+        }
+    }
+
+    /// Ends the operator as Kubernetes would, and starts another.
+    pub(crate) async fn restart_operator(&mut self) {
+        let status = self
+            .operator
+            .terminate(Duration::from_secs(30))
+            .await
+            .unwrap();
+        assert!(
+            status.success(),
+            "a graceful stop ends with success: {}",
+            self.operator.log_tail()
+        );
+        self.operator = start_operator(&self.simulator, &self.namespace).await;
+    }
+
+    pub(crate) async fn kubectl(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["--namespace", &self.namespace];
+        all.extend(arguments);
+        control_plane().run_kubectl(&all).await.unwrap()
+    }
+
+    /// What the API server says to a manifest that it refuses.
+    pub(crate) async fn refusal(&self, manifest: &Value) -> String {
+        let file = self.manifest(manifest);
+        let kubeconfig = control_plane().kubeconfig();
+        let arguments = [
+            "apply",
+            "--namespace",
+            &self.namespace,
+            "--filename",
+            file.path().to_str().unwrap(),
+        ];
+        let output = control_plane()
+            .kubectl_output(kubeconfig, &arguments)
+            .await
+            .unwrap();
+        assert!(
+            !output.status.success(),
+            "this manifest must be refused: {manifest}"
+        );
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    pub(crate) async fn apply(&self, manifest: &Value) {
+        let file = self.manifest(manifest);
+        self.kubectl(&["apply", "--filename", file.path().to_str().unwrap()])
+            .await;
+    }
+
+    fn manifest(&self, manifest: &Value) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+        std::fs::write(file.path(), manifest.to_string()).unwrap();
+        file
+    }
+
+    pub(crate) async fn apply_secret(&self, client_secret: &str) {
+        self.apply(&json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "adobe-oauth"},
+            "stringData": {"clientId": "demo-client", "clientSecret": client_secret},
+        }))
+        .await;
+    }
+
+    pub(crate) async fn apply_connection(&self) {
+        self.apply(&connection()).await;
+    }
+
+    /// Secret and connection.
+    pub(crate) async fn connect(&self) {
+        self.apply_secret(SECRET).await;
+        self.apply_connection().await;
+    }
+
+    /// Applies the audience and waits until it stands.
+    pub(crate) async fn share(&self, name: &str, source: &str) -> Value {
+        self.apply(&audience(name, source)).await;
+        self.ready(name).await
+    }
+
+    pub(crate) async fn get(&self, kind: &str, name: &str) -> Value {
+        let text = self.kubectl(&["get", kind, name, "--output=json"]).await;
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Waits until `Ready` is true for the generation that stands; gives the object.
+    pub(crate) async fn ready(&self, name: &str) -> Value {
+        self.until("sharedaudience", name, "True", "").await
+    }
+
+    /// Waits until `Ready` has this status and, unless empty, this reason.
+    pub(crate) async fn until(&self, kind: &str, name: &str, status: &str, reason: &str) -> Value {
+        let what = format!("{kind} {name} with Ready={status} {reason}");
+        let seen = eventually(&what, WITHIN, || async {
+            let object = self.get(kind, name).await;
+            let ready = ready_condition(&object);
+            let current = ready["observedGeneration"] == object["metadata"]["generation"];
+            match current
+                && ready["status"] == status
+                && (reason.is_empty() || ready["reason"] == reason)
+            {
+                true => Ok(object),
+                false => Err(format!("{ready}")),
+            }
+        });
+        seen.await
+            .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()))
+    }
+
+    /// Asks for a look at both systems now, and waits until it was handled.
+    pub(crate) async fn look_now(&self, name: &str) {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let value = format!("request-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let annotation = format!("audience-sharing.dev/reconcile-requested-at={value}");
+        self.kubectl(&[
+            "annotate",
+            "--overwrite",
+            "sharedaudience",
+            name,
+            &annotation,
+        ])
+        .await;
+        eventually("the request was handled", WITHIN, || async {
+            let object = self.get("sharedaudience", name).await;
+            match object["status"]["lastHandledReconcileAt"] == value.as_str() {
+                true => Ok(()),
+                false => Err(object["status"].to_string()),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()));
+    }
+
+    pub(crate) async fn delete(&self, name: &str) {
+        self.kubectl(&["delete", "sharedaudience", name, "--timeout=60s"])
+            .await;
+    }
+
+    /// An object of the tenant; null where there is none.
+    pub(crate) async fn remote(&self, collection: &str, id_field: &str, id: &Value) -> Value {
+        let state = self.control.state().await.unwrap();
+        let objects = state[collection].as_array().unwrap();
+        objects
+            .iter()
+            .find(|object| object[id_field] == *id)
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    /// Waits until an object of the tenant is as `wanted`.
+    pub(crate) async fn remote_until(
+        &self,
+        collection: &str,
+        id: &Value,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        eventually(what, WITHIN, || async {
+            let object = self.remote(collection, "sid", id).await;
+            match wanted(&object) {
+                true => Ok(object),
+                false => Err(object.to_string()),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()))
+    }
+
+    /// What was asked of the two systems since the last clearing, as "METHOD path" without ids; the token apart.
+    pub(crate) async fn calls(&self) -> Vec<String> {
+        let calls = self.control.calls().await.unwrap();
+        calls
+            .iter()
+            .filter(|call| call.system != "ims")
+            .map(|call| format!("{} {}", call.method, call.path))
+            .collect()
+    }
+
+    /// Calls that change something; looking many audiences up by id is a POST too.
+    pub(crate) async fn writes(&self) -> Vec<String> {
+        let calls = self.calls().await;
+        calls
+            .into_iter()
+            .filter(|call| !call.starts_with("GET ") && !call.ends_with("/bulk-get"))
+            .collect()
+    }
+}
+
+async fn start_operator(simulator: &SimulatorProcess, namespace: &str) -> OperatorProcess {
+    let mut arguments = run_arguments(
+        control_plane().kubeconfig(),
+        simulator.addresses(),
+        namespace,
+    );
+    arguments.extend(["--watch-namespace", namespace, "--owner-id", namespace].map(Into::into));
+    let program = Path::new(env!("CARGO_BIN_EXE_audience-sharing"));
+    OperatorProcess::start(program, &arguments).await.unwrap()
+}
+
+pub(crate) fn connection() -> Value {
+    json!({
+        "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharingConnection", "metadata": {"name": "acme"},
+        "spec": {
+            "organizationId": "0F1E2D3C4B5A69780A49420E@AdobeOrg",
+            "credentialsSecretRef": {"name": "adobe-oauth"},
+            "experiencePlatform": {"sandbox": "prod"},
+        },
+    })
+}
+
+pub(crate) fn audience(name: &str, source: &str) -> Value {
+    json!({
+        "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
+        "spec": {"connectionRef": {"name": "acme"}, "source": {"experiencePlatform": {"id": source}}},
+    })
+}
+
+pub(crate) fn ready_condition(object: &Value) -> Value {
+    let conditions = object["status"]["conditions"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    conditions
+        .into_iter()
+        .find(|condition| condition["type"] == "Ready")
+        .unwrap_or_default()
+}
+
+pub(crate) fn trait_sid(audience: &Value) -> Value {
+    audience["status"]["audienceManager"]["traitSid"].clone()
+}
+
+pub(crate) fn segment_sid(audience: &Value) -> Value {
+    audience["status"]["audienceManager"]["segmentSid"].clone()
+}

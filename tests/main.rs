@@ -1,0 +1,10 @@
+//! The operator's real binary against a real API server and the simulator, each a process of its own.
+//!
+//! One control plane serves the whole run; every test has its own namespace, simulator and operator.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod calls;
+mod harness;
+mod noticed;
