@@ -21,7 +21,9 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 
 /// What must be there before the operator counts as ready, by name.
 #[derive(Clone, Debug, Default)]
-pub struct Readiness(Arc<Mutex<Vec<(&'static str, watch::Receiver<bool>)>>>);
+pub struct Readiness(Arc<Mutex<Vec<Part>>>);
+
+type Part = (&'static str, watch::Receiver<bool>);
 
 impl Readiness {
     /// Ready no sooner than this is.

@@ -122,6 +122,27 @@ async fn a_fresh_lease_is_acquired_and_renewed_with_one_request_each() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_held_counts_from_the_sending_not_from_the_answer() {
+    let slow = Faults {
+        delay_max: 4 * SECOND,
+        ..Faults::default()
+    };
+    let server = Server::new(1, slow);
+    let keeper = start(&server, "a");
+    let mut until = keeper.valid_until();
+    for _ in 0..20 {
+        until.changed().await.unwrap();
+        if let Some(until) = *until.borrow_and_update() {
+            let written = server.written().unwrap();
+            assert!(
+                until < written + 15 * SECOND,
+                "others count from when it was written"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_takes_over_only_after_the_expiry() {
     let server = Server::new(1, Faults::default());
     let first = start(&server, "a");

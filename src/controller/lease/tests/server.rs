@@ -12,6 +12,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::client::Body;
 use serde_json::json;
+use tokio::time::Instant;
 use tower::service_fn;
 
 /// How often a request goes wrong, in parts of 100.
@@ -27,6 +28,7 @@ struct State {
     lease: Option<Lease>,
     version: u64,
     requests: Vec<(Method, StatusCode)>,
+    written: Option<Instant>,
     conflict_next: bool,
     down: bool,
 }
@@ -61,6 +63,11 @@ impl Server {
 
     pub(super) fn lease(&self) -> Option<Lease> {
         self.state.lock().unwrap().lease.clone()
+    }
+
+    /// When the object last changed.
+    pub(super) fn written(&self) -> Option<Instant> {
+        self.state.lock().unwrap().written
     }
 
     pub(super) fn holder(&self) -> Option<String> {
@@ -163,6 +170,7 @@ impl State {
 
     fn store(&mut self, mut lease: Lease) -> &Lease {
         self.version += 1;
+        self.written = Some(Instant::now());
         lease.metadata.resource_version = Some(self.version.to_string());
         self.lease.insert(lease)
     }
