@@ -6,11 +6,14 @@
 
 mod request;
 mod worker;
+mod world;
 
 mod job;
+mod pass;
 mod refresh;
 mod retire;
 mod settle;
+mod shared_objects;
 
 mod execute;
 mod fold;

@@ -56,11 +56,21 @@ async fn a_deletion_removes_our_two_objects_after_one_look_at_who_uses_them_and_
         ]
     );
     let after = world.control.state().await.unwrap();
-    for collection in ["traits", "segments", "audiences", "mergePolicies"] {
-        assert_eq!(
-            after[collection], before[collection],
-            "{collection}: nothing foreign changed"
-        );
+    // Audience Manager itself adds a folder trait for the folder that was made; what stood before stands as it was.
+    for collection in [
+        "traits",
+        "segments",
+        "audiences",
+        "dataSources",
+        "mergePolicies",
+    ] {
+        let after = after[collection].as_array().unwrap();
+        for object in before[collection].as_array().unwrap() {
+            assert!(
+                after.contains(object),
+                "{collection}: changed or gone: {object}"
+            );
+        }
     }
 }
 
@@ -89,7 +99,9 @@ async fn the_client_secret_is_told_nowhere() {
     world.connect().await;
     world.share("loyal", LOYAL_GAMERS).await;
     world.apply_secret("canary-that-is-wrong").await;
-    world.look_now("loyal").await;
+    world
+        .until("sharingconnection", "acme", "False", "CredentialsRefused")
+        .await;
     let told = [
         std::fs::read_to_string(world.operator.log_file()).unwrap(),
         world.operator.metrics().await.unwrap(),

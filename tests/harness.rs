@@ -284,7 +284,7 @@ impl World {
 async fn start_operator(simulator: &SimulatorProcess, namespace: &str) -> OperatorProcess {
     let mut arguments = run_arguments(
         control_plane().kubeconfig(),
-        simulator.addresses(),
+        &simulator.addresses,
         namespace,
     );
     arguments.extend(["--watch-namespace", namespace, "--owner-id", namespace].map(Into::into));

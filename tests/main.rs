@@ -8,3 +8,4 @@ mod bad_input;
 mod calls;
 mod harness;
 mod noticed;
+mod rooms;

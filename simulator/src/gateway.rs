@@ -140,7 +140,8 @@ fn check_api_key(incoming: &Incoming, caller: &Caller) -> Result<(), Answer> {
     }
 }
 
-/// audience-manager.md §1.2–§1.4, §2.3: a bad or missing token is 401, then the API key.
+/// audience-manager.md §1.2–§1.4, §2.3: the token (a missing one has the code that the same
+/// gateway answers for Experience Platform), then the API key, then the organisation where the request names one.
 pub(crate) fn audience_manager(world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
     let legacy = world.flags.audience_manager_gateway == AudienceManagerGateway::Demdex;
     let token = bearer(incoming).map_err(|refusal| match legacy {

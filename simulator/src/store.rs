@@ -279,6 +279,13 @@ impl Store {
         }
     }
 
+    /// Ids that were given once are never given again, also by a new state.
+    pub(crate) fn count_on_from(&mut self, before: &Self) {
+        self.next_sid = self.next_sid.max(before.next_sid);
+        self.next_data_source = self.next_data_source.max(before.next_data_source);
+        self.next_folder = self.next_folder.max(before.next_folder);
+    }
+
     /// Forgets what was written so far, so that a stale list cannot reach behind a new state.
     pub(crate) fn forget_history(&mut self) {
         self.open.clear();

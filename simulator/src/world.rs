@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::audience_manager;
@@ -20,7 +21,7 @@ use crate::store::{Key, Kind, Object, Store};
 
 #[derive(Debug)]
 pub(crate) struct World {
-    seed: Seed,
+    seed: KeptSeed,
     pub(crate) clock: Clock,
     pub(crate) flags: Flags,
     pub(crate) credentials: Vec<Credential>,
@@ -37,6 +38,32 @@ pub(crate) struct World {
     sequence: u64,
     late: Vec<LateEffect>,
     noise: u64,
+}
+
+/// What a reset goes back to, as text: a second tenant of 100,000 traits would take as much memory as the first.
+#[derive(Debug, Clone)]
+struct KeptSeed {
+    document: Bytes,
+    /// Apart, since the document shows no secret.
+    credentials: Vec<Credential>,
+}
+
+impl KeptSeed {
+    fn of(seed: &Seed) -> Self {
+        Self {
+            document: serde_json::to_vec(&seed.0).unwrap_or_default().into(),
+            credentials: seed.0.credentials.clone(),
+        }
+    }
+
+    fn state(&self) -> State {
+        // The text was written from a checked state a moment ago.
+        let state: State = serde_json::from_slice(&self.document).unwrap_or_default();
+        State {
+            credentials: self.credentials.clone(),
+            ..state
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -87,8 +114,14 @@ struct Reading {
 
 impl World {
     pub(crate) fn new(seed: Seed) -> Self {
-        let mut world = Self {
-            seed: seed.clone(),
+        let mut world = Self::empty(KeptSeed::of(&seed));
+        world.load(seed.0);
+        world
+    }
+
+    fn empty(seed: KeptSeed) -> Self {
+        Self {
+            seed,
             clock: Clock::starting_at(START_MS),
             flags: Flags::default(),
             credentials: Vec::new(),
@@ -103,13 +136,13 @@ impl World {
             sequence: 0,
             late: Vec::new(),
             noise: 0,
-        };
-        world.load(seed.0);
-        world
+        }
     }
 
     pub(crate) fn reset(&mut self) {
-        *self = Self::new(self.seed.clone());
+        let state = self.seed.state();
+        *self = Self::empty(self.seed.clone());
+        self.load(state);
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -156,6 +189,7 @@ impl World {
             }
         }
         store.forget_history();
+        store.count_on_from(&self.store);
         self.store = store;
         self.credentials = state.credentials;
         self.accounts = state

@@ -1,5 +1,7 @@
 //! For tests: a transport that answers by a function and remembers what it was asked, on the tokio clock.
 
+#![expect(clippy::disallowed_methods, reason = "time is virtual here")]
+
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -75,7 +75,8 @@ pub struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
-    logging::start(arguments.log_format, &arguments.log_level).map_err(|error| error.to_string())?;
+    logging::start(arguments.log_format, &arguments.log_level)
+        .map_err(|error| error.to_string())?;
     let client = client(arguments.kubeconfig.as_deref()).await?;
     let settings = settings(&arguments, &client).await?;
     let stop = stop_on_signal()?;

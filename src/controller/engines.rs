@@ -16,6 +16,12 @@ use crate::engine::Engine;
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);
 
+/// A client id and its organisation.
+type GatewayKey = (String, String);
+
+/// Requests per minute, and the burst.
+type Rate = (u32, u32);
+
 /// One connection's engine and what it was started with.
 #[derive(Clone)]
 pub(super) struct Running {
@@ -26,6 +32,8 @@ pub(super) struct Running {
     pub(super) engine: Engine,
     /// The Secret is there. Without it the credential in memory serves deletions and nothing else.
     pub(super) credential_stands: bool,
+    /// Tasks that live as long as the engine is known.
+    #[expect(dead_code, reason = "held, never read: dropping it ends the tasks")]
     pub(super) watchers: Arc<Vec<AbortOnDrop>>,
 }
 
@@ -40,7 +48,7 @@ impl Drop for AbortOnDrop {
 
 pub(super) struct Engines {
     running: Mutex<BTreeMap<ConnectionKey, Running>>,
-    gateways: Mutex<BTreeMap<(String, String), ((u32, u32), Gateway)>>,
+    gateways: Mutex<BTreeMap<GatewayKey, (Rate, Gateway)>>,
     secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
     leases: tokio::sync::Mutex<BTreeMap<String, LeaseHandle>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,

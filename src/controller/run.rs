@@ -1,5 +1,10 @@
 //! The controllers, wired: one watch per kind, one reconciler each, wakes from the engines, a bounded stop.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a graceful stop is bounded by tokio's clock, virtual in tests"
+)]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

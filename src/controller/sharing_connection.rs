@@ -18,7 +18,6 @@ use super::engines::{ConnectionKey, Engines};
 use super::{events, publish};
 use crate::api::annotations::{FINALIZER, RECONCILE_REQUESTED_AT};
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
-use crate::engine::Report;
 use status::Findings;
 
 pub(super) async fn reconcile(
@@ -182,9 +181,4 @@ impl Engines {
     pub(super) fn wake_audience(&self, audience: &SharedAudience) {
         let _ = self.wake_audience.send(ObjectRef::from_obj(audience));
     }
-}
-
-/// What of a report matters to those who wait for the connection.
-fn is_ready(report: &Report) -> bool {
-    report.ready && report.failure.is_none()
 }

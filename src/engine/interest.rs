@@ -46,8 +46,4 @@ impl Interest {
             .cloned()
             .collect()
     }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &ShareName> {
-        self.keys.keys()
-    }
 }

@@ -34,7 +34,7 @@ pub(super) struct Job {
 
 /// What a plan leaves to do.
 pub(super) enum Choice {
-    Send(Call),
+    Send(Box<Call>),
     /// Nothing more in this job; the worst of what is in the way.
     Finish(Option<Obstacle>),
 }
@@ -75,7 +75,7 @@ impl Job {
                 of_connection: false,
             }));
         }
-        Choice::Send(step.call)
+        Choice::Send(Box::new(step.call))
     }
 
     pub(super) fn fail(&mut self, call: Call, obstacle: Obstacle) {

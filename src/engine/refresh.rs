@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::execute::{self, Answer, Systems};
 use super::fold;
 use super::request::Obstacle;
-use super::worker::World;
+use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::experience_platform::Audiences;
 use crate::adobe::gateway::{Priority, Turn};
@@ -33,7 +33,7 @@ pub(super) enum Lists {
     Me,
     Sandboxes,
     Audiences,
-    Call(Call),
+    Call(Box<Call>),
 }
 
 pub(super) struct Landed {
@@ -311,9 +311,9 @@ impl Refresh {
 
 fn shared() -> Vec<Lists> {
     vec![
-        Lists::Call(Call::ListDataSources),
-        Lists::Call(Call::ListTraitFolders),
-        Lists::Call(Call::ListSegmentFolders),
+        Lists::Call(Box::new(Call::ListDataSources)),
+        Lists::Call(Box::new(Call::ListTraitFolders)),
+        Lists::Call(Box::new(Call::ListSegmentFolders)),
         Lists::Audiences,
     ]
 }
@@ -322,8 +322,8 @@ fn shared() -> Vec<Lists> {
 fn contents(world: &World) -> Option<Vec<Lists>> {
     let data_source = world.foundation_plan(Mode::Observe).standing.data_source?;
     Some(vec![
-        Lists::Call(Call::ListTraits(data_source)),
-        Lists::Call(Call::ListSegments(data_source)),
+        Lists::Call(Box::new(Call::ListTraits(data_source))),
+        Lists::Call(Box::new(Call::ListSegments(data_source))),
     ])
 }
 

@@ -88,15 +88,15 @@ impl Obstacle {
 
 /// Failures that every other call of the connection would meet too.
 fn is_of_connection(error: &Error) -> bool {
-    match error.reason() {
+    matches!(
+        error.reason(),
         Reason::CredentialsRefused
-        | Reason::IdentityServiceUnavailable
-        | Reason::Throttled
-        | Reason::LeaseNotHeld
-        | Reason::AudienceManagerUnavailable
-        | Reason::ExperiencePlatformUnavailable => true,
-        _ => false,
-    }
+            | Reason::IdentityServiceUnavailable
+            | Reason::Throttled
+            | Reason::LeaseNotHeld
+            | Reason::AudienceManagerUnavailable
+            | Reason::ExperiencePlatformUnavailable
+    )
 }
 
 /// The source as it is now.

@@ -7,7 +7,8 @@ use audience_sharing_core::plan::{retirement, tenant};
 
 use super::job::{Choice, Job};
 use super::request::{Departure, Retired};
-use super::worker::{Next, World};
+use super::worker::Next;
+use super::world::World;
 
 impl World {
     pub(super) fn retire(&mut self, job: &mut Job, departure: &Departure) -> Next<Retired> {

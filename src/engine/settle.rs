@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use super::job::{Choice, Job};
 use super::request::{Obstacle, Origin, SettleRequest, Settled};
-use super::worker::{Next, World};
+use super::worker::Next;
+use super::world::World;
 
 impl World {
     /// What is due for `request`, as far as it is known now.

@@ -3,15 +3,19 @@
 //! Calls of different audiences run side by side; the gateway spends the budget. The inventory is touched by this task
 //! alone.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an engine waits for its next pass on tokio's clock, virtual in tests"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence, Tenant};
-use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
+use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
+use audience_sharing_core::plan::{Call, Claims};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -19,15 +23,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::EngineOptions;
 use super::execute::{self, Answer, Systems};
 use super::fold;
 use super::interest::Interest;
 use super::job::{Job, Work};
-use super::refresh::{Lists, Refresh};
+use super::refresh::Refresh;
 use super::request::{
     Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest, Settled,
 };
-use super::{EngineObserver, EngineOptions};
+use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::gateway::{Gateway, Priority, Turn};
 use crate::adobe::proof::WriteProof;
@@ -45,7 +50,7 @@ pub(super) enum Message {
 
 /// What a job does next.
 pub(super) enum Next<Outcome> {
-    Send(Call),
+    Send(Box<Call>),
     /// Nothing can be judged before the next pass has ended.
     Park,
     /// The shared objects come first.
@@ -53,101 +58,44 @@ pub(super) enum Next<Outcome> {
     Finish(Outcome),
 }
 
-/// What the decisions are made from; everything but the traffic.
-pub(super) struct World {
-    pub(super) settings: ConnectionSettings,
-    pub(super) inventory: Inventory,
-    pub(super) claims: Claims,
-    pub(super) living: Arc<dyn Living + Send + Sync>,
-    pub(super) interest: Interest,
-    pub(super) recorded_foundation: foundation::Recorded,
-    pub(super) recorded_tenant: Tenant,
-    /// A full pass has ended well: absence can be judged.
-    pub(super) ready: bool,
-    /// What stops the whole connection.
-    pub(super) failure: Option<Obstacle>,
-    /// A call for the shared objects failed.
-    pub(super) foundation_failure: Option<Obstacle>,
-    pub(super) foundation_needed: bool,
-    pub(super) observer: Arc<dyn EngineObserver>,
-}
-
-impl World {
-    /// The connection's failure, as its audiences tell it.
-    pub(super) fn not_ready(&self) -> Option<Obstacle> {
-        let failure = self
-            .failure
-            .as_ref()
-            .filter(|failure| failure.of_connection || !self.ready)?;
-        Some(Obstacle {
-            of_connection: true,
-            disposition: Disposition::Wait,
-            ..failure.clone()
-        })
-    }
-
-    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
-        foundation::plan(
-            &self.settings,
-            &self.recorded_foundation,
-            &self.inventory,
-            mode,
-        )
-    }
-
-    /// The shared objects, if they stand; `Err(None)` while calls are due for them.
-    pub(super) fn foundation_for(
-        &mut self,
-        mode: Mode,
-    ) -> Result<foundation::Standing, Option<Obstacle>> {
-        self.foundation_needed |= mode == Mode::Manage;
-        let plan = self.foundation_plan(mode);
-        let told = |obstacle: &Obstacle| Obstacle {
-            of_connection: true,
-            disposition: Disposition::Wait,
-            ..obstacle.clone()
-        };
-        if let Some(hold) = plan.holds.into_iter().next() {
-            return Err(Some(told(&hold.into())));
-        }
-        if plan.steps.is_empty() {
-            return Ok(plan.standing);
-        }
-        Err(self.foundation_failure.as_ref().map(told))
-    }
-}
-
 /// Whom an answer is for.
-enum Errand {
+pub(super) enum Errand {
     Share(ShareName, Call),
     Foundation(Call),
 }
 
-enum Landing {
-    Answer(Errand, Sequence, Result<Answer, Error>),
+pub(super) enum Landing {
+    Answer(Box<Errand>, Sequence, Result<Answer, Error>),
     Pass(super::refresh::Landed),
 }
 
+/// The removal of the shared objects: who waits, what is left to send, what could not be removed.
+pub(super) struct Retiring {
+    pub(super) reply: oneshot::Sender<Vec<String>>,
+    pub(super) calls: Vec<Call>,
+    pub(super) left: Vec<String>,
+}
+
 pub(super) struct Worker {
-    world: World,
-    systems: Systems,
-    gateway: Gateway,
-    inbox: mpsc::Receiver<Message>,
-    publish: watch::Sender<Report>,
-    stop: CancellationToken,
-    lease: watch::Receiver<Option<Instant>>,
-    wake: mpsc::UnboundedSender<ShareName>,
-    started: Instant,
-    sequence: u64,
-    jobs: BTreeMap<ShareName, Job>,
-    parked: BTreeSet<ShareName>,
+    pub(super) world: World,
+    pub(super) systems: Systems,
+    pub(super) gateway: Gateway,
+    pub(super) inbox: mpsc::Receiver<Message>,
+    pub(super) publish: watch::Sender<Report>,
+    pub(super) stop: CancellationToken,
+    pub(super) lease: watch::Receiver<Option<Instant>>,
+    pub(super) wake: mpsc::UnboundedSender<ShareName>,
+    pub(super) started: Instant,
+    pub(super) sequence: u64,
+    pub(super) jobs: BTreeMap<ShareName, Job>,
+    pub(super) parked: BTreeSet<ShareName>,
     /// Told that the connection is not ready; woken when it is.
-    waiting: BTreeSet<ShareName>,
-    foundation_in_flight: bool,
-    foundation_mode: Mode,
-    retiring_foundation: Option<(oneshot::Sender<Vec<String>>, Vec<Call>, Vec<String>)>,
-    refresh: Refresh,
-    flights: FuturesUnordered<BoxFuture<'static, Landing>>,
+    pub(super) waiting: BTreeSet<ShareName>,
+    pub(super) foundation_in_flight: bool,
+    pub(super) foundation_mode: Mode,
+    pub(super) retiring: Option<Retiring>,
+    pub(super) refresh: Refresh,
+    pub(super) flights: FuturesUnordered<BoxFuture<'static, Landing>>,
 }
 
 /// How long a graceful stop waits for the calls in flight.
@@ -213,7 +161,7 @@ impl Worker {
             waiting: BTreeSet::new(),
             foundation_in_flight: false,
             foundation_mode: Mode::Observe,
-            retiring_foundation: None,
+            retiring: None,
             refresh: Refresh::new(sandbox, resync_interval, rng_seed),
             flights: FuturesUnordered::new(),
         }
@@ -386,6 +334,7 @@ impl Worker {
                 return;
             }
             Next::Send(call) => {
+                let call = *call;
                 let priority = match &call {
                     call if call.is_deletion() => Priority::Deletion,
                     _ => Priority::Change,
@@ -431,7 +380,7 @@ impl Worker {
     }
 
     /// Hands one call to the gateway. A write without a lease is not sent.
-    fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
+    pub(super) fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
         let proof = match *self.lease.borrow() {
             Some(until) => WriteProof::until(until),
             None if call.is_write() => return Err(lease_not_held(&call)),
@@ -441,7 +390,7 @@ impl Worker {
         let systems = self.systems.clone();
         self.flights.push(Box::pin(async move {
             let result = execute::send(&systems, &turn, proof, &call).await;
-            Landing::Answer(errand, sent, result)
+            Landing::Answer(Box::new(errand), sent, result)
         }));
         Ok(())
     }
@@ -449,12 +398,10 @@ impl Worker {
     fn land(&mut self, landing: Landing) {
         match landing {
             Landing::Pass(landed) => self.land_pass(landed),
-            Landing::Answer(Errand::Share(share, call), sent, result) => {
-                self.land_share(&share, call, sent, result)
-            }
-            Landing::Answer(Errand::Foundation(call), sent, result) => {
-                self.land_foundation(call, sent, result)
-            }
+            Landing::Answer(errand, sent, result) => match *errand {
+                Errand::Share(share, call) => self.land_share(&share, call, sent, result),
+                Errand::Foundation(call) => self.land_foundation(call, sent, result),
+            },
         }
     }
 
@@ -476,7 +423,7 @@ impl Worker {
     }
 
     /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
-    fn fold(
+    pub(super) fn fold(
         &mut self,
         call: &Call,
         for_whom: &str,
@@ -519,174 +466,7 @@ impl Worker {
         }
     }
 
-    // ---- the shared objects
-
-    fn advance_foundation(&mut self, mode: Mode) {
-        if mode == Mode::Manage {
-            self.foundation_mode = mode;
-        }
-        if self.foundation_in_flight {
-            return;
-        }
-        let plan = self.world.foundation_plan(self.foundation_mode);
-        let Some(step) = plan.steps.into_iter().find(|step| step.ready) else {
-            self.publish_report();
-            return self.release_parked();
-        };
-        let priority = if step.call.is_write() {
-            Priority::Change
-        } else {
-            Priority::Resync
-        };
-        let turn = Turn {
-            priority,
-            key: "foundation".into(),
-        };
-        match self.send(Errand::Foundation(step.call.clone()), step.call, turn) {
-            Ok(()) => self.foundation_in_flight = true,
-            Err(obstacle) => {
-                self.world.foundation_failure = Some(obstacle);
-                self.publish_report();
-                self.release_parked();
-            }
-        }
-    }
-
-    fn land_foundation(&mut self, call: Call, sent: Sequence, result: Result<Answer, Error>) {
-        self.foundation_in_flight = false;
-        let obstacle = self.fold(&call, "foundation", sent, result, None);
-        if self.retiring_foundation.is_some() {
-            return self.retire_foundation_next(obstacle);
-        }
-        if let Some(obstacle) = obstacle {
-            let looked_up_next = call.is_write() && self.world.foundation_failure.is_none();
-            self.world.foundation_failure = Some(obstacle);
-            self.refresh.retry(None);
-            if looked_up_next {
-                // An unknown outcome or a taken name: the look-up that is planned now may settle it at once.
-                let plan = self.world.foundation_plan(self.foundation_mode);
-                if plan.steps.first().is_some_and(|step| !step.call.is_write()) {
-                    return self.advance_foundation(self.foundation_mode);
-                }
-            }
-            self.publish_report();
-            return self.release_parked();
-        }
-        if call.is_write() {
-            self.world.foundation_failure = None;
-        }
-        self.advance_foundation(self.foundation_mode);
-    }
-
-    fn retire_foundation(&mut self, reply: oneshot::Sender<Vec<String>>) {
-        let standing = self.world.foundation_plan(Mode::Observe).standing;
-        let steps = foundation::retire(&self.world.settings, &standing, &self.world.inventory);
-        let mut calls: Vec<Call> = steps.into_iter().map(|step| step.call).collect();
-        calls.reverse();
-        self.retiring_foundation = Some((reply, calls, Vec::new()));
-        self.retire_foundation_next(None);
-    }
-
-    fn retire_foundation_next(&mut self, obstacle: Option<Obstacle>) {
-        let Some((reply, mut calls, mut left)) = self.retiring_foundation.take() else {
-            return;
-        };
-        left.extend(obstacle.map(|obstacle| obstacle.message));
-        let Some(call) = calls.pop() else {
-            let _ = reply.send(left);
-            return;
-        };
-        self.retiring_foundation = Some((reply, calls, left));
-        let turn = Turn {
-            priority: Priority::Deletion,
-            key: "foundation".into(),
-        };
-        match self.send(Errand::Foundation(call.clone()), call, turn) {
-            Ok(()) => self.foundation_in_flight = true,
-            Err(obstacle) => self.retire_foundation_next(Some(obstacle)),
-        }
-    }
-
-    // ---- passes over both systems
-
-    fn start_pass_soon(&mut self) {
-        match self.refresh.is_running() {
-            true => self.refresh.again(),
-            false => self.start_pass(),
-        }
-    }
-
-    fn start_pass(&mut self) {
-        let lists = self
-            .refresh
-            .start(self.world.inventory.tenant.company.is_none());
-        self.send_lists(lists);
-    }
-
-    fn send_lists(&mut self, lists: Vec<Lists>) {
-        for list in lists {
-            let sent = self.next_sequence();
-            let systems = self.systems.clone();
-            self.flights.push(Box::pin(async move {
-                Landing::Pass(list.read(&systems, sent).await)
-            }));
-        }
-    }
-
-    fn land_pass(&mut self, landed: super::refresh::Landed) {
-        let now = self.now();
-        let answered = self.next_sequence();
-        match self.refresh.land(&mut self.world, landed, answered, now) {
-            super::refresh::Progress::Waiting(touched) => self.wake_touched(&touched, None),
-            super::refresh::Progress::More(touched, lists) => {
-                self.wake_touched(&touched, None);
-                self.send_lists(lists);
-            }
-            super::refresh::Progress::Ended(touched, failure) => {
-                self.wake_touched(&touched, None);
-                self.end_pass(failure);
-            }
-        }
-    }
-
-    fn end_pass(&mut self, failure: Option<(Obstacle, Option<Duration>)>) {
-        self.world
-            .observer
-            .on_refresh(failure.is_none(), self.refresh.seconds());
-        match failure {
-            Some((obstacle, retry_after)) => {
-                tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
-                self.world.failure = Some(obstacle);
-                self.refresh.retry(retry_after);
-            }
-            None => {
-                self.world.failure = None;
-                self.world.ready = true;
-                self.world.foundation_failure = None;
-                self.refresh.rest();
-            }
-        }
-        if self.world.foundation_needed && self.world.failure.is_none() {
-            self.advance_foundation(Mode::Manage);
-        }
-        self.publish_report();
-        self.release_parked();
-        if self.world.failure.is_none() {
-            for share in std::mem::take(&mut self.waiting) {
-                let _ = self.wake.send(share);
-            }
-        }
-        for waiter in self.refresh.served() {
-            let _ = waiter.send(());
-        }
-        if self.refresh.is_due_again() {
-            self.start_pass();
-        }
-    }
-
-    // ---- who looks again
-
-    fn wake_touched(&mut self, touched: &[Key], own: Option<&ShareName>) {
+    pub(super) fn wake_touched(&mut self, touched: &[Key], own: Option<&ShareName>) {
         if touched.is_empty() {
             return;
         }
@@ -697,7 +477,7 @@ impl Worker {
         }
     }
 
-    fn release_parked(&mut self) {
+    pub(super) fn release_parked(&mut self) {
         for share in std::mem::take(&mut self.parked) {
             self.advance(&share);
         }
@@ -711,7 +491,7 @@ impl Worker {
         }
     }
 
-    fn publish_report(&self) {
+    pub(super) fn publish_report(&self) {
         let mode = if self.world.foundation_needed {
             Mode::Manage
         } else {
@@ -738,12 +518,12 @@ impl Worker {
         });
     }
 
-    fn next_sequence(&mut self) -> Sequence {
+    pub(super) fn next_sequence(&mut self) -> Sequence {
         self.sequence += 1;
         Sequence(self.sequence)
     }
 
-    fn now(&self) -> Moment {
+    pub(super) fn now(&self) -> Moment {
         let millis = Instant::now()
             .saturating_duration_since(self.started)
             .as_millis();

@@ -135,7 +135,7 @@ async fn unknown_members_of_objects_survive_a_put() {
     assert_eq!(after["somethingNew"], json!({"a": 1}));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_person_edits_and_the_system_notes_it() {
     let tenant = seeded(Seed::realistic()).await;
     let calls = tenant.simulator.calls().len();
@@ -288,4 +288,28 @@ fn a_simulator_needs_no_runtime_to_be_made() {
         simulator.state()["credentials"][0]["clientId"],
         "demo-client"
     );
+}
+
+#[tokio::test]
+async fn a_reset_goes_back_to_the_seed_and_its_secrets() {
+    let tenant = seeded(Seed::realistic()).await;
+    let state = tenant.simulator.state();
+    tenant
+        .simulator
+        .delete_object("traits", "16440001")
+        .unwrap();
+    let emptied = json!({"credentials": [{"clientId": "demo-client", "clientSecrets": [], "organizationId": "AB@AdobeOrg"}]});
+    tenant.simulator.set_state(emptied).unwrap();
+    crate::helper::token(&tenant.simulator, GRANT)
+        .await
+        .expect(401);
+    tenant.simulator.reset();
+    crate::helper::token(&tenant.simulator, GRANT)
+        .await
+        .expect(200);
+    let again = tenant.simulator.state();
+    for collection in ["traits", "segments", "audiences", "accounts", "credentials"] {
+        assert_eq!(again[collection], state[collection], "{collection}");
+    }
+    assert_eq!(tenant.simulator.calls()[0].sequence, 1);
 }

@@ -11,3 +11,4 @@ mod faults;
 mod gateways;
 mod helper;
 mod scale;
+mod switches;

@@ -3,6 +3,11 @@
 //! Own code, since governor's waits run in real time under a paused clock (measured.md §5). A second, smaller bucket
 //! holds the resync reads to four fifths of the rate and of the burst.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the budget is what waits, on tokio's clock"
+)]
+
 mod line;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

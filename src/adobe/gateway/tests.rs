@@ -1,5 +1,7 @@
 //! The gateway on virtual time.
 
+#![expect(clippy::disallowed_methods, reason = "time is virtual here")]
+
 mod circuit;
 mod line;
 mod request;

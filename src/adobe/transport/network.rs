@@ -1,6 +1,12 @@
 //! The real network: reqwest over rustls. No redirect is followed, since a redirected request would carry the token
 //! and the secret to a host that nobody allowed.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the one room with an HTTP client"
+)]
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -337,7 +337,7 @@ fn merge_rule<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions
             kind,
             ConditionStatus::Unknown,
             Reason::NotVerifiable,
-            &format!(
+            format!(
                 "Audience Manager does not list data source {id}, and no API tells whether a profile merge rule has it. \
                  An administrator finds the id in Audience Manager under Audience Data, Profile Merge Rules."
             ),

@@ -1,0 +1,256 @@
+//! The switches that no other case turns, and what holds for any input.
+
+use adobe_simulator::StatusSpelling;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::helper::{Tenant, small};
+
+async fn read_trait(tenant: &Tenant, sid: &Value) -> Value {
+    tenant
+        .aam("GET", &format!("/traits/{sid}"), Value::Null)
+        .await
+        .expect(200)
+}
+
+#[tokio::test]
+async fn answers_can_leave_out_nulls_and_carry_news() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let made = tenant.onboarded(source, "t", None).await;
+    let read = read_trait(&tenant, &made["sid"]).await;
+    assert!(read["comments"].is_null() && read.get("comments").is_some());
+    tenant.flags(|flags| {
+        flags.omit_nulls = true;
+        flags.unknown_fields = true;
+    });
+    let read = read_trait(&tenant, &made["sid"]).await;
+    assert!(read.get("comments").is_none());
+    assert!(read.get("xAddedLater").is_some());
+    let list = tenant
+        .aam("GET", "/traits?page=0", Value::Null)
+        .await
+        .expect(200);
+    assert!(list["list"][0].get("xAddedLater").is_some());
+    let list = tenant
+        .aep("GET", "/config/mergePolicies", Value::Null)
+        .await
+        .expect(200);
+    assert!(list["children"][0].get("xAddedLater").is_some());
+}
+
+#[tokio::test]
+async fn the_set_of_escaped_characters_is_a_switch() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let made = tenant.onboarded(source, "<'&'>", None).await;
+    let target = format!("/traits/{}", made["sid"]);
+    tenant.flags(|flags| flags.escaped_characters = "<'".to_owned());
+    let read = tenant
+        .aam_with("GET", &target, &Value::Null, &[])
+        .await
+        .expect(200);
+    assert_eq!(read["name"], "&lt;&#39;&&#39;>");
+    tenant.flags(|flags| flags.escape_html = false);
+    let read = tenant
+        .aam_with("GET", &target, &Value::Null, &[])
+        .await
+        .expect(200);
+    assert_eq!(read["name"], "<'&'>");
+}
+
+#[tokio::test]
+async fn mixed_spellings_differ_between_objects() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    for name in ["a", "b", "c"] {
+        tenant.onboarded(source, name, None).await;
+    }
+    tenant.flags(|flags| flags.status_spelling = StatusSpelling::Mixed);
+    let list = tenant.aam("GET", "/traits", Value::Null).await.expect(200);
+    let spellings: Vec<&Value> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["status"])
+        .collect();
+    for spelling in [json!("ACTIVE"), json!("active"), json!(1)] {
+        assert!(
+            spellings.contains(&&spelling),
+            "{spelling} among {spellings:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_created_folder_may_hide_its_id_and_a_conflict_be_400() {
+    let tenant = small().await;
+    tenant.flags(|flags| {
+        flags.folder_post_answers_id = false;
+        flags.folder_conflict_status = 400;
+    });
+    let made = tenant
+        .aam("POST", "/folders/segments", json!({"name": "A"}))
+        .await
+        .expect(201);
+    assert!(made.get("folderId").is_none());
+    tenant
+        .aam("POST", "/folders/segments", json!({"name": "A"}))
+        .await
+        .expect(400);
+    let tree = tenant
+        .aam("GET", "/folders/segments", Value::Null)
+        .await
+        .expect(200);
+    assert!(tree[0]["subFolders"][0]["folderId"].is_u64());
+}
+
+#[tokio::test]
+async fn a_bulk_deletion_may_answer_an_error_although_it_deleted() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let sid = tenant.onboarded(source, "t", None).await["sid"].clone();
+    tenant.flags(|flags| flags.bulk_delete_errors_after_effect = true);
+    tenant
+        .aam("POST", "/traits/bulk-delete", json!([sid]))
+        .await
+        .expect(500);
+    tenant
+        .aam("GET", &format!("/traits/{sid}"), Value::Null)
+        .await
+        .expect(404);
+}
+
+#[tokio::test]
+async fn the_status_of_a_reached_limit_is_a_switch() {
+    let tenant = small().await;
+    tenant.flags(|flags| {
+        flags.item_limits.trait_folders = 0;
+        flags.item_limit_status = 409;
+    });
+    tenant
+        .aam("POST", "/folders/traits", json!({"name": "A"}))
+        .await
+        .expect(409);
+}
+
+#[tokio::test]
+async fn the_switches_of_definitions_and_audiences() {
+    let tenant = small().await;
+    tenant.flags(|flags| {
+        flags.definition_delete_body = false;
+        flags.audience_put_keeps_missing = true;
+        flags.audience_default_limit = 1;
+        flags.audience_max_limit = 2;
+        flags.catalog_datasets = vec!["d1".to_owned()];
+    });
+    for name in ["a", "b", "c"] {
+        let body = json!({"name": name, "type": "ExternalSegment", "description": "kept", "datasetId": "d1"});
+        tenant.aep("POST", "/audiences", body).await.expect(200);
+    }
+    let list = tenant
+        .aep("GET", "/audiences", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(list["_page"]["pageSize"], 1);
+    let list = tenant
+        .aep("GET", "/audiences?limit=500", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(list["_page"]["pageSize"], 2);
+    let target = format!("/audiences/{}", list["children"][0]["id"].as_str().unwrap());
+    let after = tenant
+        .aep("PUT", &target, json!({"name": "z"}))
+        .await
+        .expect(200);
+    assert_eq!(
+        (&after["name"], &after["description"]),
+        (&json!("z"), &json!("kept"))
+    );
+    let body = json!({"name": "d", "schema": {"name": "_xdm.context.profile"},
+        "expression": {"type": "PQL", "format": "pql/text", "value": "true"}});
+    let made = tenant
+        .aep("POST", "/segment/definitions", body)
+        .await
+        .expect(200);
+    let target = format!("/segment/definitions/{}", made["id"].as_str().unwrap());
+    let reply = tenant.aep("DELETE", &target, Value::Null).await;
+    assert_eq!((reply.status, reply.text.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn ids_are_never_given_twice() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let first = tenant.onboarded(source, "t", None).await["sid"]
+        .as_u64()
+        .unwrap();
+    tenant
+        .aam("DELETE", &format!("/traits/{first}"), Value::Null)
+        .await
+        .expect(204);
+    tenant
+        .simulator
+        .set_state(tenant.simulator.state())
+        .unwrap();
+    let second = tenant.onboarded(source, "t", None).await["sid"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(second, first + 1);
+}
+
+#[test]
+fn no_rule_and_no_body_brings_a_service_down() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let tenant = runtime.block_on(small());
+    let rule = prop_oneof![
+        "[ ()\\[\\]0-9T\",<>=ANDORNTfrequency.\\\\é]{0,60}",
+        proptest::collection::vec(
+            prop::sample::select(vec![
+                "1T",
+                "AND",
+                "OR",
+                "NOT",
+                "(",
+                ")",
+                "FREQUENCY([1T]",
+                "<= 5D",
+                ") >= 2",
+                "a == \"x\""
+            ]),
+            0..30,
+        )
+        .prop_map(|words| words.join(" ")),
+    ];
+    proptest!(ProptestConfig::with_cases(100), |(rule in rule)| {
+        runtime.block_on(async {
+            for (target, member) in [("/traits/validate", "code"), ("/segments/validate", "rule")] {
+                let reply = tenant.aam("POST", target, json!({member: rule})).await;
+                prop_assert!(reply.status == 200 || reply.status == 400, "{}", reply.text);
+            }
+            for path in ["/datasources", "/traits", "/segments", "/folders/traits"] {
+                let reply = tenant.aam("POST", path, json!({"name": rule, "status": [rule], "ttl": {}})).await;
+                prop_assert!(reply.status < 500, "{}", reply.text);
+            }
+            Ok(())
+        })?;
+    });
+}
+
+#[tokio::test]
+async fn a_rule_that_is_nested_without_end_is_refused() {
+    let tenant = small().await;
+    for rule in ["(".repeat(200_000), "NOT ".repeat(200_000)] {
+        tenant
+            .aam("POST", "/traits/validate", json!({"code": rule}))
+            .await
+            .expect(400);
+        tenant
+            .aam("POST", "/segments/validate", json!({"rule": rule}))
+            .await
+            .expect(400);
+    }
+}

@@ -1,0 +1,86 @@
+//! Full passes over both systems: begun by the clock or on request, folded list by list, told when they end.
+
+use std::time::Duration;
+
+use audience_sharing_core::compose::Mode;
+
+use super::refresh::{Landed, Lists, Progress};
+use super::request::Obstacle;
+use super::worker::{Landing, Worker};
+
+impl Worker {
+    pub(super) fn start_pass_soon(&mut self) {
+        match self.refresh.is_running() {
+            true => self.refresh.again(),
+            false => self.start_pass(),
+        }
+    }
+
+    pub(super) fn start_pass(&mut self) {
+        let lists = self
+            .refresh
+            .start(self.world.inventory.tenant.company.is_none());
+        self.send_lists(lists);
+    }
+
+    pub(super) fn send_lists(&mut self, lists: Vec<Lists>) {
+        for list in lists {
+            let sent = self.next_sequence();
+            let systems = self.systems.clone();
+            self.flights.push(Box::pin(async move {
+                Landing::Pass(list.read(&systems, sent).await)
+            }));
+        }
+    }
+
+    pub(super) fn land_pass(&mut self, landed: Landed) {
+        let now = self.now();
+        let answered = self.next_sequence();
+        match self.refresh.land(&mut self.world, landed, answered, now) {
+            Progress::Waiting(touched) => self.wake_touched(&touched, None),
+            Progress::More(touched, lists) => {
+                self.wake_touched(&touched, None);
+                self.send_lists(lists);
+            }
+            Progress::Ended(touched, failure) => {
+                self.wake_touched(&touched, None);
+                self.end_pass(failure);
+            }
+        }
+    }
+
+    pub(super) fn end_pass(&mut self, failure: Option<(Obstacle, Option<Duration>)>) {
+        self.world
+            .observer
+            .on_refresh(failure.is_none(), self.refresh.seconds());
+        match failure {
+            Some((obstacle, retry_after)) => {
+                tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
+                self.world.failure = Some(obstacle);
+                self.refresh.retry(retry_after);
+            }
+            None => {
+                self.world.failure = None;
+                self.world.ready = true;
+                self.world.foundation_failure = None;
+                self.refresh.rest();
+            }
+        }
+        if self.world.foundation_needed && self.world.failure.is_none() {
+            self.advance_foundation(Mode::Manage);
+        }
+        self.publish_report();
+        self.release_parked();
+        if self.world.failure.is_none() {
+            for share in std::mem::take(&mut self.waiting) {
+                let _ = self.wake.send(share);
+            }
+        }
+        for waiter in self.refresh.served() {
+            let _ = waiter.send(());
+        }
+        if self.refresh.is_due_again() {
+            self.start_pass();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What an engine decides from: the inventory, the claims, the settings, and what is known to stop the connection.
+
+use std::sync::Arc;
+
+use audience_sharing_core::compose::{ConnectionSettings, Mode};
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::inventory::{Inventory, Tenant};
+use audience_sharing_core::plan::{Claims, Living, Plan, foundation};
+
+use super::EngineObserver;
+use super::interest::Interest;
+use super::request::Obstacle;
+
+/// What the decisions are made from; everything but the traffic.
+pub(super) struct World {
+    pub(super) settings: ConnectionSettings,
+    pub(super) inventory: Inventory,
+    pub(super) claims: Claims,
+    pub(super) living: Arc<dyn Living + Send + Sync>,
+    pub(super) interest: Interest,
+    pub(super) recorded_foundation: foundation::Recorded,
+    pub(super) recorded_tenant: Tenant,
+    /// A full pass has ended well: absence can be judged.
+    pub(super) ready: bool,
+    /// What stops the whole connection.
+    pub(super) failure: Option<Obstacle>,
+    /// A call for the shared objects failed.
+    pub(super) foundation_failure: Option<Obstacle>,
+    pub(super) foundation_needed: bool,
+    pub(super) observer: Arc<dyn EngineObserver>,
+}
+
+impl World {
+    /// The connection's failure, as its audiences tell it.
+    pub(super) fn not_ready(&self) -> Option<Obstacle> {
+        let failure = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.of_connection || !self.ready)?;
+        Some(Obstacle {
+            of_connection: true,
+            disposition: Disposition::Wait,
+            ..failure.clone()
+        })
+    }
+
+    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
+        foundation::plan(
+            &self.settings,
+            &self.recorded_foundation,
+            &self.inventory,
+            mode,
+        )
+    }
+
+    /// The shared objects, if they stand; `Err(None)` while calls are due for them.
+    pub(super) fn foundation_for(
+        &mut self,
+        mode: Mode,
+    ) -> Result<foundation::Standing, Option<Obstacle>> {
+        self.foundation_needed |= mode == Mode::Manage;
+        let plan = self.foundation_plan(mode);
+        let told = |obstacle: &Obstacle| Obstacle {
+            of_connection: true,
+            disposition: Disposition::Wait,
+            ..obstacle.clone()
+        };
+        if let Some(hold) = plan.holds.into_iter().next() {
+            return Err(Some(told(&hold.into())));
+        }
+        if plan.steps.is_empty() {
+            return Ok(plan.standing);
+        }
+        Err(self.foundation_failure.as_ref().map(told))
+    }
+}
