@@ -8,8 +8,12 @@ use crate::adobe::observer::System;
 
 /// The samples of the counters, without comments and histograms.
 fn counters(metrics: &Metrics) -> Vec<String> {
-    let mut lines: Vec<String> =
-        metrics.encode().lines().filter(|line| line.contains("_total")).map(str::to_owned).collect();
+    let mut lines: Vec<String> = metrics
+        .encode()
+        .lines()
+        .filter(|line| line.contains("_total"))
+        .map(str::to_owned)
+        .collect();
     lines.sort();
     lines
 }
@@ -53,15 +57,23 @@ fn what_happened_is_counted_once() {
     ];
     assert_eq!(counters(&metrics), expected);
     let text = metrics.encode();
-    assert!(text.contains("audience_sharing_adobe_call_seconds_sum 0.75\n"), "{text}");
-    assert!(text.contains("audience_sharing_pass_seconds_count 2\n"), "{text}");
+    assert!(
+        text.contains("audience_sharing_adobe_call_seconds_sum 0.75\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("audience_sharing_pass_seconds_count 2\n"),
+        "{text}"
+    );
 }
 
 #[test]
 fn every_metric_says_what_it_counts() {
     let text = counted().encode();
     let of = |word: &str| -> Vec<String> {
-        let names = text.lines().filter_map(|line| line.strip_prefix(word)?.split_once(' '));
+        let names = text
+            .lines()
+            .filter_map(|line| line.strip_prefix(word)?.split_once(' '));
         names.map(|(name, _)| name.to_owned()).collect()
     };
     let (helped, typed) = (of("# HELP "), of("# TYPE "));
