@@ -47,10 +47,7 @@ impl Transport for InProcess {
             Some(3) => self.simulator.experience_platform(),
             _ => return Err(TransportError::NOT_CONNECTED),
         };
-        let answer = router.oneshot(request.map(axum::body::Body::from)).await;
-        let Ok(answer) = answer else {
-            return Err(TransportError::CONNECTION_LOST);
-        };
+        let Ok(answer) = router.oneshot(request.map(axum::body::Body::from)).await;
         match answer.extensions().get::<ConnectionLost>().is_some() {
             true => Err(TransportError::CONNECTION_LOST),
             false => Ok(answer.map(transport::body)),
