@@ -1,0 +1,405 @@
+//! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use audience_sharing_core::compose::{
+    AdditionalSegment, AdoptionPolicy, ConnectionSettings, Desired, Mode, Share, ShareName,
+    SourceSelector, compose,
+};
+use audience_sharing_core::domain::audience_manager::{
+    Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
+};
+use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
+use audience_sharing_core::domain::identifier::{
+    AudienceId, DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
+use audience_sharing_core::plan::audience::{self, Situation};
+use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_core::plan::{Call, Claims, Plan, foundation};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tenant {
+    pub(crate) data_sources: BTreeMap<DataSourceId, DataSource>,
+    pub(crate) trait_folders: BTreeMap<TraitFolderId, TraitFolder>,
+    pub(crate) segment_folders: BTreeMap<SegmentFolderId, SegmentFolder>,
+    pub(crate) traits: BTreeMap<TraitSid, Trait>,
+    pub(crate) segments: BTreeMap<SegmentSid, Segment>,
+    next: u64,
+}
+
+impl Tenant {
+    pub(crate) fn id(&mut self) -> u64 {
+        self.next += 1;
+        1_000 + self.next
+    }
+
+    /// What a full pass over the tenant knows.
+    pub(crate) fn listed(&self, started: u64) -> Inventory {
+        let mut inventory = Inventory::default();
+        self.fold_lists(&mut inventory, started);
+        inventory
+    }
+
+    pub(crate) fn fold_lists(&self, inventory: &mut Inventory, started: u64) {
+        let (started, now) = (Sequence(started), Moment(started * 100_000));
+        inventory.data_sources.fold_tree(
+            started,
+            now,
+            self.data_sources.values().cloned().collect(),
+        );
+        inventory.fold_trait_folders(started, now, self.trait_folders.values().cloned().collect());
+        inventory.fold_segment_folders(
+            started,
+            now,
+            self.segment_folders.values().cloned().collect(),
+        );
+        for id in self.data_sources.keys() {
+            let coverage = Coverage::DataSource(*id);
+            let traits = self
+                .traits
+                .values()
+                .filter(|found| found.data_source == *id)
+                .cloned()
+                .collect();
+            inventory
+                .traits
+                .fold_list(started, now, coverage, traits, &[]);
+            let segments = self
+                .segments
+                .values()
+                .filter(|found| found.data_source == *id)
+                .cloned()
+                .collect();
+            inventory
+                .segments
+                .fold_list(started, now, coverage, segments, &[]);
+        }
+    }
+
+    /// Carries out one call and folds its answer.
+    pub(crate) fn carry_out(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
+        let (sequence, now) = (Sequence(at), Moment(at * 100_000));
+        match call {
+            Call::CreateDataSource(new) => {
+                let id = DataSourceId(self.id());
+                let created = DataSource {
+                    id,
+                    company: None,
+                    name: new.name.clone(),
+                    description: new.description.clone(),
+                    unique_trait_codes: new.unique_trait_codes,
+                    unique_segment_codes: new.unique_segment_codes,
+                };
+                self.data_sources.insert(id, created.clone());
+                inventory.data_sources.fold_written(sequence, now, created);
+                inventory.traits.fold_list(
+                    sequence,
+                    now,
+                    Coverage::DataSource(id),
+                    Vec::new(),
+                    &[],
+                );
+                inventory.segments.fold_list(
+                    sequence,
+                    now,
+                    Coverage::DataSource(id),
+                    Vec::new(),
+                    &[],
+                );
+            }
+            Call::CreateTraitFolder { name } => {
+                let id = TraitFolderId(self.id());
+                let created = TraitFolder {
+                    id,
+                    parent: TraitFolderId(0),
+                    name: name.clone(),
+                };
+                self.trait_folders.insert(id, created.clone());
+                inventory.fold_trait_folder_created(sequence, now, name, Some(created));
+            }
+            Call::CreateSegmentFolder { name } => {
+                let id = SegmentFolderId(self.id());
+                let created = SegmentFolder {
+                    id,
+                    parent: SegmentFolderId(0),
+                    name: name.clone(),
+                };
+                self.segment_folders.insert(id, created.clone());
+                inventory.fold_segment_folder_created(sequence, now, name, Some(created));
+            }
+            Call::CreateTrait(new) => {
+                let sid = TraitSid(self.id());
+                let created = Trait {
+                    sid,
+                    kind: TraitKind::Onboarded,
+                    name: new.name.clone(),
+                    description: new.description.clone(),
+                    integration_code: Some(new.integration_code.clone()),
+                    data_source: new.data_source,
+                    folder: new.folder,
+                    rule: new.rule.clone(),
+                    ttl_days: Some(new.ttl_days),
+                    activity: Activity::Active,
+                };
+                self.traits.insert(sid, created.clone());
+                inventory.traits.fold_written(sequence, now, created);
+            }
+            Call::UpdateTrait { expected, change } => {
+                let found = self.traits.get_mut(&expected.sid).unwrap();
+                assert_eq!(found, expected, "planned on what stands");
+                if let Some(name) = change.name.clone() {
+                    found.name = name;
+                }
+                if let Some(description) = change.description.clone() {
+                    found.description = description;
+                }
+                if let Some(rule) = change.rule.clone() {
+                    found.rule = rule;
+                }
+                if let Some(folder) = change.folder {
+                    found.folder = folder;
+                }
+                if let Some(days) = change.ttl_days {
+                    found.ttl_days = Some(days);
+                }
+                inventory.traits.fold_written(sequence, now, found.clone());
+            }
+            Call::CreateSegment(new) => {
+                assert!(
+                    !new.rule.contains('{'),
+                    "a forecast is never carried out: {call}"
+                );
+                let sid = SegmentSid(self.id());
+                let created = Segment {
+                    sid,
+                    name: new.name.clone(),
+                    description: new.description.clone(),
+                    integration_code: Some(new.integration_code.clone()),
+                    data_source: new.data_source,
+                    folder: new.folder,
+                    rule: new.rule.clone(),
+                    merge_rule: new.merge_rule,
+                    activity: Activity::Active,
+                };
+                self.segments.insert(sid, created.clone());
+                inventory.segments.fold_written(sequence, now, created);
+            }
+            Call::UpdateSegment { expected, change } => {
+                let found = self.segments.get_mut(&expected.sid).unwrap();
+                assert_eq!(found, expected, "planned on what stands");
+                if let Some(name) = change.name.clone() {
+                    found.name = name;
+                }
+                if let Some(description) = change.description.clone() {
+                    found.description = description;
+                }
+                if let Some(rule) = change.rule.clone() {
+                    found.rule = rule;
+                }
+                if let Some(folder) = change.folder {
+                    found.folder = folder;
+                }
+                if let Some(rule) = change.merge_rule {
+                    found.merge_rule = Some(rule);
+                }
+                if change.activate {
+                    found.activity = Activity::Active;
+                }
+                inventory
+                    .segments
+                    .fold_written(sequence, now, found.clone());
+            }
+            Call::DeleteSegment(sid) => {
+                self.segments.remove(sid);
+                inventory.segments.fold_gone(sid);
+            }
+            Call::ReadTrait(sid) => match self.traits.get(sid) {
+                Some(found) => drop(inventory.traits.fold_read(sequence, found.clone())),
+                None => drop(inventory.traits.fold_gone(sid)),
+            },
+            Call::ReadSegment(sid) => match self.segments.get(sid) {
+                Some(found) => drop(inventory.segments.fold_read(sequence, found.clone())),
+                None => drop(inventory.segments.fold_gone(sid)),
+            },
+            Call::LookUpTrait { data_source, code } => {
+                let found = self
+                    .traits
+                    .values()
+                    .filter(|found| found.natural() == Some((*data_source, code.clone())));
+                let found = found.cloned().collect();
+                inventory
+                    .traits
+                    .fold_look_up(sequence, (*data_source, code.clone()), found);
+            }
+            other => panic!("the model does not know {other}"),
+        }
+    }
+}
+
+trait Natural {
+    fn natural(
+        &self,
+    ) -> Option<(
+        DataSourceId,
+        audience_sharing_core::domain::identifier::IntegrationCode,
+    )>;
+}
+
+impl Natural for Trait {
+    fn natural(
+        &self,
+    ) -> Option<(
+        DataSourceId,
+        audience_sharing_core::domain::identifier::IntegrationCode,
+    )> {
+        self.integration_code
+            .clone()
+            .map(|code| (self.data_source, code))
+    }
+}
+
+pub(crate) fn settings() -> ConnectionSettings {
+    ConnectionSettings {
+        owner: OwnerId::parse("us").unwrap(),
+        data_source: "Sharing".into(),
+        trait_folder: "Traits".into(),
+        segment_folder: "Segments".into(),
+        merge_rule: None,
+        trait_rule_key: "segid".into(),
+        adoption: AdoptionPolicy::Match,
+    }
+}
+
+pub(crate) fn name(name: &str) -> ShareName {
+    ShareName {
+        namespace: ResourceName::parse("marketing").unwrap(),
+        name: ResourceName::parse(name).unwrap(),
+    }
+}
+
+pub(crate) fn source(id: &str, name: &str) -> Audience {
+    Audience {
+        id: AudienceId::new(id),
+        name: name.into(),
+        description: "".into(),
+        kind: AudienceKind::SegmentDefinition,
+        namespace: "AEPSegments".into(),
+        origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
+        lifecycle: Lifecycle::Published,
+        sandbox: None,
+    }
+}
+
+pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
+    Share {
+        name: name(share),
+        source: SourceSelector::Id(AudienceId::new(source)),
+        target_name: None,
+        target_description: None,
+        ttl_days: 120,
+        additional_segments: additional
+            .iter()
+            .map(|key| AdditionalSegment {
+                key: (*key).into(),
+                name: format!("With {key}").into(),
+                description: "".into(),
+                rule: RuleTemplate::parse("{trait} AND 9912T").unwrap(),
+            })
+            .collect(),
+        mode: Mode::Manage,
+        adoption: AdoptionPolicy::Match,
+        retain: false,
+    }
+}
+
+/// One connection over the model.
+pub(crate) struct World {
+    pub(crate) tenant: Tenant,
+    pub(crate) inventory: Inventory,
+    pub(crate) settings: ConnectionSettings,
+    pub(crate) claims: Claims,
+    pub(crate) calls: Vec<Call>,
+    at: u64,
+}
+
+impl World {
+    pub(crate) fn over(tenant: Tenant) -> Self {
+        let inventory = tenant.listed(1);
+        Self {
+            tenant,
+            inventory,
+            settings: settings(),
+            claims: Claims::default(),
+            calls: Vec::new(),
+            at: 1,
+        }
+    }
+
+    pub(crate) fn foundation(&mut self) -> foundation::Standing {
+        loop {
+            let recorded = foundation::Recorded::default();
+            let plan = foundation::plan(&self.settings, &recorded, &self.inventory, Mode::Manage);
+            let Some(step) = plan.steps.first().cloned() else {
+                return plan.standing;
+            };
+            self.carry_out(&step.call);
+        }
+    }
+
+    pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+        let foundation = self.foundation();
+        let desired = compose(&self.settings, share, source);
+        self.claims.claim(&share.name, &source.id, CreatedAt(0));
+        self.plan_over(share, &desired, &foundation, &self.inventory)
+    }
+
+    pub(crate) fn plan_over(
+        &self,
+        share: &Share,
+        desired: &Desired,
+        foundation: &foundation::Standing,
+        inventory: &Inventory,
+    ) -> Plan<audience::Standing> {
+        audience::plan(Situation {
+            share: &share.name,
+            desired,
+            mode: share.mode,
+            adoption: share.adoption,
+            retain: share.retain,
+            recorded: &audience::Recorded::default(),
+            foundation,
+            claims: &self.claims,
+            living: &BTreeSet::new(),
+            inventory,
+            since: Sequence(1),
+        })
+    }
+
+    /// Carries out plans until nothing is due; gives the last one.
+    pub(crate) fn settle(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+        for _ in 0..64 {
+            let plan = self.plan(share, source);
+            let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
+                return plan;
+            };
+            self.carry_out(&step.call);
+        }
+        panic!("planning does not come to an end: {:?}", self.calls);
+    }
+
+    fn carry_out(&mut self, call: &Call) {
+        self.at += 1;
+        self.calls.push(call.clone());
+        self.tenant.carry_out(call, self.at, &mut self.inventory);
+    }
+
+    /// A full pass over the tenant as it is now.
+    pub(crate) fn refresh(&mut self) {
+        self.at += 1;
+        self.tenant.fold_lists(&mut self.inventory, self.at);
+        self.calls.clear();
+    }
+}

@@ -1,0 +1,186 @@
+//! Stories: what is planned for one audience, call by call.
+
+use audience_sharing_core::compose::{AdoptionPolicy, Mode};
+use audience_sharing_core::domain::audience_manager::{Activity, DataSource};
+use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::reason::Reason;
+
+use crate::model::{Tenant, World, share, source};
+
+fn calls(world: &World) -> String {
+    world.calls.iter().map(|call| format!("{call}\n")).collect()
+}
+
+#[test]
+fn the_first_audience_makes_the_shared_objects_its_trait_and_its_segment() {
+    let mut world = World::over(Tenant::default());
+    world.settle(&share("loyal", "I", &[]), &source("I", "Loyal gamers"));
+    insta::assert_snapshot!(calls(&world), @r#"
+    create data source data source "Sharing"
+    create trait folder trait folder "Traits"
+    create segment folder segment folder "Segments"
+    create trait trait "Loyal gamers" rule segid == "I"
+    create segment segment "Loyal gamers" rule 1004T
+    "#);
+}
+
+#[test]
+fn a_renamed_source_renames_in_place() {
+    let mut world = World::over(Tenant::default());
+    world.settle(
+        &share("loyal", "I", &["third"]),
+        &source("I", "Loyal gamers"),
+    );
+    world.refresh();
+    world.settle(
+        &share("loyal", "I", &["third"]),
+        &source("I", "Loyal players"),
+    );
+    insta::assert_snapshot!(calls(&world), @r#"
+    update trait trait 1004 "Loyal gamers" name "Loyal gamers" → "Loyal players"
+    update segment segment 1005 "Loyal gamers" name "Loyal gamers" → "Loyal players"
+    "#);
+}
+
+#[test]
+fn each_changed_field_is_one_update() {
+    let drifts: [(&str, fn(&mut Tenant)); 8] = [
+        ("name", |tenant| {
+            tenant
+                .traits
+                .values_mut()
+                .for_each(|found| found.name = "x".into())
+        }),
+        ("description", |tenant| {
+            tenant
+                .traits
+                .values_mut()
+                .for_each(|found| found.description = format!("x {}", found.description).into())
+        }),
+        ("rule", |tenant| {
+            tenant
+                .traits
+                .values_mut()
+                .for_each(|found| found.rule = "a == \"b\"".into())
+        }),
+        ("ttl", |tenant| {
+            tenant
+                .traits
+                .values_mut()
+                .for_each(|found| found.ttl_days = Some(1))
+        }),
+        ("folder", |tenant| {
+            tenant
+                .traits
+                .values_mut()
+                .for_each(|found| found.folder.0 = 0)
+        }),
+        ("segment rule", |tenant| {
+            tenant
+                .segments
+                .values_mut()
+                .for_each(|found| found.rule = "1T".into())
+        }),
+        ("segment folder", |tenant| {
+            tenant
+                .segments
+                .values_mut()
+                .for_each(|found| found.folder.0 = 0)
+        }),
+        ("segment paused", |tenant| {
+            tenant
+                .segments
+                .values_mut()
+                .for_each(|found| found.activity = Activity::Inactive)
+        }),
+    ];
+    for (field, drift) in drifts {
+        let mut world = World::over(Tenant::default());
+        let (share, source) = (share("loyal", "I", &[]), source("I", "Loyal gamers"));
+        world.settle(&share, &source);
+        let before = world.tenant.clone();
+        drift(&mut world.tenant);
+        world.refresh();
+        world.settle(&share, &source);
+        assert_eq!(world.calls.len(), 1, "{field}: {:?}", world.calls);
+        assert_eq!(world.tenant, before, "{field} is put back");
+    }
+}
+
+#[test]
+fn escapes_white_space_and_the_case_of_a_key_are_no_drift() {
+    let mut world = World::over(Tenant::default());
+    let (share, source) = (share("loyal", "I", &[]), source("I", "Cats & dogs"));
+    world.settle(&share, &source);
+    for found in world.tenant.traits.values_mut() {
+        found.rule = "( segID  ==  &quot;I&quot; )".into();
+        found.name = "Cats &amp; dogs".into();
+    }
+    world.refresh();
+    world.settle(&share, &source);
+    assert_eq!(world.calls, [], "the server may write them as it likes");
+}
+
+#[test]
+fn an_object_without_a_mark_is_adopted_only_as_the_policy_says() {
+    for (policy, equal, adopted) in [
+        (AdoptionPolicy::Match, true, true),
+        (AdoptionPolicy::Match, false, false),
+        (AdoptionPolicy::Adopt, false, true),
+        (AdoptionPolicy::Never, true, false),
+    ] {
+        let mut world = World::over(Tenant::default());
+        let mut share = share("loyal", "I", &[]);
+        let source = source("I", "Loyal gamers");
+        world.settle(&share, &source);
+        for found in world.tenant.traits.values_mut() {
+            found.description = "".into();
+            if !equal {
+                found.ttl_days = Some(7);
+            }
+        }
+        let mut world = World::over(world.tenant);
+        share.adoption = policy;
+        let before = world.tenant.traits.clone();
+        let plan = world.settle(&share, &source);
+        assert_eq!(plan.holds.is_empty(), adopted, "{policy:?}, equal: {equal}");
+        assert_eq!(
+            world.tenant.traits != before,
+            adopted,
+            "{policy:?}, equal: {equal}: the mark is written or nothing"
+        );
+        if !adopted {
+            assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
+        }
+    }
+}
+
+#[test]
+fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
+    let mut tenant = Tenant::default();
+    let id = DataSourceId(77);
+    tenant.data_sources.insert(
+        id,
+        DataSource {
+            id,
+            company: None,
+            name: "Sharing".into(),
+            description: "".into(),
+            unique_trait_codes: false,
+            unique_segment_codes: false,
+        },
+    );
+    let mut world = World::over(tenant);
+    let plan = world.settle(
+        &share("loyal", "I", &["third"]),
+        &source("I", "Loyal gamers"),
+    );
+    assert_eq!(plan.holds[0].reason, Reason::AwaitingAdobeSharing);
+    assert_eq!(world.calls, []);
+    let mut observing = share("loyal", "I", &[]);
+    observing.mode = Mode::Observe;
+    assert_eq!(
+        world.settle(&observing, &source("I", "Loyal gamers")).holds[0].reason,
+        Reason::AwaitingAdobeSharing
+    );
+}
