@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rules::SegmentRule;
+use super::rules::{SegmentRule, referenced_sids};
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
     lists, narrowed, object_answer, optional_code, optional_text, owns, required_name, sees,
     status_of, usable_source,
 };
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Query};
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, number_of, text_of};
 use crate::world::{Ask, World};
@@ -48,12 +48,23 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 && lists::matches_text(query, segment, "status", "status")
                 && lists::matches_search(query, segment, &["sid", "name", "description"])
         })
+        .filter(|segment| contains_traits(query, segment))
         .filter(|segment| since.is_none_or(|since| number_of(segment, "updateTime") >= Some(since)))
         .filter(|segment| lists::matches_permissions(ask, owns(&ask.caller, segment)))
         .collect();
     lists::answer(&world.flags, ask, found, |segment| {
         Value::Object(render(world, ask, segment))
     })
+}
+
+/// Whether the rule names every trait that the query asks for.
+fn contains_traits(query: &Query, segment: &Object) -> bool {
+    let mut wanted = query.all("containsTrait").peekable();
+    if wanted.peek().is_none() {
+        return true;
+    }
+    let sids = referenced_sids(text_of(segment, "segmentRule").unwrap_or_default());
+    wanted.all(|sid| sid.trim().parse().is_ok_and(|sid| sids.contains(&sid)))
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
