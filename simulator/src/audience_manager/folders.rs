@@ -80,7 +80,8 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     };
     check_name(world, &ask.caller, kind, parent, &name, None)?;
     if kind == Kind::TraitFolders {
-        check_limits(world, &ask.caller, kind, parent)?;
+        check_count(world, &ask.caller, kind)?;
+        check_depth(world, kind, parent, 1)?;
     }
     let id = world.store.new_id(kind);
     let folder = Object::from_iter([
@@ -118,6 +119,10 @@ fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
         return Err(errors::invalid("A folder cannot be moved below itself"));
     }
     check_name(world, &ask.caller, kind, parent, &name, Some(id))?;
+    let moved = number_of(&folder, "parentFolderId") != Some(parent);
+    if kind == Kind::TraitFolders && moved {
+        check_depth(world, kind, parent, height(world, kind, id))?;
+    }
     folder.insert("name".to_owned(), json!(name));
     folder.insert("parentFolderId".to_owned(), json!(parent));
     world.store.set(kind, Key::Number(id), Some(folder.clone()));
@@ -259,22 +264,49 @@ fn check_name(
     Ok(())
 }
 
-fn check_limits(world: &World, caller: &Caller, kind: Kind, parent: u64) -> Result<()> {
-    let limits = world.flags.item_limits;
-    let count = world
-        .store
-        .all(kind)
-        .filter(|folder| owns(caller, folder))
-        .count();
-    let depth = ancestors(world, kind, parent).len() + 1;
-    if count >= limits.trait_folders || depth > limits.trait_folder_depth {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
-            "The limit of trait folders is reached",
-        ));
+fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
+    if world.store.count(kind, caller.pid) < world.flags.item_limits.trait_folders {
+        return Ok(());
     }
-    Ok(())
+    Err(limit_exceeded(
+        world,
+        "The limit of trait folders is reached",
+    ))
+}
+
+/// Refuses what would stand deeper than the limit; `levels` is what comes below the parent.
+fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<()> {
+    let depth = ancestors(world, kind, parent).len() + levels;
+    if depth <= world.flags.item_limits.trait_folder_depth {
+        return Ok(());
+    }
+    Err(limit_exceeded(
+        world,
+        "The folder would be nested too deeply",
+    ))
+}
+
+fn limit_exceeded(world: &World, message: &str) -> Answer {
+    errors::refusal(
+        world.flags.item_limit_status,
+        "RESOURCE_LIMIT_EXCEEDED",
+        message,
+    )
+}
+
+/// The levels that a folder takes, itself among them; counted no further than one above the limit.
+fn height(world: &World, kind: Kind, folder: u64) -> usize {
+    let mut level = vec![folder];
+    let mut levels = 0;
+    while !level.is_empty() && levels <= world.flags.item_limits.trait_folder_depth {
+        levels += 1;
+        level = level
+            .into_iter()
+            .flat_map(|id| world.store.in_folder(kind, id))
+            .filter_map(|folder| number_of(folder, "folderId"))
+            .collect();
+    }
+    levels
 }
 
 /// The sid of the trait that stands for a trait folder.

@@ -337,7 +337,9 @@ pub(crate) fn narrowed<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Vec<&
     if let Some(folder) = query.get("folderId").and_then(|id| id.trim().parse().ok()) {
         return world.store.in_folder(kind, folder);
     }
-    let contained = query.get("containsTrait").filter(|_| kind == Kind::Segments);
+    let contained = query
+        .get("containsTrait")
+        .filter(|_| kind == Kind::Segments);
     if let Some(sid) = contained.and_then(|id| id.trim().parse().ok()) {
         return world.store.segments_using(sid);
     }

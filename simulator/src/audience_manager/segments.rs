@@ -130,7 +130,7 @@ fn expression_view(world: &World, rule: &SegmentRule) -> Object {
 
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    if world.store.count(KIND) >= world.flags.item_limits.segments {
+    if world.store.count(KIND, ask.caller.pid) >= world.flags.item_limits.segments {
         return Err(errors::refusal(
             world.flags.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",
@@ -261,8 +261,8 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
     ))
 }
 
-pub(crate) fn limits(world: &mut World, _: &Ask<'_>) -> Result<Answer, Answer> {
-    let used = world.store.count(KIND);
+pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let used = world.store.count(KIND, ask.caller.pid);
     let limit = world.flags.item_limits.segments;
     Ok(Answer::json(
         200,

@@ -385,6 +385,18 @@ async fn trait_folders_are_at_most_five_deep() {
         .await
         .expect(400);
     assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
+    let body = json!({"name": "elsewhere", "parentFolderId": 0});
+    let elsewhere = tenant.aam("POST", "/folders/traits", body).await;
+    let elsewhere = number(&elsewhere.expect(201), "folderId");
+    let target = format!("/folders/traits/{elsewhere}");
+    let body = json!({"folderId": elsewhere, "name": "elsewhere", "parentFolderId": parent});
+    let refused = tenant.aam("PUT", &target, body).await.expect(400);
+    assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
+    // A rename moves nothing.
+    tenant.flags(|flags| flags.item_limits.trait_folder_depth = 1);
+    let target = format!("/folders/traits/{parent}");
+    let body = json!({"folderId": parent, "name": "level five"});
+    tenant.aam("PUT", &target, body).await.expect(200);
 }
 
 // ---- traits
@@ -602,6 +614,16 @@ async fn item_limits_refuse_the_next_object() {
         .await
         .expect(200);
     assert_eq!(limits["ON_BOARDED_TRAIT"], json!({"used": 1, "limit": 1}));
+    let another_companys = json!({"pid": 220, "traitType": "RULE_BASED_TRAIT", "name": "foreign"});
+    tenant
+        .simulator
+        .create_object("traits", another_companys)
+        .expect("a person makes it");
+    let limits = tenant.aam("GET", "/traits/limits", Value::Null).await;
+    assert_eq!(
+        limits.expect(200)["total"],
+        json!({"used": 1, "limit": 100_000})
+    );
 }
 
 // ---- segments
