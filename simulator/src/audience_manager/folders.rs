@@ -14,6 +14,10 @@ pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
 /// The data source that Audience Manager makes for folder traits. Its name is not documented.
 const FOLDER_TRAIT_SOURCE: &str = "Folder Traits";
 
+/// A tree is shown this deep. Segment folders have no documented limit, and a seed may hold a cycle: neither may end the
+/// process, or be nested deeper than what parsers of JSON take.
+const NESTED_LEVELS: usize = 50;
+
 type Result<T> = std::result::Result<T, Answer>;
 
 pub(crate) fn list_trait_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
@@ -213,7 +217,19 @@ fn ancestors(world: &World, kind: Kind, folder: u64) -> Vec<u64> {
     found
 }
 
+/// A folder as the API shows it; `nested`: with all that is below it.
 fn render(world: &World, caller: &Caller, kind: Kind, folder: &Object, nested: bool) -> Value {
+    let levels = if nested { NESTED_LEVELS } else { 0 };
+    render_levels(world, caller, kind, folder, levels)
+}
+
+fn render_levels(
+    world: &World,
+    caller: &Caller,
+    kind: Kind,
+    folder: &Object,
+    levels: usize,
+) -> Value {
     let id = number_of(folder, "folderId").unwrap_or(0);
     let mut path = String::new();
     for above in ancestors(world, kind, id) {
@@ -231,8 +247,8 @@ fn render(world: &World, caller: &Caller, kind: Kind, folder: &Object, nested: b
     rendered.insert("folderCount".to_owned(), json!(children.len()));
     let below: Vec<Value> = children
         .into_iter()
-        .filter(|_| nested)
-        .map(|child| render(world, caller, kind, child, true))
+        .filter(|_| levels > 0)
+        .map(|child| render_levels(world, caller, kind, child, levels - 1))
         .collect();
     rendered.insert("subFolders".to_owned(), Value::Array(below));
     Value::Object(rendered)
@@ -304,6 +320,8 @@ fn height(world: &World, kind: Kind, folder: u64) -> usize {
             .into_iter()
             .flat_map(|id| world.store.in_folder(kind, id))
             .filter_map(|folder| number_of(folder, "folderId"))
+            // A seed may hold a cycle, and a move takes the folder out of it.
+            .filter(|id| *id != folder)
             .collect();
     }
     levels

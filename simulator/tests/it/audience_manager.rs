@@ -291,6 +291,22 @@ async fn folders_are_a_tree_below_the_root() {
 }
 
 #[tokio::test]
+async fn a_cycle_of_folders_ends_no_process() {
+    let tenant = seeded(Seed::realistic()).await;
+    tenant
+        .simulator
+        .patch_object("traitFolders", "325001", &json!({"parentFolderId": 325002}))
+        .expect("a person may make any odd object");
+    let target = "/folders/traits/325001?includeSubFolders=true";
+    let folder = tenant.aam("GET", target, Value::Null).await.expect(200);
+    assert_eq!(folder["subFolders"][0]["folderId"], 325002);
+    // And out of the cycle again.
+    let body = json!({"folderId": 325001, "name": "Web", "parentFolderId": 0});
+    let moved = tenant.aam("PUT", "/folders/traits/325001", body).await;
+    assert_eq!(moved.expect(200)["path"], "/All Traits/Web");
+}
+
+#[tokio::test]
 async fn folders_refuse_taken_names_cycles_and_deletion_with_content() {
     let tenant = small().await;
     let make = async |name: &str, parent: u64| {
