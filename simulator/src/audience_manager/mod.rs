@@ -184,7 +184,16 @@ pub(crate) fn optional_code(body: &Object) -> Result<Option<Value>, Answer> {
     }))
 }
 
-pub(crate) fn status_of(body: &Object) -> Result<Option<Value>, Answer> {
+/// `before`: the object that a PUT replaces. Its own status is taken back, whatever it says: a client that reads, merges
+/// and writes does not know which statuses the service has.
+pub(crate) fn status_of(body: &Object, before: Option<&Object>) -> Result<Option<Value>, Answer> {
+    let known = before.and_then(|before| text_of(before, "status"));
+    let given = text_of(body, "status");
+    if let (Some(known), Some(given)) = (known, given)
+        && known.eq_ignore_ascii_case(given)
+    {
+        return Ok(Some(Value::from(known)));
+    }
     let wanted = match body.get("status") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) => text.to_ascii_uppercase(),

@@ -140,7 +140,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let sid = world.store.new_id(KIND);
     let mut segment = blank(world, &ask.caller, sid);
     require(world, &ask.caller, body)?;
-    merge(world, &ask.caller, &mut segment, body)?;
+    merge(world, &ask.caller, &mut segment, body, None)?;
     check(world, &ask.caller, &mut segment, None)?;
     world
         .store
@@ -181,7 +181,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answ
             .default_merge_rule_data_source_id;
         segment.insert("mergeRuleDataSourceId".to_owned(), json!(default));
     }
-    merge(world, &ask.caller, &mut segment, body)?;
+    merge(world, &ask.caller, &mut segment, body, Some(before))?;
     check(world, &ask.caller, &mut segment, Some(sid))?;
     touch(world, &mut segment);
     world
@@ -351,6 +351,7 @@ fn merge(
     caller: &Caller,
     segment: &mut Object,
     body: &Object,
+    before: Option<&Object>,
 ) -> Result<(), Answer> {
     if body.contains_key("name") {
         segment.insert("name".to_owned(), required_name(body)?.into());
@@ -371,7 +372,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         segment.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = status_of(body)? {
+    if let Some(status) = status_of(body, before)? {
         segment.insert("status".to_owned(), status);
     }
     match body.get("mergeRuleDataSourceId") {

@@ -131,7 +131,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     object.insert("traitType".to_owned(), json!(trait_type));
     check_limits(world, ask.caller.pid, trait_type)?;
     require(world, &ask.caller, body)?;
-    merge(world, &ask.caller, &mut object, body)?;
+    merge(world, &ask.caller, &mut object, body, None)?;
     check(world, &object, None)?;
     world
         .store
@@ -171,7 +171,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answe
             object.insert(field.to_owned(), default);
         }
     }
-    merge(world, &ask.caller, &mut object, body)?;
+    merge(world, &ask.caller, &mut object, body, Some(&before))?;
     check(world, &object, Some(sid))?;
     touch(world, &before, &mut object);
     world
@@ -317,7 +317,13 @@ fn require(world: &World, caller: &Caller, body: &Object) -> Result<(), Answer> 
 }
 
 /// Takes over what the body names; what it does not name stays. Unknown members are ignored.
-fn merge(world: &World, caller: &Caller, object: &mut Object, body: &Object) -> Result<(), Answer> {
+fn merge(
+    world: &World,
+    caller: &Caller,
+    object: &mut Object,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<(), Answer> {
     if body.contains_key("name") {
         object.insert("name".to_owned(), required_name(body)?.into());
     }
@@ -337,7 +343,7 @@ fn merge(world: &World, caller: &Caller, object: &mut Object, body: &Object) -> 
     if let Some(code) = optional_code(body)? {
         object.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body)? {
+    if let Some(status) = super::status_of(body, before)? {
         object.insert("status".to_owned(), status);
     }
     for field in ["ttl", "type", "categoryId", "algoModelId"] {

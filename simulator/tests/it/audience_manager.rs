@@ -711,6 +711,22 @@ async fn validation_answers_the_expression_tree() {
 }
 
 #[tokio::test]
+async fn a_status_that_nobody_knows_goes_round() {
+    let tenant = seeded(Seed::realistic()).await;
+    // "PENDING_REVIEW", as an account that is newer than the references would say.
+    let target = "/segments/16450004";
+    let mut whole = tenant.aam("GET", target, Value::Null).await.expect(200);
+    whole["name"] = json!("Renamed");
+    let written = tenant.aam("PUT", target, whole.clone()).await.expect(200);
+    assert_eq!(
+        (&written["name"], &written["status"]),
+        (&json!("Renamed"), &json!("PENDING_REVIEW"))
+    );
+    whole["status"] = json!("SOMETHING_ELSE");
+    tenant.aam("PUT", target, whole).await.expect(400);
+}
+
+#[tokio::test]
 async fn a_segment_is_paused_with_its_status_alone() {
     let tenant = small().await;
     let source = tenant.source("a").await;
