@@ -11,6 +11,7 @@ pub mod sharing_connection;
 mod context;
 mod engines;
 mod publish;
+mod requested;
 
 pub mod backoff;
 pub mod conditions;

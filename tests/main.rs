@@ -3,9 +3,15 @@
 //! One control plane serves the whole run; every test has its own namespace, simulator and operator.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "time is virtual in the one-process world, and its clock is tokio's"
+)]
 
 mod bad_input;
 mod calls;
+mod engine;
 mod harness;
 mod noticed;
 mod rooms;
+mod world;

@@ -92,3 +92,49 @@ fn print(text: &str) -> Result<(), CrdsError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_gets_one_file_per_definition() {
+        let directory = std::env::temp_dir().join(format!("crds-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("the directory can be made");
+        let args = CrdsArgs {
+            output_directory: Some(directory.clone()),
+            format: Format::Yaml,
+        };
+        run(&args).expect("the files can be written");
+        for name in ["sharingconnections", "sharedaudiences"] {
+            let path = directory.join(format!("{name}.audience-sharing.dev.yaml"));
+            let text = std::fs::read_to_string(path).expect("the file is there");
+            assert!(text.contains(&format!("plural: {name}\n")), "{name}");
+        }
+        std::fs::remove_dir_all(&directory).expect("the directory can be removed");
+    }
+
+    #[test]
+    fn a_missing_directory_is_named() {
+        let args = CrdsArgs {
+            output_directory: Some("/nowhere/at-all".into()),
+            format: Format::Yaml,
+        };
+        insta::assert_snapshot!(
+            run(&args).expect_err("there is no such directory"),
+            @"cannot write /nowhere/at-all/sharingconnections.audience-sharing.dev.yaml; check that the directory exists and may be written to"
+        );
+    }
+
+    #[test]
+    fn standard_output_gets_both_definitions_as_documents() {
+        let yaml = yaml(&definitions().expect("the definitions encode")).expect("they print");
+        let documents = yaml.split("\n---\n").collect::<Vec<_>>();
+        assert_eq!(documents.len(), 2);
+        assert!(
+            documents
+                .iter()
+                .all(|document| document.starts_with("apiVersion: "))
+        );
+    }
+}

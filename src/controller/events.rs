@@ -1,5 +1,8 @@
 //! Kubernetes Events: on a change of `Ready` alone, and never a reason to fail.
 
+#[cfg(test)]
+mod tests;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};

@@ -19,9 +19,8 @@ use kube::runtime::controller::Action;
 use tokio::time::Instant;
 
 use super::context::Context;
-use super::{events, publish};
+use super::{events, publish, requested};
 use crate::api::SharedAudience;
-use crate::api::annotations::RECONCILE_REQUESTED_AT;
 use crate::engine::{Obstacle, SettleRequest, Settled};
 use status::Verdict;
 
@@ -69,7 +68,11 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
     if let Err(error) = publish::add_finalizer(&context.client, audience).await {
         return Outcome::Kubernetes(error);
     }
-    if is_requested(audience) && running.engine.refresh().await.is_err() {
+    let handled = audience
+        .status
+        .as_ref()
+        .and_then(|status| status.last_handled_reconcile_at.as_ref());
+    if requested::is_open(audience, handled) && running.engine.refresh().await.is_err() {
         return Outcome::NotOurs;
     }
     match running.engine.settle(request(audience, share)).await {
@@ -97,16 +100,6 @@ pub(super) fn created(audience: &SharedAudience) -> CreatedAt {
             .as_ref()
             .map_or(i64::MAX, |time| time.0.as_second()),
     )
-}
-
-/// The annotation holds a value that was not handled yet.
-fn is_requested(audience: &SharedAudience) -> bool {
-    let requested = audience.annotations().get(RECONCILE_REQUESTED_AT);
-    let handled = audience
-        .status
-        .as_ref()
-        .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    requested.is_some() && requested != handled
 }
 
 /// The one place that writes an audience's status, after success and failure alike, and says when to look again.

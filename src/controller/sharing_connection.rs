@@ -15,8 +15,8 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::context::{Context, audiences_of};
 use super::engines::{ConnectionKey, Engines};
-use super::{events, publish};
-use crate::api::annotations::{FINALIZER, RECONCILE_REQUESTED_AT};
+use super::{events, publish, requested};
+use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
 use status::Findings;
 
@@ -58,24 +58,16 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         // Another replica holds the lease and writes the status.
         start::Ensured::HeldElsewhere => return Action::await_change(),
     };
-    if is_requested(connection) && running.engine.refresh().await.is_err() {
-        return Action::requeue(Duration::from_secs(1));
-    }
-    let report = running.engine.report().borrow().clone();
-    let requested = connection
-        .annotations()
-        .get(RECONCILE_REQUESTED_AT)
-        .cloned();
-    conclude(connection, context, &Findings::of_report(report), requested).await
-}
-
-fn is_requested(connection: &SharingConnection) -> bool {
-    let requested = connection.annotations().get(RECONCILE_REQUESTED_AT);
     let handled = connection
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    requested.is_some() && requested != handled
+    if requested::is_open(connection, handled) && running.engine.refresh().await.is_err() {
+        return Action::requeue(Duration::from_secs(1));
+    }
+    let report = running.engine.report().borrow().clone();
+    let requested = requested::value(connection);
+    conclude(connection, context, &Findings::of_report(report), requested).await
 }
 
 async fn conclude(

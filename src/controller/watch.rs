@@ -3,18 +3,21 @@
 //! Errors are logged and counted here and never reach a controller, so that no watch can hold up another. An object
 //! that does not decode stops nothing: the others go on, it waits for an edit.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::pin::Pin;
 
 use futures::{Stream, StreamExt};
 use kube::core::{DeserializeGuard, ObjectMeta};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{
     Predicate, PredicateConfig, WatchStreamExt, predicates, watcher as watch_kind,
 };
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
@@ -33,15 +36,26 @@ pub(super) fn guarded<K>(api: Api<DeserializeGuard<K>>, metrics: &Metrics) -> Gu
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
+    let events = watch_kind(api, watcher::Config::default());
+    from_events(events.default_backoff(), metrics)
+}
+
+fn from_events<K>(
+    events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
+    metrics: &Metrics,
+) -> Guarded<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
     let (store, writer) = reflector::store::<K>();
     let (tell, ready) = watch::channel(false);
     let kind = K::kind(&()).into_owned();
     let counter = metrics.clone();
-    let stream = watch_kind(api, watcher::Config::default())
-        .default_backoff()
+    let known = store.clone();
+    let stream = events
         .filter_map(move |event| {
             let event = match event {
-                Ok(event) => decoded(event),
+                Ok(event) => decoded(event, &known),
                 Err(error) => {
                     counter.watch_failed(&kind);
                     tracing::warn!(
@@ -90,25 +104,39 @@ fn leaving<K: Resource>(object: &K) -> Option<u64> {
     Some(hasher.finish())
 }
 
-/// The object, or nothing where it does not decode.
-fn decoded<K>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>>
+/// The event as the cache shall see it. An object that was readable and no longer is leaves the cache, as the next list
+/// would make it: what was read last may be far from what it says now.
+fn decoded<K>(event: Event<DeserializeGuard<K>>, known: &Store<K>) -> Option<Event<K>>
 where
-    K: Resource<DynamicType = ()>,
+    K: Resource<DynamicType = ()> + Clone,
 {
-    let whole = |guard: DeserializeGuard<K>| match guard.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
-            tell_unreadable(&K::kind(&()), &invalid.metadata);
-            None
-        }
-    };
     match event {
         Event::Init => Some(Event::Init),
         Event::InitDone => Some(Event::InitDone),
-        Event::InitApply(guard) => whole(guard).map(Event::InitApply),
-        Event::Apply(guard) => whole(guard).map(Event::Apply),
-        Event::Delete(guard) => whole(guard).map(Event::Delete),
+        Event::InitApply(DeserializeGuard(Ok(object))) => Some(Event::InitApply(object)),
+        Event::InitApply(DeserializeGuard(Err(invalid))) => {
+            tell_unreadable(&K::kind(&()), &invalid.metadata);
+            None
+        }
+        Event::Apply(DeserializeGuard(Ok(object))) => Some(Event::Apply(object)),
+        Event::Apply(DeserializeGuard(Err(invalid))) => {
+            tell_unreadable(&K::kind(&()), &invalid.metadata);
+            last_known(known, &invalid.metadata).map(Event::Delete)
+        }
+        Event::Delete(DeserializeGuard(Ok(object))) => Some(Event::Delete(object)),
+        Event::Delete(guard) => last_known(known, guard.meta()).map(Event::Delete),
     }
+}
+
+fn last_known<K>(known: &Store<K>, metadata: &ObjectMeta) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone,
+{
+    let mut key = ObjectRef::new(metadata.name.as_deref()?);
+    if let Some(namespace) = &metadata.namespace {
+        key = key.within(namespace);
+    }
+    known.get(&key).map(|object| (*object).clone())
 }
 
 /// The reason is not logged: it may quote what a user wrote.
@@ -123,10 +151,11 @@ fn tell_unreadable(kind: &str, metadata: &ObjectMeta) {
 
 /// Two thirds of a cached object is what nobody here reads.
 fn prune<K: Resource>(object: &mut K) {
-    object.managed_fields_mut().clear();
-    object
-        .annotations_mut()
-        .remove("kubectl.kubernetes.io/last-applied-configuration");
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
 }
 
 fn told(error: &watcher::Error) -> String {

@@ -1,5 +1,8 @@
 //! The metrics, in OpenMetrics text. Labels are words from fixed lists, never names or ids.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
 use std::sync::Arc;
 

@@ -1,16 +1,23 @@
 //! `/livez`, `/readyz` and `/metrics` on one address.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
+
+/// The form of [`Metrics::encode`]; under `text/plain` a collector reads it as the older one.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What must be there before the operator counts as ready, by name.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +48,7 @@ impl Readiness {
     }
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`; answers the address that it listens on, which tells the port where 0 was asked for.
 ///
 /// # Errors
 /// The address cannot be bound.
@@ -50,8 +57,9 @@ pub async fn serve(
     metrics: Metrics,
     readiness: Readiness,
     stop: CancellationToken,
-) -> std::io::Result<()> {
+) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
+    let bound = listener.local_addr()?;
     let ready = move || {
         let missing = readiness.missing();
         async move {
@@ -67,7 +75,10 @@ pub async fn serve(
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(move || async move { metrics.encode() }));
+        .route(
+            "/metrics",
+            get(move || async move { ([(CONTENT_TYPE, OPENMETRICS)], metrics.encode()) }),
+        );
     tokio::spawn(async move {
         let served = axum::serve(listener, router)
             .with_graceful_shutdown(stop.cancelled_owned())
@@ -76,5 +87,5 @@ pub async fn serve(
             tracing::error!("the probes ended: {error}");
         }
     });
-    Ok(())
+    Ok(bound)
 }

@@ -99,7 +99,7 @@ async fn a_truncated_body_and_an_html_page_are_no_json() {
     assert_eq!(reply.headers["content-type"], "text/html");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_late_effect_takes_place_on_the_simulators_clock() {
     let tenant = small().await;
     tenant

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use kube::api::{Api, PostParams};
@@ -119,19 +120,7 @@ impl Keeper {
             return self.write(lease, Decision::Renew).await;
         }
         let Some(lease) = self.api.get_opt(&self.name).await? else {
-            let metadata = ObjectMeta {
-                name: Some(self.name.clone()),
-                ..ObjectMeta::default()
-            };
-            return self
-                .write(
-                    Lease {
-                        metadata,
-                        spec: None,
-                    },
-                    Decision::Acquire,
-                )
-                .await;
+            return self.create().await;
         };
         let record = lease.spec.clone().unwrap_or_default();
         let since = self.since_last_change(&record);
@@ -142,6 +131,31 @@ impl Keeper {
             }
             decision => self.write(lease, decision).await,
         }
+    }
+
+    /// A Lease that somebody deleted does not end what its holder believes: a record that was seen counts until it
+    /// has run out.
+    async fn create(&mut self) -> Result<Look, Error> {
+        if let Some((record, first_seen)) = &self.observed {
+            let since = Instant::now() - *first_seen;
+            if let Decision::Wait(left) =
+                decide(record, &self.identity, since, self.options.duration)
+            {
+                return Ok(Look::Waiting(left));
+            }
+        }
+        let metadata = ObjectMeta {
+            name: Some(self.name.clone()),
+            ..ObjectMeta::default()
+        };
+        self.write(
+            Lease {
+                metadata,
+                spec: None,
+            },
+            Decision::Acquire,
+        )
+        .await
     }
 
     fn since_last_change(&mut self, record: &LeaseSpec) -> Duration {
@@ -156,8 +170,13 @@ impl Keeper {
     }
 
     async fn write(&mut self, mut lease: Lease, decision: Decision) -> Result<Look, Error> {
-        let wall_time = MicroTime((self.options.wall_clock)());
         let record = lease.spec.get_or_insert_default();
+        // Others see a renewal by the record's change, so that a clock that stands still or steps back must not show.
+        let least = record
+            .renew_time
+            .as_ref()
+            .map(|last| last.0 + SignedDuration::from_micros(1));
+        let wall_time = MicroTime((self.options.wall_clock)().max(least.unwrap_or(Timestamp::MIN)));
         if decision == Decision::Acquire {
             let transitions = record
                 .lease_transitions

@@ -12,14 +12,13 @@ use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::audience;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::ResourceExt;
 
-use crate::api::annotations::RECONCILE_REQUESTED_AT;
 use crate::api::shared_audience::{
     AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceStatus,
 };
 use crate::api::{SharedAudience, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
+use crate::controller::requested;
 use crate::engine::{Obstacle, Origin, Settled};
 
 /// What was found, however it went.
@@ -150,8 +149,7 @@ pub(super) fn after(
             .as_ref()
             .is_some_and(|obstacle| obstacle.of_connection)
         {
-            status.last_handled_reconcile_at =
-                audience.annotations().get(RECONCILE_REQUESTED_AT).cloned();
+            status.last_handled_reconcile_at = requested::value(audience);
         }
     }
     status
