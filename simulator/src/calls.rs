@@ -29,6 +29,7 @@ pub struct Call {
     /// Absent where the connection closed without an answer, and while the call is under way.
     pub status: Option<u16>,
     /// When it arrived, epoch milliseconds of the simulator's clock.
+    #[serde(rename = "time")]
     pub time_ms: u64,
     /// The fault that was played, by its name.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,23 +1,29 @@
 //! Faults: which call goes wrong, and how. Data and matching only; `world` plays them.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use crate::calls::System;
 
 /// A fault that is played on the calls that match.
 ///
-/// `{"match": {"system": "audienceManager", "method": "POST", "pathContains": "/traits", "skip": 1}, "times": 2,
-/// "kind": {"effectThenError": {"status": 503}}}`
+/// `{"match": {"system": "audienceManager", "method": "POST", "pathContains": "/traits"}, "skip": 1, "times": 2,
+/// "kind": {"effectThenError": {"status": 503}}}`. A kind without members, or whose members all have defaults, is its
+/// name alone: `"crashBeforeSend"`, `"throttle"`, `"staleList"`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fault {
     /// All of the named conditions hold; none named: every call.
     #[serde(rename = "match", default)]
     pub matching: Match,
+    /// Leaves out this many calls that match.
+    #[serde(default)]
+    pub skip: u32,
     /// How often it is played; 0: until the faults are cleared.
     #[serde(default = "once")]
     pub times: u32,
+    #[serde(deserialize_with = "kind")]
     pub kind: FaultKind,
 }
 
@@ -29,6 +35,7 @@ impl Fault {
                 call: Some(call),
                 ..Match::default()
             },
+            skip: 0,
             times: 1,
             kind,
         }
@@ -37,6 +44,33 @@ impl Fault {
 
 fn once() -> u32 {
     1
+}
+
+fn one_write() -> usize {
+    1
+}
+
+/// The kinds whose members all have defaults may be named alone.
+fn kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultKind, D::Error> {
+    let given = match Value::deserialize(deserializer)? {
+        Value::String(name) if ["throttle", "staleList"].contains(&name.as_str()) => {
+            json!({ name: {} })
+        }
+        given => given,
+    };
+    serde_json::from_value(given).map_err(D::Error::custom)
+}
+
+/// Seconds are often written as a number.
+fn retry_after<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text)),
+        Value::Number(seconds) => Ok(Some(seconds.to_string())),
+        _ => Err(D::Error::custom(
+            "retryAfter must be seconds or an HTTP date",
+        )),
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,8 +86,6 @@ pub struct Match {
     /// Compared with path and query as they were sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_contains: Option<String>,
-    /// Leaves out this many calls that match otherwise.
-    pub skip: u32,
 }
 
 /// What goes wrong. `emptyList` and `staleList` match calls of list endpoints only.
@@ -80,7 +112,11 @@ pub enum FaultKind {
     LateEffect { delay_ms: u64 },
     /// 429, with `Retry-After` (seconds or an HTTP date, sent as it stands) where given.
     Throttle {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            deserialize_with = "retry_after",
+            skip_serializing_if = "Option::is_none"
+        )]
         retry_after: Option<String>,
     },
     /// 401, gateway code 401013.
@@ -92,7 +128,10 @@ pub enum FaultKind {
     /// 200 and an HTML page; nothing happened.
     WrongType,
     /// The list as it was this many writes ago (at most 256).
-    StaleList { writes: usize },
+    StaleList {
+        #[serde(default = "one_write")]
+        writes: usize,
+    },
     /// The list without its members.
     EmptyList,
     /// The right answer, `delay_ms` after the effect.
@@ -157,20 +196,21 @@ impl Faults {
         self.0.clear();
     }
 
-    /// The first fault that wants this call; spent ones are dropped.
+    /// The first fault that wants this call; spent ones are dropped. Every fault counts what it leaves out by itself.
     pub(crate) fn take(&mut self, candidate: &Candidate<'_>) -> Option<FaultKind> {
         let mut found = None;
         for waiting in &mut self.0 {
             if !waiting.wants(candidate) {
                 continue;
             }
-            if waiting.skipped < waiting.fault.matching.skip {
+            if waiting.skipped < waiting.fault.skip {
                 waiting.skipped += 1;
                 continue;
             }
-            waiting.played += 1;
-            found = Some(waiting.fault.kind.clone());
-            break;
+            if found.is_none() {
+                waiting.played += 1;
+                found = Some(waiting.fault.kind.clone());
+            }
         }
         self.0
             .retain(|waiting| waiting.fault.times == 0 || waiting.played < waiting.fault.times);
@@ -185,7 +225,6 @@ impl Waiting {
             system,
             method,
             path_contains,
-            skip: _,
         } = &self.fault.matching;
         call.is_none_or(|call| call == candidate.sequence)
             && system.is_none_or(|system| system == candidate.system)

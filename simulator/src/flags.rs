@@ -22,6 +22,8 @@ pub struct Flags {
     // Audience Manager: gateway and answers
     /// Which gateway stands before Audience Manager.
     pub audience_manager_gateway: AudienceManagerGateway,
+    /// Whether `x-gw-ims-org-id` is required there too; one that is sent must fit either way.
+    pub audience_manager_needs_organization: bool,
     /// Whether text is HTML-escaped unless the request has `AAM-Disable-Escaping-HTML: true`.
     pub escape_html: bool,
     /// The characters that are escaped, of `& < > " '`.
@@ -121,6 +123,7 @@ impl Default for Flags {
             removed_secrets_kill_tokens: false,
             rate_limit: None,
             audience_manager_gateway: AudienceManagerGateway::AdobeIo,
+            audience_manager_needs_organization: false,
             escape_html: true,
             escaped_characters: "&<>\"".to_owned(),
             status_spelling: StatusSpelling::Upper,

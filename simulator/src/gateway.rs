@@ -155,10 +155,14 @@ pub(crate) fn audience_manager(world: &mut World, incoming: &Incoming) -> Result
     if !legacy {
         check_api_key(incoming, &caller)?;
     }
-    if let Some(organization) = incoming.header("x-gw-ims-org-id")
-        && organization != caller.organization
-    {
-        return Err(error(403, "403025", "Profile is not valid"));
+    match incoming.header("x-gw-ims-org-id") {
+        None if world.flags.audience_manager_needs_organization => {
+            return Err(error(400, "400003", "Missing header"));
+        }
+        Some(organization) if organization != caller.organization => {
+            return Err(error(403, "403025", "Profile is not valid"));
+        }
+        None | Some(_) => {}
     }
     spend(world, &caller, System::AudienceManager)?;
     Ok(caller)

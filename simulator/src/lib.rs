@@ -12,7 +12,7 @@
 //! # The state document
 //! `GET` and `PUT /state`, the seed file and [`Simulator::state`] share one shape; all members are optional:
 //! - `clock`: `{nowMs}`, epoch milliseconds; absent: the clock runs on (a seed starts at 2026-01-05T00:00:00Z);
-//! - `credentials`: `[{clientId, clientSecret | clientSecrets[], organizationId, scopes[], pid, aamAccess, aepAccess
+//! - `credentials`: `[{clientId, clientSecret | clientSecrets[], organizationId, scopes[], pid (or companyId), aamAccess, aepAccess
 //!   (full | read | none), sandboxes[], sandboxAdministration}]`. Secrets are taken and never shown: a credential that
 //!   comes back without any keeps what it has;
 //! - `accounts`: `[{pid, defaultMergeRuleDataSourceId, mergeRuleDataSourceIds[], subscribedDataSourceIds[]}]`, the

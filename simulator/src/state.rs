@@ -49,7 +49,7 @@ pub(crate) struct Credential {
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
     /// The Audience Manager company; absent: none.
-    #[serde(default)]
+    #[serde(default, alias = "companyId")]
     pub(crate) pid: Option<u64>,
     #[serde(default)]
     pub(crate) aam_access: Access,

@@ -119,7 +119,9 @@ struct Collection {
     by_code: BTreeMap<String, BTreeSet<Key>>,
     by_folder: BTreeMap<u64, BTreeSet<Key>>,
     by_trait: BTreeMap<u64, BTreeSet<Key>>,
-    by_type: BTreeMap<String, usize>,
+    /// By `pid`; an object that names none belongs to every company.
+    by_company: BTreeMap<Option<u64>, usize>,
+    by_type: BTreeMap<(Option<u64>, String), usize>,
 }
 
 /// What a change was before it.
@@ -164,17 +166,20 @@ impl Store {
         self.collections[kind.index()].objects.values()
     }
 
-    pub(crate) fn count(&self, kind: Kind) -> usize {
-        self.collections[kind.index()].objects.len()
+    /// How many objects of an Audience Manager kind a company has.
+    pub(crate) fn count(&self, kind: Kind, pid: u64) -> usize {
+        let by_company = &self.collections[kind.index()].by_company;
+        by_company.get(&Some(pid)).copied().unwrap_or(0)
+            + by_company.get(&None).copied().unwrap_or(0)
     }
 
-    /// How many traits have this `traitType`.
-    pub(crate) fn count_of_type(&self, trait_type: &str) -> usize {
-        self.collections[Kind::Traits.index()]
-            .by_type
-            .get(trait_type)
-            .copied()
-            .unwrap_or(0)
+    /// How many traits of a company have this `traitType`.
+    pub(crate) fn count_of_type(&self, pid: u64, trait_type: &str) -> usize {
+        let by_type = &self.collections[Kind::Traits.index()].by_type;
+        [Some(pid), None]
+            .into_iter()
+            .filter_map(|pid| by_type.get(&(pid, trait_type.to_owned())))
+            .sum()
     }
 
     pub(crate) fn in_source(&self, kind: Kind, source: u64) -> Vec<&Object> {
@@ -308,6 +313,8 @@ impl Collection {
             Kind::DataSources => {}
             Kind::Sandboxes | Kind::Audiences | Kind::MergePolicies => return,
         }
+        let pid = number_of(object, "pid");
+        count(&mut self.by_company, pid, add);
         let code = text_of(object, "integrationCode").map(str::to_owned);
         put(&mut self.by_code, code, key, add);
         if kind == Kind::Segments {
@@ -318,14 +325,18 @@ impl Collection {
         }
         if kind == Kind::Traits {
             let trait_type = text_of(object, "traitType").unwrap_or_default();
-            let count = self.by_type.entry(trait_type.to_owned()).or_default();
-            *count = if add {
-                *count + 1
-            } else {
-                count.saturating_sub(1)
-            };
+            count(&mut self.by_type, (pid, trait_type.to_owned()), add);
         }
     }
+}
+
+fn count<K: Ord>(counts: &mut BTreeMap<K, usize>, of: K, add: bool) {
+    let count = counts.entry(of).or_default();
+    *count = if add {
+        *count + 1
+    } else {
+        count.saturating_sub(1)
+    };
 }
 
 fn put<K: Ord>(index: &mut BTreeMap<K, BTreeSet<Key>>, at: Option<K>, key: &Key, add: bool) {

@@ -77,7 +77,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let body = body_object(ask)?;
     let id = world.store.new_id(KIND);
     let mut source = blank(world, &ask.caller, id);
-    merge(&mut source, body)?;
+    merge(&mut source, body, None)?;
     for field in UNIQUE {
         source.insert(
             field.to_owned(),
@@ -116,7 +116,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
             source.insert(field.to_owned(), default);
         }
     }
-    merge(&mut source, body)?;
+    merge(&mut source, body, Some(&before))?;
     check(world, &source, Some(id))?;
     source.insert("updateTime".to_owned(), world.now_ms().into());
     source.insert("upUID".to_owned(), USER_ID.into());
@@ -240,7 +240,7 @@ fn switch(body: &Object, field: &str) -> Result<Option<bool>, Answer> {
 }
 
 /// Takes over what the body names; what it does not name stays.
-fn merge(source: &mut Object, body: &Object) -> Result<(), Answer> {
+fn merge(source: &mut Object, body: &Object, before: Option<&Object>) -> Result<(), Answer> {
     if body.contains_key("name") {
         source.insert("name".to_owned(), required_name(body)?.into());
     }
@@ -259,7 +259,7 @@ fn merge(source: &mut Object, body: &Object) -> Result<(), Answer> {
     if let Some(code) = optional_code(body)? {
         source.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body)? {
+    if let Some(status) = super::status_of(body, before)? {
         source.insert("status".to_owned(), status);
     }
     if let Some(restrictions) = body.get("dataExportRestrictions") {

@@ -14,6 +14,10 @@ pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
 /// The data source that Audience Manager makes for folder traits. Its name is not documented.
 const FOLDER_TRAIT_SOURCE: &str = "Folder Traits";
 
+/// A tree is shown this deep. Segment folders have no documented limit, and a seed may hold a cycle: neither may end the
+/// process, or be nested deeper than what parsers of JSON take.
+const NESTED_LEVELS: usize = 50;
+
 type Result<T> = std::result::Result<T, Answer>;
 
 pub(crate) fn list_trait_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
@@ -80,7 +84,8 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     };
     check_name(world, &ask.caller, kind, parent, &name, None)?;
     if kind == Kind::TraitFolders {
-        check_limits(world, &ask.caller, kind, parent)?;
+        check_count(world, &ask.caller, kind)?;
+        check_depth(world, kind, parent, 1)?;
     }
     let id = world.store.new_id(kind);
     let folder = Object::from_iter([
@@ -118,6 +123,10 @@ fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
         return Err(errors::invalid("A folder cannot be moved below itself"));
     }
     check_name(world, &ask.caller, kind, parent, &name, Some(id))?;
+    let moved = number_of(&folder, "parentFolderId") != Some(parent);
+    if kind == Kind::TraitFolders && moved {
+        check_depth(world, kind, parent, height(world, kind, id))?;
+    }
     folder.insert("name".to_owned(), json!(name));
     folder.insert("parentFolderId".to_owned(), json!(parent));
     world.store.set(kind, Key::Number(id), Some(folder.clone()));
@@ -208,7 +217,19 @@ fn ancestors(world: &World, kind: Kind, folder: u64) -> Vec<u64> {
     found
 }
 
+/// A folder as the API shows it; `nested`: with all that is below it.
 fn render(world: &World, caller: &Caller, kind: Kind, folder: &Object, nested: bool) -> Value {
+    let levels = if nested { NESTED_LEVELS } else { 0 };
+    render_levels(world, caller, kind, folder, levels)
+}
+
+fn render_levels(
+    world: &World,
+    caller: &Caller,
+    kind: Kind,
+    folder: &Object,
+    levels: usize,
+) -> Value {
     let id = number_of(folder, "folderId").unwrap_or(0);
     let mut path = String::new();
     for above in ancestors(world, kind, id) {
@@ -226,8 +247,8 @@ fn render(world: &World, caller: &Caller, kind: Kind, folder: &Object, nested: b
     rendered.insert("folderCount".to_owned(), json!(children.len()));
     let below: Vec<Value> = children
         .into_iter()
-        .filter(|_| nested)
-        .map(|child| render(world, caller, kind, child, true))
+        .filter(|_| levels > 0)
+        .map(|child| render_levels(world, caller, kind, child, levels - 1))
         .collect();
     rendered.insert("subFolders".to_owned(), Value::Array(below));
     Value::Object(rendered)
@@ -259,22 +280,51 @@ fn check_name(
     Ok(())
 }
 
-fn check_limits(world: &World, caller: &Caller, kind: Kind, parent: u64) -> Result<()> {
-    let limits = world.flags.item_limits;
-    let count = world
-        .store
-        .all(kind)
-        .filter(|folder| owns(caller, folder))
-        .count();
-    let depth = ancestors(world, kind, parent).len() + 1;
-    if count >= limits.trait_folders || depth > limits.trait_folder_depth {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
-            "The limit of trait folders is reached",
-        ));
+fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
+    if world.store.count(kind, caller.pid) < world.flags.item_limits.trait_folders {
+        return Ok(());
     }
-    Ok(())
+    Err(limit_exceeded(
+        world,
+        "The limit of trait folders is reached",
+    ))
+}
+
+/// Refuses what would stand deeper than the limit; `levels` is what comes below the parent.
+fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<()> {
+    let depth = ancestors(world, kind, parent).len() + levels;
+    if depth <= world.flags.item_limits.trait_folder_depth {
+        return Ok(());
+    }
+    Err(limit_exceeded(
+        world,
+        "The folder would be nested too deeply",
+    ))
+}
+
+fn limit_exceeded(world: &World, message: &str) -> Answer {
+    errors::refusal(
+        world.flags.item_limit_status,
+        "RESOURCE_LIMIT_EXCEEDED",
+        message,
+    )
+}
+
+/// The levels that a folder takes, itself among them; counted no further than one above the limit.
+fn height(world: &World, kind: Kind, folder: u64) -> usize {
+    let mut level = vec![folder];
+    let mut levels = 0;
+    while !level.is_empty() && levels <= world.flags.item_limits.trait_folder_depth {
+        levels += 1;
+        level = level
+            .into_iter()
+            .flat_map(|id| world.store.in_folder(kind, id))
+            .filter_map(|folder| number_of(folder, "folderId"))
+            // A seed may hold a cycle, and a move takes the folder out of it.
+            .filter(|id| *id != folder)
+            .collect();
+    }
+    levels
 }
 
 /// The sid of the trait that stands for a trait folder.

@@ -184,7 +184,16 @@ pub(crate) fn optional_code(body: &Object) -> Result<Option<Value>, Answer> {
     }))
 }
 
-pub(crate) fn status_of(body: &Object) -> Result<Option<Value>, Answer> {
+/// `before`: the object that a PUT replaces. Its own status is taken back, whatever it says: a client that reads, merges
+/// and writes does not know which statuses the service has.
+pub(crate) fn status_of(body: &Object, before: Option<&Object>) -> Result<Option<Value>, Answer> {
+    let known = before.and_then(|before| text_of(before, "status"));
+    let given = text_of(body, "status");
+    if let (Some(known), Some(given)) = (known, given)
+        && known.eq_ignore_ascii_case(given)
+    {
+        return Ok(Some(Value::from(known)));
+    }
     let wanted = match body.get("status") {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::String(text)) => text.to_ascii_uppercase(),
@@ -337,10 +346,10 @@ pub(crate) fn narrowed<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Vec<&
     if let Some(folder) = query.get("folderId").and_then(|id| id.trim().parse().ok()) {
         return world.store.in_folder(kind, folder);
     }
-    if let Some(sid) = query
+    let contained = query
         .get("containsTrait")
-        .and_then(|id| id.trim().parse().ok())
-    {
+        .filter(|_| kind == Kind::Segments);
+    if let Some(sid) = contained.and_then(|id| id.trim().parse().ok()) {
         return world.store.segments_using(sid);
     }
     world.store.all(kind).collect()

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::rules::SegmentRule;
+use super::rules::{SegmentRule, referenced_sids};
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
     lists, narrowed, object_answer, optional_code, optional_text, owns, required_name, sees,
     status_of, usable_source,
 };
-use crate::exchange::Answer;
+use crate::exchange::{Answer, Query};
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, number_of, text_of};
 use crate::world::{Ask, World};
@@ -48,12 +48,23 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
                 && lists::matches_text(query, segment, "status", "status")
                 && lists::matches_search(query, segment, &["sid", "name", "description"])
         })
+        .filter(|segment| contains_traits(query, segment))
         .filter(|segment| since.is_none_or(|since| number_of(segment, "updateTime") >= Some(since)))
         .filter(|segment| lists::matches_permissions(ask, owns(&ask.caller, segment)))
         .collect();
     lists::answer(&world.flags, ask, found, |segment| {
         Value::Object(render(world, ask, segment))
     })
+}
+
+/// Whether the rule names every trait that the query asks for.
+fn contains_traits(query: &Query, segment: &Object) -> bool {
+    let mut wanted = query.all("containsTrait").peekable();
+    if wanted.peek().is_none() {
+        return true;
+    }
+    let sids = referenced_sids(text_of(segment, "segmentRule").unwrap_or_default());
+    wanted.all(|sid| sid.trim().parse().is_ok_and(|sid| sids.contains(&sid)))
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
@@ -119,7 +130,7 @@ fn expression_view(world: &World, rule: &SegmentRule) -> Object {
 
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    if world.store.count(KIND) >= world.flags.item_limits.segments {
+    if world.store.count(KIND, ask.caller.pid) >= world.flags.item_limits.segments {
         return Err(errors::refusal(
             world.flags.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",
@@ -129,7 +140,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let sid = world.store.new_id(KIND);
     let mut segment = blank(world, &ask.caller, sid);
     require(world, &ask.caller, body)?;
-    merge(world, &ask.caller, &mut segment, body)?;
+    merge(world, &ask.caller, &mut segment, body, None)?;
     check(world, &ask.caller, &mut segment, None)?;
     world
         .store
@@ -170,7 +181,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answ
             .default_merge_rule_data_source_id;
         segment.insert("mergeRuleDataSourceId".to_owned(), json!(default));
     }
-    merge(world, &ask.caller, &mut segment, body)?;
+    merge(world, &ask.caller, &mut segment, body, Some(before))?;
     check(world, &ask.caller, &mut segment, Some(sid))?;
     touch(world, &mut segment);
     world
@@ -250,8 +261,8 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
     ))
 }
 
-pub(crate) fn limits(world: &mut World, _: &Ask<'_>) -> Result<Answer, Answer> {
-    let used = world.store.count(KIND);
+pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let used = world.store.count(KIND, ask.caller.pid);
     let limit = world.flags.item_limits.segments;
     Ok(Answer::json(
         200,
@@ -340,6 +351,7 @@ fn merge(
     caller: &Caller,
     segment: &mut Object,
     body: &Object,
+    before: Option<&Object>,
 ) -> Result<(), Answer> {
     if body.contains_key("name") {
         segment.insert("name".to_owned(), required_name(body)?.into());
@@ -360,7 +372,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         segment.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = status_of(body)? {
+    if let Some(status) = status_of(body, before)? {
         segment.insert("status".to_owned(), status);
     }
     match body.get("mergeRuleDataSourceId") {

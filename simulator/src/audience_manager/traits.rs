@@ -129,9 +129,9 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
         ));
     }
     object.insert("traitType".to_owned(), json!(trait_type));
-    check_limits(world, trait_type)?;
+    check_limits(world, ask.caller.pid, trait_type)?;
     require(world, &ask.caller, body)?;
-    merge(world, &ask.caller, &mut object, body)?;
+    merge(world, &ask.caller, &mut object, body, None)?;
     check(world, &object, None)?;
     world
         .store
@@ -171,7 +171,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answe
             object.insert(field.to_owned(), default);
         }
     }
-    merge(world, &ask.caller, &mut object, body)?;
+    merge(world, &ask.caller, &mut object, body, Some(&before))?;
     check(world, &object, Some(sid))?;
     touch(world, &before, &mut object);
     world
@@ -218,16 +218,18 @@ pub(crate) fn validate(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     Ok(Answer::json(200, json!({"code": rule})))
 }
 
-pub(crate) fn limits(world: &mut World, _: &Ask<'_>) -> Result<Answer, Answer> {
+pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let limits = world.flags.item_limits;
+    let pid = ask.caller.pid;
     let usage = |used: usize, limit: usize| json!({"used": used, "limit": limit});
+    let of_type = |name: &str| world.store.count_of_type(pid, name);
     Ok(Answer::json(
         200,
         json!({
-            "total": usage(world.store.count(KIND), limits.traits),
-            RULE_BASED: usage(world.store.count_of_type(RULE_BASED), limits.rule_based_traits),
-            ON_BOARDED: usage(world.store.count_of_type(ON_BOARDED), limits.onboarded_traits),
-            ALGO: usage(world.store.count_of_type(ALGO), limits.algorithmic_traits),
+            "total": usage(world.store.count(KIND, pid), limits.traits),
+            RULE_BASED: usage(of_type(RULE_BASED), limits.rule_based_traits),
+            ON_BOARDED: usage(of_type(ON_BOARDED), limits.onboarded_traits),
+            ALGO: usage(of_type(ALGO), limits.algorithmic_traits),
         }),
     ))
 }
@@ -315,7 +317,13 @@ fn require(world: &World, caller: &Caller, body: &Object) -> Result<(), Answer> 
 }
 
 /// Takes over what the body names; what it does not name stays. Unknown members are ignored.
-fn merge(world: &World, caller: &Caller, object: &mut Object, body: &Object) -> Result<(), Answer> {
+fn merge(
+    world: &World,
+    caller: &Caller,
+    object: &mut Object,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<(), Answer> {
     if body.contains_key("name") {
         object.insert("name".to_owned(), required_name(body)?.into());
     }
@@ -335,7 +343,7 @@ fn merge(world: &World, caller: &Caller, object: &mut Object, body: &Object) -> 
     if let Some(code) = optional_code(body)? {
         object.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body)? {
+    if let Some(status) = super::status_of(body, before)? {
         object.insert("status".to_owned(), status);
     }
     for field in ["ttl", "type", "categoryId", "algoModelId"] {
@@ -393,14 +401,15 @@ fn check_rule(rule: &str) -> Result<(), Answer> {
     })
 }
 
-fn check_limits(world: &World, trait_type: &str) -> Result<(), Answer> {
+fn check_limits(world: &World, pid: u64, trait_type: &str) -> Result<(), Answer> {
     let limits = world.flags.item_limits;
     let limit = match trait_type {
         RULE_BASED => limits.rule_based_traits,
         ON_BOARDED => limits.onboarded_traits,
         _ => limits.algorithmic_traits,
     };
-    if world.store.count(KIND) >= limits.traits || world.store.count_of_type(trait_type) >= limit {
+    let total = world.store.count(KIND, pid);
+    if total >= limits.traits || world.store.count_of_type(pid, trait_type) >= limit {
         return Err(errors::refusal(
             world.flags.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",

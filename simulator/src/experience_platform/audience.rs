@@ -28,6 +28,15 @@ pub(crate) const IMMUTABLE: [&str; 10] = [
     "originName",
 ];
 
+/// What the server works out by itself: a write that names it changes nothing.
+const COMPUTED: [&str; 5] = [
+    "isSystem",
+    "dependents",
+    "dependencies",
+    "metrics",
+    "recordMetrics",
+];
+
 /// A new external audience with the server's defaults (§3.4).
 pub(crate) fn external_audience(
     world: &mut World,
@@ -214,6 +223,16 @@ fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Obj
     }
     touch(world, &mut body);
     body
+}
+
+/// Puts back what the server works out by itself.
+pub(crate) fn keep_computed(before: &Object, audience: &mut Object) {
+    for field in COMPUTED {
+        match before.get(field) {
+            Some(value) => audience.insert(field.to_owned(), value.clone()),
+            None => audience.remove(field),
+        };
+    }
 }
 
 /// What the server writes when an audience changes.

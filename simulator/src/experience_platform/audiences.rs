@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::audience::{
-    IMMUTABLE, check_change, external_audience, has_dependents, not_enabled, segment_definition,
-    settle_evaluation, touch,
+    IMMUTABLE, check_change, external_audience, has_dependents, keep_computed, not_enabled,
+    segment_definition, settle_evaluation, touch,
 };
 use super::{
     audiences_of, bulk_answer, bulk_ids, errors, find_audience, find_tombstone, is_hidden,
@@ -249,6 +249,7 @@ pub(crate) fn patch(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         return Err(errors::validation(world, "The audience must be an object."));
     };
     check_change(world, &before, &audience)?;
+    keep_computed(&before, &mut audience);
     settle_if_definition(&mut audience);
     touch(world, &mut audience);
     store(world, &audience);
@@ -279,16 +280,7 @@ pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         before.clone()
     } else {
         let kept = |field: &str| {
-            IMMUTABLE.contains(&field)
-                || ON_REQUEST.contains(&field)
-                || [
-                    "isSystem",
-                    "dependents",
-                    "dependencies",
-                    "profileInstanceId",
-                    "lifecycleState",
-                ]
-                .contains(&field)
+            IMMUTABLE.contains(&field) || ["profileInstanceId", "lifecycleState"].contains(&field)
         };
         let mut rest = before.clone();
         rest.retain(|field, _| kept(field));
@@ -303,6 +295,7 @@ pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         return Err(errors::unreadable(world, &["No usable value for name"]));
     }
     check_change(world, &before, &audience)?;
+    keep_computed(&before, &mut audience);
     settle_if_definition(&mut audience);
     touch(world, &mut audience);
     store(world, &audience);

@@ -89,6 +89,11 @@ async fn details_and_metrics_come_on_request() {
 #[case("/traits/?search=SPENDER", vec![16440002, 16440009])]
 #[case("/traits/?dataSourceId=6601", vec![9912, 9913])]
 #[case("/segments/?containsTrait=16440002", vec![16450001, 16450003])]
+#[case("/segments/?containsTrait=16440002&status=INACTIVE", vec![16450003])]
+#[case("/segments/?dataSourceId=29771&containsTrait=16440002&containsTrait=16440003", vec![])]
+#[case("/segments/?folderId=325101&containsTrait=16440002", vec![16450001])]
+#[case("/segments/?folderId=325101&containsTrait=16440005", vec![])]
+#[case("/traits/?containsTrait=16440002&restrictType=ALGO_TRAIT", vec![16440009])]
 #[case("/segments/?mergeRuleDataSourceId=29775", vec![16450002])]
 #[case("/segments/?status=INACTIVE", vec![16450003])]
 #[case("/segments/?folderId=325101", vec![16450001])]
@@ -286,6 +291,22 @@ async fn folders_are_a_tree_below_the_root() {
 }
 
 #[tokio::test]
+async fn a_cycle_of_folders_ends_no_process() {
+    let tenant = seeded(Seed::realistic()).await;
+    tenant
+        .simulator
+        .patch_object("traitFolders", "325001", &json!({"parentFolderId": 325002}))
+        .expect("a person may make any odd object");
+    let target = "/folders/traits/325001?includeSubFolders=true";
+    let folder = tenant.aam("GET", target, Value::Null).await.expect(200);
+    assert_eq!(folder["subFolders"][0]["folderId"], 325002);
+    // And out of the cycle again.
+    let body = json!({"folderId": 325001, "name": "Web", "parentFolderId": 0});
+    let moved = tenant.aam("PUT", "/folders/traits/325001", body).await;
+    assert_eq!(moved.expect(200)["path"], "/All Traits/Web");
+}
+
+#[tokio::test]
 async fn folders_refuse_taken_names_cycles_and_deletion_with_content() {
     let tenant = small().await;
     let make = async |name: &str, parent: u64| {
@@ -380,6 +401,18 @@ async fn trait_folders_are_at_most_five_deep() {
         .await
         .expect(400);
     assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
+    let body = json!({"name": "elsewhere", "parentFolderId": 0});
+    let elsewhere = tenant.aam("POST", "/folders/traits", body).await;
+    let elsewhere = number(&elsewhere.expect(201), "folderId");
+    let target = format!("/folders/traits/{elsewhere}");
+    let body = json!({"folderId": elsewhere, "name": "elsewhere", "parentFolderId": parent});
+    let refused = tenant.aam("PUT", &target, body).await.expect(400);
+    assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
+    // A rename moves nothing.
+    tenant.flags(|flags| flags.item_limits.trait_folder_depth = 1);
+    let target = format!("/folders/traits/{parent}");
+    let body = json!({"folderId": parent, "name": "level five"});
+    tenant.aam("PUT", &target, body).await.expect(200);
 }
 
 // ---- traits
@@ -597,6 +630,16 @@ async fn item_limits_refuse_the_next_object() {
         .await
         .expect(200);
     assert_eq!(limits["ON_BOARDED_TRAIT"], json!({"used": 1, "limit": 1}));
+    let another_companys = json!({"pid": 220, "traitType": "RULE_BASED_TRAIT", "name": "foreign"});
+    tenant
+        .simulator
+        .create_object("traits", another_companys)
+        .expect("a person makes it");
+    let limits = tenant.aam("GET", "/traits/limits", Value::Null).await;
+    assert_eq!(
+        limits.expect(200)["total"],
+        json!({"used": 1, "limit": 100_000})
+    );
 }
 
 // ---- segments
@@ -665,6 +708,22 @@ async fn validation_answers_the_expression_tree() {
         (&answer["codeViewOnly"], &answer["traits"][0]["name"]),
         (&json!(false), &json!("o"))
     );
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_knows_goes_round() {
+    let tenant = seeded(Seed::realistic()).await;
+    // "PENDING_REVIEW", as an account that is newer than the references would say.
+    let target = "/segments/16450004";
+    let mut whole = tenant.aam("GET", target, Value::Null).await.expect(200);
+    whole["name"] = json!("Renamed");
+    let written = tenant.aam("PUT", target, whole.clone()).await.expect(200);
+    assert_eq!(
+        (&written["name"], &written["status"]),
+        (&json!("Renamed"), &json!("PENDING_REVIEW"))
+    );
+    whole["status"] = json!("SOMETHING_ELSE");
+    tenant.aam("PUT", target, whole).await.expect(400);
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ async fn the_log_numbers_calls_and_hides_secrets() {
         ]
     );
     assert_eq!(calls[2]["query"], "search=x%20y");
+    assert_eq!(calls[2]["time"], 1_767_571_200_000_u64);
     let text = calls.to_string();
     assert!(!text.contains("demo-secret") && !text.contains(&tenant.token));
     assert!(text.contains("client_secret=REDACTED"));
@@ -211,6 +212,22 @@ async fn flags_faults_clock_and_reset_have_their_paths() {
         .expect(204);
     assert_eq!(tenant.aam("GET", "/traits", Value::Null).await.status, 429);
     assert!(tenant.aam("GET", "/traits", Value::Null).await.lost);
+    let faults = json!([
+        {"match": {"pathContains": "/traits"}, "skip": 1, "kind": "throttle"},
+        {"match": {"pathContains": "/traits"}, "skip": 2, "kind": {"throttle": {"retryAfter": 7}}},
+        {"match": {"pathContains": "/datasources"}, "kind": "staleList"},
+    ]);
+    control(&tenant, "POST", "/faults", faults)
+        .await
+        .expect(204);
+    tenant.aam("GET", "/traits", Value::Null).await.expect(200);
+    let throttled = tenant.aam("GET", "/traits", Value::Null).await;
+    assert!(throttled.status == 429 && !throttled.headers.contains_key("retry-after"));
+    let throttled = tenant.aam("GET", "/traits", Value::Null).await;
+    assert_eq!(throttled.headers["retry-after"], "7");
+    tenant.source("new").await;
+    let list = tenant.aam("GET", "/datasources", Value::Null).await;
+    assert_eq!(list.expect(200), json!([]), "one write behind");
     control(&tenant, "POST", "/faults", json!([{"kind": "noSuchThing"}]))
         .await
         .expect(400);

@@ -534,6 +534,12 @@ async fn an_audience_with_dependents_stays() {
         .simulator
         .patch_object("audiences", &id, &json!({"dependents": ["other"]}))
         .unwrap();
+    // A client cannot argue them away.
+    let mut whole = tenant.aep("GET", &target, Value::Null).await.expect(200);
+    whole["dependents"] = json!([]);
+    tenant.aep("PUT", &target, whole).await.expect(200);
+    let patch = json!([{"op": "add", "path": "/dependents", "value": []}]);
+    tenant.aep("PATCH", &target, patch).await.expect(200);
     let refused = tenant.aep("DELETE", &target, Value::Null).await.expect(400);
     assert!(
         refused["type"]

@@ -19,6 +19,7 @@ fn creates() -> Match {
 fn on_create(kind: FaultKind) -> Fault {
     Fault {
         matching: creates(),
+        skip: 0,
         times: 1,
         kind,
     }
@@ -156,6 +157,7 @@ async fn a_stale_list_is_the_list_of_some_writes_ago() {
         let kind = FaultKind::StaleList { writes };
         tenant.simulator.add_fault(Fault {
             matching: Match::default(),
+            skip: 0,
             times: 1,
             kind,
         });
@@ -189,6 +191,7 @@ async fn an_empty_list_has_the_shape_of_a_list() {
     tenant.source("a").await;
     let fault = || Fault {
         matching: Match::default(),
+        skip: 0,
         times: 1,
         kind: FaultKind::EmptyList,
     };
@@ -229,11 +232,11 @@ async fn a_fault_hits_the_call_it_names() {
     }
     let matching = Match {
         path_contains: Some("/traits".to_owned()),
-        skip: 1,
         ..Match::default()
     };
     tenant.simulator.add_fault(Fault {
         matching,
+        skip: 1,
         times: 2,
         kind: FaultKind::Forbidden,
     });
@@ -245,6 +248,7 @@ async fn a_fault_hits_the_call_it_names() {
     }
     tenant.simulator.add_fault(Fault {
         matching: Match::default(),
+        skip: 0,
         times: 0,
         kind: FaultKind::Forbidden,
     });

@@ -259,3 +259,20 @@ async fn without_rbac_rights_only_the_own_user_answers() {
         .await
         .expect(403);
 }
+
+#[tokio::test]
+async fn audience_manager_asks_for_the_organization_where_the_switch_says_so() {
+    let tenant = small().await;
+    let organization = [("x-gw-ims-org-id", ORGANIZATION)];
+    tenant.aam("GET", "/traits", Value::Null).await.expect(200);
+    tenant.flags(|flags| flags.audience_manager_needs_organization = true);
+    let refused = tenant.aam("GET", "/traits", Value::Null).await.expect(400);
+    assert_eq!(
+        refused,
+        json!({"error_code": "400003", "message": "Missing header"})
+    );
+    tenant
+        .aam_with("GET", "/traits", &Value::Null, &organization)
+        .await
+        .expect(200);
+}
