@@ -94,6 +94,27 @@ async fn a_look_at_rest_makes_five_calls_to_audience_manager_and_writes_nothing(
 }
 
 #[tokio::test]
+async fn looking_again_writes_nothing_into_kubernetes_but_the_echo_of_the_request() {
+    let world = World::start().await;
+    world.connect().await;
+    world.share("loyal", LOYAL_GAMERS).await;
+    world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
+    world.look_now("loyal").await;
+    let before = world.kubernetes_writes().len();
+    assert!(before > 0, "the log knows of the operator's writes");
+    for _ in 0..5 {
+        world.look_now("loyal").await;
+    }
+    let writes = world.kubernetes_writes().split_off(before);
+    assert_eq!(
+        writes, ["patch sharedaudiences/status"; 5],
+        "no event, no finalizer, no other status"
+    );
+}
+
+#[tokio::test]
 async fn the_client_secret_is_told_nowhere() {
     let world = World::start().await;
     world.connect().await;

@@ -271,6 +271,22 @@ impl World {
             .collect()
     }
 
+    /// What the operator wrote into this namespace, out of the API server's audit log; the Lease apart.
+    pub(crate) fn kubernetes_writes(&self) -> Vec<String> {
+        let events = control_plane().audit_events().unwrap();
+        let own = events
+            .into_iter()
+            .filter(|event| event.is_write() && !event.user_agent.starts_with("kubectl"));
+        own.filter_map(|event| {
+            let verb = event.verb.clone();
+            event
+                .object_ref
+                .filter(|object| object.namespace == self.namespace && object.resource != "leases")
+                .map(|object| format!("{verb} {}/{}", object.resource, object.subresource))
+        })
+        .collect()
+    }
+
     /// Calls that change something; looking many audiences up by id is a POST too.
     pub(crate) async fn writes(&self) -> Vec<String> {
         let calls = self.calls().await;
