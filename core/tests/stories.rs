@@ -187,3 +187,35 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
         Reason::AwaitingAdobeSharing
     );
 }
+
+#[test]
+fn another_owners_mark_is_a_conflict_whatever_the_policy() {
+    for policy in [
+        AdoptionPolicy::Match,
+        AdoptionPolicy::Adopt,
+        AdoptionPolicy::Never,
+    ] {
+        let mut world = World::over(Tenant::default());
+        let mut share = share("loyal", "I", &[]);
+        let source = source("I", "Loyal gamers");
+        world.settle(&share, &source);
+        for found in world.tenant.traits.values_mut() {
+            found.description = "[audience-sharing:others/marketing/loyal]".into();
+            found.name = "Theirs".into();
+        }
+        let mut world = World::over(world.tenant);
+        share.adoption = policy;
+        let before = world.tenant.clone();
+        let plan = world.settle(&share, &source);
+        assert_eq!(
+            plan.holds[0].reason,
+            Reason::ManagementConflict,
+            "{policy:?}"
+        );
+        assert!(
+            plan.holds[0].message.contains("others/marketing/loyal"),
+            "it says whose it is"
+        );
+        assert_eq!(world.tenant, before, "{policy:?}: nothing was changed");
+    }
+}
