@@ -12,6 +12,7 @@ mod context;
 mod engines;
 mod publish;
 mod requested;
+mod unreadable;
 
 pub mod backoff;
 pub mod conditions;

@@ -44,6 +44,34 @@ async fn five_hundred_audiences_at_rest_cost_five_calls_and_their_pages_a_pass_a
     assert!(world.woken.try_recv().is_err(), "nothing to look at again");
 }
 
+#[rstest]
+#[case::later(120, &["GET", "PUT"])]
+#[case::within_a_minute_of_our_own_write(10, &["GET", "GET", "PUT"])]
+#[tokio::test(start_paused = true)]
+async fn a_hand_edit_is_read_and_undone(#[case] seconds: u64, #[case] expected: &[&str]) {
+    let world = World::start();
+    let shared = world.share("loyal", LOYAL_GAMERS).await;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let segment = recorded(&shared).segment_sid.unwrap();
+    world
+        .simulator
+        .patch_object(
+            "segments",
+            &segment.to_string(),
+            &json!({"name": "Edited by hand"}),
+        )
+        .unwrap();
+    world.engine.refresh().await.unwrap();
+    world.simulator.clear_calls();
+    world.share("loyal", LOYAL_GAMERS).await;
+    let wanted: Vec<String> = expected
+        .iter()
+        .map(|method| format!("{method} /v1/segments/{segment}"))
+        .collect();
+    assert_eq!(world.calls(), wanted);
+    assert_eq!(world.object("segments", segment.0)["name"], "Loyal gamers");
+}
+
 #[tokio::test(start_paused = true)]
 async fn plans_are_computed_at_most_once_a_call_and_twice_an_audience() {
     const AUDIENCES: usize = 4_000;

@@ -1,14 +1,17 @@
 //! What every test starts from: a namespace with an operator that watches it, and a simulated tenant.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use audience_sharing_operator::controller::conditions::laws;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 use testbed::{
-    ControlClient, ControlPlane, ControlPlaneOptions, OperatorProcess, SimulatorProcess,
-    eventually, run_arguments,
+    AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, OperatorProcess,
+    SimulatorProcess, eventually, run_arguments,
 };
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -17,35 +20,33 @@ pub(crate) const SECRET: &str = "demo-secret";
 /// Long enough for a slow machine; a state that is reached ends the wait at once.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// The one control plane of the run, kept by a thread of its own since each test brings its own runtime.
-fn control_plane() -> &'static ControlPlane {
-    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    PLANE.get_or_init(|| {
-        std::thread::spawn(|| {
-            let runtime = tokio::runtime::Runtime::new().unwrap();
-            let plane = runtime.block_on(async {
-                let plane = ControlPlane::start(ControlPlaneOptions::default())
-                    .await
-                    .unwrap();
-                let crds = root().join("crds");
-                plane
-                    .run_kubectl(&[
-                        "apply",
-                        "--server-side",
-                        "--filename",
-                        crds.to_str().unwrap(),
-                    ])
-                    .await
-                    .unwrap();
-                plane
-            });
-            // Its tasks live as long as the run.
-            Box::leak(Box::new(runtime));
+/// The one control plane of the run.
+fn shared_control_plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<&ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| start_control_plane(root().join("crds")))
+}
+
+/// Another one, for a test that changes what all others rely on.
+pub(crate) fn start_control_plane(crds: PathBuf) -> &'static ControlPlane {
+    // On a thread of its own, since each test brings its own runtime.
+    let starting = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let plane = runtime.block_on(async {
+            let plane = ControlPlane::start(ControlPlaneOptions::default())
+                .await
+                .unwrap();
+            let crds = crds.to_str().unwrap();
             plane
-        })
-        .join()
-        .unwrap()
-    })
+                .run_kubectl(&["apply", "--server-side", "--filename", crds])
+                .await
+                .unwrap();
+            plane
+        });
+        // Both live as long as the run.
+        Box::leak(Box::new(runtime));
+        &*Box::leak(Box::new(plane))
+    });
+    starting.join().unwrap()
 }
 
 pub(crate) fn root() -> &'static Path {
@@ -57,10 +58,16 @@ fn simulator_program() -> PathBuf {
     let beside = Path::new(env!("CARGO_BIN_EXE_audience-sharing"))
         .parent()
         .unwrap();
-    beside.join("adobe-simulator")
+    let program = beside.join("adobe-simulator");
+    assert!(
+        program.exists(),
+        "run `cargo build --workspace --bins` first, as `make test` does"
+    );
+    program
 }
 
 pub(crate) struct World {
+    plane: &'static ControlPlane,
     pub(crate) namespace: String,
     pub(crate) control: ControlClient,
     pub(crate) operator: OperatorProcess,
@@ -74,19 +81,24 @@ impl World {
     }
 
     pub(crate) async fn with_seed(seed: &str) -> Self {
+        let seed = root().join("simulator/seeds").join(seed);
+        Self::over(shared_control_plane(), &seed).await
+    }
+
+    pub(crate) async fn over(plane: &'static ControlPlane, seed: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        control_plane()
+        plane
             .run_kubectl(&["create", "namespace", &namespace])
             .await
             .unwrap();
-        let seed = root().join("simulator/seeds").join(seed);
-        let simulator = SimulatorProcess::start(&simulator_program(), Some(&seed), Duration::ZERO)
+        let simulator = SimulatorProcess::start(&simulator_program(), Some(seed), Duration::ZERO)
             .await
             .unwrap();
         let control = simulator.control().unwrap();
-        let operator = start_operator(&simulator, &namespace).await;
+        let operator = start_operator(plane, &simulator, &namespace).await;
         Self {
+            plane,
             namespace,
             control,
             operator,
@@ -106,19 +118,19 @@ impl World {
             "a graceful stop ends with success: {}",
             self.operator.log_tail()
         );
-        self.operator = start_operator(&self.simulator, &self.namespace).await;
+        self.operator = start_operator(self.plane, &self.simulator, &self.namespace).await;
     }
 
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> String {
         let mut all = vec!["--namespace", &self.namespace];
         all.extend(arguments);
-        control_plane().run_kubectl(&all).await.unwrap()
+        self.plane.run_kubectl(&all).await.unwrap()
     }
 
     /// What the API server says to a manifest that it refuses.
     pub(crate) async fn refusal(&self, manifest: &Value) -> String {
         let file = self.manifest(manifest);
-        let kubeconfig = control_plane().kubeconfig();
+        let kubeconfig = self.plane.kubeconfig();
         let arguments = [
             "apply",
             "--namespace",
@@ -126,7 +138,8 @@ impl World {
             "--filename",
             file.path().to_str().unwrap(),
         ];
-        let output = control_plane()
+        let output = self
+            .plane
             .kubectl_output(kubeconfig, &arguments)
             .await
             .unwrap();
@@ -175,7 +188,9 @@ impl World {
 
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Value {
         let text = self.kubectl(&["get", kind, name, "--output=json"]).await;
-        serde_json::from_str(&text).unwrap()
+        let object = serde_json::from_str(&text).unwrap();
+        check_status(&object);
+        object
     }
 
     /// Waits until `Ready` is true for the generation that stands; gives the object.
@@ -200,6 +215,26 @@ impl World {
         });
         seen.await
             .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()))
+    }
+
+    /// Waits until the generation that stands was judged, well or not; gives the object.
+    pub(crate) async fn until_settled(&self, kind: &str, name: &str) -> Value {
+        let what = format!("{kind} {name} was judged");
+        eventually(&what, WITHIN, || async {
+            let object = self.get(kind, name).await;
+            let ready = ready_condition(&object);
+            let current = ready["observedGeneration"] == object["metadata"]["generation"];
+            let under_way = matches!(
+                ready["reason"].as_str(),
+                Some("Progressing" | "Pending" | "DependencyNotReady")
+            );
+            match current && !under_way {
+                true => Ok(object),
+                false => Err(format!("{ready}")),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()))
     }
 
     /// Asks for a look at both systems now, and waits until it was handled.
@@ -271,9 +306,65 @@ impl World {
             .collect()
     }
 
+    pub(crate) fn audit_events(&self) -> Result<Vec<AuditEvent>, testbed::Error> {
+        self.plane.audit_events()
+    }
+
+    /// The whole audit log of the API server, as it stands.
+    pub(crate) fn audit_log(&self) -> String {
+        std::fs::read_to_string(self.plane.audit_log()).unwrap()
+    }
+
+    /// Keys of what stood in the tenant and no longer stands as it did. New is only what carries our mark, the folders
+    /// that we made, and what Audience Manager makes for a folder by itself.
+    pub(crate) async fn changed(&self, before: &BTreeMap<String, Value>) -> Vec<String> {
+        let after = self.foreign().await;
+        let gone_or_changed = before
+            .iter()
+            .filter(|(key, object)| after.get(*key) != Some(*object));
+        let new = after.iter().filter(|(key, object)| {
+            !before.contains_key(*key)
+                && object["traitType"] != "FOLDER_TRAIT"
+                && object["name"] != "Folder Traits"
+        });
+        gone_or_changed
+            .chain(new)
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    pub(crate) async fn assert_untouched(&self, before: &BTreeMap<String, Value>, when: &str) {
+        assert_eq!(self.changed(before).await, Vec::<String>::new(), "{when}");
+    }
+
+    /// Every object of the tenant by collection and id, but those that carry our mark and the folders that we made.
+    pub(crate) async fn foreign(&self) -> BTreeMap<String, Value> {
+        let state = self.control.state().await.unwrap();
+        let mut foreign = BTreeMap::new();
+        for (collection, objects) in state.as_object().unwrap() {
+            for object in objects.as_array().into_iter().flatten() {
+                let ours = object["description"]
+                    .as_str()
+                    .is_some_and(|text| text.contains("[audience-sharing:"))
+                    || object["name"].as_str().is_some_and(|name| {
+                        name.starts_with("Experience Platform Traits")
+                            || name.starts_with("Experience Platform Segments")
+                    });
+                if !ours {
+                    let id = ["sid", "dataSourceId", "folderId", "id"]
+                        .iter()
+                        .find_map(|field| object.get(*field));
+                    let key = format!("{collection}/{}", id.unwrap_or(&object["name"]));
+                    foreign.insert(key, object.clone());
+                }
+            }
+        }
+        foreign
+    }
+
     /// What the operator wrote into this namespace, out of the API server's audit log; the Lease apart.
     pub(crate) fn kubernetes_writes(&self) -> Vec<String> {
-        let events = control_plane().audit_events().unwrap();
+        let events = self.plane.audit_events().unwrap();
         let own = events
             .into_iter()
             .filter(|event| event.is_write() && !event.user_agent.starts_with("kubectl"));
@@ -297,12 +388,12 @@ impl World {
     }
 }
 
-async fn start_operator(simulator: &SimulatorProcess, namespace: &str) -> OperatorProcess {
-    let mut arguments = run_arguments(
-        control_plane().kubeconfig(),
-        &simulator.addresses,
-        namespace,
-    );
+async fn start_operator(
+    plane: &ControlPlane,
+    simulator: &SimulatorProcess,
+    namespace: &str,
+) -> OperatorProcess {
+    let mut arguments = run_arguments(plane.kubeconfig(), &simulator.addresses, namespace);
     arguments.extend(["--watch-namespace", namespace, "--owner-id", namespace].map(Into::into));
     let program = Path::new(env!("CARGO_BIN_EXE_audience-sharing"));
     OperatorProcess::start(program, &arguments).await.unwrap()
@@ -324,6 +415,21 @@ pub(crate) fn audience(name: &str, source: &str) -> Value {
         "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
         "spec": {"connectionRef": {"name": "acme"}, "source": {"experiencePlatform": {"id": source}}},
     })
+}
+
+/// Whatever is seen of a custom resource that was looked at, its conditions keep the laws.
+fn check_status(object: &Value) {
+    let Some(generation) = object["status"]["observedGeneration"].as_i64() else {
+        return;
+    };
+    let conditions: Vec<Condition> =
+        serde_json::from_value(object["status"]["conditions"].clone()).unwrap();
+    laws::check_laws(&conditions, generation).unwrap();
+}
+
+pub(crate) fn ready_message(object: &Value) -> String {
+    let ready = ready_condition(object);
+    ready["message"].as_str().unwrap_or_default().to_owned()
 }
 
 pub(crate) fn ready_condition(object: &Value) -> Value {

@@ -14,4 +14,6 @@ mod engine;
 mod harness;
 mod noticed;
 mod rooms;
+mod tenant;
+mod told;
 mod world;

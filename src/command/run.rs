@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use audience_sharing_core::domain::ownership::OwnerId;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt};
 use tokio_util::sync::CancellationToken;
@@ -41,9 +41,12 @@ pub struct Arguments {
     /// Who owns what this operator makes, written into every mark; without it the uid of the namespace kube-system
     #[arg(long, value_name = "ID")]
     owner_id: Option<String>,
-    /// Name of this process among its replicas
-    #[arg(long, value_name = "NAME", env = "POD_NAME")]
-    identity: Option<String>,
+    /// The Pod that the operator runs in: names it among its replicas, and is told what no other object can be told
+    #[arg(long, value_name = "NAME", env = "POD_NAME", requires = "pod_uid")]
+    pod_name: Option<String>,
+    /// The uid of that Pod
+    #[arg(long, value_name = "UID", env = "POD_UID", requires = "pod_name")]
+    pod_uid: Option<String>,
     /// Let no write through to Adobe: see what would happen
     #[arg(long)]
     read_only: bool,
@@ -134,12 +137,21 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
     let transport =
         NetworkTransport::new(proxy).map_err(|_| "the HTTP client cannot be set up".to_owned())?;
     let rng_seed = fastrand::u64(..);
+    let pod = arguments.pod_name.clone().map(|name| ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("Pod".into()),
+        name: Some(name),
+        namespace: Some(arguments.namespace.clone()),
+        uid: arguments.pod_uid.clone(),
+        ..ObjectReference::default()
+    });
     Ok(Settings {
         namespace: arguments.namespace.clone(),
-        identity: arguments
-            .identity
-            .clone()
+        identity: pod
+            .as_ref()
+            .and_then(identity)
             .unwrap_or_else(|| format!("audience-sharing-{rng_seed:016x}")),
+        pod,
         owner: owner(arguments.owner_id.as_deref(), client).await?,
         endpoints,
         transport: std::sync::Arc::new(transport),
@@ -148,6 +160,11 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
         wall_clock: jiff::Timestamp::now,
         metrics: Metrics::default(),
     })
+}
+
+/// Of a Pod's name there may be two for a while, of its uid never; a container that starts again in it is the only one.
+fn identity(pod: &ObjectReference) -> Option<String> {
+    Some(format!("{}_{}", pod.name.as_ref()?, pod.uid.as_ref()?))
 }
 
 /// The same for every operator of a cluster, and another in every cluster.

@@ -6,6 +6,7 @@ use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::plan::Living;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub namespace: String,
     /// Distinguishes this process from its replicas in the Lease.
     pub identity: String,
+    /// The operator's own Pod, where it runs in one: some Events are told there.
+    pub pod: Option<ObjectReference>,
     pub owner: OwnerId,
     pub endpoints: Endpoints,
     pub transport: SharedTransport,

@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Resource;
 use kube::runtime::events::{Event, EventType, Recorder};
+
+use audience_sharing_core::domain::reason::Reason;
 
 use super::publish;
 
@@ -13,14 +15,12 @@ use super::publish;
 const NOTE_BYTES_MAX: usize = 1_024;
 
 /// Tells a new status or reason of `Ready`.
-pub(super) async fn on_transition<K>(
+pub(super) async fn on_transition(
     recorder: &Recorder,
-    object: &K,
+    object: &ObjectReference,
     known: &[Condition],
     now: &[Condition],
-) where
-    K: Resource<DynamicType = ()>,
-{
+) {
     let Some(ready) = now.iter().find(|condition| condition.type_ == "Ready") else {
         return;
     };
@@ -28,20 +28,39 @@ pub(super) async fn on_transition<K>(
     if before.is_some_and(|before| before.status == ready.status && before.reason == ready.reason) {
         return;
     }
-    let mut note = ready.message.clone();
+    let kind = match ready.status == "True" || is_progress(ready) {
+        true => EventType::Normal,
+        false => EventType::Warning,
+    };
+    record(recorder, object, kind, &ready.reason, &ready.message).await;
+}
+
+/// Tells of an audience that went while its remote objects stay. It is told on the operator's own Pod: a namespace that
+/// is being removed takes no new objects (design.md §4.8).
+pub(super) async fn on_release(recorder: &Recorder, pod: Option<&ObjectReference>, message: &str) {
+    if let Some(pod) = pod {
+        let reason = Reason::ReleasedWithoutDeletion.as_str();
+        record(recorder, pod, EventType::Warning, reason, message).await;
+    }
+}
+
+async fn record(
+    recorder: &Recorder,
+    object: &ObjectReference,
+    kind: EventType,
+    reason: &str,
+    message: &str,
+) {
+    let mut note = message.to_owned();
     note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
     let event = Event {
-        type_: if ready.status == "True" || is_progress(ready) {
-            EventType::Normal
-        } else {
-            EventType::Warning
-        },
-        reason: ready.reason.clone(),
+        type_: kind,
+        reason: reason.to_owned(),
         note: Some(note),
         action: "Reconcile".into(),
         secondary: None,
     };
-    if let Err(error) = recorder.publish(&event, &object.object_ref(&())).await {
+    if let Err(error) = recorder.publish(&event, object).await {
         tracing::debug!("the event was not recorded: {}", publish::describe(&error));
     }
 }

@@ -1,6 +1,6 @@
 //! Writes to the API server: status, finalizers. Nothing is sent that would change nothing.
 
-use kube::api::{Patch, PatchParams};
+use kube::api::{ApiResource, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,21 +29,40 @@ where
         return Ok(false);
     }
     let api: Api<K> = api_of(client, object);
-    let body = json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
-        "metadata": {"name": object.name_any()},
-        "status": wanted,
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match api
-        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&body))
-        .await
+    match raw_status(
+        &api,
+        &ApiResource::erase::<K>(&()),
+        &object.name_any(),
+        wanted,
+    )
+    .await
     {
-        Ok(_) => Ok(true),
+        Ok(()) => Ok(true),
         Err(error) if is_gone(&error) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Sends a whole status.
+pub(super) async fn raw_status<K>(
+    api: &Api<K>,
+    resource: &ApiResource,
+    name: &str,
+    wanted: &impl Serialize,
+) -> Result<(), kube::Error>
+where
+    K: Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let body = json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {"name": name},
+        "status": wanted,
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch_status(name, &parameters, &Patch::Apply(&body))
+        .await
+        .map(drop)
 }
 
 /// Sets our finalizer, before the first remote object stands.

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
-use super::{shared_audience, sharing_connection, watch};
+use super::{shared_audience, sharing_connection, unreadable, watch};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::probes::Readiness;
 
@@ -46,8 +46,17 @@ pub async fn run(
 ) {
     let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
     let (wake_connection, connections_woken) = mpsc::unbounded_channel();
-    let audiences = watch::guarded(api::<SharedAudience>(&client, scope), &settings.metrics);
-    let connections = watch::guarded(api::<SharingConnection>(&client, scope), &settings.metrics);
+    let (unreadable, unreadable_objects) = mpsc::unbounded_channel();
+    let audiences = watch::guarded(
+        api::<SharedAudience>(&client, scope),
+        &settings.metrics,
+        &unreadable,
+    );
+    let connections = watch::guarded(
+        api::<SharingConnection>(&client, scope),
+        &settings.metrics,
+        &unreadable,
+    );
     readiness.follow("SharedAudience watch", audiences.ready.clone());
     readiness.follow("SharingConnection watch", connections.ready.clone());
     let context = Arc::new(Context {
@@ -95,7 +104,14 @@ pub async fn run(
         stop.cancelled().await;
         context.engines.stop_all();
     };
-    let all = futures::future::join3(of_audiences, of_connections, engines_stop);
+    drop(unreadable);
+    let tell_unreadable = unreadable::tell(
+        &context.client,
+        &context.recorder,
+        unreadable_objects,
+        context.settings.wall_clock,
+    );
+    let all = futures::future::join4(of_audiences, of_connections, engines_stop, tell_unreadable);
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_WITHIN).await;

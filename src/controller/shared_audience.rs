@@ -14,10 +14,11 @@ use std::time::Duration;
 use audience_sharing_core::compose::Share;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::plan::claims::CreatedAt;
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
+use super::conditions::ready_reason;
 use super::context::Context;
 use super::{events, publish, requested};
 use crate::api::SharedAudience;
@@ -136,9 +137,13 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         tracing::warn!(audience = %name(audience), "status not written: {}", publish::describe(&error));
         return Action::requeue(STATUS_RETRY);
     }
+    context
+        .settings
+        .metrics
+        .reconciled("SharedAudience", ready_reason(&wanted.conditions));
     events::on_transition(
         &context.recorder,
-        audience,
+        &audience.object_ref(&()),
         conditions(audience),
         &wanted.conditions,
     )

@@ -9,10 +9,11 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 
+use super::conditions::ready_reason;
 use super::context::{Context, audiences_of};
 use super::engines::{ConnectionKey, Engines};
 use super::{events, publish, requested};
@@ -91,7 +92,17 @@ async fn conclude(
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
-    events::on_transition(&context.recorder, connection, known, &wanted.conditions).await;
+    context
+        .settings
+        .metrics
+        .reconciled("SharingConnection", ready_reason(&wanted.conditions));
+    events::on_transition(
+        &context.recorder,
+        &connection.object_ref(&()),
+        known,
+        &wanted.conditions,
+    )
+    .await;
     Action::requeue(LOOK_AGAIN)
 }
 

@@ -19,9 +19,10 @@ use kube::runtime::{
 };
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::publish;
+use super::unreadable::Unreadable;
 use crate::observability::metrics::Metrics;
 
 pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
@@ -32,17 +33,22 @@ pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
 }
 
 /// Watches every object of a kind. Status writes pass no predicate, so that the operator does not wake itself.
-pub(super) fn guarded<K>(api: Api<DeserializeGuard<K>>, metrics: &Metrics) -> Guarded<K>
+pub(super) fn guarded<K>(
+    api: Api<DeserializeGuard<K>>,
+    metrics: &Metrics,
+    unreadable: &mpsc::UnboundedSender<Unreadable>,
+) -> Guarded<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let events = watch_kind(api, watcher::Config::default());
-    from_events(events.default_backoff(), metrics)
+    from_events(events.default_backoff(), metrics, unreadable)
 }
 
 fn from_events<K>(
     events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
     metrics: &Metrics,
+    unreadable: &mpsc::UnboundedSender<Unreadable>,
 ) -> Guarded<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
@@ -52,10 +58,11 @@ where
     let kind = K::kind(&()).into_owned();
     let counter = metrics.clone();
     let known = store.clone();
+    let unreadable = unreadable.clone();
     let stream = events
         .filter_map(move |event| {
             let event = match event {
-                Ok(event) => decoded(event, &known),
+                Ok(event) => decoded(event, &known, &unreadable),
                 Err(error) => {
                     counter.watch_failed(&kind);
                     tracing::warn!(
@@ -106,7 +113,11 @@ fn leaving<K: Resource>(object: &K) -> Option<u64> {
 
 /// The event as the cache shall see it. An object that was readable and no longer is leaves the cache, as the next list
 /// would make it: what was read last may be far from what it says now.
-fn decoded<K>(event: Event<DeserializeGuard<K>>, known: &Store<K>) -> Option<Event<K>>
+fn decoded<K>(
+    event: Event<DeserializeGuard<K>>,
+    known: &Store<K>,
+    unreadable: &mpsc::UnboundedSender<Unreadable>,
+) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone,
 {
@@ -115,12 +126,12 @@ where
         Event::InitDone => Some(Event::InitDone),
         Event::InitApply(DeserializeGuard(Ok(object))) => Some(Event::InitApply(object)),
         Event::InitApply(DeserializeGuard(Err(invalid))) => {
-            tell_unreadable(&K::kind(&()), &invalid.metadata);
+            tell_unreadable::<K>(unreadable, &invalid.metadata);
             None
         }
         Event::Apply(DeserializeGuard(Ok(object))) => Some(Event::Apply(object)),
         Event::Apply(DeserializeGuard(Err(invalid))) => {
-            tell_unreadable(&K::kind(&()), &invalid.metadata);
+            tell_unreadable::<K>(unreadable, &invalid.metadata);
             last_known(known, &invalid.metadata).map(Event::Delete)
         }
         Event::Delete(DeserializeGuard(Ok(object))) => Some(Event::Delete(object)),
@@ -139,14 +150,12 @@ where
     known.get(&key).map(|object| (*object).clone())
 }
 
-/// The reason is not logged: it may quote what a user wrote.
-fn tell_unreadable(kind: &str, metadata: &ObjectMeta) {
-    tracing::error!(
-        kind,
-        namespace = metadata.namespace.as_deref().unwrap_or_default(),
-        name = metadata.name.as_deref().unwrap_or_default(),
-        "the stored object does not decode and is left alone; apply it again with the installed definition"
-    );
+fn tell_unreadable<K>(unreadable: &mpsc::UnboundedSender<Unreadable>, metadata: &ObjectMeta)
+where
+    K: Resource<DynamicType = ()>,
+{
+    // The other end is gone only when the process ends.
+    let _ = unreadable.send(Unreadable::of::<K>(metadata));
 }
 
 /// Two thirds of a cached object is what nobody here reads.

@@ -443,8 +443,7 @@ impl Worker {
             }
             Err(error) => {
                 let answered = fold::failure(&mut self.world.inventory, call, &error);
-                let mut obstacle =
-                    Obstacle::failed(&format!("{} {}", call.operation(), call.object()), &error);
+                let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 obstacle.of_connection = is_credential_failure(obstacle.reason) || blocked;
                 if obstacle.of_connection {

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode};
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Tenant};
-use audience_sharing_core::plan::{Claims, Living, Plan, foundation};
+use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
 
 use super::EngineObserver;
 use super::interest::Interest;
 use super::request::Obstacle;
+use crate::adobe::Error;
 
 /// What the decisions are made from; everything but the traffic.
 pub(super) struct World {
@@ -42,6 +44,28 @@ impl World {
             disposition: Disposition::Wait,
             ..failure.clone()
         })
+    }
+
+    /// What a failed call means to a person.
+    pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
+        let what = format!("{} {}", call.operation(), call.object());
+        let refused = error.reason() == Reason::RequestRefused
+            && !error.is_not_found()
+            && !error.is_conflict();
+        // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
+        match foundation::unlisted_merge_rule(call, &self.inventory).filter(|_| refused) {
+            None => Obstacle::failed(&what, error),
+            Some(id) => Obstacle {
+                reason: Reason::ProfileMergeRuleNotFound,
+                disposition: error.disposition(),
+                message: format!(
+                    "Could not {what}: {error}. The connection names the profile merge rule with data source {id}, \
+                     which Audience Manager does not list. Correct spec.audienceManager.profileMergeRule.dataSourceId \
+                     of the SharingConnection, or leave it out for the account's default."
+                ),
+                of_connection: false,
+            },
+        }
     }
 
     pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
@@ -31,6 +32,8 @@ struct Inner {
     plans: Counter,
     watch_errors: Family<Labels, Counter>,
     released: Counter,
+    reconciles: Family<Labels, Counter>,
+    leases_held: Gauge,
 }
 
 impl Default for Metrics {
@@ -43,6 +46,8 @@ impl Default for Metrics {
         let plans = Counter::default();
         let watch_errors = Family::<Labels, Counter>::default();
         let released = Counter::default();
+        let reconciles = Family::<Labels, Counter>::default();
+        let leases_held = Gauge::default();
         registry.register(
             "adobe_calls",
             "Requests to Adobe by system, operation and outcome",
@@ -74,6 +79,16 @@ impl Default for Metrics {
             "Audiences let go while their remote objects stay, since no connection answered",
             released.clone(),
         );
+        registry.register(
+            "reconciles",
+            "Looks at custom resources by kind and by the reason of the Ready condition that they came to",
+            reconciles.clone(),
+        );
+        registry.register(
+            "leases_held",
+            "Organisations whose Lease this process holds",
+            leases_held.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             calls,
@@ -83,6 +98,8 @@ impl Default for Metrics {
             plans,
             watch_errors,
             released,
+            reconciles,
+            leases_held,
         }))
     }
 }
@@ -107,6 +124,20 @@ impl Metrics {
 
     pub fn released_without_deletion(&self) {
         self.0.released.inc();
+    }
+
+    /// A look at a custom resource came to a status.
+    pub fn reconciled(&self, kind: &str, reason: &str) {
+        let labels = vec![("kind", kind.to_owned()), ("reason", reason.to_owned())];
+        self.0.reconciles.get_or_create(&labels).inc();
+    }
+
+    pub fn lease_taken(&self) {
+        self.0.leases_held.inc();
+    }
+
+    pub fn lease_lost(&self) {
+        self.0.leases_held.dec();
     }
 }
 

@@ -90,6 +90,8 @@ reasons! {
     LeaseNotHeld,
     /// Planning does not come to an end: a defect of the operator.
     DoesNotSettle,
+    /// The object went; its remote objects stay, since no credential to delete them came in time.
+    ReleasedWithoutDeletion,
     /// The stored object does not decode.
     Unreadable,
     /// That members arrive cannot be seen or is not proven.

@@ -83,6 +83,16 @@ fn merge_rule(settings: &ConnectionSettings, inventory: &Inventory) -> MergeRule
     }
 }
 
+/// The merge rule's data source that a refused call named and that the account does not list: the likely cause.
+pub fn unlisted_merge_rule(call: &Call, inventory: &Inventory) -> Option<DataSourceId> {
+    let named = match call {
+        Call::CreateSegment(new) => new.merge_rule,
+        Call::UpdateSegment { change, .. } => change.merge_rule,
+        _ => None,
+    };
+    named.filter(|id| inventory.data_sources.get(id).is_none())
+}
+
 fn plan_data_source(
     settings: &ConnectionSettings,
     recorded: &Recorded,

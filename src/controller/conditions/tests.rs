@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{
     Condition, ConditionStatus, ConditionType, Conditions, MESSAGE_BYTES_MAX, Reason, Time,
-    Timestamp, check_laws,
+    Timestamp, laws,
 };
 
 fn at(second: i64, nanosecond: i32) -> Timestamp {
@@ -155,7 +155,7 @@ fn stalled_stands_where_both_were_set() {
             "",
         )
         .finish();
-    assert_eq!(check_laws(&conditions, 1), Ok(()));
+    assert_eq!(laws::check_laws(&conditions, 1), Ok(()));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_laws_catch_what_breaks_them() {
     let broken = |number: u8, change: &dyn Fn(&mut Vec<Condition>)| {
         let mut conditions = good.clone();
         change(&mut conditions);
-        let error = check_laws(&conditions, 3).expect_err("a broken list passed");
+        let error = laws::check_laws(&conditions, 3).expect_err("a broken list passed");
         assert!(
             error.starts_with(&format!("law {number}:")),
             "expected law {number}, got {error}"
@@ -254,7 +254,7 @@ proptest! {
         let mut conditions = Vec::new();
         for (pass, second, nanosecond) in &passes {
             conditions = apply(&conditions, pass, at(*second, *nanosecond));
-            prop_assert_eq!(check_laws(&conditions, 7), Ok(()));
+            prop_assert_eq!(laws::check_laws(&conditions, 7), Ok(()));
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Client;
 use kube::client::Body;
 use kube::runtime::events::Reporter;
+use kube::{Client, Resource};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ async fn told(status: StatusCode, known: &[Condition], now: &[Condition]) -> Vec
     let object = serde_json::from_value::<Lease>(json!({
         "metadata": {"name": "loyal-gamers", "namespace": "marketing"},
     }));
-    on_transition(&recorder, &object.unwrap(), known, now).await;
+    on_transition(&recorder, &object.unwrap().object_ref(&()), known, now).await;
     std::mem::take(&mut *requests.lock().unwrap())
 }
 

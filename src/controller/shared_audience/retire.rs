@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::plan::audience::Recorded;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, ResourceExt};
 
@@ -11,7 +12,7 @@ use super::{Outcome, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
 use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, audiences_of, share_name};
-use crate::controller::publish;
+use crate::controller::{events, publish};
 use crate::engine::{Declaration, Departure, Obstacle, Retired};
 
 /// Without any credential to delete with, the object is released after this long.
@@ -109,14 +110,20 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
         .map(|time| time.0);
     let waited = since.map(|since| context.now().duration_since(since).unsigned_abs());
     if waited.is_some_and(|waited| waited >= RELEASE_AFTER) {
-        let recorded = status::recorded(audience);
+        let objects = status::recorded(audience).objects;
+        let left = left_behind(&objects);
         tracing::warn!(
             target: "audit",
             audience = %super::name(audience),
-            trait_sid = recorded.objects.trait_sid.map(|sid| sid.0),
-            segment_sid = recorded.objects.segment_sid.map(|sid| sid.0),
-            "released without deleting its remote objects: no connection answered in time"
+            %left,
+            "released without deleting its remote objects: no credential came in time"
         );
+        let message = format!(
+            "SharedAudience {} went, and its objects in Audience Manager stay, since SharingConnection {connection} had \
+             no credential to delete them with for ten minutes: {left}. Delete them there.",
+            super::name(audience)
+        );
+        events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
         context.settings.metrics.released_without_deletion();
         return release(audience, context).await;
     }
@@ -125,6 +132,25 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
         disposition: Disposition::RetryAfter(left.min(CHECK_EVERY)),
         ..dependency_not_ready(connection)
     })
+}
+
+/// What stays in Audience Manager, for a person.
+fn left_behind(objects: &Recorded) -> String {
+    let Recorded {
+        trait_sid,
+        segment_sid,
+        observed,
+        additional_segments,
+    } = objects;
+    let own = [
+        trait_sid.map(|sid| format!("trait {sid}")),
+        segment_sid.map(|sid| format!("segment {sid}")),
+    ];
+    let own = own.into_iter().flatten().filter(|_| !observed);
+    let additional = additional_segments
+        .iter()
+        .map(|(key, sid)| format!("segment {sid} ({key})"));
+    own.chain(additional).collect::<Vec<_>>().join(", ")
 }
 
 /// A credential may come back any moment; nothing else wakes a leaving object.

@@ -21,6 +21,7 @@ use crate::controller::engines::{AbortOnDrop, Running};
 use crate::controller::lease::{LeaseKeeper, LeaseOptions};
 use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::engine::{Engine, EngineOptions};
+use crate::observability::metrics::Metrics;
 
 pub(super) enum Ensured {
     Running(Box<Running>),
@@ -80,15 +81,32 @@ async fn lease(
     context
         .engines
         .lease(organization.as_str(), || {
-            LeaseKeeper::start(
+            let lease = LeaseKeeper::start(
                 context.client.clone(),
                 &context.settings.namespace,
                 context.settings.identity.clone(),
                 &organization,
                 LeaseOptions::new(context.settings.wall_clock),
-            )
+            );
+            tokio::spawn(count_lease(
+                lease.valid_until(),
+                context.settings.metrics.clone(),
+            ));
+            lease
         })
         .await
+}
+
+/// Ends with the lease's keeper.
+async fn count_lease(
+    mut lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
+    metrics: Metrics,
+) {
+    while lease.wait_for(Option::is_some).await.is_ok() {
+        metrics.lease_taken();
+        let _ = lease.wait_for(Option::is_none).await;
+        metrics.lease_lost();
+    }
 }
 
 async fn start(

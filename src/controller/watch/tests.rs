@@ -54,7 +54,7 @@ macro_rules! fed {
     ($feed:ident, $metrics:ident, $watch:ident, $stream:ident) => {
         let ($feed, events): (Feed, _) = mpsc::unbounded();
         let $metrics = Metrics::default();
-        let $watch = from_events(events, &$metrics);
+        let $watch = from_events(events, &$metrics, &tokio::sync::mpsc::unbounded_channel().0);
         let mut $stream = Box::pin($watch.stream);
     };
 }
@@ -196,7 +196,11 @@ fn client(paths: Arc<Mutex<Vec<String>>>) -> Client {
 async fn a_controller_reconciles_what_is_readable() {
     let paths = Arc::default();
     let api = Api::<DeserializeGuard<Lease>>::namespaced(client(Arc::clone(&paths)), "marketing");
-    let watch = guarded(api, &Metrics::default());
+    let watch = guarded(
+        api,
+        &Metrics::default(),
+        &tokio::sync::mpsc::unbounded_channel().0,
+    );
     let mut reconciled = Controller::for_stream(watch.stream, watch.store)
         .run(
             |_, _| std::future::ready(Ok::<_, Infallible>(Action::await_change())),

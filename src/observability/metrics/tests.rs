@@ -40,6 +40,10 @@ fn counted() -> Metrics {
     metrics.on_plan();
     metrics.clone().watch_failed("SharedAudience");
     metrics.released_without_deletion();
+    metrics.reconciled("SharedAudience", "Succeeded");
+    metrics.lease_taken();
+    metrics.lease_taken();
+    metrics.lease_lost();
     metrics
 }
 
@@ -52,6 +56,7 @@ fn what_happened_is_counted_once() {
         r#"audience_sharing_passes_total{outcome="Failed"} 1"#,
         r#"audience_sharing_passes_total{outcome="Succeeded"} 1"#,
         "audience_sharing_plans_total 1",
+        r#"audience_sharing_reconciles_total{kind="SharedAudience",reason="Succeeded"} 1"#,
         "audience_sharing_released_without_deletion_total 1",
         r#"audience_sharing_watch_errors_total{kind="SharedAudience"} 1"#,
     ];
@@ -78,5 +83,6 @@ fn every_metric_says_what_it_counts() {
     };
     let (helped, typed) = (of("# HELP "), of("# TYPE "));
     assert_eq!(helped, typed);
-    assert_eq!(helped.len(), 7);
+    assert_eq!(helped.len(), 9);
+    assert!(text.contains("audience_sharing_leases_held 1\n"), "{text}");
 }
