@@ -63,6 +63,32 @@ async fn a_deletion_removes_our_two_objects_after_one_look_at_who_uses_them_and_
     world.assert_untouched(&before, "deleted").await;
 }
 
+#[tokio::test]
+async fn a_restarted_operator_that_finds_all_as_declared_writes_nothing_anywhere() {
+    let mut world = World::start().await;
+    world.connect().await;
+    world.share("loyal", LOYAL_GAMERS).await;
+    let missing = audience("missing", "00000000-0000-4000-8000-000000000000");
+    world.apply(&missing).await;
+    world
+        .until("sharedaudience", "missing", "False", "SourceNotFound")
+        .await;
+    world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
+    let before = world.kubernetes_writes().len();
+    world.restart_operator().await;
+    world.control.clear_calls().await.unwrap();
+    world.look_now("loyal").await;
+    let writes = world.kubernetes_writes().split_off(before);
+    assert_eq!(
+        writes,
+        ["patch sharedaudiences/status"],
+        "the echo of the request alone"
+    );
+    assert_eq!(world.writes().await, Vec::<String>::new());
+}
+
 /// The calls beyond the lists of a pass.
 fn beyond_the_pass(calls: Vec<String>) -> Vec<String> {
     calls

@@ -11,6 +11,8 @@ use kube::Client;
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 
+use tokio::sync::watch;
+
 use super::backoff::Backoff;
 use super::engines::Engines;
 use crate::adobe::endpoints::Endpoints;
@@ -50,12 +52,23 @@ pub(super) struct Context {
     pub(super) settings: Settings,
     pub(super) audiences: Store<SharedAudience>,
     pub(super) connections: Store<SharingConnection>,
+    /// The first list of connections is in the cache: before, none can be said to be missing.
+    pub(super) connections_known: watch::Receiver<bool>,
     pub(super) engines: Engines,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) recorder: Recorder,
 }
 
 impl Context {
+    pub(super) async fn wait_for_connections(&self) {
+        // The watch outlives every reconcile.
+        let _ = self
+            .connections_known
+            .clone()
+            .wait_for(|known| *known)
+            .await;
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         (self.settings.wall_clock)()
     }

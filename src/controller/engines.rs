@@ -1,6 +1,6 @@
 //! The engines that run, one per `SharingConnection`; the gateways and leases that they share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use audience_sharing_core::compose::ConnectionSettings;
@@ -30,8 +30,6 @@ pub(super) struct Running {
     pub(super) budget: (u32, u32),
     pub(super) settings: ConnectionSettings,
     pub(super) engine: Engine,
-    /// The Secret is there. Without it the credential in memory serves deletions and nothing else.
-    pub(super) credential_stands: bool,
     /// Tasks that live as long as the engine is known.
     #[expect(dead_code, reason = "held, never read: dropping it ends the tasks")]
     pub(super) watchers: Arc<Vec<AbortOnDrop>>,
@@ -50,6 +48,9 @@ pub(super) struct Engines {
     running: Mutex<BTreeMap<ConnectionKey, Running>>,
     gateways: Mutex<BTreeMap<GatewayKey, (Rate, Gateway)>>,
     secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
+    /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
+    /// deletions and nothing else.
+    without_credential: Mutex<BTreeSet<ConnectionKey>>,
     leases: tokio::sync::Mutex<BTreeMap<String, LeaseHandle>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
     pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
@@ -64,6 +65,7 @@ impl Engines {
             running: Mutex::default(),
             gateways: Mutex::default(),
             secrets: Mutex::default(),
+            without_credential: Mutex::default(),
             leases: tokio::sync::Mutex::default(),
             wake_audience,
             wake_connection,
@@ -101,14 +103,24 @@ impl Engines {
         }
     }
 
-    pub(super) fn set_credential_stands(&self, key: &ConnectionKey, stands: bool) {
-        if let Some(running) = self
-            .running
-            .lock()
+    /// Whether the Secret of a connection was seen to give no credential. Of a connection that nobody has looked at yet
+    /// nothing is known: a restart is no failure.
+    pub(super) fn is_without_credential(&self, key: &ConnectionKey) -> bool {
+        let without = self.without_credential.lock();
+        without
             .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(key)
-        {
-            running.credential_stands = stands;
+            .contains(key)
+    }
+
+    /// `true` if that is news.
+    pub(super) fn set_without_credential(&self, key: &ConnectionKey, without: bool) -> bool {
+        let mut known = self
+            .without_credential
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match without {
+            true => known.insert(key.clone()),
+            false => known.remove(key),
         }
     }
 

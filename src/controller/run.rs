@@ -64,6 +64,7 @@ pub async fn run(
         backoff: Mutex::new(Backoff::new(settings.rng_seed)),
         audiences: audiences.store.clone(),
         connections: connections.store.clone(),
+        connections_known: connections.ready.clone(),
         engines: Engines::new(wake_audience, wake_connection.clone()),
         client,
         settings,

@@ -46,6 +46,7 @@ pub(super) async fn reconcile(
     audience: Arc<SharedAudience>,
     context: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
+    context.wait_for_connections().await;
     let outcome = match audience.metadata.deletion_timestamp {
         Some(_) => retire::retire(&audience, &context).await,
         None => keep(&audience, &context).await,

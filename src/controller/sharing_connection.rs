@@ -43,8 +43,10 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         Ok(credential) => credential,
         Err(secret::Unusable::Kubernetes(error)) => return failed(connection, &error),
         Err(secret::Unusable::Missing(obstacle)) => {
-            context.engines.set_credential_stands(&key, false);
             secret::watch(connection, context);
+            if context.engines.set_without_credential(&key, true) {
+                start::wake_audiences(connection, context);
+            }
             return conclude(
                 connection,
                 context,
@@ -67,8 +69,21 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         return Action::requeue(Duration::from_secs(1));
     }
     let report = running.engine.report().borrow().clone();
+    if report.failure.is_none() && !report.ready && is_judged(connection) {
+        // A restart: what was found last stands until the first pass has found something else.
+        return Action::requeue(LOOK_AGAIN);
+    }
     let requested = requested::value(connection);
     conclude(connection, context, &Findings::of_report(report), requested).await
+}
+
+/// A look at this generation of the spec was written down.
+fn is_judged(connection: &SharingConnection) -> bool {
+    let status = connection.status.as_ref();
+    status.is_some_and(|status| {
+        status.observed_generation.is_some()
+            && status.observed_generation == connection.metadata.generation
+    })
 }
 
 async fn conclude(
@@ -147,6 +162,9 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
         }
     }
     context.engines.stop(&key(connection));
+    context
+        .engines
+        .set_without_credential(&key(connection), false);
     match publish::remove_finalizer(&context.client, connection).await {
         Ok(()) => Action::await_change(),
         Err(error) => failed(connection, &error),

@@ -30,8 +30,10 @@ pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Run
     if connection.metadata.deletion_timestamp.is_some() {
         return Err(Outcome::Unresolved(dependency_not_ready(name)));
     }
-    match context.engines.get(&namespace, name) {
-        Some(running) if running.credential_stands => Ok(running),
-        Some(_) | None => Err(Outcome::Unresolved(dependency_not_ready(name))),
+    let key = (namespace, name.clone());
+    if context.engines.is_without_credential(&key) {
+        return Err(Outcome::Unresolved(dependency_not_ready(name)));
     }
+    // Whoever starts the engine wakes its audiences.
+    context.engines.get(&key.0, &key.1).ok_or(Outcome::NotOurs)
 }

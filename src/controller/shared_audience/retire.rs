@@ -6,6 +6,7 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::plan::audience::Recorded;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use super::{Outcome, created, dependency_not_ready, status, validate};
@@ -48,7 +49,10 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         return release(audience, context).await;
     }
     let Some(running) = running else {
-        return without_engine(audience, context, connection).await;
+        return match may_run(context, &namespace, connection) {
+            true => Outcome::NotOurs,
+            false => without_engine(audience, context, connection).await,
+        };
     };
     let Some(share) = share_name(audience) else {
         return release(audience, context).await;
@@ -73,6 +77,13 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
         Err(_) => Outcome::NotOurs,
     }
+}
+
+/// An engine may be started yet, by whoever looks at the connection, and wakes its audiences then.
+fn may_run(context: &Context, namespace: &str, connection: &str) -> bool {
+    let reference = ObjectRef::new(connection).within(namespace);
+    let key = (namespace.to_owned(), connection.to_owned());
+    context.connections.get(&reference).is_some() && !context.engines.is_without_credential(&key)
 }
 
 /// The policy, the annotation, or a definition that is being removed: the remote objects stay.

@@ -35,6 +35,7 @@ pub(super) async fn ensure(
 ) -> Ensured {
     let lease = lease(connection, context).await;
     let key = key(connection);
+    let has_credential_again = context.engines.set_without_credential(&key, false);
     if lease.borrow().is_none() {
         context.engines.stop(&key);
         wake_when_held(connection, context, lease);
@@ -59,8 +60,7 @@ pub(super) async fn ensure(
             wake_audiences(connection, context);
         }
         let _ = running.engine.replace_credential(credential).await;
-        if !running.credential_stands {
-            context.engines.set_credential_stands(&key, true);
+        if has_credential_again {
             wake_audiences(connection, context);
         }
         return Ensured::Running(Box::new(running));
@@ -174,7 +174,6 @@ async fn start(
         budget: (budget.requests_per_minute, budget.burst),
         settings,
         engine,
-        credential_stands: true,
         watchers: Arc::new(watchers),
     }
 }
@@ -248,7 +247,7 @@ fn wake_when_held(
     });
 }
 
-fn wake_audiences(connection: &SharingConnection, context: &Context) {
+pub(super) fn wake_audiences(connection: &SharingConnection, context: &Context) {
     let namespace = connection.namespace().unwrap_or_default();
     for audience in audiences_of(&context.audiences, &namespace, &connection.name_any()) {
         context.engines.wake_audience(&audience);
