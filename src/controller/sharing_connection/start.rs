@@ -1,6 +1,12 @@
 //! The engine of a connection: started under the organisation's lease, kept in step with spec and Secret.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an engine that ended by itself is started again after a pause"
+)]
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use audience_sharing_core::compose::ConnectionSettings;
 use audience_sharing_core::domain::identifier::{
@@ -195,7 +201,10 @@ fn forward_wakes(
     }))
 }
 
-/// Wakes the connection when its report or its lease changes.
+/// A pause, so that an engine that cannot live costs little.
+const RESTART_AFTER: Duration = Duration::from_secs(10);
+
+/// Wakes the connection when its report or its lease changes, or when its engine ends by itself.
 fn follow_report(
     connection: &SharingConnection,
     engine: &Engine,
@@ -211,6 +220,10 @@ fn follow_report(
             tokio::select! {
                 changed = report.changed() => {
                     if changed.is_err() {
+                        // An engine that was stopped has nobody who follows it: this one ended by itself.
+                        tracing::error!(%reference, "the engine ended by itself; it is started again");
+                        tokio::time::sleep(RESTART_AFTER).await;
+                        let _ = wake.send(reference);
                         return;
                     }
                     let now = crate::engine::Report { passes: 0, ..report.borrow().clone() };
@@ -218,8 +231,8 @@ fn follow_report(
                         continue; // a pass that found nothing new
                     }
                 }
-                lost = lease.wait_for(Option::is_none) => {
-                    if lost.is_ok() {
+                lost = async { lease.wait_for(Option::is_none).await.is_ok() } => {
+                    if lost {
                         let _ = wake.send(reference);
                     }
                     return;
