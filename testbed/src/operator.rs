@@ -107,6 +107,16 @@ impl OperatorProcess {
             .await
     }
 
+    /// Whether a path of its probe address answers well.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be made.
+    pub async fn answers(&self, path: &str) -> Result<bool, Error> {
+        Ok(http::answers(&http::client()?, &self.url(path))
+            .await
+            .is_ok())
+    }
+
     /// The body of `/metrics`.
     ///
     /// # Errors
