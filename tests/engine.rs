@@ -72,6 +72,39 @@ async fn a_hand_edit_is_read_and_undone(#[case] seconds: u64, #[case] expected: 
     assert_eq!(world.object("segments", segment.0)["name"], "Loyal gamers");
 }
 
+/// Where no server enforces the key, an effect that comes after the look-up leaves a twin until the next pass.
+#[tokio::test(start_paused = true)]
+async fn a_late_effect_leaves_one_object_where_nothing_enforces_the_key() {
+    let world = World::start();
+    world
+        .simulator
+        .create_object(
+            "dataSources",
+            json!({
+                "name": "Adobe Experience Platform Audience Sharing", "description": "[audience-sharing:test-owner]",
+                "pid": 1794, "status": "ACTIVE", "uniqueTraitIntegrationCodes": false,
+                "uniqueSegmentIntegrationCodes": false,
+            }),
+        )
+        .unwrap();
+    world.fault(json!({
+        "match": {"system": "audienceManager", "method": "POST", "pathContains": "/v1/traits/"},
+        "kind": {"lateEffect": {"delayMs": 90_000}},
+    }));
+    let lost = world.settle(request("loyal", LOYAL_GAMERS)).await;
+    assert_eq!(reason(&lost), Some(Reason::AudienceManagerUnavailable));
+    world.share("loyal", LOYAL_GAMERS).await;
+    tokio::time::sleep(Duration::from_secs(700)).await;
+    world.engine.refresh().await.unwrap();
+    assert_eq!(world.marked().len(), 3, "the late effect came: a twin");
+    world.share("loyal", LOYAL_GAMERS).await;
+    assert_eq!(world.marked().len(), 2, "a trait and a segment");
+    world.simulator.clear_calls();
+    world.engine.refresh().await.unwrap();
+    world.share("loyal", LOYAL_GAMERS).await;
+    assert_eq!(world.writes(), Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn plans_are_computed_at_most_once_a_call_and_twice_an_audience() {
     const AUDIENCES: usize = 4_000;

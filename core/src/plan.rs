@@ -15,6 +15,7 @@ mod ownership;
 pub mod retirement;
 pub mod source;
 pub mod tenant;
+mod twins;
 
 pub use call::{Call, Step};
 pub use claims::{Claims, Living};

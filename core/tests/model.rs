@@ -15,7 +15,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
-use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence, Users};
 use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Call, Claims, Plan, foundation};
@@ -212,6 +212,10 @@ impl Tenant {
                     .segments
                     .fold_written(sequence, now, found.clone());
             }
+            Call::DeleteTrait(sid) => {
+                self.traits.remove(sid);
+                inventory.traits.fold_gone(sid);
+            }
             Call::DeleteSegment(sid) => {
                 self.segments.remove(sid);
                 inventory.segments.fold_gone(sid);
@@ -233,6 +237,19 @@ impl Tenant {
                 inventory
                     .traits
                     .fold_look_up(sequence, (*data_source, code.clone()), found);
+            }
+            Call::ReadTraitUsers(sid) => {
+                // A sid of the model is never the end of another.
+                let users = self
+                    .segments
+                    .values()
+                    .filter(|segment| segment.rule.contains(&format!("{sid}T")));
+                let segments = users.map(|segment| (segment.sid, segment.name.clone()));
+                let users = Users {
+                    seen: sequence,
+                    segments: segments.collect(),
+                };
+                inventory.trait_users.insert(*sid, users);
             }
             other => panic!("the model does not know {other}"),
         }

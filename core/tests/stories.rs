@@ -2,7 +2,7 @@
 
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::audience_manager::{Activity, DataSource};
-use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 
 use crate::model::{Tenant, World, share, source};
@@ -218,4 +218,39 @@ fn another_owners_mark_is_a_conflict_whatever_the_policy() {
         );
         assert_eq!(world.tenant, before, "{policy:?}: nothing was changed");
     }
+}
+
+#[test]
+fn of_twins_that_carry_our_mark_one_survives_and_a_copy_without_the_mark_stays() {
+    let mut world = World::over(Tenant::default());
+    let share = share("loyal", "I", &["extra"]);
+    let source = source("I", "Loyal gamers");
+    world.settle(&share, &source);
+    let settled = world.tenant.clone();
+    for found in settled.traits.values() {
+        for description in [&*found.description, "copied by hand"] {
+            let twin = TraitSid(world.tenant.id());
+            let mut copy = found.clone();
+            (copy.sid, copy.description) = (twin, description.into());
+            world.tenant.traits.insert(twin, copy);
+        }
+    }
+    for found in settled.segments.values() {
+        let twin = SegmentSid(world.tenant.id());
+        let mut copy = found.clone();
+        copy.sid = twin;
+        world.tenant.segments.insert(twin, copy);
+    }
+    world.refresh();
+    let plan = world.settle(&share, &source);
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(world.tenant.segments, settled.segments);
+    let descriptions: Vec<_> = world
+        .tenant
+        .traits
+        .values()
+        .map(|found| &*found.description)
+        .collect();
+    assert_eq!(descriptions.len(), 2);
+    assert!(descriptions.contains(&"copied by hand"), "{descriptions:?}");
 }

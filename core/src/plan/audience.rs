@@ -8,6 +8,7 @@ use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
 use super::hold::Hold;
 use super::ownership::{Subject, Verdict, held_by, judge, marked_share};
+use super::twins;
 use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
 use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
 use crate::domain::identifier::{
@@ -122,6 +123,10 @@ impl<'a> Planner<'a> {
         if self.situation.mode == Mode::Manage {
             self.additional_segments(&state);
             self.undeclared_segments();
+        }
+        if !self.observes() {
+            let twins = twins::steps(&self.situation, self.data_source, &self.plan.standing);
+            self.plan.steps.extend(twins);
         }
     }
 
