@@ -179,3 +179,21 @@ async fn a_cluster_that_lost_all_resources_gets_them_back_without_a_remote_write
     );
     assert_eq!(world.writes().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn item_counts_are_told_beside_adobes_limits() {
+    let world = World::start().await;
+    world.connect().await;
+    world.share("loyal", LOYAL_GAMERS).await;
+    let connection = world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
+    let items = &connection["status"]["items"];
+    assert_eq!(items["traits"]["limit"], 100_000);
+    assert_eq!(items["segments"]["limit"], 20_000);
+    let folders = items["traitFolders"]["count"].as_u64().unwrap();
+    assert!(
+        (4..=5).contains(&folders),
+        "four of the tenant, and ours, which alone is no news: {folders}"
+    );
+}

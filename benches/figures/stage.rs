@@ -127,11 +127,8 @@ impl Stage {
             ]
             .map(Into::into),
         );
-        OperatorProcess::spawn(
-            Path::new(env!("CARGO_BIN_EXE_audience-sharing")),
-            &arguments,
-        )
-        .expect("the operator starts")
+        OperatorProcess::spawn(&program("audience-sharing"), &arguments)
+            .expect("the operator starts")
     }
 
     /// Waits until so many looks at audiences came to this reason; since when.
@@ -160,17 +157,22 @@ impl Stage {
         }
     }
 
-    pub(crate) async fn assert_all_ready(&self, count: usize) {
-        let audiences = self
-            .audiences()
-            .list(&kube::api::ListParams::default())
-            .await
-            .expect("a list");
-        let ready = audiences
-            .iter()
-            .filter(|audience| is_ready(audience))
-            .count();
-        assert_eq!(ready, count, "every audience stands");
+    /// Waits until every audience says that it stands.
+    pub(crate) async fn all_ready(&self, count: usize, within: Duration) {
+        let started = Instant::now();
+        loop {
+            let parameters = kube::api::ListParams::default();
+            let audiences = self.audiences().list(&parameters).await.expect("a list");
+            let ready = audiences
+                .iter()
+                .filter(|audience| is_ready(audience))
+                .count();
+            if ready == count {
+                return;
+            }
+            assert!(started.elapsed() < within, "{ready} of {count} stand");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
     }
 
     /// A full pass over both systems, begun and ended.
@@ -218,12 +220,20 @@ impl Stage {
     }
 }
 
-/// The simulator's release build stands beside the operator's.
+/// The release build of a program, which `make bench` makes first.
 fn program(name: &str) -> PathBuf {
-    let beside = Path::new(env!("CARGO_BIN_EXE_audience-sharing"))
-        .parent()
-        .expect("a folder");
-    beside.join(name)
+    let beside_profiles = Path::new(env!("CARGO_BIN_EXE_audience-sharing"))
+        .ancestors()
+        .nth(2);
+    let program = beside_profiles
+        .expect("a target folder")
+        .join("release")
+        .join(name);
+    assert!(
+        program.exists(),
+        "run `make bench`, which builds {name} for release first"
+    );
+    program
 }
 
 fn object<K: serde::de::DeserializeOwned>(value: Value) -> K {

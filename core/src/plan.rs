@@ -11,6 +11,7 @@ mod difference;
 mod found;
 pub mod foundation;
 pub mod hold;
+pub mod limits;
 mod ownership;
 pub mod retirement;
 pub mod source;

@@ -41,11 +41,16 @@ pub struct AudienceManager {
     gateway: Gateway,
 }
 
-impl AudienceManager {
-    pub(super) fn new(gateway: Gateway) -> Self {
-        Self { gateway }
+impl Gateway {
+    /// The client of Audience Manager behind this gateway.
+    pub fn audience_manager(&self) -> AudienceManager {
+        AudienceManager {
+            gateway: self.clone(),
+        }
     }
+}
 
+impl AudienceManager {
     /// The company that the credential belongs to: where every id of Audience Manager is valid (design.md §4.7).
     ///
     /// # Errors

@@ -50,11 +50,17 @@ pub struct Audiences {
     pub pages: u32,
 }
 
-impl ExperiencePlatform {
-    pub(super) fn new(gateway: Gateway, sandbox: SandboxName) -> Self {
-        Self { gateway, sandbox }
+impl Gateway {
+    /// The client of one sandbox of Experience Platform behind this gateway.
+    pub fn experience_platform(&self, sandbox: SandboxName) -> ExperiencePlatform {
+        ExperiencePlatform {
+            gateway: self.clone(),
+            sandbox,
+        }
     }
+}
 
+impl ExperiencePlatform {
     pub fn sandbox(&self) -> &SandboxName {
         &self.sandbox
     }

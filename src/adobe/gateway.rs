@@ -26,12 +26,10 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Error;
-use super::audience_manager::AudienceManager;
 use super::body::{OBJECT_BYTES_MAX, Splitter};
 use super::credential::{Credential, Fingerprint};
 use super::endpoints::Endpoints;
 use super::error::Kind;
-use super::experience_platform::ExperiencePlatform;
 use super::observer::{Observer, System};
 use super::proof::WriteProof;
 use super::transport::SharedTransport;
@@ -164,14 +162,6 @@ impl Gateway {
 
     pub fn organization(&self) -> &OrganizationId {
         &self.0.organization
-    }
-
-    pub fn audience_manager(&self) -> AudienceManager {
-        AudienceManager::new(self.clone())
-    }
-
-    pub fn experience_platform(&self, sandbox: SandboxName) -> ExperiencePlatform {
-        ExperiencePlatform::new(self.clone(), sandbox)
     }
 
     /// Tells whether a Secret that was read again holds another credential.

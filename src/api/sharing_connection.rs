@@ -189,6 +189,10 @@ pub struct SharingConnectionStatus {
     /// The objects in Audience Manager that all audiences share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience_manager: Option<ConnectionAudienceManagerStatus>,
+    /// How near Audience Manager's item limits are; written again when a count moved by one percent of its limit or
+    /// passed 80, 95 or 100 percent of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemCountsStatus>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
@@ -228,6 +232,30 @@ pub struct ConnectionAudienceManagerStatus {
     #[schemars(length(max = 16), inner(range(min = 0, max = ID_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub created_segment_folder_ids: Vec<i64>,
+}
+
+/// Counts beside the limits that Adobe documents for a company.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemCountsStatus {
+    /// All trait folders of the company.
+    pub trait_folders: ItemCountStatus,
+    /// The traits of the connection's data source; the limit holds for all onboarded traits of the company.
+    pub traits: ItemCountStatus,
+    /// The segments of the connection's data source; the limit holds for all segments of the company.
+    pub segments: ItemCountStatus,
+}
+
+/// One count and its limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemCountStatus {
+    /// How many there are, to within one percent of the limit.
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub count: i64,
+    /// The most that there may be.
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub limit: i64,
 }
 
 impl Default for AudienceManagerSettings {

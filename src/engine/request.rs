@@ -7,6 +7,7 @@ use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::{Hold, audience, foundation};
 
 use crate::adobe::Error;
@@ -149,6 +150,8 @@ pub struct Report {
     pub passes: u64,
     pub tenant: Tenant,
     pub foundation: FoundationReport,
+    /// As the last lists told.
+    pub items: ItemCounts,
     /// What stops the whole connection, or why the last pass failed.
     pub failure: Option<Obstacle>,
 }

@@ -15,7 +15,7 @@ use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
-use audience_sharing_core::plan::{Call, Claims};
+use audience_sharing_core::plan::{Call, Claims, limits};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -502,6 +502,7 @@ impl Worker {
             ready: self.world.ready,
             passes: self.refresh.passes(),
             tenant: self.world.inventory.tenant.clone(),
+            items: limits::count(&self.world.inventory, plan.standing.data_source),
             foundation: FoundationReport {
                 standing: plan.standing,
                 created_folders: self.world.inventory.created_folders.clone(),

@@ -3,9 +3,12 @@
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::foundation::MergeRule;
+use audience_sharing_core::plan::limits::{ItemCount, ItemCounts};
 use jiff::Timestamp;
 
-use crate::api::sharing_connection::{ConnectionAudienceManagerStatus, SharingConnectionStatus};
+use crate::api::sharing_connection::{
+    ConnectionAudienceManagerStatus, ItemCountStatus, ItemCountsStatus, SharingConnectionStatus,
+};
 use crate::api::{SharingConnection, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
 use crate::engine::{Obstacle, Report};
@@ -119,6 +122,10 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .map(ToString::to_string)
             .or(tenant.sandbox_id),
     });
+    let told = status.items.as_ref().map(items_told).unwrap_or_default();
+    if report.items.is_news_after(told) {
+        status.items = Some(items(&report.items));
+    }
     let standing = &report.foundation.standing;
     let created = &report.foundation.created_folders;
     status.audience_manager = Some(ConnectionAudienceManagerStatus {
@@ -140,6 +147,30 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .take(IDS_MAX)
             .collect(),
     });
+}
+
+fn items(counts: &ItemCounts) -> ItemCountsStatus {
+    let of = |item: ItemCount| ItemCountStatus {
+        count: stored(item.count).unwrap_or(i64::MAX),
+        limit: stored(item.limit).unwrap_or(i64::MAX),
+    };
+    ItemCountsStatus {
+        trait_folders: of(counts.trait_folders),
+        traits: of(counts.traits),
+        segments: of(counts.segments),
+    }
+}
+
+fn items_told(status: &ItemCountsStatus) -> ItemCounts {
+    let of = |item: &ItemCountStatus| ItemCount {
+        count: u64::try_from(item.count).unwrap_or_default(),
+        limit: u64::try_from(item.limit).unwrap_or_default(),
+    };
+    ItemCounts {
+        trait_folders: of(&status.trait_folders),
+        traits: of(&status.traits),
+        segments: of(&status.segments),
+    }
 }
 
 const IDS_MAX: usize = 16;
