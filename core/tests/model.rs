@@ -15,7 +15,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
-use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence, Users};
+use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Call, Claims, Plan, foundation};
@@ -232,10 +232,20 @@ impl Tenant {
                 let found = self
                     .traits
                     .values()
-                    .filter(|found| found.natural() == Some((*data_source, code.clone())));
+                    .filter(|found| found.natural_key() == Some((*data_source, code.clone())));
                 let found = found.cloned().collect();
                 inventory
                     .traits
+                    .fold_look_up(sequence, (*data_source, code.clone()), found);
+            }
+            Call::LookUpSegment { data_source, code } => {
+                let found = self
+                    .segments
+                    .values()
+                    .filter(|found| found.natural_key() == Some((*data_source, code.clone())));
+                let found = found.cloned().collect();
+                inventory
+                    .segments
                     .fold_look_up(sequence, (*data_source, code.clone()), found);
             }
             Call::ReadTraitUsers(sid) => {
@@ -253,28 +263,6 @@ impl Tenant {
             }
             other => panic!("the model does not know {other}"),
         }
-    }
-}
-
-trait Natural {
-    fn natural(
-        &self,
-    ) -> Option<(
-        DataSourceId,
-        audience_sharing_core::domain::identifier::IntegrationCode,
-    )>;
-}
-
-impl Natural for Trait {
-    fn natural(
-        &self,
-    ) -> Option<(
-        DataSourceId,
-        audience_sharing_core::domain::identifier::IntegrationCode,
-    )> {
-        self.integration_code
-            .clone()
-            .map(|code| (self.data_source, code))
     }
 }
 

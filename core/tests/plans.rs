@@ -1,7 +1,9 @@
 //! Properties of plans over random tenants.
 
 use audience_sharing_core::compose::compose;
-use audience_sharing_core::domain::audience_manager::{Activity, Segment, Trait, TraitKind};
+use audience_sharing_core::domain::audience_manager::{
+    Activity, DataSource, Segment, Trait, TraitKind,
+};
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
@@ -128,6 +130,44 @@ proptest! {
                 world.tenant.segments.extend(ours.segments);
                 world.refresh();
             }
+        }
+        for (sid, found) in &untouched.traits {
+            prop_assert_eq!(world.tenant.traits.get(sid), Some(found));
+        }
+        for (sid, found) in &untouched.segments {
+            prop_assert_eq!(world.tenant.segments.get(sid), Some(found));
+        }
+    }
+
+    /// In our own data source too: what is not ours stands in the way and stays as it is.
+    #[test]
+    fn nothing_foreign_moves_in_our_own_data_source(
+        foreign in prop::collection::vec(foreign(), 1..6),
+        keys in prop::collection::btree_set(prop_oneof![Just("third"), Just("other")], 0..2),
+        enforced in any::<bool>(),
+    ) {
+        let mut tenant = Tenant::default();
+        let ours = DataSourceId(2);
+        tenant.data_sources.insert(ours, DataSource {
+            id: ours,
+            name: "Sharing".into(),
+            description: "[audience-sharing:us]".into(),
+            company: None,
+            unique_trait_codes: enforced,
+            unique_segment_codes: enforced,
+        });
+        place(&mut tenant, &foreign);
+        let untouched = tenant.clone();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let mut world = World::over(tenant);
+        for audience in [source("A", "First"), source("B", "Second"), source("C", "Third")] {
+            let share = share(&format!("share-{}", audience.id.as_str().to_lowercase()), audience.id.as_str(), &keys);
+            let plan = world.settle(&share, &audience);
+            let collides = |found: &Foreign| {
+                let key = found.code.strip_prefix(audience.id.as_str()).map(|key| key.trim_start_matches('.'));
+                found.data_source == ours.0 && key.is_some_and(|key| key.is_empty() || keys.contains(&key))
+            };
+            prop_assert_eq!(plan.holds.is_empty(), !foreign.iter().any(collides));
         }
         for (sid, found) in &untouched.traits {
             prop_assert_eq!(world.tenant.traits.get(sid), Some(found));
