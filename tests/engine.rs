@@ -72,6 +72,33 @@ async fn a_hand_edit_is_read_and_undone(#[case] seconds: u64, #[case] expected: 
     assert_eq!(world.object("segments", segment.0)["name"], "Loyal gamers");
 }
 
+/// Writes wait for the budget far longer than one renewal of the lease holds.
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_renewed_lets_through_what_waited_for_the_budget() {
+    const AUDIENCES: usize = 300;
+    let world = World::with(Setting {
+        seed: tenant_with(AUDIENCES),
+        requests_per_minute: 60,
+        ..Setting::default()
+    });
+    let lease = world.lease.clone();
+    tokio::spawn(async move {
+        loop {
+            let until = tokio::time::Instant::now() + Duration::from_secs(90);
+            lease.send_replace(Some(until));
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
+    let shares = (0..AUDIENCES).map(|index| {
+        let request = request(&format!("share-{index}"), &format!("audience-{index}"));
+        world.settle(request)
+    });
+    let settled = futures::future::join_all(shares).await;
+    let obstacles = settled.iter().filter_map(reason).count();
+    assert_eq!(obstacles, 0);
+    assert_eq!(world.writes().len(), 2 * AUDIENCES + 3);
+}
+
 /// Where no server enforces the key, an effect that comes after the look-up leaves a twin until the next pass.
 #[tokio::test(start_paused = true)]
 async fn a_late_effect_leaves_one_object_where_nothing_enforces_the_key() {

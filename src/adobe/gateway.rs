@@ -275,6 +275,7 @@ impl Gateway {
         let (token, identity) = self.token(identity).await.map_err(remembered)?;
         if call
             .proof
+            .as_ref()
             .is_some_and(|proof| !proof.covers(Instant::now(), REQUEST_TIMEOUT))
         {
             return Err(operation.error(Kind::LeaseExpiring).into());

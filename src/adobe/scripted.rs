@@ -282,5 +282,11 @@ pub(super) fn change() -> Turn {
 
 /// A lease for longer than any test.
 pub(super) fn leased() -> WriteProof {
-    WriteProof::until(Instant::now() + Duration::from_secs(1_000_000))
+    lease_of(1_000_000)
+}
+
+/// A lease that is not renewed.
+pub(super) fn lease_of(seconds: u64) -> WriteProof {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    WriteProof::of(tokio::sync::watch::channel(Some(until)).1)
 }

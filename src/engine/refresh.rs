@@ -96,11 +96,9 @@ impl Lists {
                 .audiences(&turn)
                 .await
                 .map(Read::Audiences),
-            Self::Call(call) => {
-                execute::send(systems, &turn, WriteProof::until(Instant::now()), call)
-                    .await
-                    .map(Read::Answer)
-            }
+            Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
+                .await
+                .map(Read::Answer),
         };
         Landed {
             list: self,

@@ -381,11 +381,10 @@ impl Worker {
 
     /// Hands one call to the gateway. A write without a lease is not sent.
     pub(super) fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
-        let proof = match *self.lease.borrow() {
-            Some(until) => WriteProof::until(until),
-            None if call.is_write() => return Err(lease_not_held(&call)),
-            None => WriteProof::until(Instant::now()),
-        };
+        if call.is_write() && self.lease.borrow().is_none() {
+            return Err(lease_not_held(&call));
+        }
+        let proof = WriteProof::of(self.lease.clone());
         let sent = self.next_sequence();
         let systems = self.systems.clone();
         self.flights.push(Box::pin(async move {

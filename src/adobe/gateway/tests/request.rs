@@ -5,11 +5,12 @@ use std::time::Duration;
 use audience_sharing_core::domain::audience_manager::NewDataSource;
 use audience_sharing_core::domain::identifier::{DataSourceId, TraitSid};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::adobe::observer::{Outcome, System};
 use crate::adobe::proof::WriteProof;
-use crate::adobe::scripted::{Reply, Setting, World, change, leased};
+use crate::adobe::scripted::{Reply, Setting, World, change, lease_of, leased};
 use crate::adobe::transport::TransportError;
 use crate::adobe::{Effect, Kind};
 
@@ -100,7 +101,7 @@ async fn read_only_lets_reads_through_and_no_write() {
 async fn no_write_starts_that_could_outlive_the_lease() {
     let world = World::authorized(|_, _| Reply::text(204, ""));
     let aam = world.gateway.audience_manager();
-    let until = |seconds| WriteProof::until(Instant::now() + Duration::from_secs(seconds));
+    let until = lease_of;
     aam.delete_trait(&change(), until(70), TraitSid(1))
         .await
         .expect("exactly the request's timeout");
@@ -132,15 +133,21 @@ async fn the_lease_is_asked_after_the_wait_for_the_budget() {
     };
     let world = World::authorized_with(setting, |_, _| Reply::text(204, ""));
     let aam = world.gateway.audience_manager();
-    let proof = WriteProof::until(Instant::now() + Duration::from_secs(75));
-    aam.delete_trait(&change(), proof, TraitSid(1))
+    let (renew, lease) = watch::channel(Some(Instant::now() + Duration::from_secs(75)));
+    let proof = WriteProof::of(lease);
+    aam.delete_trait(&change(), proof.clone(), TraitSid(1))
         .await
         .expect("at once");
     let error = aam
-        .delete_trait(&change(), proof, TraitSid(2))
+        .delete_trait(&change(), proof.clone(), TraitSid(2))
         .await
         .expect_err("ten seconds later");
     assert_eq!(error.kind(), Kind::LeaseExpiring);
+    renew.send_replace(Some(Instant::now() + Duration::from_secs(90)));
+    aam.delete_trait(&change(), proof, TraitSid(2))
+        .await
+        .expect("renewed meanwhile");
+    sleep(Duration::from_secs(10)).await;
     let started = Instant::now();
     aam.delete_trait(&change(), leased(), TraitSid(3))
         .await
