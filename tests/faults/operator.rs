@@ -1,0 +1,397 @@
+//! The whole operator in one process over the modelled cluster and the simulated systems, on a virtual clock. A process
+//! that dies is started again, as the kubelet would.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use adobe_simulator::{Options, Seed, Simulator};
+use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
+use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
+use audience_sharing_operator::controller::Settings;
+use audience_sharing_operator::controller::run::{Scope, run};
+use audience_sharing_operator::observability::metrics::Metrics;
+use audience_sharing_operator::observability::probes::Readiness;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::choke_point::{ChokePoint, Lost, Outgoing, System};
+use crate::cluster::{Cluster, Key};
+
+pub(crate) const NAMESPACE: &str = "marketing";
+pub(crate) const SYSTEM_NAMESPACE: &str = "audience-sharing-system";
+pub(crate) const OWNER: &str = "test-owner";
+/// Must be told nowhere but in the request for a token.
+pub(crate) const SECRET: &str = "canary-7f3d-secret";
+
+thread_local! {
+    /// When the world of this thread began, and by how much the operator's wall clock is wrong.
+    static ORIGIN: Cell<Option<Instant>> = const { Cell::new(None) };
+    static SKEW: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
+}
+
+/// 2026-01-05T00:00:00Z, where the simulator's clock starts too.
+const START: i64 = 1_767_571_200;
+
+/// The virtual wall clock, as a machine without error would show it.
+pub(crate) fn wall_clock() -> Timestamp {
+    let origin = ORIGIN.get().unwrap_or_else(Instant::now);
+    let passed = SignedDuration::try_from(Instant::now() - origin).unwrap();
+    Timestamp::from_second(START).unwrap() + passed
+}
+
+fn skewed_clock() -> Timestamp {
+    wall_clock() + SKEW.get()
+}
+
+pub(crate) fn set_skew(skew: SignedDuration) {
+    SKEW.set(skew);
+}
+
+/// A client whose requests `serve` answers; a lost one is an error of the connection.
+pub(crate) fn client_of<Answer>(
+    serve: impl Fn(Request<Bytes>) -> Answer + Clone + Send + 'static,
+) -> Client
+where
+    Answer: Future<Output = Result<Response<axum::body::Body>, Lost>> + Send + 'static,
+{
+    let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+        let serve = serve.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body
+                .collect()
+                .await
+                .map_err(std::io::Error::other)?
+                .to_bytes();
+            let answer = serve(Request::from_parts(parts, body)).await;
+            answer.map_err(|Lost| std::io::Error::other("the connection was lost"))
+        }
+    });
+    Client::new(service, "default")
+}
+
+/// The way to the three systems of Adobe.
+struct ToAdobe(Outgoing);
+
+impl Transport for ToAdobe {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, TransportError> {
+        let system = match request.uri().port_u16() {
+            Some(1) => System::IdentityService,
+            Some(2) => System::AudienceManager,
+            Some(3) => System::ExperiencePlatform,
+            _ => return Err(TransportError::NOT_CONNECTED),
+        };
+        match self.0.send(system, request).await {
+            Ok(answer) => Ok(answer.map(transport::body)),
+            Err(Lost) => Err(TransportError::CONNECTION_LOST),
+        }
+    }
+}
+
+enum Command {
+    /// Ends the process as Kubernetes does, and starts the next.
+    Restart(oneshot::Sender<()>),
+    Kill,
+    Start,
+}
+
+pub(crate) struct World {
+    pub(crate) cluster: Cluster,
+    pub(crate) simulator: Simulator,
+    pub(crate) choke_point: ChokePoint,
+    commands: mpsc::UnboundedSender<Command>,
+    #[expect(
+        dead_code,
+        reason = "held: dropping it ends the supervisor and its process"
+    )]
+    supervisor: tokio_util::task::AbortOnDropHandle<()>,
+}
+
+/// One life of the operator.
+struct Process {
+    dead: CancellationToken,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.dead.cancel();
+        self.task.abort();
+    }
+}
+
+impl World {
+    /// A cluster without resources and a tenant as seeded; no operator runs yet.
+    pub(crate) fn new(seed: Seed) -> Self {
+        ORIGIN.set(Some(Instant::now()));
+        SKEW.set(SignedDuration::ZERO);
+        let cluster = Cluster::new(wall_clock);
+        let simulator = Simulator::new(Options {
+            latency: Duration::ZERO,
+            seed: Some(seed),
+        });
+        let (crashes, crashed) = mpsc::unbounded_channel();
+        let (partitions, partitioned) = mpsc::unbounded_channel();
+        let choke_point = ChokePoint::new(
+            cluster.clone(),
+            simulator.clone(),
+            SECRET,
+            crashes,
+            partitions,
+        );
+        let (commands, commanded) = mpsc::unbounded_channel();
+        let supervisor = tokio::spawn(supervise(
+            choke_point.clone(),
+            commanded,
+            crashed,
+            partitioned,
+        ));
+        Self {
+            cluster,
+            simulator,
+            choke_point,
+            commands,
+            supervisor: tokio_util::task::AbortOnDropHandle::new(supervisor),
+        }
+    }
+
+    pub(crate) fn start_operator(&self) {
+        let _ = self.commands.send(Command::Start);
+    }
+
+    pub(crate) fn kill_operator(&self) {
+        let _ = self.commands.send(Command::Kill);
+    }
+
+    pub(crate) async fn restart_operator(&self) {
+        let (done, ended) = oneshot::channel();
+        let _ = self.commands.send(Command::Restart(done));
+        let _ = ended.await;
+    }
+
+    /// What a user applies: made where there is none, else its spec and annotations are replaced.
+    pub(crate) fn apply(&self, object: Value) {
+        let key = key_of(&object);
+        if self.cluster.create(&key, object.clone()).is_ok() {
+            return;
+        }
+        let mut known = self.cluster.get(&key, 0).unwrap();
+        for field in ["spec", "data"] {
+            if let Some(value) = object.get(field) {
+                known[field] = value.clone();
+            }
+        }
+        self.cluster.replace(&key, known).unwrap();
+    }
+
+    pub(crate) fn edit(&self, name: &str, patch: &Value) {
+        // An object that is gone cannot be edited; whoever tries is told.
+        let _ = self.cluster.merge(&audience_key(name), patch);
+    }
+
+    pub(crate) fn delete(&self, name: &str) {
+        let _ = self.cluster.delete(&audience_key(name));
+    }
+
+    pub(crate) fn audience(&self, name: &str) -> Value {
+        self.cluster.get(&audience_key(name), 0).unwrap_or_default()
+    }
+
+    pub(crate) fn audiences(&self) -> Vec<Value> {
+        self.cluster
+            .list(
+                "audience-sharing.dev/v1alpha1/sharedaudiences",
+                None,
+                None,
+                0,
+            )
+            .0
+    }
+
+    pub(crate) fn connections(&self) -> Vec<Value> {
+        self.cluster
+            .list(
+                "audience-sharing.dev/v1alpha1/sharingconnections",
+                None,
+                None,
+                0,
+            )
+            .0
+    }
+
+    /// Asks for a look at both systems now.
+    pub(crate) fn look_now(&self, name: &str) {
+        let at = json!(wall_clock().to_string());
+        self.edit(name, &json!({"metadata": {"annotations": {"audience-sharing.dev/reconcile-requested-at": at}}}));
+    }
+}
+
+pub(crate) fn audience_key(name: &str) -> Key {
+    Key {
+        resource: "audience-sharing.dev/v1alpha1/sharedaudiences".into(),
+        namespace: NAMESPACE.into(),
+        name: name.into(),
+    }
+}
+
+pub(crate) fn key_of(object: &Value) -> Key {
+    let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
+    let name = object["metadata"]["name"].as_str().unwrap();
+    Key {
+        resource: format!("{}/{plural}", object["apiVersion"].as_str().unwrap()),
+        namespace: NAMESPACE.into(),
+        name: name.into(),
+    }
+}
+
+pub(crate) fn secret() -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "adobe-oauth"},
+        "data": {"clientId": "ZGVtby1jbGllbnQ=", "clientSecret": "Y2FuYXJ5LTdmM2Qtc2VjcmV0"},
+    })
+}
+
+pub(crate) fn connection(name: &str) -> Value {
+    json!({
+        "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharingConnection", "metadata": {"name": name},
+        "spec": {
+            "organizationId": "0F1E2D3C4B5A69780A49420E@AdobeOrg",
+            "credentialsSecretRef": {"name": "adobe-oauth"},
+            "experiencePlatform": {"sandbox": "prod"},
+        },
+    })
+}
+
+pub(crate) fn audience(name: &str, source: &str) -> Value {
+    json!({
+        "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
+        "spec": {"connectionRef": {"name": "acme"}, "source": {"experiencePlatform": {"id": source}}},
+    })
+}
+
+/// The kubelet's patience before it starts a container again.
+const RESTART_AFTER: Duration = Duration::from_secs(2);
+
+async fn supervise(
+    point: ChokePoint,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    mut crashes: mpsc::UnboundedReceiver<usize>,
+    mut partitions: mpsc::UnboundedReceiver<Duration>,
+) {
+    let mut lives = 0;
+    let mut process: Option<Process> = None;
+    loop {
+        tokio::select! {
+            Some(life) = crashes.recv() => {
+                if life == lives {
+                    drop(process.take());
+                    tokio::time::sleep(RESTART_AFTER).await;
+                    lives += 1;
+                    process = Some(launch(&point, lives));
+                }
+            }
+            Some(lasts) = partitions.recv() => {
+                tokio::spawn(rival(point.clone(), lasts));
+            }
+            command = commands.recv() => match command {
+                None => return,
+                Some(Command::Kill) => process = None,
+                Some(Command::Start) => {
+                    lives += 1;
+                    process = Some(launch(&point, lives));
+                }
+                Some(Command::Restart(done)) => {
+                    if let Some(mut ending) = process.take() {
+                        ending.stop.cancel();
+                        if let Err(error) = (&mut ending.task).await {
+                            point.violate(format!("O5: a graceful stop panicked: {error}"));
+                        }
+                    }
+                    lives += 1;
+                    process = Some(launch(&point, lives));
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+}
+
+fn launch(point: &ChokePoint, life: usize) -> Process {
+    let (dead, stop) = (CancellationToken::new(), CancellationToken::new());
+    let outgoing = point.outgoing(life, dead.clone());
+    let to_cluster = outgoing.clone();
+    let client = client_of(move |request| {
+        let outgoing = to_cluster.clone();
+        async move { outgoing.send(System::Kubernetes, request).await }
+    });
+    let endpoints = Endpoints::parse(
+        "http://127.0.0.1:1",
+        "http://127.0.0.1:2/v1",
+        "http://127.0.0.1:3",
+        Allowed::AlsoLoopback,
+    );
+    let settings = Settings {
+        namespace: SYSTEM_NAMESPACE.into(),
+        identity: "audience-sharing-0_uid-0".into(),
+        pod: None,
+        owner: OwnerId::parse(OWNER).unwrap(),
+        endpoints: endpoints.unwrap(),
+        transport: Arc::new(ToAdobe(outgoing)),
+        read_only: false,
+        rng_seed: 7,
+        wall_clock: skewed_clock,
+        metrics: Metrics::default(),
+    };
+    let stopped = stop.clone();
+    let task = tokio::spawn(async move {
+        run(
+            client,
+            &Scope::Cluster,
+            settings,
+            Readiness::default(),
+            stopped,
+        )
+        .await;
+    });
+    Process { dead, stop, task }
+}
+
+/// Another process, which takes every lease when it has run out, and gives it back when the API server can be reached
+/// again.
+async fn rival(point: ChokePoint, lasts: Duration) {
+    let resource = "coordination.k8s.io/v1/leases";
+    let ends = Instant::now() + lasts;
+    // By its own clock, from when it saw the record last change.
+    tokio::time::sleep(Duration::from_secs(90)).await;
+    point.set_leased_elsewhere(true);
+    let hold = |holder: Value| {
+        let (leases, _) = point.cluster.list(resource, None, None, 0);
+        for lease in leases {
+            let name = lease["metadata"]["name"].as_str().unwrap();
+            let namespace = lease["metadata"]["namespace"].as_str().unwrap();
+            let key = Key {
+                resource: resource.into(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            let renewed = wall_clock().to_string();
+            let patch = json!({"spec": {"holderIdentity": holder, "renewTime": renewed}});
+            point.cluster.merge(&key, &patch).unwrap();
+        }
+    };
+    hold(json!("audience-sharing-1_uid-1"));
+    tokio::time::sleep_until(ends).await;
+    point.set_leased_elsewhere(false);
+    hold(Value::Null);
+}
