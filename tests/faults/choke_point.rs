@@ -126,6 +126,17 @@ impl Fault {
         Self::WatchExpires,
     ];
 
+    /// How long it goes on after its call.
+    pub(crate) fn lasts(self) -> Duration {
+        match self {
+            Self::LeaseLost => PARTITION + Duration::from_secs(20),
+            // What came late is found by the next full pass.
+            Self::LateEffect => Duration::from_secs(720),
+            Self::NoAnswer | Self::Nothing => Duration::from_secs(90),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Whether this can happen to such a call at all.
     pub(crate) fn fits(self, call: &Call) -> bool {
         let kubernetes = call.system == System::Kubernetes;
@@ -161,6 +172,8 @@ struct Log {
     leased_elsewhere: bool,
     unreachable_until: Option<tokio::time::Instant>,
     violations: Vec<String>,
+    /// What stood in the two systems after each change, with the version of the cluster.
+    snapshots: Vec<(u64, serde_json::Value)>,
 }
 
 /// Shared by all processes of a world.
@@ -217,10 +230,6 @@ impl ChokePoint {
         log.planned.push((number, fault));
     }
 
-    pub(crate) fn clear_plans(&self) {
-        self.log.lock().unwrap().planned.clear();
-    }
-
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.log.lock().unwrap().calls.clone()
     }
@@ -236,6 +245,15 @@ impl ChokePoint {
 
     pub(crate) fn violations(&self) -> Vec<String> {
         self.log.lock().unwrap().violations.clone()
+    }
+
+    pub(crate) fn snapshot(&self) {
+        let taken = (self.cluster.version(), self.simulator.state());
+        self.log.lock().unwrap().snapshots.push(taken);
+    }
+
+    pub(crate) fn snapshots(&self) -> Vec<(u64, serde_json::Value)> {
+        self.log.lock().unwrap().snapshots.clone()
     }
 
     pub(crate) fn violate(&self, what: impl Into<String>) {
@@ -306,6 +324,9 @@ impl ChokePoint {
             System::ExperiencePlatform => self.simulator.experience_platform(),
         };
         let Ok(answer) = router.oneshot(request.clone().map(Body::from)).await;
+        if call.is_remote_write() {
+            self.snapshot();
+        }
         match answer.extensions().get::<ConnectionLost>().is_some() {
             true => Err(Lost),
             false => Ok(answer),

@@ -8,9 +8,9 @@ mod http;
 mod laws;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use audience_sharing_operator::api::crd::definitions;
+use audience_sharing_operator::api::crd::{Definition, definitions};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -87,7 +87,9 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// An API server that serves our definitions; `now` is its clock.
     pub(crate) fn new(now: fn() -> Timestamp) -> Self {
-        let definitions = definitions().unwrap();
+        // The same for every world of a run.
+        static DEFINITIONS: OnceLock<Vec<Definition>> = OnceLock::new();
+        let definitions = DEFINITIONS.get_or_init(|| definitions().unwrap());
         let schemas = definitions.iter().map(|definition| {
             let value = definition.as_value();
             let plural = value["spec"]["names"]["plural"]
@@ -108,7 +110,7 @@ impl Cluster {
             })),
             changed: watch::channel(1).0,
         };
-        for definition in &definitions {
+        for definition in definitions {
             let key = Key {
                 resource: "apiextensions.k8s.io/v1/customresourcedefinitions".into(),
                 namespace: String::new(),
@@ -306,6 +308,10 @@ impl Cluster {
     pub(crate) fn compact(&self) {
         let mut state = self.lock();
         state.compacted = state.version;
+    }
+
+    pub(crate) fn version(&self) -> u64 {
+        self.lock().version
     }
 
     /// Every change so far.

@@ -1,7 +1,18 @@
 //! Faults, races and stale reads: the whole operator over a modelled cluster and simulated systems, on one virtual
 //! clock, with every call that leaves it numbered (peers.md §4.6).
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "time is virtual here, and its clock is tokio's"
+)]
+#![expect(dead_code, reason = "the histories, which follow, use what is left")]
+
 mod choke_point;
 mod cluster;
+mod everywhere;
+mod expected;
+mod operations;
 mod operator;
-mod smoke;
+mod oracles;
+mod run;

@@ -2,7 +2,7 @@
 //! that dies is started again, as the kubelet would.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use adobe_simulator::{Options, Seed, Simulator};
@@ -230,6 +230,23 @@ impl World {
             .0
     }
 
+    pub(crate) fn delete_connection(&self, name: &str) {
+        let _ = self.cluster.delete(&key_of(&connection(name)));
+    }
+
+    /// A person edits an object in the user interface.
+    pub(crate) fn person(&self, collection: &str, id: &str, patch: &Value) {
+        self.simulator.patch_object(collection, id, patch).unwrap();
+        self.choke_point.snapshot();
+    }
+
+    /// A person makes an object in the user interface.
+    pub(crate) fn create(&self, collection: &str, object: Value) -> Value {
+        let made = self.simulator.create_object(collection, object).unwrap();
+        self.choke_point.snapshot();
+        made
+    }
+
     /// Asks for a look at both systems now.
     pub(crate) fn look_now(&self, name: &str) {
         let at = json!(wall_clock().to_string());
@@ -278,6 +295,23 @@ pub(crate) fn audience(name: &str, source: &str) -> Value {
         "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
         "spec": {"connectionRef": {"name": "acme"}, "source": {"experiencePlatform": {"id": source}}},
     })
+}
+
+/// The realistic tenant, for the credential of [`secret`].
+pub(crate) fn seed() -> Seed {
+    static STATE: OnceLock<Value> = OnceLock::new();
+    let state = STATE.get_or_init(|| {
+        let simulator = Simulator::new(Options {
+            latency: Duration::ZERO,
+            seed: Some(Seed::realistic()),
+        });
+        let mut state = simulator.state();
+        for credential in state["credentials"].as_array_mut().unwrap() {
+            credential["clientSecret"] = json!(SECRET);
+        }
+        state
+    });
+    Seed::try_from(state.clone()).unwrap()
 }
 
 /// The kubelet's patience before it starts a container again.

@@ -1,0 +1,360 @@
+//! The judges O1 to O8 of peers.md §4.6: what must hold of every run, whatever went wrong in it.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, Once};
+
+use serde_json::{Map, Value, json};
+
+use crate::choke_point::{Call, System};
+use crate::cluster::ChangeKind;
+use crate::expected;
+use crate::operator::{OWNER, SECRET, World, audience_key};
+
+const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
+
+/// Both systems and the resources without what differs from run to run: ids and times. Equal runs end equal (O1).
+pub(crate) fn masked_end(world: &World) -> Value {
+    let state = world.simulator.state();
+    let labels = labels(&state);
+    let resources: Vec<Value> = world
+        .audiences()
+        .into_iter()
+        .chain(world.connections())
+        .collect();
+    let mut end = json!({
+        "resources": resources, "audiences": state["audiences"],
+        "traits": state["traits"], "segments": state["segments"], "dataSources": state["dataSources"],
+        "traitFolders": state["traitFolders"], "segmentFolders": state["segmentFolders"],
+    });
+    mask(&mut end, &labels);
+    for collection in [
+        "traits",
+        "segments",
+        "dataSources",
+        "traitFolders",
+        "segmentFolders",
+    ] {
+        let objects = end[collection].as_array_mut().into_iter().flatten();
+        let mut texts: Vec<String> = objects.map(|object| object.to_string()).collect();
+        texts.sort();
+        end[collection] = json!(texts);
+    }
+    end
+}
+
+/// A name for every number that the systems give out.
+fn labels(state: &Value) -> BTreeMap<String, String> {
+    let mut labels = BTreeMap::new();
+    for (collection, id) in [
+        ("traits", "sid"),
+        ("segments", "sid"),
+        ("dataSources", "dataSourceId"),
+        ("traitFolders", "folderId"),
+        ("segmentFolders", "folderId"),
+    ] {
+        for object in state[collection].as_array().into_iter().flatten() {
+            let name = match object["integrationCode"].as_str() {
+                Some(code) => code,
+                None => object["name"].as_str().unwrap_or_default(),
+            };
+            labels.insert(object[id].to_string(), format!("<{collection} {name}>"));
+        }
+    }
+    labels
+}
+
+const VOLATILE: [&str; 14] = [
+    "createTime",
+    "updateTime",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "resourceVersion",
+    "uid",
+    "lastTransitionTime",
+    "lastHandledReconcileAt",
+    "traitRuleVersion",
+    "annotations",
+    "customNamespaceId",
+    "customNamespaceCode",
+    "updateEpoch",
+    "_etag",
+];
+
+fn mask(value: &mut Value, labels: &BTreeMap<String, String>) {
+    match value {
+        Value::Object(object) => {
+            object.retain(|field, _| !VOLATILE.contains(&field.as_str()));
+            object.values_mut().for_each(|member| mask(member, labels));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, labels)),
+        Value::Number(number) => {
+            if let Some(label) = labels.get(&number.to_string()) {
+                *value = json!(label);
+            }
+        }
+        Value::String(text) => {
+            for (id, label) in labels {
+                if text.contains(id.as_str()) {
+                    *text = text.replace(id.as_str(), label);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+/// Where two ends differ, briefly.
+pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Option<String> {
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) => {
+            let fields: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+            fields.into_iter().find_map(|field| {
+                let of =
+                    |object: &Map<String, Value>| object.get(field).cloned().unwrap_or_default();
+                first_difference(&format!("{path}.{field}"), &of(left), &of(right))
+            })
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let mut pairs = left.iter().zip(right).enumerate();
+            pairs.find_map(|(at, (left, right))| {
+                first_difference(&format!("{path}[{at}]"), left, right)
+            })
+        }
+        _ => (left != right).then(|| format!("{path}: {left} instead of {right}")),
+    }
+}
+
+/// O2: no two objects under one key, in any state that a write left behind.
+pub(crate) fn duplicates(state: &Value) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    let mut see = |key: String| {
+        if !seen.insert(key.clone()) {
+            twice.push(key);
+        }
+    };
+    for collection in ["traits", "segments"] {
+        for object in of_ours(state, collection) {
+            see(format!(
+                "{collection} {} {}",
+                object["dataSourceId"], object["integrationCode"]
+            ));
+        }
+    }
+    for collection in ["traitFolders", "segmentFolders"] {
+        for object in state[collection].as_array().into_iter().flatten() {
+            see(format!(
+                "{collection} {} {}",
+                object["parentFolderId"], object["name"]
+            ));
+        }
+    }
+    for object in of_ours(state, "dataSources") {
+        see(format!("dataSources {}", object["name"]));
+    }
+    twice
+}
+
+/// The objects that carry a mark of ours.
+pub(crate) fn of_ours<'a>(state: &'a Value, collection: &str) -> impl Iterator<Item = &'a Value> {
+    let ours = format!("[audience-sharing:{OWNER}");
+    let objects = state[collection].as_array().into_iter().flatten();
+    objects.filter(move |object| {
+        object["description"]
+            .as_str()
+            .is_some_and(|text| text.contains(&ours))
+    })
+}
+
+/// O3: every object that carries our mark stands in the status of a resource.
+pub(crate) fn leaks(world: &World) -> Vec<String> {
+    let state = world.simulator.state();
+    let mut known = BTreeSet::new();
+    for audience in world.audiences() {
+        let recorded = &audience["status"]["audienceManager"];
+        known.insert(recorded["traitSid"].clone().to_string());
+        known.insert(recorded["segmentSid"].to_string());
+        let additional = recorded["additionalSegments"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        known.extend(additional.map(|segment| segment["sid"].to_string()));
+    }
+    let standing = ["traits", "segments"]
+        .into_iter()
+        .flat_map(|collection| of_ours(&state, collection));
+    standing
+        .filter(|object| !known.contains(&object["sid"].to_string()))
+        .map(|object| {
+            format!(
+                "O3: {} {} {} is in no status",
+                object["sid"], object["name"], object["description"]
+            )
+        })
+        .collect()
+}
+
+/// How often each object was changed or deleted by a write, by its key; what was changed on the way counts too (O4).
+pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for pair in snapshots.windows(2) {
+        for (collection, id) in [
+            ("traits", "sid"),
+            ("segments", "sid"),
+            ("dataSources", "dataSourceId"),
+            ("traitFolders", "folderId"),
+            ("segmentFolders", "folderId"),
+            ("audiences", "id"),
+        ] {
+            let after = pair[1][collection].as_array().into_iter().flatten();
+            let after: BTreeMap<String, &Value> = after
+                .map(|object| (object[id].to_string(), object))
+                .collect();
+            for before in pair[0][collection].as_array().into_iter().flatten() {
+                let what = match after.get(&before[id].to_string()) {
+                    None => "deleted",
+                    Some(now) if **now != *before => "changed",
+                    Some(_) => continue,
+                };
+                let key = match before["integrationCode"].as_str() {
+                    Some(code) => code.to_owned(),
+                    None => before["name"].to_string(),
+                };
+                *counts
+                    .entry(format!("{collection} {key} {what}"))
+                    .or_default() += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// O6: `Ready=True` of a generation is told only if the systems were as it declares at some moment since it was written.
+/// `states`: each with the version of the cluster that stood then, oldest first.
+pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<String> {
+    let changes = world.cluster.changes();
+    let mut written: BTreeMap<(String, i64), u64> = BTreeMap::new();
+    let mut judged = BTreeSet::new();
+    let mut untrue = Vec::new();
+    let connections = world.connections();
+    for change in changes
+        .iter()
+        .filter(|change| change.key.resource == AUDIENCES)
+    {
+        if change.kind == ChangeKind::Deleted {
+            continue;
+        }
+        let audience = &change.object;
+        let uid = audience["metadata"]["uid"].to_string();
+        let generation = audience["metadata"]["generation"]
+            .as_i64()
+            .unwrap_or_default();
+        let since = *written
+            .entry((uid.clone(), generation))
+            .or_insert(change.version);
+        let observed = audience["status"]["observedGeneration"].as_i64();
+        let conditions = audience["status"]["conditions"].as_array();
+        let ready = conditions
+            .into_iter()
+            .flatten()
+            .any(|found| found["type"] == "Ready" && found["status"] == "True");
+        if !ready || observed != Some(generation) || !judged.insert((uid, generation)) {
+            continue;
+        }
+        let connection = connections
+            .iter()
+            .find(|found| found["metadata"]["name"] == audience["spec"]["connectionRef"]["name"]);
+        let Some(connection) = connection else {
+            continue;
+        };
+        // The state that stood when the generation was written counts, and all until the verdict.
+        let first = states
+            .partition_point(|(version, _)| *version < since)
+            .saturating_sub(1);
+        let until = states.partition_point(|(version, _)| *version <= change.version);
+        let moments = states[first..until.max(first + 1).min(states.len())].iter();
+        let differences: Vec<_> = moments
+            .map(|(_, state)| expected::difference(audience, connection, state))
+            .collect();
+        if differences.iter().all(Option::is_some) {
+            let name = &audience["metadata"]["name"];
+            untrue.push(format!(
+                "O6: {name} generation {generation} was called ready, and never was as declared: {:?}",
+                differences.last()
+            ));
+        }
+    }
+    untrue
+}
+
+/// Calls that a resting operator does not make (O8).
+pub(crate) fn writes_at_rest(calls: &[Call]) -> Vec<String> {
+    let writes = calls
+        .iter()
+        .filter(|call| call.is_write() && !call.is_of_lease());
+    writes
+        .map(|call| format!("O8: a write at rest: {call}"))
+        .collect()
+}
+
+pub(crate) fn remote_calls(calls: &[Call]) -> usize {
+    calls
+        .iter()
+        .filter(|call| call.system != System::Kubernetes)
+        .count()
+}
+
+pub(crate) fn is_gone(world: &World, name: &str) -> bool {
+    world.cluster.get(&audience_key(name), 0).is_err()
+}
+
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+static TOLD: Mutex<Option<String>> = Mutex::new(None);
+
+/// Panics are counted by thread, since a world lives on one (O5); the log is read for secrets and tokens (O7).
+pub(crate) fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            usual(panic);
+        }));
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_writer(|| Listener)
+            .try_init();
+    });
+    PANICS.set(0);
+}
+
+pub(crate) fn heard() -> Vec<String> {
+    let panics = PANICS.get();
+    let panicked = (panics > 0).then(|| format!("O5: {panics} panics"));
+    let told = TOLD.lock().unwrap().clone();
+    panicked
+        .into_iter()
+        .chain(told.map(|line| format!("O7: told in the log: {line}")))
+        .collect()
+}
+
+struct Listener;
+
+impl std::io::Write for Listener {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        // The simulator's tokens begin as every JSON web token does.
+        if text.contains(SECRET) || text.contains("eyJ") {
+            *TOLD.lock().unwrap() = Some(text.into_owned());
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,183 @@
+//! One run: an operation, the faults that befall it, the way back to calm, and the judges.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::choke_point::{Call, Fault};
+use crate::operations::Operation;
+use crate::operator::{World, seed};
+use crate::oracles;
+
+/// How a run ended.
+pub(crate) struct End {
+    /// The calls from the operation on until calm, numbered from 1.
+    pub(crate) calls: Vec<Call>,
+    pub(crate) played: Vec<(Call, Fault)>,
+    pub(crate) failures: Vec<String>,
+    masked: Value,
+    disturbances: BTreeMap<String, usize>,
+    /// Calls to Adobe until calm.
+    pub(crate) remote_calls: usize,
+    /// Virtual time from the operation until all was as it shall be.
+    pub(crate) settled_after: Duration,
+}
+
+/// Between two looks at whether all is calm.
+const LOOK: Duration = Duration::from_secs(20);
+/// No run may take longer.
+const PATIENCE: Duration = Duration::from_secs(3 * 3_600);
+/// More than a full pass and its jitter.
+const REST: Duration = Duration::from_secs(660);
+
+/// Runs on a clock of its own. Without a reference the run is the reference: nothing may go wrong in it.
+pub(crate) fn run(operation: Operation, faults: &[(usize, Fault)], reference: Option<&End>) -> End {
+    oracles::listen();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(play(operation, faults, reference))
+}
+
+async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option<&End>) -> End {
+    let world = World::new(seed());
+    let point = &world.choke_point;
+    operation.prepare(&world);
+    if operation != Operation::Create {
+        tokio::time::sleep(LOOK).await;
+    }
+    // Numbers begin at a moment that is the same in every run.
+    let began = point.count();
+    let before = world.simulator.state();
+    for (number, fault) in faults {
+        point.plan(*number, *fault);
+    }
+    point.snapshot();
+    operation.act(&world);
+    let acted = tokio::time::Instant::now();
+    let masked = until_calm(&world, reference, faults).await;
+    let settled_after = acted.elapsed();
+    let calls = point.calls().split_off(began);
+    let until_rest = point.count();
+    tokio::time::sleep(REST).await;
+
+    let mut failures = point.violations();
+    match (&masked, reference) {
+        (Ok(_), _) => {}
+        (Err(difference), _) => failures.push(format!("O1: {difference}")),
+    }
+    let end = oracles::masked_end(&world);
+    if let Ok(masked) = &masked
+        && let Some(difference) = oracles::first_difference("end", &end, masked)
+    {
+        failures.push(format!("O1: it did not stay so: {difference}"));
+    }
+    let snapshots = point.snapshots();
+    let states: Vec<Value> = snapshots.iter().map(|(_, state)| state.clone()).collect();
+    for state in &states {
+        failures.extend(
+            oracles::duplicates(state)
+                .into_iter()
+                .map(|twice| format!("O2: twice: {twice}")),
+        );
+    }
+    failures.extend(oracles::leaks(&world));
+    let disturbances = oracles::disturbances(&states);
+    if let Some(reference) = reference {
+        for (what, count) in &disturbances {
+            let allowed = reference
+                .disturbances
+                .get(what)
+                .copied()
+                .unwrap_or_default();
+            if *count > allowed {
+                failures.push(format!("O4: {what} {count} times, not {allowed}"));
+            }
+        }
+        let hours = settled_after.as_secs() as usize / 3_600 + 1;
+        let allowed = (reference.remote_calls + 60) * hours;
+        if oracles::remote_calls(&calls) > allowed {
+            failures.push(format!(
+                "O5: {} calls to Adobe; {allowed} are enough",
+                oracles::remote_calls(&calls)
+            ));
+        }
+    }
+    failures.extend(foreign_changes(
+        &before,
+        &world.simulator.state(),
+        operation,
+    ));
+    failures.extend(oracles::untrue_verdicts(&world, &snapshots));
+    failures.extend(oracles::heard());
+    failures.extend(oracles::writes_at_rest(&point.calls()[until_rest..]));
+    End {
+        remote_calls: oracles::remote_calls(&calls),
+        calls,
+        played: point.played(),
+        failures,
+        masked: masked.unwrap_or(end),
+        disturbances,
+        settled_after,
+    }
+}
+
+/// What is neither ours nor was touched by the operation's person stands as it stood.
+fn foreign_changes(before: &Value, after: &Value, operation: Operation) -> Vec<String> {
+    let mut failures = Vec::new();
+    for collection in ["traits", "segments", "dataSources", "audiences"] {
+        if collection == "audiences" && operation == Operation::Rename {
+            continue;
+        }
+        let ours: Vec<String> = oracles::of_ours(before, collection)
+            .map(|object| object.to_string())
+            .collect();
+        let now = after[collection].as_array().cloned().unwrap_or_default();
+        for object in before[collection].as_array().into_iter().flatten() {
+            if !ours.contains(&object.to_string()) && !now.contains(object) {
+                failures.push(format!(
+                    "O4: foreign: {collection} {} is not as it was",
+                    object["name"]
+                ));
+            }
+        }
+    }
+    failures
+}
+
+/// Waits until the end of the reference is reached, or, in the reference itself, until nothing is written any more.
+async fn until_calm(
+    world: &World,
+    reference: Option<&End>,
+    faults: &[(usize, Fault)],
+) -> Result<Value, String> {
+    let point = &world.choke_point;
+    // Some faults last: what they do late is part of the run.
+    let lasts = faults
+        .iter()
+        .map(|(_, fault)| fault.lasts())
+        .max()
+        .unwrap_or_default();
+    tokio::time::sleep(lasts.max(LOOK)).await;
+    let started = tokio::time::Instant::now();
+    let mut difference = String::new();
+    while started.elapsed() < PATIENCE {
+        let seen = point.count();
+        tokio::time::sleep(LOOK).await;
+        let calm = oracles::writes_at_rest(&point.calls()[seen..]).is_empty();
+        let end = oracles::masked_end(world);
+        match reference {
+            None if calm => return Ok(end),
+            None => difference = "the reference does not come to rest".into(),
+            Some(reference) => match oracles::first_difference("end", &end, &reference.masked) {
+                None if calm => return Ok(end),
+                None => difference = "it does not come to rest".into(),
+                Some(found) => difference = found,
+            },
+        }
+    }
+    Err(difference)
+}
