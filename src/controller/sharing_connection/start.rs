@@ -110,8 +110,12 @@ async fn count_lease(
 ) {
     while lease.wait_for(Option::is_some).await.is_ok() {
         metrics.lease_taken();
-        let _ = lease.wait_for(Option::is_none).await;
+        let kept = lease.wait_for(Option::is_none).await.is_ok();
         metrics.lease_lost();
+        // A closed channel still shows its last value: waiting for that again would never pause.
+        if !kept {
+            return;
+        }
     }
 }
 
@@ -356,5 +360,26 @@ fn recorded_tenant(connection: &SharingConnection) -> Tenant {
         sandbox: tenant
             .and_then(|tenant| tenant.sandbox_id.as_deref())
             .map(SandboxId::new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests may panic")]
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_that_goes_while_it_is_held_is_counted_as_lost_and_then_no_more() {
+        let metrics = Metrics::default();
+        let (keeper, lease) = tokio::sync::watch::channel(Some(tokio::time::Instant::now()));
+        drop(keeper);
+        let counted = tokio::time::timeout(
+            std::time::Duration::from_secs(1),
+            count_lease(lease, metrics.clone()),
+        );
+        counted.await.unwrap();
+        let text = metrics.encode();
+        assert!(text.contains("leases_held 0"), "{text}");
     }
 }
