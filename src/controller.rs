@@ -10,6 +10,7 @@ pub mod sharing_connection;
 
 mod context;
 mod engines;
+mod leaving;
 mod publish;
 mod requested;
 mod unreadable;

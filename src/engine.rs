@@ -14,6 +14,7 @@ mod refresh;
 mod retire;
 mod settle;
 mod shared_objects;
+mod shared_turn;
 
 mod execute;
 mod fold;
@@ -34,6 +35,7 @@ pub use request::{
     Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
     Settled,
 };
+pub use shared_turn::SharedTurn;
 use worker::{Message, Worker};
 
 /// What an engine is made of.
@@ -50,6 +52,8 @@ pub struct EngineOptions {
     pub resync_interval: std::time::Duration,
     /// Until when this process may write; `None` while another holds the lease.
     pub lease: watch::Receiver<Option<Instant>>,
+    /// The organisation's: engines of one organisation take turns at the objects that they share.
+    pub shared_turn: SharedTurn,
     pub living: Arc<dyn Living + Send + Sync>,
     /// Told which shares to look at again.
     pub wake: mpsc::UnboundedSender<ShareName>,
@@ -133,8 +137,9 @@ impl Engine {
         self.ask(Message::Refresh).await
     }
 
-    /// Deletes the shared objects that are ours and empty; answers what was left, as texts for a person.
-    pub async fn retire_foundation(&self) -> Result<Vec<String>, EngineEnded> {
+    /// Deletes the shared objects that are ours and empty; answers what could not be deleted, and why. Judged by the last
+    /// pass: refresh first.
+    pub async fn retire_foundation(&self) -> Result<Vec<Obstacle>, EngineEnded> {
         self.ask(Message::RetireFoundation).await
     }
 

@@ -19,7 +19,7 @@ use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use audience_sharing_operator::engine::{
-    Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest, Settled,
+    Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest, Settled, SharedTurn,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -173,6 +173,7 @@ impl World {
             recorded_tenant,
             resync_interval: Duration::from_secs(600),
             lease: leased,
+            shared_turn: SharedTurn::default(),
             living: Arc::new(BTreeSet::new()),
             wake,
             rng_seed: 7,

@@ -65,7 +65,8 @@ pub struct Inventory {
 pub struct CreatedFolders {
     pub traits: BTreeSet<TraitFolderId>,
     pub segments: BTreeSet<SegmentFolderId>,
-    /// Created, with an answer that named no id (audience-manager.md §3.3): the next reading of the tree tells it.
+    /// Created, or perhaps created, with an answer that named no id (audience-manager.md §3.3) or with none at all: no
+    /// folder had the name before, so the one that the next reading of the tree shows is ours.
     pending_trait_folder: Option<(TraitFolderId, Box<str>)>,
     pending_segment_folder: Option<(SegmentFolderId, Box<str>)>,
 }
@@ -79,15 +80,13 @@ impl Inventory {
         name: &str,
         answer: Option<TraitFolder>,
     ) -> Vec<Key> {
-        let key = (TraitFolderId(0), Box::from(name));
         match answer {
             Some(folder) => {
                 self.created_folders.traits.insert(folder.id);
                 self.trait_folders.fold_written(at, now, folder)
             }
             None => {
-                self.trait_folders.fold_unresolved(key.clone());
-                self.created_folders.pending_trait_folder = Some(key);
+                self.fold_trait_folder_unresolved(name, true);
                 Vec::new()
             }
         }
@@ -101,18 +100,30 @@ impl Inventory {
         name: &str,
         answer: Option<SegmentFolder>,
     ) -> Vec<Key> {
-        let key = (SegmentFolderId(0), Box::from(name));
         match answer {
             Some(folder) => {
                 self.created_folders.segments.insert(folder.id);
                 self.segment_folders.fold_written(at, now, folder)
             }
             None => {
-                self.segment_folders.fold_unresolved(key.clone());
-                self.created_folders.pending_segment_folder = Some(key);
+                self.fold_segment_folder_unresolved(name, true);
                 Vec::new()
             }
         }
+    }
+
+    /// A create of a trait folder below the root failed: its outcome is `unknown`, or the name was taken.
+    pub fn fold_trait_folder_unresolved(&mut self, name: &str, unknown: bool) {
+        let key = (TraitFolderId(0), Box::from(name));
+        self.trait_folders.fold_unresolved(key.clone());
+        self.created_folders.pending_trait_folder = unknown.then_some(key);
+    }
+
+    /// The same for a segment folder.
+    pub fn fold_segment_folder_unresolved(&mut self, name: &str, unknown: bool) {
+        let key = (SegmentFolderId(0), Box::from(name));
+        self.segment_folders.fold_unresolved(key.clone());
+        self.created_folders.pending_segment_folder = unknown.then_some(key);
     }
 
     /// The whole tree of trait folders: what it lacks is gone, for a tree has no pages and hides no folder of ours.

@@ -19,8 +19,8 @@ fn the_first_audience_makes_the_shared_objects_its_trait_and_its_segment() {
     create data source data source "Sharing"
     create trait folder trait folder "Traits"
     create segment folder segment folder "Segments"
-    create trait trait "Loyal gamers" rule segid == "I"
-    create segment segment "Loyal gamers" rule 1004T
+    create trait "Loyal gamers" rule segid == "I"
+    create segment "Loyal gamers" rule 1004T
     "#);
 }
 
@@ -37,8 +37,8 @@ fn a_renamed_source_renames_in_place() {
         &source("I", "Loyal players"),
     );
     insta::assert_snapshot!(calls(&world), @r#"
-    update trait trait 1004 "Loyal gamers" name "Loyal gamers" → "Loyal players"
-    update segment segment 1005 "Loyal gamers" name "Loyal gamers" → "Loyal players"
+    update trait 1004 "Loyal gamers" name "Loyal gamers" → "Loyal players"
+    update segment 1005 "Loyal gamers" name "Loyal gamers" → "Loyal players"
     "#);
 }
 

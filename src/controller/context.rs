@@ -15,6 +15,8 @@ use tokio::sync::watch;
 
 use super::backoff::Backoff;
 use super::engines::Engines;
+use super::leaving::Leaving;
+use super::requested::Served;
 use crate::adobe::endpoints::Endpoints;
 use crate::adobe::transport::SharedTransport;
 use crate::api::{SharedAudience, SharingConnection};
@@ -56,6 +58,8 @@ pub(super) struct Context {
     pub(super) connections_known: watch::Receiver<bool>,
     pub(super) engines: Engines,
     pub(super) backoff: Mutex<Backoff>,
+    pub(super) served: Served,
+    pub(super) leaving: Leaving,
     pub(super) recorder: Recorder,
 }
 

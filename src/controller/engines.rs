@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::lease::LeaseHandle;
 use crate::adobe::gateway::Gateway;
 use crate::api::{SharedAudience, SharingConnection};
-use crate::engine::Engine;
+use crate::engine::{Engine, SharedTurn};
 
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);
@@ -52,6 +52,8 @@ pub(super) struct Engines {
     /// deletions and nothing else.
     without_credential: Mutex<BTreeSet<ConnectionKey>>,
     leases: tokio::sync::Mutex<BTreeMap<String, LeaseHandle>>,
+    /// By organisation.
+    shared_turns: Mutex<BTreeMap<String, SharedTurn>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
     pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
 }
@@ -67,6 +69,7 @@ impl Engines {
             secrets: Mutex::default(),
             without_credential: Mutex::default(),
             leases: tokio::sync::Mutex::default(),
+            shared_turns: Mutex::default(),
             wake_audience,
             wake_connection,
         }
@@ -173,6 +176,13 @@ impl Engines {
             .entry(organization.to_owned())
             .or_insert_with(start)
             .valid_until()
+    }
+
+    /// The turn at the objects that the connections of an organisation share.
+    pub(super) fn shared_turn(&self, organization: &str) -> SharedTurn {
+        let turns = self.shared_turns.lock();
+        let mut turns = turns.unwrap_or_else(PoisonError::into_inner);
+        turns.entry(organization.to_owned()).or_default().clone()
     }
 
     /// No engine starts another call.

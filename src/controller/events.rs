@@ -60,7 +60,7 @@ async fn record(
         action: "Reconcile".into(),
         secondary: None,
     };
-    if let Err(error) = recorder.publish(&event, object).await {
+    if let Err(error) = publish::bounded(recorder.publish(&event, object)).await {
         tracing::debug!("the event was not recorded: {}", publish::describe(&error));
     }
 }

@@ -1,5 +1,7 @@
 //! Writes to the API server: status, finalizers. Nothing is sent that would change nothing.
 
+use std::time::Duration;
+
 use kube::api::{ApiResource, Patch, PatchParams};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::Serialize;
@@ -8,16 +10,32 @@ use serde_json::json;
 
 use crate::api::annotations::FINALIZER;
 
+/// A request to the API server that has no answer by then is given up; whoever sent it looks again. The client's own
+/// limit is made for watches and five minutes long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// One request to the API server, bounded in time.
+pub(super) async fn bounded<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, kube::Error> {
+    match tokio::time::timeout(ANSWER_WITHIN, request).await {
+        Ok(answer) => answer,
+        Err(late) => Err(kube::Error::Service(Box::new(late))),
+    }
+}
+
 /// The one field manager of every status (measured: another would co-own its fields).
 const FIELD_MANAGER: &str = "audience-sharing";
 
-/// Writes the whole status if it differs from the cached one; `true` if it was sent.
+/// Writes the whole status if it differs from the cached one, and only over the version that was judged: `version` if we
+/// made a younger one than the cached. What a dead or a paused process sent late is refused so.
 pub(super) async fn status<K, S>(
     client: &Client,
     object: &K,
+    version: Option<String>,
     known: Option<&S>,
     wanted: &S,
-) -> Result<bool, kube::Error>
+) -> Result<(), kube::Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -26,28 +44,23 @@ where
     S: Serialize + PartialEq,
 {
     if known == Some(wanted) {
-        return Ok(false);
+        return Ok(());
     }
     let api: Api<K> = api_of(client, object);
-    match raw_status(
-        &api,
-        &ApiResource::erase::<K>(&()),
-        &object.name_any(),
-        wanted,
-    )
-    .await
-    {
-        Ok(()) => Ok(true),
-        Err(error) if is_gone(&error) => Ok(false),
-        Err(error) => Err(error),
+    let version = version.or_else(|| object.resource_version());
+    let resource = ApiResource::erase::<K>(&());
+    match raw_status(&api, &resource, &object.name_any(), version, wanted).await {
+        Err(error) if is_gone(&error) => Ok(()),
+        result => result,
     }
 }
 
-/// Sends a whole status.
+/// Sends a whole status over one version of the object.
 pub(super) async fn raw_status<K>(
     api: &Api<K>,
     resource: &ApiResource,
     name: &str,
+    version: Option<String>,
     wanted: &impl Serialize,
 ) -> Result<(), kube::Error>
 where
@@ -56,17 +69,20 @@ where
     let body = json!({
         "apiVersion": resource.api_version,
         "kind": resource.kind,
-        "metadata": {"name": name},
+        "metadata": {"name": name, "resourceVersion": version},
         "status": wanted,
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    api.patch_status(name, &parameters, &Patch::Apply(&body))
+    bounded(api.patch_status(name, &parameters, &Patch::Apply(&body)))
         .await
         .map(drop)
 }
 
-/// Sets our finalizer, before the first remote object stands.
-pub(super) async fn add_finalizer<K>(client: &Client, object: &K) -> Result<(), kube::Error>
+/// Sets our finalizer, before the first remote object stands; the version that this made, if any.
+pub(super) async fn add_finalizer<K>(
+    client: &Client,
+    object: &K,
+) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -78,7 +94,7 @@ where
         .iter()
         .any(|finalizer| finalizer == FINALIZER)
     {
-        return Ok(());
+        return Ok(None);
     }
     let mut finalizers = object.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
@@ -108,7 +124,7 @@ where
         .collect();
     match patch_finalizers(client, object, left).await {
         Err(error) if is_gone(&error) => Ok(()),
-        result => result,
+        result => result.map(drop),
     }
 }
 
@@ -117,7 +133,7 @@ async fn patch_finalizers<K>(
     client: &Client,
     object: &K,
     finalizers: Vec<String>,
-) -> Result<(), kube::Error>
+) -> Result<Option<String>, kube::Error>
 where
     K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
         + Clone
@@ -132,9 +148,10 @@ where
         field_manager: Some(FIELD_MANAGER.into()),
         ..PatchParams::default()
     };
-    api.patch_metadata(&object.name_any(), &parameters, &Patch::Merge(&body))
+    let (name, patch) = (object.name_any(), Patch::Merge(&body));
+    bounded(api.patch_metadata(&name, &parameters, &patch))
         .await
-        .map(drop)
+        .map(|patched| patched.resource_version())
 }
 
 fn api_of<K>(client: &Client, object: &K) -> Api<K>
@@ -146,6 +163,11 @@ where
 
 pub(super) fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// The object has changed since it was read: whoever wrote looks at it again.
+pub(super) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
 /// An error of the API server as a person may read it: kube's own texts repeat themselves and may hold a body.

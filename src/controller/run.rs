@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
+use super::leaving::Leaving;
+use super::requested::Served;
 use super::{shared_audience, sharing_connection, unreadable, watch};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::probes::Readiness;
@@ -65,6 +67,8 @@ pub async fn run(
         audiences: audiences.store.clone(),
         connections: connections.store.clone(),
         connections_known: connections.ready.clone(),
+        served: Served::default(),
+        leaving: Leaving::default(),
         engines: Engines::new(wake_audience, wake_connection.clone()),
         client,
         settings,

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::conditions::ready_reason;
 use super::context::Context;
-use super::{events, publish, requested};
+use super::{events, publish};
 use crate::api::SharedAudience;
 use crate::engine::{Obstacle, SettleRequest, Settled};
 use status::Verdict;
@@ -30,7 +30,11 @@ pub(super) use validate::adoption_policy;
 
 /// What one look at an audience found.
 enum Outcome {
-    Settled(Box<Settled>),
+    Settled {
+        settled: Box<Settled>,
+        /// The version of the object that our finalizer made.
+        version: Option<String>,
+    },
     Suspended,
     /// Something in Kubernetes is missing or wrong; nothing remote was judged.
     Unresolved(Obstacle),
@@ -67,18 +71,25 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         Ok(share) => share,
         Err(obstacle) => return Outcome::Unresolved(obstacle),
     };
-    if let Err(error) = publish::add_finalizer(&context.client, audience).await {
-        return Outcome::Kubernetes(error);
-    }
+    let version = match publish::add_finalizer(&context.client, audience).await {
+        Ok(version) => version,
+        Err(error) => return Outcome::Kubernetes(error),
+    };
     let handled = audience
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if requested::is_open(audience, handled) && running.engine.refresh().await.is_err() {
-        return Outcome::NotOurs;
+    if let Some(requested) = context.served.open(audience, handled) {
+        if running.engine.refresh().await.is_err() {
+            return Outcome::NotOurs;
+        }
+        context.served.done(audience, requested);
     }
     match running.engine.settle(request(audience, share)).await {
-        Ok(settled) => Outcome::Settled(Box::new(settled)),
+        Ok(settled) => Outcome::Settled {
+            settled: Box::new(settled),
+            version,
+        },
         Err(_) => Outcome::NotOurs,
     }
 }
@@ -107,9 +118,12 @@ pub(super) fn created(audience: &SharedAudience) -> CreatedAt {
 /// The one place that writes an audience's status, after success and failure alike, and says when to look again.
 async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome) -> Action {
     let key = audience.uid().unwrap_or_default();
+    let mut made = None;
     let verdict = match outcome {
         Outcome::Released => {
             context.backoff().succeeded(&key);
+            context.served.forget(audience);
+            context.leaving.forget(audience);
             return Action::await_change();
         }
         Outcome::NotOurs => return Action::await_change(),
@@ -117,7 +131,10 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
         }
-        Outcome::Settled(settled) => Verdict::of_settled(*settled),
+        Outcome::Settled { settled, version } => {
+            made = version;
+            Verdict::of_settled(*settled)
+        }
         Outcome::Suspended => Verdict::suspended(),
         Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
     };
@@ -132,11 +149,15 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         Some(Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Stalled)
     );
     let wanted = status::after(audience, &verdict, context.now(), pause.filter(|_| retries));
-    if let Err(error) =
-        publish::status(&context.client, audience, audience.status.as_ref(), &wanted).await
-    {
-        tracing::warn!(audience = %name(audience), "status not written: {}", publish::describe(&error));
-        return Action::requeue(STATUS_RETRY);
+    let known = audience.status.as_ref();
+    match publish::status(&context.client, audience, made, known, &wanted).await {
+        Ok(()) => {}
+        // A younger version is on its way to the cache.
+        Err(error) if publish::is_conflict(&error) => return Action::requeue(STATUS_RETRY),
+        Err(error) => {
+            tracing::warn!(audience = %name(audience), "status not written: {}", publish::describe(&error));
+            return requeue(context, &key, Some(Disposition::Retry));
+        }
     }
     context
         .settings
@@ -155,7 +176,7 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
     }
 }
 
-const STATUS_RETRY: Duration = Duration::from_secs(5);
+const STATUS_RETRY: Duration = Duration::from_secs(1);
 
 fn requeue(context: &Context, key: &str, disposition: Option<Disposition>) -> Action {
     match next_look(context, key, disposition) {

@@ -9,13 +9,16 @@ mod status;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
+use tokio::time::Instant;
 
 use super::conditions::ready_reason;
 use super::context::{Context, audiences_of};
-use super::engines::{ConnectionKey, Engines};
+use super::engines::{ConnectionKey, Engines, Running};
 use super::{events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
@@ -35,9 +38,10 @@ pub(super) async fn reconcile(
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
 
 async fn keep(connection: &SharingConnection, context: &Context) -> Action {
-    if let Err(error) = publish::add_finalizer(&context.client, connection).await {
-        return failed(connection, &error);
-    }
+    let made = match publish::add_finalizer(&context.client, connection).await {
+        Ok(made) => made,
+        Err(error) => return failed(connection, &error),
+    };
     let key = key(connection);
     let credential = match secret::read(connection, context).await {
         Ok(credential) => credential,
@@ -47,13 +51,8 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
             if context.engines.set_without_credential(&key, true) {
                 start::wake_audiences(connection, context);
             }
-            return conclude(
-                connection,
-                context,
-                &Findings::without_credential(obstacle),
-                None,
-            )
-            .await;
+            let findings = Findings::without_credential(obstacle);
+            return conclude(connection, context, &findings, None, made).await;
         }
     };
     let running = match start::ensure(connection, context, credential).await {
@@ -65,8 +64,11 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if requested::is_open(connection, handled) && running.engine.refresh().await.is_err() {
-        return Action::requeue(Duration::from_secs(1));
+    if let Some(requested) = context.served.open(connection, handled) {
+        if running.engine.refresh().await.is_err() {
+            return Action::requeue(Duration::from_secs(1));
+        }
+        context.served.done(connection, requested);
     }
     let report = running.engine.report().borrow().clone();
     if report.failure.is_none() && !report.ready && is_judged(connection) {
@@ -74,7 +76,8 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         return Action::requeue(LOOK_AGAIN);
     }
     let requested = requested::value(connection);
-    conclude(connection, context, &Findings::of_report(report), requested).await
+    let findings = Findings::of_report(report);
+    conclude(connection, context, &findings, requested, made).await
 }
 
 /// A look at this generation of the spec was written down.
@@ -86,22 +89,23 @@ fn is_judged(connection: &SharingConnection) -> bool {
     })
 }
 
+/// The one place that writes a connection's status. `made`: the version of the object that our finalizer made.
 async fn conclude(
     connection: &SharingConnection,
     context: &Context,
     findings: &Findings,
     handled: Option<String>,
+    made: Option<String>,
 ) -> Action {
     let wanted = status::after(connection, findings, handled, context.now());
-    if let Err(error) = publish::status(
-        &context.client,
-        connection,
-        connection.status.as_ref(),
-        &wanted,
-    )
-    .await
-    {
-        return failed(connection, &error);
+    let known = connection.status.as_ref();
+    match publish::status(&context.client, connection, made, known, &wanted).await {
+        Ok(()) => {}
+        // A younger version is on its way to the cache.
+        Err(error) if publish::is_conflict(&error) => {
+            return Action::requeue(Duration::from_secs(1));
+        }
+        Err(error) => return failed(connection, &error),
     }
     let known = connection
         .status
@@ -141,34 +145,130 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
                 .any(|finalizer| finalizer == FINALIZER)
         })
         .collect();
-    let running = context.engines.get(&namespace, &connection.name_any());
+    let deletes = connection.spec.deletion_policy == DeletionPolicy::Delete;
+    let running = match !waiting.is_empty() || deletes {
+        true => engine(connection, context).await,
+        false => Ok(None),
+    };
+    let running = match running {
+        Ok(running) => running,
+        Err(action) => return action,
+    };
     if !waiting.is_empty() {
-        if running.is_none() {
-            // A restart in the middle of a deletion: the engine that the audiences wait for must run.
-            if let Ok(credential) = secret::read(connection, context).await {
-                start::ensure(connection, context, credential).await;
-            }
-        }
         let names: Vec<String> = waiting.iter().map(|user| user.name_any()).collect();
-        return conclude(connection, context, &Findings::leaving(&names), None).await;
+        return conclude(connection, context, &Findings::leaving(&names), None, None).await;
     }
-    if connection.spec.deletion_policy == DeletionPolicy::Delete
-        && let Some(running) = running
-        && running.engine.refresh().await.is_ok()
-        && let Ok(left) = running.engine.retire_foundation().await
-    {
-        for what in left {
-            tracing::warn!(target: "audit", connection = %name(connection), "left behind: {what}");
+    if deletes && !context.leaving.is_done(connection) {
+        if let Err(action) = retire_shared_objects(connection, context, running).await {
+            return action;
         }
+        context.leaving.set_done(connection);
     }
     context.engines.stop(&key(connection));
     context
         .engines
         .set_without_credential(&key(connection), false);
     match publish::remove_finalizer(&context.client, connection).await {
-        Ok(()) => Action::await_change(),
+        Ok(()) => {
+            context.served.forget(connection);
+            context.leaving.forget(connection);
+            Action::await_change()
+        }
         Err(error) => failed(connection, &error),
     }
+}
+
+/// The engine of a connection that leaves, started where a restart came in between: its audiences wait for it, and the
+/// shared objects. `None` without a credential.
+async fn engine(
+    connection: &SharingConnection,
+    context: &Context,
+) -> Result<Option<Box<Running>>, Action> {
+    let namespace = connection.namespace().unwrap_or_default();
+    if let Some(running) = context.engines.get(&namespace, &connection.name_any()) {
+        return Ok(Some(Box::new(running)));
+    }
+    match secret::read(connection, context).await {
+        Ok(credential) => match start::ensure(connection, context, credential).await {
+            start::Ensured::Running(running) => Ok(Some(running)),
+            // Another replica holds the lease, and sees to it.
+            start::Ensured::HeldElsewhere => Err(Action::await_change()),
+        },
+        Err(secret::Unusable::Missing(_)) => Ok(None),
+        Err(secret::Unusable::Kubernetes(error)) => Err(failed(connection, &error)),
+    }
+}
+
+/// Deletes what is ours and empty. What is in use stays and is told, as is what no credential came for in time; whatever
+/// else stands in the way is waited for, and told in the status.
+async fn retire_shared_objects(
+    connection: &SharingConnection,
+    context: &Context,
+    running: Option<Box<Running>>,
+) -> Result<(), Action> {
+    let Some(running) = running else {
+        return without_credential(connection, context);
+    };
+    let retired = async {
+        running.engine.refresh().await?;
+        let failure = running.engine.report().borrow().failure.clone();
+        match failure {
+            Some(failure) => Ok(vec![failure]),
+            None => running.engine.retire_foundation().await,
+        }
+    };
+    let Ok(left) = retired.await else {
+        // The engine ended: another one takes its place.
+        return Err(Action::requeue(Duration::from_secs(1)));
+    };
+    let (stay, wait): (Vec<_>, Vec<_>) = left.into_iter().partition(|obstacle| {
+        matches!(
+            obstacle.reason,
+            Reason::DeletionBlocked | Reason::RequestRefused
+        )
+    });
+    let Some(obstacle) = wait.into_iter().next() else {
+        stay.iter()
+            .for_each(|obstacle| left_behind(connection, &obstacle.message));
+        return Ok(());
+    };
+    if obstacle.reason == Reason::CredentialsRefused {
+        return without_credential(connection, context);
+    }
+    let pause = match obstacle.disposition {
+        Disposition::Stalled => LOOK_AGAIN,
+        Disposition::RetryAfter(pause) => pause.max(RETIRE_AGAIN),
+        Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,
+    };
+    conclude(
+        connection,
+        context,
+        &Findings::held_back(obstacle),
+        None,
+        None,
+    )
+    .await;
+    Err(Action::requeue(pause))
+}
+
+/// Between two tries to delete shared objects, each with a full pass before it.
+const RETIRE_AGAIN: Duration = Duration::from_secs(60);
+
+fn without_credential(connection: &SharingConnection, context: &Context) -> Result<(), Action> {
+    match context.leaving.patience(connection, Instant::now()) {
+        Some(look_again) => Err(Action::requeue(look_again)),
+        None => {
+            left_behind(
+                connection,
+                "no credential came to delete the shared objects with",
+            );
+            Ok(())
+        }
+    }
+}
+
+fn left_behind(connection: &SharingConnection, what: &str) {
+    tracing::warn!(target: "audit", connection = %name(connection), "left behind: {what}");
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {

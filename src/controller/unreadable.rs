@@ -70,7 +70,7 @@ async fn tell_one(
     let resource = &unreadable.resource;
     let api: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), &unreadable.namespace, resource);
-    let Some(object) = api.get_opt(&unreadable.name).await? else {
+    let Some(object) = publish::bounded(api.get_opt(&unreadable.name)).await? else {
         return Ok(());
     };
     // All else that the status holds is carried along: the ids of remote objects stand nowhere else.
@@ -102,7 +102,9 @@ async fn tell_one(
     }
     status.insert("conditions".into(), json!(conditions));
     status.insert("observedGeneration".into(), json!(generation));
-    publish::raw_status(&api, resource, &object.name_any(), &Value::Object(status)).await?;
+    let version = object.resource_version();
+    let status = Value::Object(status);
+    publish::raw_status(&api, resource, &object.name_any(), version, &status).await?;
     events::on_transition(recorder, &object.object_ref(resource), &known, &conditions).await;
     Ok(())
 }

@@ -186,17 +186,9 @@ pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> 
     }
     match call {
         Call::CreateDataSource(new) => inventory.data_sources.fold_unresolved(new.name.clone()),
-        Call::CreateTraitFolder { name } => {
-            inventory.trait_folders.fold_unresolved((
-                audience_sharing_core::domain::identifier::TraitFolderId(0),
-                name.clone(),
-            ));
-        }
+        Call::CreateTraitFolder { name } => inventory.fold_trait_folder_unresolved(name, unknown),
         Call::CreateSegmentFolder { name } => {
-            inventory.segment_folders.fold_unresolved((
-                audience_sharing_core::domain::identifier::SegmentFolderId(0),
-                name.clone(),
-            ));
+            inventory.fold_segment_folder_unresolved(name, unknown)
         }
         Call::CreateTrait(new) => {
             inventory

@@ -54,8 +54,12 @@ impl Job {
         }
     }
 
-    /// Independent objects go on when one fails; what depends on it waits.
+    /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has
+    /// failed either: a taken key was looked up, an unknown outcome turned out well.
     pub(super) fn choose(&mut self, steps: Vec<Step>, holds: Vec<Hold>, objects: u32) -> Choice {
+        if steps.is_empty() {
+            return Choice::Finish(holds.into_iter().next().map(Obstacle::from));
+        }
         let next = steps
             .into_iter()
             .find(|step| step.ready && !self.has_failed(&step.call));

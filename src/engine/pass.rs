@@ -68,6 +68,7 @@ impl Worker {
         }
         if self.world.foundation_needed && self.world.failure.is_none() {
             self.advance_foundation(Mode::Manage);
+            self.sweep();
         }
         self.publish_report();
         self.release_parked();

@@ -2,6 +2,8 @@
 //! leaves and its policy says so. One call at a time; every audience that needs them waits.
 
 use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::{Call, foundation};
 use tokio::sync::oneshot;
@@ -53,7 +55,10 @@ impl Worker {
         self.foundation_in_flight = false;
         let obstacle = self.fold(&call, "foundation", sent, result, None);
         if self.retiring.is_some() {
-            return self.retire_foundation_next(obstacle);
+            return match obstacle {
+                Some(obstacle) => self.retire_failed(call, obstacle),
+                None => self.retire_foundation_next(),
+            };
         }
         if let Some(obstacle) = obstacle {
             let looked_up_next = call.is_write() && self.world.foundation_failure.is_none();
@@ -75,41 +80,106 @@ impl Worker {
         self.advance_foundation(self.foundation_mode);
     }
 
-    pub(super) fn retire_foundation(&mut self, reply: oneshot::Sender<Vec<String>>) {
-        let standing = self.world.foundation_plan(Mode::Observe).standing;
-        let steps = foundation::retire(&self.world.settings, &standing, &self.world.inventory);
-        let mut calls: Vec<Call> = steps.into_iter().map(|step| step.call).collect();
-        calls.reverse();
-        self.retiring = Some(Retiring {
-            reply,
-            calls,
-            left: Vec::new(),
-        });
-        self.retire_foundation_next(None);
+    /// Another connection of the organisation wrote shared objects meanwhile: what is there is listed again.
+    pub(super) fn land_outdated(&mut self, errand: Errand) {
+        let settings = &self.world.settings;
+        let inventory = &mut self.world.inventory;
+        let data_source = settings.data_source.clone();
+        inventory.data_sources.fold_unresolved(data_source);
+        inventory.fold_trait_folder_unresolved(&settings.trait_folder, false);
+        inventory.fold_segment_folder_unresolved(&settings.segment_folder, false);
+        match errand {
+            Errand::Foundation(call) if self.retiring.is_some() => {
+                self.foundation_in_flight = false;
+                // What was judged empty may be in use by now; the next look judges again.
+                let message = format!(
+                    "Could not {}: another connection changed it meanwhile.",
+                    call.label()
+                );
+                let obstacle = Obstacle {
+                    reason: Reason::Progressing,
+                    disposition: Disposition::Retry,
+                    message,
+                    of_connection: false,
+                };
+                self.retire_failed(call, obstacle);
+            }
+            Errand::Foundation(_) => {
+                self.foundation_in_flight = false;
+                self.advance_foundation(self.foundation_mode);
+            }
+            Errand::Sweep(_) | Errand::Share(..) => {}
+        }
     }
 
-    pub(super) fn retire_foundation_next(&mut self, obstacle: Option<Obstacle>) {
-        let Some(Retiring {
-            reply,
-            mut calls,
-            mut left,
-        }) = self.retiring.take()
-        else {
+    /// One call at a time; what is left waits for the next pass.
+    pub(super) fn sweep(&mut self) {
+        let standing = self.world.foundation_plan(self.foundation_mode).standing;
+        let steps = foundation::sweep(&self.world.settings, &standing, &self.world.inventory);
+        let Some(step) = steps.into_iter().next() else {
             return;
         };
-        left.extend(obstacle.map(|obstacle| obstacle.message));
-        let Some(call) = calls.pop() else {
-            let _ = reply.send(left);
+        let turn = Turn {
+            priority: Priority::Resync,
+            key: "foundation".into(),
+        };
+        // Without the lease nothing is tidied up: its next holder does.
+        let _ = self.send(Errand::Sweep(step.call.clone()), step.call, turn);
+    }
+
+    pub(super) fn land_sweep(
+        &mut self,
+        call: &Call,
+        sent: Sequence,
+        result: Result<Answer, Error>,
+    ) {
+        let failed = result.is_err();
+        self.fold(call, "foundation", sent, result, None);
+        if !failed {
+            self.sweep();
+        }
+    }
+
+    pub(super) fn retire_foundation(&mut self, reply: oneshot::Sender<Vec<Obstacle>>) {
+        // Whoever removes them needs them no more: the next pass must not make them again.
+        self.world.foundation_needed = false;
+        self.foundation_mode = Mode::Observe;
+        let failed = Vec::new();
+        self.retiring = Some(Retiring { reply, failed });
+        self.retire_foundation_next();
+    }
+
+    /// Planned again after every answer; what failed is not tried again before the next look.
+    fn retire_foundation_next(&mut self) {
+        let Some(retiring) = self.retiring.take() else {
             return;
         };
-        self.retiring = Some(Retiring { reply, calls, left });
+        let standing = self.world.foundation_plan(Mode::Observe).standing;
+        let steps = foundation::retire(&self.world.settings, &standing, &self.world.inventory);
+        let has_failed = |call: &Call| retiring.failed.iter().any(|(failed, _)| failed == call);
+        let next = steps.into_iter().find(|step| !has_failed(&step.call));
+        let Some(step) = next else {
+            let left = retiring.failed.into_iter().map(|(_, obstacle)| obstacle);
+            // Whoever asked may be gone; what is left is found again.
+            let _ = retiring.reply.send(left.collect());
+            return;
+        };
+        self.retiring = Some(retiring);
         let turn = Turn {
             priority: Priority::Deletion,
             key: "foundation".into(),
         };
-        match self.send(Errand::Foundation(call.clone()), call, turn) {
+        let call = step.call;
+        match self.send(Errand::Foundation(call.clone()), call.clone(), turn) {
             Ok(()) => self.foundation_in_flight = true,
-            Err(obstacle) => self.retire_foundation_next(Some(obstacle)),
+            Err(obstacle) => self.retire_failed(call, obstacle),
         }
+    }
+
+    fn retire_failed(&mut self, call: Call, obstacle: Obstacle) {
+        if let Some(retiring) = &mut self.retiring {
+            retiring.failed.push((call, obstacle));
+        }
+        self.retire_foundation_next();
     }
 }

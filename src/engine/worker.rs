@@ -32,6 +32,7 @@ use super::refresh::Refresh;
 use super::request::{
     Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest, Settled,
 };
+use super::shared_turn::{SharedTurn, WritesSeen};
 use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::gateway::{Gateway, Priority, Turn};
@@ -43,7 +44,7 @@ pub(super) enum Message {
     Release(ShareName),
     Declare(Vec<Declaration>),
     Refresh(oneshot::Sender<()>),
-    RetireFoundation(oneshot::Sender<Vec<String>>),
+    RetireFoundation(oneshot::Sender<Vec<Obstacle>>),
     Configure(Box<ConnectionSettings>, Duration),
     CredentialReplaced,
 }
@@ -62,18 +63,23 @@ pub(super) enum Next<Outcome> {
 pub(super) enum Errand {
     Share(ShareName, Call),
     Foundation(Call),
+    /// Tidying up after a create that came late; nothing waits for it.
+    Sweep(Call),
 }
 
 pub(super) enum Landing {
     Answer(Box<Errand>, Sequence, Result<Answer, Error>),
+    /// The same, of a write of shared objects.
+    SharedAnswer(Box<Errand>, Sequence, Result<Answer, Error>, WritesSeen),
+    /// Another engine wrote shared objects since this one listed them: nothing was sent.
+    Outdated(Box<Errand>, WritesSeen),
     Pass(super::refresh::Landed),
 }
 
-/// The removal of the shared objects: who waits, what is left to send, what could not be removed.
+/// The removal of the shared objects: who waits, and what could not be done.
 pub(super) struct Retiring {
-    pub(super) reply: oneshot::Sender<Vec<String>>,
-    pub(super) calls: Vec<Call>,
-    pub(super) left: Vec<String>,
+    pub(super) reply: oneshot::Sender<Vec<Obstacle>>,
+    pub(super) failed: Vec<(Call, Obstacle)>,
 }
 
 pub(super) struct Worker {
@@ -94,6 +100,8 @@ pub(super) struct Worker {
     pub(super) foundation_in_flight: bool,
     pub(super) foundation_mode: Mode,
     pub(super) retiring: Option<Retiring>,
+    pub(super) shared_turn: SharedTurn,
+    pub(super) shared_writes_seen: WritesSeen,
     pub(super) refresh: Refresh,
     pub(super) flights: FuturesUnordered<BoxFuture<'static, Landing>>,
 }
@@ -117,6 +125,7 @@ impl Worker {
             recorded_tenant,
             resync_interval,
             lease,
+            shared_turn,
             living,
             wake,
             rng_seed,
@@ -162,6 +171,8 @@ impl Worker {
             foundation_in_flight: false,
             foundation_mode: Mode::Observe,
             retiring: None,
+            shared_turn,
+            shared_writes_seen: WritesSeen::default(),
             refresh: Refresh::new(sandbox, resync_interval, rng_seed),
             flights: FuturesUnordered::new(),
         }
@@ -387,9 +398,23 @@ impl Worker {
         let proof = WriteProof::of(self.lease.clone());
         let sent = self.next_sequence();
         let systems = self.systems.clone();
+        let errand = Box::new(errand);
+        let of_shared_object = matches!(*errand, Errand::Foundation(_) | Errand::Sweep(_));
+        if of_shared_object && call.is_write() {
+            let (shared_turn, seen) = (self.shared_turn.clone(), self.shared_writes_seen);
+            self.flights.push(Box::pin(async move {
+                let taken = match shared_turn.take(seen).await {
+                    Ok(taken) => taken,
+                    Err(seen) => return Landing::Outdated(errand, seen),
+                };
+                let result = execute::send(&systems, &turn, proof, &call).await;
+                Landing::SharedAnswer(errand, sent, result, taken.written())
+            }));
+            return Ok(());
+        }
         self.flights.push(Box::pin(async move {
             let result = execute::send(&systems, &turn, proof, &call).await;
-            Landing::Answer(Box::new(errand), sent, result)
+            Landing::Answer(errand, sent, result)
         }));
         Ok(())
     }
@@ -397,10 +422,23 @@ impl Worker {
     fn land(&mut self, landing: Landing) {
         match landing {
             Landing::Pass(landed) => self.land_pass(landed),
-            Landing::Answer(errand, sent, result) => match *errand {
-                Errand::Share(share, call) => self.land_share(&share, call, sent, result),
-                Errand::Foundation(call) => self.land_foundation(call, sent, result),
-            },
+            Landing::Answer(errand, sent, result) => self.land_errand(*errand, sent, result),
+            Landing::SharedAnswer(errand, sent, result, seen) => {
+                self.shared_writes_seen = seen;
+                self.land_errand(*errand, sent, result);
+            }
+            Landing::Outdated(errand, seen) => {
+                self.shared_writes_seen = seen;
+                self.land_outdated(*errand);
+            }
+        }
+    }
+
+    fn land_errand(&mut self, errand: Errand, sent: Sequence, result: Result<Answer, Error>) {
+        match errand {
+            Errand::Share(share, call) => self.land_share(&share, call, sent, result),
+            Errand::Foundation(call) => self.land_foundation(call, sent, result),
+            Errand::Sweep(call) => self.land_sweep(&call, sent, result),
         }
     }
 
@@ -550,9 +588,8 @@ fn lease_not_held(call: &Call) -> Obstacle {
         reason: Reason::LeaseNotHeld,
         disposition: Disposition::Wait,
         message: format!(
-            "Could not {} {}: another replica holds the lease.",
-            call.operation(),
-            call.object()
+            "Could not {}: another replica holds the lease.",
+            call.label()
         ),
         of_connection: true,
     }

@@ -48,7 +48,7 @@ impl World {
 
     /// What a failed call means to a person.
     pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
-        let what = format!("{} {}", call.operation(), call.object());
+        let what = call.label();
         let refused = error.reason() == Reason::RequestRefused
             && !error.is_not_found()
             && !error.is_conflict();

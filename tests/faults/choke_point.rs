@@ -132,9 +132,17 @@ impl Fault {
             Self::LeaseLost => PARTITION + Duration::from_secs(20),
             // What came late is found by the next full pass.
             Self::LateEffect => Duration::from_secs(720),
-            Self::NoAnswer | Self::Nothing => Duration::from_secs(90),
+            Self::NoAnswer | Self::Nothing => FOR_EVER,
             _ => Duration::ZERO,
         }
+    }
+
+    /// The process dies of it.
+    pub(crate) fn kills(self) -> bool {
+        matches!(
+            self,
+            Self::CrashBefore | Self::CrashAfter | Self::LateEffect
+        )
     }
 
     /// Whether this can happen to such a call at all.

@@ -205,6 +205,10 @@ impl Cluster {
     pub(crate) fn apply_status(&self, key: &Key, applied: &Value) -> Result<Value, Refusal> {
         self.write(|state| {
             let known = state.get(key)?;
+            let version = &applied["metadata"]["resourceVersion"];
+            if version.is_string() && *version != known["metadata"]["resourceVersion"] {
+                return Err(Refusal::conflict(key));
+            }
             let mut object = known.clone();
             object["status"] = applied["status"].clone();
             state.default(key, &mut object);

@@ -9,6 +9,7 @@ use rstest::rstest;
 
 use crate::choke_point::{Call, Fault};
 use crate::operations::Operation;
+use crate::oracles;
 use crate::run::{End, run};
 
 /// The run without faults, once for all tests.
@@ -155,8 +156,10 @@ fn one_case() {
         faults.push((number, fault));
         at += 1 + format!("{fault:?}").split_whitespace().count();
     }
-    match judge(operation, &faults) {
-        Ok(end) => end.calls.iter().for_each(|call| println!("{call}")),
-        Err(told) => panic!("{told}"),
+    reference(operation);
+    oracles::show_log();
+    let judged = judge(operation, &faults);
+    if let Err(told) = judged {
+        panic!("{told}");
     }
 }

@@ -13,6 +13,16 @@ use crate::operator::{OWNER, SECRET, World, audience_key};
 
 const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
 
+/// Who made a folder stands nowhere but in the status: if the process dies before it is written, it is nobody's.
+pub(crate) fn forget_authors(end: &mut Value) {
+    for resource in end["resources"].as_array_mut().into_iter().flatten() {
+        if let Some(recorded) = resource["status"]["audienceManager"].as_object_mut() {
+            recorded.remove("createdTraitFolderIds");
+            recorded.remove("createdSegmentFolderIds");
+        }
+    }
+}
+
 /// Both systems and the resources without what differs from run to run: ids and times. Equal runs end equal (O1).
 pub(crate) fn masked_end(world: &World) -> Value {
     let state = world.simulator.state();
@@ -64,7 +74,8 @@ fn labels(state: &Value) -> BTreeMap<String, String> {
     labels
 }
 
-const VOLATILE: [&str; 14] = [
+/// Times and versions; `items`, which are exact to a percent of their limits only.
+const VOLATILE: [&str; 15] = [
     "createTime",
     "updateTime",
     "creationTimestamp",
@@ -79,6 +90,7 @@ const VOLATILE: [&str; 14] = [
     "customNamespaceCode",
     "updateEpoch",
     "_etag",
+    "items",
 ];
 
 fn mask(value: &mut Value, labels: &BTreeMap<String, String>) {
@@ -125,8 +137,8 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
     }
 }
 
-/// O2: no two objects under one key, in any state that a write left behind.
-pub(crate) fn duplicates(state: &Value) -> Vec<String> {
+/// O2: no two objects under one key; `enforced`: only where the server refuses the second.
+pub(crate) fn duplicates(state: &Value, enforced: bool) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();
     let mut see = |key: String| {
@@ -150,7 +162,7 @@ pub(crate) fn duplicates(state: &Value) -> Vec<String> {
             ));
         }
     }
-    for object in of_ours(state, "dataSources") {
+    for object in of_ours(state, "dataSources").filter(|_| !enforced) {
         see(format!("dataSources {}", object["name"]));
     }
     twice
@@ -310,6 +322,8 @@ pub(crate) fn is_gone(world: &World, name: &str) -> bool {
 }
 
 thread_local! {
+    /// The log of a single case is shown to the person who repeats it.
+    static SHOWN: Cell<bool> = const { Cell::new(false) };
     static PANICS: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -332,6 +346,14 @@ pub(crate) fn listen() {
     PANICS.set(0);
 }
 
+pub(crate) fn show_log() {
+    SHOWN.set(true);
+}
+
+pub(crate) fn is_shown() -> bool {
+    SHOWN.get()
+}
+
 pub(crate) fn heard() -> Vec<String> {
     let panics = PANICS.get();
     let panicked = (panics > 0).then(|| format!("O5: {panics} panics"));
@@ -349,7 +371,10 @@ impl std::io::Write for Listener {
         let text = String::from_utf8_lossy(line);
         // The simulator's tokens begin as every JSON web token does.
         if text.contains(SECRET) || text.contains("eyJ") {
-            *TOLD.lock().unwrap() = Some(text.into_owned());
+            *TOLD.lock().unwrap() = Some(text.clone().into_owned());
+        }
+        if SHOWN.get() {
+            println!("{}", text.trim_end());
         }
         Ok(line.len())
     }

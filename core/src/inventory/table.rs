@@ -150,15 +150,17 @@ impl<R: Record> Table<R> {
     }
 
     /// A complete reading of all there is, which also answers every open look-up: what it lacks is gone, unless it was
-    /// written since the reading began.
+    /// written since the reading began, or so lately that the reading may lag behind.
     pub fn fold_tree(&mut self, started: Sequence, now: Moment, items: Vec<R>) -> Vec<Key> {
         let mut touched = self.fold_list(started, now, Coverage::Whole, items, &[]);
-        let gone: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|(_, entry)| entry.doubtful)
-            .map(|(id, _)| id.clone())
-            .collect();
+        let mut gone = Vec::new();
+        for (id, entry) in &mut self.entries {
+            match entry.written {
+                Some(at) if now.since(at) < LIST_LAG_MS => entry.doubtful = false,
+                _ if entry.doubtful => gone.push(id.clone()),
+                _ => {}
+            }
+        }
         for id in gone {
             touched.extend(self.fold_gone(&id));
         }

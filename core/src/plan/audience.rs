@@ -1,5 +1,7 @@
 //! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
 
+use std::collections::BTreeSet;
+
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
 use super::claims::{Claims, Living};
@@ -7,14 +9,13 @@ use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
 use super::hold::Hold;
-use super::ownership::{Subject, Verdict, held_by, judge, marked_share};
+use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
 use super::twins;
 use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
 use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
 use crate::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
-use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
 use crate::inventory::{Inventory, Sequence};
@@ -403,35 +404,40 @@ impl<'a> Planner<'a> {
         Some(found.sid)
     }
 
-    /// Segments of ours that are no longer declared.
+    /// Segments of ours that are no longer declared: those below our key, and those that the status still names.
     fn undeclared_segments(&mut self) {
-        if self.situation.retain {
-            return;
-        }
-        for (_, sid) in segments_below(
-            self.situation.inventory,
-            self.data_source,
-            self.situation.desired,
-        ) {
-            let Some(entry) = self.situation.inventory.segments.get(&sid) else {
-                continue;
-            };
-            let declared = self
-                .situation
-                .desired
-                .additional_segments
-                .iter()
-                .any(|segment| Some(&segment.code) == entry.record.integration_code.as_ref());
-            let ours = Mark::read(&entry.record.description).as_ref()
-                == Some(&self.situation.desired.mark);
-            if declared || !ours {
-                continue;
+        let situation = self.situation;
+        let below = segments_below(situation.inventory, self.data_source, situation.desired);
+        let declared = |code: Option<&IntegrationCode>, key: Option<&str>| {
+            let segments = &situation.desired.additional_segments;
+            segments.iter().any(|segment| {
+                Some(&segment.code) == code || key.is_some_and(|key| *segment.key == *key)
+            })
+        };
+        let recorded = &situation.recorded.additional_segments;
+        let recorded = recorded
+            .iter()
+            .filter(|(key, _)| !declared(None, Some(key)))
+            .map(|(_, sid)| *sid);
+        let undeclared: BTreeSet<SegmentSid> = below.into_iter().chain(recorded).collect();
+        for sid in undeclared {
+            let is_recorded = recorded_sids(situation.recorded).any(|known| known == sid);
+            match situation.inventory.segments.get(&sid) {
+                None if situation.inventory.segments.is_gone(&sid) => {}
+                None => self.plan.steps.push(Step::ready(Call::ReadSegment(sid))),
+                Some(entry) if declared(entry.record.integration_code.as_ref(), None) => {}
+                Some(entry)
+                    if !is_ours(
+                        &entry.record.description,
+                        &situation.desired.mark,
+                        is_recorded,
+                    ) => {}
+                Some(_) if situation.retain => {}
+                Some(entry) if entry.doubtful => {
+                    self.plan.steps.push(Step::ready(Call::ReadSegment(sid)));
+                }
+                Some(_) => self.plan.steps.push(Step::ready(Call::DeleteSegment(sid))),
             }
-            let call = match entry.doubtful {
-                true => Call::ReadSegment(sid),
-                false => Call::DeleteSegment(sid),
-            };
-            self.plan.steps.push(Step::ready(call));
         }
     }
 
@@ -462,12 +468,16 @@ struct WantedSegment<'a> {
     observed: bool,
 }
 
+fn recorded_sids(recorded: &Recorded) -> impl Iterator<Item = SegmentSid> {
+    recorded.additional_segments.iter().map(|(_, sid)| *sid)
+}
+
 /// The segments of this data source whose integration codes begin with `<I>.`.
 fn segments_below(
     inventory: &Inventory,
     data_source: DataSourceId,
     desired: &Desired,
-) -> Vec<(IntegrationCode, SegmentSid)> {
+) -> Vec<SegmentSid> {
     let prefix = format!("{}.", desired.code);
     let first = (data_source, IntegrationCode::new(prefix.as_str()));
     inventory
@@ -476,7 +486,7 @@ fn segments_below(
         .take_while(|((source, code), _)| {
             *source == data_source && code.as_str().starts_with(&prefix)
         })
-        .map(|((_, code), entry)| (code.clone(), entry.record.sid))
+        .map(|(_, entry)| entry.record.sid)
         .collect()
 }
 

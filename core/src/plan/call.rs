@@ -121,7 +121,7 @@ impl Call {
             Self::ListTraits(_) => "list traits",
             Self::ReadTrait(_) => "read trait",
             Self::LookUpTrait { .. } => "look up trait",
-            Self::ReadTraitUsers(_) => "read trait users",
+            Self::ReadTraitUsers(_) => "read the users of trait",
             Self::CreateTrait(_) => "create trait",
             Self::UpdateTrait { .. } => "update trait",
             Self::DeleteTrait(_) => "delete trait",
@@ -134,37 +134,43 @@ impl Call {
         }
     }
 
-    /// The object that the call is about, by id or by name.
+    /// What is done to which object, as a message says it: "update trait 77 "Loyal gamers"".
+    pub fn label(&self) -> String {
+        format!("{} {}", self.operation(), self.object())
+            .trim_end()
+            .into()
+    }
+
+    /// The object that the call is about, by id or by name; after [`Self::operation`] it reads as a sentence.
     pub fn object(&self) -> String {
         match self {
-            Self::ReadAudience(id) => format!("audience {id}"),
-            Self::ListDataSources => "data sources".into(),
-            Self::ListTraitFolders => "trait folders".into(),
-            Self::ListSegmentFolders => "segment folders".into(),
-            Self::CreateDataSource(new) => format!("data source {:?}", new.name),
+            Self::ListDataSources | Self::ListTraitFolders | Self::ListSegmentFolders => {
+                String::new()
+            }
+            Self::ReadAudience(id) => id.to_string(),
+            Self::CreateDataSource(new) => format!("{:?}", new.name),
             Self::UpdateDataSource { expected, .. } => {
-                format!("data source {} {:?}", expected.id, expected.name)
+                format!("{} {:?}", expected.id, expected.name)
             }
-            Self::DeleteDataSource(id) => format!("data source {id}"),
-            Self::CreateTraitFolder { name } => format!("trait folder {name:?}"),
-            Self::DeleteTraitFolder(id) => format!("trait folder {id}"),
-            Self::CreateSegmentFolder { name } => format!("segment folder {name:?}"),
-            Self::DeleteSegmentFolder(id) => format!("segment folder {id}"),
-            Self::ListTraits(id) => format!("traits of data source {id}"),
+            Self::DeleteDataSource(id) => id.to_string(),
+            Self::CreateTraitFolder { name } | Self::CreateSegmentFolder { name } => {
+                format!("{name:?}")
+            }
+            Self::DeleteTraitFolder(id) => id.to_string(),
+            Self::DeleteSegmentFolder(id) => id.to_string(),
+            Self::ListTraits(id) | Self::ListSegments(id) => format!("of data source {id}"),
             Self::ReadTrait(sid) | Self::ReadTraitUsers(sid) | Self::DeleteTrait(sid) => {
-                format!("trait {sid}")
+                sid.to_string()
             }
-            Self::LookUpTrait { code, .. } => format!("trait with integration code {code}"),
-            Self::CreateTrait(new) => format!("trait {:?}", new.name),
-            Self::UpdateTrait { expected, .. } => {
-                format!("trait {} {:?}", expected.sid, expected.name)
+            Self::LookUpTrait { code, .. } | Self::LookUpSegment { code, .. } => {
+                format!("with integration code {code}")
             }
-            Self::ListSegments(id) => format!("segments of data source {id}"),
-            Self::ReadSegment(sid) | Self::DeleteSegment(sid) => format!("segment {sid}"),
-            Self::LookUpSegment { code, .. } => format!("segment with integration code {code}"),
-            Self::CreateSegment(new) => format!("segment {:?}", new.name),
+            Self::CreateTrait(new) => format!("{:?}", new.name),
+            Self::UpdateTrait { expected, .. } => format!("{} {:?}", expected.sid, expected.name),
+            Self::ReadSegment(sid) | Self::DeleteSegment(sid) => sid.to_string(),
+            Self::CreateSegment(new) => format!("{:?}", new.name),
             Self::UpdateSegment { expected, .. } => {
-                format!("segment {} {:?}", expected.sid, expected.name)
+                format!("{} {:?}", expected.sid, expected.name)
             }
         }
     }
@@ -190,7 +196,7 @@ impl Step {
 /// One line a call, with the fields that change, for previews and golden tests.
 impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.operation(), self.object())?;
+        formatter.write_str(&self.label())?;
         match self {
             Self::UpdateDataSource { expected, change } => text_change(
                 formatter,

@@ -236,6 +236,50 @@ fn plan_folders(
     }
 }
 
+/// The calls that leave our data source alone with its name: a create whose effect came after the look-up leaves a
+/// second one, and no server refuses it (design.md §4.4). Only an empty one that carries our mark goes.
+pub fn sweep(
+    settings: &ConnectionSettings,
+    standing: &Standing,
+    inventory: &Inventory,
+) -> Vec<Step> {
+    let Some(kept) = standing.data_source else {
+        return Vec::new();
+    };
+    let twins = inventory.data_sources.find(&settings.data_source);
+    let twins = twins.filter(|twin| twin.record.id != kept);
+    twins
+        .filter(|twin| is_owned(&settings.owner, &twin.record))
+        .flat_map(|twin| {
+            let id = twin.record.id;
+            let coverage = Coverage::DataSource(id);
+            let unknown = [
+                (inventory.traits.is_listed(coverage), Call::ListTraits(id)),
+                (
+                    inventory.segments.is_listed(coverage),
+                    Call::ListSegments(id),
+                ),
+            ];
+            let mut steps: Vec<Step> = unknown
+                .into_iter()
+                .filter(|(listed, _)| !listed)
+                .map(|(_, list)| Step::ready(list))
+                .collect();
+            if steps.is_empty() && !is_in_use(id, inventory) {
+                steps.push(Step::ready(Call::DeleteDataSource(id)));
+            }
+            steps
+        })
+        .collect()
+}
+
+fn is_in_use(data_source: DataSourceId, inventory: &Inventory) -> bool {
+    let mut traits = inventory.traits.iter();
+    let mut segments = inventory.segments.iter();
+    traits.any(|entry| entry.record.data_source == data_source)
+        || segments.any(|entry| entry.record.data_source == data_source)
+}
+
 /// The calls that remove the shared objects of a connection that leaves: only what is ours, and what its fresh lists
 /// show to be empty.
 pub fn retire(
@@ -243,38 +287,36 @@ pub fn retire(
     standing: &Standing,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let Some(data_source) = standing.data_source else {
-        return steps;
-    };
-    let owned = inventory
-        .data_sources
-        .get(&data_source)
-        .is_some_and(|entry| is_owned(&settings.owner, &entry.record));
-    let in_use = inventory
-        .traits
-        .iter()
-        .any(|entry| entry.record.data_source == data_source)
-        || inventory
-            .segments
-            .iter()
-            .any(|entry| entry.record.data_source == data_source);
-    if !owned || in_use {
+    let owned = standing.data_source.filter(|id| {
+        let found = inventory.data_sources.get(id);
+        found.is_some_and(|entry| is_owned(&settings.owner, &entry.record))
+    });
+    let mut steps = owned.map_or_else(Vec::new, |id| doubtful_contents(id, inventory));
+    if !steps.is_empty() || owned.is_some_and(|id| is_in_use(id, inventory)) {
         return steps;
     }
     let created = &inventory.created_folders;
-    if let Some(id) = standing
-        .trait_folder
-        .filter(|id| created.traits.contains(id))
-    {
+    let ours = |id: &TraitFolderId| created.traits.contains(id);
+    if let Some(id) = standing.trait_folder.filter(ours) {
         steps.push(Step::ready(Call::DeleteTraitFolder(id)));
     }
-    if let Some(id) = standing
-        .segment_folder
-        .filter(|id| created.segments.contains(id))
-    {
+    let ours = |id: &SegmentFolderId| created.segments.contains(id);
+    if let Some(id) = standing.segment_folder.filter(ours) {
         steps.push(Step::ready(Call::DeleteSegmentFolder(id)));
     }
-    steps.push(Step::ready(Call::DeleteDataSource(data_source)));
+    steps.extend(owned.map(|id| Step::ready(Call::DeleteDataSource(id))));
     steps
+}
+
+/// A late list shows what is gone already: what it leaves in doubt is asked for.
+fn doubtful_contents(data_source: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+    let traits = inventory.traits.iter();
+    let traits = traits
+        .filter(|entry| entry.doubtful && entry.record.data_source == data_source)
+        .map(|entry| Call::ReadTrait(entry.record.sid));
+    let segments = inventory.segments.iter();
+    let segments = segments
+        .filter(|entry| entry.doubtful && entry.record.data_source == data_source)
+        .map(|entry| Call::ReadSegment(entry.record.sid));
+    traits.chain(segments).map(Step::ready).collect()
 }

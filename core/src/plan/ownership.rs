@@ -14,6 +14,14 @@ pub(super) enum Verdict {
     Held(Hold),
 }
 
+/// Ours is what carries our mark, or is recorded as ours and carries no other mark.
+pub(super) fn is_ours(description: &str, mark: &Mark, recorded: bool) -> bool {
+    match Mark::read(description) {
+        Some(found) => found == *mark,
+        None => recorded,
+    }
+}
+
 /// The share that a mark of our owner names.
 pub(super) fn marked_share(owner: &OwnerId, description: &str) -> Option<ShareName> {
     match Mark::read(description)? {

@@ -5,6 +5,7 @@
 use super::Plan;
 use super::call::{Call, Step};
 use super::hold::Hold;
+use super::ownership::is_ours;
 use super::source::bounded_list;
 use crate::compose::{ShareName, mark};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
@@ -82,14 +83,6 @@ fn listings(departure: &Departure<'_>) -> Vec<Step> {
         steps.push(Step::ready(Call::ListSegments(data_source)));
     }
     steps
-}
-
-/// Ours is what carries our mark, or is recorded as ours and carries no other mark.
-fn is_ours(description: &str, mark: &Mark, recorded: bool) -> bool {
-    match Mark::read(description) {
-        Some(found) => found == *mark,
-        None => recorded,
-    }
 }
 
 fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> Vec<SegmentSid> {

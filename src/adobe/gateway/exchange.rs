@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request, header};
 use tokio::time::{Instant, timeout_at};
 
 use super::WallClock;
@@ -173,6 +173,11 @@ impl Exchange {
                 )),
             );
         }
+        if is_page(&head.headers) {
+            // Some proxy answered in Adobe's place: whether the call got through is not known.
+            let trouble = operation.unexpected("a page of HTML instead of an answer");
+            return (Some(status), Err(trouble.with_status(status)));
+        }
         let read = match reading {
             Reading::Whole { bytes_max } => body::whole(body, *bytes_max, object).await,
             Reading::Elements { splitter, each } => {
@@ -188,6 +193,17 @@ impl Exchange {
             read.map_err(|trouble| unreadable(operation, trouble).with_status(status)),
         )
     }
+}
+
+/// Adobe's services answer in JSON, or with no body at all.
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| {
+            kind.trim_start()
+                .to_ascii_lowercase()
+                .starts_with("text/html")
+        })
 }
 
 fn too_late(operation: &Operation) -> Error {

@@ -1,13 +1,13 @@
 //! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
 //! (design.md §4.8). Neither a broken spec nor a missing connection can hold it for ever.
 
-use std::time::Duration;
-
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::audience::Recorded;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
+use tokio::time::Instant;
 
 use super::{Outcome, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
@@ -15,9 +15,6 @@ use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, audiences_of, share_name};
 use crate::controller::{events, publish};
 use crate::engine::{Declaration, Departure, Obstacle, Retired};
-
-/// Without any credential to delete with, the object is released after this long.
-const RELEASE_AFTER: Duration = Duration::from_secs(600);
 
 pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {
     if !audience
@@ -71,8 +68,13 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
             release(audience, context).await
         }
-        Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
+        Ok(Retired::Blocked(obstacle)) if obstacle.reason == Reason::CredentialsRefused => {
             without_engine(audience, context, connection).await
+        }
+        Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
+            // An outage ends, and then the engine wakes whom it held up.
+            context.leaving.forget(audience);
+            Outcome::Unresolved(dependency_not_ready(connection))
         }
         Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
         Err(_) => Outcome::NotOurs,
@@ -99,12 +101,11 @@ async fn keeps_objects(audience: &SharedAudience, context: &Context) -> bool {
 /// Whoever removes the CRD removes the operator, not the audiences.
 async fn definition_is_leaving(context: &Context) -> bool {
     let api: Api<CustomResourceDefinition> = Api::all(context.client.clone());
-    match api
-        .get_metadata_opt("sharedaudiences.audience-sharing.dev")
-        .await
-    {
+    let definition = api.get_metadata_opt("sharedaudiences.audience-sharing.dev");
+    match publish::bounded(definition).await {
         Ok(Some(definition)) => definition.metadata.deletion_timestamp.is_some(),
-        Ok(None) => true,
+        // The object was served, so that its definition is there: an answer from the past.
+        Ok(None) => false,
         Err(error) => {
             tracing::debug!("the definition was not read: {}", publish::describe(&error));
             false
@@ -114,13 +115,7 @@ async fn definition_is_leaving(context: &Context) -> bool {
 
 /// No credential to delete with: wait for one, then let go and say what is left.
 async fn without_engine(audience: &SharedAudience, context: &Context, connection: &str) -> Outcome {
-    let since = audience
-        .metadata
-        .deletion_timestamp
-        .as_ref()
-        .map(|time| time.0);
-    let waited = since.map(|since| context.now().duration_since(since).unsigned_abs());
-    if waited.is_some_and(|waited| waited >= RELEASE_AFTER) {
+    let Some(look_again) = context.leaving.patience(audience, Instant::now()) else {
         let objects = status::recorded(audience).objects;
         let left = left_behind(&objects);
         tracing::warn!(
@@ -137,10 +132,9 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
         events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
         context.settings.metrics.released_without_deletion();
         return release(audience, context).await;
-    }
-    let left = waited.map_or(RELEASE_AFTER, |waited| RELEASE_AFTER.saturating_sub(waited));
+    };
     Outcome::Unresolved(Obstacle {
-        disposition: Disposition::RetryAfter(left.min(CHECK_EVERY)),
+        disposition: Disposition::RetryAfter(look_again),
         ..dependency_not_ready(connection)
     })
 }
@@ -163,9 +157,6 @@ fn left_behind(objects: &Recorded) -> String {
         .map(|(key, sid)| format!("segment {sid} ({key})"));
     own.chain(additional).collect::<Vec<_>>().join(", ")
 }
-
-/// A credential may come back any moment; nothing else wakes a leaving object.
-const CHECK_EVERY: Duration = Duration::from_secs(60);
 
 async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
     match publish::remove_finalizer(&context.client, audience).await {

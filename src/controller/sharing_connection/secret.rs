@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::adobe::credential::{Credential, DEFAULT_SCOPES};
 use crate::api::SharingConnection;
 use crate::controller::context::Context;
-use crate::controller::publish::is_gone;
+use crate::controller::publish::{bounded, is_gone};
 use crate::engine::Obstacle;
 
 pub(super) enum Unusable {
@@ -28,7 +28,7 @@ pub(super) async fn read(
     let namespace = connection.namespace().unwrap_or_default();
     let name = &connection.spec.credentials_secret_ref.name;
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
-    let secret = match api.get(name).await {
+    let secret = match bounded(api.get(name)).await {
         Ok(secret) => secret,
         Err(error) if is_gone(&error) => {
             return Err(missing(

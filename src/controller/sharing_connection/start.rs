@@ -158,6 +158,7 @@ async fn start(
         recorded_tenant: recorded_tenant(connection),
         resync_interval: connection.spec.resync_interval(),
         lease: lease.clone(),
+        shared_turn: context.engines.shared_turn(organization),
         living: Arc::new(CachedAudiences(context.audiences.clone())),
         wake,
         rng_seed: context.settings.rng_seed,

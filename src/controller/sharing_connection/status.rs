@@ -48,6 +48,22 @@ impl Findings {
         }
     }
 
+    /// The connection leaves, and this stands in the way of deleting its shared objects.
+    pub(super) fn held_back(obstacle: Obstacle) -> Self {
+        Self {
+            report: None,
+            obstacle: Some(Obstacle {
+                message: format!(
+                    "{} The connection goes when its shared objects are deleted; set spec.deletionPolicy to Retain to \
+                     let it go without that.",
+                    obstacle.message
+                ),
+                ..obstacle
+            }),
+            of_secret: false,
+        }
+    }
+
     /// At most eight of the audiences that still need the connection are named.
     pub(super) fn leaving(audiences: &[String]) -> Self {
         let mut names = audiences.to_vec();

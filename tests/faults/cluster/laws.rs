@@ -129,12 +129,28 @@ async fn versions_and_generations(api: &Api<SharedAudience>) {
         told.resource_version(),
         "the same again moves nothing"
     );
-    let conditions = same.status.unwrap().conditions;
+    let conditions = same.status.clone().unwrap().conditions;
     assert_eq!(
         conditions.len(),
         1,
         "a status is replaced as a whole: {conditions:?}"
     );
+
+    let mut late = match status("Late") {
+        Patch::Apply(late) => late,
+        _ => unreachable!("it is applied"),
+    };
+    late["metadata"] = json!({"name": "versions", "resourceVersion": created.resource_version()});
+    let refused = api
+        .patch_status("versions", &apply, &Patch::Apply(&late))
+        .await;
+    assert_eq!(code(&refused.unwrap_err()), 409, "over an old version");
+    late["metadata"]["resourceVersion"] = json!(same.resource_version());
+    let told = api
+        .patch_status("versions", &apply, &Patch::Apply(&late))
+        .await
+        .unwrap();
+    assert_ne!(told.resource_version(), same.resource_version());
 
     let edit = json!({"spec": {"suspend": true}, "status": {"observedGeneration": 9}});
     let edited = api
