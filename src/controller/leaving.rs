@@ -22,9 +22,24 @@ pub(super) struct Leaving {
     first_seen: Mutex<BTreeMap<String, Instant>>,
     /// Those whose remote objects are done with: what is left is the finalizer.
     done: Mutex<BTreeSet<String>>,
+    /// Before this an attempt that failed is not made again, whatever wakes the object.
+    not_before: Mutex<BTreeMap<String, Instant>>,
 }
 
 impl Leaving {
+    /// An attempt failed: how long to wait for the next one.
+    pub(super) fn failed(&self, object: &impl Resource, pause: Duration, now: Instant) {
+        self.not_before()
+            .insert(object.uid().unwrap_or_default(), now + pause);
+    }
+
+    /// What is left of the pause after an attempt that failed.
+    pub(super) fn pause_left(&self, object: &impl Resource, now: Instant) -> Option<Duration> {
+        let not_before = *self.not_before().get(&object.uid().unwrap_or_default())?;
+        let left = not_before.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
     pub(super) fn set_done(&self, object: &impl Resource) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.insert(object.uid().unwrap_or_default());
@@ -49,8 +64,14 @@ impl Leaving {
     pub(super) fn forget(&self, object: &impl Resource) {
         let uid = object.uid().unwrap_or_default();
         self.first_seen().remove(&uid);
+        self.not_before().remove(&uid);
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.remove(&uid);
+    }
+
+    fn not_before(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
+        let not_before = self.not_before.lock();
+        not_before.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn first_seen(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {

@@ -159,6 +159,9 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
         return conclude(connection, context, &Findings::leaving(&names), None, None).await;
     }
     if deletes && !context.leaving.is_done(connection) {
+        if let Some(left) = context.leaving.pause_left(connection, Instant::now()) {
+            return Action::requeue(left);
+        }
         if let Err(action) = retire_shared_objects(connection, context, running).await {
             return action;
         }
@@ -240,6 +243,7 @@ async fn retire_shared_objects(
         Disposition::RetryAfter(pause) => pause.max(RETIRE_AGAIN),
         Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,
     };
+    context.leaving.failed(connection, pause, Instant::now());
     conclude(
         connection,
         context,
