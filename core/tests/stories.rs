@@ -16,9 +16,9 @@ fn the_first_audience_makes_the_shared_objects_its_trait_and_its_segment() {
     let mut world = World::over(Tenant::default());
     world.settle(&share("loyal", "I", &[]), &source("I", "Loyal gamers"));
     insta::assert_snapshot!(calls(&world), @r#"
-    create data source data source "Sharing"
-    create trait folder trait folder "Traits"
-    create segment folder segment folder "Segments"
+    create data source "Sharing"
+    create trait folder "Traits"
+    create segment folder "Segments"
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1004T
     "#);
