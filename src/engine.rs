@@ -16,6 +16,7 @@ mod settle;
 mod shared_objects;
 mod shared_turn;
 
+mod audit;
 mod execute;
 mod fold;
 mod interest;

@@ -24,6 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineOptions;
+use super::audit::audit;
 use super::execute::{self, Answer, Systems};
 use super::fold;
 use super::interest::Interest;
@@ -592,27 +593,5 @@ fn lease_not_held(call: &Call) -> Obstacle {
             call.label()
         ),
         of_connection: true,
-    }
-}
-
-/// Every write, done or failed, is told once.
-fn audit(call: &Call, for_whom: &str, result: &Result<Answer, Error>) {
-    let (operation, object) = (call.operation(), call.object());
-    match result {
-        Ok(Answer::TraitRead(_) | Answer::SegmentRead(_) | Answer::DataSourceChanged(_))
-            if call.is_write() =>
-        {
-            tracing::info!(
-                operation,
-                object,
-                for_whom,
-                "not written: the object changed meanwhile"
-            );
-        }
-        Ok(_) if call.is_write() => {
-            tracing::info!(target: "audit", operation, object, for_whom, "written")
-        }
-        Ok(_) => tracing::debug!(operation, object, for_whom, "read"),
-        Err(error) => tracing::info!(operation, object, for_whom, %error, "failed"),
     }
 }
