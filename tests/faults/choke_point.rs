@@ -137,11 +137,11 @@ impl Fault {
         }
     }
 
-    /// The process dies of it.
-    pub(crate) fn kills(self) -> bool {
+    /// What the engine knew and had not written down is lost: the process dies, or gives the organisation up.
+    pub(crate) fn forgets(self) -> bool {
         matches!(
             self,
-            Self::CrashBefore | Self::CrashAfter | Self::LateEffect
+            Self::CrashBefore | Self::CrashAfter | Self::LateEffect | Self::LeaseLost
         )
     }
 

@@ -1,4 +1,4 @@
-//! One fault at every call of every operation (T1, T2), and pairs of faults (T3).
+//! One fault at every call of every operation (T1, T2), and two faults at every pair of calls of a creation (T3).
 //!
 //! `FAULT="Create 12 CrashAfter" cargo test --test faults one_case -- --nocapture` repeats a single case.
 
@@ -126,6 +126,41 @@ fn t01_t02_one_fault_at_every_call(
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// Every pair of calls of a creation, each with two faults that the pair itself chooses.
+#[rstest]
+fn t03_two_faults_in_one_creation(#[values(0, 1, 2, 3)] share: usize) {
+    let operation = Operation::Create;
+    let targets: Vec<(usize, &Call)> = targets(reference(operation)).collect();
+    let mut wrong = Vec::new();
+    let (mut runs, mut both) = (0, 0);
+    for (at, (first, one)) in targets.iter().enumerate() {
+        for (second, other) in &targets[at + 1..] {
+            if (first + second) % 4 != share {
+                continue;
+            }
+            let mut rng = fastrand::Rng::with_seed((first * 1_000 + second) as u64);
+            let mut choose = |call: &Call| {
+                let fitting = Fault::ALL.into_iter().filter(|fault| fault.fits(call));
+                let fitting: Vec<Fault> = fitting.collect();
+                fitting[rng.usize(..fitting.len())]
+            };
+            let faults = [(*first, choose(one)), (*second, choose(other))];
+            match judge(operation, &faults) {
+                Err(told) => {
+                    println!("{told}");
+                    wrong.push(told);
+                }
+                Ok(end) => {
+                    runs += 1;
+                    both += usize::from(end.played.len() == 2);
+                }
+            }
+        }
+    }
+    println!("pairs, share {share}: {runs} runs, both faults met in {both}");
+    assert!(wrong.is_empty(), "{} cases", wrong.len());
 }
 
 #[test]
