@@ -1,8 +1,8 @@
 //! The world in one process: engine, gateway and simulator on a virtual clock, every call numbered at one choke point.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use adobe_simulator::{ConnectionLost, Options, Seed, Simulator};
@@ -13,7 +13,7 @@ use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, Sand
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{audience, foundation};
+use audience_sharing_core::plan::{Living, audience, foundation};
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions};
@@ -66,11 +66,22 @@ impl EngineObserver for Counts {
     }
 }
 
+/// The shares that were settled and have not left.
+#[derive(Debug, Default)]
+pub(crate) struct Declared(Mutex<BTreeSet<ShareName>>);
+
+impl Living for Declared {
+    fn is_living(&self, share: &ShareName) -> bool {
+        self.0.lock().unwrap().contains(share)
+    }
+}
+
 pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) engine: Engine,
     pub(crate) lease: watch::Sender<Option<Instant>>,
     pub(crate) counts: Arc<Counts>,
+    living: Arc<Declared>,
     pub(crate) woken: mpsc::UnboundedReceiver<ShareName>,
 }
 
@@ -164,6 +175,7 @@ impl World {
             watch::channel(Some(Instant::now() + Duration::from_secs(100 * 86_400)));
         let (wake, woken) = mpsc::unbounded_channel();
         let counts = Arc::new(Counts::default());
+        let living = Arc::new(Declared::default());
         let engine = Engine::start(EngineOptions {
             gateway,
             sandbox: SandboxName::new("prod"),
@@ -174,7 +186,7 @@ impl World {
             resync_interval: Duration::from_secs(600),
             lease: leased,
             shared_turn: SharedTurn::default(),
-            living: Arc::new(BTreeSet::new()),
+            living: living.clone(),
             wake,
             rng_seed: 7,
             observer: counts.clone(),
@@ -184,11 +196,15 @@ impl World {
             engine,
             lease,
             counts,
+            living,
             woken,
         }
     }
 
     pub(crate) async fn settle(&self, request: SettleRequest) -> Settled {
+        let mut living = self.living.0.lock().unwrap();
+        living.insert(request.share.name.clone());
+        drop(living);
         self.engine.settle(request).await.unwrap()
     }
 
@@ -208,6 +224,7 @@ impl World {
             recorded_tenant: settled.tenant.clone(),
             rivals: Vec::new(),
         };
+        self.living.0.lock().unwrap().remove(&departure.share);
         self.engine.retire(departure).await.unwrap()
     }
 

@@ -51,7 +51,10 @@ impl World {
     /// Another declared share of the same source: its own look takes the objects over, nothing is deleted.
     fn successor(&self, departure: &Departure) -> Option<ShareName> {
         let source = departure.source.as_ref()?;
-        let claimed = self.claims.successor(&departure.share, source).cloned();
+        let claims = &self.claims;
+        let claimed = claims
+            .successor(&departure.share, source, &*self.living)
+            .cloned();
         claimed.or_else(|| {
             departure
                 .rivals

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
+use crate::expected;
+use crate::oracles::AUDIENCES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum System {
@@ -182,6 +184,8 @@ struct Log {
     violations: Vec<String>,
     /// What stood in the two systems after each change, with the version of the cluster.
     snapshots: Vec<(u64, serde_json::Value)>,
+    /// What a person changed by hand: the version of the cluster then, and the object as it was before.
+    by_hand: Vec<(u64, serde_json::Value)>,
 }
 
 /// Shared by all processes of a world.
@@ -238,6 +242,11 @@ impl ChokePoint {
         log.planned.push((number, fault));
     }
 
+    /// What was planned and not met will not be.
+    pub(crate) fn unplan(&self) {
+        self.log.lock().unwrap().planned.clear();
+    }
+
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.log.lock().unwrap().calls.clone()
     }
@@ -262,6 +271,15 @@ impl ChokePoint {
 
     pub(crate) fn snapshots(&self) -> Vec<(u64, serde_json::Value)> {
         self.log.lock().unwrap().snapshots.clone()
+    }
+
+    pub(crate) fn note_by_hand(&self, object: serde_json::Value) {
+        let version = self.cluster.version();
+        self.log.lock().unwrap().by_hand.push((version, object));
+    }
+
+    pub(crate) fn by_hand(&self) -> Vec<(u64, serde_json::Value)> {
+        self.log.lock().unwrap().by_hand.clone()
     }
 
     pub(crate) fn violate(&self, what: impl Into<String>) {
@@ -295,6 +313,9 @@ impl ChokePoint {
             log.violations
                 .push(format!("O7: the secret was told in {call}"));
         }
+        if let Some(wrong) = self.needless_deletion(&call) {
+            log.violations.push(wrong);
+        }
         if log.leased_elsewhere && call.is_remote_write() {
             log.violations
                 .push(format!("O4: another process holds the lease during {call}"));
@@ -311,6 +332,27 @@ impl ChokePoint {
             log.played.push((call.clone(), fault));
         }
         (call, fault)
+    }
+
+    /// O4: a trait or a segment is deleted only when its audience leaves, or no longer declares it.
+    fn needless_deletion(&self, call: &Call) -> Option<String> {
+        if call.system != System::AudienceManager || call.method != Method::DELETE {
+            return None;
+        }
+        let mut path = call.path.trim_matches('/').rsplit('/');
+        let (sid, collection) = (path.next()?, path.next()?);
+        let state = self.simulator.state();
+        let mut objects = state[collection].as_array()?.iter();
+        let object = objects.find(|object| object["sid"].to_string() == sid)?;
+        let (audiences, _) = self.cluster.list(AUDIENCES, None, None, 0);
+        let holder = audiences.iter().find(|audience| {
+            let text = object["description"].as_str().unwrap_or_default();
+            text.contains(&expected::mark(audience))
+        })?;
+        let leaving = holder["metadata"]["deletionTimestamp"].is_string();
+        let code = object["integrationCode"].as_str().unwrap_or_default();
+        let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
+        (!leaving && *source == code).then(|| format!("O4: {call}: {holder} declares it"))
     }
 
     fn is_partitioned(&self) -> bool {

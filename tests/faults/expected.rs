@@ -25,17 +25,37 @@ pub(crate) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value
 }
 
 pub(crate) fn mark(audience: &Value) -> String {
-    let name = audience["metadata"]["name"].as_str().unwrap_or_default();
+    mark_of(audience["metadata"]["name"].as_str().unwrap_or_default())
+}
+
+pub(crate) fn mark_of(name: &str) -> String {
     format!("[audience-sharing:{OWNER}/{NAMESPACE}/{name}]")
 }
 
 /// Why Audience Manager is not as the audience declares it; `None` if it is.
 pub(crate) fn difference(audience: &Value, connection: &Value, state: &Value) -> Option<String> {
-    compare(audience, connection, state).err()
+    difference_from(audience, connection, state, state)
 }
 
-fn compare(audience: &Value, connection: &Value, state: &Value) -> Result<(), String> {
-    let source = source(audience, state).ok_or("there is no source")?;
+/// The same, for a source as it stood in another state: what a marketer changed is noticed within a pass.
+pub(crate) fn difference_from(
+    audience: &Value,
+    connection: &Value,
+    state: &Value,
+    sources: &Value,
+) -> Option<String> {
+    let Some(source) = source(audience, sources) else {
+        return Some("there is no source".into());
+    };
+    compare(audience, connection, state, source).err()
+}
+
+fn compare(
+    audience: &Value,
+    connection: &Value,
+    state: &Value,
+    source: &Value,
+) -> Result<(), String> {
     let id = source["id"].as_str().unwrap_or_default();
     let of_connection = &connection["spec"]["audienceManager"];
     let data_sources = find(state, "dataSources", |found| {

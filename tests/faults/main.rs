@@ -6,13 +6,14 @@
     clippy::disallowed_methods,
     reason = "time is virtual here, and its clock is tokio's"
 )]
-#![expect(dead_code, reason = "the histories, which follow, use what is left")]
 
 mod choke_point;
 mod cluster;
 mod everywhere;
 mod expected;
+mod histories;
 mod operations;
 mod operator;
 mod oracles;
 mod run;
+mod verdict;

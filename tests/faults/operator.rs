@@ -236,8 +236,28 @@ impl World {
 
     /// A person edits an object in the user interface.
     pub(crate) fn person(&self, collection: &str, id: &str, patch: &Value) {
+        self.note_by_hand(collection, id);
         self.simulator.patch_object(collection, id, patch).unwrap();
         self.choke_point.snapshot();
+    }
+
+    /// A person deletes an object in the user interface; one that is in use stays.
+    pub(crate) fn person_deletes(&self, collection: &str, id: &str) {
+        self.note_by_hand(collection, id);
+        let _ = self.simulator.delete_object(collection, id);
+        self.choke_point.snapshot();
+    }
+
+    fn note_by_hand(&self, collection: &str, id: &str) {
+        let state = self.simulator.state();
+        let objects = state[collection].as_array();
+        let found = objects
+            .into_iter()
+            .flatten()
+            .find(|object| object["sid"].to_string() == id);
+        if let Some(object) = found {
+            self.choke_point.note_by_hand(object.clone());
+        }
     }
 
     /// A person makes an object in the user interface.

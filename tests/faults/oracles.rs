@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::choke_point::{Call, System};
 use crate::cluster::ChangeKind;
 use crate::expected;
-use crate::operator::{OWNER, SECRET, World, audience_key};
+use crate::operator::{OWNER, SECRET, World};
 
-const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
+pub(crate) const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
 
 /// Who made a folder stands nowhere but in the status: if the process dies before it is written, it is nobody's.
 pub(crate) fn forget_authors(end: &mut Value) {
@@ -179,8 +179,8 @@ pub(crate) fn of_ours<'a>(state: &'a Value, collection: &str) -> impl Iterator<I
     })
 }
 
-/// O3: every object that carries our mark stands in the status of a resource.
-pub(crate) fn leaks(world: &World) -> Vec<String> {
+/// O3: every object that carries our mark stands in the status of a resource, or in none that was `retained`.
+pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let state = world.simulator.state();
     let mut known = BTreeSet::new();
     for audience in world.audiences() {
@@ -196,8 +196,12 @@ pub(crate) fn leaks(world: &World) -> Vec<String> {
     let standing = ["traits", "segments"]
         .into_iter()
         .flat_map(|collection| of_ours(&state, collection));
+    let is_retained = |object: &Value| {
+        let text = object["description"].as_str().unwrap_or_default();
+        retained.iter().any(|mark| text.contains(mark.as_str()))
+    };
     standing
-        .filter(|object| !known.contains(&object["sid"].to_string()))
+        .filter(|object| !known.contains(&object["sid"].to_string()) && !is_retained(object))
         .map(|object| {
             format!(
                 "O3: {} {} {} is in no status",
@@ -242,6 +246,31 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// O4: what is neither ours nor was touched by a person stands as it stood.
+pub(crate) fn foreign_changes(before: &Value, after: &Value, renamed_sources: bool) -> Vec<String> {
+    let mut failures = Vec::new();
+    for collection in ["traits", "segments", "dataSources", "audiences"] {
+        if collection == "audiences" && renamed_sources {
+            continue;
+        }
+        let ours: Vec<String> = of_ours(before, collection)
+            .map(|object| object.to_string())
+            .collect();
+        let now = after[collection].as_array().cloned().unwrap_or_default();
+        for object in before[collection].as_array().into_iter().flatten() {
+            // Audience Manager makes and removes it with its folder.
+            let of_folder = object["traitType"] == "FOLDER_TRAIT";
+            if !of_folder && !ours.contains(&object.to_string()) && !now.contains(object) {
+                failures.push(format!(
+                    "O4: foreign: {collection} {} is not as it was",
+                    object["name"]
+                ));
+            }
+        }
+    }
+    failures
+}
+
 /// O6: `Ready=True` of a generation is told only if the systems were as it declares at some moment since it was written.
 /// `states`: each with the version of the cluster that stood then, oldest first.
 pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<String> {
@@ -250,6 +279,7 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
     let mut judged = BTreeSet::new();
     let mut untrue = Vec::new();
     let connections = world.connections();
+    let by_hand = world.choke_point.by_hand();
     for change in changes
         .iter()
         .filter(|change| change.key.resource == AUDIENCES)
@@ -274,6 +304,15 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
         if !ready || observed != Some(generation) || !judged.insert((uid, generation)) {
             continue;
         }
+        // What a person changes is noticed within a pass: until then no verdict knows of it.
+        let mark = expected::mark(audience);
+        let touched = |(version, object): &(u64, Value)| {
+            let text = object["description"].as_str().unwrap_or_default();
+            *version <= change.version && text.contains(&mark)
+        };
+        if by_hand.iter().any(touched) {
+            continue;
+        }
         let connection = connections
             .iter()
             .find(|found| found["metadata"]["name"] == audience["spec"]["connectionRef"]["name"]);
@@ -285,9 +324,20 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
             .partition_point(|(version, _)| *version < since)
             .saturating_sub(1);
         let until = states.partition_point(|(version, _)| *version <= change.version);
-        let moments = states[first..until.max(first + 1).min(states.len())].iter();
-        let differences: Vec<_> = moments
-            .map(|(_, state)| expected::difference(audience, connection, state))
+        let until = until.max(first + 1).min(states.len());
+        let sources = sources_of(audience, &states[..until]);
+        let differences: Vec<_> = states[first..until]
+            .iter()
+            .map(|(_, state)| {
+                let mut found = sources
+                    .iter()
+                    .map(|sources| expected::difference_from(audience, connection, state, sources));
+                let first = found.next().flatten();
+                match found.any(|difference| difference.is_none()) {
+                    true => None,
+                    false => first,
+                }
+            })
             .collect();
         if differences.iter().all(Option::is_some) {
             let name = &audience["metadata"]["name"];
@@ -298,6 +348,13 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
         }
     }
     untrue
+}
+
+/// The states in which the source of `audience` stood differently.
+fn sources_of<'a>(audience: &Value, states: &'a [(u64, Value)]) -> Vec<&'a Value> {
+    let mut sources: Vec<&Value> = states.iter().map(|(_, state)| state).collect();
+    sources.dedup_by_key(|state| expected::source(audience, state).cloned());
+    sources
 }
 
 /// Calls that a resting operator does not make (O8).
@@ -315,10 +372,6 @@ pub(crate) fn remote_calls(calls: &[Call]) -> usize {
         .iter()
         .filter(|call| call.system != System::Kubernetes)
         .count()
-}
-
-pub(crate) fn is_gone(world: &World, name: &str) -> bool {
-    world.cluster.get(&audience_key(name), 0).is_err()
 }
 
 thread_local! {

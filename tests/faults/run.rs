@@ -1,6 +1,6 @@
 //! One run: an operation, the faults that befall it, the way back to calm, and the judges.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -25,21 +25,26 @@ pub(crate) struct End {
 }
 
 /// Between two looks at whether all is calm.
-const LOOK: Duration = Duration::from_secs(20);
+pub(crate) const LOOK: Duration = Duration::from_secs(20);
 /// No run may take longer.
-const PATIENCE: Duration = Duration::from_secs(3 * 3_600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3 * 3_600);
 /// More than a full pass and its jitter.
-const REST: Duration = Duration::from_secs(660);
+pub(crate) const REST: Duration = Duration::from_secs(660);
 
 /// Runs on a clock of its own. Without a reference the run is the reference: nothing may go wrong in it.
 pub(crate) fn run(operation: Operation, faults: &[(usize, Fault)], reference: Option<&End>) -> End {
+    on_virtual_time(play(operation, faults, reference))
+}
+
+/// Runs to the end on a clock of its own.
+pub(crate) fn on_virtual_time<T>(scenario: impl Future<Output = T>) -> T {
     oracles::listen();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(play(operation, faults, reference))
+    runtime.block_on(scenario)
 }
 
 async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option<&End>) -> End {
@@ -90,7 +95,7 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
                 .map(|twice| format!("O2: twice: {twice}")),
         );
     }
-    failures.extend(oracles::leaks(&world));
+    failures.extend(oracles::leaks(&world, &BTreeSet::new()));
     let disturbances = oracles::disturbances(&states);
     if let Some(reference) = reference {
         // What a dead process sent takes effect once more, after its successor has done it.
@@ -118,10 +123,11 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
             ));
         }
     }
-    failures.extend(foreign_changes(
+    let renamed = operation == Operation::Rename;
+    failures.extend(oracles::foreign_changes(
         &before,
         &world.simulator.state(),
-        operation,
+        renamed,
     ));
     failures.extend(oracles::untrue_verdicts(&world, &snapshots));
     failures.extend(oracles::heard());
@@ -135,31 +141,6 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
         disturbances,
         settled_after,
     }
-}
-
-/// What is neither ours nor was touched by the operation's person stands as it stood.
-fn foreign_changes(before: &Value, after: &Value, operation: Operation) -> Vec<String> {
-    let mut failures = Vec::new();
-    for collection in ["traits", "segments", "dataSources", "audiences"] {
-        if collection == "audiences" && operation == Operation::Rename {
-            continue;
-        }
-        let ours: Vec<String> = oracles::of_ours(before, collection)
-            .map(|object| object.to_string())
-            .collect();
-        let now = after[collection].as_array().cloned().unwrap_or_default();
-        for object in before[collection].as_array().into_iter().flatten() {
-            // Audience Manager makes and removes it with its folder.
-            let of_folder = object["traitType"] == "FOLDER_TRAIT";
-            if !of_folder && !ours.contains(&object.to_string()) && !now.contains(object) {
-                failures.push(format!(
-                    "O4: foreign: {collection} {} is not as it was",
-                    object["name"]
-                ));
-            }
-        }
-    }
-    failures
 }
 
 /// Waits until the end of the reference is reached, or, in the reference itself, until nothing is written any more.

@@ -163,9 +163,12 @@ impl<'a> Planner<'a> {
         let situation = &self.situation;
         let owner = situation.desired.mark.owner();
         let marked = found.and_then(|found| marked_share(owner, &found.description));
-        let holder = situation
-            .claims
-            .holder(&situation.desired.source, marked.as_ref())?;
+        let holder = situation.claims.holder(
+            situation.share,
+            &situation.desired.source,
+            marked.as_ref(),
+            situation.living,
+        )?;
         (holder != situation.share)
             .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
     }

@@ -63,27 +63,42 @@ impl Claims {
         others
     }
 
-    /// Another valid claimant of what `share` holds, to whom its objects are handed over.
-    pub fn successor(&self, share: &ShareName, source: &AudienceId) -> Option<&ShareName> {
+    /// Another valid claimant of what `share` holds, to whom its objects are handed over. A claimant that is gone takes
+    /// nothing over, whatever is still known of its claim.
+    pub fn successor(
+        &self,
+        share: &ShareName,
+        source: &AudienceId,
+        living: &dyn Living,
+    ) -> Option<&ShareName> {
         self.claimants
             .get(source)?
             .iter()
-            .filter(|(other, _)| *other != share)
+            .filter(|(other, _)| *other != share && living.is_living(other))
             .min_by_key(|(other, created)| (**created, (*other).clone()))
             .map(|(other, _)| other)
     }
 
-    /// The one claimant that shares `source`: whose mark stands, else the older, else the first by name.
-    pub fn holder(&self, source: &AudienceId, marked: Option<&ShareName>) -> Option<&ShareName> {
+    /// The one claimant that shares `source`, of `share` and the others that live: whose mark stands, else the older, else
+    /// the first by name.
+    pub fn holder(
+        &self,
+        share: &ShareName,
+        source: &AudienceId,
+        marked: Option<&ShareName>,
+        living: &dyn Living,
+    ) -> Option<&ShareName> {
+        let is_valid = |claimant: &ShareName| claimant == share || living.is_living(claimant);
         let claimants = self.claimants.get(source)?;
-        if let Some(marked) = marked
+        if let Some(marked) = marked.filter(|marked| is_valid(marked))
             && let Some((holder, _)) = claimants.get_key_value(marked)
         {
             return Some(holder);
         }
         claimants
             .iter()
-            .min_by_key(|(share, created)| (**created, (*share).clone()))
-            .map(|(share, _)| share)
+            .filter(|(claimant, _)| is_valid(claimant))
+            .min_by_key(|(claimant, created)| (**created, (*claimant).clone()))
+            .map(|(claimant, _)| claimant)
     }
 }

@@ -171,6 +171,7 @@ async fn start(
         .declare(
             declarations
                 .iter()
+                .filter(|audience| audience.metadata.deletion_timestamp.is_none())
                 .filter_map(|audience| declaration(audience))
                 .collect(),
         )
