@@ -30,6 +30,12 @@ test: control-plane ## Run every test
 	@echo "test: running them…"
 	@$(CARGO) test --workspace
 
+.PHONY: histories
+histories: ## Play N random histories (N=10000; SEED=2 for others) and judge each
+	@echo "histories: building…"
+	@$(CARGO) build --test faults
+	@HISTORIES=$(or $(N),10000) HISTORIES_SEED=$(or $(SEED),1) $(CARGO) test --test faults every_history -- --nocapture
+
 .PHONY: lint
 lint: $(CARGO_DENY) ## Check format, lints, licences and sources
 	$(CARGO) fmt --all --check

@@ -42,6 +42,8 @@ pub struct Declaration {
     pub created: CreatedAt,
     pub source: SourceSelector,
     pub pinned: Option<AudienceId>,
+    /// Of its additional segments.
+    pub additional_keys: Vec<Box<str>>,
 }
 
 /// Why something is not as it shall be.

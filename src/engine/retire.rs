@@ -1,7 +1,9 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use audience_sharing_core::compose::{ShareName, SourceSelector};
-use audience_sharing_core::domain::identifier::AudienceId;
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::{Mode, ShareName, SourceSelector, additional_code};
+use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{retirement, tenant};
 
@@ -21,16 +23,13 @@ impl World {
         if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(Retired::Blocked(hold.into()));
         }
-        if let Some(successor) = self.successor(departure) {
-            return Next::Finish(Retired::HandedOver(successor));
-        }
         let data_source = departure.data_source.or_else(|| {
             // Objects may stand whose ids were never written down: the process died in between.
-            self.foundation_plan(audience_sharing_core::compose::Mode::Observe)
-                .standing
-                .data_source
+            self.foundation_plan(Mode::Observe).standing.data_source
         });
-        let plan = retirement::plan(retirement::Departure {
+        let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
+            .unwrap_or(u32::MAX >> 8);
+        let leaving = retirement::Departure {
             owner: &self.settings.owner,
             share: &departure.share,
             source: departure.source.as_ref(),
@@ -38,12 +37,17 @@ impl World {
             recorded: &departure.recorded,
             inventory: &self.inventory,
             since: job.since,
-        });
-        let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
-            .unwrap_or(u32::MAX >> 8);
+        };
+        let successor = self.successor(departure);
+        let plan = match &successor {
+            None => retirement::plan(leaving),
+            Some(successor) => retirement::hand_over(leaving, declared_by(successor, departure)),
+        };
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(call) => Next::Send(call),
-            Choice::Finish(None) => Next::Finish(Retired::Gone),
+            Choice::Finish(None) => {
+                Next::Finish(successor.map_or(Retired::Gone, Retired::HandedOver))
+            }
             Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
         }
     }
@@ -74,4 +78,13 @@ impl World {
             ),
         }
     }
+}
+
+/// The integration codes of the additional segments that the successor declares; `None` if nobody said.
+fn declared_by(successor: &ShareName, departure: &Departure) -> Option<BTreeSet<IntegrationCode>> {
+    let mut rivals = departure.rivals.iter();
+    let declaration = rivals.find(|rival| rival.share == *successor)?;
+    let source = departure.source.as_ref()?;
+    let keys = declaration.additional_keys.iter();
+    Some(keys.map(|key| additional_code(source, key)).collect())
 }

@@ -250,6 +250,7 @@ impl Worker {
             created,
             source,
             pinned,
+            additional_keys: _,
         } in declarations
         {
             let id = match (pinned, source) {

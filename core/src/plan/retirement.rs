@@ -2,6 +2,8 @@
 //!
 //! Works from what the status recorded, so that neither a broken spec nor a vanished source can block it.
 
+use std::collections::BTreeSet;
+
 use super::Plan;
 use super::call::{Call, Step};
 use super::hold::Hold;
@@ -66,6 +68,37 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
     };
     plan.steps
         .extend(traits.iter().map(|sid| last(Call::DeleteTrait(*sid))));
+    plan
+}
+
+/// Plans what goes although another share takes the objects over: the additional segments that it does not declare.
+/// `kept`: the integration codes that it does; where they are not known, all stays.
+pub fn hand_over(departure: Departure<'_>, kept: Option<BTreeSet<IntegrationCode>>) -> Plan<()> {
+    let mut plan = Plan {
+        steps: Vec::new(),
+        holds: Vec::new(),
+        standing: (),
+    };
+    let Some(kept) = kept else {
+        return plan;
+    };
+    plan.steps = listings(&departure);
+    let mark = mark(departure.owner, departure.share);
+    let segments = our_segments(&departure, &mark, &mut plan.steps);
+    if !plan.steps.is_empty() {
+        return plan;
+    }
+    let shared = departure
+        .source
+        .map(|source| IntegrationCode::new(source.as_str()));
+    let taken_over = |sid: &SegmentSid| {
+        let entry = departure.inventory.segments.get(sid);
+        let code = entry.and_then(|entry| entry.record.integration_code.as_ref());
+        code.is_none_or(|code| Some(code) == shared.as_ref() || kept.contains(code))
+    };
+    let undeclared = segments.into_iter().filter(|sid| !taken_over(sid));
+    plan.steps
+        .extend(undeclared.map(|sid| Step::ready(Call::DeleteSegment(sid))));
     plan
 }
 

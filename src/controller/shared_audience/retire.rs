@@ -209,5 +209,6 @@ pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
         created: created(audience),
         source: validate::source(audience).ok()?,
         pinned: status::recorded(audience).source,
+        additional_keys: validate::additional_keys(audience),
     })
 }

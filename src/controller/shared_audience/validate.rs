@@ -61,6 +61,14 @@ pub(crate) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstac
     }
 }
 
+/// The keys of the additional segments, as far as they are declared at all.
+pub(crate) fn additional_keys(audience: &SharedAudience) -> Vec<Box<str>> {
+    let segments = audience.spec.additional_segments().iter();
+    segments
+        .map(|segment| segment.key.as_str().into())
+        .collect()
+}
+
 fn additional_segment(
     segment: &api::shared_audience::AdditionalSegment,
 ) -> Result<AdditionalSegment, Obstacle> {
