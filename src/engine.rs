@@ -4,6 +4,7 @@
 //! It takes and gives `core`'s values; it knows neither Kubernetes nor a custom resource. Every decision is a plan of
 //! `core`; what is here waits, sends and folds.
 
+mod confirmation;
 mod request;
 mod worker;
 mod world;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::Gateway;
+pub use confirmation::Confirmation;
 pub use request::{
     Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
     Settled,
@@ -86,6 +88,16 @@ pub struct Engine {
 #[error("the engine of this connection has ended")]
 pub struct EngineEnded;
 
+/// Why an audience was not brought to where it shall be, nor judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsettled {
+    #[error(transparent)]
+    Ended(#[from] EngineEnded),
+    /// What was asked is no longer asked for, or nobody could tell: nothing was written.
+    #[error("what was asked has changed meanwhile")]
+    Superseded,
+}
+
 /// Messages under way; senders wait beyond that.
 const MESSAGES_MAX: usize = 1_024;
 
@@ -106,15 +118,15 @@ impl Engine {
     }
 
     /// Brings one audience to where it shall be; answers when nothing is due any more, or why something is not done.
-    pub async fn settle(&self, request: SettleRequest) -> Result<Settled, EngineEnded> {
+    pub async fn settle(&self, request: SettleRequest) -> Result<Settled, Unsettled> {
         self.ask(|reply| Message::Settle(Box::new(request), reply))
-            .await
+            .await?
     }
 
     /// Deletes what is ours of an audience that leaves.
-    pub async fn retire(&self, departure: Departure) -> Result<Retired, EngineEnded> {
+    pub async fn retire(&self, departure: Departure) -> Result<Retired, Unsettled> {
         self.ask(|reply| Message::Retire(Box::new(departure), reply))
-            .await
+            .await?
     }
 
     /// Forgets an audience without touching anything remote.

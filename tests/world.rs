@@ -19,7 +19,8 @@ use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use audience_sharing_operator::engine::{
-    Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest, Settled, SharedTurn,
+    Confirmation, Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest,
+    Settled, SharedTurn,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -223,6 +224,7 @@ impl World {
             recorded: recorded(settled),
             recorded_tenant: settled.tenant.clone(),
             rivals: Vec::new(),
+            confirmation: Confirmation::given(),
         };
         self.living.0.lock().unwrap().remove(&departure.share);
         self.engine.retire(departure).await.unwrap()
@@ -352,6 +354,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
         pinned: None,
         recorded: audience::Recorded::default(),
         recorded_tenant: Tenant::default(),
+        confirmation: Confirmation::given(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Turns the spec into `core`'s types, hands them to the engine, writes down what came of it. It never talks to Adobe
 //! and decides nothing about remote objects.
 
+mod confirm;
 mod dereference;
 mod retire;
 mod status;
@@ -22,7 +23,7 @@ use super::conditions::ready_reason;
 use super::context::Context;
 use super::{events, publish};
 use crate::api::SharedAudience;
-use crate::engine::{Obstacle, SettleRequest, Settled};
+use crate::engine::{Obstacle, SettleRequest, Settled, Unsettled};
 use status::Verdict;
 
 pub(super) use retire::declaration;
@@ -40,6 +41,8 @@ enum Outcome {
     Unresolved(Obstacle),
     /// The API server failed; tried again soon, with nothing to write down.
     Kubernetes(kube::Error),
+    /// The object has changed since it was read from the cache, or the API server did not say.
+    Superseded,
     /// Another process reconciles this organisation, or the engine is just being replaced: whoever starts it wakes us.
     NotOurs,
     /// The object is gone.
@@ -85,16 +88,26 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         }
         context.served.done(audience, requested);
     }
-    match running.engine.settle(request(audience, share)).await {
+    let request = request(audience, context, share);
+    match running.engine.settle(request).await {
         Ok(settled) => Outcome::Settled {
             settled: Box::new(settled),
             version,
         },
-        Err(_) => Outcome::NotOurs,
+        Err(unsettled) => unsettled.into(),
     }
 }
 
-fn request(audience: &SharedAudience, share: Share) -> SettleRequest {
+impl From<Unsettled> for Outcome {
+    fn from(unsettled: Unsettled) -> Self {
+        match unsettled {
+            Unsettled::Superseded => Self::Superseded,
+            Unsettled::Ended(_) => Self::NotOurs,
+        }
+    }
+}
+
+fn request(audience: &SharedAudience, context: &Context, share: Share) -> SettleRequest {
     let recorded = status::recorded(audience);
     SettleRequest {
         share,
@@ -102,6 +115,7 @@ fn request(audience: &SharedAudience, share: Share) -> SettleRequest {
         pinned: recorded.source,
         recorded: recorded.objects,
         recorded_tenant: recorded.tenant,
+        confirmation: confirm::of(audience, &context.client),
     }
 }
 
@@ -127,6 +141,7 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             return Action::await_change();
         }
         Outcome::NotOurs => return Action::await_change(),
+        Outcome::Superseded => return Action::requeue(SUPERSEDED),
         Outcome::Kubernetes(error) => {
             tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
@@ -175,6 +190,9 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         None => Action::await_change(),
     }
 }
+
+/// The younger object comes by the watch; this is for an API server that did not answer.
+const SUPERSEDED: Duration = Duration::from_secs(10);
 
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 

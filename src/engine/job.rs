@@ -5,11 +5,14 @@ use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::{Call, Hold, Step};
 use tokio::sync::oneshot;
 
+use super::Unsettled;
 use super::request::{Departure, Obstacle, Retired, SettleRequest, Settled};
 
+pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, Unsettled>>;
+
 pub(super) enum Work {
-    Settle(Box<SettleRequest>, oneshot::Sender<Settled>),
-    Retire(Box<Departure>, oneshot::Sender<Retired>),
+    Settle(Box<SettleRequest>, Reply<Settled>),
+    Retire(Box<Departure>, Reply<Retired>),
 }
 
 impl Work {
@@ -27,6 +30,8 @@ pub(super) struct Job {
     /// The call with which the job began: only younger look-ups count.
     pub(super) since: Sequence,
     pub(super) in_flight: bool,
+    /// What was asked is still asked for: seen before the first write.
+    pub(super) confirmed: bool,
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Obstacle)>,
     calls: u32,
@@ -43,12 +48,24 @@ pub(super) enum Choice {
 /// one more read; a plan that wants more goes in circles.
 const CALLS_PER_OBJECT_MAX: u32 = 8;
 
+impl Work {
+    /// Answers that nothing was done.
+    pub(super) fn give_up(self) {
+        // Whoever asked may be gone.
+        match self {
+            Self::Settle(_, reply) => drop(reply.send(Err(Unsettled::Superseded))),
+            Self::Retire(_, reply) => drop(reply.send(Err(Unsettled::Superseded))),
+        }
+    }
+}
+
 impl Job {
     pub(super) fn new(work: Work, since: Sequence) -> Self {
         Self {
             work: Some(work),
             since,
             in_flight: false,
+            confirmed: false,
             failed: Vec::new(),
             calls: 0,
         }

@@ -10,6 +10,7 @@ use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::{Hold, audience, foundation};
 
+use super::confirmation::Confirmation;
 use crate::adobe::Error;
 
 /// One audience that shall stand.
@@ -21,6 +22,7 @@ pub struct SettleRequest {
     pub pinned: Option<AudienceId>,
     pub recorded: audience::Recorded,
     pub recorded_tenant: Tenant,
+    pub confirmation: Confirmation,
 }
 
 /// One audience that leaves, by what its status recorded.
@@ -33,6 +35,24 @@ pub struct Departure {
     pub recorded_tenant: Tenant,
     /// Others that ask for a source of this connection; one of them may take the objects over.
     pub rivals: Vec<Declaration>,
+    pub confirmation: Confirmation,
+}
+
+/// What both kinds of work bring along.
+pub(super) trait Asked {
+    fn confirmation(&self) -> &Confirmation;
+}
+
+impl Asked for SettleRequest {
+    fn confirmation(&self) -> &Confirmation {
+        &self.confirmation
+    }
+}
+
+impl Asked for Departure {
+    fn confirmation(&self) -> &Confirmation {
+        &self.confirmation
+    }
 }
 
 /// What a `SharedAudience` asks for, before it is its turn.

@@ -25,13 +25,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::EngineOptions;
 use super::audit::audit;
+use super::confirmation::Confirmation;
 use super::execute::{self, Answer, Systems};
 use super::fold;
 use super::interest::Interest;
-use super::job::{Job, Work};
+use super::job::{Job, Reply, Work};
 use super::refresh::Refresh;
 use super::request::{
-    Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest, Settled,
+    Asked, Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest,
+    Settled,
 };
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::world::World;
@@ -40,8 +42,8 @@ use crate::adobe::gateway::{Gateway, Priority, Turn};
 use crate::adobe::proof::WriteProof;
 
 pub(super) enum Message {
-    Settle(Box<SettleRequest>, oneshot::Sender<Settled>),
-    Retire(Box<Departure>, oneshot::Sender<Retired>),
+    Settle(Box<SettleRequest>, Reply<Settled>),
+    Retire(Box<Departure>, Reply<Retired>),
     Release(ShareName),
     Declare(Vec<Declaration>),
     Refresh(oneshot::Sender<()>),
@@ -72,6 +74,8 @@ pub(super) enum Landing {
     Answer(Box<Errand>, Sequence, Result<Answer, Error>),
     /// The same, of a write of shared objects.
     SharedAnswer(Box<Errand>, Sequence, Result<Answer, Error>, WritesSeen),
+    /// What an audience asked is no longer asked for: nothing was sent.
+    Superseded(ShareName),
     /// Another engine wrote shared objects since this one listed them: nothing was sent.
     Outdated(Box<Errand>, WritesSeen),
     Pass(super::refresh::Landed),
@@ -326,14 +330,14 @@ impl Worker {
         clippy::too_many_arguments,
         reason = "the two kinds of work share the one way to go on"
     )]
-    fn follow<Request, Outcome>(
+    fn follow<Request: Asked, Outcome>(
         &mut self,
         share: &ShareName,
         mut job: Job,
         next: Next<Outcome>,
-        work: fn(Box<Request>, oneshot::Sender<Outcome>) -> Work,
+        work: fn(Box<Request>, Reply<Outcome>) -> Work,
         request: Box<Request>,
-        reply: oneshot::Sender<Outcome>,
+        reply: Reply<Outcome>,
         told_of_connection: impl Fn(&Outcome) -> bool,
     ) {
         let mut foundation = None;
@@ -343,7 +347,7 @@ impl Worker {
                     self.waiting.insert(share.clone());
                 }
                 // Whoever asked may be gone; what was done is found again.
-                let _ = reply.send(outcome);
+                let _ = reply.send(Ok(outcome));
                 return;
             }
             Next::Send(call) => {
@@ -356,12 +360,13 @@ impl Worker {
                     priority,
                     key: share.to_string().into(),
                 };
-                match self.send(
-                    Errand::Share(share.clone(), call.clone()),
-                    call.clone(),
-                    turn,
-                ) {
-                    Ok(()) => job.in_flight = true,
+                let unconfirmed = call.is_write() && !job.confirmed;
+                let confirmation = unconfirmed.then(|| request.confirmation().clone());
+                match self.send_confirmed(share, &call, turn, confirmation) {
+                    Ok(()) => {
+                        job.in_flight = true;
+                        job.confirmed |= call.is_write();
+                    }
                     Err(obstacle) => {
                         job.fail(call, obstacle);
                         self.parked.insert(share.clone());
@@ -392,8 +397,43 @@ impl Worker {
         }
     }
 
-    /// Hands one call to the gateway. A write without a lease is not sent.
+    /// Sends a call of an audience, unless it is not asked for any more.
+    fn send_confirmed(
+        &mut self,
+        share: &ShareName,
+        call: &Call,
+        turn: Turn,
+        confirmation: Option<Confirmation>,
+    ) -> Result<(), Obstacle> {
+        let errand = Errand::Share(share.clone(), call.clone());
+        let flight = self.flight(errand, call.clone(), turn)?;
+        let share = share.clone();
+        self.flights.push(match confirmation {
+            None => flight,
+            Some(confirmation) => Box::pin(async move {
+                match confirmation.holds().await {
+                    true => flight.await,
+                    false => Landing::Superseded(share),
+                }
+            }),
+        });
+        Ok(())
+    }
+
+    /// Hands one call to the gateway.
     pub(super) fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
+        let flight = self.flight(errand, call, turn)?;
+        self.flights.push(flight);
+        Ok(())
+    }
+
+    /// A call on its way. A write without a lease is not sent.
+    fn flight(
+        &mut self,
+        errand: Errand,
+        call: Call,
+        turn: Turn,
+    ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
         if call.is_write() && self.lease.borrow().is_none() {
             return Err(lease_not_held(&call));
         }
@@ -404,7 +444,7 @@ impl Worker {
         let of_shared_object = matches!(*errand, Errand::Foundation(_) | Errand::Sweep(_));
         if of_shared_object && call.is_write() {
             let (shared_turn, seen) = (self.shared_turn.clone(), self.shared_writes_seen);
-            self.flights.push(Box::pin(async move {
+            return Ok(Box::pin(async move {
                 let taken = match shared_turn.take(seen).await {
                     Ok(taken) => taken,
                     Err(seen) => return Landing::Outdated(errand, seen),
@@ -412,13 +452,11 @@ impl Worker {
                 let result = execute::send(&systems, &turn, proof, &call).await;
                 Landing::SharedAnswer(errand, sent, result, taken.written())
             }));
-            return Ok(());
         }
-        self.flights.push(Box::pin(async move {
+        Ok(Box::pin(async move {
             let result = execute::send(&systems, &turn, proof, &call).await;
             Landing::Answer(errand, sent, result)
-        }));
-        Ok(())
+        }))
     }
 
     fn land(&mut self, landing: Landing) {
@@ -428,6 +466,12 @@ impl Worker {
             Landing::SharedAnswer(errand, sent, result, seen) => {
                 self.shared_writes_seen = seen;
                 self.land_errand(*errand, sent, result);
+            }
+            Landing::Superseded(share) => {
+                let job = self.jobs.remove(&share);
+                if let Some(work) = job.and_then(|job| job.work) {
+                    work.give_up();
+                }
             }
             Landing::Outdated(errand, seen) => {
                 self.shared_writes_seen = seen;

@@ -9,7 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
-use super::{Outcome, created, dependency_not_ready, status, validate};
+use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
 use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, audiences_of, share_name};
@@ -61,6 +61,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         recorded: recorded.objects,
         recorded_tenant: recorded.tenant,
         rivals: rivals(audience, context),
+        confirmation: confirm::of(audience, &context.client),
     };
     match running.engine.retire(departure).await {
         Ok(Retired::Gone) => release(audience, context).await,
@@ -77,7 +78,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             Outcome::Unresolved(dependency_not_ready(connection))
         }
         Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
-        Err(_) => Outcome::NotOurs,
+        Err(unsettled) => unsettled.into(),
     }
 }
 
