@@ -19,10 +19,11 @@ mod shared_turn;
 
 mod audit;
 mod execute;
+mod flights;
 mod fold;
 mod interest;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use audience_sharing_core::compose::{ConnectionSettings, ShareName};
 use audience_sharing_core::domain::identifier::{SandboxName, SegmentFolderId, TraitFolderId};
@@ -34,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::Gateway;
 pub use confirmation::Confirmation;
+pub use flights::Ended;
 pub use request::{
     Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
     Settled,
@@ -81,6 +83,7 @@ pub struct Engine {
     report: watch::Receiver<Report>,
     gateway: Gateway,
     stop: CancellationToken,
+    ended: Arc<OnceLock<Ended>>,
 }
 
 /// The engine has ended; a new one takes its place.
@@ -108,12 +111,15 @@ impl Engine {
         let (publish, report) = watch::channel(Report::default());
         let stop = CancellationToken::new();
         let gateway = options.gateway.clone();
-        tokio::spawn(Worker::new(options, inbox, publish, stop.clone()).run());
+        let ended = Arc::new(OnceLock::new());
+        let worker = Worker::new(options, inbox, publish, stop.clone(), ended.clone());
+        tokio::spawn(worker.run());
         Self {
             messages,
             report,
             gateway,
             stop,
+            ended,
         }
     }
 
@@ -189,13 +195,19 @@ impl Engine {
         self.stop.cancel();
     }
 
+    /// Cancelled once the engine was told to stop.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
     pub fn is_ended(&self) -> bool {
         self.messages.is_closed()
     }
 
-    /// Waits until the engine's task has ended.
-    pub async fn ended(&self) {
+    /// Waits until the engine's task has ended. One that died knows of nothing that it sent.
+    pub async fn ended(&self) -> Ended {
         self.messages.closed().await;
+        self.ended.get().copied().unwrap_or(Ended::WritesAbandoned)
     }
 
     async fn ask<T>(

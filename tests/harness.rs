@@ -10,8 +10,8 @@ use audience_sharing_operator::controller::conditions::laws;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 use testbed::{
-    AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, OperatorProcess,
-    SimulatorProcess, eventually, run_arguments,
+    Addresses, AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, Gate, Ledger,
+    OperatorProcess, SimulatorProcess, eventually, run_arguments,
 };
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -86,24 +86,44 @@ impl World {
     }
 
     pub(crate) async fn over(plane: &'static ControlPlane, seed: &Path) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        plane
-            .run_kubectl(&["create", "namespace", &namespace])
-            .await
-            .unwrap();
-        let simulator = SimulatorProcess::start(&simulator_program(), Some(seed), Duration::ZERO)
-            .await
-            .unwrap();
-        let control = simulator.control().unwrap();
+        let (namespace, simulator) = tenant(plane, seed).await;
         let operator = start_operator(plane, &simulator, &namespace).await;
         Self {
             plane,
             namespace,
-            control,
+            control: simulator.control().unwrap(),
             operator,
             simulator,
         }
+    }
+
+    /// An operator in the Pod `pod`, behind a gate of that name, over the realistic tenant.
+    pub(crate) async fn behind_a_gate(pod: &str, ledger: &Ledger) -> (Self, Gate) {
+        let plane = shared_control_plane();
+        let seed = root().join("simulator/seeds/realistic.json");
+        let (namespace, simulator) = tenant(plane, &seed).await;
+        let gate = Gate::open(pod, ledger, plane, &simulator.addresses).await;
+        let gate = gate.unwrap();
+        let world = Self {
+            operator: start_behind(&gate, &namespace).await,
+            plane,
+            namespace,
+            control: simulator.control().unwrap(),
+            simulator,
+        };
+        (world, gate)
+    }
+
+    /// A gate for another process over the same tenant.
+    pub(crate) async fn another_gate(&self, pod: &str, ledger: &Ledger) -> Gate {
+        Gate::open(pod, ledger, self.plane, &self.simulator.addresses)
+            .await
+            .unwrap()
+    }
+
+    /// A process in the gate's Pod: a replica, or the container that starts again.
+    pub(crate) async fn start_behind(&self, gate: &Gate) -> OperatorProcess {
+        start_behind(gate, &self.namespace).await
     }
 
     /// Ends the operator as Kubernetes would, and starts another.
@@ -187,10 +207,39 @@ impl World {
     }
 
     pub(crate) async fn get(&self, kind: &str, name: &str) -> Value {
-        let text = self.kubectl(&["get", kind, name, "--output=json"]).await;
-        let object = serde_json::from_str(&text).unwrap();
+        let found = self.find(kind, name).await;
+        found.unwrap_or_else(|| panic!("there is no {kind} {name}"))
+    }
+
+    /// A custom resource of ours, if it is there.
+    pub(crate) async fn find(&self, kind: &str, name: &str) -> Option<Value> {
+        let group = "apis/audience-sharing.dev/v1alpha1";
+        let path = format!("/{group}/namespaces/{}/{kind}s/{name}", self.namespace);
+        let object = self.plane.read(&path).await.unwrap()?;
         check_status(&object);
-        object
+        Some(object)
+    }
+
+    /// Waits until a custom resource of ours is gone.
+    pub(crate) async fn gone(&self, kind: &str, name: &str) {
+        let what = format!("the end of {kind} {name}");
+        eventually(&what, WITHIN, || async {
+            match self.find(kind, name).await {
+                None => Ok(()),
+                Some(object) => Err(object.to_string()),
+            }
+        })
+        .await
+        .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()));
+    }
+
+    /// The Lease of the connection's organisation.
+    pub(crate) async fn lease(&self) -> Value {
+        let path = format!(
+            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/audience-sharing-0f1e2d3c4b5a69780a49420e",
+            self.namespace
+        );
+        self.plane.read(&path).await.unwrap().unwrap_or_default()
     }
 
     /// Waits until `Ready` is true for the generation that stands; gives the object.
@@ -388,13 +437,43 @@ impl World {
     }
 }
 
+/// A namespace of its own, and a simulated tenant.
+async fn tenant(plane: &ControlPlane, seed: &Path) -> (String, SimulatorProcess) {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    plane
+        .run_kubectl(&["create", "namespace", &namespace])
+        .await
+        .unwrap();
+    let simulator = SimulatorProcess::start(&simulator_program(), Some(seed), Duration::ZERO)
+        .await
+        .unwrap();
+    (namespace, simulator)
+}
+
 async fn start_operator(
     plane: &ControlPlane,
     simulator: &SimulatorProcess,
     namespace: &str,
 ) -> OperatorProcess {
-    let mut arguments = run_arguments(plane.kubeconfig(), &simulator.addresses, namespace);
-    arguments.extend(["--watch-namespace", namespace, "--owner-id", namespace].map(Into::into));
+    start(plane.kubeconfig(), &simulator.addresses, namespace, &[]).await
+}
+
+async fn start_behind(gate: &Gate, namespace: &str) -> OperatorProcess {
+    let uid = format!("{}-uid", gate.name());
+    let pod = ["--pod-name", gate.name(), "--pod-uid", &uid];
+    start(gate.kubeconfig(), &gate.addresses(), namespace, &pod).await
+}
+
+async fn start(
+    kubeconfig: &Path,
+    addresses: &Addresses,
+    namespace: &str,
+    more: &[&str],
+) -> OperatorProcess {
+    let mut arguments = run_arguments(kubeconfig, addresses, namespace);
+    let scope = ["--watch-namespace", namespace, "--owner-id", namespace];
+    arguments.extend(scope.iter().chain(more).map(Into::into));
     let program = Path::new(env!("CARGO_BIN_EXE_audience-sharing"));
     OperatorProcess::start(program, &arguments).await.unwrap()
 }

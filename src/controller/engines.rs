@@ -7,11 +7,12 @@ use audience_sharing_core::compose::ConnectionSettings;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::lease::LeaseHandle;
 use crate::adobe::gateway::Gateway;
 use crate::api::{SharedAudience, SharingConnection};
-use crate::engine::{Engine, SharedTurn};
+use crate::engine::{Ended, Engine, SharedTurn};
 
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);
@@ -26,13 +27,24 @@ type Rate = (u32, u32);
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) uid: String,
+    pub(super) organization: String,
     pub(super) client_id: String,
     pub(super) budget: (u32, u32),
     pub(super) settings: ConnectionSettings,
     pub(super) engine: Engine,
+    pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.
     #[expect(dead_code, reason = "held, never read: dropping it ends the tasks")]
     pub(super) watchers: Arc<Vec<AbortOnDrop>>,
+}
+
+impl Running {
+    /// Asked before what the engine found is written down: a process that stood still may wake long after another has
+    /// taken over, and before it knows that itself.
+    pub(super) fn holds_lease(&self) -> bool {
+        let valid_until = *self.lease.borrow();
+        valid_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// A task that ends with its owner.
@@ -170,7 +182,7 @@ impl Engines {
         &self,
         organization: &str,
         start: impl FnOnce() -> LeaseHandle,
-    ) -> watch::Receiver<Option<tokio::time::Instant>> {
+    ) -> watch::Receiver<Option<Instant>> {
         let mut leases = self.leases.lock().await;
         leases
             .entry(organization.to_owned())
@@ -198,17 +210,24 @@ impl Engines {
     }
 
     /// A graceful stop: engines first, then the leases, so that a successor starts when nothing of ours is under way.
+    /// Where a write was abandoned, Adobe may still carry it out: that lease is left to run out, which takes longer.
     pub(super) async fn shut_down(&self) {
         let running =
             std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for running in running.values() {
             running.engine.stop();
         }
+        let mut unfinished = BTreeSet::new();
         for running in running.into_values() {
-            running.engine.ended().await;
+            if running.engine.ended().await == Ended::WritesAbandoned {
+                unfinished.insert(running.organization);
+            }
         }
-        for lease in std::mem::take(&mut *self.leases.lock().await).into_values() {
-            lease.release().await;
+        for (organization, lease) in std::mem::take(&mut *self.leases.lock().await) {
+            match unfinished.contains(&organization) {
+                true => drop(lease),
+                false => lease.release().await,
+            }
         }
     }
 }

@@ -43,7 +43,8 @@ enum Outcome {
     Kubernetes(kube::Error),
     /// The object has changed since it was read from the cache, or the API server did not say.
     Superseded,
-    /// Another process reconciles this organisation, or the engine is just being replaced: whoever starts it wakes us.
+    /// Another process reconciles this organisation, or may by now, or the engine is just being replaced: whoever starts
+    /// it wakes us.
     NotOurs,
     /// The object is gone.
     Released,
@@ -90,10 +91,11 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
     }
     let request = request(audience, context, share);
     match running.engine.settle(request).await {
-        Ok(settled) => Outcome::Settled {
+        Ok(settled) if running.holds_lease() => Outcome::Settled {
             settled: Box::new(settled),
             version,
         },
+        Ok(_) => Outcome::NotOurs,
         Err(unsettled) => unsettled.into(),
     }
 }

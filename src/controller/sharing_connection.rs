@@ -75,6 +75,10 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         // A restart: what was found last stands until the first pass has found something else.
         return Action::requeue(LOOK_AGAIN);
     }
+    if !running.holds_lease() {
+        // Whoever holds it writes the status; once it is ours again, the connection is looked at again.
+        return Action::await_change();
+    }
     let requested = requested::value(connection);
     let findings = Findings::of_report(report);
     conclude(connection, context, &findings, requested, made).await

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
 
+use super::flights::Landing;
 use super::refresh::{Landed, Lists, Progress};
 use super::request::Obstacle;
-use super::worker::{Landing, Worker};
+use super::worker::Worker;
 
 impl Worker {
     pub(super) fn start_pass_soon(&mut self) {
@@ -27,9 +28,9 @@ impl Worker {
         for list in lists {
             let sent = self.next_sequence();
             let systems = self.systems.clone();
-            self.flights.push(Box::pin(async move {
+            self.flights.start(false, async move {
                 Landing::Pass(list.read(&systems, sent).await)
-            }));
+            });
         }
     }
 

@@ -8,7 +8,7 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
-use audience_sharing_core::plan::{Hold, audience, foundation};
+use audience_sharing_core::plan::{Call, Hold, audience, foundation};
 
 use super::confirmation::Confirmation;
 use crate::adobe::Error;
@@ -94,6 +94,19 @@ impl From<Hold> for Obstacle {
 }
 
 impl Obstacle {
+    /// A write that was not sent.
+    pub(super) fn lease_not_held(call: &Call) -> Self {
+        Self {
+            reason: Reason::LeaseNotHeld,
+            disposition: Disposition::Wait,
+            message: format!(
+                "Could not {}: another replica holds the lease.",
+                call.label()
+            ),
+            of_connection: true,
+        }
+    }
+
     /// `what` was to be done when the call failed.
     pub(super) fn failed(what: &str, error: &Error) -> Self {
         let hint = error

@@ -9,8 +9,9 @@ use audience_sharing_core::plan::{Call, foundation};
 use tokio::sync::oneshot;
 
 use super::execute::Answer;
+use super::flights::Errand;
 use super::request::Obstacle;
-use super::worker::{Errand, Retiring, Worker};
+use super::worker::{Retiring, Worker};
 use crate::adobe::Error;
 use crate::adobe::gateway::{Priority, Turn};
 

@@ -9,16 +9,14 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, Claims, limits};
-use futures::StreamExt;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +25,7 @@ use super::EngineOptions;
 use super::audit::audit;
 use super::confirmation::Confirmation;
 use super::execute::{self, Answer, Systems};
+use super::flights::{Ended, Errand, Flights, Landing};
 use super::fold;
 use super::interest::Interest;
 use super::job::{Job, Reply, Work};
@@ -62,25 +61,6 @@ pub(super) enum Next<Outcome> {
     Finish(Outcome),
 }
 
-/// Whom an answer is for.
-pub(super) enum Errand {
-    Share(ShareName, Call),
-    Foundation(Call),
-    /// Tidying up after a create that came late; nothing waits for it.
-    Sweep(Call),
-}
-
-pub(super) enum Landing {
-    Answer(Box<Errand>, Sequence, Result<Answer, Error>),
-    /// The same, of a write of shared objects.
-    SharedAnswer(Box<Errand>, Sequence, Result<Answer, Error>, WritesSeen),
-    /// What an audience asked is no longer asked for: nothing was sent.
-    Superseded(ShareName),
-    /// Another engine wrote shared objects since this one listed them: nothing was sent.
-    Outdated(Box<Errand>, WritesSeen),
-    Pass(super::refresh::Landed),
-}
-
 /// The removal of the shared objects: who waits, and what could not be done.
 pub(super) struct Retiring {
     pub(super) reply: oneshot::Sender<Vec<Obstacle>>,
@@ -94,6 +74,8 @@ pub(super) struct Worker {
     pub(super) inbox: mpsc::Receiver<Message>,
     pub(super) publish: watch::Sender<Report>,
     pub(super) stop: CancellationToken,
+    /// Told before the inbox closes.
+    ended: Arc<OnceLock<Ended>>,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     pub(super) wake: mpsc::UnboundedSender<ShareName>,
     pub(super) started: Instant,
@@ -108,11 +90,8 @@ pub(super) struct Worker {
     pub(super) shared_turn: SharedTurn,
     pub(super) shared_writes_seen: WritesSeen,
     pub(super) refresh: Refresh,
-    pub(super) flights: FuturesUnordered<BoxFuture<'static, Landing>>,
+    pub(super) flights: Flights,
 }
-
-/// How long a graceful stop waits for the calls in flight.
-const DRAIN: Duration = Duration::from_secs(10);
 
 impl Worker {
     pub(super) fn new(
@@ -120,6 +99,7 @@ impl Worker {
         inbox: mpsc::Receiver<Message>,
         publish: watch::Sender<Report>,
         stop: CancellationToken,
+        ended: Arc<OnceLock<Ended>>,
     ) -> Self {
         let EngineOptions {
             gateway,
@@ -166,6 +146,7 @@ impl Worker {
             inbox,
             publish,
             stop,
+            ended,
             lease,
             wake,
             started: Instant::now(),
@@ -179,7 +160,7 @@ impl Worker {
             shared_turn,
             shared_writes_seen: WritesSeen::default(),
             refresh: Refresh::new(sandbox, resync_interval, rng_seed),
-            flights: FuturesUnordered::new(),
+            flights: Flights::default(),
         }
     }
 
@@ -199,24 +180,8 @@ impl Worker {
                 () = tokio::time::sleep_until(next_pass), if !self.refresh.is_running() => self.start_pass(),
             }
         }
-        self.drain().await;
-    }
-
-    /// No call starts any more; those in flight end, or are abandoned: the next engine looks their objects up.
-    async fn drain(&mut self) {
-        let deadline = Instant::now() + DRAIN;
-        while !self.flights.is_empty() {
-            if tokio::time::timeout_at(deadline, self.flights.next())
-                .await
-                .is_err()
-            {
-                tracing::warn!(
-                    calls = self.flights.len(),
-                    "stopped with calls in flight; their outcome is looked up next"
-                );
-                return;
-            }
-        }
+        // No call starts any more. Whoever waits for the end sees the inbox close after this.
+        let _ = self.ended.set(self.flights.drain().await);
     }
 
     fn take(&mut self, message: Message) {
@@ -408,22 +373,20 @@ impl Worker {
         let errand = Errand::Share(share.clone(), call.clone());
         let flight = self.flight(errand, call.clone(), turn)?;
         let share = share.clone();
-        self.flights.push(match confirmation {
-            None => flight,
-            Some(confirmation) => Box::pin(async move {
-                match confirmation.holds().await {
-                    true => flight.await,
-                    false => Landing::Superseded(share),
-                }
-            }),
+        self.flights.start(call.is_write(), async move {
+            match confirmation {
+                Some(confirmation) if !confirmation.holds().await => Landing::Superseded(share),
+                Some(_) | None => flight.await,
+            }
         });
         Ok(())
     }
 
     /// Hands one call to the gateway.
     pub(super) fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
+        let is_write = call.is_write();
         let flight = self.flight(errand, call, turn)?;
-        self.flights.push(flight);
+        self.flights.start(is_write, flight);
         Ok(())
     }
 
@@ -435,7 +398,7 @@ impl Worker {
         turn: Turn,
     ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
         if call.is_write() && self.lease.borrow().is_none() {
-            return Err(lease_not_held(&call));
+            return Err(Obstacle::lease_not_held(&call));
         }
         let proof = WriteProof::of(self.lease.clone());
         let sent = self.next_sequence();
@@ -627,16 +590,4 @@ fn is_credential_failure(reason: Reason) -> bool {
             | Reason::Throttled
             | Reason::LeaseNotHeld
     )
-}
-
-fn lease_not_held(call: &Call) -> Obstacle {
-    Obstacle {
-        reason: Reason::LeaseNotHeld,
-        disposition: Disposition::Wait,
-        message: format!(
-            "Could not {}: another replica holds the lease.",
-            call.label()
-        ),
-        of_connection: true,
-    }
 }

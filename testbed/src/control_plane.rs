@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::audit::AuditEvent;
 use crate::certificates::Authority;
 use crate::process::{Process, Room};
@@ -18,6 +20,9 @@ use crate::{Error, http, kubeconfig, ports};
 const START_WITHIN: Duration = Duration::from_secs(120);
 /// The API server drains its watches first.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+const ADMINISTRATOR: &str = "testbed-admin";
+/// The group that RBAC lets do everything.
+const ADMINISTRATORS: &str = "system:masters";
 /// A free port can be taken between the look and the start.
 const ATTEMPTS: usize = 3;
 
@@ -48,6 +53,7 @@ pub struct ControlPlane {
     etcd: Process,
     room: Room,
     authority: Authority,
+    client: reqwest::Client,
     server: String,
     kubectl: PathBuf,
     kubeconfig: PathBuf,
@@ -80,13 +86,13 @@ impl ControlPlane {
         let authority = Authority::new()?;
         let files = flags::Files::write(&room, &authority)?;
         let server = format!("https://127.0.0.1:{secure_port}");
-        let administrator = authority.user("testbed-admin", Some("system:masters"))?;
+        let administrator = authority.user(ADMINISTRATOR, Some(ADMINISTRATORS))?;
         let kubeconfig = room.write(
             "admin.kubeconfig",
             &kubeconfig::render(
                 &server,
                 &authority.certificate(),
-                "testbed-admin",
+                ADMINISTRATOR,
                 &administrator,
             ),
         )?;
@@ -137,6 +143,7 @@ impl ControlPlane {
             etcd,
             room,
             authority,
+            client,
             server,
             kubectl: programs.path(KUBECTL)?,
             kubeconfig,
@@ -168,6 +175,47 @@ impl ControlPlane {
             })
             .collect();
         self.room.write(&format!("user-{name}.kubeconfig"), &text)
+    }
+
+    /// For a client of a gate on `address`, which asks in the clear and as nobody.
+    pub(crate) fn kubeconfig_through(&self, address: &str, port: u16) -> Result<PathBuf, Error> {
+        self.room.write(
+            &format!("gate-{port}.kubeconfig"),
+            &kubeconfig::render_open(address),
+        )
+    }
+
+    /// Asks as administrator, without a limit in time: a watch has none.
+    pub(crate) fn forwarding_client(&self) -> Result<reqwest::Client, Error> {
+        let administrator = self.authority.user(ADMINISTRATOR, Some(ADMINISTRATORS))?;
+        http::forwarding_client(&self.authority, &administrator)
+    }
+
+    /// Reads an object or a list, as administrator; `None` for 404. A tenth of what a run of kubectl takes.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Refused`] or [`Error::Unreadable`].
+    pub async fn read(&self, path: &str) -> Result<Option<Value>, Error> {
+        let url = format!("{}{path}", self.server);
+        let unreachable = |source| http::unreachable(&url)(source);
+        let response = self.client.get(&url).send().await.map_err(unreachable)?;
+        let status = response.status();
+        let body = response.text().await.map_err(unreachable)?;
+        match status.as_u16() {
+            404 => Ok(None),
+            200 => serde_json::from_str(&body)
+                .map(Some)
+                .map_err(|source| Error::Unreadable {
+                    what: format!("the answer to {path}"),
+                    source,
+                }),
+            status => Err(Error::Refused {
+                method: "GET".to_owned(),
+                url,
+                status,
+                body,
+            }),
+        }
     }
 
     /// `https://127.0.0.1:<port>`.

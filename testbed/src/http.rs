@@ -26,10 +26,32 @@ pub(crate) fn api_server_client(
     authority: &Authority,
     user: &Pair,
 ) -> Result<reqwest::Client, Error> {
+    presenting(builder(), authority, user)
+}
+
+/// The same without a limit in time, for what is passed on as it comes: not decoded, and a redirect is an answer.
+/// It keeps connections, and must not outlive its runtime.
+pub(crate) fn forwarding_client(
+    authority: &Authority,
+    user: &Pair,
+) -> Result<reqwest::Client, Error> {
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .no_gzip()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none());
+    presenting(builder, authority, user)
+}
+
+fn presenting(
+    builder: reqwest::ClientBuilder,
+    authority: &Authority,
+    user: &Pair,
+) -> Result<reqwest::Client, Error> {
     let build = || {
         let trusted = reqwest::Certificate::from_pem(authority.certificate().as_bytes())?;
         let identity = format!("{}{}", user.certificate, user.key);
-        builder()
+        builder
             .tls_certs_only([trusted])
             .identity(reqwest::Identity::from_pem(identity.as_bytes())?)
             .build()

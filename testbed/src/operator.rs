@@ -176,4 +176,20 @@ impl OperatorProcess {
     pub fn kill(&mut self) -> Result<ExitStatus, Error> {
         self.process.kill()
     }
+
+    /// SIGSTOP: it stands still in the midst of whatever it does, while the world and every clock go on.
+    ///
+    /// # Errors
+    /// It could not be signalled.
+    pub fn pause(&self) -> Result<(), Error> {
+        self.process.pause()
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    ///
+    /// # Errors
+    /// It could not be signalled.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.process.resume()
+    }
 }

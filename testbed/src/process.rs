@@ -215,10 +215,7 @@ impl Process {
         if let Some(status) = self.exit_status()? {
             return Ok(status);
         }
-        if let Some(id) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) {
-            kill_process(id, Signal::TERM)
-                .map_err(|error| Error::file("stop", Path::new(self.name))(error.into()))?;
-        }
+        self.signal(Signal::TERM)?;
         let what = format!("the end of {}", self.name);
         let ended = eventually(&what, within, || {
             let status = self.exit_status();
@@ -228,6 +225,25 @@ impl Process {
             Ok(status) => Ok(status),
             Err(_not_in_time) => self.kill(),
         }
+    }
+
+    /// SIGSTOP: it stands still, and the time goes on.
+    pub(crate) fn pause(&self) -> Result<(), Error> {
+        self.signal(Signal::STOP)
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) -> Result<(), Error> {
+        self.signal(Signal::CONT)
+    }
+
+    /// To a child that was not waited for yet: its id is still its own.
+    fn signal(&self, signal: Signal) -> Result<(), Error> {
+        let Some(id) = i32::try_from(self.id()).ok().and_then(Pid::from_raw) else {
+            return Ok(());
+        };
+        kill_process(id, signal)
+            .map_err(|error| Error::file("signal", Path::new(self.name))(error.into()))
     }
 
     /// SIGKILL; how it ended.

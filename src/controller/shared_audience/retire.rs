@@ -64,6 +64,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         confirmation: confirm::of(audience, &context.client),
     };
     match running.engine.retire(departure).await {
+        Ok(_) if !running.holds_lease() => Outcome::NotOurs,
         Ok(Retired::Gone) => release(audience, context).await,
         Ok(Retired::HandedOver(to)) => {
             tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");

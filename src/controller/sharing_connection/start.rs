@@ -178,14 +178,16 @@ async fn start(
         .await;
     let watchers = vec![
         forward_wakes(woken, context),
-        follow_report(connection, &engine, lease, context),
+        follow_report(connection, &engine, lease.clone(), context),
     ];
     Running {
         uid: connection.uid().unwrap_or_default(),
+        organization: organization.clone(),
         client_id,
         budget: (budget.requests_per_minute, budget.burst),
         settings,
         engine,
+        lease,
         watchers: Arc::new(watchers),
     }
 }
@@ -220,13 +222,16 @@ fn follow_report(
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let mut report = engine.report();
+    let stopping = engine.stopping();
     AbortOnDrop(tokio::spawn(async move {
         let mut told = report.borrow().clone();
         loop {
             tokio::select! {
                 changed = report.changed() => {
+                    if changed.is_err() && stopping.is_cancelled() {
+                        return;
+                    }
                     if changed.is_err() {
-                        // An engine that was stopped has nobody who follows it: this one ended by itself.
                         tracing::error!(%reference, "the engine ended by itself; it is started again");
                         tokio::time::sleep(RESTART_AFTER).await;
                         let _ = wake.send(reference);
