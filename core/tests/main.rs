@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod claims;
 mod inventory;
+mod keys;
 mod model;
 mod plans;
+mod retirement;
+mod shared_objects;
+mod source;
 mod stories;
+mod tenant;
