@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audiences;
+mod calls;
 mod claims;
 mod inventory;
 mod keys;
+mod limits;
 mod model;
 mod plans;
 mod retirement;
