@@ -1,8 +1,7 @@
 //! What a call says of itself: in previews, in logs, and to whoever asks whether it writes.
 
 use audience_sharing_core::domain::audience_manager::{
-    Activity, DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment,
-    SegmentChange, Trait, TraitChange, TraitKind,
+    DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
 };
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
@@ -12,50 +11,10 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::{Call, Hold, Plan, Step};
 use rstest::rstest;
 
-const SHARING: DataSourceId = DataSourceId(5);
+use crate::records::{SHARING, data_source, onboarded, segment};
 
 fn code() -> IntegrationCode {
     IntegrationCode::new("I")
-}
-
-fn data_source() -> DataSource {
-    DataSource {
-        id: SHARING,
-        company: None,
-        name: "Sharing".into(),
-        description: "Old".into(),
-        unique_trait_codes: true,
-        unique_segment_codes: true,
-    }
-}
-
-fn some_trait() -> Trait {
-    Trait {
-        sid: TraitSid(10),
-        kind: TraitKind::Onboarded,
-        name: "Loyal".into(),
-        description: "Old".into(),
-        integration_code: Some(code()),
-        data_source: SHARING,
-        folder: TraitFolderId(6),
-        rule: "a == 1".into(),
-        ttl_days: Some(7),
-        activity: Activity::Active,
-    }
-}
-
-fn segment() -> Segment {
-    Segment {
-        sid: SegmentSid(20),
-        name: "Loyal".into(),
-        description: "Old".into(),
-        integration_code: Some(code()),
-        data_source: SHARING,
-        folder: SegmentFolderId(7),
-        rule: "1T".into(),
-        merge_rule: None,
-        activity: Activity::Inactive,
-    }
 }
 
 fn new_data_source() -> Call {
@@ -92,17 +51,17 @@ fn new_segment() -> Call {
 }
 
 fn update_data_source(change: DataSourceChange) -> Call {
-    let expected = data_source();
+    let expected = data_source(5, "Old");
     Call::UpdateDataSource { expected, change }
 }
 
 fn update_trait(change: TraitChange) -> Call {
-    let expected = some_trait();
+    let expected = onboarded(10, Some("I"));
     Call::UpdateTrait { expected, change }
 }
 
 fn update_segment(change: SegmentChange) -> Call {
-    let expected = segment();
+    let expected = segment(20, Some("I"));
     Call::UpdateSegment { expected, change }
 }
 

@@ -1,5 +1,7 @@
 //! Who may share a source when several ask for it, and whose turn a change may be.
 
+use std::collections::BTreeSet;
+
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::plan::Claims;
@@ -18,6 +20,18 @@ fn claims(of: &[(&str, i64)]) -> Claims {
         claims.claim(&name(share), &source("I"), CreatedAt(*created));
     }
     claims
+}
+
+/// All but "gone" and "unlisted".
+fn living() -> BTreeSet<ShareName> {
+    ["a", "b", "c", "first", "second", "third", "later"]
+        .map(name)
+        .into()
+}
+
+fn holder(claims: &Claims, share: &str, of: &str) -> Option<ShareName> {
+    let held = claims.holder(&name(share), &source(of), None, &living());
+    held.cloned()
 }
 
 #[test]
@@ -47,25 +61,27 @@ fn a_share_that_turns_to_another_source_frees_its_own() {
         [name("second"), name("third")],
         "the one that was left and the one that was met"
     );
-    assert_eq!(claims.holder(&source("I"), None), Some(&name("second")));
-    assert_eq!(claims.holder(&source("J"), None), Some(&name("first")));
+    assert_eq!(holder(&claims, "second", "I"), Some(name("second")));
+    assert_eq!(holder(&claims, "third", "J"), Some(name("first")));
 }
 
 #[test]
 fn a_share_that_lets_go_concerns_those_that_waited_for_it() {
     let mut claims = claims(&[("first", 1), ("second", 2)]);
     assert_eq!(claims.release(&name("first")), [name("second")]);
-    assert_eq!(claims.holder(&source("I"), None), Some(&name("second")));
+    assert_eq!(holder(&claims, "second", "I"), Some(name("second")));
     assert_eq!(claims.release(&name("first")), [], "it held nothing more");
     assert_eq!(claims.release(&name("second")), []);
-    assert_eq!(claims.holder(&source("I"), None), None);
+    assert_eq!(holder(&claims, "second", "I"), None);
 }
 
 #[test]
 fn the_holder_is_whose_mark_stands_else_the_older_else_the_first_by_name() {
-    let holder = |of: &[(&str, i64)], marked: Option<&str>| -> Option<ShareName> {
+    let holder = |of: &[(&str, i64)], marked: Option<&str>| {
         let marked = marked.map(name);
-        claims(of).holder(&source("I"), marked.as_ref()).cloned()
+        let claims = claims(of);
+        let held = claims.holder(&name("a"), &source("I"), marked.as_ref(), &living());
+        held.cloned()
     };
     let three = [("b", 2), ("a", 2), ("c", 9)];
     assert_eq!(
@@ -74,32 +90,47 @@ fn the_holder_is_whose_mark_stands_else_the_older_else_the_first_by_name() {
         "its mark stands"
     );
     assert_eq!(
-        holder(&three, Some("gone")),
+        holder(&three, Some("later")),
         Some(name("a")),
-        "a mark of nobody who claims decides nothing"
+        "a mark of one who does not claim decides nothing"
     );
     assert_eq!(holder(&three, None), Some(name("a")), "the first by name");
     assert_eq!(
-        holder(&[("a", 2), ("z", 1)], None),
-        Some(name("z")),
+        holder(&[("a", 2), ("b", 1)], None),
+        Some(name("b")),
         "the older"
     );
     assert_eq!(holder(&[], None), None);
 }
 
 #[test]
-fn the_successor_is_the_oldest_other_claimant() {
-    let claims = claims(&[
-        ("oldest", 1),
-        ("later", 3),
-        ("young", 5),
-        ("twin-of-later", 3),
-    ]);
-    let successor = |share: &str| claims.successor(&name(share), &source("I")).cloned();
-    assert_eq!(successor("oldest"), Some(name("later")));
-    assert_eq!(successor("later"), Some(name("oldest")));
+fn a_claimant_that_is_gone_holds_nothing_and_one_that_asks_is_there() {
+    let claims = claims(&[("gone", 1), ("first", 2), ("unlisted", 3)]);
+    assert_eq!(holder(&claims, "first", "I"), Some(name("first")));
+    let marked = name("gone");
+    let held = claims.holder(&name("first"), &source("I"), Some(&marked), &living());
+    assert_eq!(held, Some(&name("first")), "nor does its mark");
+    let marked = name("unlisted");
+    let held = claims.holder(&marked, &source("I"), Some(&marked), &living());
+    assert_eq!(held, Some(&marked), "it asks for itself");
+    assert_eq!(holder(&claims, "unlisted", "I"), Some(name("first")));
+}
+
+#[test]
+fn the_successor_is_the_oldest_other_claimant_that_lives() {
+    let claims = claims(&[("gone", 1), ("first", 2), ("third", 5), ("second", 5)]);
+    let successor = |share: &str, of: &str| {
+        let successor = claims.successor(&name(share), &source(of), &living());
+        successor.cloned()
+    };
+    assert_eq!(successor("second", "I"), Some(name("first")));
     assert_eq!(
-        claims.successor(&name("oldest"), &source("J")),
+        successor("first", "I"),
+        Some(name("second")),
+        "the first by name"
+    );
+    assert_eq!(
+        successor("first", "J"),
         None,
         "nobody else asks for that source"
     );
@@ -107,8 +138,9 @@ fn the_successor_is_the_oldest_other_claimant() {
 
 #[test]
 fn nobody_succeeds_a_share_that_was_alone() {
+    let alone = claims(&[("first", 1)]);
     assert_eq!(
-        claims(&[("only", 1)]).successor(&name("only"), &source("I")),
+        alone.successor(&name("first"), &source("I"), &living()),
         None
     );
 }

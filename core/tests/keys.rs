@@ -1,48 +1,16 @@
 //! How records are found, and whom folding them concerns.
 
-use audience_sharing_core::domain::audience_manager::{
-    Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
-};
+use audience_sharing_core::domain::audience_manager::Trait;
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SandboxId, SegmentFolderId, SegmentSid,
-    TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, IntegrationCode, SandboxId, SegmentSid, TraitSid,
 };
 use audience_sharing_core::inventory::{Coverage, Entry, Inventory, Key, Moment, Sequence, Table};
 
 use crate::model::source;
+use crate::records::{SHARING, data_source, onboarded, segment, segment_folder, trait_folder};
 
 const LONG_AGO: Moment = Moment(0);
 const LATER: Moment = Moment(3_600_000);
-const SHARING: DataSourceId = DataSourceId(5);
-
-fn coded(sid: u64, code: Option<&str>) -> Trait {
-    Trait {
-        sid: TraitSid(sid),
-        kind: TraitKind::Onboarded,
-        name: "Loyal gamers".into(),
-        description: "".into(),
-        integration_code: code.map(IntegrationCode::new),
-        data_source: SHARING,
-        folder: TraitFolderId(0),
-        rule: "".into(),
-        ttl_days: Some(120),
-        activity: Activity::Active,
-    }
-}
-
-fn segment(sid: u64, code: Option<&str>) -> Segment {
-    Segment {
-        sid: SegmentSid(sid),
-        name: "Loyal gamers".into(),
-        description: "".into(),
-        integration_code: code.map(IntegrationCode::new),
-        data_source: SHARING,
-        folder: SegmentFolderId(0),
-        rule: "1T".into(),
-        merge_rule: None,
-        activity: Activity::Active,
-    }
-}
 
 fn key(code: &str) -> (DataSourceId, IntegrationCode) {
     (SHARING, IntegrationCode::new(code))
@@ -78,42 +46,32 @@ fn each_kind_concerns_those_that_depend_on_it() {
     let (at, now) = (Sequence(1), LONG_AGO);
     let mut inventory = Inventory::default();
     let shared = [Key::Foundation];
-    let data_source = DataSource {
-        id: SHARING,
-        company: None,
-        name: "Sharing".into(),
-        description: "".into(),
-        unique_trait_codes: true,
-        unique_segment_codes: true,
-    };
     assert_eq!(
-        inventory.data_sources.fold_written(at, now, data_source),
-        shared
-    );
-    let folder = TraitFolder {
-        id: TraitFolderId(6),
-        parent: TraitFolderId(0),
-        name: "Traits".into(),
-    };
-    assert_eq!(
-        inventory.trait_folders.fold_written(at, now, folder),
-        shared
-    );
-    let folder = SegmentFolder {
-        id: SegmentFolderId(7),
-        parent: SegmentFolderId(0),
-        name: "Segments".into(),
-    };
-    assert_eq!(
-        inventory.segment_folders.fold_written(at, now, folder),
+        inventory
+            .data_sources
+            .fold_written(at, now, data_source(5, "")),
         shared
     );
     assert_eq!(
-        inventory.traits.fold_written(at, now, coded(10, Some("I"))),
+        inventory
+            .trait_folders
+            .fold_written(at, now, trait_folder(6, "Traits")),
+        shared
+    );
+    assert_eq!(
+        inventory
+            .segment_folders
+            .fold_written(at, now, segment_folder(7, "Segments")),
+        shared
+    );
+    assert_eq!(
+        inventory
+            .traits
+            .fold_written(at, now, onboarded(10, Some("I"))),
         [Key::Trait(TraitSid(10)), code("I")]
     );
     assert_eq!(
-        inventory.traits.fold_written(at, now, coded(11, None)),
+        inventory.traits.fold_written(at, now, onboarded(11, None)),
         [Key::Trait(TraitSid(11))]
     );
     assert_eq!(
@@ -139,8 +97,8 @@ fn each_kind_concerns_those_that_depend_on_it() {
 
 #[test]
 fn a_changed_key_concerns_those_of_the_old_one_and_of_the_new() {
-    let mut table = listed(&[coded(10, Some("I"))]);
-    let touched = table.fold_read(Sequence(11), coded(10, Some("J")));
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let touched = table.fold_read(Sequence(11), onboarded(10, Some("J")));
     assert!(
         touched.contains(&code("I")) && touched.contains(&code("J")),
         "{touched:?}"
@@ -152,10 +110,10 @@ fn a_changed_key_concerns_those_of_the_old_one_and_of_the_new() {
 #[test]
 fn all_records_of_one_key_are_found_in_the_order_of_their_ids() {
     let mut table = listed(&[
-        coded(12, Some("I")),
-        coded(10, Some("I")),
-        coded(11, Some("J")),
-        coded(13, None),
+        onboarded(12, Some("I")),
+        onboarded(10, Some("I")),
+        onboarded(11, Some("J")),
+        onboarded(13, None),
     ]);
     assert_eq!(sids(table.find(&key("I"))), [10, 12]);
     assert_eq!(sids(table.iter()), [10, 11, 12, 13]);
@@ -166,10 +124,10 @@ fn all_records_of_one_key_are_found_in_the_order_of_their_ids() {
 #[test]
 fn a_range_of_keys_gives_its_records_in_the_order_of_the_keys() {
     let table = listed(&[
-        coded(10, Some("I.b")),
-        coded(11, Some("I.a")),
-        coded(12, Some("H")),
-        coded(13, Some("J")),
+        onboarded(10, Some("I.b")),
+        onboarded(11, Some("I.a")),
+        onboarded(12, Some("H")),
+        onboarded(13, Some("J")),
     ]);
     let found: Vec<_> = table
         .range(key("I.")..key("I/"))
@@ -191,9 +149,9 @@ fn the_first_list_lets_absence_be_judged_and_later_ones_concern_nobody() {
 
 #[test]
 fn a_list_of_one_data_source_misses_nothing_of_another() {
-    let mut elsewhere = coded(11, Some("I"));
+    let mut elsewhere = onboarded(11, Some("I"));
     elsewhere.data_source = DataSourceId(6);
-    let mut table = listed(&[coded(10, Some("I")), elsewhere]);
+    let mut table = listed(&[onboarded(10, Some("I")), elsewhere]);
     let touched = list(&mut table, 20, LATER, &[]);
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
     assert!(table.get(&TraitSid(10)).unwrap().doubtful);
@@ -208,9 +166,9 @@ fn a_list_of_one_data_source_misses_nothing_of_another() {
 
 #[test]
 fn doubt_that_a_list_clears_concerns_those_that_waited() {
-    let mut table = listed(&[coded(10, Some("I"))]);
+    let mut table = listed(&[onboarded(10, Some("I"))]);
     table.fold_doubt(&TraitSid(10));
-    let same = [coded(10, Some("I"))];
+    let same = [onboarded(10, Some("I"))];
     assert_eq!(
         list(&mut table, 20, LATER, &same),
         [Key::Trait(TraitSid(10)), code("I")]
@@ -221,34 +179,31 @@ fn doubt_that_a_list_clears_concerns_those_that_waited() {
 
 #[test]
 fn doubt_that_its_own_read_clears_concerns_those_that_waited() {
-    let mut table = listed(&[coded(10, Some("I"))]);
-    assert_eq!(table.fold_read(Sequence(11), coded(10, Some("I"))), []);
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    assert_eq!(table.fold_read(Sequence(11), onboarded(10, Some("I"))), []);
     table.fold_doubt(&TraitSid(10));
-    let touched = table.fold_read(Sequence(12), coded(10, Some("I")));
+    let touched = table.fold_read(Sequence(12), onboarded(10, Some("I")));
     assert!(touched.contains(&code("I")), "{touched:?}");
     assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
 }
 
 #[test]
 fn a_list_as_old_as_what_is_known_changes_nothing() {
-    let mut table = listed(&[coded(10, Some("I"))]);
-    let mut renamed = coded(10, Some("I"));
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let mut renamed = onboarded(10, Some("I"));
     renamed.name = "Renamed".into();
     assert_eq!(list(&mut table, 10, LATER, &[renamed.clone()]), []);
     assert_eq!(list(&mut table, 10, LATER, &[]), [], "nor does its silence");
     assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
-    assert_eq!(
-        &*table.get(&TraitSid(10)).unwrap().record.name,
-        "Loyal gamers"
-    );
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Loyal");
     list(&mut table, 11, LATER, &[renamed]);
     assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
 }
 
 #[test]
 fn an_answer_of_the_same_call_is_taken() {
-    let mut table = listed(&[coded(10, Some("I"))]);
-    let mut renamed = coded(10, Some("I"));
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let mut renamed = onboarded(10, Some("I"));
     renamed.name = "Renamed".into();
     table.fold_read(Sequence(10), renamed);
     assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
@@ -257,10 +212,10 @@ fn an_answer_of_the_same_call_is_taken() {
 #[test]
 fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_later() {
     let mut table = listed(&[]);
-    let mut written = coded(10, Some("I"));
+    let mut written = onboarded(10, Some("I"));
     written.name = "Renamed".into();
     table.fold_written(Sequence(20), LATER, written);
-    let stale = [coded(10, Some("I"))];
+    let stale = [onboarded(10, Some("I"))];
     let at = |after_ms: u64| Moment(LATER.0 + after_ms);
     assert_eq!(
         list(&mut table, 21, at(59_999), &stale),
@@ -273,18 +228,15 @@ fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_
         "it is asked already"
     );
     list(&mut table, 23, at(60_000), &stale);
-    assert_eq!(
-        &*table.get(&TraitSid(10)).unwrap().record.name,
-        "Loyal gamers"
-    );
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Loyal");
 }
 
 #[test]
 fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
-    let mut table = listed(&[coded(10, Some("I"))]);
+    let mut table = listed(&[onboarded(10, Some("I"))]);
     let touched = table.fold_gone(&TraitSid(10));
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
-    let same = [coded(10, Some("I")), coded(11, Some("J"))];
+    let same = [onboarded(10, Some("I")), onboarded(11, Some("J"))];
     list(&mut table, 20, LATER, &same);
     assert!(table.get(&TraitSid(10)).unwrap().doubtful);
     assert!(
@@ -292,7 +244,7 @@ fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
         "it was never gone"
     );
     assert!(table.is_gone(&TraitSid(10)));
-    table.fold_read(Sequence(21), coded(10, Some("I")));
+    table.fold_read(Sequence(21), onboarded(10, Some("I")));
     assert!(!table.get(&TraitSid(10)).unwrap().doubtful && !table.is_gone(&TraitSid(10)));
 }
 
@@ -302,7 +254,7 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
     table.fold_unresolved(key("I"));
     table.fold_unresolved(key("J"));
     assert!(table.is_unresolved(&key("I")));
-    let touched = table.fold_look_up(Sequence(20), key("I"), vec![coded(10, Some("I"))]);
+    let touched = table.fold_look_up(Sequence(20), key("I"), vec![onboarded(10, Some("I"))]);
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
     assert!(!table.is_unresolved(&key("I")) && table.is_unresolved(&key("J")));
     assert!(table.was_looked_up(&key("I"), Sequence(20)));
@@ -311,7 +263,7 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
         "that is too long ago"
     );
     assert!(!table.was_looked_up(&key("J"), Sequence(0)));
-    table.fold_written(Sequence(21), LATER, coded(11, Some("J")));
+    table.fold_written(Sequence(21), LATER, onboarded(11, Some("J")));
     assert!(!table.is_unresolved(&key("J")));
     table.fold_unresolved(key("I"));
     assert!(
@@ -325,15 +277,15 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
 #[test]
 fn what_a_tree_lacks_is_gone_unless_it_was_written_within_a_minute() {
     let mut table = Table::<Trait>::default();
-    let both = vec![coded(10, Some("I")), coded(11, Some("J"))];
+    let both = vec![onboarded(10, Some("I")), onboarded(11, Some("J"))];
     table.fold_tree(Sequence(10), LONG_AGO, both);
-    table.fold_written(Sequence(11), LATER, coded(12, Some("K")));
+    table.fold_written(Sequence(11), LATER, onboarded(12, Some("K")));
     let at = |after_ms: u64| Moment(LATER.0 + after_ms);
-    let touched = table.fold_tree(Sequence(20), at(59_999), vec![coded(11, Some("J"))]);
+    let touched = table.fold_tree(Sequence(20), at(59_999), vec![onboarded(11, Some("J"))]);
     assert!(table.is_gone(&TraitSid(10)) && touched.contains(&code("I")));
     assert_eq!(sids(table.iter()), [11, 12]);
     assert!(table.iter().all(|entry| !entry.doubtful));
-    table.fold_tree(Sequence(21), at(60_000), vec![coded(11, Some("J"))]);
+    table.fold_tree(Sequence(21), at(60_000), vec![onboarded(11, Some("J"))]);
     assert_eq!(sids(table.iter()), [11]);
 }
 

@@ -1,55 +1,27 @@
 //! How near a tenant is to Audience Manager's item limits, and when that is worth telling.
 
-use audience_sharing_core::domain::audience_manager::{
-    Activity, Segment, Trait, TraitFolder, TraitKind,
-};
-use audience_sharing_core::domain::identifier::{
-    DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
-};
+use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts, count};
 
-const SHARING: DataSourceId = DataSourceId(5);
+use crate::records::{SHARING, onboarded, segment, trait_folder};
 
 /// Two traits and three segments of our data source, one of each in another one, and two folders below the root.
 fn tenant() -> Inventory {
     let (at, now) = (Sequence(1), Moment(0));
     let mut inventory = Inventory::default();
     for id in 0..3 {
-        let folder = TraitFolder {
-            id: TraitFolderId(id),
-            parent: TraitFolderId(0),
-            name: format!("Folder {id}").into(),
-        };
+        let folder = trait_folder(id, &format!("Folder {id}"));
         inventory.trait_folders.fold_written(at, now, folder);
     }
     for (sid, data_source) in [(10, 5), (11, 5), (12, 6)] {
-        let found = Trait {
-            sid: TraitSid(sid),
-            kind: TraitKind::Onboarded,
-            name: "Loyal gamers".into(),
-            description: "".into(),
-            integration_code: None,
-            data_source: DataSourceId(data_source),
-            folder: TraitFolderId(0),
-            rule: "".into(),
-            ttl_days: None,
-            activity: Activity::Active,
-        };
+        let mut found = onboarded(sid, None);
+        found.data_source = DataSourceId(data_source);
         inventory.traits.fold_written(at, now, found);
     }
     for (sid, data_source) in [(20, 5), (21, 5), (22, 5), (23, 6)] {
-        let found = Segment {
-            sid: SegmentSid(sid),
-            name: "Loyal gamers".into(),
-            description: "".into(),
-            integration_code: None,
-            data_source: DataSourceId(data_source),
-            folder: SegmentFolderId(0),
-            rule: "10T".into(),
-            merge_rule: None,
-            activity: Activity::Active,
-        };
+        let mut found = segment(sid, None);
+        found.data_source = DataSourceId(data_source);
         inventory.segments.fold_written(at, now, found);
     }
     inventory

@@ -10,6 +10,7 @@ mod keys;
 mod limits;
 mod model;
 mod plans;
+mod records;
 mod retirement;
 mod shared_objects;
 mod source;

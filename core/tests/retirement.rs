@@ -68,6 +68,26 @@ fn plan_of(
     })
 }
 
+/// What goes when a share that keeps the segments of these codes takes the rest over.
+fn handed_over(world: &World, kept: Option<&[&str]>) -> Vec<String> {
+    let kept = kept.map(|codes| {
+        codes
+            .iter()
+            .map(|code| IntegrationCode::new(*code))
+            .collect()
+    });
+    let departure = Departure {
+        owner: &OwnerId::parse("us").unwrap(),
+        share: &name("loyal"),
+        source: Some(&AudienceId::new("I")),
+        data_source: Some(DATA_SOURCE),
+        recorded: &recorded(),
+        inventory: &world.inventory,
+        since: Sequence(NOW),
+    };
+    steps(&retirement::hand_over(departure, kept))
+}
+
 /// Every step on a line; those that wait for an earlier one say so.
 fn steps(plan: &Plan<()>) -> Vec<String> {
     plan.steps
@@ -374,4 +394,43 @@ fn nothing_outside_our_keys_is_looked_at(#[case] data_source: DataSourceId, #[ca
             "then delete trait 1004"
         ]
     );
+}
+
+#[test]
+fn a_hand_over_takes_only_the_additional_segments_that_the_successor_does_not_declare() {
+    let mut world = settled();
+    assert_eq!(
+        handed_over(&world, Some(&["I.other"])),
+        ["delete segment 1006"]
+    );
+    assert_eq!(handed_over(&world, Some(&["I.third"])), [""; 0]);
+    assert_eq!(
+        handed_over(&world, None),
+        [""; 0],
+        "where nobody knows what is declared all stays"
+    );
+    put_segment(&mut world, ADDITIONAL, |found| {
+        found.integration_code = None
+    });
+    assert_eq!(
+        handed_over(&world, Some(&[])),
+        [""; 0],
+        "nor is it known of a segment that lost its code"
+    );
+}
+
+#[test]
+fn a_hand_over_leaves_what_is_not_ours() {
+    let mut world = settled();
+    put_segment(&mut world, ADDITIONAL, |found| {
+        found.description = SIBLINGS.into()
+    });
+    assert_eq!(handed_over(&world, Some(&[])), [""; 0]);
+}
+
+#[test]
+fn a_hand_over_too_asks_for_what_is_not_known_before_anything_is_deleted() {
+    let mut world = settled();
+    world.inventory.segments.fold_doubt(&SEGMENT);
+    assert_eq!(handed_over(&world, Some(&[])), ["read segment 1005"]);
 }
