@@ -10,6 +10,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 TOOLS := $(CURDIR)/.assets/tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := $(TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 
 export RUST_BACKTRACE ?= 1
 
@@ -46,6 +48,18 @@ lint: $(CARGO_DENY) ## Check format, lints, licences and sources
 .PHONY: check
 check: lint test ## Lint and test: what CI runs
 
+# Few random cases and no shrinking: what only luck finds shall count as missed.
+.PHONY: mutants
+mutants: export PROPTEST_CASES := 32
+mutants: export PROPTEST_MAX_SHRINK_ITERS := 0
+mutants: export PROPTEST_DISABLE_FAILURE_PERSISTENCE := 1
+mutants: export INSTA_UPDATE := no
+mutants: export RUST_BACKTRACE := 0
+mutants: export CARGO_TARGET_DIR := $(abspath $(TARGET))
+mutants: $(CARGO_MUTANTS) ## Break core/ in every small way and list what no test notices, see docs/mutants.md (half an hour; MUTANTS_ARGS="--file core/src/plan/twins.rs" for a part)
+	@echo "mutants: changing core/ one place at a time (about 800 of them, half an hour on two cores)…"
+	@"$(CARGO_MUTANTS)" mutants --package audience-sharing-core --output "$(TARGET)" $(MUTANTS_ARGS)
+
 .PHONY: bench
 bench: control-plane ## Measure the operator's figures, each beside its limit (13 minutes once built; BENCH_ARGS=edits for a part)
 	@echo "bench: building the programs for release (about 9 minutes on two cores)…"
@@ -67,3 +81,7 @@ control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubect
 $(CARGO_DENY):
 	@echo "lint: installing cargo-deny $(CARGO_DENY_VERSION) (about 4 minutes on two cores)…"
 	@$(CARGO) install --quiet --locked cargo-deny --version $(CARGO_DENY_VERSION) --root "$(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)"
+
+$(CARGO_MUTANTS):
+	@echo "mutants: installing cargo-mutants $(CARGO_MUTANTS_VERSION) (about 2 minutes on two cores)…"
+	@$(CARGO) install --quiet --locked cargo-mutants --version $(CARGO_MUTANTS_VERSION) --root "$(TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)"

@@ -2,7 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audiences;
+mod calls;
+mod claims;
 mod inventory;
+mod keys;
+mod limits;
 mod model;
 mod plans;
+mod records;
+mod retirement;
+mod shared_objects;
+mod source;
 mod stories;
+mod tenant;

@@ -344,7 +344,7 @@ impl World {
     }
 
     pub(crate) fn foundation(&mut self) -> foundation::Standing {
-        loop {
+        for _ in 0..8 {
             let recorded = foundation::Recorded::default();
             let plan = foundation::plan(&self.settings, &recorded, &self.inventory, Mode::Manage);
             let Some(step) = plan.steps.first().cloned() else {
@@ -352,6 +352,7 @@ impl World {
             };
             self.carry_out(&step.call);
         }
+        panic!("the shared objects are never complete: {:?}", self.calls);
     }
 
     pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {

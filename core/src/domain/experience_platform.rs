@@ -51,3 +51,24 @@ impl Sandbox {
         self.state.eq_ignore_ascii_case("active")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::Sandbox;
+
+    #[rstest]
+    #[case::active("active", true)]
+    #[case::in_capitals("ACTIVE", true)]
+    #[case::being_made("creating", false)]
+    #[case::deleted("deleted", false)]
+    #[case::of_a_later_version("inactive", false)]
+    fn a_sandbox_works_only_while_it_says_so(#[case] state: &str, #[case] active: bool) {
+        let sandbox = Sandbox {
+            name: "prod".into(),
+            state: state.into(),
+        };
+        assert_eq!(sandbox.is_active(), active);
+    }
+}

@@ -279,6 +279,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn names_are_kept_as_they_were_written() {
+        assert_eq!(
+            OwnerId::parse("EU_prod.1").expect("an owner id").as_str(),
+            "EU_prod.1"
+        );
+        assert_eq!(
+            ResourceName::parse("loyal.gamers-1")
+                .expect("a name")
+                .as_str(),
+            "loyal.gamers-1"
+        );
+    }
+
     fn marks() -> impl Strategy<Value = Mark> {
         let owner = "[A-Za-z0-9._-]{1,64}";
         let name = "[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?";

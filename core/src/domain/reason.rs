@@ -105,3 +105,27 @@ impl std::fmt::Display for Reason {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Reason;
+
+    #[test]
+    fn every_reason_prints_as_one_word_of_its_own() {
+        let words: BTreeSet<String> = Reason::ALL.iter().map(Reason::to_string).collect();
+        assert_eq!(words.len(), Reason::ALL.len());
+        for word in &words {
+            assert!(
+                word.starts_with(|first: char| first.is_ascii_uppercase()),
+                "{word}"
+            );
+            assert!(
+                word.chars().all(|letter| letter.is_ascii_alphabetic()),
+                "{word}"
+            );
+        }
+        assert!(words.contains("SourceClaimed"));
+    }
+}

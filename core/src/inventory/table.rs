@@ -90,14 +90,6 @@ impl<R: Record> Table<R> {
         self.entries.values()
     }
 
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The object answered 404 to a read by its id, and has not been seen since.
     pub fn is_gone(&self, id: &R::Id) -> bool {
         self.gone.contains(id)

@@ -214,10 +214,10 @@ impl fmt::Display for Call {
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
-                match change.ttl_days {
-                    Some(to) => write!(formatter, " ttl {:?} → {to}", expected.ttl_days),
-                    None => Ok(()),
-                }
+                let days = expected
+                    .ttl_days
+                    .map_or("unknown".into(), |days| days.to_string());
+                value_change(formatter, "ttl", days, change.ttl_days)
             }
             Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
             Self::CreateSegment(new) => write!(formatter, " rule {}", new.rule),
@@ -231,10 +231,12 @@ impl fmt::Display for Call {
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
-                match (change.merge_rule, change.activate) {
-                    (Some(to), _) => write!(formatter, " merge rule → {to}"),
-                    (None, true) => write!(formatter, " status → ACTIVE"),
-                    (None, false) => Ok(()),
+                if let Some(to) = change.merge_rule {
+                    write!(formatter, " merge rule → {to}")?;
+                }
+                match change.activate {
+                    true => formatter.write_str(" status → ACTIVE"),
+                    false => Ok(()),
                 }
             }
             _ => Ok(()),

@@ -149,9 +149,9 @@ fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -
         );
     }
     let mut ours = Vec::new();
-    for (index, sid) in sids.into_iter().enumerate() {
+    for (index, sid) in sids.iter().copied().enumerate() {
         match table.get(&sid) {
-            _ if ours.contains(&sid) => {}
+            _ if sids[..index].contains(&sid) => {}
             Some(entry) if entry.doubtful => steps.push(Step::ready(Call::ReadSegment(sid))),
             Some(entry) if is_ours(&entry.record.description, mark, index < recorded_count) => {
                 ours.push(sid)
@@ -161,7 +161,6 @@ fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -
             None => steps.push(Step::ready(Call::ReadSegment(sid))),
         }
     }
-    steps.dedup();
     ours
 }
 
@@ -183,9 +182,9 @@ fn our_traits(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> 
         sids.extend(table.find(&key).map(|entry| entry.record.sid));
     }
     let mut ours = Vec::new();
-    for sid in sids {
+    for (index, sid) in sids.iter().copied().enumerate() {
         match table.get(&sid) {
-            _ if ours.contains(&sid) => {}
+            _ if sids[..index].contains(&sid) => {}
             Some(entry) if entry.doubtful => steps.push(Step::ready(Call::ReadTrait(sid))),
             Some(entry) if is_ours(&entry.record.description, mark, recorded == Some(sid)) => {
                 ours.push(sid)
@@ -195,7 +194,6 @@ fn our_traits(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> 
             None => steps.push(Step::ready(Call::ReadTrait(sid))),
         }
     }
-    steps.dedup();
     ours
 }
 

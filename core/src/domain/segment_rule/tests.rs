@@ -179,6 +179,10 @@ fn the_rule_of_one_trait_is_that_trait() {
     "77T AND FREQUENCY([1T] <= 5D) <= 2"
 )]
 #[case::a_negated_negative("NOT (NOT {trait})", "NOT NOT 77T")]
+#[case::left_out_of_who_is_seen_often(
+    "NOT {trait} AND frequency([1T]) >= 2",
+    "NOT 77T AND FREQUENCY([1T]) >= 2"
+)]
 fn templates_are_filled(#[case] template: &str, #[case] rule: &str) {
     let template = RuleTemplate::parse(template).expect("a template");
     assert_eq!(template.fill(TraitSid(77)).to_string(), rule);

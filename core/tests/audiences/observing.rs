@@ -1,0 +1,136 @@
+//! What Adobe's own sharing made, and a share that only observes.
+
+use audience_sharing_core::compose::{AdoptionPolicy, Mode};
+use audience_sharing_core::domain::identifier::SegmentFolderId;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::plan::audience::Standing;
+
+use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
+
+#[test]
+fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
+    let mut case = Case::settled(&["third"]);
+    case.share.mode = Mode::Observe;
+    case.change_trait(|found| found.description = OTHERS.into());
+    case.change_segment(SEGMENT, |found| found.name = "Renamed".into());
+    let plan = case.plan();
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(
+        plan.standing,
+        Standing {
+            trait_sid: Some(TRAIT),
+            segment_sid: Some(SEGMENT),
+            observed: true,
+            additional_segments: Vec::new(),
+        }
+    );
+}
+
+#[test]
+fn a_share_that_observes_waits_for_each_object_that_is_not_there() {
+    let mut case = Case::settled(&["third"]);
+    case.share.mode = Mode::Observe;
+    // Nothing will be made, so the list is proof enough.
+    (
+        case.foundation.enforces_trait_codes,
+        case.foundation.enforces_segment_codes,
+    ) = (false, false);
+    case.world.inventory.segments.fold_gone(&SEGMENT);
+    assert_eq!(case.reasons(), [Reason::AwaitingAdobeSharing]);
+    assert_eq!(case.steps(), NOTHING);
+    case.world.inventory.traits.fold_gone(&TRAIT);
+    assert_eq!(
+        case.reasons(),
+        [Reason::AwaitingAdobeSharing],
+        "a segment needs its trait"
+    );
+    assert_eq!(case.steps(), NOTHING);
+}
+
+/// The data source is Adobe's; its trait and its segment carry no mark and differ from ours.
+fn adobes(additional: &[&str]) -> Case {
+    let mut case = Case::settled(additional);
+    case.foundation.adobes = true;
+    (
+        case.foundation.enforces_trait_codes,
+        case.foundation.enforces_segment_codes,
+    ) = (false, false);
+    (case.foundation.trait_folder, case.foundation.segment_folder) = (None, None);
+    case.change_trait(|found| {
+        (found.description, found.name) = ("".into(), "Adobe's".into());
+    });
+    case.change_segment(SEGMENT, |found| {
+        (found.description, found.name) = ("".into(), "Adobe's".into());
+        found.folder = SegmentFolderId(77);
+    });
+    case
+}
+
+#[test]
+fn adobes_objects_are_observed_whatever_the_policy() {
+    for policy in [
+        AdoptionPolicy::Match,
+        AdoptionPolicy::Adopt,
+        AdoptionPolicy::Never,
+    ] {
+        let mut case = adobes(&[]);
+        case.share.adoption = policy;
+        let plan = case.plan();
+        assert!(plan.is_settled(), "{policy:?}: {plan:?}");
+        assert_eq!(
+            plan.standing,
+            Standing {
+                trait_sid: Some(TRAIT),
+                segment_sid: Some(SEGMENT),
+                observed: true,
+                additional_segments: Vec::new(),
+            }
+        );
+    }
+}
+
+#[test]
+fn either_of_adobes_objects_makes_the_sharing_an_observed_one() {
+    let mut case = adobes(&[]);
+    case.change_segment(SEGMENT, |found| {
+        (found.description, found.name) = (OURS.into(), "Loyal gamers".into());
+    });
+    assert!(case.plan().standing.observed);
+    let mut case = adobes(&[]);
+    case.change_trait(|found| {
+        (found.description, found.name) = (OURS.into(), "Loyal gamers".into());
+    });
+    assert!(case.plan().standing.observed);
+}
+
+#[test]
+fn beside_adobes_objects_additional_segments_are_ours_and_stand_in_the_folder_of_its_segment() {
+    let mut case = adobes(&["third"]);
+    assert_eq!(
+        case.steps(),
+        ["update segment 1006 \"With third\" folder 1003 → 77"]
+    );
+    case.world.inventory.segments.fold_gone(&ADDITIONAL);
+    assert_eq!(
+        case.steps(),
+        ["look up segment with integration code I.third"],
+        "the server enforces no key"
+    );
+    case.foundation.enforces_segment_codes = true;
+    let plan = case.plan();
+    assert_eq!(
+        plan.steps[0].call.to_string(),
+        "create segment \"With third\" rule 1004T AND 9912T"
+    );
+    assert!(format!("{:?}", plan.steps[0].call).contains("SegmentFolderId(77)"));
+}
+
+#[test]
+fn a_strangers_additional_segment_beside_adobes_objects_is_judged_by_the_policy() {
+    let mut case = adobes(&["third"]);
+    case.share.adoption = AdoptionPolicy::Never;
+    case.change_segment(ADDITIONAL, |found| found.description = "".into());
+    let plan = case.plan();
+    assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
+    assert_eq!(plan.standing.additional_segments, []);
+}

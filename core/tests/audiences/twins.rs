@@ -1,0 +1,81 @@
+//! Second objects of one key.
+
+use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::identifier::{SegmentSid, TraitSid};
+use audience_sharing_core::inventory::{Moment, Sequence, Users};
+
+use super::{ADDITIONAL, Case, NOTHING, NOW, SEGMENT, SIBLINGS};
+
+/// A second trait of our key, and who uses it.
+fn with_twin(seen: u64, users: &[SegmentSid]) -> Case {
+    let mut case = Case::settled(&["third"]);
+    case.change_trait(|found| found.sid = TraitSid(4_000));
+    let segments = users.iter().map(|sid| (*sid, "A user".into())).collect();
+    let users = Users {
+        seen: Sequence(seen),
+        segments,
+    };
+    case.world
+        .inventory
+        .trait_users
+        .insert(TraitSid(4_000), users);
+    case
+}
+
+#[test]
+fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
+    assert_eq!(with_twin(NOW, &[]).steps(), ["delete trait 4000"]);
+    assert_eq!(
+        with_twin(NOW - 1, &[]).steps(),
+        ["read the users of trait 4000"],
+        "a look-up before this round proves nothing"
+    );
+    assert_eq!(
+        with_twin(NOW, &[SEGMENT]).steps(),
+        NOTHING,
+        "its user stays"
+    );
+    let mut doubted = with_twin(NOW, &[]);
+    doubted.world.inventory.traits.fold_doubt(&TraitSid(4_000));
+    assert_eq!(doubted.steps(), ["read trait 4000"]);
+    let mut freed = with_twin(NOW, &[SegmentSid(4_001)]);
+    assert_eq!(freed.steps(), NOTHING);
+    freed.world.inventory.segments.fold_gone(&SegmentSid(4_001));
+    assert_eq!(
+        freed.steps(),
+        ["delete trait 4000"],
+        "its user is gone since"
+    );
+}
+
+#[test]
+fn a_twin_that_the_twin_segments_use_goes_after_them() {
+    let mut case = with_twin(NOW, &[SegmentSid(4_001)]);
+    case.change_segment(SEGMENT, |found| found.sid = SegmentSid(4_001));
+    case.change_segment(ADDITIONAL, |found| found.sid = SegmentSid(4_002));
+    assert_eq!(
+        case.steps(),
+        [
+            "delete segment 4001",
+            "delete segment 4002",
+            "then delete trait 4000"
+        ]
+    );
+    case.world.inventory.segments.fold_doubt(&SegmentSid(4_001));
+    assert_eq!(case.steps()[0], "read segment 4001");
+    case.share.mode = Mode::Observe;
+    assert_eq!(case.steps(), NOTHING);
+}
+
+#[test]
+fn a_copy_without_our_mark_is_no_twin() {
+    let mut case = with_twin(NOW, &[]);
+    case.change_segment(SEGMENT, |found| {
+        (found.sid, found.description) = (SegmentSid(4_001), SIBLINGS.into());
+    });
+    let traits = &mut case.world.inventory.traits;
+    let mut copy = traits.get(&TraitSid(4_000)).unwrap().record.clone();
+    copy.description = "copied by hand".into();
+    traits.fold_written(Sequence(NOW), Moment(0), copy);
+    assert_eq!(case.steps(), NOTHING);
+}

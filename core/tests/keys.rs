@@ -1,0 +1,309 @@
+//! How records are found, and whom folding them concerns.
+
+use audience_sharing_core::domain::audience_manager::Trait;
+use audience_sharing_core::domain::identifier::{
+    AudienceId, DataSourceId, IntegrationCode, SandboxId, SegmentSid, TraitSid,
+};
+use audience_sharing_core::inventory::{Coverage, Entry, Inventory, Key, Moment, Sequence, Table};
+
+use crate::model::source;
+use crate::records::{SHARING, data_source, onboarded, segment, segment_folder, trait_folder};
+
+const LONG_AGO: Moment = Moment(0);
+const LATER: Moment = Moment(3_600_000);
+
+fn key(code: &str) -> (DataSourceId, IntegrationCode) {
+    (SHARING, IntegrationCode::new(code))
+}
+
+fn code(code: &str) -> Key {
+    Key::Code(IntegrationCode::new(code))
+}
+
+/// Traits as one list of their data source told them.
+fn listed(traits: &[Trait]) -> Table<Trait> {
+    let mut table = Table::default();
+    list(&mut table, 10, LONG_AGO, traits);
+    table
+}
+
+fn list(table: &mut Table<Trait>, started: u64, now: Moment, traits: &[Trait]) -> Vec<Key> {
+    table.fold_list(
+        Sequence(started),
+        now,
+        Coverage::DataSource(SHARING),
+        traits.to_vec(),
+        &[],
+    )
+}
+
+fn sids<'a>(found: impl Iterator<Item = &'a Entry<Trait>>) -> Vec<u64> {
+    found.map(|entry| entry.record.sid.0).collect()
+}
+
+#[test]
+fn each_kind_concerns_those_that_depend_on_it() {
+    let (at, now) = (Sequence(1), LONG_AGO);
+    let mut inventory = Inventory::default();
+    let shared = [Key::Foundation];
+    assert_eq!(
+        inventory
+            .data_sources
+            .fold_written(at, now, data_source(5, "")),
+        shared
+    );
+    assert_eq!(
+        inventory
+            .trait_folders
+            .fold_written(at, now, trait_folder(6, "Traits")),
+        shared
+    );
+    assert_eq!(
+        inventory
+            .segment_folders
+            .fold_written(at, now, segment_folder(7, "Segments")),
+        shared
+    );
+    assert_eq!(
+        inventory
+            .traits
+            .fold_written(at, now, onboarded(10, Some("I"))),
+        [Key::Trait(TraitSid(10)), code("I")]
+    );
+    assert_eq!(
+        inventory.traits.fold_written(at, now, onboarded(11, None)),
+        [Key::Trait(TraitSid(11))]
+    );
+    assert_eq!(
+        inventory
+            .segments
+            .fold_written(at, now, segment(20, Some("I.third"))),
+        [Key::Segment(SegmentSid(20)), code("I.third")]
+    );
+    assert_eq!(
+        inventory.segments.fold_written(at, now, segment(21, None)),
+        [Key::Segment(SegmentSid(21))]
+    );
+    assert_eq!(
+        inventory
+            .audiences
+            .fold_read(at, source("I", "Loyal gamers")),
+        [
+            Key::Audience(AudienceId::new("I")),
+            Key::AudienceName("Loyal gamers".into())
+        ]
+    );
+}
+
+#[test]
+fn a_changed_key_concerns_those_of_the_old_one_and_of_the_new() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let touched = table.fold_read(Sequence(11), onboarded(10, Some("J")));
+    assert!(
+        touched.contains(&code("I")) && touched.contains(&code("J")),
+        "{touched:?}"
+    );
+    assert_eq!(sids(table.find(&key("I"))), [0; 0]);
+    assert_eq!(sids(table.find(&key("J"))), [10]);
+}
+
+#[test]
+fn all_records_of_one_key_are_found_in_the_order_of_their_ids() {
+    let mut table = listed(&[
+        onboarded(12, Some("I")),
+        onboarded(10, Some("I")),
+        onboarded(11, Some("J")),
+        onboarded(13, None),
+    ]);
+    assert_eq!(sids(table.find(&key("I"))), [10, 12]);
+    assert_eq!(sids(table.iter()), [10, 11, 12, 13]);
+    table.fold_gone(&TraitSid(10));
+    assert_eq!(sids(table.find(&key("I"))), [12]);
+}
+
+#[test]
+fn a_range_of_keys_gives_its_records_in_the_order_of_the_keys() {
+    let table = listed(&[
+        onboarded(10, Some("I.b")),
+        onboarded(11, Some("I.a")),
+        onboarded(12, Some("H")),
+        onboarded(13, Some("J")),
+    ]);
+    let found: Vec<_> = table
+        .range(key("I.")..key("I/"))
+        .map(|((_, code), entry)| (code.as_str().to_owned(), entry.record.sid.0))
+        .collect();
+    assert_eq!(found, [("I.a".to_owned(), 11), ("I.b".to_owned(), 10)]);
+}
+
+#[test]
+fn the_first_list_lets_absence_be_judged_and_later_ones_concern_nobody() {
+    let mut table = Table::<Trait>::default();
+    let coverage = Coverage::DataSource(SHARING);
+    assert!(!table.is_listed(coverage));
+    assert_eq!(list(&mut table, 10, LONG_AGO, &[]), [Key::Foundation]);
+    assert!(table.is_listed(coverage));
+    assert!(!table.is_listed(Coverage::DataSource(DataSourceId(6))));
+    assert_eq!(list(&mut table, 11, LATER, &[]), []);
+}
+
+#[test]
+fn a_list_of_one_data_source_misses_nothing_of_another() {
+    let mut elsewhere = onboarded(11, Some("I"));
+    elsewhere.data_source = DataSourceId(6);
+    let mut table = listed(&[onboarded(10, Some("I")), elsewhere]);
+    let touched = list(&mut table, 20, LATER, &[]);
+    assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
+    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(!table.get(&TraitSid(11)).unwrap().doubtful);
+    let of_all = table.fold_list(Sequence(30), LATER, Coverage::Whole, Vec::new(), &[]);
+    assert_eq!(
+        of_all,
+        [Key::Trait(TraitSid(11)), code("I"), Key::Foundation],
+        "what is in doubt already concerns nobody anew"
+    );
+}
+
+#[test]
+fn doubt_that_a_list_clears_concerns_those_that_waited() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    table.fold_doubt(&TraitSid(10));
+    let same = [onboarded(10, Some("I"))];
+    assert_eq!(
+        list(&mut table, 20, LATER, &same),
+        [Key::Trait(TraitSid(10)), code("I")]
+    );
+    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+    assert_eq!(list(&mut table, 21, LATER, &same), []);
+}
+
+#[test]
+fn doubt_that_its_own_read_clears_concerns_those_that_waited() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    assert_eq!(table.fold_read(Sequence(11), onboarded(10, Some("I"))), []);
+    table.fold_doubt(&TraitSid(10));
+    let touched = table.fold_read(Sequence(12), onboarded(10, Some("I")));
+    assert!(touched.contains(&code("I")), "{touched:?}");
+    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+}
+
+#[test]
+fn a_list_as_old_as_what_is_known_changes_nothing() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let mut renamed = onboarded(10, Some("I"));
+    renamed.name = "Renamed".into();
+    assert_eq!(list(&mut table, 10, LATER, &[renamed.clone()]), []);
+    assert_eq!(list(&mut table, 10, LATER, &[]), [], "nor does its silence");
+    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Loyal");
+    list(&mut table, 11, LATER, &[renamed]);
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
+}
+
+#[test]
+fn an_answer_of_the_same_call_is_taken() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let mut renamed = onboarded(10, Some("I"));
+    renamed.name = "Renamed".into();
+    table.fold_read(Sequence(10), renamed);
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
+}
+
+#[test]
+fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_later() {
+    let mut table = listed(&[]);
+    let mut written = onboarded(10, Some("I"));
+    written.name = "Renamed".into();
+    table.fold_written(Sequence(20), LATER, written);
+    let stale = [onboarded(10, Some("I"))];
+    let at = |after_ms: u64| Moment(LATER.0 + after_ms);
+    assert_eq!(
+        list(&mut table, 21, at(59_999), &stale),
+        [Key::Trait(TraitSid(10)), code("I")]
+    );
+    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
+    assert_eq!(
+        list(&mut table, 22, at(59_999), &stale),
+        [],
+        "it is asked already"
+    );
+    list(&mut table, 23, at(60_000), &stale);
+    assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Loyal");
+}
+
+#[test]
+fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
+    let mut table = listed(&[onboarded(10, Some("I"))]);
+    let touched = table.fold_gone(&TraitSid(10));
+    assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
+    let same = [onboarded(10, Some("I")), onboarded(11, Some("J"))];
+    list(&mut table, 20, LATER, &same);
+    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(
+        !table.get(&TraitSid(11)).unwrap().doubtful,
+        "it was never gone"
+    );
+    assert!(table.is_gone(&TraitSid(10)));
+    table.fold_read(Sequence(21), onboarded(10, Some("I")));
+    assert!(!table.get(&TraitSid(10)).unwrap().doubtful && !table.is_gone(&TraitSid(10)));
+}
+
+#[test]
+fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
+    let mut table = listed(&[]);
+    table.fold_unresolved(key("I"));
+    table.fold_unresolved(key("J"));
+    assert!(table.is_unresolved(&key("I")));
+    let touched = table.fold_look_up(Sequence(20), key("I"), vec![onboarded(10, Some("I"))]);
+    assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
+    assert!(!table.is_unresolved(&key("I")) && table.is_unresolved(&key("J")));
+    assert!(table.was_looked_up(&key("I"), Sequence(20)));
+    assert!(
+        !table.was_looked_up(&key("I"), Sequence(21)),
+        "that is too long ago"
+    );
+    assert!(!table.was_looked_up(&key("J"), Sequence(0)));
+    table.fold_written(Sequence(21), LATER, onboarded(11, Some("J")));
+    assert!(!table.is_unresolved(&key("J")));
+    table.fold_unresolved(key("I"));
+    assert!(
+        !table.was_looked_up(&key("I"), Sequence(20)),
+        "a later create needs a later look-up"
+    );
+    table.fold_tree(Sequence(22), LATER, Vec::new());
+    assert!(!table.is_unresolved(&key("I")));
+}
+
+#[test]
+fn what_a_tree_lacks_is_gone_unless_it_was_written_within_a_minute() {
+    let mut table = Table::<Trait>::default();
+    let both = vec![onboarded(10, Some("I")), onboarded(11, Some("J"))];
+    table.fold_tree(Sequence(10), LONG_AGO, both);
+    table.fold_written(Sequence(11), LATER, onboarded(12, Some("K")));
+    let at = |after_ms: u64| Moment(LATER.0 + after_ms);
+    let touched = table.fold_tree(Sequence(20), at(59_999), vec![onboarded(11, Some("J"))]);
+    assert!(table.is_gone(&TraitSid(10)) && touched.contains(&code("I")));
+    assert_eq!(sids(table.iter()), [11, 12]);
+    assert!(table.iter().all(|entry| !entry.doubtful));
+    table.fold_tree(Sequence(21), at(60_000), vec![onboarded(11, Some("J"))]);
+    assert_eq!(sids(table.iter()), [11]);
+}
+
+#[test]
+fn the_sandbox_is_learned_from_the_audiences_that_name_it() {
+    let mut inventory = Inventory::default();
+    let mut audience = source("I", "Loyal gamers");
+    audience.sandbox = Some(SandboxId::new("4b1c"));
+    let touched = inventory.fold_audiences(Sequence(1), LONG_AGO, vec![audience], &[]);
+    assert!(
+        touched.contains(&Key::Audience(AudienceId::new("I"))),
+        "{touched:?}"
+    );
+    assert_eq!(inventory.tenant.sandbox, Some(SandboxId::new("4b1c")));
+    inventory.fold_audiences(Sequence(2), LATER, vec![source("I", "Loyal gamers")], &[]);
+    assert_eq!(
+        inventory.tenant.sandbox,
+        Some(SandboxId::new("4b1c")),
+        "silence unlearns nothing"
+    );
+}

@@ -1,0 +1,227 @@
+//! Shared objects that go: the twins of our data source, and all of a connection that leaves.
+
+use audience_sharing_core::domain::audience_manager::DataSource;
+use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence};
+use audience_sharing_core::plan::foundation::{Standing, retire, sweep};
+
+use super::{OTHERS, OURS, calls, complete, listed, managed};
+use crate::model::settings;
+use crate::records::{data_source, onboarded, segment, segment_folder, trait_folder};
+
+const LATER: Moment = Moment(3_600_000);
+
+/// Our data source 5 and its twins, each listed as empty.
+fn with_twins(twins: &[DataSource]) -> Inventory {
+    let mut inventory = complete();
+    for twin in twins {
+        inventory
+            .data_sources
+            .fold_written(Sequence(2), Moment(0), twin.clone());
+        let coverage = Coverage::DataSource(twin.id);
+        let (at, now) = (Sequence(3), LATER);
+        inventory
+            .traits
+            .fold_list(at, now, coverage, Vec::new(), &[]);
+        inventory
+            .segments
+            .fold_list(at, now, coverage, Vec::new(), &[]);
+    }
+    inventory
+}
+
+fn swept(inventory: &Inventory) -> Vec<String> {
+    let standing = managed(&complete()).standing;
+    calls(&sweep(&settings(), &standing, inventory))
+}
+
+#[test]
+fn of_data_sources_that_carry_our_mark_the_empty_twin_goes() {
+    assert_eq!(swept(&complete()), [""; 0], "alone with its name");
+    let inventory = with_twins(&[
+        data_source(8, OURS),
+        data_source(9, OTHERS),
+        data_source(10, ""),
+    ]);
+    assert_eq!(swept(&inventory), ["delete data source 8"]);
+    let nothing_stands = Standing::default();
+    assert_eq!(sweep(&settings(), &nothing_stands, &inventory), []);
+}
+
+#[test]
+fn a_twin_that_holds_anything_stays() {
+    let mut inventory = with_twins(&[data_source(8, OURS)]);
+    let mut held = onboarded(10, Some("I"));
+    held.data_source = DataSourceId(8);
+    inventory.traits.fold_written(Sequence(4), LATER, held);
+    assert_eq!(swept(&inventory), [""; 0]);
+
+    let mut inventory = with_twins(&[data_source(8, OURS)]);
+    let mut held = segment(20, Some("I"));
+    held.data_source = DataSourceId(8);
+    inventory.segments.fold_written(Sequence(4), LATER, held);
+    assert_eq!(swept(&inventory), [""; 0]);
+}
+
+#[test]
+fn a_twin_whose_contents_are_not_known_is_listed_first() {
+    let mut inventory = complete();
+    let twin = data_source(8, OURS);
+    inventory
+        .data_sources
+        .fold_written(Sequence(2), Moment(0), twin);
+    assert_eq!(
+        swept(&inventory),
+        [
+            "list traits of data source 8",
+            "list segments of data source 8"
+        ]
+    );
+    let coverage = Coverage::DataSource(DataSourceId(8));
+    inventory
+        .traits
+        .fold_list(Sequence(3), LATER, coverage, Vec::new(), &[]);
+    assert_eq!(swept(&inventory), ["list segments of data source 8"]);
+}
+
+/// What standing objects of a connection that leaves are removed, where the folders are of our making.
+fn retired(inventory: &Inventory) -> Vec<String> {
+    let standing = managed(inventory).standing;
+    calls(&retire(&settings(), &standing, inventory))
+}
+
+fn made_by_us(data_source: DataSource) -> Inventory {
+    let mut inventory = listed(&[data_source], &[], &[]);
+    let (at, now) = (Sequence(2), LATER);
+    inventory.fold_trait_folder_created(at, now, "Traits", Some(trait_folder(6, "Traits")));
+    inventory.fold_segment_folder_created(at, now, "Segments", Some(segment_folder(7, "Segments")));
+    inventory
+}
+
+#[test]
+fn a_connection_that_leaves_takes_what_it_made_and_what_carries_its_mark() {
+    assert_eq!(
+        retired(&made_by_us(data_source(5, OURS))),
+        [
+            "delete trait folder 6",
+            "delete segment folder 7",
+            "delete data source 5"
+        ]
+    );
+    assert_eq!(
+        retired(&complete()),
+        ["delete data source 5"],
+        "the folders are another's"
+    );
+    assert_eq!(
+        retired(&made_by_us(data_source(5, ""))),
+        ["delete trait folder 6", "delete segment folder 7"],
+        "the data source is another's"
+    );
+}
+
+#[test]
+fn shared_objects_that_hold_anything_stay() {
+    let mut inventory = made_by_us(data_source(5, OURS));
+    inventory
+        .traits
+        .fold_written(Sequence(3), LATER, onboarded(10, Some("I")));
+    assert_eq!(retired(&inventory), [""; 0]);
+    let mut inventory = made_by_us(data_source(5, OURS));
+    inventory
+        .segments
+        .fold_written(Sequence(3), LATER, segment(20, Some("I")));
+    assert_eq!(retired(&inventory), [""; 0]);
+
+    let mut inventory = made_by_us(data_source(5, OURS));
+    let (mut elsewhere, mut too) = (onboarded(10, Some("I")), segment(20, Some("I")));
+    (elsewhere.data_source, too.data_source) = (DataSourceId(4), DataSourceId(4));
+    inventory.traits.fold_written(Sequence(3), LATER, elsewhere);
+    inventory.segments.fold_written(Sequence(3), LATER, too);
+    inventory.traits.fold_doubt(&TraitSid(10));
+    inventory.segments.fold_doubt(&SegmentSid(20));
+    assert_eq!(
+        retired(&inventory).len(),
+        3,
+        "another data source's contents keep nothing"
+    );
+}
+
+#[test]
+fn what_a_late_list_leaves_in_doubt_is_read_before_shared_objects_go() {
+    let mut inventory = made_by_us(data_source(5, OURS));
+    inventory
+        .traits
+        .fold_written(Sequence(3), LATER, onboarded(10, Some("I")));
+    inventory
+        .segments
+        .fold_written(Sequence(3), LATER, segment(20, Some("I")));
+    inventory.traits.fold_doubt(&TraitSid(10));
+    inventory.segments.fold_doubt(&SegmentSid(20));
+    assert_eq!(retired(&inventory), ["read trait 10", "read segment 20"]);
+}
+
+#[test]
+fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
+    let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
+    let (at, now) = (Sequence(2), LATER);
+    assert_eq!(
+        inventory.fold_trait_folder_created(at, now, "Traits", None),
+        []
+    );
+    assert_eq!(
+        inventory.fold_segment_folder_created(at, now, "Segments", None),
+        []
+    );
+    let (trait_folders, segment_folders) = (
+        vec![trait_folder(6, "Traits"), trait_folder(8, "Theirs")],
+        vec![segment_folder(7, "Segments"), segment_folder(9, "Theirs")],
+    );
+    let touched = inventory.fold_trait_folders(Sequence(3), LATER, trait_folders);
+    assert!(
+        touched.contains(&Key::Foundation),
+        "who waits for it plans again"
+    );
+    let touched = inventory.fold_segment_folders(Sequence(3), LATER, segment_folders);
+    assert!(
+        touched.contains(&Key::Foundation),
+        "who waits for it plans again"
+    );
+    assert_eq!(
+        retired(&inventory),
+        [
+            "delete trait folder 6",
+            "delete segment folder 7",
+            "delete data source 5"
+        ]
+    );
+}
+
+#[test]
+fn a_folder_whose_name_was_taken_is_not_ours() {
+    let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
+    inventory.fold_trait_folder_unresolved("Traits", false);
+    inventory.fold_segment_folder_unresolved("Segments", false);
+    inventory.fold_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);
+    inventory.fold_segment_folders(Sequence(3), LATER, vec![segment_folder(7, "Segments")]);
+    assert_eq!(retired(&inventory), ["delete data source 5"]);
+}
+
+#[test]
+fn a_created_folder_is_told_to_who_waits_for_it() {
+    let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
+    let (at, now) = (Sequence(2), LATER);
+    assert_eq!(
+        inventory.fold_trait_folder_created(at, now, "Traits", Some(trait_folder(6, "Traits"))),
+        [Key::Foundation]
+    );
+    assert_eq!(
+        inventory.fold_segment_folder_created(
+            at,
+            now,
+            "Segments",
+            Some(segment_folder(7, "Segments"))
+        ),
+        [Key::Foundation]
+    );
+}

@@ -1,0 +1,163 @@
+//! Which audience a `SharedAudience` means, and which may not be shared.
+
+use audience_sharing_core::compose::SourceSelector;
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
+use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::{Call, Hold};
+use rstest::rstest;
+
+use crate::model::source;
+
+fn id(id: &str) -> AudienceId {
+    AudienceId::new(id)
+}
+
+fn by_id(text: &str) -> SourceSelector {
+    SourceSelector::Id(id(text))
+}
+
+fn by_name(name: &str) -> SourceSelector {
+    SourceSelector::Name(name.into())
+}
+
+fn listed(audiences: &[Audience]) -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.fold_audiences(Sequence(1), Moment(0), audiences.to_vec(), &[]);
+    inventory
+}
+
+/// An inventory whose second list lacks what its first one had.
+fn doubted(audiences: &[Audience]) -> Inventory {
+    let mut inventory = listed(audiences);
+    inventory.fold_audiences(Sequence(2), Moment(0), Vec::new(), &[]);
+    inventory
+}
+
+fn held(resolution: Resolution<'_>) -> Hold {
+    match resolution {
+        Resolution::Held(hold) => hold,
+        other => panic!("nothing is held: {other:?}"),
+    }
+}
+
+#[test]
+fn a_source_is_found_by_its_id_or_its_exact_name() {
+    let audience = source("I", "Loyal gamers");
+    let inventory = listed(std::slice::from_ref(&audience));
+    for selector in [by_id("I"), by_name("Loyal gamers")] {
+        assert_eq!(
+            resolve(&selector, None, &inventory),
+            Resolution::Found(&audience)
+        );
+    }
+    assert_eq!(
+        held(resolve(&by_name("loyal gamers"), None, &inventory)).reason,
+        Reason::SourceNotFound
+    );
+}
+
+#[test]
+fn once_pinned_the_id_is_the_source_whoever_has_the_name_now() {
+    let inventory = listed(&[source("I", "Renamed"), source("J", "Loyal gamers")]);
+    assert_eq!(
+        resolve(&by_name("Loyal gamers"), Some(&id("I")), &inventory),
+        Resolution::Found(&source("I", "Renamed"))
+    );
+}
+
+#[test]
+fn what_is_not_known_or_in_doubt_is_read_by_its_id() {
+    let ask = Resolution::Ask(Call::ReadAudience(id("I")));
+    assert_eq!(
+        resolve(&by_id("I"), None, &listed(&[])),
+        ask,
+        "a list proves no absence"
+    );
+    let inventory = doubted(&[source("I", "Loyal gamers")]);
+    assert_eq!(resolve(&by_id("I"), None, &inventory), ask);
+    assert_eq!(resolve(&by_name("Loyal gamers"), None, &inventory), ask);
+}
+
+#[test]
+fn only_its_own_404_says_that_a_source_is_not_there() {
+    let mut inventory = listed(&[source("I", "Loyal gamers")]);
+    inventory.audiences.fold_gone(&id("I"));
+    let hold = held(resolve(&by_id("I"), None, &inventory));
+    assert_eq!(hold.reason, Reason::SourceNotFound);
+    assert_eq!(hold.disposition, Disposition::Stalled);
+}
+
+#[test]
+fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
+    let hold = held(resolve(&by_name("x"), None, &Inventory::default()));
+    assert_eq!(
+        (hold.reason, hold.disposition),
+        (Reason::Progressing, Disposition::Wait)
+    );
+    let hold = held(resolve(&by_name("x"), None, &listed(&[])));
+    assert_eq!(
+        (hold.reason, hold.disposition),
+        (Reason::SourceNotFound, Disposition::Stalled)
+    );
+}
+
+#[rstest]
+#[case::two(2, "I1, I2.")]
+#[case::as_many_as_are_shown(8, "I1, I2, I3, I4, I5, I6, I7, I8.")]
+#[case::one_more(9, "I1, I2, I3, I4, I5, I6, I7, I8 and 1 more.")]
+fn a_name_of_several_names_their_ids(#[case] count: usize, #[case] ids: &str) {
+    let namesakes: Vec<_> = (1..=count)
+        .map(|number| source(&format!("I{number}"), "x"))
+        .collect();
+    let hold = held(resolve(&by_name("x"), None, &listed(&namesakes)));
+    assert_eq!(hold.reason, Reason::SourceAmbiguous);
+    assert!(hold.message.contains(ids), "{}", hold.message);
+}
+
+#[rstest]
+#[case::published(Lifecycle::Published, None)]
+#[case::draft(Lifecycle::Draft, None)]
+#[case::inactive(Lifecycle::Inactive, None)]
+#[case::deleted(Lifecycle::Deleted, Some(Reason::SourceNotFound))]
+#[case::of_a_later_version(Lifecycle::Other("frozen".into()), None)]
+fn only_a_deleted_source_is_not_shared(
+    #[case] lifecycle: Lifecycle,
+    #[case] refused: Option<Reason>,
+) {
+    let mut audience = source("I", "Loyal gamers");
+    audience.lifecycle = lifecycle;
+    let inventory = listed(&[audience]);
+    let reason = match resolve(&by_id("I"), None, &inventory) {
+        Resolution::Found(_) => None,
+        other => Some(held(other).reason),
+    };
+    assert_eq!(reason, refused);
+}
+
+#[rstest]
+#[case::of_the_platform("AEPSegments", "REAL_TIME_CUSTOMER_PROFILE", false)]
+#[case::origin("AEPSegments", "audience_manager", true)]
+#[case::namespace("AAM", "", true)]
+#[case::segments("aamsegments", "", true)]
+#[case::traits("AAMTraits", "", true)]
+#[case::another_namespace("AAMOther", "", false)]
+fn what_came_from_audience_manager_is_not_shared_back(
+    #[case] namespace: &str,
+    #[case] origin: &str,
+    #[case] loops: bool,
+) {
+    let mut audience = source("I", "Loyal gamers");
+    (audience.namespace, audience.origin) = (namespace.into(), origin.into());
+    let inventory = listed(&[audience]);
+    match resolve(&by_id("I"), None, &inventory) {
+        Resolution::Found(_) => assert!(!loops),
+        other => {
+            assert_eq!(held(other).reason, Reason::SharingLoop);
+            assert!(loops);
+        }
+    }
+}
