@@ -66,6 +66,16 @@ impl Kind {
         )
     }
 
+    /// The sequence of ids that the kind counts in, and its first number: traits and segments share one
+    /// (audience-manager.md §4.1), and so do the two kinds of folders.
+    fn sequence(self) -> (usize, u64) {
+        match self {
+            Self::DataSources => (0, 29_000),
+            Self::TraitFolders | Self::SegmentFolders => (1, 325_000),
+            _ => (2, 16_448_000),
+        }
+    }
+
     fn index(self) -> usize {
         self as usize
     }
@@ -141,12 +151,11 @@ const JOURNAL_WRITES: usize = 256;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
-    collections: [Collection; 8],
+    collections: [Collection; Kind::ALL.len()],
     journal: VecDeque<Vec<Change>>,
     open: Vec<Change>,
-    next_sid: u64,
-    next_data_source: u64,
-    next_folder: u64,
+    /// By the number of the sequence.
+    next_ids: [u64; 3],
 }
 
 impl Store {
@@ -221,11 +230,7 @@ impl Store {
 
     fn replace(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
         if let Key::Number(id) = key {
-            let next = match kind {
-                Kind::DataSources => &mut self.next_data_source,
-                Kind::TraitFolders | Kind::SegmentFolders => &mut self.next_folder,
-                _ => &mut self.next_sid,
-            };
+            let next = &mut self.next_ids[kind.sequence().0];
             *next = (*next).max(id.saturating_add(1));
         }
         let collection = &mut self.collections[kind.index()];
@@ -277,18 +282,15 @@ impl Store {
     }
 
     pub(crate) fn new_id(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::DataSources => self.next_data_source.max(29_000),
-            Kind::TraitFolders | Kind::SegmentFolders => self.next_folder.max(325_000),
-            _ => self.next_sid.max(16_448_000),
-        }
+        let (sequence, first) = kind.sequence();
+        self.next_ids[sequence].max(first)
     }
 
     /// Ids that were given once are never given again, also by a new state.
     pub(crate) fn count_on_from(&mut self, before: &Self) {
-        self.next_sid = self.next_sid.max(before.next_sid);
-        self.next_data_source = self.next_data_source.max(before.next_data_source);
-        self.next_folder = self.next_folder.max(before.next_folder);
+        for (next, given) in self.next_ids.iter_mut().zip(before.next_ids) {
+            *next = (*next).max(given);
+        }
     }
 
     /// Forgets what was written so far, so that a stale list cannot reach behind a new state.
