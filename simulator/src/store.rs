@@ -19,21 +19,31 @@ pub(crate) enum Kind {
     SegmentFolders,
     Traits,
     Segments,
+    Destinations,
+    Mappings,
+    Models,
     Sandboxes,
     Audiences,
     MergePolicies,
+    ExternalAudienceOperations,
+    ExternalAudienceRuns,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DataSources,
         Self::TraitFolders,
         Self::SegmentFolders,
         Self::Traits,
         Self::Segments,
+        Self::Destinations,
+        Self::Mappings,
+        Self::Models,
         Self::Sandboxes,
         Self::Audiences,
         Self::MergePolicies,
+        Self::ExternalAudienceOperations,
+        Self::ExternalAudienceRuns,
     ];
 
     /// The member of the state document, and the path element of the control port.
@@ -44,9 +54,14 @@ impl Kind {
             Self::SegmentFolders => "segmentFolders",
             Self::Traits => "traits",
             Self::Segments => "segments",
+            Self::Destinations => "destinations",
+            Self::Mappings => "mappings",
+            Self::Models => "models",
             Self::Sandboxes => "sandboxes",
             Self::Audiences => "audiences",
             Self::MergePolicies => "mergePolicies",
+            Self::ExternalAudienceOperations => "externalAudienceOperations",
+            Self::ExternalAudienceRuns => "externalAudienceRuns",
         }
     }
 
@@ -55,14 +70,23 @@ impl Kind {
             Self::DataSources => "dataSourceId",
             Self::TraitFolders | Self::SegmentFolders => "folderId",
             Self::Traits | Self::Segments => "sid",
+            Self::Destinations => "destinationId",
+            Self::Mappings => "destinationMappingId",
+            Self::Models => "algoModelId",
             Self::Sandboxes | Self::Audiences | Self::MergePolicies => "id",
+            Self::ExternalAudienceOperations => "operationId",
+            Self::ExternalAudienceRuns => "runId",
         }
     }
 
     pub(crate) fn is_audience_manager(self) -> bool {
         !matches!(
             self,
-            Self::Sandboxes | Self::Audiences | Self::MergePolicies
+            Self::Sandboxes
+                | Self::Audiences
+                | Self::MergePolicies
+                | Self::ExternalAudienceOperations
+                | Self::ExternalAudienceRuns
         )
     }
 
@@ -72,7 +96,10 @@ impl Kind {
         match self {
             Self::DataSources => (0, 29_000),
             Self::TraitFolders | Self::SegmentFolders => (1, 325_000),
-            _ => (2, 16_448_000),
+            Self::Destinations => (2, 4_700),
+            Self::Mappings => (3, 810_000),
+            Self::Models => (4, 770),
+            _ => (5, 16_448_000),
         }
     }
 
@@ -155,7 +182,7 @@ pub(crate) struct Store {
     journal: VecDeque<Vec<Change>>,
     open: Vec<Change>,
     /// By the number of the sequence.
-    next_ids: [u64; 3],
+    next_ids: [u64; 6],
 }
 
 impl Store {
@@ -195,17 +222,24 @@ impl Store {
         self.resolve(kind, self.collections[kind.index()].by_source.get(&source))
     }
 
+    /// By integration code; audiences by their `audienceId`.
     pub(crate) fn with_code(&self, kind: Kind, code: &str) -> Vec<&Object> {
         self.resolve(kind, self.collections[kind.index()].by_code.get(code))
     }
 
-    /// Traits or segments in a folder; for the folder kinds, its sub-folders.
+    /// Traits or segments in a folder; for the folder kinds, its sub-folders; the mappings of a destination.
     pub(crate) fn in_folder(&self, kind: Kind, folder: u64) -> Vec<&Object> {
         self.resolve(kind, self.collections[kind.index()].by_folder.get(&folder))
     }
 
     pub(crate) fn segments_using(&self, sid: u64) -> Vec<&Object> {
         let kind = Kind::Segments;
+        self.resolve(kind, self.collections[kind.index()].by_trait.get(&sid))
+    }
+
+    /// The mappings of a segment to any destination, deleted ones among them.
+    pub(crate) fn mappings_of(&self, sid: u64) -> Vec<&Object> {
+        let kind = Kind::Mappings;
         self.resolve(kind, self.collections[kind.index()].by_trait.get(&sid))
     }
 
@@ -243,6 +277,11 @@ impl Store {
             collection.objects.insert(key, object);
         }
         before
+    }
+
+    /// The objects that were written since the last write ended.
+    pub(crate) fn open_changes(&self) -> impl Iterator<Item = (Kind, &Key)> {
+        self.open.iter().map(|change| (change.kind, &change.key))
     }
 
     /// Ends a write: what changed since the last one is one step of the journal.
@@ -312,8 +351,20 @@ impl Collection {
                 let parent = number_of(object, "parentFolderId").unwrap_or(0);
                 put(&mut self.by_folder, Some(parent), key, add);
             }
-            Kind::DataSources => {}
-            Kind::Sandboxes | Kind::Audiences | Kind::MergePolicies => return,
+            Kind::Mappings => {
+                let destination = number_of(object, "destinationId");
+                put(&mut self.by_folder, destination, key, add);
+                put(&mut self.by_trait, number_of(object, "sid"), key, add);
+            }
+            Kind::Audiences => {
+                let id = text_of(object, "audienceId").map(str::to_owned);
+                return put(&mut self.by_code, id, key, add);
+            }
+            Kind::DataSources | Kind::Destinations | Kind::Models => {}
+            Kind::Sandboxes
+            | Kind::MergePolicies
+            | Kind::ExternalAudienceOperations
+            | Kind::ExternalAudienceRuns => return,
         }
         let pid = number_of(object, "pid");
         count(&mut self.by_company, pid, add);

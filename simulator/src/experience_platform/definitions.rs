@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     audience, audiences, audiences_of, bulk_answer, bulk_ids, errors, find_audience, is_hidden,
-    query_number, sort,
+    query_number, references, sort,
 };
 use crate::exchange::Answer;
 use crate::store::{Key, Kind, Object, text_of};
@@ -188,7 +188,8 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         }
     }
     audience.entry("description").or_insert(json!(""));
-    audience::settle_evaluation(&mut audience);
+    audience::settle_definition(world, ask, &mut audience)?;
+    references::relink(world, Some(&before), Some(&audience));
     audience::touch(world, &mut audience);
     let answer = written(&audience, 200);
     world
