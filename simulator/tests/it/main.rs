@@ -6,6 +6,7 @@ mod audience_manager;
 mod binary;
 mod control;
 mod coverage;
+mod destinations;
 mod experience_platform;
 mod faults;
 mod gateways;
