@@ -11,5 +11,6 @@ mod experience_platform;
 mod faults;
 mod gateways;
 mod helper;
+mod models;
 mod scale;
 mod switches;
