@@ -8,6 +8,7 @@ mod control;
 mod coverage;
 mod destinations;
 mod experience_platform;
+mod external_audiences;
 mod faults;
 mod gateways;
 mod helper;
