@@ -4,6 +4,7 @@
 
 mod audience_manager;
 mod binary;
+mod connector;
 mod control;
 mod coverage;
 mod destinations;
