@@ -5,7 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Kind;
+use crate::audience_manager::models;
+use crate::connector;
+use crate::experience_platform::operations;
+use crate::store::{Kind, Store, number_of, text_of};
+use crate::world::World;
+
+/// The member of an operation, a run or a model that says when it ends; no answer shows it.
+pub(crate) const DUE: &str = "dueMs";
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
@@ -40,6 +47,39 @@ pub(crate) enum Delivered {
 pub(crate) struct Schedule(BTreeSet<(u64, Event)>);
 
 impl Schedule {
+    /// What a new state says is still to come.
+    pub(crate) fn of(store: &Store, deliveries: Vec<Delivery>) -> Self {
+        let mut schedule = Self::default();
+        for kind in [
+            Kind::ExternalAudienceOperations,
+            Kind::ExternalAudienceRuns,
+            Kind::Models,
+        ] {
+            for object in store.all(kind) {
+                let Some(due_ms) = number_of(object, DUE) else {
+                    continue;
+                };
+                let text = text_of(object, kind.id_field()).map(str::to_owned);
+                let event = match kind {
+                    Kind::ExternalAudienceOperations => text.map(Event::Operation),
+                    Kind::ExternalAudienceRuns => text.map(Event::Run),
+                    _ => number_of(object, kind.id_field()).map(Event::Model),
+                };
+                if let Some(event) = event {
+                    schedule.add(due_ms, event);
+                }
+            }
+        }
+        for delivery in deliveries {
+            let kind = match delivery.of {
+                Delivered::Traits => Kind::Traits,
+                Delivered::Segments => Kind::Segments,
+            };
+            schedule.add(delivery.due_ms, Event::Delivery(kind, delivery.sid));
+        }
+        schedule
+    }
+
     pub(crate) fn add(&mut self, due_ms: u64, event: Event) {
         self.0.insert((due_ms, event));
     }
@@ -50,14 +90,6 @@ impl Schedule {
             return None;
         }
         self.0.pop_first().map(|(_, event)| event)
-    }
-
-    pub(crate) fn add_delivery(&mut self, delivery: Delivery) {
-        let kind = match delivery.of {
-            Delivered::Traits => Kind::Traits,
-            Delivered::Segments => Kind::Segments,
-        };
-        self.add(delivery.due_ms, Event::Delivery(kind, delivery.sid));
     }
 
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = Delivery> {
@@ -72,5 +104,14 @@ impl Schedule {
             }),
             Event::Operation(_) | Event::Run(_) | Event::Model(_) => None,
         })
+    }
+}
+
+pub(crate) fn play(world: &mut World, event: Event) {
+    match event {
+        Event::Operation(id) => operations::end_operation(world, &id),
+        Event::Run(id) => operations::end_run(world, &id),
+        Event::Model(id) => models::run(world, id),
+        Event::Delivery(kind, sid) => connector::deliver(world, kind, sid),
     }
 }

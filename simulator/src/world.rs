@@ -17,12 +17,9 @@ use crate::experience_platform;
 use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::Flags;
 use crate::gateway::{self, Bucket, Caller, Token};
-use crate::schedule::{Event, Schedule};
+use crate::schedule::{self, Schedule};
 use crate::state::{Account, ClockState, Credential, Seed, State};
-use crate::store::{Key, Kind, Object, Store, number_of, text_of};
-
-/// The member of an operation, a run or a model that says when it ends; no answer shows it.
-pub(crate) const DUE: &str = "dueMs";
+use crate::store::{Key, Kind, Object, Store};
 
 #[derive(Debug)]
 pub(crate) struct World {
@@ -207,36 +204,8 @@ impl World {
         self.flags = state.flags;
         self.visible_from.clear();
         self.tombstones.clear();
-        self.reschedule();
-        for delivery in state.connector_deliveries {
-            self.schedule.add_delivery(delivery);
-        }
+        self.schedule = Schedule::of(&self.store, state.connector_deliveries);
         connector::sweep(self);
-    }
-
-    /// What the objects of a new state say is still to come.
-    fn reschedule(&mut self) {
-        self.schedule = Schedule::default();
-        for kind in [
-            Kind::ExternalAudienceOperations,
-            Kind::ExternalAudienceRuns,
-            Kind::Models,
-        ] {
-            for object in self.store.all(kind) {
-                let Some(due_ms) = number_of(object, DUE) else {
-                    continue;
-                };
-                let text = text_of(object, kind.id_field()).map(str::to_owned);
-                let event = match kind {
-                    Kind::ExternalAudienceOperations => text.map(Event::Operation),
-                    Kind::ExternalAudienceRuns => text.map(Event::Run),
-                    _ => number_of(object, kind.id_field()).map(Event::Model),
-                };
-                if let Some(event) = event {
-                    self.schedule.add(due_ms, event);
-                }
-            }
-        }
     }
 
     pub(crate) fn set_flags(&mut self, flags: Flags) {
@@ -302,12 +271,7 @@ impl World {
             self.execute(effect.system, &effect.incoming, Reading::default());
         }
         while let Some(event) = self.schedule.pop_due(now_ms) {
-            match event {
-                Event::Operation(id) => experience_platform::operations::end_operation(self, &id),
-                Event::Run(id) => experience_platform::operations::end_run(self, &id),
-                Event::Model(id) => audience_manager::models::run(self, id),
-                Event::Delivery(kind, sid) => connector::deliver(self, kind, sid),
-            }
+            schedule::play(self, event);
             self.commit();
         }
     }

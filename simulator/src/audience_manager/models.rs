@@ -10,9 +10,9 @@ use super::{
 use crate::exchange::Answer;
 use crate::flags::{InUseDelete, ModelInUseBody};
 use crate::gateway::Caller;
-use crate::schedule::Event;
+use crate::schedule::{DUE, Event};
 use crate::store::{Key, Kind, Object, number, number_of, text_of};
-use crate::world::{Ask, DUE, World};
+use crate::world::{Ask, World};
 
 const KIND: Kind = Kind::Models;
 

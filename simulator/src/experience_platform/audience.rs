@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::external_audiences::IMPORT;
-use super::{errors, find_by_audience_id, merge_policies, references, sandbox_view};
+use super::{errors, expression, find_by_audience_id, merge_policies, sandbox_view};
 use crate::connector;
 use crate::exchange::Answer;
 use crate::flags::{
@@ -181,7 +181,7 @@ pub(crate) fn segment_definition(
     ask: &Ask<'_>,
     mut body: Object,
 ) -> Result<Object> {
-    check_expression(world, &body)?;
+    expression::check(world, &body)?;
     body.insert("type".to_owned(), json!("SegmentDefinition"));
     check_labels(world, &mut body)?;
     if !body.get("lifecycleState").is_some_and(Value::is_string) {
@@ -207,64 +207,8 @@ pub(crate) fn segment_definition(
         );
     }
     let mut audience = complete(world, ask, body, &id);
-    settle_definition(world, ask, &mut audience)?;
+    expression::settle(world, ask, &mut audience)?;
     Ok(audience)
-}
-
-/// `expression` and `schema` are required and the expression's value is a string.
-pub(crate) fn check_expression(world: &mut World, body: &Object) -> Result<()> {
-    let expression = body.get("expression").and_then(Value::as_object);
-    let well_formed = expression.is_some_and(|expression| {
-        ["type", "format", "value"]
-            .iter()
-            .all(|field| text_of(expression, field).is_some_and(|text| !text.is_empty()))
-    });
-    let schema = body.get("schema").and_then(Value::as_object);
-    let named =
-        schema.is_some_and(|schema| schema.contains_key("name") || schema.contains_key("id"));
-    if !well_formed {
-        return Err(errors::unreadable(
-            world,
-            &["No usable value for expression"],
-        ));
-    }
-    if !named {
-        return Err(errors::unreadable(world, &["No usable value for schema"]));
-    }
-    Ok(())
-}
-
-/// What a definition's expression brings with it: dependencies, and how it is evaluated.
-pub(crate) fn settle_definition(
-    world: &mut World,
-    ask: &Ask<'_>,
-    audience: &mut Object,
-) -> Result<()> {
-    let from_audience_manager = references::settle(world, ask, audience)?;
-    settle_evaluation(audience, from_audience_manager);
-    Ok(())
-}
-
-/// Batch where nothing is said, and batch where the expression refers to AAM segments or traits: those are never
-/// evaluated in a stream, whatever was asked for (§0.1, §2.1).
-fn settle_evaluation(audience: &mut Object, from_audience_manager: bool) {
-    let named = audience
-        .get("expression")
-        .and_then(|expression| expression.get("value"))
-        .and_then(Value::as_str)
-        .map(str::to_lowercase)
-        .is_some_and(|value| value.contains("aamsegments") || value.contains("aamtraits"));
-    let refers = named || from_audience_manager;
-    if refers || !audience.get("evaluationInfo").is_some_and(Value::is_object) {
-        audience.insert(
-            "evaluationInfo".to_owned(),
-            json!({
-                "batch": {"enabled": true},
-                "continuous": {"enabled": false},
-                "synchronous": {"enabled": false},
-            }),
-        );
-    }
 }
 
 fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
@@ -410,7 +354,7 @@ pub(crate) fn by_hand(world: &mut World, caller: &Caller) -> Object {
         ]
         .map(|(field, value)| (field.to_owned(), value)),
     );
-    settle_evaluation(&mut audience, false);
+    expression::settle_evaluation(&mut audience, false);
     touch(world, &mut audience);
     audience
 }

@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::audience::{
     IMMUTABLE, check_change, check_labels, check_origin, external_audience, has_dependents,
-    keep_computed, not_enabled, segment_definition, settle_definition, touch,
+    keep_computed, not_enabled, segment_definition, touch,
 };
 use super::external_audiences::IMPORT;
 use super::{
-    audiences_of, bulk_answer, bulk_ids, errors, find_audience, find_tombstone, is_hidden,
-    json_patch, query_number, references, sort,
+    audiences_of, bulk_answer, bulk_ids, errors, expression, find_audience, find_tombstone,
+    is_hidden, json_patch, query_number, sort,
 };
 use crate::exchange::{Answer, Query};
 use crate::flags::{AudiencePaging, ExternalSegmentsRefusal, InactiveListed, NextSpelling};
@@ -208,7 +208,7 @@ pub(crate) fn insert(world: &mut World, audience: Object) {
         let from = world.now_ms().saturating_add(delay_ms);
         world.visible_from.insert(id.clone(), from);
     }
-    references::relink(world, None, Some(&audience));
+    expression::relink(world, None, Some(&audience));
     world.store.set(KIND, Key::Text(id), Some(audience));
 }
 
@@ -305,8 +305,8 @@ fn change(
     check_labels(world, &mut audience)?;
     keep_computed(before, &mut audience);
     if text_of(&audience, "type") == Some("SegmentDefinition") {
-        settle_definition(world, ask, &mut audience)?;
-        references::relink(world, Some(before), Some(&audience));
+        expression::settle(world, ask, &mut audience)?;
+        expression::relink(world, Some(before), Some(&audience));
     }
     touch(world, &mut audience);
     store(world, &audience);
@@ -340,7 +340,7 @@ pub(crate) fn remove(world: &mut World, audience: &Object) -> Result<()> {
             .tombstones
             .insert(id.clone(), (until, audience.clone()));
     }
-    references::relink(world, Some(audience), None);
+    expression::relink(world, Some(audience), None);
     world.store.set(KIND, Key::Text(id), None);
     Ok(())
 }

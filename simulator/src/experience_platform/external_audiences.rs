@@ -3,11 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::{audience, audiences, errors, find_audience, find_by_audience_id, references};
+use super::{audience, audiences, errors, expression, find_audience, find_by_audience_id};
 use crate::exchange::Answer;
 use crate::flags::AudienceReference;
+use crate::schedule::DUE;
 use crate::store::{Key, Kind, Object, number, text_of};
-use crate::world::{Ask, DUE, World};
+use crate::world::{Ask, World};
 
 /// The member of an audience that holds what only this service shows of it.
 pub(crate) const IMPORT: &str = "import";
@@ -311,9 +312,13 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let mut audience = find(world, ask)?;
     let mut import = import_of(&audience);
     for (field, value) in &body {
+        if field == "fields" {
+            merge_fields(&mut import, value);
+            continue;
+        }
         let holder = match field.as_str() {
             "description" | "labels" => &mut audience,
-            "fields" | "ttlInDays" => &mut import,
+            "ttlInDays" => &mut import,
             other => return Err(invalid(world, &format!("{other} cannot be changed."))),
         };
         holder.insert(field.clone(), value.clone());
@@ -326,6 +331,23 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let answer = Answer::json(200, view(&audience));
     audiences::store(world, &audience);
     Ok(answer)
+}
+
+/// Only the listed fields change (§3.8).
+fn merge_fields(import: &mut Object, listed: &Value) {
+    let fields = import.entry("fields").or_insert(json!([]));
+    let (Some(fields), Some(listed)) = (fields.as_array_mut(), listed.as_array()) else {
+        return;
+    };
+    for field in listed {
+        match fields
+            .iter_mut()
+            .find(|known| known["name"] == field["name"])
+        {
+            Some(known) => *known = field.clone(),
+            None => fields.push(field.clone()),
+        }
+    }
 }
 
 fn import_of(audience: &Object) -> Object {
@@ -383,7 +405,7 @@ pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     }
     if let Some(id) = text_of(&audience, "id") {
         let key = Key::Text(id.to_owned());
-        references::relink(world, Some(&audience), None);
+        expression::relink(world, Some(&audience), None);
         world.store.set(Kind::Audiences, key, None);
     }
     Ok(Answer::empty(world.flags.external_audience_delete_status))

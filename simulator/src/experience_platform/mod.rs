@@ -5,11 +5,11 @@ pub(crate) mod audience;
 pub(crate) mod audiences;
 pub(crate) mod definitions;
 pub(crate) mod errors;
+mod expression;
 pub(crate) mod external_audiences;
 mod json_patch;
 pub(crate) mod merge_policies;
 pub(crate) mod operations;
-mod references;
 pub(crate) mod sandboxes;
 
 use std::cmp::Ordering;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::external_audiences::find;
 use super::{audiences, errors, in_sandbox};
 use crate::exchange::Answer;
-use crate::schedule::Event;
+use crate::schedule::{DUE, Event};
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, DUE, World};
+use crate::world::{Ask, World};
 
 /// Members that are kept with an operation or a run and never shown.
 const HIDDEN: [&str; 4] = [DUE, "audience", "imsOrgId", "sandbox"];

@@ -1,6 +1,6 @@
 //! Destinations, mappings and data export controls: audience-manager.md §3.2, §6.1, §6.2, §8.5.
 
-use adobe_simulator::{MappingIdNames, Seed};
+use adobe_simulator::{Fault, FaultKind, MappingIdNames, Match, Seed};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -315,6 +315,29 @@ async fn a_destination_without_mappings_answers_404_for_the_empty_list() {
         .aam("GET", "/destinations/99/mappings", Value::Null)
         .await
         .expect(404);
+}
+
+#[tokio::test]
+async fn a_fault_empties_or_ages_the_list_of_mappings() {
+    let tenant = tenant().await;
+    let target = "/destinations/4701/mappings";
+    let fault = |kind| Fault {
+        matching: Match::default(),
+        skip: 0,
+        times: 1,
+        kind,
+    };
+    tenant.simulator.add_fault(fault(FaultKind::EmptyList));
+    tenant.aam("GET", target, Value::Null).await.expect(404);
+    tenant
+        .aam("DELETE", "/destinations/4701/mappings/810001", Value::Null)
+        .await
+        .expect(204);
+    tenant
+        .simulator
+        .add_fault(fault(FaultKind::StaleList { writes: 1 }));
+    assert_eq!(get(&tenant, target).await[0]["elementStatus"], "active");
+    tenant.aam("GET", target, Value::Null).await.expect(404);
 }
 
 #[tokio::test]

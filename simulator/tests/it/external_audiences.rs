@@ -251,6 +251,12 @@ async fn an_import_is_changed_extended_and_deleted() {
         (&read["description"], &read["labels"]),
         (&json!("new"), &json!(["core/C6"]))
     );
+    // Only the listed fields change.
+    let tier = json!({"fields": [{"name": "tier", "type": "string"}]});
+    let after = ais(&tenant, "PATCH", &target, tier).await.expect(200);
+    assert_eq!(after["fields"][0]["identityNs"], "ECID");
+    let lost = json!({"fields": [{"name": "ecid", "type": "string"}]});
+    ais(&tenant, "PATCH", &target, lost).await.expect(400);
     // A write to the other service leaves what belongs to this one.
     let renamed = json!({"name": "renamed"});
     tenant
@@ -424,6 +430,21 @@ async fn an_organisation_without_the_service_is_told_so_in_one_of_two_shapes() {
         .await
         .expect(401);
     assert_eq!(refused["error_code"], "100922-401");
+}
+
+#[tokio::test]
+async fn a_credential_that_may_only_read_is_refused_in_the_services_shape() {
+    let tenant = small().await;
+    let mut state = tenant.simulator.state();
+    state["credentials"][0]["aepAccess"] = json!("read");
+    tenant.simulator.set_state(state).unwrap();
+    let refused = ais(&tenant, "POST", "/external-audience", import())
+        .await
+        .expect(401);
+    assert_eq!(
+        refused["type"],
+        "https://ns.adobe.com/aep/errors/AIS-100922-401"
+    );
 }
 
 #[tokio::test]

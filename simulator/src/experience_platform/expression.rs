@@ -1,5 +1,6 @@
-//! Which audiences an expression refers to, and the `dependents` and `dependencies` that follow from it
-//! (experience-platform.md §3.3, §3.5, §5.4).
+//! The expression of a segment definition: its shape, how it makes the definition evaluated, which audiences it refers
+//! to, and the `dependents` and `dependencies` that follow (experience-platform.md §2.1, §2.2, §3.3, §3.5, §5.4). The
+//! language itself is not read.
 
 use std::collections::BTreeSet;
 
@@ -11,6 +12,62 @@ use crate::exchange::Answer;
 use crate::flags::AudienceReference;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::{Ask, World};
+
+/// `expression` and `schema` are required and the expression's value is a string.
+pub(crate) fn check(world: &mut World, body: &Object) -> Result<(), Answer> {
+    let expression = body.get("expression").and_then(Value::as_object);
+    let well_formed = expression.is_some_and(|expression| {
+        ["type", "format", "value"]
+            .iter()
+            .all(|field| text_of(expression, field).is_some_and(|text| !text.is_empty()))
+    });
+    let schema = body.get("schema").and_then(Value::as_object);
+    let named =
+        schema.is_some_and(|schema| schema.contains_key("name") || schema.contains_key("id"));
+    if !well_formed {
+        return Err(errors::unreadable(
+            world,
+            &["No usable value for expression"],
+        ));
+    }
+    if !named {
+        return Err(errors::unreadable(world, &["No usable value for schema"]));
+    }
+    Ok(())
+}
+
+/// What a definition's expression brings with it: dependencies, and how it is evaluated.
+pub(crate) fn settle(
+    world: &mut World,
+    ask: &Ask<'_>,
+    audience: &mut Object,
+) -> Result<(), Answer> {
+    let from_audience_manager = settle_dependencies(world, ask, audience)?;
+    settle_evaluation(audience, from_audience_manager);
+    Ok(())
+}
+
+/// Batch where nothing is said, and batch where the expression refers to AAM segments or traits: those are never
+/// evaluated in a stream, whatever was asked for (§0.1, §2.1).
+pub(crate) fn settle_evaluation(audience: &mut Object, from_audience_manager: bool) {
+    let named = audience
+        .get("expression")
+        .and_then(|expression| expression.get("value"))
+        .and_then(Value::as_str)
+        .map(str::to_lowercase)
+        .is_some_and(|value| value.contains("aamsegments") || value.contains("aamtraits"));
+    let refers = named || from_audience_manager;
+    if refers || !audience.get("evaluationInfo").is_some_and(Value::is_object) {
+        audience.insert(
+            "evaluationInfo".to_owned(),
+            json!({
+                "batch": {"enabled": true},
+                "continuous": {"enabled": false},
+                "synchronous": {"enabled": false},
+            }),
+        );
+    }
+}
 
 /// What an expression says about another audience.
 #[derive(Debug, PartialEq, Eq)]
@@ -103,7 +160,7 @@ fn resolve<'a>(world: &'a World, ask: &'a Ask<'_>, reference: &Reference) -> Opt
 
 /// Works out what a definition depends on, and whether it may: an audience that is not published has no published
 /// child (§3.5). Says whether one of them is Audience Manager's.
-pub(crate) fn settle(
+fn settle_dependencies(
     world: &mut World,
     ask: &Ask<'_>,
     audience: &mut Object,
