@@ -3,10 +3,14 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::audience_manager::{data_sources, folders, segments, traits, users};
+use crate::audience_manager::{
+    data_sources, destinations, folders, mappings, models, segments, traits, users,
+};
 use crate::calls::System;
 use crate::exchange::Answer;
-use crate::experience_platform::{audiences, definitions, merge_policies, sandboxes};
+use crate::experience_platform::{
+    audiences, definitions, external_audiences, merge_policies, operations, sandboxes,
+};
 use crate::ims;
 use crate::world::{Ask, World};
 
@@ -126,6 +130,31 @@ pub const ENDPOINTS: &[Endpoint] = &[
     aam(Write, "PUT", "/v1/segments/{sid}", segments::update),
     aam(Write, "DELETE", "/v1/segments/{sid}", segments::delete),
 
+    aam(List, "GET", "/v1/destinations", destinations::list),
+    aam(Write, "POST", "/v1/destinations", destinations::create),
+    aam(Write, "POST", "/v1/destinations/bulk-delete", destinations::bulk_delete),
+    aam(Read, "GET", "/v1/destinations/limits", destinations::limits),
+    aam(Read, "GET", "/v1/destinations/configurations/available-platforms", destinations::platforms),
+    aam(Write, "PUT", "/v1/destinations/mappings/{mappingId}", mappings::update_alone),
+    aam(Read, "GET", "/v1/destinations/{destinationId}", destinations::get),
+    aam(Write, "PUT", "/v1/destinations/{destinationId}", destinations::update),
+    aam(Write, "DELETE", "/v1/destinations/{destinationId}", destinations::delete),
+    aam(List, "GET", "/v1/destinations/{destinationId}/mappings", mappings::list),
+    aam(Write, "POST", "/v1/destinations/{destinationId}/mappings", mappings::create),
+    aam(Write, "POST", "/v1/destinations/{destinationId}/traits", mappings::create),
+    aam(Write, "POST", "/v1/destinations/{destinationId}/bulk-create", mappings::bulk_create),
+    aam(Write, "PUT", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::update),
+    aam(Write, "DELETE", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::delete),
+
+    aam(List, "GET", "/v1/models", models::list),
+    aam(Write, "POST", "/v1/models", models::create),
+    aam(Write, "POST", "/v1/models/bulk-delete", models::bulk_delete),
+    aam(Read, "GET", "/v1/models/limits", models::limits),
+    aam(Read, "GET", "/v1/models/{algoModelId}", models::get),
+    aam(Write, "PUT", "/v1/models/{algoModelId}", models::update),
+    aam(Write, "DELETE", "/v1/models/{algoModelId}", models::delete),
+    aam(List, "GET", "/v1/algorithms", models::algorithms),
+
     aep(List, "GET", "/data/foundation/sandbox-management", sandboxes::list_mine),
     aep(List, "GET", "/data/foundation/sandbox-management/sandboxes", sandboxes::list_all),
     aep(Read, "GET", "/data/foundation/sandbox-management/sandboxes/{name}", sandboxes::get),
@@ -144,6 +173,16 @@ pub const ENDPOINTS: &[Endpoint] = &[
     aep(Write, "PATCH", "/data/core/ups/audiences/{id}", audiences::patch),
     aep(Write, "PUT", "/data/core/ups/audiences/{id}", audiences::replace),
     aep(Write, "DELETE", "/data/core/ups/audiences/{id}", audiences::delete),
+
+    aep(Write, "POST", "/data/core/ais/audiences", external_audiences::create_metadata_only),
+    aep(Write, "POST", "/data/core/ais/external-audience", external_audiences::create),
+    aep(Read, "GET", "/data/core/ais/external-audience/operations/{operationId}", operations::get_operation),
+    aep(Write, "POST", "/data/core/ais/external-audience/extend-ttl/{audienceId}", external_audiences::extend_ttl),
+    aep(Write, "PATCH", "/data/core/ais/external-audience/{audienceId}", external_audiences::update),
+    aep(Write, "DELETE", "/data/core/ais/external-audience/{audienceId}", external_audiences::delete),
+    aep(List, "GET", "/data/core/ais/external-audience/{audienceId}/runs", operations::list_runs),
+    aep(Write, "POST", "/data/core/ais/external-audience/{audienceId}/runs", operations::create_run),
+    aep(Read, "GET", "/data/core/ais/external-audience/{audienceId}/runs/{runId}", operations::get_run),
 
     aep(List, "GET", "/data/core/ups/config/mergePolicies", merge_policies::list),
     aep(Read, "POST", "/data/core/ups/config/mergePolicies/bulk-get", merge_policies::bulk_get),
@@ -183,6 +222,11 @@ pub(crate) fn is_list(system: System, method: &str, path: &str) -> bool {
 /// Sandbox management is the one service here that stands above the sandboxes.
 pub(crate) fn is_sandbox_management(path: &str) -> bool {
     path.starts_with("/data/foundation/sandbox-management")
+}
+
+/// The external audiences service has errors of its own shape.
+pub(crate) fn is_external_audiences(path: &str) -> bool {
+    path.starts_with("/data/core/ais")
 }
 
 fn elements(path: &str) -> impl Iterator<Item = &str> {

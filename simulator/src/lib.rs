@@ -7,7 +7,7 @@
 //! [`experience_platform`](Simulator::experience_platform) and [`control`](Simulator::control) are routers without a
 //! socket; all waits are tokio's, so a paused runtime makes time virtual. A response with the extension
 //! [`ConnectionLost`] stands for a connection that closed without an answer. Base paths are the real ones:
-//! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/foundation/sandbox-management/…`.
+//! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/core/ais/…`, `/data/foundation/sandbox-management/…`.
 //!
 //! # The state document
 //! `GET` and `PUT /state`, the seed file and [`Simulator::state`] share one shape; all members are optional:
@@ -15,14 +15,18 @@
 //! - `credentials`: `[{clientId, clientSecret | clientSecrets[], organizationId, scopes[], pid (or companyId), aamAccess, aepAccess
 //!   (full | read | none), sandboxes[], sandboxAdministration}]`. Secrets are taken and never shown: a credential that
 //!   comes back without any keeps what it has;
-//! - `accounts`: `[{pid, defaultMergeRuleDataSourceId, mergeRuleDataSourceIds[], subscribedDataSourceIds[]}]`, the
-//!   Audience Manager companies;
+//! - `accounts`: `[{pid, defaultMergeRuleDataSourceId, mergeRuleDataSourceIds[], mergeRuleExportControls
+//!   {dataSourceId: controls[]}, subscribedDataSourceIds[]}]`, the Audience Manager companies;
 //! - `dataSources`, `traits`, `segments`: Audience Manager's objects with all their fields, as its API answers them.
-//!   Metrics (`uniques30Day` …) and a segment's `mappedEntities` are kept there and shown on request only;
+//!   Metrics (`uniques30Day` …) and a segment's `mappedEntities` are kept there and shown on request only; mappings are told beside them;
 //! - `traitFolders`, `segmentFolders`: flat, `{folderId, pid, name, parentFolderId}`; the root (0) is not listed;
 //! - `sandboxes`: `{id, name, title, state, type, region, isDefault, imsOrgId, …}`;
 //! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them;
 //! - `mergePolicies`: as the API answers them, with `sandbox` and `imsOrgId`;
+//! - `destinations`, `mappings` (with `destinationId`, `sid`, `destinationMappingId`), `models`: Audience Manager's too;
+//! - `externalAudienceOperations`, `externalAudienceRuns`: what the external audiences service works on; `dueMs` says
+//!   when it ends, as it does in a model that has not run;
+//! - `connectorDeliveries`: `[{dueMs, of: traits | segments, sid}]`, what the source connector has still to deliver;
 //! - `flags`: the switches, [`Flags`].
 //!
 //! # The control port
@@ -34,6 +38,7 @@
 mod audience_manager;
 mod calls;
 mod clock;
+mod connector;
 mod control;
 mod endpoints;
 mod exchange;
@@ -43,6 +48,7 @@ mod flags;
 mod gateway;
 mod ims;
 mod person;
+mod schedule;
 mod server;
 mod state;
 mod store;
@@ -61,8 +67,11 @@ pub use endpoints::{ENDPOINTS, Effect, Endpoint};
 pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
 pub use flags::{
-    AudienceManagerGateway, AudiencePaging, DuplicateAudience, ExternalAudienceIds, Flags,
-    InUseDelete, InactiveListed, ItemLimits, NextSpelling, RateLimit, StatusSpelling,
+    AudienceManagerGateway, AudiencePaging, AudienceReference, Connector, ConnectorCollision,
+    ConnectorDeletion, ConnectorNamespaces, DuplicateAudience, ExternalAudienceErrors,
+    ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal, Flags, InUseDelete,
+    InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling, Picked, RateLimit,
+    ReadOnlyAudience, StatusSpelling,
 };
 pub use server::serve;
 pub use state::Seed;
@@ -110,7 +119,7 @@ impl Simulator {
         self.system(System::AudienceManager)
     }
 
-    /// `/data/core/ups/…` and `/data/foundation/sandbox-management/…`.
+    /// `/data/core/ups/…`, `/data/core/ais/…` and `/data/foundation/sandbox-management/…`.
     pub fn experience_platform(&self) -> Router {
         self.system(System::ExperiencePlatform)
     }
@@ -158,7 +167,7 @@ impl Simulator {
     }
 
     pub fn set_flags(&self, flags: Flags) {
-        self.world().flags = flags;
+        self.world().set_flags(flags);
     }
 
     /// Moves the simulator's clock on, beside tokio's.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::audience_manager::{data_sources, segments, traits};
+use crate::audience_manager::{data_sources, destinations, mappings, models, segments, traits};
 use crate::experience_platform::audience;
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, text_of};
@@ -29,7 +29,7 @@ pub(crate) fn create(world: &mut World, collection: &str, object: Value) -> Resu
         return Err(format!("{collection} has {} already", key.to_value()));
     }
     world.store.set(kind, key, Some(object.clone()));
-    world.store.commit();
+    world.commit();
     Ok(Value::Object(object))
 }
 
@@ -59,7 +59,16 @@ pub(crate) fn patch(
         Kind::MergePolicies => {
             after.insert("updateEpoch".to_owned(), json!(world.now_ms() / 1000));
         }
-        Kind::TraitFolders | Kind::SegmentFolders | Kind::Sandboxes => {}
+        Kind::Destinations => destinations::touch(world, &mut after),
+        Kind::Mappings => {
+            mappings::touch(world, &mut after);
+        }
+        Kind::Models => models::touch(world, &mut after),
+        Kind::TraitFolders
+        | Kind::SegmentFolders
+        | Kind::Sandboxes
+        | Kind::ExternalAudienceOperations
+        | Kind::ExternalAudienceRuns => {}
     }
     // A sandbox that was reset has another id (experience-platform.md §4.2).
     let new_key = Key::of(kind, &after).ok_or_else(|| format!("{collection} needs an id"))?;
@@ -67,7 +76,7 @@ pub(crate) fn patch(
         world.store.set(kind, key, None);
     }
     world.store.set(kind, new_key, Some(after.clone()));
-    world.store.commit();
+    world.commit();
     Ok(Value::Object(after))
 }
 
@@ -75,7 +84,7 @@ pub(crate) fn delete(world: &mut World, collection: &str, id: &str) -> Result<()
     world.settle();
     let (kind, key, _) = find(world, collection, id)?;
     world.store.set(kind, key, None);
-    world.store.commit();
+    world.commit();
     Ok(())
 }
 
@@ -125,8 +134,14 @@ fn defaults(world: &mut World, kind: Kind) -> Object {
             ("pid".to_owned(), json!(caller.pid)),
             ("parentFolderId".to_owned(), json!(0)),
         ]),
-        Kind::Sandboxes | Kind::MergePolicies => Object::from_iter([
-            ("id".to_owned(), json!(world.uuid())),
+        Kind::Destinations => destinations::blank(world, &caller, id),
+        Kind::Mappings => mappings::blank(world, caller.pid, id),
+        Kind::Models => models::blank(world, &caller, id),
+        Kind::Sandboxes
+        | Kind::MergePolicies
+        | Kind::ExternalAudienceOperations
+        | Kind::ExternalAudienceRuns => Object::from_iter([
+            (kind.id_field().to_owned(), json!(world.uuid())),
             ("imsOrgId".to_owned(), json!(caller.organization)),
         ]),
         Kind::Audiences => audience::by_hand(world, &caller),

@@ -1,12 +1,13 @@
 //! The state document: what `GET /state` shows, `PUT /state` takes and a seed file holds. Turns it into credentials,
 //! accounts and objects, and back. Never writes a secret out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::flags::Flags;
+use crate::schedule::Delivery;
 use crate::store::{Key, Kind, Object};
 
 /// The whole state. The crate's documentation describes each member.
@@ -21,9 +22,16 @@ pub(crate) struct State {
     pub(crate) segment_folders: Vec<Object>,
     pub(crate) traits: Vec<Object>,
     pub(crate) segments: Vec<Object>,
+    pub(crate) destinations: Vec<Object>,
+    pub(crate) mappings: Vec<Object>,
+    pub(crate) models: Vec<Object>,
     pub(crate) sandboxes: Vec<Object>,
     pub(crate) audiences: Vec<Object>,
     pub(crate) merge_policies: Vec<Object>,
+    pub(crate) external_audience_operations: Vec<Object>,
+    pub(crate) external_audience_runs: Vec<Object>,
+    /// What the connector has still to deliver.
+    pub(crate) connector_deliveries: Vec<Delivery>,
     pub(crate) flags: Flags,
 }
 
@@ -118,6 +126,8 @@ pub(crate) struct Account {
     pub(crate) default_merge_rule_data_source_id: Option<u64>,
     /// Merge rules whose backing data source is not among the data sources.
     pub(crate) merge_rule_data_source_ids: BTreeSet<u64>,
+    /// The data export controls of merge rules, by the data source that stands for the rule; no API shows them.
+    pub(crate) merge_rule_export_controls: BTreeMap<u64, BTreeSet<String>>,
     /// Data sources of other companies whose traits this one may use.
     pub(crate) subscribed_data_source_ids: BTreeSet<u64>,
 }
@@ -130,9 +140,14 @@ impl State {
             Kind::SegmentFolders => &self.segment_folders,
             Kind::Traits => &self.traits,
             Kind::Segments => &self.segments,
+            Kind::Destinations => &self.destinations,
+            Kind::Mappings => &self.mappings,
+            Kind::Models => &self.models,
             Kind::Sandboxes => &self.sandboxes,
             Kind::Audiences => &self.audiences,
             Kind::MergePolicies => &self.merge_policies,
+            Kind::ExternalAudienceOperations => &self.external_audience_operations,
+            Kind::ExternalAudienceRuns => &self.external_audience_runs,
         }
     }
 
@@ -143,9 +158,14 @@ impl State {
             Kind::SegmentFolders => &mut self.segment_folders,
             Kind::Traits => &mut self.traits,
             Kind::Segments => &mut self.segments,
+            Kind::Destinations => &mut self.destinations,
+            Kind::Mappings => &mut self.mappings,
+            Kind::Models => &mut self.models,
             Kind::Sandboxes => &mut self.sandboxes,
             Kind::Audiences => &mut self.audiences,
             Kind::MergePolicies => &mut self.merge_policies,
+            Kind::ExternalAudienceOperations => &mut self.external_audience_operations,
+            Kind::ExternalAudienceRuns => &mut self.external_audience_runs,
         }
     }
 
@@ -217,6 +237,12 @@ impl Seed {
     /// The same tenant with Adobe's own sharing switched on for two audiences.
     pub fn adobe_sharing() -> Self {
         Self::shipped(include_str!("../seeds/adobe-sharing.json"))
+    }
+
+    /// The same tenant with what travels the other way: destinations with mappings, models, export controls, and
+    /// audiences that came from Audience Manager by the connector and by clients.
+    pub fn both_directions() -> Self {
+        Self::shipped(include_str!("../seeds/both-directions.json"))
     }
 
     fn shipped(text: &str) -> Self {

@@ -19,21 +19,31 @@ pub(crate) enum Kind {
     SegmentFolders,
     Traits,
     Segments,
+    Destinations,
+    Mappings,
+    Models,
     Sandboxes,
     Audiences,
     MergePolicies,
+    ExternalAudienceOperations,
+    ExternalAudienceRuns,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::DataSources,
         Self::TraitFolders,
         Self::SegmentFolders,
         Self::Traits,
         Self::Segments,
+        Self::Destinations,
+        Self::Mappings,
+        Self::Models,
         Self::Sandboxes,
         Self::Audiences,
         Self::MergePolicies,
+        Self::ExternalAudienceOperations,
+        Self::ExternalAudienceRuns,
     ];
 
     /// The member of the state document, and the path element of the control port.
@@ -44,9 +54,14 @@ impl Kind {
             Self::SegmentFolders => "segmentFolders",
             Self::Traits => "traits",
             Self::Segments => "segments",
+            Self::Destinations => "destinations",
+            Self::Mappings => "mappings",
+            Self::Models => "models",
             Self::Sandboxes => "sandboxes",
             Self::Audiences => "audiences",
             Self::MergePolicies => "mergePolicies",
+            Self::ExternalAudienceOperations => "externalAudienceOperations",
+            Self::ExternalAudienceRuns => "externalAudienceRuns",
         }
     }
 
@@ -55,15 +70,37 @@ impl Kind {
             Self::DataSources => "dataSourceId",
             Self::TraitFolders | Self::SegmentFolders => "folderId",
             Self::Traits | Self::Segments => "sid",
+            Self::Destinations => "destinationId",
+            Self::Mappings => "destinationMappingId",
+            Self::Models => "algoModelId",
             Self::Sandboxes | Self::Audiences | Self::MergePolicies => "id",
+            Self::ExternalAudienceOperations => "operationId",
+            Self::ExternalAudienceRuns => "runId",
         }
     }
 
     pub(crate) fn is_audience_manager(self) -> bool {
         !matches!(
             self,
-            Self::Sandboxes | Self::Audiences | Self::MergePolicies
+            Self::Sandboxes
+                | Self::Audiences
+                | Self::MergePolicies
+                | Self::ExternalAudienceOperations
+                | Self::ExternalAudienceRuns
         )
+    }
+
+    /// The sequence of ids that the kind counts in, and its first number: traits and segments share one
+    /// (audience-manager.md §4.1), and so do the two kinds of folders.
+    fn sequence(self) -> (usize, u64) {
+        match self {
+            Self::DataSources => (0, 29_000),
+            Self::TraitFolders | Self::SegmentFolders => (1, 325_000),
+            Self::Destinations => (2, 4_700),
+            Self::Mappings => (3, 810_000),
+            Self::Models => (4, 770),
+            _ => (5, 16_448_000),
+        }
     }
 
     fn index(self) -> usize {
@@ -141,12 +178,11 @@ const JOURNAL_WRITES: usize = 256;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
-    collections: [Collection; 8],
+    collections: [Collection; Kind::ALL.len()],
     journal: VecDeque<Vec<Change>>,
     open: Vec<Change>,
-    next_sid: u64,
-    next_data_source: u64,
-    next_folder: u64,
+    /// By the number of the sequence.
+    next_ids: [u64; 6],
 }
 
 impl Store {
@@ -186,17 +222,24 @@ impl Store {
         self.resolve(kind, self.collections[kind.index()].by_source.get(&source))
     }
 
+    /// By integration code; audiences by their `audienceId`.
     pub(crate) fn with_code(&self, kind: Kind, code: &str) -> Vec<&Object> {
         self.resolve(kind, self.collections[kind.index()].by_code.get(code))
     }
 
-    /// Traits or segments in a folder; for the folder kinds, its sub-folders.
+    /// Traits or segments in a folder; for the folder kinds, its sub-folders; the mappings of a destination.
     pub(crate) fn in_folder(&self, kind: Kind, folder: u64) -> Vec<&Object> {
         self.resolve(kind, self.collections[kind.index()].by_folder.get(&folder))
     }
 
     pub(crate) fn segments_using(&self, sid: u64) -> Vec<&Object> {
         let kind = Kind::Segments;
+        self.resolve(kind, self.collections[kind.index()].by_trait.get(&sid))
+    }
+
+    /// The mappings of a segment to any destination, deleted ones among them.
+    pub(crate) fn mappings_of(&self, sid: u64) -> Vec<&Object> {
+        let kind = Kind::Mappings;
         self.resolve(kind, self.collections[kind.index()].by_trait.get(&sid))
     }
 
@@ -221,11 +264,7 @@ impl Store {
 
     fn replace(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
         if let Key::Number(id) = key {
-            let next = match kind {
-                Kind::DataSources => &mut self.next_data_source,
-                Kind::TraitFolders | Kind::SegmentFolders => &mut self.next_folder,
-                _ => &mut self.next_sid,
-            };
+            let next = &mut self.next_ids[kind.sequence().0];
             *next = (*next).max(id.saturating_add(1));
         }
         let collection = &mut self.collections[kind.index()];
@@ -238,6 +277,11 @@ impl Store {
             collection.objects.insert(key, object);
         }
         before
+    }
+
+    /// The objects that were written since the last write ended.
+    pub(crate) fn open_changes(&self) -> impl Iterator<Item = (Kind, &Key)> {
+        self.open.iter().map(|change| (change.kind, &change.key))
     }
 
     /// Ends a write: what changed since the last one is one step of the journal.
@@ -277,18 +321,15 @@ impl Store {
     }
 
     pub(crate) fn new_id(&self, kind: Kind) -> u64 {
-        match kind {
-            Kind::DataSources => self.next_data_source.max(29_000),
-            Kind::TraitFolders | Kind::SegmentFolders => self.next_folder.max(325_000),
-            _ => self.next_sid.max(16_448_000),
-        }
+        let (sequence, first) = kind.sequence();
+        self.next_ids[sequence].max(first)
     }
 
     /// Ids that were given once are never given again, also by a new state.
     pub(crate) fn count_on_from(&mut self, before: &Self) {
-        self.next_sid = self.next_sid.max(before.next_sid);
-        self.next_data_source = self.next_data_source.max(before.next_data_source);
-        self.next_folder = self.next_folder.max(before.next_folder);
+        for (next, given) in self.next_ids.iter_mut().zip(before.next_ids) {
+            *next = (*next).max(given);
+        }
     }
 
     /// Forgets what was written so far, so that a stale list cannot reach behind a new state.
@@ -310,8 +351,20 @@ impl Collection {
                 let parent = number_of(object, "parentFolderId").unwrap_or(0);
                 put(&mut self.by_folder, Some(parent), key, add);
             }
-            Kind::DataSources => {}
-            Kind::Sandboxes | Kind::Audiences | Kind::MergePolicies => return,
+            Kind::Mappings => {
+                let destination = number_of(object, "destinationId");
+                put(&mut self.by_folder, destination, key, add);
+                put(&mut self.by_trait, number_of(object, "sid"), key, add);
+            }
+            Kind::Audiences => {
+                let id = text_of(object, "audienceId").map(str::to_owned);
+                return put(&mut self.by_code, id, key, add);
+            }
+            Kind::DataSources | Kind::Destinations | Kind::Models => {}
+            Kind::Sandboxes
+            | Kind::MergePolicies
+            | Kind::ExternalAudienceOperations
+            | Kind::ExternalAudienceRuns => return,
         }
         let pid = number_of(object, "pid");
         count(&mut self.by_company, pid, add);

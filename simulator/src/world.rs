@@ -10,12 +10,14 @@ use serde_json::{Map, Value, json};
 use crate::audience_manager;
 use crate::calls::{Call, System, redacted};
 use crate::clock::{Clock, START_MS};
-use crate::endpoints::{self, Effect, Found};
+use crate::connector;
+use crate::endpoints::{self, Found};
 use crate::exchange::{Answer, Incoming, Payload, Query};
 use crate::experience_platform;
 use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::Flags;
 use crate::gateway::{self, Bucket, Caller, Token};
+use crate::schedule::{self, Schedule};
 use crate::state::{Account, ClockState, Credential, Seed, State};
 use crate::store::{Key, Kind, Object, Store};
 
@@ -34,6 +36,7 @@ pub(crate) struct World {
     pub(crate) visible_from: BTreeMap<String, u64>,
     /// Deleted audiences that can still be read until this moment.
     pub(crate) tombstones: BTreeMap<String, (u64, Object)>,
+    pub(crate) schedule: Schedule,
     calls: Vec<Call>,
     sequence: u64,
     late: Vec<LateEffect>,
@@ -132,6 +135,7 @@ impl World {
             faults: Faults::default(),
             visible_from: BTreeMap::new(),
             tombstones: BTreeMap::new(),
+            schedule: Schedule::default(),
             calls: Vec::new(),
             sequence: 0,
             late: Vec::new(),
@@ -200,6 +204,17 @@ impl World {
         self.flags = state.flags;
         self.visible_from.clear();
         self.tombstones.clear();
+        self.schedule = Schedule::of(&self.store, state.connector_deliveries);
+        connector::sweep(self);
+    }
+
+    pub(crate) fn set_flags(&mut self, flags: Flags) {
+        self.settle();
+        let picked_anew = self.flags.connector != flags.connector;
+        self.flags = flags;
+        if picked_anew {
+            connector::sweep(self);
+        }
     }
 
     pub(crate) fn state(&mut self) -> State {
@@ -210,6 +225,7 @@ impl World {
             },
             credentials: self.credentials.clone(),
             accounts: self.accounts.values().cloned().collect(),
+            connector_deliveries: self.schedule.deliveries().collect(),
             flags: self.flags.clone(),
             ..State::default()
         };
@@ -237,7 +253,13 @@ impl World {
 
     // ---- requests
 
-    /// Lets the late effects happen whose time has come.
+    /// Ends a write.
+    pub(crate) fn commit(&mut self) {
+        connector::note_changes(self);
+        self.store.commit();
+    }
+
+    /// Lets happen what is due by now: late effects of faults, and what the systems do by themselves.
     pub(crate) fn settle(&mut self) {
         let now_ms = self.now_ms();
         let (mut due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late)
@@ -247,6 +269,10 @@ impl World {
         due.sort_by_key(|effect| effect.due_ms);
         for effect in due {
             self.execute(effect.system, &effect.incoming, Reading::default());
+        }
+        while let Some(event) = self.schedule.pop_due(now_ms) {
+            schedule::play(self, event);
+            self.commit();
         }
     }
 
@@ -293,11 +319,11 @@ impl World {
             }
             Some(FaultKind::EffectThenError { status }) => {
                 self.execute(system, incoming, plain);
-                Some(failure(system, status))
+                Some(failure(self, system, incoming, status))
             }
             Some(FaultKind::Error { status, body }) => Some(match body {
                 Some(body) => Answer::json(status, body),
-                None => failure(system, status),
+                None => failure(self, system, incoming, status),
             }),
             Some(FaultKind::LateEffect { delay_ms }) => {
                 self.late.push(LateEffect {
@@ -311,7 +337,7 @@ impl World {
                 Some(gateway::too_many_requests(retry_after))
             }
             Some(FaultKind::Unauthorized) => Some(gateway::invalid_token()),
-            Some(FaultKind::Forbidden) => Some(failure(system, 403)),
+            Some(FaultKind::Forbidden) => Some(failure(self, system, incoming, 403)),
             Some(FaultKind::TruncatedBody) => {
                 truncated = true;
                 Some(self.execute(system, incoming, plain))
@@ -353,7 +379,7 @@ impl World {
         let rewound = self.store.rewind(reading.writes_ago);
         let answer = self.answer(system, incoming, reading.empty);
         self.store.restore(rewound);
-        self.store.commit();
+        self.commit();
         answer.unwrap_or_else(|refusal| refusal)
     }
 
@@ -374,8 +400,8 @@ impl World {
         };
         let (endpoint, parameters) = match found {
             Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
-            Found::WrongMethod => return Err(failure(system, 405)),
-            Found::Nothing => return Err(failure(system, 404)),
+            Found::WrongMethod => return Err(failure(self, system, incoming, 405)),
+            Found::Nothing => return Err(failure(self, system, incoming, 404)),
         };
         let body = match system {
             System::Ims => Value::Null,
@@ -384,8 +410,7 @@ impl World {
                 audience_manager::read_body(incoming)?
             }
             System::ExperiencePlatform => {
-                let writes = endpoint.effect == Effect::Write;
-                experience_platform::permit(self, &caller, writes)?;
+                experience_platform::permit(self, &caller, endpoint)?;
                 experience_platform::read_body(self, incoming)?
             }
         };
@@ -410,8 +435,8 @@ impl World {
     }
 }
 
-/// The error of a system in its own shape.
-pub(crate) fn failure(system: System, status: u16) -> Answer {
+/// The error of a system in its own shape, which in Experience Platform is the service's.
+fn failure(world: &World, system: System, incoming: &Incoming, status: u16) -> Answer {
     let message = match status {
         400 => "Bad request",
         401 => "Unauthorized",
@@ -429,6 +454,9 @@ pub(crate) fn failure(system: System, status: u16) -> Answer {
             json!({"error": "server_error", "error_description": message}),
         ),
         System::AudienceManager => audience_manager::errors::plain(status, message),
+        System::ExperiencePlatform if endpoints::is_external_audiences(&incoming.path) => {
+            experience_platform::errors::external(world, "100970", status, message)
+        }
         System::ExperiencePlatform => experience_platform::errors::envelope(
             "",
             status,
@@ -442,7 +470,7 @@ fn add_unknown_fields(body: &mut Value) {
     match body {
         Value::Array(items) => items.iter_mut().for_each(add_unknown_fields),
         Value::Object(members) => {
-            for field in ["list", "children", "segments", "sandboxes"] {
+            for field in ["list", "children", "segments", "sandboxes", "runs"] {
                 if let Some(items) = members.get_mut(field) {
                     add_unknown_fields(items);
                 }

@@ -77,7 +77,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let body = body_object(ask)?;
     let id = world.store.new_id(KIND);
     let mut source = blank(world, &ask.caller, id);
-    merge(&mut source, body, None)?;
+    merge(world, &mut source, body, None)?;
     for field in UNIQUE {
         source.insert(
             field.to_owned(),
@@ -116,7 +116,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
             source.insert(field.to_owned(), default);
         }
     }
-    merge(&mut source, body, Some(&before))?;
+    merge(world, &mut source, body, Some(&before))?;
     check(world, &source, Some(id))?;
     source.insert("updateTime".to_owned(), world.now_ms().into());
     source.insert("upUID".to_owned(), USER_ID.into());
@@ -240,7 +240,12 @@ fn switch(body: &Object, field: &str) -> Result<Option<bool>, Answer> {
 }
 
 /// Takes over what the body names; what it does not name stays.
-fn merge(source: &mut Object, body: &Object, before: Option<&Object>) -> Result<(), Answer> {
+fn merge(
+    world: &World,
+    source: &mut Object,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<(), Answer> {
     if body.contains_key("name") {
         source.insert("name".to_owned(), required_name(body)?.into());
     }
@@ -262,17 +267,7 @@ fn merge(source: &mut Object, body: &Object, before: Option<&Object>) -> Result<
     if let Some(status) = super::status_of(body, before)? {
         source.insert("status".to_owned(), status);
     }
-    if let Some(restrictions) = body.get("dataExportRestrictions") {
-        let texts = restrictions
-            .as_array()
-            .is_some_and(|items| items.iter().all(Value::is_string));
-        if !texts && !restrictions.is_null() {
-            return Err(errors::invalid(
-                "dataExportRestrictions must be an array of strings",
-            ));
-        }
-        source.insert("dataExportRestrictions".to_owned(), restrictions.clone());
-    }
+    merge_controls(world, source, body, before)?;
     for field in [
         "marketingCloudVisitorIdVersion",
         "customerProfileDataRetention",
@@ -289,6 +284,49 @@ fn merge(source: &mut Object, body: &Object, before: Option<&Object>) -> Result<
             source.insert(field.to_owned(), Value::Bool(value));
         }
     }
+    Ok(())
+}
+
+/// One of four names is known, and whether a client may set them is not (§3.2, switches); what a source has already is
+/// taken back.
+fn merge_controls(
+    world: &World,
+    source: &mut Object,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<(), Answer> {
+    const FIELD: &str = "dataExportRestrictions";
+    let had = before.and_then(|before| before.get(FIELD));
+    if !world.flags.export_controls_settable {
+        source.insert(FIELD.to_owned(), had.cloned().unwrap_or(json!([])));
+        return Ok(());
+    }
+    let Some(restrictions) = body.get(FIELD) else {
+        return Ok(());
+    };
+    let texts: Option<Vec<&str>> = match restrictions.as_array() {
+        Some(items) => items.iter().map(Value::as_str).collect(),
+        None => restrictions.is_null().then(Vec::new),
+    };
+    let Some(texts) = texts else {
+        return Err(errors::invalid(
+            "dataExportRestrictions must be an array of strings",
+        ));
+    };
+    let known = &world.flags.export_control_names;
+    let is_known = |text: &str| {
+        known.is_empty()
+            || known.iter().any(|name| name == text)
+            || had
+                .and_then(Value::as_array)
+                .is_some_and(|had| had.iter().any(|one| one == text))
+    };
+    if let Some(unknown) = texts.into_iter().find(|text| !is_known(text)) {
+        return Err(errors::invalid(&format!(
+            "{unknown} is not a data export restriction"
+        )));
+    }
+    source.insert(FIELD.to_owned(), restrictions.clone());
     Ok(())
 }
 

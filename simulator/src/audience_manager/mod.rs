@@ -2,10 +2,14 @@
 //! objects an account sees. Source: audience-manager.md §1.4, §1.5, §2.
 
 pub(crate) mod data_sources;
+pub(crate) mod destinations;
 pub(crate) mod errors;
 mod escape;
+pub(crate) mod export_controls;
 pub(crate) mod folders;
 mod lists;
+pub(crate) mod mappings;
+pub(crate) mod models;
 pub(crate) mod rules;
 pub(crate) mod segments;
 pub(crate) mod traits;
@@ -82,7 +86,7 @@ fn spell_status(spelling: StatusSpelling, body: &mut Value) {
             if let Some(list @ Value::Array(_)) = members.get_mut("list") {
                 spell_status(spelling, list);
             }
-            let id = ["sid", "dataSourceId"]
+            let id = ["algoModelId", "sid", "destinationId", "dataSourceId"]
                 .iter()
                 .find_map(|field| number_of(members, field))
                 .unwrap_or(0);

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::rules::{SegmentRule, referenced_sids};
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    lists, narrowed, object_answer, optional_code, optional_text, owns, required_name, sees,
-    status_of, usable_source,
+    export_controls, lists, mappings, models, narrowed, object_answer, optional_code,
+    optional_text, owns, required_name, sees, status_of, usable_source,
 };
-use crate::exchange::{Answer, Query};
+use crate::exchange::{Answer, Payload, Query};
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, number_of, text_of};
 use crate::world::{Ask, World};
@@ -88,11 +88,11 @@ fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
         }
     }
     if query.is_true("includeInUseStatus") {
-        let mapped = segment.get("mappedEntities").cloned();
-        rendered.insert("inUse".to_owned(), json!(is_mapped(segment)));
+        let destinations = destinations_of(world, segment);
+        rendered.insert("inUse".to_owned(), json!(!destinations.is_empty()));
         rendered.insert(
             "mappedEntities".to_owned(),
-            mapped.unwrap_or(json!({"destinations": []})),
+            json!({"destinations": destinations}),
         );
     }
     if query.is_true("includeExprTree")
@@ -211,8 +211,10 @@ pub(crate) fn delete_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer,
 
 /// A single deletion of a mapped segment names no code, the bulk one does (§5.4).
 fn single(refusal: Answer) -> Answer {
-    match refusal.status {
-        400 => errors::plain(400, MAPPED),
+    match refusal.payload {
+        Payload::Json(ref body) if body["message"] == MAPPED => {
+            errors::plain(refusal.status, MAPPED)
+        }
         _ => refusal,
     }
 }
@@ -240,8 +242,12 @@ pub(crate) fn replace_merge_rule(world: &mut World, ask: &Ask<'_>) -> Result<Ans
         .filter(|segment| number_of(segment, "mergeRuleDataSourceId") == Some(existing))
         .cloned()
         .collect();
-    for mut segment in affected {
+    let mut replaced = affected;
+    for segment in &mut replaced {
         segment.insert("mergeRuleDataSourceId".to_owned(), json!(replacement));
+        export_controls::check_segment(world, segment)?;
+    }
+    for mut segment in replaced {
         touch(world, &mut segment);
         let sid = number_of(&segment, "sid").unwrap_or(0);
         world.store.set(KIND, Key::Number(sid), Some(segment));
@@ -287,12 +293,27 @@ fn find_by_code<'a>(world: &'a World, ask: &Ask<'_>) -> Result<&'a Object, Answe
         .ok_or_else(|| errors::not_found("Segment"))
 }
 
-fn is_mapped(segment: &Object) -> bool {
-    segment
+/// What the state says, and the destinations of the mappings.
+fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
+    let mut found: Vec<Value> = segment
         .get("mappedEntities")
         .and_then(|mapped| mapped.get("destinations"))
         .and_then(Value::as_array)
-        .is_some_and(|destinations| !destinations.is_empty())
+        .cloned()
+        .unwrap_or_default();
+    let mut ids: Vec<u64> = mappings::live_of(world, number_of(segment, "sid").unwrap_or(0))
+        .filter_map(|mapping| number_of(mapping, "destinationId"))
+        .collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        let name = world
+            .store
+            .number(Kind::Destinations, id)
+            .and_then(|destination| text_of(destination, "name"));
+        found.push(json!({"destinationId": id, "name": name}));
+    }
+    found
 }
 
 fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
@@ -300,9 +321,10 @@ fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
     if !owns(caller, segment) {
         return Err(errors::not_yours());
     }
-    if is_mapped(segment) {
+    if !destinations_of(world, segment).is_empty() {
         return Err(errors::refusal(400, "CANNOT_DELETE_ENTITY_MAPPED", MAPPED));
     }
+    models::check_no_baseline(world, sid)?;
     world.store.set(KIND, Key::Number(sid), None);
     Ok(())
 }
@@ -407,6 +429,7 @@ fn check(
     sources.sort_unstable();
     sources.dedup();
     segment.insert("traitDataSourceIds".to_owned(), json!(sources));
+    export_controls::check_segment(world, segment)?;
     let source = number_of(segment, "dataSourceId").unwrap_or(0);
     check_code(
         world,
@@ -437,7 +460,8 @@ fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(
 
 /// Grammar, known traits, and no frequency on what is counted once (§5.3).
 fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule, Answer> {
-    let invalid = |what: String| errors::refusal(400, "INVALID_EXPRESSION", &what);
+    let status = world.flags.rule_refusal_status;
+    let invalid = |what: String| errors::refusal(status, "INVALID_EXPRESSION", &what);
     let parsed =
         SegmentRule::parse(rule).map_err(|what| invalid(format!("Invalid rule: {what}")))?;
     let sids = parsed.sids();

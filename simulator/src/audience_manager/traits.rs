@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::folders::FOLDER_TRAIT;
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    lists, narrowed, object_answer, optional_code, optional_text, owns, required_name, rules, sees,
-    usable_source,
+    lists, models, narrowed, object_answer, optional_code, optional_text, owns, required_name,
+    rules, sees, usable_source,
 };
 use crate::exchange::Answer;
 use crate::flags::InUseDelete;
@@ -133,6 +133,9 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     require(world, &ask.caller, body)?;
     merge(world, &ask.caller, &mut object, body, None)?;
     check(world, &object, None)?;
+    if let Some(model) = number_of(&object, "algoModelId").filter(|_| trait_type == ALGO) {
+        models::check_ran(world, &ask.caller, model)?;
+    }
     world
         .store
         .set(KIND, Key::Number(sid), Some(object.clone()));
@@ -210,11 +213,11 @@ pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 }
 
 /// `{"code": rule}`. What success answers is not documented: the rule again.
-pub(crate) fn validate(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let rule = text_of(body_object(ask)?, "code")
         .ok_or_else(|| errors::invalid("code is required"))?
         .to_owned();
-    check_rule(&rule)?;
+    check_rule(world, &rule)?;
     Ok(Answer::json(200, json!({"code": rule})))
 }
 
@@ -279,6 +282,7 @@ fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
             "The trait is used in a segment",
         ));
     }
+    models::check_no_baseline(world, sid)?;
     world.store.set(KIND, Key::Number(sid), None);
     Ok(())
 }
@@ -373,7 +377,7 @@ fn check(world: &World, object: &Object, except: Option<u64>) -> Result<(), Answ
     match (trait_type, rule) {
         (RULE_BASED, None) => return Err(errors::invalid("traitRule is required")),
         (ALGO, Some(_)) => return Err(errors::invalid("an algorithmic trait has no traitRule")),
-        (_, Some(rule)) => check_rule(rule)?,
+        (_, Some(rule)) => check_rule(world, rule)?,
         (_, None) => {}
     }
     if trait_type == ALGO {
@@ -395,9 +399,14 @@ fn check(world: &World, object: &Object, except: Option<u64>) -> Result<(), Answ
     )
 }
 
-fn check_rule(rule: &str) -> Result<(), Answer> {
+fn check_rule(world: &World, rule: &str) -> Result<(), Answer> {
+    let status = world.flags.rule_refusal_status;
     rules::check_trait_rule(rule).map_err(|what| {
-        errors::refusal(400, "INVALID_EXPRESSION", &format!("Invalid rule: {what}"))
+        errors::refusal(
+            status,
+            "INVALID_EXPRESSION",
+            &format!("Invalid rule: {what}"),
+        )
     })
 }
 

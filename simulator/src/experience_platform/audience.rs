@@ -5,9 +5,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::{audiences_of, errors, merge_policies, sandbox_view};
+use super::external_audiences::IMPORT;
+use super::{errors, expression, find_by_audience_id, merge_policies, sandbox_view};
+use crate::connector;
 use crate::exchange::Answer;
-use crate::flags::{DuplicateAudience, ExternalAudienceIds};
+use crate::flags::{
+    DuplicateAudience, ExternalAudienceIds, ExternalAudienceLabels, ReadOnlyAudience,
+};
 use crate::gateway::Caller;
 use crate::store::{Kind, Object, text_of};
 use crate::world::{Ask, World};
@@ -29,12 +33,13 @@ pub(crate) const IMMUTABLE: [&str; 10] = [
 ];
 
 /// What the server works out by itself: a write that names it changes nothing.
-const COMPUTED: [&str; 5] = [
+const COMPUTED: [&str; 6] = [
     "isSystem",
     "dependents",
     "dependencies",
     "metrics",
     "recordMetrics",
+    IMPORT,
 ];
 
 /// A new external audience with the server's defaults (§3.4).
@@ -53,6 +58,15 @@ pub(crate) fn external_audience(
             "Dataset {dataset} cannot be retrieved from Catalog: {{\"type\":\"http://ns.adobe.com/aep/errors/CTLG-404\",\"status\":404}}"
         );
         return Err(errors::bad_request(world, "UPLIB-101554-503", &message));
+    }
+    body.remove(IMPORT);
+    check_labels(world, &mut body)?;
+    let claimed = text_of(&body, "originName") == Some(connector::ORIGIN);
+    if claimed && !world.flags.audience_manager_origin_accepted {
+        return Err(errors::validation(
+            world,
+            "originName cannot be set to AUDIENCE_MANAGER.",
+        ));
     }
     for (field, default) in [
         ("namespace", "CustomerAudienceUpload"),
@@ -73,18 +87,64 @@ pub(crate) fn external_audience(
     Ok(complete(world, ask, body, &id))
 }
 
+/// Labels are texts; whether an external audience takes them at all, two pages disagree about (§4.4).
+pub(crate) fn check_labels(world: &mut World, body: &mut Object) -> Result<()> {
+    let Some(labels) = body.get("labels") else {
+        return Ok(());
+    };
+    let given = labels.as_array().map(Vec::as_slice);
+    let texts = given.is_some_and(|labels| labels.iter().all(Value::is_string));
+    if !texts {
+        return Err(errors::validation(
+            world,
+            "labels must be an array of strings.",
+        ));
+    }
+    let external = text_of(body, "type") != Some("SegmentDefinition");
+    let some = external && given.is_some_and(|labels| !labels.is_empty());
+    match world.flags.external_audience_labels {
+        ExternalAudienceLabels::Refused if some => Err(errors::validation(
+            world,
+            "labels cannot be applied to an external audience.",
+        )),
+        ExternalAudienceLabels::Ignored if some => {
+            body.insert("labels".to_owned(), json!([]));
+            Ok(())
+        }
+        ExternalAudienceLabels::Refused
+        | ExternalAudienceLabels::Ignored
+        | ExternalAudienceLabels::Stored => Ok(()),
+    }
+}
+
+/// What the connector made is read only (§5.2: the user interface offers no edit; what the API answers, nobody says).
+pub(crate) fn check_origin(world: &mut World, caller: &Caller, audience: &Object) -> Result<()> {
+    if text_of(audience, "originName") != Some(connector::ORIGIN) {
+        return Ok(());
+    }
+    match world.flags.read_only_audience {
+        ReadOnlyAudience::Allow => Ok(()),
+        ReadOnlyAudience::BadRequest => Err(errors::validation(
+            world,
+            "Audiences of origin AUDIENCE_MANAGER are read only.",
+        )),
+        ReadOnlyAudience::Forbidden => {
+            let id = text_of(audience, "id");
+            Err(errors::access_denied(world, caller, id, "WRITE"))
+        }
+    }
+}
+
 fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()> {
     let status = match world.flags.duplicate_external_audience {
         DuplicateAudience::Allow => return Ok(()),
         DuplicateAudience::Conflict => 409,
         DuplicateAudience::BadRequest => 400,
     };
-    let same = |audience: &&Object, field: &str| {
-        let known = text_of(audience, field).unwrap_or_default();
-        known.eq_ignore_ascii_case(text_of(body, field).unwrap_or_default())
-    };
-    let taken = audiences_of(world, ask).any(|audience| {
-        same(&audience, "namespace") && audience.get("audienceId") == body.get("audienceId")
+    let text = |field: &str| text_of(body, field).unwrap_or_default();
+    let taken = find_by_audience_id(world, ask, text("audienceId")).any(|audience| {
+        text_of(audience, "namespace")
+            .is_some_and(|known| known.eq_ignore_ascii_case(text("namespace")))
     });
     if taken {
         return Err(errors::refusal(
@@ -97,17 +157,22 @@ fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()
     Ok(())
 }
 
-fn external_id(world: &mut World, ask: &Ask<'_>, body: &Object) -> String {
+pub(crate) fn external_id(world: &mut World, ask: &Ask<'_>, body: &Object) -> String {
     match world.flags.external_audience_ids {
         ExternalAudienceIds::Uuid => world.uuid(),
         ExternalAudienceIds::Composite => {
             let namespace = text_of(body, "namespace").unwrap_or_default();
             let audience_id = text_of(body, "audienceId").unwrap_or_default();
             let sandbox = text_of(&ask.caller.sandbox, "id").unwrap_or_default();
-            let encoded = URL_SAFE_NO_PAD.encode(format!("{namespace}_{audience_id}"));
-            format!("{encoded}_{sandbox}")
+            composite_id(namespace, audience_id, sandbox)
         }
     }
+}
+
+/// As Adobe's own samples read when they are decoded (§3.3).
+pub(crate) fn composite_id(namespace: &str, audience_id: &str, sandbox: &str) -> String {
+    let encoded = URL_SAFE_NO_PAD.encode(format!("{namespace}_{audience_id}"));
+    format!("{encoded}_{sandbox}")
 }
 
 /// A new definition: expression and schema are there, the server's defaults filled in (§2.1, §2.2, §3.4).
@@ -116,14 +181,15 @@ pub(crate) fn segment_definition(
     ask: &Ask<'_>,
     mut body: Object,
 ) -> Result<Object> {
-    check_expression(world, &body)?;
+    expression::check(world, &body)?;
+    body.insert("type".to_owned(), json!("SegmentDefinition"));
+    check_labels(world, &mut body)?;
     if !body.get("lifecycleState").is_some_and(Value::is_string) {
         body.insert("lifecycleState".to_owned(), json!("published"));
     }
     check_new_lifecycle(world, &body)?;
     let id = world.uuid();
     for (field, value) in [
-        ("type", json!("SegmentDefinition")),
         ("audienceId", json!(id)),
         ("namespace", json!("AEPSegments")),
         ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
@@ -141,52 +207,8 @@ pub(crate) fn segment_definition(
         );
     }
     let mut audience = complete(world, ask, body, &id);
-    settle_evaluation(&mut audience);
+    expression::settle(world, ask, &mut audience)?;
     Ok(audience)
-}
-
-/// `expression` and `schema` are required and the expression's value is a string.
-pub(crate) fn check_expression(world: &mut World, body: &Object) -> Result<()> {
-    let expression = body.get("expression").and_then(Value::as_object);
-    let well_formed = expression.is_some_and(|expression| {
-        ["type", "format", "value"]
-            .iter()
-            .all(|field| text_of(expression, field).is_some_and(|text| !text.is_empty()))
-    });
-    let schema = body.get("schema").and_then(Value::as_object);
-    let named =
-        schema.is_some_and(|schema| schema.contains_key("name") || schema.contains_key("id"));
-    if !well_formed {
-        return Err(errors::unreadable(
-            world,
-            &["No usable value for expression"],
-        ));
-    }
-    if !named {
-        return Err(errors::unreadable(world, &["No usable value for schema"]));
-    }
-    Ok(())
-}
-
-/// Batch where nothing is said, and batch where the expression refers to AAM segments or traits: those are never
-/// evaluated in a stream, whatever was asked for (§0.1, §2.1).
-pub(crate) fn settle_evaluation(audience: &mut Object) {
-    let refers = audience
-        .get("expression")
-        .and_then(|expression| expression.get("value"))
-        .and_then(Value::as_str)
-        .map(str::to_lowercase)
-        .is_some_and(|value| value.contains("aamsegments") || value.contains("aamtraits"));
-    if refers || !audience.get("evaluationInfo").is_some_and(Value::is_object) {
-        audience.insert(
-            "evaluationInfo".to_owned(),
-            json!({
-                "batch": {"enabled": true},
-                "continuous": {"enabled": false},
-                "synchronous": {"enabled": false},
-            }),
-        );
-    }
 }
 
 fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
@@ -202,7 +224,7 @@ fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
 }
 
 /// What the server writes into every new audience.
-fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Object {
+pub(crate) fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Object {
     let now_ms = world.now_ms();
     for (field, value) in [
         ("id", json!(id)),
@@ -332,7 +354,7 @@ pub(crate) fn by_hand(world: &mut World, caller: &Caller) -> Object {
         ]
         .map(|(field, value)| (field.to_owned(), value)),
     );
-    settle_evaluation(&mut audience);
+    expression::settle_evaluation(&mut audience, false);
     touch(world, &mut audience);
     audience
 }

@@ -3,15 +3,16 @@
 use serde_json::{Value, json};
 
 use super::audience::{
-    IMMUTABLE, check_change, external_audience, has_dependents, keep_computed, not_enabled,
-    segment_definition, settle_evaluation, touch,
+    IMMUTABLE, check_change, check_labels, check_origin, external_audience, has_dependents,
+    keep_computed, not_enabled, segment_definition, touch,
 };
+use super::external_audiences::IMPORT;
 use super::{
-    audiences_of, bulk_answer, bulk_ids, errors, find_audience, find_tombstone, is_hidden,
-    json_patch, query_number, sort,
+    audiences_of, bulk_answer, bulk_ids, errors, expression, find_audience, find_tombstone,
+    is_hidden, json_patch, query_number, sort,
 };
 use crate::exchange::{Answer, Query};
-use crate::flags::{AudiencePaging, InactiveListed, NextSpelling};
+use crate::flags::{AudiencePaging, ExternalSegmentsRefusal, InactiveListed, NextSpelling};
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::{Ask, World};
 
@@ -23,7 +24,8 @@ const ON_REQUEST: [&str; 2] = ["metrics", "recordMetrics"];
 type Result<T> = std::result::Result<T, Answer>;
 
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    if !world.flags.external_segments_enabled {
+    let refused = world.flags.external_segments_refusal == ExternalSegmentsRefusal::ListAndCreate;
+    if refused && !world.flags.external_segments_enabled {
         return Err(not_enabled(world));
     }
     let limit = query_number(world, ask, "limit")?
@@ -137,6 +139,7 @@ fn attribute_is(audience: &Object, attribute: &str, wanted: &str) -> bool {
 
 fn render(audience: &Object, metrics: bool) -> Value {
     let mut rendered = audience.clone();
+    rendered.remove(IMPORT);
     if !metrics {
         rendered.retain(|field, _| !ON_REQUEST.contains(&field.as_str()));
     }
@@ -205,10 +208,11 @@ pub(crate) fn insert(world: &mut World, audience: Object) {
         let from = world.now_ms().saturating_add(delay_ms);
         world.visible_from.insert(id.clone(), from);
     }
+    expression::relink(world, None, Some(&audience));
     world.store.set(KIND, Key::Text(id), Some(audience));
 }
 
-fn store(world: &mut World, audience: &Object) {
+pub(super) fn store(world: &mut World, audience: &Object) {
     if let Some(id) = text_of(audience, "id") {
         let key = Key::Text(id.to_owned());
         world.store.set(KIND, key, Some(audience.clone()));
@@ -223,6 +227,7 @@ fn writable(world: &mut World, ask: &Ask<'_>) -> Result<Object> {
     if is_hidden(world, &audience) {
         return Err(errors::access_denied(world, &ask.caller, Some(id), "WRITE"));
     }
+    check_origin(world, &ask.caller, &audience)?;
     Ok(audience)
 }
 
@@ -245,18 +250,10 @@ pub(crate) fn patch(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
             return Err(errors::validation(world, &what));
         }
     }
-    let Value::Object(mut audience) = audience else {
+    let Value::Object(audience) = audience else {
         return Err(errors::validation(world, "The audience must be an object."));
     };
-    check_change(world, &before, &audience)?;
-    keep_computed(&before, &mut audience);
-    settle_if_definition(&mut audience);
-    touch(world, &mut audience);
-    store(world, &audience);
-    Ok(Answer::json(
-        world.flags.audience_update_status,
-        render(&audience, false),
-    ))
+    change(world, ask, &before, audience)
 }
 
 /// The whole object again; what it leaves out is gone (a switch) but for what the server owns.
@@ -294,21 +291,29 @@ pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     {
         return Err(errors::unreadable(world, &["No usable value for name"]));
     }
-    check_change(world, &before, &audience)?;
-    keep_computed(&before, &mut audience);
-    settle_if_definition(&mut audience);
+    change(world, ask, &before, audience)
+}
+
+/// Ends a PATCH or a PUT: what may not change is checked, what the server works out is put in.
+fn change(
+    world: &mut World,
+    ask: &Ask<'_>,
+    before: &Object,
+    mut audience: Object,
+) -> Result<Answer> {
+    check_change(world, before, &audience)?;
+    check_labels(world, &mut audience)?;
+    keep_computed(before, &mut audience);
+    if text_of(&audience, "type") == Some("SegmentDefinition") {
+        expression::settle(world, ask, &mut audience)?;
+        expression::relink(world, Some(before), Some(&audience));
+    }
     touch(world, &mut audience);
     store(world, &audience);
     Ok(Answer::json(
         world.flags.audience_update_status,
         render(&audience, false),
     ))
-}
-
-fn settle_if_definition(audience: &mut Object) {
-    if text_of(audience, "type") == Some("SegmentDefinition") {
-        settle_evaluation(audience);
-    }
 }
 
 pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
@@ -335,6 +340,7 @@ pub(crate) fn remove(world: &mut World, audience: &Object) -> Result<()> {
             .tombstones
             .insert(id.clone(), (until, audience.clone()));
     }
+    expression::relink(world, Some(audience), None);
     world.store.set(KIND, Key::Text(id), None);
     Ok(())
 }

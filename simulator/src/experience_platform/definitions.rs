@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    audience, audiences, audiences_of, bulk_answer, bulk_ids, errors, find_audience, is_hidden,
-    query_number, sort,
+    audience, audiences, audiences_of, bulk_answer, bulk_ids, errors, expression, find_audience,
+    is_hidden, query_number, sort,
 };
 use crate::exchange::Answer;
 use crate::store::{Key, Kind, Object, text_of};
@@ -176,7 +176,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let before = find(world, ask, "WRITE")?;
     let body = readable(world, ask)?;
-    audience::check_expression(world, &body)?;
+    expression::check(world, &body)?;
     let id = text_of(&before, "id").unwrap_or_default().to_owned();
     check_name(world, ask, &body, Some(&id))?;
     let mut audience = before.clone();
@@ -188,7 +188,8 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         }
     }
     audience.entry("description").or_insert(json!(""));
-    audience::settle_evaluation(&mut audience);
+    expression::settle(world, ask, &mut audience)?;
+    expression::relink(world, Some(&before), Some(&audience));
     audience::touch(world, &mut audience);
     let answer = written(&audience, 200);
     world

@@ -1,8 +1,9 @@
-//! The UPS error envelope (experience-platform.md §3.6).
+//! The UPS error envelope (experience-platform.md §3.6), and the error of the external audiences service (§3.8).
 
 use serde_json::{Value, json};
 
 use crate::exchange::Answer;
+use crate::flags::ExternalAudienceErrors;
 use crate::gateway::Caller;
 use crate::store::text_of;
 use crate::world::World;
@@ -90,4 +91,29 @@ pub(crate) fn access_denied(
         &[&message],
         json!("UPAPI-113752-403"),
     )
+}
+
+/// An error of the external audiences service: only its codes and their names are documented, the body is a guess with
+/// a switch.
+pub(crate) fn external(world: &World, code: &str, status: u16, detail: &str) -> Answer {
+    let code = format!("{code}-{status}");
+    let title = match status {
+        400 => "BAD_REQUEST",
+        401 => "UNAUTHORIZED",
+        404 => "NOT_FOUND",
+        409 => "DUPLICATE_RESOURCE",
+        422 => "UNPROCESSABLE_ENTITY",
+        502 => "BAD_GATEWAY",
+        _ => "INTERNAL_SERVER_ERROR",
+    };
+    let body = match world.flags.external_audience_errors {
+        ExternalAudienceErrors::Code => json!({"error_code": code, "message": detail}),
+        ExternalAudienceErrors::Problem => json!({
+            "type": format!("https://ns.adobe.com/aep/errors/AIS-{code}"),
+            "title": title,
+            "status": status,
+            "detail": detail,
+        }),
+    };
+    Answer::json(status, body)
 }

@@ -5,25 +5,37 @@ pub(crate) mod audience;
 pub(crate) mod audiences;
 pub(crate) mod definitions;
 pub(crate) mod errors;
+mod expression;
+pub(crate) mod external_audiences;
 mod json_patch;
 pub(crate) mod merge_policies;
+pub(crate) mod operations;
 pub(crate) mod sandboxes;
 
 use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
+use crate::endpoints::{Effect, Endpoint, is_external_audiences};
 use crate::exchange::{Answer, Incoming};
 use crate::gateway::{Caller, problem};
 use crate::state::Access;
 use crate::store::{Kind, Object, text_of};
 use crate::world::{Ask, World};
 
-pub(crate) fn permit(world: &mut World, caller: &Caller, writes: bool) -> Result<(), Answer> {
-    if writes && caller.aep_access != Access::Full {
-        return Err(errors::access_denied(world, caller, None, "WRITE"));
+pub(crate) fn permit(
+    world: &mut World,
+    caller: &Caller,
+    endpoint: &Endpoint,
+) -> Result<(), Answer> {
+    if endpoint.effect != Effect::Write || caller.aep_access == Access::Full {
+        return Ok(());
     }
-    Ok(())
+    if is_external_audiences(endpoint.path) {
+        let detail = "The caller is not authorized for external audiences.";
+        return Err(errors::external(world, "100922", 401, detail));
+    }
+    Err(errors::access_denied(world, caller, None, "WRITE"))
 }
 
 /// The JSON body of a call that has one.
@@ -38,8 +50,16 @@ pub(crate) fn read_body(world: &mut World, incoming: &Incoming) -> Result<Value,
             "A valid content-type must be specified",
         ));
     }
-    serde_json::from_slice(&incoming.body)
-        .map_err(|_| errors::unreadable(world, &["The request body is not valid JSON"]))
+    let external = is_external_audiences(&incoming.path);
+    if external && incoming.body.is_empty() {
+        // extend-ttl has none.
+        return Ok(Value::Null);
+    }
+    let what = "The request body is not valid JSON";
+    serde_json::from_slice(&incoming.body).map_err(|_| match external {
+        true => errors::external(world, "100910", 400, what),
+        false => errors::unreadable(world, &[what]),
+    })
 }
 
 /// The audiences of the caller's organisation and sandbox that can be read by now.
@@ -79,6 +99,21 @@ pub(crate) fn find_audience<'a>(world: &'a World, ask: &Ask<'_>, id: &str) -> Op
         .text(Kind::Audiences, id)
         .filter(|audience| in_sandbox(audience, &ask.caller))
         .filter(|audience| is_visible(world, audience, world.now_ms()))
+}
+
+/// The audiences of the sandbox with this `audienceId`: one, or one in each of several namespaces.
+pub(crate) fn find_by_audience_id<'a>(
+    world: &'a World,
+    ask: &'a Ask<'_>,
+    audience_id: &str,
+) -> impl Iterator<Item = &'a Object> {
+    let now_ms = world.now_ms();
+    world
+        .store
+        .with_code(Kind::Audiences, audience_id)
+        .into_iter()
+        .filter(move |audience| in_sandbox(audience, &ask.caller))
+        .filter(move |audience| is_visible(world, audience, now_ms))
 }
 
 /// A deleted audience that can still be read.

@@ -74,7 +74,12 @@ async fn the_log_numbers_calls_and_hides_secrets() {
 
 #[tokio::test]
 async fn the_state_goes_round_and_keeps_secrets_to_itself() {
-    for seed in [Seed::small(), Seed::realistic(), Seed::adobe_sharing()] {
+    for seed in [
+        Seed::small(),
+        Seed::realistic(),
+        Seed::adobe_sharing(),
+        Seed::both_directions(),
+    ] {
         let tenant = seeded(seed).await;
         let state = control(&tenant, "GET", "/state", Value::Null)
             .await

@@ -4,11 +4,15 @@
 
 mod audience_manager;
 mod binary;
+mod connector;
 mod control;
 mod coverage;
+mod destinations;
 mod experience_platform;
+mod external_audiences;
 mod faults;
 mod gateways;
 mod helper;
+mod models;
 mod scale;
 mod switches;

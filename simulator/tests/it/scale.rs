@@ -43,3 +43,27 @@ async fn two_thousand_traits_are_made_in_a_tenant_of_a_hundred_thousand() {
         (&json!(100_000), 10)
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connector_for_twenty_thousand_traits_delivers_and_goes_on() {
+    let traits: Vec<Value> = (0..20_000)
+        .map(|n| {
+            json!({"sid": 20_000_000 + n, "pid": 1794, "name": format!("trait {n}"), "dataSourceId": 500,
+                "folderId": 0, "traitType": "RULE_BASED_TRAIT"})
+        })
+        .collect();
+    let mut seed = serde_json::from_str::<Value>(include_str!("../../seeds/small.json")).unwrap();
+    seed["dataSources"] = json!([{"dataSourceId": 500, "pid": 1794, "name": "big"}]);
+    seed["traits"] = json!(traits);
+    seed["flags"] = json!({"connector": {"sandbox": "prod", "traits": "all", "delayMs": 1_000},
+        "connectorAudienceIds": "uuid"});
+    let tenant = seeded(Seed::try_from(seed).unwrap()).await;
+    let second = std::time::Duration::from_secs(1);
+    tenant.simulator.advance(second);
+    for n in 0..1_000 {
+        tenant.onboarded(500, &format!("ours {n}"), None).await;
+    }
+    tenant.simulator.advance(second);
+    let list = tenant.aep("GET", "/audiences?limit=1", Value::Null).await;
+    assert_eq!(list.expect(200)["_page"]["totalCount"], 21_000);
+}

@@ -231,8 +231,18 @@ fn no_rule_and_no_body_brings_a_service_down() {
                 let reply = tenant.aam("POST", target, json!({member: rule})).await;
                 prop_assert!(reply.status == 200 || reply.status == 400, "{}", reply.text);
             }
-            for path in ["/datasources", "/traits", "/segments", "/folders/traits"] {
+            for path in [
+                "/datasources", "/traits", "/segments", "/folders/traits", "/destinations",
+                "/destinations/1/mappings", "/destinations/1/bulk-create", "/models",
+            ] {
                 let reply = tenant.aam("POST", path, json!({"name": rule, "status": [rule], "ttl": {}})).await;
+                prop_assert!(reply.status < 500, "{}", reply.text);
+            }
+            for path in ["/ups/audiences", "/ups/segment/definitions", "/ais/external-audience", "/ais/audiences"] {
+                let expression = json!({"type": "PQL", "format": "pql/text", "value": format!("inSegment{rule}")});
+                let body = json!({"name": rule, "expression": expression, "schema": {"name": rule}, "labels": [rule]});
+                let target = format!("/data/core{path}");
+                let reply = tenant.aep_in("prod", "POST", &target, body).await;
                 prop_assert!(reply.status < 500, "{}", reply.text);
             }
             Ok(())

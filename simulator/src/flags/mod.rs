@@ -1,7 +1,13 @@
 //! The switches: one for each behaviour that the references mark as unsure, with the likeliest reading as its default,
 //! and one for each knob of the tenant. A table; `COVERAGE.md` names the fact behind every line.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+mod values;
+
+pub use values::*;
 
 /// All switches. `PUT /flags` replaces them all: what is left out goes back to its default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +70,63 @@ pub struct Flags {
     /// Status of RESOURCE_LIMIT_EXCEEDED: 400 or 409.
     pub item_limit_status: u16,
     pub item_limits: ItemLimits,
+    /// Status of a segment or trait rule that is refused: 400, or another of the 4xx.
+    pub rule_refusal_status: u16,
+
+    // Audience Manager: export controls
+    /// Status of a write that a data export control forbids; `None`: the API lets it through.
+    pub export_control_status: Option<u16>,
+    /// The values of `dataExportRestrictions` that a data source takes, any other is 400; empty: any.
+    pub export_control_names: Vec<String>,
+    /// Whether a client can set `dataExportRestrictions` at all; else they are ignored.
+    pub export_controls_settable: bool,
+    /// Whether a segment may not combine traits under different export controls.
+    pub mixed_export_controls_refused: bool,
+
+    // Audience Manager: destinations
+    /// Whether the mappings of a destination that has none are 404, not `[]`.
+    pub empty_mappings_not_found: bool,
+    /// Whether a mapping's `startDate` is kept a day before the one that was sent.
+    pub mapping_start_date_shifted: bool,
+    /// Under which names an answer shows the id of a mapping.
+    pub mapping_id_names: MappingIdNames,
+    /// Whether a client may map segments to a server-to-server destination.
+    pub server_to_server_mappings: bool,
+    /// Whether a client may map segments to destinations that only the user interface makes.
+    pub ui_only_mappings: bool,
+    /// Status of the deletion of a destination that has mappings: 400 or 409.
+    pub mapped_destination_status: u16,
+
+    // Audience Manager: models
+    /// What the deletion of a model that algorithmic traits use is answered with.
+    pub model_in_use_body: ModelInUseBody,
+    /// Deleting a trait or segment that is the baseline of a model.
+    pub baseline_delete: InUseDelete,
+    /// Whether an algorithmic trait needs a model that ran with data.
+    pub algorithmic_trait_needs_run: bool,
+    /// How long after its creation a model has run.
+    pub model_run_ms: u64,
+    /// How that run ends: 0 failed, 1 with data, 2 without.
+    pub model_run_status: u64,
+    /// Whether a model by itself shows `status` 1 and `baselineTraitType` 3.
+    pub models_in_numbers: bool,
+
+    // The source connector, Audience Manager to Experience Platform
+    /// The connector and what was picked for it; `None`: nobody set one up.
+    pub connector: Option<Connector>,
+    /// How the id of an audience that the connector made is made.
+    pub connector_audience_ids: ExternalAudienceIds,
+    pub connector_namespaces: ConnectorNamespaces,
+    /// Whether names, descriptions and folders follow.
+    pub connector_renames: bool,
+    /// What becomes of an audience whose trait or segment is deleted.
+    pub connector_deletion: ConnectorDeletion,
+    /// What happens where a client made an audience with the same namespace and audience id.
+    pub connector_collision: ConnectorCollision,
+    /// Whether a paused segment is an inactive audience; its `segmentStatus` says so either way.
+    pub connector_paused_is_inactive: bool,
+    /// The label that each data export control becomes; a control that is not named becomes none.
+    pub export_control_labels: BTreeMap<String, String>,
 
     // Experience Platform: gateway
     /// Status for a sandbox that does not exist, is not active, or is not the credential's: 403 or 404.
@@ -72,6 +135,8 @@ pub struct Flags {
     pub sandbox_ids_listed: bool,
     /// Whether organisations have the external segment feature (else UPAPI-113740-403).
     pub external_segments_enabled: bool,
+    /// Which calls an organisation without that feature is refused.
+    pub external_segments_refusal: ExternalSegmentsRefusal,
 
     // Experience Platform: definitions and audiences
     /// 200 or 201.
@@ -113,6 +178,37 @@ pub struct Flags {
     pub read_after_write_delay_ms: u64,
     /// A deleted audience stays readable by id this long.
     pub deleted_readable_ms: u64,
+    /// PATCH, PUT and DELETE of an audience of origin `AUDIENCE_MANAGER`.
+    pub read_only_audience: ReadOnlyAudience,
+    /// Whether a client may create an audience with the origin `AUDIENCE_MANAGER`.
+    pub audience_manager_origin_accepted: bool,
+    /// Labels that a client sets on an external audience.
+    pub external_audience_labels: ExternalAudienceLabels,
+    /// What `inSegment` names.
+    pub in_segment_names: AudienceReference,
+    /// Whether `segmentMembership.get(…).get(…)` makes a definition depend on that audience, as `inSegment` does.
+    pub membership_is_dependency: bool,
+    /// Whether an expression that refers to an audience that is not there is refused.
+    pub unknown_audience_refused: bool,
+
+    // Experience Platform: the external audiences service
+    /// Whether organisations may use the service (else 100922-401).
+    pub external_audiences_entitled: bool,
+    /// How long an operation or a run of it takes.
+    pub external_audience_operation_ms: u64,
+    /// Whether its operations and runs end in FAILED.
+    pub external_audience_operation_fails: bool,
+    /// Status of a deletion: 204 or 202.
+    pub external_audience_delete_status: u16,
+    /// Which id stands in its paths.
+    pub external_audience_path: AudienceReference,
+    pub external_audience_errors: ExternalAudienceErrors,
+    /// Whether an id that a client chooses must be a name of letters, digits, `_` and `$`.
+    pub custom_audience_id_checked: bool,
+    /// Whether it changes and deletes audiences that it made as metadata only.
+    pub metadata_only_changeable: bool,
+    /// The namespaces in which it makes audiences; empty: any.
+    pub enabled_namespaces: Vec<String>,
 }
 
 impl Default for Flags {
@@ -144,9 +240,35 @@ impl Default for Flags {
             etags: false,
             item_limit_status: 400,
             item_limits: ItemLimits::default(),
+            rule_refusal_status: 400,
+            export_control_status: Some(400),
+            export_control_names: Vec::new(),
+            export_controls_settable: true,
+            mixed_export_controls_refused: false,
+            empty_mappings_not_found: true,
+            mapping_start_date_shifted: true,
+            mapping_id_names: MappingIdNames::Both,
+            server_to_server_mappings: true,
+            ui_only_mappings: false,
+            mapped_destination_status: 400,
+            model_in_use_body: ModelInUseBody::Ids,
+            baseline_delete: InUseDelete::Conflict,
+            algorithmic_trait_needs_run: true,
+            model_run_ms: 7 * 24 * 3600 * 1000,
+            model_run_status: 1,
+            models_in_numbers: false,
+            connector: None,
+            connector_audience_ids: ExternalAudienceIds::Composite,
+            connector_namespaces: ConnectorNamespaces::PerKind,
+            connector_renames: true,
+            connector_deletion: ConnectorDeletion::MarksDeleted,
+            connector_collision: ConnectorCollision::Beside,
+            connector_paused_is_inactive: false,
+            export_control_labels: BTreeMap::from([("PII".to_owned(), "core/C3".to_owned())]),
             unknown_sandbox_status: 403,
             sandbox_ids_listed: false,
             external_segments_enabled: true,
+            external_segments_refusal: ExternalSegmentsRefusal::ListAndCreate,
             definition_create_status: 200,
             audience_create_status: 200,
             audience_update_status: 200,
@@ -167,120 +289,21 @@ impl Default for Flags {
             catalog_datasets: Vec::new(),
             read_after_write_delay_ms: 0,
             deleted_readable_ms: 0,
-        }
-    }
-}
-
-/// A token bucket per credential and system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RateLimit {
-    pub requests_per_minute: u64,
-    pub burst: u64,
-    /// Whether the 429 says when to come back.
-    #[serde(default)]
-    pub retry_after: bool,
-}
-
-/// What stands before Audience Manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum AudienceManagerGateway {
-    /// `aam.adobe.io`: `x-api-key` is required, errors are the gateway's.
-    AdobeIo,
-    /// `api.demdex.com`: no `x-api-key`, 401 with `WWW-Authenticate`.
-    Demdex,
-}
-
-/// How `status` is written in Audience Manager's answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum StatusSpelling {
-    /// `"ACTIVE"`
-    Upper,
-    /// `"active"`
-    Lower,
-    /// `1`
-    Numeric,
-    /// Now one, now the other.
-    Mixed,
-}
-
-/// What becomes of the deletion of an object that others use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum InUseDelete {
-    Conflict,
-    BadRequest,
-    Allow,
-}
-
-/// What `start` counts, and `_page.next` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum AudiencePaging {
-    PageIndex,
-    ItemOffset,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum NextSpelling {
-    String,
-    Integer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum InactiveListed {
-    /// Only where a `property` filter is given.
-    WithProperty,
-    /// Wherever there is any query parameter.
-    WithAnyQuery,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum DuplicateAudience {
-    Conflict,
-    BadRequest,
-    Allow,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ExternalAudienceIds {
-    Uuid,
-    /// `base64url(namespace + "_" + audienceId) + "_" + sandboxId`
-    Composite,
-}
-
-/// Item limits of an Audience Manager account (audience-manager.md §2.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ItemLimits {
-    pub traits: usize,
-    pub rule_based_traits: usize,
-    pub onboarded_traits: usize,
-    pub algorithmic_traits: usize,
-    pub trait_folders: usize,
-    /// Levels below the root.
-    pub trait_folder_depth: usize,
-    pub segments: usize,
-    pub traits_per_segment: usize,
-}
-
-impl Default for ItemLimits {
-    fn default() -> Self {
-        Self {
-            traits: 100_000,
-            rule_based_traits: 100_000,
-            onboarded_traits: 100_000,
-            algorithmic_traits: 50,
-            trait_folders: 2_000,
-            trait_folder_depth: 5,
-            segments: 20_000,
-            traits_per_segment: 5_000,
+            read_only_audience: ReadOnlyAudience::BadRequest,
+            audience_manager_origin_accepted: false,
+            external_audience_labels: ExternalAudienceLabels::Stored,
+            in_segment_names: AudienceReference::Id,
+            membership_is_dependency: true,
+            unknown_audience_refused: false,
+            external_audiences_entitled: true,
+            external_audience_operation_ms: 30_000,
+            external_audience_operation_fails: false,
+            external_audience_delete_status: 204,
+            external_audience_path: AudienceReference::Id,
+            external_audience_errors: ExternalAudienceErrors::Problem,
+            custom_audience_id_checked: true,
+            metadata_only_changeable: false,
+            enabled_namespaces: Vec::new(),
         }
     }
 }

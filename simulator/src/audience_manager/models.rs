@@ -1,0 +1,386 @@
+//! Algorithmic models (audience-manager.md §6.3): users of traits and segments. A model runs by itself some days after
+//! it was made; what it found is not simulated.
+
+use serde_json::{Value, json};
+
+use super::{
+    USER_ID, body_ids, body_object, delete_each, errors, lists, object_answer, optional_text, owns,
+    required_name, sees, status_of,
+};
+use crate::exchange::Answer;
+use crate::flags::{InUseDelete, ModelInUseBody};
+use crate::gateway::Caller;
+use crate::schedule::{DUE, Event};
+use crate::store::{Key, Kind, Object, number, number_of, text_of};
+use crate::world::{Ask, World};
+
+const KIND: Kind = Kind::Models;
+
+/// Seconds between two runs: a day and a week are the values seen.
+const INTERVALS: [u64; 2] = [86_400, 604_800];
+
+pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let query = &ask.query;
+    let names_source = |model: &&Object| {
+        query.get("usesDataSource").is_none_or(|wanted| {
+            ids(model, "dataSources").any(|id| wanted.trim().parse() == Ok(id))
+        })
+    };
+    let found: Vec<&Object> = world
+        .store
+        .all(KIND)
+        .filter(|model| owns(&ask.caller, model))
+        .filter(|model| {
+            lists::matches_search(query, model, &["algoModelId", "name", "description"])
+        })
+        .filter(names_source)
+        .filter(|_| lists::matches_permissions(ask, true))
+        .collect();
+    lists::answer(&world.flags, ask, found, |model| {
+        let mut rendered = render(model);
+        lists::add_permissions(ask, true, &mut rendered);
+        Value::Object(rendered)
+    })
+}
+
+fn ids(model: &Object, field: &str) -> impl Iterator<Item = u64> {
+    let items = model.get(field).and_then(Value::as_array);
+    items.into_iter().flatten().filter_map(number)
+}
+
+fn render(model: &Object) -> Object {
+    let mut rendered = model.clone();
+    rendered.remove(DUE);
+    rendered
+}
+
+/// A model by itself; the older samples write it in numbers (§6.3).
+fn alone(world: &World, status: u16, model: &Object) -> Answer {
+    let mut rendered = render(model);
+    if world.flags.models_in_numbers {
+        let active = text_of(model, "status") == Some("ACTIVE");
+        rendered.insert("status".to_owned(), json!(u8::from(active)));
+        if text_of(model, "baselineTraitType") == Some("SEGMENT") {
+            rendered.insert("baselineTraitType".to_owned(), json!(3));
+        }
+    }
+    object_answer(world, status, rendered)
+}
+
+pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let model = find(world, &ask.caller, ask.parameter(0))?;
+    Ok(alone(world, 200, model))
+}
+
+pub(crate) fn algorithms(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let known = json!([{"algoTypeId": 1, "name": "Trait Weight",
+        "description": "Finds traits that weigh like those of the baseline"}]);
+    Ok(Answer::json(
+        200,
+        if ask.empty_list { json!([]) } else { known },
+    ))
+}
+
+/// The keys are a guess, as for traits.
+pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let limit = world.flags.item_limits.active_models;
+    let used = active(world, &ask.caller, None);
+    Ok(Answer::json(
+        200,
+        json!({"total": {"used": used, "limit": limit}}),
+    ))
+}
+
+fn active(world: &World, caller: &Caller, except: Option<u64>) -> usize {
+    world
+        .store
+        .all(KIND)
+        .filter(|model| owns(caller, model) && text_of(model, "status") == Some("ACTIVE"))
+        .filter(|model| number_of(model, "algoModelId") != except)
+        .count()
+}
+
+pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let body = body_object(ask)?;
+    let id = world.store.new_id(KIND);
+    let mut model = blank(world, &ask.caller, id);
+    require(body)?;
+    merge(world, &ask.caller, &mut model, body, None)?;
+    check(world, &ask.caller, &model, None)?;
+    let due_ms = world.now_ms().saturating_add(world.flags.model_run_ms);
+    model.insert(DUE.to_owned(), json!(due_ms));
+    world.schedule.add(due_ms, Event::Model(id));
+    world.store.set(KIND, Key::Number(id), Some(model.clone()));
+    Ok(alone(world, 201, &model))
+}
+
+pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let body = body_object(ask)?;
+    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let id = number_of(&before, "algoModelId").unwrap_or(0);
+    let mut model = before.clone();
+    if !world.flags.put_lenient {
+        require(body)?;
+        for (field, default) in [
+            ("description", Value::Null),
+            ("excludedTraits", json!([])),
+            ("status", json!("ACTIVE")),
+        ] {
+            model.insert(field.to_owned(), default);
+        }
+    }
+    merge(world, &ask.caller, &mut model, body, Some(&before))?;
+    check(world, &ask.caller, &model, Some(id))?;
+    touch(world, &mut model);
+    world.store.set(KIND, Key::Number(id), Some(model.clone()));
+    Ok(alone(world, 200, &model))
+}
+
+/// What the service itself writes when a model changes.
+pub(crate) fn touch(world: &World, model: &mut Object) {
+    model.insert("updateTime".to_owned(), json!(world.now_ms()));
+    model.insert("upUID".to_owned(), json!(USER_ID));
+    let version = number_of(model, "algoModelVersion").unwrap_or(0) + 1;
+    model.insert("algoModelVersion".to_owned(), json!(version));
+}
+
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let model = find(world, &ask.caller, ask.parameter(0))?;
+    let id = number_of(model, "algoModelId").unwrap_or(0);
+    remove(world, &ask.caller, id)?;
+    Ok(Answer::empty(204))
+}
+
+pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    delete_each(world, body_ids(ask)?, |world, id| {
+        remove(world, &ask.caller, id)
+    })
+}
+
+fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
+    id.parse()
+        .ok()
+        .and_then(|id| world.store.number(KIND, id))
+        .filter(|model| owns(caller, model))
+        .ok_or_else(|| errors::not_found("Model"))
+}
+
+fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    find(world, caller, &id.to_string())?;
+    let users: Vec<u64> = world
+        .store
+        .all(Kind::Traits)
+        .filter(|object| number_of(object, "algoModelId") == Some(id))
+        .filter(|object| text_of(object, "status") == Some("ACTIVE"))
+        .filter_map(|object| number_of(object, "sid"))
+        .collect();
+    if users.is_empty() {
+        world.store.set(KIND, Key::Number(id), None);
+        return Ok(());
+    }
+    Err(match world.flags.model_in_use_body {
+        ModelInUseBody::Ids => Answer::json(400, json!(users)),
+        ModelInUseBody::Error => errors::refusal(
+            400,
+            "CANNOT_DELETE_ENTITY_WITH_MAPPINGS",
+            "The model is used by algorithmic traits",
+        ),
+    })
+}
+
+/// The first run, whose result a switch says.
+pub(crate) fn run(world: &mut World, id: u64) {
+    let Some(mut model) = world.store.number(KIND, id).cloned() else {
+        return;
+    };
+    if model.remove(DUE).is_none() {
+        return;
+    }
+    let now = json!(world.now_ms());
+    let status = world.flags.model_run_status;
+    model.insert("lastRunStatus".to_owned(), json!(status));
+    for field in ["lastRunTimestamp", "latestRunTS"] {
+        model.insert(field.to_owned(), now.clone());
+    }
+    if status != 0 {
+        model.insert("lastSuccessfulRunTimestamp".to_owned(), now);
+    }
+    world.store.set(KIND, Key::Number(id), Some(model));
+}
+
+/// Refuses to delete a trait or segment that is the baseline of a model; no source says what the service does.
+pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
+    let status = match world.flags.baseline_delete {
+        InUseDelete::Allow => return Ok(()),
+        InUseDelete::Conflict => 409,
+        InUseDelete::BadRequest => 400,
+    };
+    let used = world
+        .store
+        .all(KIND)
+        .any(|model| number_of(model, "sid") == Some(sid));
+    if used {
+        return Err(errors::refusal(
+            status,
+            "CANNOT_DELETE_ENTITY_MAPPED",
+            "It is the baseline of a model",
+        ));
+    }
+    Ok(())
+}
+
+/// The model that an algorithmic trait names: it is there and ran with data (§6.3).
+pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    if !world.flags.algorithmic_trait_needs_run {
+        return Ok(());
+    }
+    let model = find(world, caller, &id.to_string())
+        .map_err(|_| errors::invalid(&format!("Model {id} does not exist")))?;
+    if number_of(model, "lastRunStatus") == Some(1) {
+        return Ok(());
+    }
+    Err(errors::invalid("The model has no successful run yet"))
+}
+
+/// A model with nothing but defaults.
+pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
+    let now = world.now_ms();
+    Object::from_iter(
+        [
+            ("algoModelId", json!(id)),
+            ("pid", json!(caller.pid)),
+            ("name", Value::Null),
+            ("description", Value::Null),
+            ("algoTypeId", json!(1)),
+            ("intervalSeconds", json!(INTERVALS[1])),
+            ("lookBackPeriod", json!(30)),
+            ("status", json!("ACTIVE")),
+            ("processingStatus", json!(0)),
+            ("algoModelVersion", json!(1)),
+            ("dataSources", json!([])),
+            ("sid", Value::Null),
+            ("baselineTraitType", Value::Null),
+            ("excludedTraits", json!([])),
+            ("latestRunTS", Value::Null),
+            ("lastRunStatus", Value::Null),
+            ("lastRunTimestamp", Value::Null),
+            ("lastSuccessfulRunTimestamp", Value::Null),
+            ("createTime", json!(now)),
+            ("updateTime", json!(now)),
+            ("crUID", json!(USER_ID)),
+            ("upUID", json!(USER_ID)),
+        ]
+        .map(|(field, value)| (field.to_owned(), value)),
+    )
+}
+
+fn require(body: &Object) -> Result<(), Answer> {
+    required_name(body)?;
+    for field in ["sid", "algoTypeId", "lookBackPeriod"] {
+        if number_of(body, field).is_none() {
+            return Err(errors::invalid(&format!("{field} is required")));
+        }
+    }
+    match body.get("dataSources").and_then(Value::as_array) {
+        Some(sources) if !sources.is_empty() => Ok(()),
+        _ => Err(errors::invalid("dataSources is required")),
+    }
+}
+
+/// Takes over what the body names; what it does not name stays. Unknown members are ignored.
+fn merge(
+    world: &World,
+    caller: &Caller,
+    model: &mut Object,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<(), Answer> {
+    if body.contains_key("name") {
+        model.insert("name".to_owned(), required_name(body)?.into());
+    }
+    if let Some(text) = optional_text(body, "description")? {
+        model.insert("description".to_owned(), text);
+    }
+    for field in ["algoTypeId", "lookBackPeriod", "intervalSeconds"] {
+        if let Some(value) = number_of(body, field) {
+            model.insert(field.to_owned(), json!(value));
+        }
+    }
+    for field in ["dataSources", "excludedTraits"] {
+        if let Some(items) = body.get(field).and_then(Value::as_array) {
+            let all: Option<Vec<u64>> = items.iter().map(number).collect();
+            let all = all.ok_or_else(|| errors::invalid(&format!("{field} must hold ids")))?;
+            model.insert(field.to_owned(), json!(all));
+        }
+    }
+    if let Some(sid) = number_of(body, "sid") {
+        let kind = baseline_kind(world, caller, sid)?;
+        model.insert("sid".to_owned(), json!(sid));
+        model.insert("baselineTraitType".to_owned(), json!(kind));
+    }
+    if let Some(status) = status_of(body, before)? {
+        model.insert("status".to_owned(), status);
+    }
+    Ok(())
+}
+
+/// The baseline is an onboarded or rule-based trait, or a segment.
+fn baseline_kind(world: &World, caller: &Caller, sid: u64) -> Result<String, Answer> {
+    if world
+        .store
+        .number(Kind::Segments, sid)
+        .is_some_and(|segment| owns(caller, segment))
+    {
+        return Ok("SEGMENT".to_owned());
+    }
+    world
+        .store
+        .number(Kind::Traits, sid)
+        .filter(|object| sees(world, caller, object))
+        .and_then(|object| text_of(object, "traitType"))
+        .filter(|kind| ["ON_BOARDED_TRAIT", "RULE_BASED_TRAIT"].contains(kind))
+        .map(str::to_owned)
+        .ok_or_else(|| errors::invalid(&format!("{sid} cannot be the baseline of a model")))
+}
+
+fn check(
+    world: &World,
+    caller: &Caller,
+    model: &Object,
+    except: Option<u64>,
+) -> Result<(), Answer> {
+    let number = |field: &str| number_of(model, field).unwrap_or(0);
+    if ![30, 60, 90].contains(&number("lookBackPeriod")) {
+        return Err(errors::invalid("lookBackPeriod must be 30, 60 or 90"));
+    }
+    if number("algoTypeId") != 1 {
+        return Err(errors::invalid("algoTypeId must be 1"));
+    }
+    if !INTERVALS.contains(&number("intervalSeconds")) {
+        return Err(errors::invalid("intervalSeconds must be 86400 or 604800"));
+    }
+    let missing = ids(model, "dataSources").find(|id| {
+        world
+            .store
+            .number(Kind::DataSources, *id)
+            .is_none_or(|source| !sees(world, caller, source))
+    });
+    if let Some(id) = missing {
+        return Err(errors::invalid(&format!(
+            "dataSourceId {id} does not exist"
+        )));
+    }
+    let limits = world.flags.item_limits;
+    if ids(model, "excludedTraits").count() > limits.excluded_traits {
+        return Err(errors::invalid("Too many excluded traits"));
+    }
+    let is_active = text_of(model, "status") == Some("ACTIVE");
+    if is_active && active(world, caller, except) >= limits.active_models {
+        return Err(errors::refusal(
+            world.flags.item_limit_status,
+            "RESOURCE_LIMIT_EXCEEDED",
+            "The limit of active models is reached",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! Algorithmic models (audience-manager.md §6.3) and the validation of rules (§4.2, §5.1, §5.3).
+
+use std::time::Duration;
+
+use adobe_simulator::{InUseDelete, ModelInUseBody, Seed};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::helper::{GRANT, Tenant, seeded, small, token};
+
+async fn tenant() -> Tenant {
+    seeded(Seed::both_directions()).await
+}
+
+fn model(sid: u64) -> Value {
+    json!({"name": "m", "dataSources": [29_769], "sid": sid, "algoTypeId": 1, "lookBackPeriod": 30})
+}
+
+async fn create(tenant: &Tenant, body: Value, status: u16) -> Value {
+    tenant.aam("POST", "/models/", body).await.expect(status)
+}
+
+#[rstest]
+#[case(16_440_001, json!("RULE_BASED_TRAIT"))]
+#[case(16_440_003, json!("ON_BOARDED_TRAIT"))]
+#[case(16_448_929, json!("SEGMENT"))]
+#[tokio::test]
+async fn the_baseline_is_a_trait_or_a_segment(#[case] sid: u64, #[case] kind: Value) {
+    let made = create(&tenant().await, model(sid), 201).await;
+    assert_eq!(
+        (&made["baselineTraitType"], &made["status"]),
+        (&kind, &json!("ACTIVE"))
+    );
+    assert!(made.get("dueMs").is_none());
+}
+
+#[rstest]
+#[case("sid", json!(99))]
+#[case("sid", json!(16_440_009))] // an algorithmic trait
+#[case("lookBackPeriod", json!(31))]
+#[case("algoTypeId", json!(2))]
+#[case("dataSources", json!([]))]
+#[case("dataSources", json!([1]))]
+#[case("intervalSeconds", json!(5))]
+#[case("name", json!(""))]
+#[tokio::test]
+async fn a_model_that_is_wrong_is_400(#[case] field: &str, #[case] value: Value) {
+    let mut body = model(16_440_001);
+    body[field] = value;
+    create(&tenant().await, body, 400).await;
+}
+
+#[tokio::test]
+async fn models_are_listed_changed_and_deleted() {
+    let tenant = tenant().await;
+    let list = tenant
+        .aam("GET", "/models/?page=0", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(list["total"], 2);
+    assert_eq!(list["list"][0]["lastRunStatus"], 1);
+    let by_source = tenant
+        .aam("GET", "/models?usesDataSource=29770", Value::Null)
+        .await;
+    assert_eq!(by_source.expect(200), json!([]));
+    let mut body = tenant
+        .aam("GET", "/models/772", Value::Null)
+        .await
+        .expect(200);
+    body["status"] = json!("active");
+    body["name"] = json!("renamed");
+    let after = tenant.aam("PUT", "/models/772", body).await.expect(200);
+    assert_eq!(
+        (&after["status"], &after["name"]),
+        (&json!("ACTIVE"), &json!("renamed"))
+    );
+    tenant
+        .aam("POST", "/models/bulk-delete/", json!([772]))
+        .await
+        .expect(204);
+    tenant
+        .aam("GET", "/models/772", Value::Null)
+        .await
+        .expect(404);
+    let algorithms = tenant
+        .aam("GET", "/algorithms/", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(algorithms[0]["name"], "Trait Weight");
+}
+
+#[tokio::test]
+async fn a_model_in_use_names_its_traits_or_a_code() {
+    let tenant = tenant().await;
+    let refused = tenant
+        .aam("DELETE", "/models/771", Value::Null)
+        .await
+        .expect(400);
+    assert_eq!(refused, json!([16_440_009]));
+    tenant.flags(|flags| flags.model_in_use_body = ModelInUseBody::Error);
+    let refused = tenant
+        .aam("DELETE", "/models/771", Value::Null)
+        .await
+        .expect(400);
+    assert_eq!(refused["code"], "CANNOT_DELETE_ENTITY_WITH_MAPPINGS");
+    let paused = json!({"status": "INACTIVE"});
+    tenant
+        .simulator
+        .patch_object("traits", "16440009", &paused)
+        .unwrap();
+    tenant
+        .aam("DELETE", "/models/771", Value::Null)
+        .await
+        .expect(204);
+}
+
+#[tokio::test]
+async fn a_model_by_itself_may_speak_in_numbers() {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.models_in_numbers = true);
+    let one = tenant
+        .aam("GET", "/models/771", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(
+        (&one["status"], &one["baselineTraitType"]),
+        (&json!(1), &json!(3))
+    );
+    let list = tenant.aam("GET", "/models", Value::Null).await.expect(200);
+    assert_eq!(
+        (&list[0]["status"], &list[0]["baselineTraitType"]),
+        (&json!("ACTIVE"), &json!("SEGMENT"))
+    );
+}
+
+#[rstest]
+#[case(InUseDelete::Conflict, 409)]
+#[case(InUseDelete::BadRequest, 400)]
+#[case(InUseDelete::Allow, 204)]
+#[tokio::test]
+async fn deleting_a_baseline_is_a_switch(#[case] reading: InUseDelete, #[case] status: u16) {
+    let tenant = tenant().await;
+    let made = create(&tenant, model(16_440_004), 201).await;
+    assert_eq!(made["sid"], 16_440_004);
+    tenant.flags(|flags| flags.baseline_delete = reading);
+    tenant
+        .aam("DELETE", "/traits/16440004", Value::Null)
+        .await
+        .expect(status);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_algorithmic_trait_waits_for_the_first_run() {
+    let mut tenant = tenant().await;
+    let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+    let algorithmic = json!({"traitType": "ALGO_TRAIT", "name": "a", "dataSourceId": 29_769, "folderId": 0,
+        "algoModelId": id, "thresholdType": "REACH", "thresholdValue": 100});
+    tenant
+        .aam("POST", "/traits", algorithmic.clone())
+        .await
+        .expect(400);
+    tenant.flags(|flags| flags.algorithmic_trait_needs_run = false);
+    tenant
+        .aam("POST", "/traits", algorithmic.clone())
+        .await
+        .expect(201);
+    tenant.flags(|flags| flags.algorithmic_trait_needs_run = true);
+    // The state carries the moment of the run.
+    tenant
+        .simulator
+        .set_state(tenant.simulator.state())
+        .unwrap();
+    let week = Duration::from_secs(7 * 24 * 3600);
+    tenant.simulator.advance(week - Duration::from_millis(1));
+    let renewed = token(&tenant.simulator, GRANT).await.expect(200); // the old one lived a day
+    tenant.token = renewed["access_token"].as_str().unwrap().to_owned();
+    tenant
+        .aam("POST", "/traits", algorithmic.clone())
+        .await
+        .expect(400);
+    tenant.simulator.advance(Duration::from_millis(1));
+    let target = format!("/models/{id}");
+    let ran = tenant.aam("GET", &target, Value::Null).await.expect(200);
+    assert_eq!(ran["lastRunStatus"], 1);
+    tenant.aam("POST", "/traits", algorithmic).await.expect(201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_may_bring_nothing_or_fail() {
+    let tenant = tenant().await;
+    for (status, successful) in [(2, true), (0, false)] {
+        tenant.flags(|flags| {
+            flags.model_run_ms = 1_000;
+            flags.model_run_status = status;
+        });
+        let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+        tenant.simulator.advance(Duration::from_secs(1));
+        let target = format!("/models/{id}");
+        let ran = tenant.aam("GET", &target, Value::Null).await.expect(200);
+        assert_eq!(ran["lastRunStatus"], status);
+        assert_eq!(ran["lastSuccessfulRunTimestamp"].is_u64(), successful);
+    }
+}
+
+#[tokio::test]
+async fn active_models_and_excluded_traits_are_limited() {
+    let tenant = tenant().await;
+    tenant.flags(|flags| {
+        flags.item_limits.active_models = 2;
+        flags.item_limits.excluded_traits = 1;
+    });
+    let mut body = model(16_440_001);
+    body["excludedTraits"] = json!([1, 2]);
+    create(&tenant, body, 400).await;
+    create(&tenant, model(16_440_001), 201).await;
+    let refused = create(&tenant, model(16_440_001), 400).await;
+    assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
+    let mut paused = model(16_440_001);
+    paused["status"] = json!("INACTIVE");
+    create(&tenant, paused, 201).await;
+    let limits = tenant
+        .aam("GET", "/models/limits", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(limits["total"], json!({"used": 2, "limit": 2}));
+}
+
+// ---- validation of rules
+
+async fn validate(tenant: &Tenant, rule: &str, status: u16) -> Value {
+    let body = json!({"rule": rule});
+    tenant
+        .aam("POST", "/segments/validate/", body)
+        .await
+        .expect(status)
+}
+
+#[tokio::test]
+async fn validation_knows_sids_subscriptions_and_limits() {
+    let tenant = tenant().await;
+    validate(&tenant, "16440001T AND 9912T", 200).await;
+    let refused = validate(&tenant, "16440001T AND 404T", 400).await;
+    assert_eq!(refused["message"], "Trait 404 does not exist");
+    validate(&tenant, "FREQUENCY([9912T]) >= 2", 400).await;
+    let mut state = tenant.simulator.state();
+    state["accounts"][0]["subscribedDataSourceIds"] = json!([]);
+    tenant.simulator.set_state(state).unwrap();
+    let refused = validate(&tenant, "16440001T AND 9912T", 400).await;
+    assert_eq!(
+        refused["message"], "Trait 9912 does not exist",
+        "the subscription ended"
+    );
+    tenant.flags(|flags| flags.item_limits.traits_per_segment = 1);
+    validate(&tenant, "16440001T OR 16440002T", 400).await;
+}
+
+#[tokio::test]
+async fn the_status_of_a_refused_rule_is_a_switch_for_creation_too() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let wrong_trait = json!({"traitType": "RULE_BASED_TRAIT", "name": "t", "dataSourceId": source, "folderId": 0,
+        "traitRule": "a = 1"});
+    for status in [400, 422] {
+        tenant.flags(|flags| flags.rule_refusal_status = status);
+        validate(&tenant, "1T AND", status).await;
+        let body = json!({"code": "segid = \"x\""});
+        let refused = tenant
+            .aam("POST", "/traits/validate", body)
+            .await
+            .expect(status);
+        assert_eq!(refused["code"], "INVALID_EXPRESSION");
+        tenant
+            .aam("POST", "/traits", wrong_trait.clone())
+            .await
+            .expect(status);
+    }
+    // Each endpoint has its own key (§4.1, §5.1).
+    tenant
+        .aam("POST", "/traits/validate", json!({"rule": "a == 1"}))
+        .await
+        .expect(400);
+    tenant
+        .aam("POST", "/traits/validate", json!({"code": "a == 1"}))
+        .await
+        .expect(200);
+}
