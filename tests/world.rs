@@ -203,9 +203,8 @@ impl World {
     }
 
     pub(crate) async fn settle(&self, request: SettleRequest) -> Settled {
-        let mut living = self.living.0.lock().unwrap();
-        living.insert(request.share.name.clone());
-        drop(living);
+        let name = request.share.name.clone();
+        self.living.0.lock().unwrap().insert(name);
         self.engine.settle(request).await.unwrap()
     }
 

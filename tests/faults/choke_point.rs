@@ -343,7 +343,8 @@ impl ChokePoint {
         let (sid, collection) = (path.next()?, path.next()?);
         let state = self.simulator.state();
         let mut objects = state[collection].as_array()?.iter();
-        let object = objects.find(|object| object["sid"].to_string() == sid)?;
+        let sid: u64 = sid.parse().ok()?;
+        let object = objects.find(|object| object["sid"].as_u64() == Some(sid))?;
         let (audiences, _) = self.cluster.list(AUDIENCES, None, None, 0);
         let holder = audiences.iter().find(|audience| {
             let text = object["description"].as_str().unwrap_or_default();

@@ -254,7 +254,7 @@ impl World {
         let found = objects
             .into_iter()
             .flatten()
-            .find(|object| object["sid"].to_string() == id);
+            .find(|object| object["sid"].as_u64() == id.parse().ok());
         if let Some(object) = found {
             self.choke_point.note_by_hand(object.clone());
         }
