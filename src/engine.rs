@@ -195,9 +195,9 @@ impl Engine {
         self.stop.cancel();
     }
 
-    /// Cancelled once the engine was told to stop.
-    pub fn stopping(&self) -> CancellationToken {
-        self.stop.clone()
+    /// It was told to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
     }
 
     pub fn is_ended(&self) -> bool {

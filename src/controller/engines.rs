@@ -91,7 +91,7 @@ impl Engines {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         running
             .get(&(namespace.to_owned(), name.to_owned()))
-            .filter(|running| !running.engine.is_ended())
+            .filter(|running| !running.engine.is_ended() && !running.engine.is_stopping())
             .cloned()
     }
 

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
 use crate::expected;
+use crate::gate::{Gate, Moment};
 use crate::oracles::AUDIENCES;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,6 +92,8 @@ pub(crate) enum Fault {
     WrongType,
     /// F11: what is read is as it was one change ago; a watch lags.
     Stale,
+    /// F11 of long ago: a list of the API server as it was that many changes of its kind ago.
+    Older { changes: usize },
     /// F12: the API server says that the object has changed.
     Conflict,
     /// F13: it happens; the connection is closed without an answer.
@@ -152,7 +155,7 @@ impl Fault {
         let kubernetes = call.system == System::Kubernetes;
         let watch = call.path.contains("watch=true");
         match self {
-            Self::Stale => call.method == Method::GET,
+            Self::Stale | Self::Older { .. } => call.method == Method::GET,
             Self::Conflict => kubernetes && call.is_write(),
             Self::WatchRepeats | Self::WatchExpires => watch,
             Self::Truncated | Self::ErrorAfterEffect => !watch,
@@ -173,10 +176,27 @@ const LATE: Duration = Duration::from_secs(45);
 /// How long the API server is out of reach, so that a lease of 90 s runs out and is taken and given back.
 const PARTITION: Duration = Duration::from_secs(200);
 
+/// Which call meets a fault.
+#[derive(Clone, Debug)]
+enum Which {
+    Number(usize),
+    /// The next one with this method whose path holds this text.
+    Next(Method, String),
+}
+
+impl Which {
+    fn fits(&self, call: &Call) -> bool {
+        match self {
+            Self::Number(number) => *number == call.number,
+            Self::Next(method, text) => *method == call.method && call.path.contains(text),
+        }
+    }
+}
+
 #[derive(Default)]
 struct Log {
     calls: Vec<Call>,
-    planned: Vec<(usize, Fault)>,
+    planned: Vec<(Which, Fault)>,
     played: Vec<(Call, Fault)>,
     /// Another process holds the lease.
     leased_elsewhere: bool,
@@ -184,6 +204,8 @@ struct Log {
     violations: Vec<String>,
     /// What stood in the two systems after each change, with the version of the cluster.
     snapshots: Vec<(u64, serde_json::Value)>,
+    keeps_no_snapshots: bool,
+    gate: Option<Arc<Gate>>,
     /// What a person changed by hand: the version of the cluster then, and the object as it was before.
     by_hand: Vec<(u64, serde_json::Value)>,
 }
@@ -239,7 +261,23 @@ impl ChokePoint {
     pub(crate) fn plan(&self, ahead: usize, fault: Fault) {
         let mut log = self.log.lock().unwrap();
         let number = log.calls.len() + ahead;
-        log.planned.push((number, fault));
+        log.planned.push((Which::Number(number), fault));
+    }
+
+    /// The next call with this method whose path holds `text` meets `fault`.
+    pub(crate) fn plan_next(&self, method: Method, text: &str, fault: Fault) {
+        let which = Which::Next(method, text.to_owned());
+        self.log.lock().unwrap().planned.push((which, fault));
+    }
+
+    /// What stands in the two systems is no longer kept with every write: for worlds of thousands.
+    pub(crate) fn keep_no_snapshots(&self) {
+        self.log.lock().unwrap().keeps_no_snapshots = true;
+    }
+
+    /// Holds calls as `gate` says.
+    pub(crate) fn set_gate(&self, gate: Option<Arc<Gate>>) {
+        self.log.lock().unwrap().gate = gate;
     }
 
     /// What was planned and not met will not be.
@@ -265,6 +303,9 @@ impl ChokePoint {
     }
 
     pub(crate) fn snapshot(&self) {
+        if self.log.lock().unwrap().keeps_no_snapshots {
+            return;
+        }
         let taken = (self.cluster.version(), self.simulator.state());
         self.log.lock().unwrap().snapshots.push(taken);
     }
@@ -321,10 +362,7 @@ impl ChokePoint {
                 .push(format!("O4: another process holds the lease during {call}"));
         }
         log.calls.push(call.clone());
-        let fault = log
-            .planned
-            .iter()
-            .position(|(number, _)| *number == call.number);
+        let fault = log.planned.iter().position(|(which, _)| which.fits(&call));
         let fault = fault
             .map(|at| log.planned.swap_remove(at).1)
             .filter(|fault| fault.fits(&call));
@@ -350,7 +388,11 @@ impl ChokePoint {
             let text = object["description"].as_str().unwrap_or_default();
             text.contains(&expected::mark(audience))
         })?;
-        let leaving = holder["metadata"]["deletionTimestamp"].is_string();
+        let mut twins = state[collection].as_array()?.iter().filter(|twin| {
+            twin["dataSourceId"] == object["dataSourceId"]
+                && twin["integrationCode"] == object["integrationCode"]
+        });
+        let leaving = holder["metadata"]["deletionTimestamp"].is_string() || twins.nth(1).is_some();
         let code = object["integrationCode"].as_str().unwrap_or_default();
         let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
         (!leaving && *source == code).then(|| format!("O4: {call}: {holder} declares it"))
@@ -401,10 +443,18 @@ impl Outgoing {
             tokio::time::sleep(Duration::from_secs(3)).await;
             return Err(Lost);
         }
+        let gate = point.log.lock().unwrap().gate.clone();
+        let held = gate.as_ref().and_then(|gate| gate.holds(&call));
+        if let (Some(gate), Some(held)) = (&gate, held) {
+            gate.pass(held, Moment::Effect).await;
+        }
         let result = match fault {
             None => point.perform(&call, &request, Service::default()).await,
             Some(fault) => self.suffer(&call, &request, fault).await,
         };
+        if let (Some(gate), Some(held)) = (&gate, held) {
+            gate.pass(held, Moment::Answer).await;
+        }
         match self.dead.is_cancelled() {
             true => std::future::pending().await,
             false => result,
@@ -464,15 +514,18 @@ impl Outgoing {
                     .body(Body::from("<html><body>Please stand by</body></html>"))
                     .unwrap())
             }
-            Fault::Stale if call.system == System::Kubernetes => {
+            Fault::Stale | Fault::Older { .. } if call.system == System::Kubernetes => {
                 let service = Service {
-                    changes_ago: 1,
+                    changes_ago: match fault {
+                        Fault::Older { changes } => changes,
+                        _ => 1,
+                    },
                     lag: Duration::from_secs(20),
                     ..Service::default()
                 };
                 point.perform(call, request, service).await
             }
-            Fault::Stale => {
+            Fault::Stale | Fault::Older { .. } => {
                 point.simulator.add_fault(SimulatorFault {
                     matching: Match {
                         method: Some("GET".into()),

@@ -7,13 +7,19 @@
     reason = "time is virtual here, and its clock is tokio's"
 )]
 
+mod ambiguous;
 mod choke_point;
+mod claimants;
 mod cluster;
 mod everywhere;
 mod expected;
+mod gate;
 mod histories;
+mod interleavings;
 mod operations;
 mod operator;
 mod oracles;
 mod run;
+mod stale;
+mod storms;
 mod verdict;

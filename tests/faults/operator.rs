@@ -200,6 +200,12 @@ impl World {
         let _ = self.cluster.merge(&audience_key(name), patch);
     }
 
+    pub(crate) fn edit_connection(&self, name: &str, patch: &Value) {
+        self.cluster
+            .merge(&key_of(&connection(name)), patch)
+            .unwrap();
+    }
+
     pub(crate) fn delete(&self, name: &str) {
         let _ = self.cluster.delete(&audience_key(name));
     }

@@ -357,6 +357,29 @@ fn sources_of<'a>(audience: &Value, states: &'a [(u64, Value)]) -> Vec<&'a Value
     sources
 }
 
+/// The realistic tenant with `count` more audiences, `audience-0` and so on.
+pub(crate) fn tenant_with(count: usize) -> Value {
+    let simulator = adobe_simulator::Simulator::new(adobe_simulator::Options {
+        latency: std::time::Duration::ZERO,
+        seed: Some(crate::operator::seed()),
+    });
+    let mut state = simulator.state();
+    let audiences = state["audiences"].as_array_mut().unwrap();
+    let template = audiences[0].clone();
+    for index in 0..count {
+        let mut audience = template.clone();
+        let id = format!("audience-{index}");
+        audience["id"] = json!(id);
+        audience["audienceId"] = json!(id);
+        audience["name"] = json!(format!("Audience {index}"));
+        audiences.push(audience);
+    }
+    for credential in state["credentials"].as_array_mut().unwrap() {
+        credential["clientSecret"] = json!(SECRET);
+    }
+    state
+}
+
 /// Calls that a resting operator does not make (O8).
 pub(crate) fn writes_at_rest(calls: &[Call]) -> Vec<String> {
     let writes = calls

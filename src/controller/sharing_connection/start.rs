@@ -222,13 +222,13 @@ fn follow_report(
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let mut report = engine.report();
-    let stopping = engine.stopping();
+    let engine = engine.clone();
     AbortOnDrop(tokio::spawn(async move {
         let mut told = report.borrow().clone();
         loop {
             tokio::select! {
                 changed = report.changed() => {
-                    if changed.is_err() && stopping.is_cancelled() {
+                    if changed.is_err() && engine.is_stopping() {
                         return;
                     }
                     if changed.is_err() {
@@ -243,7 +243,11 @@ fn follow_report(
                     }
                 }
                 lost = async { lease.wait_for(Option::is_none).await.is_ok() } => {
-                    if lost {
+                    // What it knows may be outdated as soon as another process writes: it does not live on, even if
+                    // the lease comes back before anybody has looked.
+                    engine.stop();
+                    let back = async { lease.wait_for(Option::is_some).await.is_ok() };
+                    if lost && wake.send(reference.clone()).is_ok() && back.await {
                         let _ = wake.send(reference);
                     }
                     return;

@@ -1,0 +1,160 @@
+//! Calls whose outcome nobody knows (T4 to T7): looked up by their keys, resolved without a person, and nothing twice.
+
+use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
+use http::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::choke_point::Fault;
+use crate::operations::{LOYAL_GAMERS, OTHER};
+use crate::operator::{OWNER, World, audience, connection, secret, seed};
+use crate::run::{LOOK, on_virtual_time};
+use crate::{oracles, verdict};
+
+/// A world whose shared objects stand, for another audience's sake.
+async fn world() -> World {
+    let world = World::new(seed());
+    world.apply(secret());
+    world.apply(connection("acme"));
+    world.apply(audience("other", OTHER));
+    world.start_operator();
+    tokio::time::sleep(LOOK).await;
+    world
+}
+
+async fn ends_well(world: &World, before: &Value) {
+    let failures = verdict::at_rest(world, before, &Default::default()).await;
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+fn creates(world: &World, path: &str) -> usize {
+    let calls = world.choke_point.calls();
+    let creates = calls
+        .iter()
+        .filter(|call| call.method == Method::POST && call.path.starts_with(path));
+    creates.count()
+}
+
+#[rstest]
+fn t04_an_unknown_create_is_resolved_over_lists_that_lag(
+    #[values(Fault::NoAnswer, Fault::ErrorAfterEffect)] fault: Fault,
+    #[values(1, 2, 3, 4, 5)] writes: usize,
+) {
+    on_virtual_time(async {
+        let world = world().await;
+        let before = world.simulator.state();
+        for path in ["/traits", "/segments"] {
+            world.simulator.add_fault(SimulatorFault {
+                matching: Match {
+                    method: Some("GET".into()),
+                    path_contains: Some(path.into()),
+                    ..Match::default()
+                },
+                skip: 0,
+                times: 3,
+                kind: FaultKind::StaleList { writes },
+            });
+        }
+        world
+            .choke_point
+            .plan_next(Method::POST, "/v1/traits", fault);
+        world
+            .choke_point
+            .plan_next(Method::POST, "/v1/segments", fault);
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        ends_well(&world, &before).await;
+    });
+}
+
+#[test]
+fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays() {
+    on_virtual_time(async {
+        let world = world().await;
+        world
+            .choke_point
+            .plan_next(Method::POST, "/v1/traits", Fault::Nothing);
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        let recorded = world.audience("other")["status"]["audienceManager"].clone();
+        let made = world.create("traits", json!({
+            "pid": 1794, "name": "Loyal gamers", "integrationCode": LOYAL_GAMERS,
+            "description": "[audience-sharing:another-owner/marketing/loyal]",
+            "dataSourceId": recorded["dataSourceId"], "folderId": recorded["traitFolderId"],
+            "traitType": "ON_BOARDED_TRAIT", "traitRule": format!("segid == \"{LOYAL_GAMERS}\""), "ttl": 120,
+        }));
+        tokio::time::sleep(std::time::Duration::from_secs(1_800)).await;
+        let (status, reason) = verdict::ready(&world.audience("loyal"));
+        assert_eq!(
+            (status.as_str(), reason.as_str()),
+            ("False", "ManagementConflict")
+        );
+        let state = world.simulator.state();
+        let traits = state["traits"].as_array().unwrap();
+        assert!(traits.contains(&made), "it is as the other owner made it");
+        assert!(oracles::duplicates(&state, false).is_empty());
+        assert!(world.choke_point.violations().is_empty());
+    });
+}
+
+/// Our data source, made without the unique flags: no server refuses a second object.
+#[rstest]
+fn t06_where_no_server_enforces_the_key_at_most_one_survives(
+    #[values(Fault::NoAnswer, Fault::LateEffect)] fault: Fault,
+    #[values("/v1/traits", "/v1/segments")] path: &'static str,
+) {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        world.create("dataSources", json!({
+            "pid": 1794, "name": "Adobe Experience Platform Audience Sharing",
+            "description": format!("Audiences shared from Adobe Experience Platform [audience-sharing:{OWNER}]"),
+            "uniqueTraitIntegrationCodes": false, "uniqueSegmentIntegrationCodes": false,
+        }));
+        world.start_operator();
+        tokio::time::sleep(LOOK).await;
+        let before = world.simulator.state();
+        world.choke_point.plan_next(Method::POST, path, fault);
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        // What came late is found by the next pass.
+        tokio::time::sleep(std::time::Duration::from_secs(800)).await;
+        ends_well(&world, &before).await;
+        let most = if fault == Fault::LateEffect { 2 } else { 1 };
+        assert!(
+            creates(&world, path) <= most,
+            "{} creates",
+            creates(&world, path)
+        );
+    });
+}
+
+#[rstest]
+fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
+    #[values(Fault::NoAnswer, Fault::ErrorAfterEffect, Fault::Reset)] fault: Fault,
+    #[values("/v1/traits/", "/v1/segments/")] path: &'static str,
+) {
+    on_virtual_time(async {
+        let world = world().await;
+        let before = world.simulator.state();
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        tokio::time::sleep(LOOK).await;
+        let stood = world.choke_point.count();
+        world.choke_point.plan_next(Method::DELETE, path, fault);
+        world.delete("loyal");
+        ends_well(&world, &before).await;
+        assert!(world.audience("loyal").is_null());
+        let calls = world.choke_point.calls();
+        let releases = calls[stood..].iter().filter(|call| {
+            call.method == Method::PATCH && call.path.contains("/sharedaudiences/loyal?")
+        });
+        assert_eq!(
+            releases.count(),
+            1,
+            "a missing object is as wanted: nothing is tried again"
+        );
+        let deletes = calls[stood..]
+            .iter()
+            .filter(|call| call.method == Method::DELETE && call.path.starts_with(path));
+        assert_eq!(deletes.count(), 1, "the look-up says that it is gone");
+    });
+}
