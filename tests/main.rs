@@ -17,6 +17,8 @@ mod killed;
 mod noticed;
 mod replicas;
 mod rooms;
+mod standing;
 mod tenant;
+mod tenants;
 mod told;
 mod world;

@@ -23,10 +23,12 @@ use audience_sharing_operator::engine::{
     Settled, SharedTurn,
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
+
+use crate::tenants;
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 
@@ -291,30 +293,7 @@ impl World {
 
 /// The realistic tenant with `count` more audiences, `audience-0` and so on.
 pub(crate) fn tenant_with(count: usize) -> Seed {
-    let simulator = Simulator::new(Options {
-        latency: Duration::ZERO,
-        seed: Some(Seed::realistic()),
-    });
-    let mut state = simulator.state();
-    let template = state["audiences"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|found| found["id"] == LOYAL_GAMERS)
-        .cloned()
-        .unwrap();
-    for index in 0..count {
-        let mut audience = template.clone();
-        let id = format!("audience-{index}");
-        audience["id"] = json!(id);
-        audience["audienceId"] = json!(id);
-        audience["name"] = json!(format!("Audience {index}"));
-        state["audiences"].as_array_mut().unwrap().push(audience);
-    }
-    for credential in state["credentials"].as_array_mut().unwrap() {
-        credential["clientSecret"] = json!("demo-secret");
-    }
-    Seed::try_from(state).unwrap()
+    tenants::with_audiences(count, "demo-secret")
 }
 
 pub(crate) fn settings() -> ConnectionSettings {

@@ -3,29 +3,14 @@
 use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
 use http::Method;
 use rstest::rstest;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::choke_point::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{OWNER, World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};
-use crate::{oracles, verdict};
-
-/// A world whose shared objects stand, for another audience's sake.
-async fn world() -> World {
-    let world = World::new(seed());
-    world.apply(secret());
-    world.apply(connection("acme"));
-    world.apply(audience("other", OTHER));
-    world.start_operator();
-    tokio::time::sleep(LOOK).await;
-    world
-}
-
-async fn ends_well(world: &World, before: &Value) {
-    let failures = verdict::at_rest(world, before, &Default::default()).await;
-    assert!(failures.is_empty(), "{failures:#?}");
-}
+use crate::verdict::ends_well;
+use crate::{standing, verdict};
 
 fn creates(world: &World, path: &str) -> usize {
     let calls = world.choke_point.calls();
@@ -41,7 +26,7 @@ fn t04_an_unknown_create_is_resolved_over_lists_that_lag(
     #[values(1, 2, 3, 4, 5)] writes: usize,
 ) {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("other", OTHER).await;
         let before = world.simulator.state();
         for path in ["/traits", "/segments"] {
             world.simulator.add_fault(SimulatorFault {
@@ -69,7 +54,7 @@ fn t04_an_unknown_create_is_resolved_over_lists_that_lag(
 #[test]
 fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("other", OTHER).await;
         world
             .choke_point
             .plan_next(Method::POST, "/v1/traits", Fault::Nothing);
@@ -91,7 +76,7 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
         let state = world.simulator.state();
         let traits = state["traits"].as_array().unwrap();
         assert!(traits.contains(&made), "it is as the other owner made it");
-        assert!(oracles::duplicates(&state, false).is_empty());
+        assert!(standing::duplicates(OWNER, &state, false).is_empty());
         assert!(world.choke_point.violations().is_empty());
     });
 }
@@ -134,7 +119,7 @@ fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
     #[values("/v1/traits/", "/v1/segments/")] path: &'static str,
 ) {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("other", OTHER).await;
         let before = world.simulator.state();
         world.apply(audience("loyal", LOYAL_GAMERS));
         tokio::time::sleep(LOOK).await;

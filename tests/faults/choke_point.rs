@@ -14,9 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
-use crate::expected;
 use crate::gate::{Gate, Moment};
+use crate::operator::OWNER;
 use crate::oracles::AUDIENCES;
+use crate::standing;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum System {
@@ -386,7 +387,7 @@ impl ChokePoint {
         let (audiences, _) = self.cluster.list(AUDIENCES, None, None, 0);
         let holder = audiences.iter().find(|audience| {
             let text = object["description"].as_str().unwrap_or_default();
-            text.contains(&expected::mark(audience))
+            text.contains(&standing::mark(OWNER, audience))
         })?;
         let mut twins = state[collection].as_array()?.iter().filter(|twin| {
             twin["dataSourceId"] == object["dataSourceId"]

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 
 use crate::choke_point::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
-use crate::operator::{World, connection, secret, seed, set_skew};
+use crate::operator::{NAMESPACE, OWNER, World, connection, secret, seed, set_skew};
 use crate::run::on_virtual_time;
-use crate::{expected, oracles, verdict};
+use crate::{oracles, standing, verdict};
 
 /// Each with its connection and its source; the first two ask for the same.
 const AUDIENCES: [(&str, &str, &str); 5] = [
@@ -157,6 +157,13 @@ fn declared(audience: usize, variant: usize) -> Value {
     })
 }
 
+fn mark_of(name: &str) -> String {
+    standing::mark(
+        OWNER,
+        &json!({"metadata": {"namespace": NAMESPACE, "name": name}}),
+    )
+}
+
 /// What happened in all histories, so that one that never does a thing is seen.
 #[derive(Default)]
 struct Seen {
@@ -229,7 +236,7 @@ impl History {
                 // A name that still leaves cannot be declared anew.
                 if !world.audience(name)["metadata"]["deletionTimestamp"].is_string() {
                     world.apply(declared(audience, variant));
-                    self.retained.remove(&expected::mark_of(name));
+                    self.retained.remove(&mark_of(name));
                 }
             }
             Step::Delete { audience, policy } => {
@@ -240,7 +247,7 @@ impl History {
                 }
                 if policy == Deletion::Retain {
                     world.edit(name, &json!({"spec": {"deletionPolicy": "Retain"}}));
-                    self.retained.insert(expected::mark_of(name));
+                    self.retained.insert(mark_of(name));
                 }
                 world.delete(name);
             }
@@ -284,7 +291,9 @@ impl History {
 
     fn ours(&self, collection: &str, which: usize) -> Option<Value> {
         let state = self.world.simulator.state();
-        let ours: Vec<Value> = oracles::of_ours(&state, collection).cloned().collect();
+        let ours: Vec<Value> = standing::of_ours(OWNER, &state, collection)
+            .cloned()
+            .collect();
         (!ours.is_empty()).then(|| ours[which % ours.len()].clone())
     }
 

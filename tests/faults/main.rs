@@ -12,7 +12,6 @@ mod choke_point;
 mod claimants;
 mod cluster;
 mod everywhere;
-mod expected;
 mod gate;
 mod histories;
 mod interleavings;
@@ -21,5 +20,9 @@ mod operator;
 mod oracles;
 mod run;
 mod stale;
+#[path = "../standing.rs"]
+mod standing;
 mod storms;
+#[path = "../tenants.rs"]
+mod tenants;
 mod verdict;

@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choke_point::{ChokePoint, Lost, Outgoing, System};
 use crate::cluster::{Cluster, Key};
+use crate::run::LOOK;
+use crate::tenants;
 
 pub(crate) const NAMESPACE: &str = "marketing";
 pub(crate) const SYSTEM_NAMESPACE: &str = "audience-sharing-system";
@@ -164,6 +166,17 @@ impl World {
             commands,
             supervisor: tokio_util::task::AbortOnDropHandle::new(supervisor),
         }
+    }
+
+    /// A running operator, and this audience stands.
+    pub(crate) async fn sharing(name: &str, source: &str) -> Self {
+        let world = Self::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        world.apply(audience(name, source));
+        world.start_operator();
+        tokio::time::sleep(LOOK).await;
+        world
     }
 
     pub(crate) fn start_operator(&self) {
@@ -326,17 +339,7 @@ pub(crate) fn audience(name: &str, source: &str) -> Value {
 /// The realistic tenant, for the credential of [`secret`].
 pub(crate) fn seed() -> Seed {
     static STATE: OnceLock<Value> = OnceLock::new();
-    let state = STATE.get_or_init(|| {
-        let simulator = Simulator::new(Options {
-            latency: Duration::ZERO,
-            seed: Some(Seed::realistic()),
-        });
-        let mut state = simulator.state();
-        for credential in state["credentials"].as_array_mut().unwrap() {
-            credential["clientSecret"] = json!(SECRET);
-        }
-        state
-    });
+    let state = STATE.get_or_init(|| tenants::realistic(SECRET));
     Seed::try_from(state.clone()).unwrap()
 }
 

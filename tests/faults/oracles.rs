@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::choke_point::{Call, System};
 use crate::cluster::ChangeKind;
-use crate::expected;
 use crate::operator::{OWNER, SECRET, World};
+use crate::standing::{self, of_ours};
 
 pub(crate) const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
 
@@ -137,65 +137,16 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
     }
 }
 
-/// O2: no two objects under one key; `enforced`: only where the server refuses the second.
-pub(crate) fn duplicates(state: &Value, enforced: bool) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let mut twice = Vec::new();
-    let mut see = |key: String| {
-        if !seen.insert(key.clone()) {
-            twice.push(key);
-        }
-    };
-    for collection in ["traits", "segments"] {
-        for object in of_ours(state, collection) {
-            see(format!(
-                "{collection} {} {}",
-                object["dataSourceId"], object["integrationCode"]
-            ));
-        }
-    }
-    for collection in ["traitFolders", "segmentFolders"] {
-        for object in state[collection].as_array().into_iter().flatten() {
-            see(format!(
-                "{collection} {} {}",
-                object["parentFolderId"], object["name"]
-            ));
-        }
-    }
-    for object in of_ours(state, "dataSources").filter(|_| !enforced) {
-        see(format!("dataSources {}", object["name"]));
-    }
-    twice
-}
-
-/// The objects that carry a mark of ours.
-pub(crate) fn of_ours<'a>(state: &'a Value, collection: &str) -> impl Iterator<Item = &'a Value> {
-    let ours = format!("[audience-sharing:{OWNER}");
-    let objects = state[collection].as_array().into_iter().flatten();
-    objects.filter(move |object| {
-        object["description"]
-            .as_str()
-            .is_some_and(|text| text.contains(&ours))
-    })
-}
-
 /// O3: every object that carries our mark stands in the status of a resource, or in none that was `retained`.
 pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let state = world.simulator.state();
     let mut known = BTreeSet::new();
     for audience in world.audiences() {
-        let recorded = &audience["status"]["audienceManager"];
-        known.insert(recorded["traitSid"].clone().to_string());
-        known.insert(recorded["segmentSid"].to_string());
-        let additional = recorded["additionalSegments"]
-            .as_array()
-            .into_iter()
-            .flatten();
-        known.extend(additional.map(|segment| segment["sid"].to_string()));
+        known.extend(standing::recorded_sids(&audience));
     }
     let standing = ["traits", "segments"]
         .into_iter()
-        .flat_map(|collection| of_ours(&state, collection));
+        .flat_map(|collection| of_ours(OWNER, &state, collection));
     let is_retained = |object: &Value| {
         let text = object["description"].as_str().unwrap_or_default();
         retained.iter().any(|mark| text.contains(mark.as_str()))
@@ -253,7 +204,7 @@ pub(crate) fn foreign_changes(before: &Value, after: &Value, renamed_sources: bo
         if collection == "audiences" && renamed_sources {
             continue;
         }
-        let ours: Vec<String> = of_ours(before, collection)
+        let ours: Vec<String> = of_ours(OWNER, before, collection)
             .map(|object| object.to_string())
             .collect();
         let now = after[collection].as_array().cloned().unwrap_or_default();
@@ -305,7 +256,7 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
             continue;
         }
         // What a person changes is noticed within a pass: until then no verdict knows of it.
-        let mark = expected::mark(audience);
+        let mark = standing::mark(OWNER, audience);
         let touched = |(version, object): &(u64, Value)| {
             let text = object["description"].as_str().unwrap_or_default();
             *version <= change.version && text.contains(&mark)
@@ -329,9 +280,9 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
         let differences: Vec<_> = states[first..until]
             .iter()
             .map(|(_, state)| {
-                let mut found = sources
-                    .iter()
-                    .map(|sources| expected::difference_from(audience, connection, state, sources));
+                let mut found = sources.iter().map(|sources| {
+                    standing::difference_from(OWNER, audience, connection, state, sources)
+                });
                 let first = found.next().flatten();
                 match found.any(|difference| difference.is_none()) {
                     true => None,
@@ -353,31 +304,8 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
 /// The states in which the source of `audience` stood differently.
 fn sources_of<'a>(audience: &Value, states: &'a [(u64, Value)]) -> Vec<&'a Value> {
     let mut sources: Vec<&Value> = states.iter().map(|(_, state)| state).collect();
-    sources.dedup_by_key(|state| expected::source(audience, state).cloned());
+    sources.dedup_by_key(|state| standing::source(audience, state).cloned());
     sources
-}
-
-/// The realistic tenant with `count` more audiences, `audience-0` and so on.
-pub(crate) fn tenant_with(count: usize) -> Value {
-    let simulator = adobe_simulator::Simulator::new(adobe_simulator::Options {
-        latency: std::time::Duration::ZERO,
-        seed: Some(crate::operator::seed()),
-    });
-    let mut state = simulator.state();
-    let audiences = state["audiences"].as_array_mut().unwrap();
-    let template = audiences[0].clone();
-    for index in 0..count {
-        let mut audience = template.clone();
-        let id = format!("audience-{index}");
-        audience["id"] = json!(id);
-        audience["audienceId"] = json!(id);
-        audience["name"] = json!(format!("Audience {index}"));
-        audiences.push(audience);
-    }
-    for credential in state["credentials"].as_array_mut().unwrap() {
-        credential["clientSecret"] = json!(SECRET);
-    }
-    state
 }
 
 /// Calls that a resting operator does not make (O8).

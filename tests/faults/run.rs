@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use crate::choke_point::{Call, Fault};
 use crate::operations::Operation;
-use crate::operator::{World, seed};
+use crate::operator::{OWNER, World, seed};
 use crate::oracles;
+use crate::standing;
 
 /// How a run ended.
 pub(crate) struct End {
@@ -90,7 +91,7 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
         // Where no server enforces the key, one that came late is gone within a pass (peers.md §4.6, F15).
         let enforced = comes_late && at + 1 < states.len();
         failures.extend(
-            oracles::duplicates(state, enforced)
+            standing::duplicates(OWNER, state, enforced)
                 .into_iter()
                 .map(|twice| format!("O2: twice: {twice}")),
         );

@@ -8,24 +8,10 @@ use serde_json::{Value, json};
 
 use crate::choke_point::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER, target};
-use crate::operator::{World, audience, audience_key, connection, secret, seed};
+use crate::operator::{SECRET, World, audience, audience_key, connection, secret};
 use crate::run::{LOOK, on_virtual_time};
-use crate::{oracles, verdict};
-
-async fn world() -> World {
-    let world = World::new(seed());
-    world.apply(secret());
-    world.apply(connection("acme"));
-    world.apply(audience("loyal", LOYAL_GAMERS));
-    world.start_operator();
-    tokio::time::sleep(LOOK).await;
-    world
-}
-
-async fn ends_well(world: &World, before: &Value) {
-    let failures = verdict::at_rest(world, before, &Default::default()).await;
-    assert!(failures.is_empty(), "{failures:#?}");
-}
+use crate::verdict::ends_well;
+use crate::{tenants, verdict};
 
 fn remote_writes(world: &World, since: usize) -> Vec<String> {
     let calls = world.choke_point.calls();
@@ -46,7 +32,7 @@ fn trait_of(world: &World, name: &str) -> Value {
 #[test]
 fn t08_an_older_generation_after_a_restart_writes_nothing() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         world.edit("loyal", &target(json!({"ttlDays": 30})));
         tokio::time::sleep(LOOK).await;
@@ -71,7 +57,7 @@ fn t08_an_older_generation_after_a_restart_writes_nothing() {
 #[test]
 fn t09_an_object_that_was_deleted_meanwhile_does_not_come_back() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         world.delete("loyal");
         tokio::time::sleep(LOOK).await;
         assert!(world.audience("loyal").is_null());
@@ -97,7 +83,7 @@ fn t10_ids_that_a_status_does_not_show_are_found_again(
     #[values(Fault::Reset, Fault::CrashAfter, Fault::CrashBefore)] fault: Fault,
 ) {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         world
             .choke_point
@@ -110,7 +96,7 @@ fn t10_ids_that_a_status_does_not_show_are_found_again(
 #[test]
 fn t11_an_object_that_was_made_anew_under_its_name_unseen_takes_over_what_stands() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         let sid = trait_of(&world, "loyal")["sid"].clone();
         let uid = world.audience("loyal")["metadata"]["uid"].clone();
@@ -131,7 +117,7 @@ fn t11_an_object_that_was_made_anew_under_its_name_unseen_takes_over_what_stands
 #[test]
 fn t12_a_change_there_and_back_that_nobody_saw_writes_nothing() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         world.kill_operator();
         let stood = world.choke_point.count();
@@ -150,7 +136,7 @@ fn t12_a_change_there_and_back_that_nobody_saw_writes_nothing() {
 #[test]
 fn t12_a_secret_that_is_rotated_twice_at_once_is_used_as_it_stands() {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         let mut wrong = secret();
         wrong["data"]["clientSecret"] = json!("d3Jvbmc=");
@@ -172,7 +158,7 @@ fn t14_watches_that_end_repeat_or_start_anew_miss_nothing(
     watch: &'static str,
 ) {
     on_virtual_time(async {
-        let world = world().await;
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         // The watches that run now end by their time; the next ones meet the fault, while manifests change.
         for _ in 0..3 {
@@ -194,8 +180,7 @@ fn t14_watches_that_end_repeat_or_start_anew_miss_nothing(
 fn t15_one_object_that_does_not_decode_stops_no_other() {
     const COUNT: usize = 1_000;
     on_virtual_time(async {
-        let state = oracles::tenant_with(COUNT);
-        let world = World::new(adobe_simulator::Seed::try_from(state).unwrap());
+        let world = World::new(tenants::with_audiences(COUNT, SECRET));
         world.choke_point.keep_no_snapshots();
         world.apply(secret());
         let mut connection = connection("acme");

@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::cluster::Change;
-use crate::operator::World;
+use crate::operator::{OWNER, World};
 use crate::oracles;
+use crate::oracles::writes_at_rest;
 use crate::run::{LOOK, PATIENCE, REST};
-use crate::{expected, oracles::writes_at_rest};
+use crate::standing;
 
 /// Waits until all is as declared and nothing is written any more, then judges. `retained`: the marks whose objects may
 /// stay without a resource. `before`: the tenant as it stood, without what a person changed since.
@@ -38,7 +39,7 @@ pub(crate) async fn at_rest(
     let mut failures = point.violations();
     failures.extend(differences(world));
     failures.extend(
-        oracles::duplicates(&state, false)
+        standing::duplicates(OWNER, &state, false)
             .into_iter()
             .map(|twice| format!("O2: twice: {twice}")),
     );
@@ -53,6 +54,12 @@ pub(crate) async fn at_rest(
         failures.extend(changed);
     }
     failures
+}
+
+/// Nothing is wrong once all is at rest.
+pub(crate) async fn ends_well(world: &World, before: &Value) {
+    let failures = at_rest(world, before, &BTreeSet::new()).await;
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 /// What was written at rest: how often an object that fails by itself, and is looked at again slowly, said when; and
@@ -117,7 +124,7 @@ pub(crate) fn differences(world: &World) -> Vec<String> {
         match connections.iter().find(of_audience) {
             None => wrong.push(format!("O1: {name} has no connection")),
             Some(connection) => wrong.extend(
-                expected::difference(audience, connection, &state)
+                standing::difference(OWNER, audience, connection, &state)
                     .map(|difference| format!("O1: {name}: {difference}")),
             ),
         }

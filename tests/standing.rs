@@ -1,8 +1,9 @@
-//! What must stand in Audience Manager for a `SharedAudience`, read from design.md §2 and from no code of the operator's.
+//! What stands in a tenant as ours, and what must stand there for a `SharedAudience`: read from design.md §2 and from no
+//! code of the operator's. Used by both worlds, the modelled and the real.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-
-use crate::operator::{NAMESPACE, OWNER};
 
 fn find<'a>(state: &'a Value, collection: &str, fits: impl Fn(&Value) -> bool) -> Vec<&'a Value> {
     let objects = state[collection].as_array();
@@ -24,21 +25,28 @@ pub(crate) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value
     (found.len() == 1).then(|| found[0])
 }
 
-pub(crate) fn mark(audience: &Value) -> String {
-    mark_of(audience["metadata"]["name"].as_str().unwrap_or_default())
-}
-
-pub(crate) fn mark_of(name: &str) -> String {
-    format!("[audience-sharing:{OWNER}/{NAMESPACE}/{name}]")
+pub(crate) fn mark(owner: &str, audience: &Value) -> String {
+    let of = |field: &str| audience["metadata"][field].as_str().unwrap_or_default();
+    format!(
+        "[audience-sharing:{owner}/{}/{}]",
+        of("namespace"),
+        of("name")
+    )
 }
 
 /// Why Audience Manager is not as the audience declares it; `None` if it is.
-pub(crate) fn difference(audience: &Value, connection: &Value, state: &Value) -> Option<String> {
-    difference_from(audience, connection, state, state)
+pub(crate) fn difference(
+    owner: &str,
+    audience: &Value,
+    connection: &Value,
+    state: &Value,
+) -> Option<String> {
+    difference_from(owner, audience, connection, state, state)
 }
 
 /// The same, for a source as it stood in another state: what a marketer changed is noticed within a pass.
 pub(crate) fn difference_from(
+    owner: &str,
     audience: &Value,
     connection: &Value,
     state: &Value,
@@ -47,10 +55,11 @@ pub(crate) fn difference_from(
     let Some(source) = source(audience, sources) else {
         return Some("there is no source".into());
     };
-    compare(audience, connection, state, source).err()
+    compare(owner, audience, connection, state, source).err()
 }
 
 fn compare(
+    owner: &str,
     audience: &Value,
     connection: &Value,
     state: &Value,
@@ -68,7 +77,7 @@ fn compare(
         Value::Null => source[field].clone(),
         own => own.clone(),
     };
-    let mark = mark(audience);
+    let mark = mark(owner, audience);
     let describe = |text: &Value| {
         let text = text.as_str().unwrap_or_default().trim();
         json!(format!("{text} {mark}").trim())
@@ -181,4 +190,65 @@ fn expect(found: &Value, fields: &[(&str, Value)]) -> Result<(), String> {
             found["sid"], found[*field]
         )),
     }
+}
+
+/// Objects of ours that share a key; `enforced`: only where the server refuses the second.
+pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    let mut see = |key: String| {
+        if !seen.insert(key.clone()) {
+            twice.push(key);
+        }
+    };
+    for collection in ["traits", "segments"] {
+        for object in of_ours(owner, state, collection) {
+            see(format!(
+                "{collection} {} {}",
+                object["dataSourceId"], object["integrationCode"]
+            ));
+        }
+    }
+    for collection in ["traitFolders", "segmentFolders"] {
+        for object in state[collection].as_array().into_iter().flatten() {
+            see(format!(
+                "{collection} {} {}",
+                object["parentFolderId"], object["name"]
+            ));
+        }
+    }
+    for object in of_ours(owner, state, "dataSources").filter(|_| !enforced) {
+        see(format!("dataSources {}", object["name"]));
+    }
+    twice
+}
+
+/// The objects that carry a mark of ours.
+pub(crate) fn of_ours<'a>(
+    owner: &str,
+    state: &'a Value,
+    collection: &str,
+) -> impl Iterator<Item = &'a Value> {
+    let ours = format!("[audience-sharing:{owner}");
+    let objects = state[collection].as_array().into_iter().flatten();
+    objects.filter(move |object| {
+        object["description"]
+            .as_str()
+            .is_some_and(|text| text.contains(&ours))
+    })
+}
+
+/// The sids that the status names.
+pub(crate) fn recorded_sids(audience: &Value) -> Vec<String> {
+    let recorded = &audience["status"]["audienceManager"];
+    let additional = recorded["additionalSegments"].as_array();
+    let additional = additional
+        .into_iter()
+        .flatten()
+        .map(|segment| segment["sid"].to_string());
+    [&recorded["traitSid"], &recorded["segmentSid"]]
+        .map(ToString::to_string)
+        .into_iter()
+        .chain(additional)
+        .collect()
 }

@@ -1,0 +1,35 @@
+//! Tenants that tests of both worlds begin with.
+
+use std::time::Duration;
+
+use adobe_simulator::{Options, Seed, Simulator};
+use serde_json::{Value, json};
+
+/// The realistic tenant as the simulator serves it, for a credential with this secret.
+pub(crate) fn realistic(client_secret: &str) -> Value {
+    let simulator = Simulator::new(Options {
+        latency: Duration::ZERO,
+        seed: Some(Seed::realistic()),
+    });
+    let mut state = simulator.state();
+    for credential in state["credentials"].as_array_mut().unwrap() {
+        credential["clientSecret"] = json!(client_secret);
+    }
+    state
+}
+
+/// The same with `count` more audiences, `audience-0` and so on.
+pub(crate) fn with_audiences(count: usize, client_secret: &str) -> Seed {
+    let mut state = realistic(client_secret);
+    let audiences = state["audiences"].as_array_mut().unwrap();
+    let template = audiences[0].clone();
+    audiences.extend((0..count).map(|index| {
+        let mut audience = template.clone();
+        let id = format!("audience-{index}");
+        audience["id"] = json!(id);
+        audience["audienceId"] = json!(id);
+        audience["name"] = json!(format!("Audience {index}"));
+        audience
+    }));
+    Seed::try_from(state).unwrap()
+}
