@@ -28,7 +28,7 @@ pub(crate) struct End {
 /// Between two looks at whether all is calm.
 pub(crate) const LOOK: Duration = Duration::from_secs(20);
 /// No run may take longer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3 * 3_600);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5_400);
 /// More than a full pass and its jitter.
 pub(crate) const REST: Duration = Duration::from_secs(660);
 
