@@ -81,21 +81,26 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
     });
 }
 
-/// Our data source, made without the unique flags: no server refuses a second object.
+/// Our data source, made without the unique flags: no server refuses a second object. Nothing runs yet.
+fn unenforced() -> World {
+    let world = World::new(seed());
+    world.apply(secret());
+    world.apply(connection("acme"));
+    world.create("dataSources", json!({
+        "pid": 1794, "name": "Adobe Experience Platform Audience Sharing",
+        "description": format!("Audiences shared from Adobe Experience Platform [audience-sharing:{OWNER}]"),
+        "uniqueTraitIntegrationCodes": false, "uniqueSegmentIntegrationCodes": false,
+    }));
+    world
+}
+
 #[rstest]
 fn t06_where_no_server_enforces_the_key_at_most_one_survives(
     #[values(Fault::NoAnswer, Fault::LateEffect)] fault: Fault,
     #[values("/v1/traits", "/v1/segments")] path: &'static str,
 ) {
     on_virtual_time(async {
-        let world = World::new(seed());
-        world.apply(secret());
-        world.apply(connection("acme"));
-        world.create("dataSources", json!({
-            "pid": 1794, "name": "Adobe Experience Platform Audience Sharing",
-            "description": format!("Audiences shared from Adobe Experience Platform [audience-sharing:{OWNER}]"),
-            "uniqueTraitIntegrationCodes": false, "uniqueSegmentIntegrationCodes": false,
-        }));
+        let world = unenforced();
         world.start_operator();
         tokio::time::sleep(LOOK).await;
         let before = world.simulator.state();
@@ -105,11 +110,38 @@ fn t06_where_no_server_enforces_the_key_at_most_one_survives(
         tokio::time::sleep(std::time::Duration::from_secs(800)).await;
         ends_well(&world, &before).await;
         let most = if fault == Fault::LateEffect { 2 } else { 1 };
-        assert!(
-            creates(&world, path) <= most,
-            "{} creates",
-            creates(&world, path)
-        );
+        let made = creates(&world, path);
+        assert!(made <= most, "{made} creates");
+    });
+}
+
+/// The process dies with the effect, and the next one is shown lists of before.
+#[rstest]
+fn t06_where_no_server_enforces_the_key_it_is_looked_up_before_every_create(
+    #[values("/v1/traits", "/v1/segments")] path: &'static str,
+) {
+    on_virtual_time(async {
+        let world = unenforced();
+        world.start_operator();
+        tokio::time::sleep(LOOK).await;
+        let before = world.simulator.state();
+        world.simulator.add_fault(SimulatorFault {
+            matching: Match {
+                method: Some("GET".into()),
+                path_contains: Some(path.into()),
+                ..Match::default()
+            },
+            // The look-up before the create that is lost; then the list of the next process, then its own look-up.
+            skip: 1,
+            times: 1,
+            kind: FaultKind::StaleList { writes: 1 },
+        });
+        world
+            .choke_point
+            .plan_next(Method::POST, path, Fault::CrashAfter);
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        ends_well(&world, &before).await;
+        assert_eq!(creates(&world, path), 1);
     });
 }
 

@@ -1,5 +1,7 @@
 //! Two `SharedAudience` objects that claim one source, in every order of appearing and going, at once and after a while.
 
+use serde_json::{Value, json};
+
 use crate::operations::LOYAL_GAMERS;
 use crate::operator::{World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};
@@ -34,6 +36,14 @@ fn orders() -> Vec<Vec<Event>> {
     all
 }
 
+/// Each with an additional segment that the other does not declare.
+fn with_segment(name: &str) -> Value {
+    let mut declared = audience(name, LOYAL_GAMERS);
+    let segment = json!({"key": name, "name": name, "rule": "{trait} AND 16440001T"});
+    declared["spec"]["target"] = json!({"audienceManager": {"additionalSegments": [segment]}});
+    declared
+}
+
 async fn play(order: &[Event], pauses: usize) -> Vec<String> {
     let world = World::new(seed());
     world.apply(secret());
@@ -43,7 +53,7 @@ async fn play(order: &[Event], pauses: usize) -> Vec<String> {
     let before = world.simulator.state();
     for (at, event) in order.iter().enumerate() {
         match event {
-            Event::Appears(name) => world.apply(audience(name, LOYAL_GAMERS)),
+            Event::Appears(name) => world.apply(with_segment(name)),
             Event::Goes(name) => world.delete(name),
         }
         if pauses & (1 << at) != 0 {

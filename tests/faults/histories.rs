@@ -381,7 +381,7 @@ async fn play(steps: &[Step], seen: &RefCell<Seen>) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "how a person asks for many")]
 fn count() -> u32 {
     let asked = std::env::var("HISTORIES").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(60)
+    asked.and_then(|count| count.parse().ok()).unwrap_or(400)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how a person asks for others")]

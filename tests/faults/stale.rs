@@ -46,6 +46,10 @@ fn t08_an_older_generation_after_a_restart_writes_nothing() {
             "/sharedaudiences?&limit",
             Fault::Older { changes: 2 },
         );
+        // And the watch that follows is slow to tell the rest.
+        world
+            .choke_point
+            .plan_next(Method::GET, "/sharedaudiences?&watch", Fault::Stale);
         world.start_operator();
         tokio::time::sleep(Duration::from_secs(10)).await;
         assert_eq!(remote_writes(&world, stood), Vec::<String>::new());
@@ -71,6 +75,10 @@ fn t09_an_object_that_was_deleted_meanwhile_does_not_come_back() {
             "/sharedaudiences?&limit",
             Fault::Older { changes: 3 },
         );
+        // And the watch that follows is slow to tell the rest.
+        world
+            .choke_point
+            .plan_next(Method::GET, "/sharedaudiences?&watch", Fault::Stale);
         world.start_operator();
         ends_well(&world, &before).await;
         assert_eq!(remote_writes(&world, stood), Vec::<String>::new());

@@ -86,6 +86,7 @@ mod tests {
 
     #[rstest]
     #[case::the_same(100, 100, false)]
+    #[case::the_first(0, 1, false)]
     #[case::less_than_a_percent(100, 1_099, false)]
     #[case::a_percent(100, 1_100, true)]
     #[case::a_percent_down(1_100, 100, true)]

@@ -27,6 +27,30 @@ fn only_the_holder_of_a_source_acts_and_the_others_say_who_it_is() {
     );
 }
 
+/// Whoever plans lives itself: that is no conflict with itself.
+#[test]
+fn what_carries_our_own_mark_is_ours() {
+    let mut case = Case::settled(&[]);
+    case.living.insert(name("loyal"));
+    case.change_trait(|found| found.name = "Renamed".into());
+    assert_eq!(case.reasons(), []);
+    assert_eq!(case.steps().len(), 1);
+}
+
+#[test]
+fn a_held_segment_is_told_by_id_and_name() {
+    let mut case = Case::settled(&[]);
+    case.change_segment(SEGMENT, |found| {
+        found.description = "[audience-sharing:others/marketing/loyal]".into();
+    });
+    let plan = case.plan();
+    let message = &plan.holds[0].message;
+    assert!(
+        message.starts_with("Segment 1005 \"Loyal gamers\" carries the mark of another owner"),
+        "{message}"
+    );
+}
+
 #[rstest]
 #[case::ours(OURS, &[])]
 #[case::the_other_claimants("[audience-sharing:us/marketing/older]", &[Reason::SourceClaimed])]
