@@ -116,6 +116,12 @@ fn errors_say_where_and_what(#[case] text: &str, #[case] message: &str) {
 }
 
 #[test]
+fn negations_side_by_side_are_not_nested() {
+    let negations = vec!["NOT 1T"; 200].join(" AND ");
+    assert!(SegmentRule::parse(&negations).is_ok());
+}
+
+#[test]
 fn depth_and_length_are_bounded() {
     let nested = |depth: usize| format!("{}1T{}", "(".repeat(depth), ")".repeat(depth));
     assert!(SegmentRule::parse(&nested(64)).is_ok());
