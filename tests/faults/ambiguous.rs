@@ -125,21 +125,22 @@ fn t06_where_no_server_enforces_the_key_it_is_looked_up_before_every_create(
         world.start_operator();
         tokio::time::sleep(LOOK).await;
         let before = world.simulator.state();
+        world
+            .choke_point
+            .plan_next(Method::POST, path, Fault::CrashAfter);
+        world.apply(audience("loyal", LOYAL_GAMERS));
+        // Dead, and not started again yet.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         world.simulator.add_fault(SimulatorFault {
             matching: Match {
                 method: Some("GET".into()),
                 path_contains: Some(path.into()),
                 ..Match::default()
             },
-            // The look-up before the create that is lost; then the list of the next process, then its own look-up.
-            skip: 1,
+            skip: 0,
             times: 1,
             kind: FaultKind::StaleList { writes: 1 },
         });
-        world
-            .choke_point
-            .plan_next(Method::POST, path, Fault::CrashAfter);
-        world.apply(audience("loyal", LOYAL_GAMERS));
         ends_well(&world, &before).await;
         assert_eq!(creates(&world, path), 1);
     });
