@@ -23,7 +23,7 @@ use super::conditions::ready_reason;
 use super::context::Context;
 use super::{events, publish};
 use crate::api::SharedAudience;
-use crate::engine::{Obstacle, SettleRequest, Settled, Unsettled};
+use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
 use status::Verdict;
 
 pub(super) use retire::declaration;
@@ -89,7 +89,12 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         }
         context.served.done(audience, requested);
     }
-    let request = request(audience, context, share);
+    // A finalizer goes onto the version that was read or nowhere: that is as good as another look.
+    let confirmation = match version {
+        Some(_) => Confirmation::given(),
+        None => confirm::of(audience, &context.client),
+    };
+    let request = request(audience, share, confirmation);
     match running.engine.settle(request).await {
         Ok(settled) if running.holds_lease() => Outcome::Settled {
             settled: Box::new(settled),
@@ -109,7 +114,7 @@ impl From<Unsettled> for Outcome {
     }
 }
 
-fn request(audience: &SharedAudience, context: &Context, share: Share) -> SettleRequest {
+fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) -> SettleRequest {
     let recorded = status::recorded(audience);
     SettleRequest {
         share,
@@ -117,7 +122,7 @@ fn request(audience: &SharedAudience, context: &Context, share: Share) -> Settle
         pinned: recorded.source,
         recorded: recorded.objects,
         recorded_tenant: recorded.tenant,
-        confirmation: confirm::of(audience, &context.client),
+        confirmation,
     }
 }
 

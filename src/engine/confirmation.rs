@@ -5,7 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 
 type Look = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
 
@@ -23,8 +24,9 @@ impl Confirmation {
         Self::new(|| Box::pin(std::future::ready(true)))
     }
 
-    pub(super) async fn holds(&self) -> bool {
-        (self.0)().await
+    /// One look, for all that wait for it.
+    pub(super) fn look(&self) -> Shared<BoxFuture<'static, bool>> {
+        (self.0)().shared()
     }
 }
 

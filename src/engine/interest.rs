@@ -1,36 +1,51 @@
 //! Who depends on what: from a key that was touched to the shares that must be looked at again.
+//!
+//! Small lists in place of sets: nearly every key has one dependent, and there are several keys for each of many shares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::inventory::Key;
 
 #[derive(Debug, Default)]
 pub(super) struct Interest {
-    shares: BTreeMap<Key, BTreeSet<ShareName>>,
-    keys: BTreeMap<ShareName, BTreeSet<Key>>,
+    shares: BTreeMap<Arc<Key>, Vec<Arc<ShareName>>>,
+    /// In the order of the keys.
+    keys: BTreeMap<Arc<ShareName>, Box<[Arc<Key>]>>,
 }
 
 impl Interest {
     /// Replaces what `share` depends on.
     pub(super) fn set(&mut self, share: &ShareName, keys: BTreeSet<Key>) {
-        if self.keys.get(share) == Some(&keys) {
+        let known = self.keys.get(share);
+        if known.is_some_and(|known| known.iter().map(|key| &**key).eq(&keys)) {
             return;
         }
         self.remove(share);
+        let share = Arc::new(share.clone());
+        let keys = keys.into_iter().map(|key| self.shared(key));
+        let keys: Box<[Arc<Key>]> = keys.collect::<Vec<_>>().into();
         for key in &keys {
-            self.shares
-                .entry(key.clone())
-                .or_default()
-                .insert(share.clone());
+            let shares = self.shares.entry(key.clone()).or_default();
+            shares.reserve_exact(1);
+            shares.push(share.clone());
         }
-        self.keys.insert(share.clone(), keys);
+        self.keys.insert(share, keys);
+    }
+
+    /// The key as it is kept already, if it is.
+    fn shared(&self, key: Key) -> Arc<Key> {
+        match self.shares.get_key_value(&key) {
+            Some((known, _)) => known.clone(),
+            None => Arc::new(key),
+        }
     }
 
     pub(super) fn remove(&mut self, share: &ShareName) {
         for key in self.keys.remove(share).into_iter().flatten() {
             if let Some(shares) = self.shares.get_mut(&key) {
-                shares.remove(share);
+                shares.retain(|other| **other != *share);
                 if shares.is_empty() {
                     self.shares.remove(&key);
                 }
@@ -43,7 +58,7 @@ impl Interest {
             .iter()
             .filter_map(|key| self.shares.get(key))
             .flatten()
-            .cloned()
+            .map(|share| (**share).clone())
             .collect()
     }
 }

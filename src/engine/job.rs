@@ -29,9 +29,12 @@ pub(super) struct Job {
     pub(super) work: Option<Work>,
     /// The call with which the job began: only younger look-ups count.
     pub(super) since: Sequence,
-    pub(super) in_flight: bool,
+    /// Calls under way; planning waits for all of them.
+    pub(super) in_flight: usize,
     /// What was asked is still asked for: seen before the first write.
     pub(super) confirmed: bool,
+    /// It is not: nothing more is sent.
+    pub(super) superseded: bool,
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Obstacle)>,
     calls: u32,
@@ -39,7 +42,8 @@ pub(super) struct Job {
 
 /// What a plan leaves to do.
 pub(super) enum Choice {
-    Send(Box<Call>),
+    /// All that can be done now: of one plan no two calls are about the same object.
+    Send(Vec<Call>),
     /// Nothing more in this job; the worst of what is in the way.
     Finish(Option<Obstacle>),
 }
@@ -64,8 +68,9 @@ impl Job {
         Self {
             work: Some(work),
             since,
-            in_flight: false,
+            in_flight: 0,
             confirmed: false,
+            superseded: false,
             failed: Vec::new(),
             calls: 0,
         }
@@ -77,13 +82,16 @@ impl Job {
         if steps.is_empty() {
             return Choice::Finish(holds.into_iter().next().map(Obstacle::from));
         }
-        let next = steps
-            .into_iter()
-            .find(|step| step.ready && !self.has_failed(&step.call));
-        let Some(step) = next else {
+        let mut calls: Vec<Call> = Vec::new();
+        for step in steps {
+            if step.ready && !self.has_failed(&step.call) && !calls.contains(&step.call) {
+                calls.push(step.call);
+            }
+        }
+        let Some(first) = calls.first() else {
             return Choice::Finish(self.worst(holds));
         };
-        self.calls += 1;
+        self.calls += u32::try_from(calls.len()).unwrap_or(u32::MAX >> 8);
         if self.calls > CALLS_PER_OBJECT_MAX * (objects + 1) {
             return Choice::Finish(Some(Obstacle {
                 reason: audience_sharing_core::domain::reason::Reason::DoesNotSettle,
@@ -91,12 +99,12 @@ impl Job {
                 message: format!(
                     "Planning does not come to an end; the last call planned was to {}. This is a defect of the \
                      operator: please report it with the operator's log.",
-                    step.call.operation()
+                    first.operation()
                 ),
                 of_connection: false,
             }));
         }
-        Choice::Send(Box::new(step.call))
+        Choice::Send(calls)
     }
 
     pub(super) fn fail(&mut self, call: Call, obstacle: Obstacle) {

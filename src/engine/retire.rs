@@ -44,7 +44,7 @@ impl World {
             Some(successor) => retirement::hand_over(leaving, declared_by(successor, departure)),
         };
         match job.choose(plan.steps, plan.holds, objects) {
-            Choice::Send(call) => Next::Send(call),
+            Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => {
                 Next::Finish(successor.map_or(Retired::Gone, Retired::HandedOver))
             }

@@ -78,7 +78,7 @@ impl World {
         let conflict = plan.holds.first().is_some_and(is_conflict);
         let standing = self.with_recorded(plan.standing, &request.recorded);
         match job.choose(plan.steps, plan.holds, objects) {
-            Choice::Send(call) => Next::Send(call),
+            Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
                 source: Some(origin(source)),
                 // What another one holds is not ours to record.
@@ -122,7 +122,7 @@ impl World {
     fn ask(&mut self, job: &mut Job, call: audience_sharing_core::plan::Call) -> Next<Settled> {
         let step = audience_sharing_core::plan::Step { call, ready: true };
         match job.choose(vec![step], Vec::new(), 1) {
-            Choice::Send(call) => Next::Send(call),
+            Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(self.settled_without(None, obstacle)),
         }
     }

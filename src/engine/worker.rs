@@ -16,14 +16,13 @@ use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, Claims, limits};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, Shared};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::EngineOptions;
 use super::audit::audit;
-use super::confirmation::Confirmation;
 use super::execute::{self, Answer, Systems};
 use super::flights::{Ended, Errand, Flights, Landing};
 use super::fold;
@@ -53,7 +52,7 @@ pub(super) enum Message {
 
 /// What a job does next.
 pub(super) enum Next<Outcome> {
-    Send(Box<Call>),
+    Send(Vec<Call>),
     /// Nothing can be judged before the next pass has ended.
     Park,
     /// The shared objects come first.
@@ -236,12 +235,9 @@ impl Worker {
         let since = self.next_sequence();
         let mut job = Job::new(work, since);
         // Work that was given up by its caller may still have a call in flight: it lands in this job.
-        job.in_flight = self.jobs.remove(&share).is_some_and(|job| job.in_flight);
-        let in_flight = job.in_flight;
+        job.in_flight = self.jobs.remove(&share).map_or(0, |job| job.in_flight);
         self.jobs.insert(share.clone(), job);
-        if !in_flight {
-            self.advance(&share);
-        }
+        self.advance(&share);
     }
 
     /// Plans one share again and sends what is due.
@@ -249,9 +245,12 @@ impl Worker {
         let Some(mut job) = self.jobs.remove(share) else {
             return;
         };
-        if job.in_flight {
+        if job.in_flight > 0 {
             self.jobs.insert(share.clone(), job);
             return;
+        }
+        if job.superseded {
+            return job.work.into_iter().for_each(Work::give_up);
         }
         match job.work.take() {
             None => {}
@@ -315,27 +314,19 @@ impl Worker {
                 let _ = reply.send(Ok(outcome));
                 return;
             }
-            Next::Send(call) => {
-                let call = *call;
-                let priority = match &call {
-                    call if call.is_deletion() => Priority::Deletion,
-                    _ => Priority::Change,
-                };
-                let turn = Turn {
-                    priority,
-                    key: share.to_string().into(),
-                };
-                let unconfirmed = call.is_write() && !job.confirmed;
-                let confirmation = unconfirmed.then(|| request.confirmation().clone());
-                match self.send_confirmed(share, &call, turn, confirmation) {
-                    Ok(()) => {
-                        job.in_flight = true;
-                        job.confirmed |= call.is_write();
+            Next::Send(calls) => {
+                let unconfirmed = !job.confirmed && calls.iter().any(Call::is_write);
+                let look = unconfirmed.then(|| request.confirmation().look());
+                job.confirmed |= unconfirmed;
+                for call in calls {
+                    let look = look.clone().filter(|_| call.is_write());
+                    match self.send_confirmed(share, &call, look) {
+                        Ok(()) => job.in_flight += 1,
+                        Err(obstacle) => job.fail(call, obstacle),
                     }
-                    Err(obstacle) => {
-                        job.fail(call, obstacle);
-                        self.parked.insert(share.clone());
-                    }
+                }
+                if job.in_flight == 0 {
+                    self.parked.insert(share.clone());
                 }
             }
             Next::Park => {
@@ -347,7 +338,7 @@ impl Worker {
             }
         }
         job.work = Some(work(request, reply));
-        let in_flight = job.in_flight;
+        let in_flight = job.in_flight > 0;
         self.jobs.insert(share.clone(), job);
         if let Some(mode) = foundation {
             self.advance_foundation(mode);
@@ -362,22 +353,30 @@ impl Worker {
         }
     }
 
-    /// Sends a call of an audience, unless it is not asked for any more.
+    /// Sends a call of an audience, unless a look says that it is not asked for any more.
     fn send_confirmed(
         &mut self,
         share: &ShareName,
         call: &Call,
-        turn: Turn,
-        confirmation: Option<Confirmation>,
+        look: Option<Shared<BoxFuture<'static, bool>>>,
     ) -> Result<(), Obstacle> {
+        let turn = Turn {
+            priority: match call.is_deletion() {
+                true => Priority::Deletion,
+                false => Priority::Change,
+            },
+            key: share.to_string().into(),
+        };
         let errand = Errand::Share(share.clone(), call.clone());
         let flight = self.flight(errand, call.clone(), turn)?;
         let share = share.clone();
         self.flights.start(call.is_write(), async move {
-            match confirmation {
-                Some(confirmation) if !confirmation.holds().await => Landing::Superseded(share),
-                Some(_) | None => flight.await,
+            if let Some(look) = look
+                && !look.await
+            {
+                return Landing::Superseded(share);
             }
+            flight.await
         });
         Ok(())
     }
@@ -431,10 +430,11 @@ impl Worker {
                 self.land_errand(*errand, sent, result);
             }
             Landing::Superseded(share) => {
-                let job = self.jobs.remove(&share);
-                if let Some(work) = job.and_then(|job| job.work) {
-                    work.give_up();
+                if let Some(job) = self.jobs.get_mut(&share) {
+                    job.in_flight = job.in_flight.saturating_sub(1);
+                    job.superseded = true;
                 }
+                self.advance(&share);
             }
             Landing::Outdated(errand, seen) => {
                 self.shared_writes_seen = seen;
@@ -460,7 +460,7 @@ impl Worker {
     ) {
         let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
         if let Some(job) = self.jobs.get_mut(share) {
-            job.in_flight = false;
+            job.in_flight = job.in_flight.saturating_sub(1);
             if let Some(obstacle) = obstacle {
                 job.fail(call, obstacle);
             }

@@ -36,7 +36,8 @@ pub struct Entry<R> {
 #[derive(Debug)]
 pub struct Table<R: Record> {
     entries: BTreeMap<R::Id, Entry<R>>,
-    by_key: BTreeMap<R::NaturalKey, BTreeSet<R::Id>>,
+    /// In the order of their ids; nearly always one.
+    by_key: BTreeMap<R::NaturalKey, Vec<R::Id>>,
     /// Ids that answered 404, one by one.
     gone: BTreeSet<R::Id>,
     /// Complete lists, by what they were narrowed to.
@@ -274,7 +275,11 @@ impl<R: Record> Table<R> {
             None => record.keys(touched),
         }
         if let Some(key) = record.natural_key() {
-            self.by_key.entry(key).or_default().insert(id.clone());
+            let ids = self.by_key.entry(key).or_default();
+            if let Err(place) = ids.binary_search(&id) {
+                ids.reserve_exact(1);
+                ids.insert(place, id.clone());
+            }
         }
         self.entries.insert(
             id,
@@ -292,7 +297,7 @@ impl<R: Record> Table<R> {
         if let Some(key) = entry.record.natural_key()
             && let Some(ids) = self.by_key.get_mut(&key)
         {
-            ids.remove(id);
+            ids.retain(|known| known != id);
             if ids.is_empty() {
                 self.by_key.remove(&key);
             }
