@@ -5,7 +5,7 @@ use http::Method;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::choke_point::Fault;
+use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{OWNER, World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};

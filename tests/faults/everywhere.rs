@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use rstest::rstest;
 
-use crate::choke_point::{Call, Fault};
+use crate::choke_point::Call;
+use crate::fault::Fault;
 use crate::operations::Operation;
 use crate::oracles;
 use crate::run::{End, run};

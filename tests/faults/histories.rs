@@ -13,7 +13,7 @@ use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use crate::choke_point::Fault;
+use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{NAMESPACE, OWNER, World, connection, secret, seed, set_skew};
 use crate::run::on_virtual_time;

@@ -12,6 +12,7 @@ mod choke_point;
 mod claimants;
 mod cluster;
 mod everywhere;
+mod fault;
 mod gate;
 mod histories;
 mod interleavings;

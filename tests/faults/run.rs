@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::choke_point::{Call, Fault};
+use crate::choke_point::Call;
+use crate::fault::Fault;
 use crate::operations::Operation;
 use crate::operator::{OWNER, World, seed};
 use crate::oracles;

@@ -6,7 +6,7 @@ use http::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::choke_point::Fault;
+use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER, target};
 use crate::operator::{SECRET, World, audience, audience_key, connection, secret};
 use crate::run::{LOOK, on_virtual_time};
