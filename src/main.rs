@@ -1,5 +1,9 @@
 //! The command line: parse, start, exit code.
 
+/// Gives back what a full list leaves behind.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 use std::process::ExitCode;
 
 use audience_sharing_operator::command::Arguments;

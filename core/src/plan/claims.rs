@@ -23,7 +23,8 @@ impl Living for BTreeSet<ShareName> {
 /// The sources that the `SharedAudience` objects of one connection ask for.
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
-    claimants: BTreeMap<AudienceId, BTreeMap<ShareName, CreatedAt>>,
+    /// Nearly always one.
+    claimants: BTreeMap<AudienceId, Vec<(ShareName, CreatedAt)>>,
     sources: BTreeMap<ShareName, AudienceId>,
 }
 
@@ -41,8 +42,13 @@ impl Claims {
         }
         self.sources.insert(share.clone(), source.clone());
         let claimants = self.claimants.entry(source.clone()).or_default();
-        if claimants.insert(share.clone(), created).is_none() {
-            others.extend(claimants.keys().filter(|other| *other != share).cloned());
+        match claimants.iter_mut().find(|(known, _)| known == share) {
+            Some((_, known)) => *known = created,
+            None => {
+                others.extend(claimants.iter().map(|(other, _)| other.clone()));
+                claimants.reserve_exact(1);
+                claimants.push((share.clone(), created));
+            }
         }
         others
     }
@@ -55,8 +61,8 @@ impl Claims {
         let Some(claimants) = self.claimants.get_mut(&source) else {
             return Vec::new();
         };
-        claimants.remove(share);
-        let others: Vec<_> = claimants.keys().cloned().collect();
+        claimants.retain(|(known, _)| known != share);
+        let others: Vec<_> = claimants.iter().map(|(other, _)| other.clone()).collect();
         if claimants.is_empty() {
             self.claimants.remove(&source);
         }
@@ -74,8 +80,8 @@ impl Claims {
         self.claimants
             .get(source)?
             .iter()
-            .filter(|(other, _)| *other != share && living.is_living(other))
-            .min_by_key(|(other, created)| (**created, (*other).clone()))
+            .filter(|(other, _)| other != share && living.is_living(other))
+            .min_by_key(|(other, created)| (*created, other.clone()))
             .map(|(other, _)| other)
     }
 
@@ -91,14 +97,14 @@ impl Claims {
         let is_valid = |claimant: &ShareName| claimant == share || living.is_living(claimant);
         let claimants = self.claimants.get(source)?;
         if let Some(marked) = marked.filter(|marked| is_valid(marked))
-            && let Some((holder, _)) = claimants.get_key_value(marked)
+            && let Some((holder, _)) = claimants.iter().find(|(known, _)| known == marked)
         {
             return Some(holder);
         }
         claimants
             .iter()
             .filter(|(claimant, _)| is_valid(claimant))
-            .min_by_key(|(claimant, created)| (**created, (*claimant).clone()))
+            .min_by_key(|(claimant, created)| (*created, claimant.clone()))
             .map(|(claimant, _)| claimant)
     }
 }
