@@ -30,7 +30,10 @@ test: control-plane ## Run every test
 	@echo "test: building the programs and the tests…"
 	@$(CARGO) build --workspace --bins --tests
 	@echo "test: running them…"
+	@rm -f "$(TARGET)"/tmp/openapi-*.txt
 	@$(CARGO) test --workspace
+	@echo "test: judged by Adobe's OpenAPI files (ADOBE_SPECS or ../shared/reference/specs) and openapi/facts.yaml:"
+	@cat "$(TARGET)"/tmp/openapi-*.txt
 
 .PHONY: histories
 histories: ## Play N random histories (N=10000; SEED=2 for others) and judge each

@@ -14,6 +14,8 @@ use testbed::{
     OperatorProcess, SimulatorProcess, eventually, run_arguments,
 };
 
+use crate::judged::Verdict;
+
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 pub(crate) const SECRET: &str = "demo-secret";
 
@@ -71,6 +73,8 @@ pub(crate) struct World {
     pub(crate) namespace: String,
     pub(crate) control: ControlClient,
     pub(crate) operator: OperatorProcess,
+    // Judged once the operator has ended, while the simulator's record is there.
+    _judged: Verdict,
     simulator: SimulatorProcess,
 }
 
@@ -93,6 +97,7 @@ impl World {
             namespace,
             control: simulator.control().unwrap(),
             operator,
+            _judged: verdict(&simulator),
             simulator,
         }
     }
@@ -109,6 +114,7 @@ impl World {
             plane,
             namespace,
             control: simulator.control().unwrap(),
+            _judged: verdict(&simulator),
             simulator,
         };
         (world, gate)
@@ -445,10 +451,15 @@ async fn tenant(plane: &ControlPlane, seed: &Path) -> (String, SimulatorProcess)
         .run_kubectl(&["create", "namespace", &namespace])
         .await
         .unwrap();
-    let simulator = SimulatorProcess::start(&simulator_program(), Some(seed), Duration::ZERO)
+    let simulator = SimulatorProcess::start_recorded(&simulator_program(), Some(seed))
         .await
         .unwrap();
     (namespace, simulator)
+}
+
+/// Over all that the simulator exchanges, whoever speaks to it.
+fn verdict(simulator: &SimulatorProcess) -> Verdict {
+    Verdict::of_record(simulator.record().unwrap().to_owned())
 }
 
 async fn start_operator(

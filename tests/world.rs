@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use crate::judged::{self, Verdict};
 use crate::tenants;
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -86,6 +87,7 @@ pub(crate) struct World {
     pub(crate) counts: Arc<Counts>,
     living: Arc<Declared>,
     pub(crate) woken: mpsc::UnboundedReceiver<ShareName>,
+    _judged: Verdict,
 }
 
 /// What the world is made with where a test cares.
@@ -195,6 +197,7 @@ impl World {
             observer: counts.clone(),
         });
         Self {
+            _judged: judged::watch(&simulator),
             simulator,
             engine,
             lease,

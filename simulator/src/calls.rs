@@ -49,15 +49,18 @@ const SECRET_PARAMETERS: [&str; 9] = [
     "assertion",
 ];
 
+pub(crate) fn is_secret(name: &str) -> bool {
+    SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str())
+}
+
 pub(crate) fn redacted(raw_query: &str) -> String {
     let query = Query::parse(raw_query);
-    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_ascii_lowercase().as_str());
-    if !query.pairs().iter().any(|(name, _)| secret(name)) {
+    if !query.pairs().iter().any(|(name, _)| is_secret(name)) {
         return raw_query.to_owned();
     }
     let mut out = form_urlencoded::Serializer::new(String::new());
     for (name, value) in query.pairs() {
-        out.append_pair(name, if secret(name) { "REDACTED" } else { value });
+        out.append_pair(name, if is_secret(name) { "REDACTED" } else { value });
     }
     out.finish()
 }

@@ -157,6 +157,14 @@ impl FaultKind {
         }
     }
 
+    /// Whether what is answered then is not what the service would say by itself.
+    pub(crate) fn alters_answer(&self) -> bool {
+        !matches!(
+            self,
+            Self::StaleList { .. } | Self::EmptyList | Self::Slow { .. }
+        )
+    }
+
     fn lists_only(&self) -> bool {
         matches!(self, Self::StaleList { .. } | Self::EmptyList)
     }

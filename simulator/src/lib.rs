@@ -47,6 +47,7 @@ mod faults;
 mod flags;
 mod gateway;
 mod ims;
+mod observer;
 mod person;
 mod schedule;
 mod server;
@@ -73,10 +74,12 @@ pub use flags::{
     InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling, Picked, RateLimit,
     ReadOnlyAudience, StatusSpelling,
 };
+pub use observer::{Exchange, Told};
 pub use server::serve;
 pub use state::Seed;
 
 use exchange::Incoming;
+use observer::Observer;
 use state::State;
 use world::World;
 
@@ -97,6 +100,7 @@ pub struct Options {
 pub struct Simulator {
     world: Arc<Mutex<World>>,
     latency: Duration,
+    observer: Observer,
 }
 
 impl Simulator {
@@ -106,7 +110,14 @@ impl Simulator {
         Self {
             world: Arc::new(Mutex::new(world)),
             latency,
+            observer: Observer::default(),
         }
+    }
+
+    /// From here on `watcher` is told every exchange with the three systems, in place of one that was told before. It is
+    /// called before the answer leaves, and must not call the simulator.
+    pub fn observe(&self, watcher: impl Fn(&Exchange) + Send + Sync + 'static) {
+        self.observer.set(Arc::new(watcher));
     }
 
     /// `POST /ims/token/v3`.
@@ -226,6 +237,8 @@ impl Simulator {
         };
         wait(self.latency).await;
         let outcome = self.world().receive(system, &incoming);
+        let own = outcome.answer.as_ref().filter(|_| !outcome.altered);
+        self.observer.tell(system, &incoming, own);
         wait(outcome.wait).await;
         match outcome.answer {
             None => ConnectionLost::response(),

@@ -1,12 +1,15 @@
 //! The program `adobe-simulator`: four listeners, one JSON line with their addresses, then it serves until SIGTERM or
 //! SIGINT ends it at once.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use adobe_simulator::{Options, Seed, Simulator, serve};
+use adobe_simulator::{Exchange, Options, Seed, Simulator, serve};
 use clap::Parser;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -36,6 +39,9 @@ struct Arguments {
     /// How long every call takes, such as 50ms or 1.5s
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
     latency: Duration,
+    /// Where every exchange is written, without secrets: a JSON object per line
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -57,6 +63,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         control,
         seed,
         latency,
+        record,
     } = arguments;
     let seed = match seed {
         None => None,
@@ -67,6 +74,12 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         }
     };
     let simulator = Simulator::new(Options { latency, seed });
+    if let Some(path) = record {
+        let file = File::create(&path)
+            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        let file = Mutex::new(file);
+        simulator.observe(move |exchange| record_exchange(&file, exchange));
+    }
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let (ims, ims_url) = listen(ims).await?;
@@ -89,6 +102,15 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+fn record_exchange(file: &Mutex<File>, exchange: &Exchange) {
+    let line = format!("{}\n", json!(exchange));
+    // In one piece, so that a reader meets whole lines. A full disk must not end the simulator.
+    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Err(error) = file.write_all(line.as_bytes()) {
+        eprintln!("adobe-simulator: an exchange was not recorded: {error}");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, String), String> {

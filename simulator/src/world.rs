@@ -105,6 +105,8 @@ pub(crate) struct Outcome {
     /// `None`: the connection closes without an answer.
     pub(crate) answer: Option<Answer>,
     pub(crate) truncated: bool,
+    /// The answer is a fault's, not the service's own.
+    pub(crate) altered: bool,
     /// How long the answer is held back.
     pub(crate) wait: Duration,
 }
@@ -308,6 +310,7 @@ impl World {
 
     fn play(&mut self, fault: Option<FaultKind>, system: System, incoming: &Incoming) -> Outcome {
         let plain = Reading::default();
+        let altered = fault.as_ref().is_some_and(FaultKind::alters_answer);
         let mut truncated = false;
         let mut wait = Duration::ZERO;
         let answer = match fault {
@@ -371,6 +374,7 @@ impl World {
         Outcome {
             answer,
             truncated,
+            altered,
             wait,
         }
     }

@@ -1,6 +1,6 @@
 //! The simulator's binary as a process. It says on its first line of standard output where it serves.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -54,6 +54,8 @@ fn base_address(address: String) -> String {
 #[derive(Debug)]
 pub struct SimulatorProcess {
     pub addresses: Addresses,
+    /// Where it writes what it exchanges; `None`: it does not.
+    record: Option<PathBuf>,
     // Dropped before its room.
     process: Process,
     _room: Room,
@@ -69,6 +71,23 @@ impl SimulatorProcess {
         seed: Option<&Path>,
         latency: Duration,
     ) -> Result<Self, Error> {
+        Self::launch(binary, seed, latency, false).await
+    }
+
+    /// As [`Self::start`]; it writes every exchange into [`Self::record`].
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_recorded(binary: &Path, seed: Option<&Path>) -> Result<Self, Error> {
+        Self::launch(binary, seed, Duration::ZERO, true).await
+    }
+
+    async fn launch(
+        binary: &Path,
+        seed: Option<&Path>,
+        latency: Duration,
+        recorded: bool,
+    ) -> Result<Self, Error> {
         let mut room = Room::open("simulator")?;
         let mut arguments: Vec<String> =
             ["ims", "audience-manager", "experience-platform", "control"]
@@ -81,6 +100,10 @@ impl SimulatorProcess {
         if !latency.is_zero() {
             arguments.extend(["--latency".to_owned(), format!("{}ms", latency.as_millis())]);
         }
+        let record = recorded.then(|| room.path("exchanges.jsonl"));
+        if let Some(record) = &record {
+            arguments.extend(["--record".to_owned(), record.display().to_string()]);
+        }
         let (mut process, output) = room.start_that_speaks("adobe-simulator", binary, arguments)?;
         let addresses = process
             .until("the simulator's addresses", START_WITHIN, || {
@@ -90,9 +113,16 @@ impl SimulatorProcess {
             .await?;
         Ok(Self {
             addresses,
+            record,
             process,
             _room: room,
         })
+    }
+
+    /// Where it writes what it exchanges, a JSON object per line; it goes with this value.
+    #[must_use]
+    pub fn record(&self) -> Option<&Path> {
+        self.record.as_deref()
     }
 
     /// # Errors

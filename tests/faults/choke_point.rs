@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
 use crate::fault::{FOR_EVER, Fault, LATE, PARTITION};
 use crate::gate::{Gate, Moment};
+use crate::judged::Violations;
 use crate::operator::OWNER;
 use crate::oracles::AUDIENCES;
 use crate::standing;
@@ -110,6 +111,7 @@ struct Log {
 pub(crate) struct ChokePoint {
     pub(crate) cluster: Cluster,
     pub(crate) simulator: Simulator,
+    judged: Violations,
     log: Arc<Mutex<Log>>,
     /// Told which process died.
     crashes: mpsc::UnboundedSender<usize>,
@@ -130,6 +132,7 @@ impl ChokePoint {
     pub(crate) fn new(
         cluster: Cluster,
         simulator: Simulator,
+        judged: Violations,
         canary: &'static str,
         crashes: mpsc::UnboundedSender<usize>,
         partitions: mpsc::UnboundedSender<Duration>,
@@ -137,6 +140,7 @@ impl ChokePoint {
         Self {
             cluster,
             simulator,
+            judged,
             log: Arc::default(),
             crashes,
             partitions,
@@ -345,7 +349,12 @@ impl Outgoing {
         }
         let result = match fault {
             None => point.perform(&call, &request, Service::default()).await,
-            Some(fault) => self.suffer(&call, &request, fault).await,
+            Some(fault) => {
+                if system == System::ExperiencePlatform {
+                    point.judged.note_request(&request);
+                }
+                self.suffer(&call, &request, fault).await
+            }
         };
         if let (Some(gate), Some(held)) = (&gate, held) {
             gate.pass(held, Moment::Answer).await;

@@ -16,6 +16,8 @@ mod fault;
 mod gate;
 mod histories;
 mod interleavings;
+#[path = "../judged.rs"]
+mod judged;
 mod operations;
 mod operator;
 mod oracles;

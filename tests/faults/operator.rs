@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choke_point::{ChokePoint, Lost, Outgoing, System};
 use crate::cluster::{Cluster, Key};
+use crate::judged::{self, Verdict};
 use crate::run::LOOK;
 use crate::tenants;
 
@@ -111,6 +112,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) simulator: Simulator,
     pub(crate) choke_point: ChokePoint,
+    _judged: Verdict,
     commands: mpsc::UnboundedSender<Command>,
     #[expect(
         dead_code,
@@ -145,9 +147,11 @@ impl World {
         });
         let (crashes, crashed) = mpsc::unbounded_channel();
         let (partitions, partitioned) = mpsc::unbounded_channel();
+        let judged = judged::watch(&simulator);
         let choke_point = ChokePoint::new(
             cluster.clone(),
             simulator.clone(),
+            judged.violations(),
             SECRET,
             crashes,
             partitions,
@@ -163,6 +167,7 @@ impl World {
             cluster,
             simulator,
             choke_point,
+            _judged: judged,
             commands,
             supervisor: tokio_util::task::AbortOnDropHandle::new(supervisor),
         }

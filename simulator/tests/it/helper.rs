@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::judged::{self, Verdict};
+
 pub(crate) const ORGANIZATION: &str = "0F1E2D3C4B5A69780A49420E@AdobeOrg";
 
 #[derive(Debug)]
@@ -65,6 +67,7 @@ pub(crate) struct Tenant {
     pub(crate) simulator: Simulator,
     pub(crate) token: String,
     pub(crate) client_id: String,
+    _judged: Verdict,
 }
 
 pub(crate) const GRANT: &str = "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret&scope=openid,AdobeID";
@@ -89,11 +92,13 @@ pub(crate) async fn seeded(seed: Seed) -> Tenant {
         seed: Some(seed),
         ..Options::default()
     });
+    let judged = judged::watch(&simulator);
     let answer = token(&simulator, GRANT).await.expect(200);
     Tenant {
         simulator,
         token: answer["access_token"].as_str().unwrap().to_owned(),
         client_id: "demo-client".to_owned(),
+        _judged: judged,
     }
 }
 

@@ -13,6 +13,7 @@ mod external_audiences;
 mod faults;
 mod gateways;
 mod helper;
+mod judged;
 mod models;
 mod scale;
 mod switches;
