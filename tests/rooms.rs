@@ -129,8 +129,7 @@ fn every_file_says_what_it_is_and_stays_one_room() {
                 Some(format!(
                     "{path}: does not begin with a `//!` that says what it does and must never do"
                 ))
-            } else if lines > FILE_LINES_MAX && !path.contains("simulator/tests/") {
-                // The simulator's tests are one row per documented behaviour: a table, as long as the reference.
+            } else if lines > FILE_LINES_MAX {
                 Some(format!("{path}: {lines} lines; at most {FILE_LINES_MAX}"))
             } else {
                 None
