@@ -14,7 +14,7 @@ use testbed::{
     OperatorProcess, SimulatorProcess, eventually, run_arguments,
 };
 
-use crate::judged::Verdict;
+use crate::judged::Record;
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 pub(crate) const SECRET: &str = "demo-secret";
@@ -74,7 +74,7 @@ pub(crate) struct World {
     pub(crate) control: ControlClient,
     pub(crate) operator: OperatorProcess,
     // Judged once the operator has ended, while the simulator's record is there.
-    _judged: Verdict,
+    _judged: Record,
     simulator: SimulatorProcess,
 }
 
@@ -97,7 +97,7 @@ impl World {
             namespace,
             control: simulator.control().unwrap(),
             operator,
-            _judged: verdict(&simulator),
+            _judged: record(&simulator),
             simulator,
         }
     }
@@ -114,7 +114,7 @@ impl World {
             plane,
             namespace,
             control: simulator.control().unwrap(),
-            _judged: verdict(&simulator),
+            _judged: record(&simulator),
             simulator,
         };
         (world, gate)
@@ -457,9 +457,9 @@ async fn tenant(plane: &ControlPlane, seed: &Path) -> (String, SimulatorProcess)
     (namespace, simulator)
 }
 
-/// Over all that the simulator exchanges, whoever speaks to it.
-fn verdict(simulator: &SimulatorProcess) -> Verdict {
-    Verdict::of_record(simulator.record().unwrap().to_owned())
+/// Of all that the simulator exchanges, whoever speaks to it.
+fn record(simulator: &SimulatorProcess) -> Record {
+    Record::of(simulator.record().unwrap())
 }
 
 async fn start_operator(

@@ -279,7 +279,7 @@ async fn a_tour_through_every_endpoint_is_as_openapi_says_and_needs_every_except
     let tally = bench.judge.tally();
     println!("openapi: of the operator: {operators}");
     println!("openapi: in all: {tally}");
-    for (_, exception) in bench.judge.exceptions() {
+    for exception in bench.judge.exceptions() {
         println!(
             "openapi: exception {}: {} ({})",
             exception.name, exception.fault, exception.source

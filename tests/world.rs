@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adobe_openapi::Trial;
 use adobe_simulator::{ConnectionLost, Options, Seed, Simulator};
 use audience_sharing_core::compose::{
     AdoptionPolicy, ConnectionSettings, Mode, Share, ShareName, SourceSelector,
@@ -28,7 +29,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
-use crate::judged::{self, Verdict};
+use crate::judged;
 use crate::tenants;
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -87,7 +88,7 @@ pub(crate) struct World {
     pub(crate) counts: Arc<Counts>,
     living: Arc<Declared>,
     pub(crate) woken: mpsc::UnboundedReceiver<ShareName>,
-    _judged: Verdict,
+    _judged: Trial,
 }
 
 /// What the world is made with where a test cares.

@@ -21,9 +21,9 @@ const PLATFORM: &str = "/data/";
 #[derive(Debug)]
 pub struct Judge {
     books: Vec<Book>,
-    /// By exception, its file with all the others' edits and not with its own.
-    without: Vec<OnceLock<Book>>,
     adobes: Vec<Document>,
+    /// The exceptions from the files that are at hand; to each its file with all the others' edits and not with its own.
+    exceptions: Vec<(&'static Exception, OnceLock<Book>)>,
     seen: Mutex<Seen>,
 }
 
@@ -81,9 +81,16 @@ impl Judge {
         for document in &adobes {
             books.push(Book::of(document.mended(EXCEPTIONS.iter())?));
         }
+        let read = |exception: &&Exception| {
+            let mut adobes = adobes.iter();
+            adobes.any(|document| document.name == exception.file)
+        };
+        let exceptions = EXCEPTIONS.iter().filter(read);
         Ok(Self {
+            exceptions: exceptions
+                .map(|exception| (exception, OnceLock::new()))
+                .collect(),
             books,
-            without: EXCEPTIONS.iter().map(|_| OnceLock::new()).collect(),
             adobes,
             seen: Mutex::default(),
         })
@@ -93,7 +100,11 @@ impl Judge {
     pub fn judge(&self, exchange: &Exchange<'_>) -> Vec<Violation> {
         let content = Hashing::default().hash_one(exchange);
         let known = self.seen().verdicts.get(&content).cloned();
-        let verdict = known.unwrap_or_else(|| self.look_up(exchange));
+        let verdict = known.unwrap_or_else(|| {
+            let verdict = self.verdict(exchange);
+            self.seen().verdicts.insert(content, verdict.clone());
+            verdict
+        });
         let mut seen = self.seen();
         let (requests, answers) = (exchange.request.is_some(), exchange.answer.is_some());
         seen.requests += u64::from(requests);
@@ -101,7 +112,6 @@ impl Judge {
         if verdict.by_adobe {
             seen.by_adobe += u64::from(requests) + u64::from(answers);
         }
-        seen.verdicts.insert(content, verdict.clone());
         verdict.violations
     }
 
@@ -109,7 +119,7 @@ impl Judge {
         let seen = self.seen();
         let (used, unused) = self
             .exceptions()
-            .map(|(_, exception)| exception.name)
+            .map(|exception| exception.name)
             .partition(|name| seen.used.contains(name));
         Tally {
             requests: seen.requests,
@@ -123,18 +133,11 @@ impl Judge {
     }
 
     /// The exceptions from the files that are at hand.
-    pub fn exceptions(&self) -> impl Iterator<Item = (usize, &'static Exception)> {
-        let here = |exception: &Exception| {
-            let mut adobes = self.adobes.iter();
-            adobes.any(|document| document.name == exception.file)
-        };
-        EXCEPTIONS
-            .iter()
-            .enumerate()
-            .filter(move |(_, exception)| here(exception))
+    pub fn exceptions(&self) -> impl Iterator<Item = &'static Exception> {
+        self.exceptions.iter().map(|(exception, _)| *exception)
     }
 
-    fn look_up(&self, exchange: &Exchange<'_>) -> Verdict {
+    fn verdict(&self, exchange: &Exchange<'_>) -> Verdict {
         let path = exchange.path();
         let mut found = Vec::new();
         let (mut known, mut by_adobe) = (false, false);
@@ -161,11 +164,11 @@ impl Judge {
 
     /// Which exceptions of the file this exchange, which is good, needs to be so.
     fn note_used(&self, file: &str, operation: &str, exchange: &Exchange<'_>) {
-        for (at, exception) in self.exceptions() {
+        for (exception, without) in &self.exceptions {
             if exception.file != file || self.seen().used.contains(exception.name) {
                 continue;
             }
-            let book = self.without[at].get_or_init(|| self.book_without(exception));
+            let book = without.get_or_init(|| self.book_without(exception));
             let same = book.operations.iter().find(|one| one.id == operation);
             if same.is_some_and(|same| !book.judge(same, exchange).is_empty()) {
                 self.seen().used.insert(exception.name);

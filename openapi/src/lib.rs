@@ -11,6 +11,7 @@ mod document;
 mod exceptions;
 mod judge;
 mod operation;
+mod trial;
 mod violation;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use serde_json::Value;
 
 pub use exceptions::Exception;
 pub use judge::{Judge, Tally};
+pub use trial::{Trial, Violations};
 pub use violation::{Side, Violation};
 
 /// One exchange, or one side of it. What is there is judged.

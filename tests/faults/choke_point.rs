@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adobe_openapi::Violations;
 use adobe_simulator::{ConnectionLost, Fault as SimulatorFault, FaultKind, Match, Simulator};
 use axum::body::Body;
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use tower::ServiceExt;
 use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
 use crate::fault::{FOR_EVER, Fault, LATE, PARTITION};
 use crate::gate::{Gate, Moment};
-use crate::judged::Violations;
+use crate::judged::note_request;
 use crate::operator::OWNER;
 use crate::oracles::AUDIENCES;
 use crate::standing;
@@ -351,7 +352,7 @@ impl Outgoing {
             None => point.perform(&call, &request, Service::default()).await,
             Some(fault) => {
                 if system == System::ExperiencePlatform {
-                    point.judged.note_request(&request);
+                    note_request(&point.judged, &request);
                 }
                 self.suffer(&call, &request, fault).await
             }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use adobe_openapi::Trial;
 use adobe_simulator::{Options, Seed, Simulator};
 use audience_sharing_core::domain::ownership::OwnerId;
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
@@ -26,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::choke_point::{ChokePoint, Lost, Outgoing, System};
 use crate::cluster::{Cluster, Key};
-use crate::judged::{self, Verdict};
+use crate::judged;
 use crate::run::LOOK;
 use crate::tenants;
 
@@ -112,7 +113,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) simulator: Simulator,
     pub(crate) choke_point: ChokePoint,
-    _judged: Verdict,
+    _judged: Trial,
     commands: mpsc::UnboundedSender<Command>,
     #[expect(
         dead_code,

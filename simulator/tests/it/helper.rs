@@ -1,5 +1,6 @@
 //! The one place that knows how to call a router. The cases know paths, bodies and answers only.
 
+use adobe_openapi::Trial;
 use adobe_simulator::{ConnectionLost, Flags, Options, Seed, Simulator};
 use axum::Router;
 use axum::body::Body;
@@ -7,7 +8,7 @@ use axum::http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::judged::{self, Verdict};
+use crate::judged;
 
 pub(crate) const ORGANIZATION: &str = "0F1E2D3C4B5A69780A49420E@AdobeOrg";
 
@@ -67,7 +68,7 @@ pub(crate) struct Tenant {
     pub(crate) simulator: Simulator,
     pub(crate) token: String,
     pub(crate) client_id: String,
-    _judged: Verdict,
+    _judged: Trial,
 }
 
 pub(crate) const GRANT: &str = "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret&scope=openid,AdobeID";
