@@ -1,13 +1,13 @@
 //! The command line: parse, start, exit code.
 
-/// Gives back what a full list leaves behind.
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 use std::process::ExitCode;
 
 use audience_sharing_operator::command::Arguments;
 use clap::Parser;
+
+/// Gives back what a full list leaves behind.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -77,12 +77,8 @@ impl Claims {
         source: &AudienceId,
         living: &dyn Living,
     ) -> Option<&ShareName> {
-        self.claimants
-            .get(source)?
-            .iter()
-            .filter(|(other, _)| other != share && living.is_living(other))
-            .min_by_key(|(other, created)| (*created, other.clone()))
-            .map(|(other, _)| other)
+        let is_valid = |other: &ShareName| other != share && living.is_living(other);
+        eldest(self.claimants.get(source)?, is_valid)
     }
 
     /// The one claimant that shares `source`, of `share` and the others that live: whose mark stands, else the older, else
@@ -101,10 +97,16 @@ impl Claims {
         {
             return Some(holder);
         }
-        claimants
-            .iter()
-            .filter(|(claimant, _)| is_valid(claimant))
-            .min_by_key(|(claimant, created)| (*created, claimant.clone()))
-            .map(|(claimant, _)| claimant)
+        eldest(claimants, is_valid)
     }
+}
+
+/// The oldest of the valid, else the first by name.
+fn eldest(
+    claimants: &[(ShareName, CreatedAt)],
+    is_valid: impl Fn(&ShareName) -> bool,
+) -> Option<&ShareName> {
+    let valid = claimants.iter().filter(|(claimant, _)| is_valid(claimant));
+    let eldest = valid.min_by(|(a, a_created), (b, b_created)| (a_created, a).cmp(&(b_created, b)));
+    eldest.map(|(claimant, _)| claimant)
 }
