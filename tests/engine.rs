@@ -9,6 +9,7 @@ use audience_sharing_operator::engine::Retired;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::virtual_time;
 use crate::world::{LOYAL_GAMERS, Setting, World, recorded, request, tenant_with};
 
 fn reason(settled: &audience_sharing_operator::engine::Settled) -> Option<Reason> {
@@ -51,7 +52,7 @@ async fn five_hundred_audiences_at_rest_cost_five_calls_and_their_pages_a_pass_a
 async fn a_hand_edit_is_read_and_undone(#[case] seconds: u64, #[case] expected: &[&str]) {
     let world = World::start();
     let shared = world.share("loyal", LOYAL_GAMERS).await;
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    virtual_time::passes(Duration::from_secs(seconds)).await;
     let segment = recorded(&shared).segment_sid.unwrap();
     world
         .simulator
@@ -86,7 +87,7 @@ async fn a_lease_that_is_renewed_lets_through_what_waited_for_the_budget() {
         loop {
             let until = tokio::time::Instant::now() + Duration::from_secs(90);
             lease.send_replace(Some(until));
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            virtual_time::passes(Duration::from_secs(5)).await;
         }
     });
     let shares = (0..AUDIENCES).map(|index| {
@@ -121,7 +122,7 @@ async fn a_late_effect_leaves_one_object_where_nothing_enforces_the_key() {
     let lost = world.settle(request("loyal", LOYAL_GAMERS)).await;
     assert_eq!(reason(&lost), Some(Reason::AudienceManagerUnavailable));
     world.share("loyal", LOYAL_GAMERS).await;
-    tokio::time::sleep(Duration::from_secs(700)).await;
+    virtual_time::passes(Duration::from_secs(700)).await;
     world.engine.refresh().await.unwrap();
     assert_eq!(world.marked().len(), 3, "the late effect came: a twin");
     world.share("loyal", LOYAL_GAMERS).await;
@@ -194,7 +195,7 @@ async fn an_unknown_outcome_of_a_create_leaves_one_object(
         if settled.obstacle.is_none() {
             break;
         }
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        virtual_time::passes(Duration::from_secs(120)).await;
         settled = world.settle(request("loyal", LOYAL_GAMERS)).await;
     }
     assert_eq!(settled.obstacle, None, "it heals by itself");
@@ -303,7 +304,7 @@ async fn a_refused_credential_costs_the_same_few_calls_however_many_audiences_ha
                 "told on the connection"
             );
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        virtual_time::passes(Duration::from_secs(60)).await;
     }
     assert_eq!(
         world.calls(),
@@ -372,7 +373,7 @@ async fn a_deletion_whose_answer_is_lost_ends_all_the_same() {
         if outcome == Retired::Gone {
             break;
         }
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        virtual_time::passes(Duration::from_secs(60)).await;
         outcome = world.retire("loyal", LOYAL_GAMERS, &settled).await;
     }
     assert_eq!(outcome, Retired::Gone);

@@ -3,10 +3,6 @@
 //! One control plane serves the whole run; every test has its own namespace, simulator and operator.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "time is virtual in the one-process world, and its clock is tokio's"
-)]
 
 mod bad_input;
 mod calls;
@@ -23,4 +19,5 @@ mod standing;
 mod tenant;
 mod tenants;
 mod told;
+mod virtual_time;
 mod world;

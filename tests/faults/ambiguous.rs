@@ -10,6 +10,7 @@ use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{OWNER, World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::ends_well;
+use crate::virtual_time;
 use crate::{standing, verdict};
 
 fn creates(world: &World, path: &str) -> usize {
@@ -59,7 +60,7 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
             .choke_point
             .plan_next(Method::POST, "/v1/traits", Fault::Nothing);
         world.apply(audience("loyal", LOYAL_GAMERS));
-        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        until_played(&world).await;
         let recorded = world.audience("other")["status"]["audienceManager"].clone();
         let made = world.create("traits", json!({
             "pid": 1794, "name": "Loyal gamers", "integrationCode": LOYAL_GAMERS,
@@ -67,7 +68,7 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
             "dataSourceId": recorded["dataSourceId"], "folderId": recorded["traitFolderId"],
             "traitType": "ON_BOARDED_TRAIT", "traitRule": format!("segid == \"{LOYAL_GAMERS}\""), "ttl": 120,
         }));
-        tokio::time::sleep(std::time::Duration::from_secs(1_800)).await;
+        virtual_time::passes(std::time::Duration::from_secs(1_800)).await;
         let (status, reason) = verdict::ready(&world.audience("loyal"));
         assert_eq!(
             (status.as_str(), reason.as_str()),
@@ -79,6 +80,17 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
         assert!(standing::duplicates(OWNER, &state, false).is_empty());
         assert!(world.choke_point.violations().is_empty());
     });
+}
+
+/// The fault that was planned has met its call.
+async fn until_played(world: &World) {
+    for _ in 0..600 {
+        virtual_time::passes(std::time::Duration::from_millis(100)).await;
+        if !world.choke_point.played().is_empty() {
+            return;
+        }
+    }
+    panic!("no call meets the fault");
 }
 
 /// Our data source, made without the unique flags: no server refuses a second object. Nothing runs yet.
@@ -102,12 +114,12 @@ fn t06_where_no_server_enforces_the_key_at_most_one_survives(
     on_virtual_time(async {
         let world = unenforced();
         world.start_operator();
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         let before = world.simulator.state();
         world.choke_point.plan_next(Method::POST, path, fault);
         world.apply(audience("loyal", LOYAL_GAMERS));
         // What came late is found by the next pass.
-        tokio::time::sleep(std::time::Duration::from_secs(800)).await;
+        virtual_time::passes(std::time::Duration::from_secs(800)).await;
         ends_well(&world, &before).await;
         let most = if fault == Fault::LateEffect { 2 } else { 1 };
         let made = creates(&world, path);
@@ -123,14 +135,14 @@ fn t06_where_no_server_enforces_the_key_it_is_looked_up_before_every_create(
     on_virtual_time(async {
         let world = unenforced();
         world.start_operator();
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         let before = world.simulator.state();
         world
             .choke_point
             .plan_next(Method::POST, path, Fault::CrashAfter);
         world.apply(audience("loyal", LOYAL_GAMERS));
         // Dead, and not started again yet.
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        until_played(&world).await;
         world.simulator.add_fault(SimulatorFault {
             matching: Match {
                 method: Some("GET".into()),
@@ -155,7 +167,7 @@ fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
         let world = World::sharing("other", OTHER).await;
         let before = world.simulator.state();
         world.apply(audience("loyal", LOYAL_GAMERS));
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         let stood = world.choke_point.count();
         world.choke_point.plan_next(Method::DELETE, path, fault);
         world.delete("loyal");

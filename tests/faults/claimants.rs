@@ -6,6 +6,7 @@ use crate::operations::LOYAL_GAMERS;
 use crate::operator::{World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict;
+use crate::virtual_time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
@@ -49,7 +50,7 @@ async fn play(order: &[Event], pauses: usize) -> Vec<String> {
     world.apply(secret());
     world.apply(connection("acme"));
     world.start_operator();
-    tokio::time::sleep(LOOK).await;
+    virtual_time::passes(LOOK).await;
     let before = world.simulator.state();
     for (at, event) in order.iter().enumerate() {
         match event {
@@ -57,7 +58,7 @@ async fn play(order: &[Event], pauses: usize) -> Vec<String> {
             Event::Goes(name) => world.delete(name),
         }
         if pauses & (1 << at) != 0 {
-            tokio::time::sleep(LOOK).await;
+            virtual_time::passes(LOOK).await;
         }
     }
     let mut failures = verdict::at_rest(&world, &before, &Default::default()).await;

@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{NAMESPACE, OWNER, World, connection, secret, seed, set_skew};
 use crate::run::on_virtual_time;
+use crate::virtual_time;
 use crate::{oracles, standing, verdict};
 
 /// Each with its connection and its source; the first two ask for the same.
@@ -266,7 +267,7 @@ impl History {
                 let mut wrong = secret();
                 wrong["data"]["clientSecret"] = json!("d3Jvbmc=");
                 world.apply(wrong);
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                virtual_time::passes(Duration::from_secs(seconds)).await;
                 world.apply(secret());
             }
             Step::Fault { ahead, fault } => {
@@ -280,12 +281,12 @@ impl History {
             Step::Restart => world.restart_operator().await,
             Step::Kill => {
                 world.kill_operator();
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                virtual_time::passes(Duration::from_secs(2)).await;
                 world.start_operator();
             }
             Step::Skew { minutes } => set_skew(SignedDuration::from_mins(minutes)),
             Step::Compact => world.cluster.compact(),
-            Step::Wait { seconds } => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Step::Wait { seconds } => virtual_time::passes(Duration::from_secs(seconds)).await,
         }
     }
 
@@ -348,7 +349,7 @@ impl History {
         self.world.choke_point.unplan();
         set_skew(SignedDuration::ZERO);
         // A process that a fault killed a moment ago is started again.
-        tokio::time::sleep(Duration::from_secs(300)).await;
+        virtual_time::passes(Duration::from_secs(300)).await;
         for (name, _, _) in AUDIENCES {
             self.world.look_now(name);
         }

@@ -12,6 +12,7 @@ use crate::gate::{Gate, Moment};
 use crate::operations::{LOYAL_GAMERS, target};
 use crate::operator::{World, audience, connection, secret, seed};
 use crate::run::{LOOK, on_virtual_time};
+use crate::virtual_time;
 use crate::{oracles, verdict};
 
 const TRAITS_LIST: usize = 0;
@@ -113,7 +114,7 @@ async fn play(change: Change, order: &[usize]) -> Vec<String> {
     world.apply(connection("acme"));
     change.prepare(&world);
     world.start_operator();
-    tokio::time::sleep(LOOK).await;
+    virtual_time::passes(LOOK).await;
     let before = world.simulator.state();
     let gate = Arc::new(Gate::new(3, row_of));
     world.choke_point.set_gate(Some(gate.clone()));

@@ -2,10 +2,6 @@
 //! clock, with every call that leaves it numbered (peers.md §4.6).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "time is virtual here, and its clock is tokio's"
-)]
 
 mod ambiguous;
 mod choke_point;
@@ -29,3 +25,5 @@ mod storms;
 #[path = "../tenants.rs"]
 mod tenants;
 mod verdict;
+#[path = "../virtual_time.rs"]
+mod virtual_time;

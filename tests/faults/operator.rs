@@ -1,6 +1,11 @@
 //! The whole operator in one process over the modelled cluster and the simulated systems, on a virtual clock. A process
 //! that dies is started again, as the kubelet would.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a process takes time to start again, and a lease to run out: virtual here"
+)]
+
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -30,6 +35,7 @@ use crate::cluster::{Cluster, Key};
 use crate::judged;
 use crate::run::LOOK;
 use crate::tenants;
+use crate::virtual_time;
 
 pub(crate) const NAMESPACE: &str = "marketing";
 pub(crate) const SYSTEM_NAMESPACE: &str = "audience-sharing-system";
@@ -181,7 +187,7 @@ impl World {
         world.apply(connection("acme"));
         world.apply(audience(name, source));
         world.start_operator();
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         world
     }
 

@@ -11,6 +11,7 @@ use crate::operations::Operation;
 use crate::operator::{OWNER, World, seed};
 use crate::oracles;
 use crate::standing;
+use crate::virtual_time;
 
 /// How a run ended.
 pub(crate) struct End {
@@ -54,7 +55,7 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
     let point = &world.choke_point;
     operation.prepare(&world);
     if operation != Operation::Create {
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
     }
     // Numbers begin at a moment that is the same in every run.
     let began = point.count();
@@ -69,7 +70,7 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
     let settled_after = acted.elapsed();
     let calls = point.calls().split_off(began);
     let until_rest = point.count();
-    tokio::time::sleep(REST).await;
+    virtual_time::passes(REST).await;
 
     let mut failures = point.violations();
     match (&masked, reference) {
@@ -157,12 +158,12 @@ async fn until_calm(
         .iter()
         .map(|(_, fault)| fault.lasts())
         .sum::<Duration>();
-    tokio::time::sleep(lasts.max(LOOK)).await;
+    virtual_time::passes(lasts.max(LOOK)).await;
     let started = tokio::time::Instant::now();
     let mut difference = String::new();
     while started.elapsed() < PATIENCE {
         let seen = point.count();
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         let calm = oracles::writes_at_rest(&point.calls()[seen..]).is_empty();
         let end = oracles::masked_end(world);
         match reference {

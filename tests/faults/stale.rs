@@ -11,6 +11,7 @@ use crate::operations::{LOYAL_GAMERS, OTHER, target};
 use crate::operator::{SECRET, World, audience, audience_key, connection, secret};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::ends_well;
+use crate::virtual_time;
 use crate::{tenants, verdict};
 
 fn remote_writes(world: &World, since: usize) -> Vec<String> {
@@ -35,10 +36,10 @@ fn t08_an_older_generation_after_a_restart_writes_nothing() {
         let world = World::sharing("loyal", LOYAL_GAMERS).await;
         let before = world.simulator.state();
         world.edit("loyal", &target(json!({"ttlDays": 30})));
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         assert_eq!(trait_of(&world, "loyal")["ttl"], 30);
         world.kill_operator();
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        virtual_time::passes(Duration::from_secs(1)).await;
         let stood = world.choke_point.count();
         // Two changes ago: before the edit and before its status.
         world.choke_point.plan_next(
@@ -51,7 +52,7 @@ fn t08_an_older_generation_after_a_restart_writes_nothing() {
             .choke_point
             .plan_next(Method::GET, "/sharedaudiences?&watch", Fault::Stale);
         world.start_operator();
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        virtual_time::passes(Duration::from_secs(10)).await;
         assert_eq!(remote_writes(&world, stood), Vec::<String>::new());
         ends_well(&world, &before).await;
         assert_eq!(remote_writes(&world, stood), Vec::<String>::new());
@@ -63,10 +64,10 @@ fn t09_an_object_that_was_deleted_meanwhile_does_not_come_back() {
     on_virtual_time(async {
         let world = World::sharing("loyal", LOYAL_GAMERS).await;
         world.delete("loyal");
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         assert!(world.audience("loyal").is_null());
         world.kill_operator();
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        virtual_time::passes(Duration::from_secs(1)).await;
         let before = world.simulator.state();
         let stood = world.choke_point.count();
         // As it stood before it began to leave: leaving, and gone, are the last two changes.
@@ -175,7 +176,7 @@ fn t14_watches_that_end_repeat_or_start_anew_miss_nothing(
         for days in 30..40 {
             world.cluster.compact();
             world.edit("loyal", &target(json!({"ttlDays": days})));
-            tokio::time::sleep(Duration::from_secs(70)).await;
+            virtual_time::passes(Duration::from_secs(70)).await;
         }
         world.apply(audience("readers", OTHER));
         ends_well(&world, &before).await;
@@ -207,7 +208,7 @@ fn t15_one_object_that_does_not_decode_stops_no_other() {
             ));
         }
         world.start_operator();
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        virtual_time::passes(Duration::from_secs(120)).await;
         let ready = |audience: &Value| verdict::ready(audience).0 == "True";
         assert_eq!(
             world

@@ -11,6 +11,7 @@ use crate::choke_point::{Call, System};
 use crate::operations::{LOYAL_GAMERS, target};
 use crate::operator::{SECRET, World, audience, connection, secret, set_skew};
 use crate::run::on_virtual_time;
+use crate::virtual_time;
 use crate::{tenants, verdict};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -69,7 +70,7 @@ fn t20_an_hour_of_429_keeps_to_the_budget_and_ends_without_a_herd(
         const COUNT: usize = 40;
         let world = world_of(COUNT).await;
         world.start_operator();
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        virtual_time::passes(Duration::from_secs(120)).await;
         assert!(all_ready(&world));
         for system in ["audienceManager", "experiencePlatform"] {
             world.simulator.add_fault(SimulatorFault {
@@ -91,7 +92,7 @@ fn t20_an_hour_of_429_keeps_to_the_budget_and_ends_without_a_herd(
                 &target(json!({"ttlDays": 30})),
             );
         }
-        tokio::time::sleep(HOUR).await;
+        virtual_time::passes(HOUR).await;
         let calls = world.choke_point.calls().split_off(storm);
         let calls = to_adobe(&calls);
         // What was under way, and then the four lists of a pass, later and later, at last every five minutes.
@@ -104,7 +105,7 @@ fn t20_an_hour_of_429_keeps_to_the_budget_and_ends_without_a_herd(
         world.simulator.clear_faults();
         let calm = world.choke_point.count();
         // A server that asks for more than an hour is heard for an hour.
-        tokio::time::sleep(HOUR + Duration::from_secs(900)).await;
+        virtual_time::passes(HOUR + Duration::from_secs(900)).await;
         assert!(all_ready(&world), "back within an interval");
         let calls = world.choke_point.calls().split_off(calm);
         let busiest = busiest_minute(&to_adobe(&calls));
@@ -131,7 +132,7 @@ fn t21_a_bad_credential_under_a_thousand_audiences_costs_a_probe_per_period() {
         wrong["data"]["clientSecret"] = json!("d3Jvbmc=");
         world.apply(wrong);
         world.start_operator();
-        tokio::time::sleep(24 * HOUR).await;
+        virtual_time::passes(24 * HOUR).await;
         let calls = world.choke_point.calls();
         let asked = to_adobe(&calls);
         assert!(
@@ -149,7 +150,7 @@ fn t21_a_bad_credential_under_a_thousand_audiences_costs_a_probe_per_period() {
             .find(|condition| condition["type"] == "CredentialsReady");
         assert_eq!(credentials.unwrap()["status"], "False");
         world.apply(secret());
-        tokio::time::sleep(HOUR).await;
+        virtual_time::passes(HOUR).await;
         assert!(all_ready(&world), "a Secret that is put right is noticed");
     });
 }
@@ -160,7 +161,7 @@ fn t22_a_token_that_ends_in_the_middle_is_renewed_once_for_all() {
         const COUNT: usize = 30;
         let world = world_of(COUNT).await;
         world.start_operator();
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        virtual_time::passes(Duration::from_secs(120)).await;
         let began = world.choke_point.count();
         // The next answers all say that the token is no good, as after a revocation.
         world.simulator.add_fault(SimulatorFault {
@@ -178,7 +179,7 @@ fn t22_a_token_that_ends_in_the_middle_is_renewed_once_for_all() {
                 &target(json!({"ttlDays": 30})),
             );
         }
-        tokio::time::sleep(Duration::from_secs(120)).await;
+        virtual_time::passes(Duration::from_secs(120)).await;
         assert!(all_ready(&world), "no object fails for it");
         let calls = world.choke_point.calls().split_off(began);
         let tokens = calls
@@ -203,7 +204,7 @@ fn t37_a_clock_that_is_wrong_or_leaps_makes_no_hot_loop_and_stops_no_pass(
         for skew in [minutes, 0, -minutes, 0] {
             set_skew(SignedDuration::from_mins(skew));
             let began = world.choke_point.count();
-            tokio::time::sleep(HOUR).await;
+            virtual_time::passes(HOUR).await;
             let calls = world.choke_point.calls().split_off(began);
             let passes = calls
                 .iter()

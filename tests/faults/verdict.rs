@@ -11,6 +11,7 @@ use crate::oracles;
 use crate::oracles::writes_at_rest;
 use crate::run::{LOOK, PATIENCE, REST};
 use crate::standing;
+use crate::virtual_time;
 
 /// Waits until all is as declared and nothing is written any more, then judges. `retained`: the marks whose objects may
 /// stay without a resource. `before`: the tenant as it stood, without what a person changed since.
@@ -23,7 +24,7 @@ pub(crate) async fn at_rest(
     let started = tokio::time::Instant::now();
     let mut seen = point.count();
     loop {
-        tokio::time::sleep(LOOK).await;
+        virtual_time::passes(LOOK).await;
         let calm = writes_at_rest(&point.calls()[seen..]).is_empty();
         if calm && differences(world).is_empty() || started.elapsed() > PATIENCE {
             break;
@@ -31,9 +32,9 @@ pub(crate) async fn at_rest(
         seen = point.count();
     }
     // What another connection changed is seen in the next full pass.
-    tokio::time::sleep(REST).await;
+    virtual_time::passes(REST).await;
     let (until_rest, version) = (point.count(), world.cluster.version());
-    tokio::time::sleep(REST).await;
+    virtual_time::passes(REST).await;
     let state = world.simulator.state();
     let snapshots = point.snapshots();
     let mut failures = point.violations();

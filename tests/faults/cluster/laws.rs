@@ -1,5 +1,10 @@
 //! What the operator relies on of an API server: shown on the model, and on the real one.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the model stamps objects as the real API server does"
+)]
+
 use audience_sharing_operator::api::{SharedAudience, SharingConnection};
 use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
