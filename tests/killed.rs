@@ -37,8 +37,8 @@ impl Point {
     }
 }
 
-/// Both moments of each call.
-fn points(trace: &[Passage]) -> Vec<Point> {
+/// Both moments of each call; `operation` is for the count that is printed.
+fn points(operation: &str, trace: &[Passage]) -> Vec<Point> {
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut points = Vec::new();
     for passage in trace {
@@ -53,6 +53,11 @@ fn points(trace: &[Passage]) -> Vec<Point> {
             });
         }
     }
+    println!(
+        "{operation}: {} calls, {} points",
+        trace.len(),
+        points.len()
+    );
     points
 }
 
@@ -165,13 +170,15 @@ async fn killed_at_any_call_of_a_creation_it_makes_everything_once() {
     let life = Life::begin().await;
     let trace = life.undisturbed(declare, stands).await;
     life.judge(&["loyal"], &made, "undisturbed").await;
-    let lives =
-        futures::stream::iter(points(&trace)).for_each_concurrent(LIVES_AT_ONCE, async |point| {
+    let lives = futures::stream::iter(points("creation", &trace)).for_each_concurrent(
+        LIVES_AT_ONCE,
+        async |point| {
             let mut life = Life::begin().await;
             life.interrupted(&point, declare, stands).await;
             life.judge(&["loyal"], &made, &format!("{point:?}")).await;
             judges::assert_calm(&life.world, &life.ledger, "loyal").await;
-        });
+        },
+    );
     lives.await;
 }
 
@@ -213,7 +220,7 @@ async fn killed_at_any_call_of_a_change_it_changes_everything_once() {
         .await;
     let trace = life.undisturbed(declare(1), stands).await;
     life.judge(&["loyal"], &changed, "undisturbed").await;
-    for (number, point) in (2..).zip(points(&trace)) {
+    for (number, point) in (2..).zip(points("change", &trace)) {
         life.interrupted(&point, declare(number), stands).await;
         let when = format!("{point:?}");
         life.judge(&["loyal"], &changed, &when).await;
@@ -242,7 +249,7 @@ async fn killed_at_any_call_of_a_deletion_it_takes_all_that_is_ours_and_nothing_
         .await;
     let trace = life.undisturbed(delete, is_gone).await;
     life.judge(&[], &deleted, "undisturbed").await;
-    for point in points(&trace) {
+    for point in points("deletion", &trace) {
         life.world.share("loyal", LOYAL_GAMERS).await;
         life.interrupted(&point, delete, is_gone).await;
         life.judge(&[], &deleted, &format!("{point:?}")).await;
