@@ -8,7 +8,8 @@ use std::time::Duration;
 use adobe_openapi::Trial;
 use adobe_simulator::{ConnectionLost, Options, Seed, Simulator};
 use audience_sharing_core::compose::{
-    AdoptionPolicy, ConnectionSettings, Mode, Share, ShareName, SourceSelector,
+    AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode, Share, ShareName,
+    ToAudienceManager,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
@@ -323,11 +324,13 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
     SettleRequest {
         share: Share {
             name: share_name(name),
-            source: SourceSelector::Id(AudienceId::new(source)),
-            target_name: None,
-            target_description: None,
-            ttl_days: 120,
-            additional_segments: Vec::new(),
+            direction: Direction::ToAudienceManager(ToAudienceManager {
+                source: AudienceSelector::Id(AudienceId::new(source)),
+                name: None,
+                description: None,
+                ttl_days: 120,
+                additional_segments: Vec::new(),
+            }),
             mode: Mode::Manage,
             adoption: AdoptionPolicy::Match,
             retain: false,

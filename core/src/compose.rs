@@ -56,8 +56,9 @@ impl std::fmt::Display for ShareName {
     }
 }
 
+/// An audience of Experience Platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourceSelector {
+pub enum AudienceSelector {
     Id(AudienceId),
     /// The exact name; the first resolution is pinned by its id.
     Name(Box<str>),
@@ -76,18 +77,30 @@ pub struct AdditionalSegment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     pub name: ShareName,
-    pub source: SourceSelector,
-    /// `None`: the source's own name.
-    pub target_name: Option<Box<str>>,
-    /// `None`: the source's own description.
-    pub target_description: Option<Box<str>>,
-    /// Days; 0 never expires.
-    pub ttl_days: u32,
-    pub additional_segments: Vec<AdditionalSegment>,
+    pub direction: Direction,
     pub mode: Mode,
     pub adoption: AdoptionPolicy,
     /// `Retain` of an additional segment that is no longer declared.
     pub retain: bool,
+}
+
+/// From which system to which, with what shall differ from the source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Direction {
+    ToAudienceManager(ToAudienceManager),
+}
+
+/// An audience of Experience Platform, as it shall stand in Audience Manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToAudienceManager {
+    pub source: AudienceSelector,
+    /// `None`: the source's own name.
+    pub name: Option<Box<str>>,
+    /// `None`: the source's own description.
+    pub description: Option<Box<str>>,
+    /// Days; 0 never expires.
+    pub ttl_days: u32,
+    pub additional_segments: Vec<AdditionalSegment>,
 }
 
 /// The objects of one shared audience.
@@ -127,22 +140,24 @@ pub fn additional_code(source: &AudienceId, key: &str) -> IntegrationCode {
     IntegrationCode::new(format!("{source}.{key}"))
 }
 
-/// The objects that `share` asks for, given its source.
-pub fn compose(settings: &ConnectionSettings, share: &Share, source: &Audience) -> Desired {
-    let mark = mark(&settings.owner, &share.name);
-    let text = share
-        .target_description
-        .as_deref()
-        .unwrap_or(&source.description);
+/// The objects that `share` asks for in Audience Manager, given its source.
+pub fn compose(
+    settings: &ConnectionSettings,
+    share: &ShareName,
+    target: &ToAudienceManager,
+    source: &Audience,
+) -> Desired {
+    let mark = mark(&settings.owner, share);
+    let text = target.description.as_deref().unwrap_or(&source.description);
     Desired {
         source: source.id.clone(),
         code: IntegrationCode::new(source.id.as_str()),
-        name: bounded(share.target_name.as_deref().unwrap_or(&source.name)),
+        name: bounded(target.name.as_deref().unwrap_or(&source.name)),
         description: describe(text, &mark).into(),
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
-        ttl_days: share.ttl_days,
-        additional_segments: share
+        ttl_days: target.ttl_days,
+        additional_segments: target
             .additional_segments
             .iter()
             .map(|segment| DesiredSegment {

@@ -19,7 +19,7 @@ use audience_sharing_core::plan::audience::{self, Recorded, Situation, Standing}
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Plan, foundation};
 
-use crate::model::{Tenant, World, name, share, source};
+use crate::model::{Tenant, World, name, share, source, target};
 
 const OURS: &str = "[audience-sharing:us/marketing/loyal]";
 const SIBLINGS: &str = "[audience-sharing:us/marketing/sibling]";
@@ -106,7 +106,12 @@ impl Case {
     fn plan(&self) -> Plan<Standing> {
         audience::plan(Situation {
             share: &self.share.name,
-            desired: &compose(&self.world.settings, &self.share, &self.source),
+            desired: &compose(
+                &self.world.settings,
+                &self.share.name,
+                target(&self.share),
+                &self.source,
+            ),
             mode: self.share.mode,
             adoption: self.share.adoption,
             retain: self.share.retain,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
-    AdditionalSegment, AdoptionPolicy, ConnectionSettings, Desired, Mode, Share, ShareName,
-    SourceSelector, compose,
+    AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Desired, Direction,
+    Mode, Share, ShareName, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
@@ -301,23 +301,36 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
 pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
     Share {
         name: name(share),
-        source: SourceSelector::Id(AudienceId::new(source)),
-        target_name: None,
-        target_description: None,
-        ttl_days: 120,
-        additional_segments: additional
-            .iter()
-            .map(|key| AdditionalSegment {
-                key: (*key).into(),
-                name: format!("With {key}").into(),
-                description: "".into(),
-                rule: RuleTemplate::parse("{trait} AND 9912T").unwrap(),
-            })
-            .collect(),
+        direction: Direction::ToAudienceManager(ToAudienceManager {
+            source: AudienceSelector::Id(AudienceId::new(source)),
+            name: None,
+            description: None,
+            ttl_days: 120,
+            additional_segments: additional
+                .iter()
+                .map(|key| AdditionalSegment {
+                    key: (*key).into(),
+                    name: format!("With {key}").into(),
+                    description: "".into(),
+                    rule: RuleTemplate::parse("{trait} AND 9912T").unwrap(),
+                })
+                .collect(),
+        }),
         mode: Mode::Manage,
         adoption: AdoptionPolicy::Match,
         retain: false,
     }
+}
+
+/// What a share asks for in Audience Manager.
+pub(crate) fn target(share: &Share) -> &ToAudienceManager {
+    let Direction::ToAudienceManager(target) = &share.direction;
+    target
+}
+
+pub(crate) fn target_mut(share: &mut Share) -> &mut ToAudienceManager {
+    let Direction::ToAudienceManager(target) = &mut share.direction;
+    target
 }
 
 /// One connection over the model.
@@ -357,7 +370,7 @@ impl World {
 
     pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
         let foundation = self.foundation();
-        let desired = compose(&self.settings, share, source);
+        let desired = compose(&self.settings, &share.name, target(share), source);
         self.claims.claim(&share.name, &source.id, CreatedAt(0));
         self.plan_over(share, &desired, &foundation, &self.inventory)
     }

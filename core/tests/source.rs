@@ -1,6 +1,6 @@
 //! Which audience a `SharedAudience` means, and which may not be shared.
 
-use audience_sharing_core::compose::SourceSelector;
+use audience_sharing_core::compose::AudienceSelector;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
@@ -16,12 +16,12 @@ fn id(id: &str) -> AudienceId {
     AudienceId::new(id)
 }
 
-fn by_id(text: &str) -> SourceSelector {
-    SourceSelector::Id(id(text))
+fn by_id(text: &str) -> AudienceSelector {
+    AudienceSelector::Id(id(text))
 }
 
-fn by_name(name: &str) -> SourceSelector {
-    SourceSelector::Name(name.into())
+fn by_name(name: &str) -> AudienceSelector {
+    AudienceSelector::Name(name.into())
 }
 
 fn listed(audiences: &[Audience]) -> Inventory {

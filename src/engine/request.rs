@@ -1,6 +1,6 @@
 //! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
 
-use audience_sharing_core::compose::{Share, ShareName, SourceSelector};
+use audience_sharing_core::compose::{AudienceSelector, Share, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
@@ -60,7 +60,7 @@ impl Asked for Departure {
 pub struct Declaration {
     pub share: ShareName,
     pub created: CreatedAt,
-    pub source: SourceSelector,
+    pub source: AudienceSelector,
     pub pinned: Option<AudienceId>,
     /// Of its additional segments.
     pub additional_keys: Vec<Box<str>>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use audience_sharing_core::compose::{Mode, ShareName, SourceSelector, additional_code};
+use audience_sharing_core::compose::{AudienceSelector, Mode, ShareName, additional_code};
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{retirement, tenant};
@@ -71,8 +71,8 @@ impl World {
 
     fn asks_for(&self, rival: &super::request::Declaration, source: &AudienceId) -> bool {
         match (&rival.pinned, &rival.source) {
-            (Some(id), _) | (None, SourceSelector::Id(id)) => id == source,
-            (None, SourceSelector::Name(_)) => matches!(
+            (Some(id), _) | (None, AudienceSelector::Id(id)) => id == source,
+            (None, AudienceSelector::Name(_)) => matches!(
                 resolve(&rival.source, None, &self.inventory),
                 Resolution::Found(found) if found.id == *source
             ),

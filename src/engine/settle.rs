@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use audience_sharing_core::compose::{Desired, compose};
+use audience_sharing_core::compose::{
+    AudienceSelector, Desired, Direction, ToAudienceManager, compose,
+};
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
@@ -27,11 +29,8 @@ impl World {
         if let Some(hold) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(self.unjudged(None, hold.into()));
         }
-        let source = match resolve(
-            &request.share.source,
-            request.pinned.as_ref(),
-            &self.inventory,
-        ) {
+        let Direction::ToAudienceManager(target) = &request.share.direction;
+        let source = match resolve(&target.source, request.pinned.as_ref(), &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
             Resolution::Held(hold) => {
@@ -42,7 +41,7 @@ impl World {
         self.claims
             .claim(&request.share.name, &source.id, request.created);
         match self.foundation_for(request.share.mode) {
-            Ok(foundation) => self.settle_objects(job, request, &source, foundation),
+            Ok(foundation) => self.settle_objects(job, request, target, &source, foundation),
             Err(None) => Next::ParkForFoundation(request.share.mode),
             Err(Some(obstacle)) => {
                 self.watch_source(request);
@@ -55,10 +54,11 @@ impl World {
         &mut self,
         job: &mut Job,
         request: &SettleRequest,
+        target: &ToAudienceManager,
         source: &Audience,
         foundation: foundation::Standing,
     ) -> Next<Settled> {
-        let desired = compose(&self.settings, &request.share, source);
+        let desired = compose(&self.settings, &request.share.name, target, source);
         self.observer.on_plan();
         let plan = audience::plan(Situation {
             share: &request.share.name,
@@ -190,10 +190,10 @@ impl World {
 }
 
 fn source_keys(request: &SettleRequest, keys: &mut BTreeSet<Key>) {
-    use audience_sharing_core::compose::SourceSelector;
-    match (&request.pinned, &request.share.source) {
-        (Some(id), _) | (None, SourceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
-        (None, SourceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
+    let Direction::ToAudienceManager(target) = &request.share.direction;
+    match (&request.pinned, &target.source) {
+        (Some(id), _) | (None, AudienceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
+        (None, AudienceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
     };
 }
 

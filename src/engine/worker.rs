@@ -212,7 +212,7 @@ impl Worker {
     }
 
     fn declare(&mut self, declarations: Vec<Declaration>) {
-        use audience_sharing_core::compose::SourceSelector;
+        use audience_sharing_core::compose::AudienceSelector;
         for Declaration {
             share,
             created,
@@ -222,9 +222,9 @@ impl Worker {
         } in declarations
         {
             let id = match (pinned, source) {
-                (Some(id), _) | (None, SourceSelector::Id(id)) => id,
+                (Some(id), _) | (None, AudienceSelector::Id(id)) => id,
                 // A name that was never resolved has no older claim than its first look.
-                (None, SourceSelector::Name(_)) => continue,
+                (None, AudienceSelector::Name(_)) => continue,
             };
             self.world.claims.claim(&share, &id, created);
         }

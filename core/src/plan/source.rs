@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::hold::Hold;
-use crate::compose::SourceSelector;
+use crate::compose::AudienceSelector;
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::reason::Reason;
@@ -18,13 +18,13 @@ pub enum Resolution<'a> {
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
 pub fn resolve<'a>(
-    selector: &SourceSelector,
+    selector: &AudienceSelector,
     pinned: Option<&AudienceId>,
     inventory: &'a Inventory,
 ) -> Resolution<'a> {
     match (pinned, selector) {
-        (Some(id), _) | (None, SourceSelector::Id(id)) => by_id(id, inventory),
-        (None, SourceSelector::Name(name)) => by_name(name, inventory),
+        (Some(id), _) | (None, AudienceSelector::Id(id)) => by_id(id, inventory),
+        (None, AudienceSelector::Name(name)) => by_name(name, inventory),
     }
 }
 

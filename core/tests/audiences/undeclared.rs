@@ -5,11 +5,12 @@ use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, S
 use rstest::rstest;
 
 use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SIBLINGS};
+use crate::model::target_mut;
 
 #[test]
 fn a_segment_that_is_no_longer_declared_goes_unless_it_is_to_be_retained() {
     let mut case = Case::settled(&["third"]);
-    case.share.additional_segments.clear();
+    target_mut(&mut case.share).additional_segments.clear();
     assert_eq!(case.steps(), ["delete segment 1006"]);
     case.world.inventory.segments.fold_doubt(&ADDITIONAL);
     assert_eq!(case.steps(), ["read segment 1006"]);
@@ -33,7 +34,7 @@ fn only_what_is_ours_goes_when_it_is_no_longer_declared(
     #[case] goes: bool,
 ) {
     let mut case = Case::settled(&["third"]);
-    case.share.additional_segments.clear();
+    target_mut(&mut case.share).additional_segments.clear();
     case.change_segment(ADDITIONAL, |found| found.description = description.into());
     if is_recorded {
         case.recorded.additional_segments = vec![("third".into(), ADDITIONAL)];
@@ -50,7 +51,7 @@ fn only_what_is_ours_goes_when_it_is_no_longer_declared(
 #[test]
 fn a_record_of_a_segment_that_is_no_longer_declared_leads_to_it_without_its_key() {
     let mut case = Case::recorded(&["third"]);
-    case.share.additional_segments.clear();
+    target_mut(&mut case.share).additional_segments.clear();
     case.change_segment(ADDITIONAL, |found| found.integration_code = None);
     assert_eq!(case.steps(), ["delete segment 1006"]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
@@ -63,7 +64,7 @@ fn a_record_of_a_segment_that_is_no_longer_declared_leads_to_it_without_its_key(
 fn of_several_additional_segments_only_the_undeclared_one_goes() {
     let mut case = Case::recorded(&["other", "third"]);
     assert_eq!(case.steps(), NOTHING);
-    case.share.additional_segments.remove(0);
+    target_mut(&mut case.share).additional_segments.remove(0);
     assert_eq!(case.steps(), ["delete segment 1006"]);
 }
 

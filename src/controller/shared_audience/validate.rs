@@ -1,7 +1,8 @@
 //! Second step: what CEL cannot see. Past this line nobody reads the spec.
 
 use audience_sharing_core::compose::{
-    AdditionalSegment, AdoptionPolicy, ConnectionSettings, Mode, Share, SourceSelector,
+    AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
+    Share, ToAudienceManager,
 };
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::AudienceId;
@@ -21,15 +22,17 @@ pub(super) fn share(
         .ok_or_else(|| invalid("The name of this object cannot be written into a mark.".into()))?;
     Ok(Share {
         name,
-        source: source(audience)?,
-        target_name: spec.target_name().map(Into::into),
-        target_description: spec.target_description().map(Into::into),
-        ttl_days: spec.ttl_days(),
-        additional_segments: spec
-            .additional_segments()
-            .iter()
-            .map(additional_segment)
-            .collect::<Result<_, _>>()?,
+        direction: Direction::ToAudienceManager(ToAudienceManager {
+            source: source(audience)?,
+            name: spec.target_name().map(Into::into),
+            description: spec.target_description().map(Into::into),
+            ttl_days: spec.ttl_days(),
+            additional_segments: spec
+                .additional_segments()
+                .iter()
+                .map(additional_segment)
+                .collect::<Result<_, _>>()?,
+        }),
         mode: match spec.mode {
             api::shared_audience::Mode::Manage => Mode::Manage,
             api::shared_audience::Mode::Observe => Mode::Observe,
@@ -50,11 +53,11 @@ pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {
 }
 
 /// The source as the spec names it.
-pub(crate) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstacle> {
+pub(crate) fn source(audience: &SharedAudience) -> Result<AudienceSelector, Obstacle> {
     let source = audience.spec.source.experience_platform.as_ref();
     match source.map(|source| (&source.id, &source.name)) {
-        Some((Some(id), None)) => Ok(SourceSelector::Id(AudienceId::new(id.as_str()))),
-        Some((None, Some(name))) => Ok(SourceSelector::Name(name.as_str().into())),
+        Some((Some(id), None)) => Ok(AudienceSelector::Id(AudienceId::new(id.as_str()))),
+        Some((None, Some(name))) => Ok(AudienceSelector::Name(name.as_str().into())),
         Some((Some(_), Some(_)) | (None, None)) | None => Err(invalid(
             "spec.source.experiencePlatform must name exactly one of id and name.".into(),
         )),
