@@ -4,6 +4,7 @@ pub mod audience_manager;
 pub mod disposition;
 pub mod experience_platform;
 pub mod identifier;
+pub mod labels;
 pub mod ownership;
 pub mod reason;
 pub mod segment_rule;
