@@ -12,6 +12,7 @@ mod model;
 mod plans;
 mod records;
 mod retirement;
+mod rules;
 mod shared_objects;
 mod source;
 mod stories;

@@ -69,7 +69,10 @@ fn a_declared_label_is_known_or_refused(#[case] text: &str, #[case] known: Optio
     let parsed = UsageLabel::parse(text);
     assert_eq!(parsed.as_ref().ok().map(UsageLabel::as_str), known);
     if let Err(refused) = parsed {
-        assert!(refused.to_string().contains("core/ and one of C1"), "{refused}");
+        assert!(
+            refused.to_string().contains("core/ and one of C1"),
+            "{refused}"
+        );
     }
 }
 
