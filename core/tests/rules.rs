@@ -13,23 +13,23 @@ use proptest::sample::select;
 
 use evaluator::{Meaning, Visitor, asked, is_met, read, traits, truth_table};
 
-/// Rules as people write them: conditions joined at random, NOTs and parentheses where they fall, words in any case.
+/// Rules as people write them: conditions joined one by one before or behind what stands, NOTs and parentheses where they
+/// fall, words in any case.
 fn rules(conditions: Vec<&'static str>) -> impl Strategy<Value = String> {
-    let words = |upper: &'static str, lower: &'static str| select(vec![upper, lower]);
-    select(conditions)
-        .prop_map(str::to_owned)
-        .prop_recursive(4, 12, 3, move |inner| {
-            let joined = (inner.clone(), any::<bool>(), any::<bool>(), inner.clone());
-            proptest::prop_oneof![
-                3 => joined.prop_map(|(left, and, small, right)| {
-                    let word = if and { "AND" } else { "OR" };
-                    let word = if small { word.to_lowercase() } else { word.to_owned() };
-                    format!("{left} {word} {right}")
-                }),
-                1 => (words("NOT", "not"), inner.clone()).prop_map(|(word, inside)| format!("{word} {inside}")),
-                2 => inner.prop_map(|inside| format!("( {inside})")),
-            ]
-        })
+    let words = select(vec!["AND", "OR", "and", "Or"]);
+    let around = select(vec!["", "", "(", "NOT ", "not ("]);
+    let step = (select(conditions.clone()), words, around, any::<bool>());
+    (select(conditions), vec(step, 0..6)).prop_map(|(first, steps)| {
+        let join = |text: String, (next, word, around, behind): (&str, &str, &str, bool)| {
+            let closing = if around.ends_with('(') { ")" } else { "" };
+            let text = format!("{around}{text}{closing}");
+            match behind {
+                true => format!("{text} {word} {next}"),
+                false => format!("{next} {word} {text}"),
+            }
+        };
+        steps.into_iter().fold(first.to_owned(), join)
+    })
 }
 
 const SEGMENT_CONDITIONS: [&str; 9] = [
