@@ -4,6 +4,7 @@
 
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode};
+use crate::domain::labels::ExportControls;
 use crate::domain::ownership::{Mark, OwnerId, ResourceName, describe};
 use crate::domain::segment_rule::RuleTemplate;
 use crate::domain::trait_rule;
@@ -114,6 +115,8 @@ pub struct Desired {
     pub description: Box<str>,
     pub trait_rule: Box<str>,
     pub ttl_days: u32,
+    /// What the source's labels ask for; `None` where Experience Platform said nothing of labels.
+    pub controls: Option<ExportControls>,
     pub additional_segments: Vec<DesiredSegment>,
 }
 
@@ -157,6 +160,7 @@ pub fn compose(
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
         ttl_days: target.ttl_days,
+        controls: source.controls,
         additional_segments: target
             .additional_segments
             .iter()

@@ -8,6 +8,7 @@ pub mod audience;
 pub mod call;
 pub mod claims;
 mod difference;
+mod elsewhere;
 mod found;
 pub mod foundation;
 pub mod hold;

@@ -69,7 +69,7 @@ pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
 pub use flags::{
     AudienceManagerGateway, AudiencePaging, AudienceReference, Connector, ConnectorCollision,
-    ConnectorDeletion, ConnectorNamespaces, DuplicateAudience, ExternalAudienceErrors,
+    ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DuplicateAudience, ExternalAudienceErrors,
     ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal, Flags, InUseDelete,
     InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling, Picked, RateLimit,
     ReadOnlyAudience, StatusSpelling,

@@ -14,7 +14,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use audience_sharing_core::domain::identifier::CompanyId;
+use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId};
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
@@ -252,6 +252,14 @@ fn get(operation: Operation, path: impl Into<String>) -> Call<'static> {
         sandbox: None,
         proof: None,
     }
+}
+
+/// The path of a list of what is in any of the data sources (`dataSourceId` may be repeated, audience-manager.md §4.1).
+fn narrowed(path: &str, data_sources: &[DataSourceId], more: &[(&str, &str)]) -> String {
+    let ids: Vec<String> = data_sources.iter().map(DataSourceId::to_string).collect();
+    let ids = ids.iter().map(|id| ("dataSourceId", id.as_str()));
+    let pairs: Vec<_> = ids.chain(more.iter().copied()).collect();
+    query(path, &pairs)
 }
 
 /// A path with its query.

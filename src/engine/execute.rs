@@ -96,7 +96,7 @@ pub(super) async fn send(
             .await
             .map(|()| Answer::Deleted),
         Call::ListTraits(data_source) => {
-            aam.traits_of(turn, *data_source).await.map(Answer::Traits)
+            aam.traits_of(turn, &[*data_source]).await.map(Answer::Traits)
         }
         Call::ReadTrait(sid) => aam.trait_by_sid(turn, *sid).await.map(Answer::TraitRead),
         Call::LookUpTrait { data_source, code } => aam
@@ -123,7 +123,7 @@ pub(super) async fn send(
             .await
             .map(|()| Answer::Deleted),
         Call::ListSegments(data_source) => aam
-            .segments_of(turn, *data_source)
+            .segments_of(turn, &[*data_source])
             .await
             .map(Answer::Segments),
         Call::ReadSegment(sid) => aam

@@ -5,6 +5,7 @@
 use super::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use super::labels::Restrictions;
 
 /// `status` of a trait, segment or data source. Adobe's samples spell it `ACTIVE`, `active` and `1` (§6.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct DataSource {
     pub unique_trait_codes: bool,
     /// The same for segments.
     pub unique_segment_codes: bool,
+    /// Its data export controls, which hold for all traits in it (§3.2).
+    pub restrictions: Restrictions,
 }
 
 /// A data source that does not exist yet.
@@ -34,6 +37,7 @@ pub struct NewDataSource {
     pub description: Box<str>,
     pub unique_trait_codes: bool,
     pub unique_segment_codes: bool,
+    pub restrictions: Restrictions,
 }
 
 /// The fields of a data source that change; `None` stays as it is.
@@ -101,6 +105,7 @@ pub struct NewTrait {
 pub struct TraitChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub data_source: Option<DataSourceId>,
     pub folder: Option<TraitFolderId>,
     pub rule: Option<Box<str>>,
     pub ttl_days: Option<u32>,
@@ -138,6 +143,7 @@ pub struct NewSegment {
 pub struct SegmentChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub data_source: Option<DataSourceId>,
     pub folder: Option<SegmentFolderId>,
     pub rule: Option<Box<str>>,
     pub merge_rule: Option<DataSourceId>,

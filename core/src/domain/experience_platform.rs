@@ -1,6 +1,7 @@
 //! What Experience Platform holds, as compact records: only what deciding needs.
 
 use super::identifier::{AudienceId, SandboxId};
+use super::labels::ExportControls;
 
 /// `lifecycleState`, whose spellings vary (experience-platform.md §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,9 @@ pub struct Audience {
     pub namespace: Box<str>,
     pub origin: Box<str>,
     pub lifecycle: Lifecycle,
+    /// What its usage labels ask of Audience Manager; all other labels are passed over. `None` where the answer did not
+    /// name any labels, not even none.
+    pub controls: Option<ExportControls>,
     /// The sandbox that answered; absent in some samples (§2.3).
     pub sandbox: Option<SandboxId>,
 }

@@ -66,6 +66,14 @@ reasons! {
     AdobeSharingActive,
     /// Adobe's own sharing has not delivered the objects yet.
     AwaitingAdobeSharing,
+    /// The source's labels ask for an export control that no known API sets.
+    ExportControlUnsupported,
+    /// A data source lacks an export control that its objects need.
+    ExportControlMissing,
+    /// Audience Manager does not move an object to another data source.
+    MoveRefused,
+    /// A destination is labelled with what an export control forbids.
+    ExportControlViolated,
     /// An object carries the mark of another owner.
     ManagementConflict,
     /// An object exists already and the adoption policy does not allow to take it.

@@ -6,15 +6,17 @@ use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
 use super::claims::{Claims, Living};
 use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label};
+use super::elsewhere;
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
+use super::foundation::controlled::Place;
 use super::hold::Hold;
 use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
 use super::twins;
 use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
 use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
 use crate::domain::identifier::{
-    DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitSid,
 };
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
@@ -46,6 +48,8 @@ pub struct Standing {
     pub segment_sid: Option<SegmentSid>,
     /// Adobe's own sharing made the two: they are observed.
     pub observed: bool,
+    /// Where the trait stands; the controls of that data source are the audience's.
+    pub data_source: Option<DataSourceId>,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
 }
 
@@ -60,6 +64,8 @@ pub struct Situation<'a> {
     pub retain: bool,
     pub recorded: &'a Recorded,
     pub foundation: &'a foundation::Standing,
+    /// Where the objects belong for their labels, or why they cannot stand there; `None` where no data source stands.
+    pub place: Option<Result<Place, &'a Hold>>,
     pub claims: &'a Claims,
     pub living: &'a dyn Living,
     pub inventory: &'a Inventory,
@@ -78,7 +84,7 @@ enum TraitState {
 
 struct Planner<'a> {
     situation: Situation<'a>,
-    data_source: DataSourceId,
+    place: Place,
     plan: Plan<Standing>,
 }
 
@@ -89,19 +95,25 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
         holds: Vec::new(),
         standing: Standing::default(),
     };
-    let Some(data_source) = situation.foundation.data_source else {
-        return Plan {
+    match situation.place {
+        None => Plan {
             holds: vec![awaiting_adobe(&situation.desired.code)],
             ..empty
-        };
-    };
-    let mut planner = Planner {
-        situation,
-        data_source,
-        plan: empty,
-    };
-    planner.audience();
-    planner.plan
+        },
+        Some(Err(hold)) => Plan {
+            holds: vec![elsewhere::held(&situation, hold)],
+            ..empty
+        },
+        Some(Ok(place)) => {
+            let mut planner = Planner {
+                situation,
+                place,
+                plan: empty,
+            };
+            planner.audience();
+            planner.plan
+        }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -126,7 +138,7 @@ impl<'a> Planner<'a> {
             self.undeclared_segments();
         }
         if !self.observes() {
-            let twins = twins::steps(&self.situation, self.data_source, &self.plan.standing);
+            let twins = twins::steps(&self.situation, &self.plan.standing);
             self.plan.steps.extend(twins);
         }
     }
@@ -148,14 +160,25 @@ impl<'a> Planner<'a> {
 
     fn find_shared_trait(&self) -> Found<'a, Trait> {
         let situation = &self.situation;
-        let proof = self.proof(situation.foundation.enforces_trait_codes);
-        find_trait(
+        let found = find_trait(
             situation.inventory,
             situation.recorded.trait_sid,
-            self.data_source,
+            self.place.data_source,
             &situation.desired.code,
-            proof,
-        )
+            self.proof(self.place.enforces_trait_codes),
+        );
+        match found {
+            Found::Absent if !self.observes() => elsewhere::find(
+                situation,
+                self.place.data_source,
+                |found: &Trait| &found.description,
+                |data_source| {
+                    let code = &situation.desired.code;
+                    find_trait(situation.inventory, None, data_source, code, Proof::Listed)
+                },
+            ),
+            found => found,
+        }
     }
 
     /// One source, one holder: whose mark stands, else the older (design.md §4.6).
@@ -184,8 +207,7 @@ impl<'a> Planner<'a> {
             None => self.create_trait(),
             Some(found) if self.situation.mode == Mode::Observe => {
                 self.plan.standing.observed = true;
-                self.plan.standing.trait_sid = Some(found.sid);
-                TraitState::Stands(found.sid)
+                self.stands(found)
             }
             Some(found) => self.keep_trait(found),
         }
@@ -202,7 +224,7 @@ impl<'a> Planner<'a> {
                 name: desired.name.clone(),
                 description: desired.description.clone(),
                 integration_code: desired.code.clone(),
-                data_source: self.data_source,
+                data_source: self.place.data_source,
                 folder,
                 rule: desired.trait_rule.clone(),
                 ttl_days: desired.ttl_days,
@@ -222,12 +244,7 @@ impl<'a> Planner<'a> {
             ));
             return TraitState::Missing;
         }
-        let desired = self.desired_trait(
-            self.situation
-                .foundation
-                .trait_folder
-                .unwrap_or(found.folder),
-        );
+        let desired = self.desired_trait(found);
         let subject = Subject {
             object: trait_label(found),
             description: &found.description,
@@ -250,18 +267,33 @@ impl<'a> Planner<'a> {
                 return TraitState::Missing;
             }
         }
+        self.stands(found)
+    }
+
+    fn stands(&mut self, found: &Trait) -> TraitState {
         self.plan.standing.trait_sid = Some(found.sid);
+        self.plan.standing.data_source = Some(found.data_source);
         TraitState::Stands(found.sid)
     }
 
-    fn desired_trait(&self, folder: TraitFolderId) -> DesiredTrait<'a> {
+    fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
         let desired = self.situation.desired;
+        let folder = self.situation.foundation.trait_folder;
         DesiredTrait {
             name: &desired.name,
             description: &desired.description,
-            folder,
+            data_source: self.data_source_for(found.data_source),
+            folder: folder.unwrap_or(found.folder),
             rule: &desired.trait_rule,
             ttl_days: desired.ttl_days,
+        }
+    }
+
+    /// Nothing moves out of or into what Adobe's own sharing fills.
+    fn data_source_for(&self, stands_in: DataSourceId) -> DataSourceId {
+        match self.observes() {
+            true => stands_in,
+            false => self.place.data_source,
         }
     }
 
@@ -317,18 +349,31 @@ impl<'a> Planner<'a> {
         let situation = self.situation;
         let proof = match wanted.observed {
             true => Proof::Listed,
-            false if situation.foundation.enforces_segment_codes => Proof::ServerEnforces,
+            false if self.place.enforces_segment_codes => Proof::ServerEnforces,
             false => Proof::LookUp {
                 since: situation.since,
             },
         };
-        match find_segment(
+        let found = find_segment(
             situation.inventory,
             wanted.recorded,
-            self.data_source,
+            self.place.data_source,
             wanted.code,
             proof,
-        ) {
+        );
+        let found = match found {
+            Found::Absent if !self.observes() => elsewhere::find(
+                &situation,
+                self.place.data_source,
+                |found: &Segment| &found.description,
+                |data_source| {
+                    let code = wanted.code;
+                    find_segment(situation.inventory, None, data_source, code, Proof::Listed)
+                },
+            ),
+            found => found,
+        };
+        match found {
             Found::Ask(call) => {
                 self.plan.steps.push(Step::ready(*call));
                 None
@@ -354,7 +399,7 @@ impl<'a> Planner<'a> {
             name: wanted.name.into(),
             description: wanted.description.into(),
             integration_code: wanted.code.clone(),
-            data_source: self.data_source,
+            data_source: self.place.data_source,
             folder,
             rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
             merge_rule: self.situation.foundation.merge_rule.id(),
@@ -378,6 +423,7 @@ impl<'a> Planner<'a> {
         let desired = DesiredSegment {
             name: wanted.name,
             description: wanted.description,
+            data_source: self.data_source_for(found.data_source),
             folder: self.segment_folder().unwrap_or(found.folder),
             rule,
             merge_rule: self.situation.foundation.merge_rule.id(),
@@ -410,7 +456,10 @@ impl<'a> Planner<'a> {
     /// Segments of ours that are no longer declared: those below our key, and those that the status still names.
     fn undeclared_segments(&mut self) {
         let situation = self.situation;
-        let below = segments_below(situation.inventory, self.data_source, situation.desired);
+        let below = situation
+            .foundation
+            .data_sources()
+            .flat_map(|id| segments_below(situation.inventory, id, situation.desired));
         let declared = |code: Option<&IntegrationCode>, key: Option<&str>| {
             let segments = &situation.desired.additional_segments;
             segments.iter().any(|segment| {
@@ -422,7 +471,7 @@ impl<'a> Planner<'a> {
             .iter()
             .filter(|(key, _)| !declared(None, Some(key)))
             .map(|(_, sid)| *sid);
-        let undeclared: BTreeSet<SegmentSid> = below.into_iter().chain(recorded).collect();
+        let undeclared: BTreeSet<SegmentSid> = below.chain(recorded).collect();
         for sid in undeclared {
             let is_recorded = recorded_sids(situation.recorded).any(|known| known == sid);
             match situation.inventory.segments.get(&sid) {
@@ -475,7 +524,7 @@ fn recorded_sids(recorded: &Recorded) -> impl Iterator<Item = SegmentSid> {
     recorded.additional_segments.iter().map(|(_, sid)| *sid)
 }
 
-/// The segments of this data source whose integration codes begin with `<I>.`.
+/// The segments of a data source whose integration codes begin with `<I>.`.
 fn segments_below(
     inventory: &Inventory,
     data_source: DataSourceId,

@@ -213,11 +213,24 @@ impl fmt::Display for Call {
                     change.description.as_deref(),
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(
+                    formatter,
+                    "data source",
+                    expected.data_source,
+                    change.data_source,
+                )?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
                 let days = expected
                     .ttl_days
                     .map_or("unknown".into(), |days| days.to_string());
                 value_change(formatter, "ttl", days, change.ttl_days)
+            }
+            Self::CreateDataSource(new) => {
+                let controls: Vec<&str> = new.restrictions.names().collect();
+                match controls.is_empty() {
+                    true => Ok(()),
+                    false => write!(formatter, " export controls {}", controls.join(", ")),
+                }
             }
             Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
             Self::CreateSegment(new) => write!(formatter, " rule {}", new.rule),
@@ -230,6 +243,12 @@ impl fmt::Display for Call {
                     change.description.as_deref(),
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(
+                    formatter,
+                    "data source",
+                    expected.data_source,
+                    change.data_source,
+                )?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
                 if let Some(to) = change.merge_rule {
                     write!(formatter, " merge rule → {to}")?;

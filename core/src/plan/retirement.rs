@@ -23,7 +23,8 @@ pub struct Departure<'a> {
     pub share: &'a ShareName,
     /// The recorded source; with it objects are found whose ids were never written down.
     pub source: Option<&'a AudienceId>,
-    pub data_source: Option<DataSourceId>,
+    /// All in which objects of ours may stand.
+    pub data_sources: &'a [DataSourceId],
     pub recorded: &'a Recorded,
     pub inventory: &'a Inventory,
     /// Only a look-up of users at or after this call counts.
@@ -102,20 +103,26 @@ pub fn hand_over(departure: Departure<'_>, kept: Option<BTreeSet<IntegrationCode
     plan
 }
 
-/// Without a list of our data source, absence cannot be judged.
+/// Without the lists of our data sources, absence cannot be judged.
 fn listings(departure: &Departure<'_>) -> Vec<Step> {
-    let Some(data_source) = departure.data_source else {
-        return Vec::new();
-    };
-    let coverage = Coverage::DataSource(data_source);
     let mut steps = Vec::new();
-    if !departure.inventory.traits.is_listed(coverage) {
-        steps.push(Step::ready(Call::ListTraits(data_source)));
-    }
-    if !departure.inventory.segments.is_listed(coverage) {
-        steps.push(Step::ready(Call::ListSegments(data_source)));
+    for data_source in departure.data_sources {
+        let coverage = Coverage::DataSource(*data_source);
+        if !departure.inventory.traits.is_listed(coverage) {
+            steps.push(Step::ready(Call::ListTraits(*data_source)));
+        }
+        if !departure.inventory.segments.is_listed(coverage) {
+            steps.push(Step::ready(Call::ListSegments(*data_source)));
+        }
     }
     steps
+}
+
+/// Where objects stand whose ids were never written down.
+fn places<'a>(departure: &Departure<'a>) -> impl Iterator<Item = (DataSourceId, &'a AudienceId)> {
+    let source = departure.source;
+    let data_sources = departure.data_sources.iter();
+    data_sources.filter_map(move |data_source| Some((*data_source, source?)))
 }
 
 fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> Vec<SegmentSid> {
@@ -129,7 +136,7 @@ fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -
         .collect();
     let recorded_count = sids.len();
     let table = &departure.inventory.segments;
-    if let (Some(data_source), Some(source)) = (departure.data_source, departure.source) {
+    for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
             steps.push(Step::ready(Call::LookUpSegment {
@@ -171,7 +178,7 @@ fn our_traits(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> 
         .filter(|_| !departure.recorded.observed);
     let mut sids: Vec<TraitSid> = recorded.into_iter().collect();
     let table = &departure.inventory.traits;
-    if let (Some(data_source), Some(source)) = (departure.data_source, departure.source) {
+    for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
             steps.push(Step::ready(Call::LookUpTrait {

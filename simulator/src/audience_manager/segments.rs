@@ -6,7 +6,7 @@ use super::rules::{SegmentRule, referenced_sids};
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
     export_controls, lists, mappings, models, narrowed, object_answer, optional_code,
-    optional_text, owns, required_name, sees, status_of, usable_source,
+    optional_text, owns, required_name, sees, source_of, status_of, usable_source,
 };
 use crate::exchange::{Answer, Payload, Query};
 use crate::gateway::Caller;
@@ -379,7 +379,7 @@ fn merge(
         segment.insert("name".to_owned(), required_name(body)?.into());
     }
     if body.contains_key("dataSourceId") {
-        let source = usable_source(world, caller, body)?;
+        let source = source_of(world, caller, body, before)?;
         segment.insert("dataSourceId".to_owned(), json!(source));
     }
     if body.contains_key("folderId") {

@@ -49,6 +49,8 @@ pub struct Flags {
     pub duplicate_integration_code_status: u16,
     /// Whether two data sources of a company may not have the same integration code.
     pub data_source_integration_code_unique: bool,
+    /// What becomes of a PUT that names another data source for a trait or a segment.
+    pub data_source_change: DataSourceChange,
     /// A change of the unique flags of a data source by PUT is refused (400) instead of ignored.
     pub unique_flags_change_refused: bool,
     /// Deleting a trait that a segment uses.
@@ -229,6 +231,7 @@ impl Default for Flags {
             put_lenient: false,
             duplicate_integration_code_status: 409,
             data_source_integration_code_unique: true,
+            data_source_change: DataSourceChange::Follows,
             unique_flags_change_refused: false,
             trait_in_use_delete: InUseDelete::Conflict,
             data_source_in_use_delete: InUseDelete::Conflict,

@@ -15,26 +15,26 @@ use super::super::gateway::{Call, Turn};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
-use super::{AudienceManager, Update, Updated, merge, operation, query};
+use super::{AudienceManager, Update, Updated, merge, operation, narrowed, query};
 
 impl AudienceManager {
-    /// Every segment of a data source.
+    /// Every segment of some data sources. One list tells of all: the filter may be repeated.
     ///
     /// # Errors
     /// Any kind but those of a write.
     pub async fn segments_of(
         &self,
         turn: &Turn,
-        data_source: DataSourceId,
+        data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let path = query(SEGMENTS, &[("dataSourceId", &data_source.to_string())]);
+        let path = narrowed(SEGMENTS, data_sources, &[]);
         let mut listing = self
             .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
             .items
-            .retain(|found: &Segment| found.data_source == data_source);
+            .retain(|found: &Segment| data_sources.contains(&found.data_source));
         Ok(listing)
     }
 
@@ -158,6 +158,7 @@ impl AudienceManager {
         let SegmentChange {
             name,
             description,
+            data_source,
             folder,
             rule,
             merge_rule,
@@ -166,6 +167,7 @@ impl AudienceManager {
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("segmentRule", rule.as_ref().map(|text| json!(text))),
             ("mergeRuleDataSourceId", merge_rule.map(|id| json!(id.0))),

@@ -9,29 +9,26 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
-use super::{AudienceManager, Update, Updated, merge, operation, query};
+use super::{AudienceManager, Update, Updated, merge, operation, narrowed, query};
 
 impl AudienceManager {
-    /// Every trait of a data source, with its rule.
+    /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated.
     ///
     /// # Errors
     /// Any kind but those of a write.
     pub async fn traits_of(
         &self,
         turn: &Turn,
-        data_source: DataSourceId,
+        data_sources: &[DataSourceId],
     ) -> Result<Listing<Trait, TraitSid>, Error> {
-        let path = query(
-            "/traits/",
-            &[("dataSourceId", &data_source.to_string()), DETAILS],
-        );
+        let path = narrowed("/traits/", data_sources, &[DETAILS]);
         let mut listing = self
             .list(turn, "traits.list", path, from_bytes, wire::trait_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
             .items
-            .retain(|found: &Trait| found.data_source == data_source);
+            .retain(|found: &Trait| data_sources.contains(&found.data_source));
         Ok(listing)
     }
 
@@ -119,6 +116,7 @@ impl AudienceManager {
         let TraitChange {
             name,
             description,
+            data_source,
             folder,
             rule,
             ttl_days,
@@ -126,6 +124,7 @@ impl AudienceManager {
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("traitRule", rule.as_ref().map(|text| json!(text))),
             ("ttl", ttl_days.map(|days| json!(days))),

@@ -7,10 +7,11 @@ use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceKind, Lifecycle, Sandbox,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
+use audience_sharing_core::domain::labels::ExportControls;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::adobe::lenient::text;
+use crate::adobe::lenient::{text, texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +31,9 @@ struct WireAudience {
     lifecycle_state: Option<Box<str>>,
     lifecycle: Option<Box<str>>,
     lifecycle_status: Option<Box<str>>,
+    /// Common to both kinds of audience (experience-platform.md §3.3); an answer without it says nothing of labels.
+    #[serde(default, deserialize_with = "texts")]
+    labels: Option<Vec<Box<str>>>,
     sandbox: Option<WireSandboxOfAudience>,
 }
 
@@ -60,6 +64,9 @@ impl WireAudience {
             namespace: self.namespace,
             origin: self.origin_name,
             lifecycle: lifecycle(state.unwrap_or_default()),
+            controls: self
+                .labels
+                .map(|labels| ExportControls::of_labels(labels.iter().map(|label| &**label))),
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)

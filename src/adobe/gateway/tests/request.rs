@@ -233,7 +233,7 @@ async fn bodies_have_bounds_and_ends() {
         let error = world
             .gateway
             .audience_manager()
-            .traits_of(&change(), DataSourceId(1))
+            .traits_of(&change(), &[DataSourceId(1)])
             .await
             .expect_err(because);
         assert_eq!(error.kind(), Kind::UnexpectedAnswer);
