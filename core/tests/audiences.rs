@@ -28,6 +28,7 @@ const OTHERS: &str = "[audience-sharing:others/marketing/loyal]";
 const TRAIT: TraitSid = TraitSid(1_004);
 const SEGMENT: SegmentSid = SegmentSid(1_005);
 const ADDITIONAL: SegmentSid = SegmentSid(1_006);
+const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
 /// The calls that set a case up come before this one.
 const NOW: u64 = 20;
@@ -104,6 +105,8 @@ impl Case {
     }
 
     fn plan(&self) -> Plan<Standing> {
+        let controls = self.source.controls.unwrap_or_default();
+        let place = self.foundation.place(&self.world.settings, controls);
         audience::plan(Situation {
             share: &self.share.name,
             desired: &compose(
@@ -117,6 +120,7 @@ impl Case {
             retain: self.share.retain,
             recorded: &self.recorded,
             foundation: &self.foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.world.claims,
             living: &self.living,
             inventory: &self.world.inventory,
@@ -161,6 +165,7 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
             trait_sid: Some(TRAIT),
             segment_sid: Some(SEGMENT),
             observed: false,
+            data_source: Some(DATA_SOURCE),
             additional_segments: vec![("third".into(), ADDITIONAL)],
         }
     );

@@ -29,13 +29,15 @@ fn tenant() -> Inventory {
 
 #[test]
 fn folders_of_the_company_and_objects_of_our_data_source_are_counted_beside_adobes_limits() {
-    let counts = count(&tenant(), Some(SHARING));
+    let counts = count(&tenant(), &[SHARING]);
     let of = |count, limit| ItemCount { count, limit };
     assert_eq!(counts.trait_folders, of(2, 2_000), "the root is nobody's");
     assert_eq!(counts.traits, of(2, 100_000));
     assert_eq!(counts.segments, of(3, 20_000));
-    let without = count(&tenant(), None);
+    let without = count(&tenant(), &[]);
     assert_eq!((without.traits.count, without.segments.count), (0, 0));
+    let all = count(&tenant(), &[SHARING, DataSourceId(6)]);
+    assert_eq!((all.traits.count, all.segments.count), (3, 4));
 }
 
 #[test]

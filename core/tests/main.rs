@@ -7,6 +7,7 @@ mod calls;
 mod claims;
 mod inventory;
 mod keys;
+mod labels;
 mod limits;
 mod meaning;
 mod model;

@@ -13,6 +13,7 @@ use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind,
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
@@ -92,6 +93,7 @@ impl Tenant {
                     description: new.description.clone(),
                     unique_trait_codes: new.unique_trait_codes,
                     unique_segment_codes: new.unique_segment_codes,
+                    restrictions: new.restrictions.clone(),
                 };
                 self.data_sources.insert(id, created.clone());
                 inventory.data_sources.fold_written(sequence, now, created);
@@ -109,6 +111,15 @@ impl Tenant {
                     Vec::new(),
                     &[],
                 );
+            }
+            Call::UpdateDataSource { expected, change } => {
+                let found = self.data_sources.get_mut(&expected.id).unwrap();
+                assert_eq!(found, expected, "planned on what stands");
+                if let Some(description) = change.description.clone() {
+                    found.description = description;
+                }
+                let written = found.clone();
+                inventory.data_sources.fold_written(sequence, now, written);
             }
             Call::CreateTraitFolder { name } => {
                 let id = TraitFolderId(self.id());
@@ -159,6 +170,9 @@ impl Tenant {
                 if let Some(rule) = change.rule.clone() {
                     found.rule = rule;
                 }
+                if let Some(data_source) = change.data_source {
+                    found.data_source = data_source;
+                }
                 if let Some(folder) = change.folder {
                     found.folder = folder;
                 }
@@ -198,6 +212,9 @@ impl Tenant {
                 }
                 if let Some(rule) = change.rule.clone() {
                     found.rule = rule;
+                }
+                if let Some(data_source) = change.data_source {
+                    found.data_source = data_source;
                 }
                 if let Some(folder) = change.folder {
                     found.folder = folder;
@@ -261,6 +278,26 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
+            Call::ListTraits(id) => {
+                let found = self
+                    .traits
+                    .values()
+                    .filter(|found| found.data_source == *id);
+                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
+                inventory
+                    .traits
+                    .fold_list(sequence, now, coverage, found, &[]);
+            }
+            Call::ListSegments(id) => {
+                let found = self
+                    .segments
+                    .values()
+                    .filter(|found| found.data_source == *id);
+                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
+                inventory
+                    .segments
+                    .fold_list(sequence, now, coverage, found, &[]);
+            }
             other => panic!("the model does not know {other}"),
         }
     }
@@ -294,6 +331,7 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         namespace: "AEPSegments".into(),
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
         lifecycle: Lifecycle::Published,
+        controls: Some(ExportControls::NONE),
         sandbox: None,
     }
 }
@@ -338,6 +376,8 @@ pub(crate) struct World {
     pub(crate) tenant: Tenant,
     pub(crate) inventory: Inventory,
     pub(crate) settings: ConnectionSettings,
+    /// The export controls that audiences asked for so far.
+    pub(crate) needed: BTreeSet<ExportControls>,
     pub(crate) claims: Claims,
     pub(crate) calls: Vec<Call>,
     at: u64,
@@ -350,6 +390,7 @@ impl World {
             tenant,
             inventory,
             settings: settings(),
+            needed: BTreeSet::new(),
             claims: Claims::default(),
             calls: Vec::new(),
             at: 1,
@@ -359,7 +400,13 @@ impl World {
     pub(crate) fn foundation(&mut self) -> foundation::Standing {
         for _ in 0..8 {
             let recorded = foundation::Recorded::default();
-            let plan = foundation::plan(&self.settings, &recorded, &self.inventory, Mode::Manage);
+            let plan = foundation::plan(
+                &self.settings,
+                &recorded,
+                &self.needed,
+                &self.inventory,
+                Mode::Manage,
+            );
             let Some(step) = plan.steps.first().cloned() else {
                 return plan.standing;
             };
@@ -369,6 +416,8 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+        let asked = source.controls.filter(|controls| !controls.is_empty());
+        self.needed.extend(asked);
         let foundation = self.foundation();
         let desired = compose(&self.settings, &share.name, target(share), source);
         self.claims.claim(&share.name, &source.id, CreatedAt(0));
@@ -382,6 +431,7 @@ impl World {
         foundation: &foundation::Standing,
         inventory: &Inventory,
     ) -> Plan<audience::Standing> {
+        let place = foundation.place(&self.settings, desired.controls.unwrap_or_default());
         audience::plan(Situation {
             share: &share.name,
             desired,
@@ -390,6 +440,7 @@ impl World {
             retain: share.retain,
             recorded: &audience::Recorded::default(),
             foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             living: &BTreeSet::new(),
             inventory,

@@ -59,10 +59,10 @@ fn standing<'a>(situation: &Situation<'a>) -> Option<&'a Trait> {
 
 fn exposure(situation: &Situation<'_>, found: &Trait) -> String {
     let wanted = situation.desired.controls.unwrap_or_default();
-    let source = situation.inventory.data_sources.get(&found.data_source);
-    let missing = source.and_then(|entry| entry.record.restrictions.missing(wanted));
+    let (stands_in, inventory) = (found.data_source, situation.inventory);
+    let forbidden = situation.foundation.controls_of(stands_in, inventory);
     let label = trait_label(found);
-    match missing {
+    match wanted.iter().find(|control| !forbidden.contains(*control)) {
         Some(control) => format!(
             "{label} and its segments stay in data source {} without it: until then Audience Manager lets their data be \
              used against {} ({}).",

@@ -85,11 +85,18 @@ impl Standing {
         self.data_source.into_iter().chain(controlled)
     }
 
-    /// The controls that a data source is for; none for the connection's own and for any other.
-    pub fn controls_of(&self, data_source: DataSourceId) -> ExportControls {
+    /// The controls that hold for the traits of a data source, as far as anybody can tell: those whose names are known,
+    /// and those that it was made for, unless it lacks one.
+    pub fn controls_of(&self, data_source: DataSourceId, inventory: &Inventory) -> ExportControls {
+        let Some(entry) = inventory.data_sources.get(&data_source) else {
+            return ExportControls::NONE;
+        };
+        let restrictions = &entry.record.restrictions;
         let mut controlled = self.controlled.iter();
         let found = controlled.find(|found| found.place.data_source == data_source);
-        found.map_or(ExportControls::NONE, |found| found.controls)
+        let made_for = found.map(|found| found.controls);
+        let made_for = made_for.filter(|controls| restrictions.missing(*controls).is_none());
+        restrictions.controls().union(made_for.unwrap_or_default())
     }
 }
 
