@@ -259,6 +259,11 @@ pub struct AudienceManagerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub data_source_id: Option<i64>,
+    /// The data export controls that the trait is under there, as far as their names are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub export_controls: Vec<ExportControl>,
     /// The folder of the trait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
@@ -287,6 +292,19 @@ pub struct AudienceManagerStatus {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub additional_segments: Vec<AdditionalSegmentStatus>,
+}
+
+/// What Audience Manager lets nobody do with data of a data source; each is the counterpart of a usage label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExportControl {
+    /// No combination with personally identifiable information: `core/C3`.
+    NoPersonalData,
+    /// No off-site ad targeting: `core/C5`.
+    NoOffSiteAds,
+    /// No on-site ad targeting: `core/C6`.
+    NoOnSiteAds,
+    /// No on-site personalization: `core/C7`.
+    NoOnSitePersonalization,
 }
 
 /// An additional segment that exists.

@@ -95,9 +95,10 @@ pub(super) async fn send(
             .delete_segment_folder(turn, proof, *id)
             .await
             .map(|()| Answer::Deleted),
-        Call::ListTraits(data_source) => {
-            aam.traits_of(turn, &[*data_source]).await.map(Answer::Traits)
-        }
+        Call::ListTraits(data_source) => aam
+            .traits_of(turn, &[*data_source])
+            .await
+            .map(Answer::Traits),
         Call::ReadTrait(sid) => aam.trait_by_sid(turn, *sid).await.map(Answer::TraitRead),
         Call::LookUpTrait { data_source, code } => aam
             .traits_by_code(turn, *data_source, code)

@@ -1,10 +1,13 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
-use audience_sharing_core::domain::identifier::TraitSid;
-use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence, Users};
+use audience_sharing_core::domain::identifier::{DataSourceId, TraitSid};
+use audience_sharing_core::inventory::{
+    Coverage, Inventory, Key, Moment, Record, Sequence, Table, Users,
+};
 use audience_sharing_core::plan::Call;
 
 use super::execute::Answer;
+use crate::adobe::listing::Listing;
 use crate::adobe::{Effect, Error};
 
 /// Folds the answer of `call`, sent as number `sent` and answered as number `answered`; returns the touched keys.
@@ -62,21 +65,18 @@ pub(super) fn answer(
             let Call::ListTraits(data_source) = call else {
                 return Vec::new();
             };
-            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
-            let coverage = Coverage::DataSource(*data_source);
-            inventory
-                .traits
-                .fold_list(sent, now, coverage, listing.items, &unreadable)
+            contents(&mut inventory.traits, &[*data_source], (sent, now), listing)
         }
         Answer::Segments(listing) => {
             let Call::ListSegments(data_source) = call else {
                 return Vec::new();
             };
-            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
-            let coverage = Coverage::DataSource(*data_source);
-            inventory
-                .segments
-                .fold_list(sent, now, coverage, listing.items, &unreadable)
+            contents(
+                &mut inventory.segments,
+                &[*data_source],
+                (sent, now),
+                listing,
+            )
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
         Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
@@ -105,12 +105,43 @@ pub(super) fn answer(
     }
 }
 
+/// Where an object was told to go, if the answer to its update shows that it did not.
+pub(super) fn unmoved(call: &Call, answer: &Answer) -> Option<DataSourceId> {
+    let stands_in = match answer {
+        Answer::TraitWritten(written) => written.data_source,
+        Answer::SegmentWritten(written) => written.data_source,
+        _ => return None,
+    };
+    call.moves_to().filter(|to| *to != stands_in)
+}
+
+/// What a list of several data sources holds, each judged by itself.
+pub(super) fn contents<R: Record>(
+    table: &mut Table<R>,
+    data_sources: &[DataSourceId],
+    (sent, now): (Sequence, Moment),
+    listing: Listing<R, R::Id>,
+) -> Vec<Key> {
+    let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+    let mut rest = listing.items;
+    let mut touched = Vec::new();
+    for id in data_sources {
+        let coverage = Coverage::DataSource(*id);
+        let (items, others) = rest
+            .into_iter()
+            .partition(|item| item.coverage() == coverage);
+        rest = others;
+        touched.extend(table.fold_list(sent, now, coverage, items, &unreadable));
+    }
+    touched
+}
+
 /// A user that cannot be read stands in the way like any other.
 fn fold_users(
     inventory: &mut Inventory,
     sid: TraitSid,
     sent: Sequence,
-    listing: crate::adobe::listing::Listing<
+    listing: Listing<
         audience_sharing_core::domain::audience_manager::Segment,
         audience_sharing_core::domain::identifier::SegmentSid,
     >,

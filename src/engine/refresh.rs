@@ -5,9 +5,12 @@
 use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Sandbox;
-use audience_sharing_core::domain::identifier::{CompanyId, SandboxName};
+use audience_sharing_core::domain::identifier::{
+    CompanyId, DataSourceId, SandboxName, SegmentSid, TraitSid,
+};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, tenant};
@@ -21,6 +24,7 @@ use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::experience_platform::Audiences;
 use crate::adobe::gateway::{Priority, Turn};
+use crate::adobe::listing::Listing;
 use crate::adobe::proof::WriteProof;
 
 /// Between a failed pass and the next try, doubling.
@@ -33,6 +37,9 @@ pub(super) enum Lists {
     Me,
     Sandboxes,
     Audiences,
+    /// What is in our data sources: one list of each kind, however many they are.
+    Traits(Vec<DataSourceId>),
+    Segments(Vec<DataSourceId>),
     Call(Box<Call>),
 }
 
@@ -46,6 +53,8 @@ enum Read {
     Me(CompanyId),
     Sandboxes(Vec<Sandbox>),
     Audiences(Audiences),
+    Traits(Listing<Trait, TraitSid>),
+    Segments(Listing<Segment, SegmentSid>),
     Answer(Answer),
 }
 
@@ -96,6 +105,16 @@ impl Lists {
                 .audiences(&turn)
                 .await
                 .map(Read::Audiences),
+            Self::Traits(data_sources) => systems
+                .audience_manager
+                .traits_of(&turn, data_sources)
+                .await
+                .map(Read::Traits),
+            Self::Segments(data_sources) => systems
+                .audience_manager
+                .segments_of(&turn, data_sources)
+                .await
+                .map(Read::Segments),
             Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
                 .await
                 .map(Read::Answer),
@@ -269,17 +288,31 @@ impl Refresh {
                 self.check_tenant(world);
                 touched
             }
+            Ok(Read::Traits(listing)) => match &list {
+                Lists::Traits(ids) => {
+                    fold::contents(&mut world.inventory.traits, ids, (sent, now), listing)
+                }
+                _ => Vec::new(),
+            },
+            Ok(Read::Segments(listing)) => match &list {
+                Lists::Segments(ids) => {
+                    fold::contents(&mut world.inventory.segments, ids, (sent, now), listing)
+                }
+                _ => Vec::new(),
+            },
             Ok(Read::Answer(answer)) => match &list {
                 Lists::Call(call) => {
                     fold::answer(&mut world.inventory, call, sent, answered, now, answer)
                 }
-                Lists::Me | Lists::Sandboxes | Lists::Audiences => Vec::new(),
+                _ => Vec::new(),
             },
             Err(error) => {
                 let what = match &list {
                     Lists::Me => "ask Audience Manager who the credential is".to_owned(),
                     Lists::Sandboxes => "list the sandboxes of the credential".to_owned(),
                     Lists::Audiences => "list audiences".to_owned(),
+                    Lists::Traits(_) => "list traits".to_owned(),
+                    Lists::Segments(_) => "list segments".to_owned(),
                     Lists::Call(call) => call.operation().to_owned(),
                 };
                 self.fail(Obstacle::failed(&what, &error), error.retry_after());
@@ -316,13 +349,11 @@ fn shared() -> Vec<Lists> {
     ]
 }
 
-/// What is in our data source; nothing to list while there is none.
+/// What is in our data sources; nothing to list while there is none.
 fn contents(world: &World) -> Option<Vec<Lists>> {
-    let data_source = world.foundation_plan(Mode::Observe).standing.data_source?;
-    Some(vec![
-        Lists::Call(Box::new(Call::ListTraits(data_source))),
-        Lists::Call(Box::new(Call::ListSegments(data_source))),
-    ])
+    let standing = world.foundation_plan(Mode::Observe).standing;
+    let ids: Vec<DataSourceId> = standing.data_sources().collect();
+    (!ids.is_empty()).then(|| vec![Lists::Traits(ids.clone()), Lists::Segments(ids)])
 }
 
 fn remember_tenant(world: &mut World) {

@@ -4,6 +4,7 @@ use audience_sharing_core::compose::{AudienceSelector, Share, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
@@ -149,6 +150,8 @@ pub struct Settled {
     pub source: Option<Origin>,
     /// `None`: nothing could be judged, and what is recorded stays so.
     pub standing: Option<audience::Standing>,
+    /// The export controls that hold for the audience where it stands.
+    pub controls: ExportControls,
     pub foundation: foundation::Standing,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.

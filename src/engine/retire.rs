@@ -23,17 +23,19 @@ impl World {
         if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(Retired::Blocked(hold.into()));
         }
-        let data_source = departure.data_source.or_else(|| {
-            // Objects may stand whose ids were never written down: the process died in between.
-            self.foundation_plan(Mode::Observe).standing.data_source
-        });
+        // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
+        // data source to another.
+        let standing = self.foundation_plan(Mode::Observe).standing;
+        let mut data_sources: Vec<_> = standing.data_sources().collect();
+        let recorded = departure.data_source;
+        data_sources.extend(recorded.filter(|id| !data_sources.contains(id)));
         let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
             .unwrap_or(u32::MAX >> 8);
         let leaving = retirement::Departure {
             owner: &self.settings.owner,
             share: &departure.share,
             source: departure.source.as_ref(),
-            data_source,
+            data_sources: &data_sources,
             recorded: &departure.recorded,
             inventory: &self.inventory,
             since: job.since,

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceSelector, Desired, Direction, ToAudienceManager, compose,
+    AudienceSelector, Desired, Direction, Mode, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::source::{Resolution, resolve};
@@ -40,8 +41,11 @@ impl World {
         };
         self.claims
             .claim(&request.share.name, &source.id, request.created);
-        match self.foundation_for(request.share.mode) {
-            Ok(foundation) => self.settle_objects(job, request, target, &source, foundation),
+        let controls = self.controls_for(request, &source);
+        match self.foundation_for(request.share.mode, controls) {
+            Ok(foundation) => {
+                self.settle_objects(job, request, target, &source, foundation, controls)
+            }
             Err(None) => Next::ParkForFoundation(request.share.mode),
             Err(Some(obstacle)) => {
                 self.watch_source(request);
@@ -57,9 +61,11 @@ impl World {
         target: &ToAudienceManager,
         source: &Audience,
         foundation: foundation::Standing,
+        controls: ExportControls,
     ) -> Next<Settled> {
         let desired = compose(&self.settings, &request.share.name, target, source);
         self.observer.on_plan();
+        let place = foundation.place(&self.settings, controls);
         let plan = audience::plan(Situation {
             share: &request.share.name,
             desired: &desired,
@@ -68,6 +74,7 @@ impl World {
             retain: request.share.retain,
             recorded: &request.recorded,
             foundation: &foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             living: &*self.living,
             inventory: &self.inventory,
@@ -82,6 +89,10 @@ impl World {
             Choice::Finish(obstacle) => Next::Finish(Settled {
                 source: Some(origin(source)),
                 // What another one holds is not ours to record.
+                controls: standing
+                    .data_source
+                    .map(|id| foundation.controls_of(id, &self.inventory))
+                    .unwrap_or_default(),
                 standing: (!conflict).then_some(standing),
                 foundation,
                 tenant: self.inventory.tenant.clone(),
@@ -89,6 +100,31 @@ impl World {
                 obstacle,
             }),
         }
+    }
+
+    /// What the source's labels ask for, noted so that its data source is there. An answer that said nothing of labels
+    /// takes nothing away: the audience stays under the controls that it is under.
+    fn controls_for(&mut self, request: &SettleRequest, source: &Audience) -> ExportControls {
+        let share = &request.share;
+        let controls = match (share.mode, source.controls) {
+            (Mode::Observe, _) => ExportControls::NONE,
+            (Mode::Manage, Some(controls)) => controls,
+            (Mode::Manage, None) => self.controls_at_rest(&request.recorded),
+        };
+        match controls.is_empty() {
+            true => self.controls.remove(&share.name),
+            false => self.controls.insert(share.name.clone(), controls),
+        };
+        controls
+    }
+
+    fn controls_at_rest(&self, recorded: &audience::Recorded) -> ExportControls {
+        let sid = recorded.trait_sid;
+        let known = sid.and_then(|sid| self.inventory.traits.get(&sid));
+        known.map_or(ExportControls::NONE, |entry| {
+            let standing = self.foundation_plan(Mode::Observe).standing;
+            standing.made_for(entry.record.data_source)
+        })
     }
 
     /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.
@@ -105,6 +141,9 @@ impl World {
             standing.observed = recorded.observed;
         }
         standing.trait_sid = standing.trait_sid.or(trait_sid);
+        let known = standing.trait_sid;
+        let known = known.and_then(|sid| self.inventory.traits.get(&sid));
+        standing.data_source = known.map(|entry| entry.record.data_source);
         standing.segment_sid = standing.segment_sid.or(recorded.segment_sid.filter(lives));
         for (key, sid) in &recorded.additional_segments {
             if lives(sid)
@@ -136,6 +175,7 @@ impl World {
         Settled {
             source,
             standing: None,
+            controls: ExportControls::NONE,
             foundation: foundation::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
@@ -183,6 +223,9 @@ impl World {
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
         );
+        if self.controls.contains_key(&request.share.name) {
+            keys.insert(Key::Foundation); // its data source may come, or lose a control
+        }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));
         self.interest.set(&request.share.name, keys);

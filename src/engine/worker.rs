@@ -133,6 +133,7 @@ impl Worker {
                 living,
                 interest: Interest::default(),
                 recorded_foundation,
+                controls: BTreeMap::new(),
                 recorded_tenant,
                 ready: false,
                 failure: None,
@@ -482,10 +483,14 @@ impl Worker {
         let now = self.now();
         match result {
             Ok(answer) => {
+                let unmoved = fold::unmoved(call, &answer);
                 let touched =
                     fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
                 self.wake_touched(&touched, own);
-                None
+                unmoved.map(|to| {
+                    self.world
+                        .not_moved(call, to, ", although it was answered as done")
+                })
             }
             Err(error) => {
                 let answered = fold::failure(&mut self.world.inventory, call, &error);
@@ -530,6 +535,7 @@ impl Worker {
 
     fn forget(&mut self, share: &ShareName) {
         self.world.interest.remove(share);
+        self.world.controls.remove(share);
         self.waiting.remove(share);
         for other in self.world.claims.release(share) {
             let _ = self.wake.send(other);
@@ -543,12 +549,13 @@ impl Worker {
             Mode::Observe
         };
         let plan = self.world.foundation_plan(mode);
+        let data_sources: Vec<_> = plan.standing.data_sources().collect();
         let obstacle = plan.holds.into_iter().next().map(Obstacle::from);
         let report = Report {
             ready: self.world.ready,
             passes: self.refresh.passes(),
             tenant: self.world.inventory.tenant.clone(),
-            items: limits::count(&self.world.inventory, plan.standing.data_source),
+            items: limits::count(&self.world.inventory, &data_sources),
             foundation: FoundationReport {
                 standing: plan.standing,
                 created_folders: self.world.inventory.created_folders.clone(),

@@ -1,9 +1,12 @@
 //! What an engine decides from: the inventory, the claims, the settings, and what is known to stop the connection.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use audience_sharing_core::compose::{ConnectionSettings, Mode};
+use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
@@ -21,6 +24,8 @@ pub(super) struct World {
     pub(super) living: Arc<dyn Living + Send + Sync>,
     pub(super) interest: Interest,
     pub(super) recorded_foundation: foundation::Recorded,
+    /// What the labels of the managed audiences ask for, where they ask for anything.
+    pub(super) controls: BTreeMap<ShareName, ExportControls>,
     pub(super) recorded_tenant: Tenant,
     /// A full pass has ended well: absence can be judged.
     pub(super) ready: bool,
@@ -52,6 +57,9 @@ impl World {
         let refused = error.reason() == Reason::RequestRefused
             && !error.is_not_found()
             && !error.is_conflict();
+        if refused && let Some(to) = call.moves_to() {
+            return self.not_moved(call, to, &format!(": {error}"));
+        }
         // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
         match foundation::unlisted_merge_rule(call, &self.inventory).filter(|_| refused) {
             None => Obstacle::failed(&what, error),
@@ -68,22 +76,51 @@ impl World {
         }
     }
 
+    /// An object stayed in its data source although it was told to go to another one.
+    pub(super) fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
+        Obstacle {
+            reason: Reason::MoveRefused,
+            disposition: Disposition::Stalled,
+            message: format!(
+                "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
+                 stays where it is and is used under the export controls of its present data source. Audience Manager \
+                 seems not to move an object between data sources: the way is a new one, with a new sid, no members at \
+                 first, and destinations, models and segments that must be told of it. If that is acceptable, delete \
+                 this SharedAudience and create it again; else take back the change of the labels.",
+                call.label()
+            ),
+            of_connection: false,
+        }
+    }
+
+    /// The shared objects, with what the labels of all audiences need.
     pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
+        self.foundation_with(&self.controls.values().copied().collect(), mode)
+    }
+
+    fn foundation_with(
+        &self,
+        needed: &BTreeSet<ExportControls>,
+        mode: Mode,
+    ) -> Plan<foundation::Standing> {
         foundation::plan(
             &self.settings,
             &self.recorded_foundation,
+            needed,
             &self.inventory,
             mode,
         )
     }
 
-    /// The shared objects, if they stand; `Err(None)` while calls are due for them.
+    /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due
+    /// for them.
     pub(super) fn foundation_for(
         &mut self,
         mode: Mode,
+        controls: ExportControls,
     ) -> Result<foundation::Standing, Option<Obstacle>> {
         self.foundation_needed |= mode == Mode::Manage;
-        let plan = self.foundation_plan(mode);
+        let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
         let told = |obstacle: &Obstacle| Obstacle {
             of_connection: true,
             disposition: Disposition::Wait,

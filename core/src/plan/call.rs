@@ -93,6 +93,15 @@ impl Call {
         }
     }
 
+    /// The data source that an object shall go to.
+    pub fn moves_to(&self) -> Option<DataSourceId> {
+        match self {
+            Self::UpdateTrait { change, .. } => change.data_source,
+            Self::UpdateSegment { change, .. } => change.data_source,
+            _ => None,
+        }
+    }
+
     pub fn is_deletion(&self) -> bool {
         matches!(
             self,

@@ -141,7 +141,10 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
     ] {
         tenant.flags(|flags| flags.data_source_change = change);
         for (target, moved) in [(&target, &moved), (&segment_target, &moved_segment)] {
-            tenant.aam("PUT", target, moved.clone()).await.expect(status);
+            tenant
+                .aam("PUT", target, moved.clone())
+                .await
+                .expect(status);
             let read = tenant.aam("GET", target, Value::Null).await.expect(200);
             assert_eq!(read["dataSourceId"], stands_in, "{change:?}");
             assert_eq!(read["sid"], moved["sid"]);

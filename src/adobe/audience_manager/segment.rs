@@ -15,7 +15,7 @@ use super::super::gateway::{Call, Turn};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
-use super::{AudienceManager, Update, Updated, merge, operation, narrowed, query};
+use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query};
 
 impl AudienceManager {
     /// Every segment of some data sources. One list tells of all: the filter may be repeated.

@@ -9,7 +9,7 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
-use super::{AudienceManager, Update, Updated, merge, operation, narrowed, query};
+use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query};
 
 impl AudienceManager {
     /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated.

@@ -7,12 +7,14 @@ use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{
     AudienceId, CompanyId, DataSourceId, SandboxId, SegmentSid, TraitSid,
 };
+use audience_sharing_core::domain::labels::ExportControl;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::audience;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::shared_audience as api;
 use crate::api::shared_audience::{
     AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceStatus,
 };
@@ -165,7 +167,11 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
     };
     let foundation = &settled.foundation;
     status.audience_manager = Some(AudienceManagerStatus {
-        data_source_id: foundation.data_source.and_then(|id| stored(id.0)),
+        data_source_id: standing
+            .data_source
+            .or(foundation.data_source)
+            .and_then(|id| stored(id.0)),
+        export_controls: settled.controls.iter().map(export_control).collect(),
         trait_folder_id: foundation.trait_folder.and_then(|id| stored(id.0)),
         segment_folder_id: foundation.segment_folder.and_then(|id| stored(id.0)),
         profile_merge_rule_data_source_id: foundation.merge_rule.id().and_then(|id| stored(id.0)),
@@ -187,6 +193,15 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
         company_id: settled.tenant.company.and_then(|id| stored(id.0)),
         sandbox_id: settled.tenant.sandbox.as_ref().map(ToString::to_string),
     });
+}
+
+fn export_control(control: ExportControl) -> api::ExportControl {
+    match control {
+        ExportControl::PersonalData => api::ExportControl::NoPersonalData,
+        ExportControl::OffSiteAds => api::ExportControl::NoOffSiteAds,
+        ExportControl::OnSiteAds => api::ExportControl::NoOnSiteAds,
+        ExportControl::OnSitePersonalization => api::ExportControl::NoOnSitePersonalization,
+    }
 }
 
 /// Characters of a name that are kept; Experience Platform states no bound.
