@@ -11,6 +11,7 @@ mod harness;
 mod judged;
 mod judges;
 mod killed;
+mod labels;
 mod noticed;
 mod openapi;
 mod replicas;

@@ -67,11 +67,17 @@ fn compare(
 ) -> Result<(), String> {
     let id = source["id"].as_str().unwrap_or_default();
     let of_connection = &connection["spec"]["audienceManager"];
-    let data_sources = find(state, "dataSources", |found| {
-        found["name"] == of_connection["dataSource"]
-    });
-    let data_source =
-        data_sources.first().ok_or("there is no data source")?["dataSourceId"].clone();
+    let (name, restrictions) = labelled(&of_connection["dataSource"], source);
+    let data_sources = find(state, "dataSources", |found| found["name"] == name);
+    let data_source = data_sources.first().ok_or("there is no data source")?;
+    let has = |restriction: &&str| {
+        let found = data_source["dataExportRestrictions"].as_array();
+        found.is_some_and(|found| found.contains(&json!(restriction)))
+    };
+    if let Some(open) = restrictions.iter().find(|restriction| !has(restriction)) {
+        return Err(format!("{name} is without the export control {open}"));
+    }
+    let data_source = data_source["dataSourceId"].clone();
     let target = &audience["spec"]["target"]["audienceManager"];
     let of = |field: &str| match &target[field] {
         Value::Null => source[field].clone(),
@@ -147,6 +153,24 @@ fn compare(
     }
 }
 
+/// The name of the data source for the labels of a source, and what it must forbid, as far as there is a name for it.
+fn labelled(own: &Value, source: &Value) -> (String, Vec<&'static str>) {
+    let own = own.as_str().unwrap_or_default();
+    let labels = source["labels"].as_array().cloned().unwrap_or_default();
+    let has = |code: &&&str| labels.contains(&json!(format!("core/{code}")));
+    let codes: Vec<&str> = ["C3", "C5", "C6", "C7"]
+        .iter()
+        .filter(has)
+        .copied()
+        .collect();
+    let name = match codes.is_empty() {
+        true => own.to_owned(),
+        false => format!("{own} ({})", codes.join("+")),
+    };
+    let restrictions = codes.contains(&"C3").then_some("PII");
+    (name, restrictions.into_iter().collect())
+}
+
 fn text<'a>(object: &'a Value, field: &str) -> &'a str {
     object[field].as_str().unwrap_or_default()
 }
@@ -192,7 +216,8 @@ fn expect(found: &Value, fields: &[(&str, Value)]) -> Result<(), String> {
     }
 }
 
-/// Objects of ours that share a key; `enforced`: only where the server refuses the second.
+/// Objects of ours that share a key; `enforced`: only where the server refuses the second, which it does within one data
+/// source.
 pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();
@@ -203,9 +228,13 @@ pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<Stri
     };
     for collection in ["traits", "segments"] {
         for object in of_ours(owner, state, collection) {
+            let within = match enforced {
+                true => object["dataSourceId"].clone(),
+                false => json!("any data source of ours"),
+            };
             see(format!(
-                "{collection} {} {}",
-                object["dataSourceId"], object["integrationCode"]
+                "{collection} {} in {within}",
+                object["integrationCode"]
             ));
         }
     }

@@ -9,6 +9,7 @@ pub mod call;
 pub mod claims;
 mod difference;
 mod elsewhere;
+pub mod forbidden;
 mod found;
 pub mod foundation;
 pub mod hold;

@@ -1,5 +1,6 @@
 //! Usage labels and export controls: in which data source an audience stands, and how it gets from one to the next.
 
+mod forbidden;
 mod held;
 mod histories;
 mod leaving;

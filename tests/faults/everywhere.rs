@@ -81,6 +81,8 @@ fn t01_t02_one_fault_at_every_call(
         Operation::Create,
         Operation::Update,
         Operation::Rename,
+        Operation::GainLabel,
+        Operation::LoseLabel,
         Operation::AddSegment,
         Operation::RemoveSegment,
         Operation::MoveFolder,

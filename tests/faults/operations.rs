@@ -13,6 +13,10 @@ pub(crate) enum Operation {
     Update,
     /// The source is renamed in Experience Platform.
     Rename,
+    /// The source gets a label that Audience Manager has an export control for.
+    GainLabel,
+    /// The source loses it again.
+    LoseLabel,
     AddSegment,
     RemoveSegment,
     /// A person moves the trait to another folder.
@@ -27,10 +31,12 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Create,
         Self::Update,
         Self::Rename,
+        Self::GainLabel,
+        Self::LoseLabel,
         Self::AddSegment,
         Self::RemoveSegment,
         Self::MoveFolder,
@@ -52,6 +58,10 @@ impl Operation {
             Self::Create => {}
             Self::RemoveSegment => world.apply(with_segments(&["one", "two"])),
             Self::Adopt => world.apply(audience("other", OTHER)),
+            Self::LoseLabel => {
+                label(world, &["core/C3"]);
+                world.apply(audience("loyal", LOYAL_GAMERS));
+            }
             _ => world.apply(audience("loyal", LOYAL_GAMERS)),
         }
         match self {
@@ -74,6 +84,14 @@ impl Operation {
                     LOYAL_GAMERS,
                     &json!({"name": "Very loyal gamers"}),
                 );
+                world.look_now("loyal");
+            }
+            Self::GainLabel => {
+                label(world, &["core/C3", "custom/finance"]);
+                world.look_now("loyal");
+            }
+            Self::LoseLabel => {
+                label(world, &["custom/finance"]);
                 world.look_now("loyal");
             }
             Self::AddSegment => world.apply(with_segments(&["one"])),
@@ -100,6 +118,10 @@ impl Operation {
             }
         }
     }
+}
+
+fn label(world: &World, labels: &[&str]) {
+    world.person("audiences", LOYAL_GAMERS, &json!({"labels": labels}));
 }
 
 pub(crate) const OTHER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";

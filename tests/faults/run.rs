@@ -126,7 +126,10 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
             ));
         }
     }
-    let renamed = operation == Operation::Rename;
+    let renamed = matches!(
+        operation,
+        Operation::Rename | Operation::GainLabel | Operation::LoseLabel
+    );
     failures.extend(oracles::foreign_changes(
         &before,
         &world.simulator.state(),
