@@ -549,13 +549,12 @@ impl Worker {
             Mode::Observe
         };
         let plan = self.world.foundation_plan(mode);
-        let data_sources: Vec<_> = plan.standing.data_sources().collect();
         let obstacle = plan.holds.into_iter().next().map(Obstacle::from);
         let report = Report {
             ready: self.world.ready,
             passes: self.refresh.passes(),
             tenant: self.world.inventory.tenant.clone(),
-            items: limits::count(&self.world.inventory, &data_sources),
+            items: limits::count(&self.world.inventory, &plan.standing),
             foundation: FoundationReport {
                 standing: plan.standing,
                 created_folders: self.world.inventory.created_folders.clone(),
