@@ -140,7 +140,7 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
         (DataSourceChange::Follows, 200, second),
     ] {
         tenant.flags(|flags| flags.data_source_change = change);
-        for (target, moved) in [(&target, &moved), (&segment_target, &moved_segment)] {
+        for (target, moved) in [(&segment_target, &moved_segment), (&target, &moved)] {
             tenant
                 .aam("PUT", target, moved.clone())
                 .await
@@ -149,6 +149,12 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
             assert_eq!(read["dataSourceId"], stands_in, "{change:?}");
             assert_eq!(read["sid"], moved["sid"]);
         }
+        let segment = tenant
+            .aam("GET", &segment_target, Value::Null)
+            .await
+            .expect(200);
+        let sources = &segment["traitDataSourceIds"];
+        assert_eq!(*sources, json!([stands_in]), "{change:?}: by its trait");
     }
     // A PUT that leaves the data source as it is was never refused.
     tenant.flags(|flags| flags.data_source_change = DataSourceChange::Refused);
