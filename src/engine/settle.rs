@@ -6,6 +6,7 @@ use audience_sharing_core::compose::{
     AudienceSelector, Desired, Direction, Mode, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
@@ -109,7 +110,7 @@ impl World {
         let controls = match (share.mode, source.controls) {
             (Mode::Observe, _) => ExportControls::NONE,
             (Mode::Manage, Some(controls)) => controls,
-            (Mode::Manage, None) => self.controls_at_rest(&request.recorded),
+            (Mode::Manage, None) => self.controls_at_rest(source),
         };
         match controls.is_empty() {
             true => self.controls.remove(&share.name),
@@ -118,13 +119,17 @@ impl World {
         controls
     }
 
-    fn controls_at_rest(&self, recorded: &audience::Recorded) -> ExportControls {
-        let sid = recorded.trait_sid;
-        let known = sid.and_then(|sid| self.inventory.traits.get(&sid));
-        known.map_or(ExportControls::NONE, |entry| {
-            let standing = self.foundation_plan(Mode::Observe).standing;
-            standing.made_for(entry.record.data_source)
-        })
+    fn controls_at_rest(&self, source: &Audience) -> ExportControls {
+        let standing = self.foundation_plan(Mode::Observe).standing;
+        let code = IntegrationCode::new(source.id.as_str());
+        let holds_it = |id: &DataSourceId| {
+            let mut found = self.inventory.traits.find(&(*id, code.clone()));
+            found.next().is_some()
+        };
+        let controlled = standing.controlled.iter().filter(|found| found.ours);
+        let mut controlled = controlled.map(|found| (found.place.data_source, found.controls));
+        let found = controlled.find(|(id, _)| holds_it(id));
+        found.map_or(ExportControls::NONE, |(_, controls)| controls)
     }
 
     /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.

@@ -322,7 +322,7 @@ async fn a_data_source_that_a_person_makes_is_found_in_the_next_pass() {
     );
 }
 
-/// Neither a list nor a point read that says nothing of labels takes a control away.
+/// No answer that says nothing of labels takes a control away, not even from a process that knows of nothing else.
 #[tokio::test(start_paused = true)]
 async fn an_answer_without_labels_moves_nothing() {
     let world = World::start();
@@ -340,6 +340,11 @@ async fn an_answer_without_labels_moves_nothing() {
         (reason(&after), after.controls.to_string().as_str()),
         (None, "C3")
     );
+    assert_eq!(world.writes(), Vec::<String>::new());
+    let world = world.restarted();
+    world.simulator.clear_calls();
+    let again = world.share("loyal", LOYAL_GAMERS).await;
+    assert_eq!(again.standing, before.standing);
     assert_eq!(world.writes(), Vec::<String>::new());
 }
 

@@ -92,18 +92,13 @@ impl Standing {
             return ExportControls::NONE;
         };
         let restrictions = &entry.record.restrictions;
-        let made_for = self.made_for(data_source);
+        let mut controlled = self.controlled.iter();
+        let found = controlled.find(|found| found.place.data_source == data_source);
+        let made_for = found.map_or(ExportControls::NONE, |found| found.controls);
         match restrictions.missing(made_for) {
             None => restrictions.controls().union(made_for),
             Some(_) => restrictions.controls(),
         }
-    }
-
-    /// The controls that a data source was made for; none for the connection's own and for any other.
-    pub fn made_for(&self, data_source: DataSourceId) -> ExportControls {
-        let mut controlled = self.controlled.iter();
-        let found = controlled.find(|found| found.place.data_source == data_source);
-        found.map_or(ExportControls::NONE, |found| found.controls)
     }
 }
 
