@@ -123,8 +123,8 @@ impl World {
         let standing = self.foundation_plan(Mode::Observe).standing;
         let code = IntegrationCode::new(source.id.as_str());
         let holds_it = |id: &DataSourceId| {
-            let mut found = self.inventory.traits.find(&(*id, code.clone()));
-            found.next().is_some()
+            let key = (*id, code.clone());
+            self.inventory.traits.find(&key).next().is_some()
         };
         let controlled = standing.controlled.iter().filter(|found| found.ours);
         let mut controlled = controlled.map(|found| (found.place.data_source, found.controls));
