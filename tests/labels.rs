@@ -124,23 +124,6 @@ async fn a_label_that_no_api_expresses_is_told_until_a_person_made_the_data_sour
             .starts_with("for the operator [audience-sharing:"),
         "{marked}"
     );
-    // A control that is taken away by hand is noticed.
-    let id = made["dataSourceId"].to_string();
-    let opened = json!({"dataExportRestrictions": []});
-    world
-        .control
-        .patch("dataSources", &id, &opened)
-        .await
-        .unwrap();
-    world.look_now("loyal").await;
-    let open = world
-        .until("sharedaudience", "loyal", "False", "ExportControlMissing")
-        .await;
-    assert!(
-        ready_message(&open).contains("used against core/C5"),
-        "{}",
-        ready_message(&open)
-    );
 }
 
 #[tokio::test]

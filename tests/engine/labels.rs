@@ -298,7 +298,8 @@ async fn a_data_source_that_a_person_makes_is_found_in_the_next_pass() {
     let id = made["dataSourceId"].clone();
     assert_eq!(stand_in(&world, &settled), (id.clone(), id));
     assert_eq!(settled.controls.to_string(), "C5");
-    // Who takes the control away again opens the audience, and it is told.
+    // Who takes the control away again opens the audience, and it is told: a minute after our own write a list is believed.
+    virtual_time::passes(Duration::from_secs(90)).await;
     let id = made["dataSourceId"].to_string();
     let opened = json!({"dataExportRestrictions": []});
     world
