@@ -144,15 +144,16 @@ fn plan_data_source(
 fn choose<'a>(
     owner: &OwnerId,
     recorded: Option<DataSourceId>,
-    name: &Box<str>,
+    name: &str,
     inventory: &'a Inventory,
 ) -> Option<&'a DataSource> {
     let table = &inventory.data_sources;
     if let Some(entry) = recorded.and_then(|id| table.get(&id)) {
         return Some(&entry.record);
     }
+    let name = Box::from(name);
     table
-        .find(name)
+        .find(&name)
         .map(|entry| &entry.record)
         .min_by_key(|found| (!is_owned(owner, found), found.id))
 }
