@@ -84,6 +84,8 @@ pub struct Flags {
     pub mixed_export_controls_refused: bool,
 
     // Audience Manager: destinations
+    /// Whether the list of destinations heeds `includeMappings`, which is documented for one destination alone.
+    pub destination_list_tells_mappings: bool,
     /// Whether the mappings of a destination that has none are 404, not `[]`.
     pub empty_mappings_not_found: bool,
     /// Whether a mapping's `startDate` is kept a day before the one that was sent.
@@ -245,6 +247,7 @@ impl Default for Flags {
             export_control_names: Vec::new(),
             export_controls_settable: true,
             mixed_export_controls_refused: false,
+            destination_list_tells_mappings: true,
             empty_mappings_not_found: true,
             mapping_start_date_shifted: true,
             mapping_id_names: MappingIdNames::Both,
