@@ -14,6 +14,7 @@ mod pass;
 mod refresh;
 mod retire;
 mod settle;
+mod shared_lists;
 mod shared_objects;
 mod shared_turn;
 

@@ -406,8 +406,10 @@ impl World {
                             || name.starts_with("Experience Platform Segments")
                     });
                 if !ours {
-                    let id = ["sid", "dataSourceId", "folderId", "id"]
+                    let ids = ["destinationMappingId", "destinationId", "sid"];
+                    let id = ids
                         .iter()
+                        .chain(&["dataSourceId", "folderId", "id"])
                         .find_map(|field| object.get(*field));
                     let key = format!("{collection}/{}", id.unwrap_or(&object["name"]));
                     foreign.insert(key, object.clone());
@@ -433,12 +435,16 @@ impl World {
         .collect()
     }
 
-    /// Calls that change something; looking many audiences up by id is a POST too.
+    /// Calls that change something; looking many audiences up by id is a POST too, and so is asking about a rule.
     pub(crate) async fn writes(&self) -> Vec<String> {
         let calls = self.calls().await;
         calls
             .into_iter()
-            .filter(|call| !call.starts_with("GET ") && !call.ends_with("/bulk-get"))
+            .filter(|call| {
+                !call.starts_with("GET ")
+                    && !call.ends_with("/bulk-get")
+                    && !call.ends_with("/validate/")
+            })
             .collect()
     }
 }

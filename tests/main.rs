@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod calls;
+mod destinations;
 mod engine;
 mod harness;
 mod judged;
@@ -15,6 +16,7 @@ mod noticed;
 mod openapi;
 mod replicas;
 mod rooms;
+mod rules;
 mod standing;
 mod tenant;
 mod tenants;

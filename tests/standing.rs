@@ -105,8 +105,9 @@ fn compare(
     let sid = &found["sid"];
 
     let folder = self::folder(state, "segmentFolders", &of_connection["segmentFolder"])?;
+    let shared = one(state, "segments", &data_source, id)?;
     expect(
-        one(state, "segments", &data_source, id)?,
+        shared,
         &[
             ("name", name),
             ("description", description),
@@ -114,18 +115,25 @@ fn compare(
             ("folderId", folder.clone()),
         ],
     )?;
+    is_mapped(state, shared, &target["destinations"])?;
     let declared = target["additionalSegments"]
         .as_array()
         .cloned()
         .unwrap_or_default();
     for segment in &declared {
         let code = format!("{id}.{}", segment["key"].as_str().unwrap_or_default());
-        let rule = segment["rule"]
+        let mut rule = segment["rule"]
             .as_str()
             .unwrap_or_default()
             .replace("{trait}", &format!("{sid}T"));
+        for named in segment["traits"].as_array().into_iter().flatten() {
+            let (key, found) = (text(named, "key"), named_trait(state, named)?);
+            rule = rule.replace(&format!("{{{key}}}"), &format!("{found}T"));
+        }
+        let found = one(state, "segments", &data_source, &code)?;
+        is_mapped(state, found, &segment["destinations"])?;
         expect(
-            one(state, "segments", &data_source, &code)?,
+            found,
             &[
                 ("name", segment["name"].clone()),
                 ("description", describe(&segment["description"])),
@@ -143,6 +151,76 @@ fn compare(
         false => Err(format!(
             "{ours} segments of ours stand; {} are declared",
             declared.len() + 1
+        )),
+    }
+}
+
+/// The sid of a trait that a rule names by a key.
+fn named_trait(state: &Value, named: &Value) -> Result<Value, String> {
+    if named["sid"].is_number() {
+        return Ok(named["sid"].clone());
+    }
+    let wanted = ["integrationCode", "name", "dataSourceId"];
+    let fits = |found: &Value| {
+        wanted
+            .iter()
+            .all(|field| named[*field].is_null() || found[*field] == named[*field])
+    };
+    match find(state, "traits", fits)[..] {
+        [one] => Ok(one["sid"].clone()),
+        ref several => Err(format!("{} traits fit {named}", several.len())),
+    }
+}
+
+/// The mappings of a segment, those that were deleted apart.
+pub(crate) fn mappings_of<'a>(state: &'a Value, sid: &Value) -> Vec<&'a Value> {
+    find(state, "mappings", |mapping| {
+        mapping["sid"] == *sid && mapping["elementStatus"] != "deleted"
+    })
+}
+
+/// Each declared destination has one mapping of the segment, as it declares it, and no other has any.
+fn is_mapped(state: &Value, segment: &Value, declared: &Value) -> Result<(), String> {
+    let declared = declared.as_array().cloned().unwrap_or_default();
+    let mappings = mappings_of(state, &segment["sid"]);
+    for wanted in &declared {
+        let destinations = find(state, "destinations", |found| {
+            found["destinationId"] == wanted["id"] || found["name"] == wanted["name"]
+        });
+        let [destination] = destinations[..] else {
+            return Err(format!("{} destinations are {wanted}", destinations.len()));
+        };
+        let to_it = mappings
+            .iter()
+            .filter(|mapping| mapping["destinationId"] == destination["destinationId"]);
+        let to_it: Vec<_> = to_it.collect();
+        let [mapping] = to_it[..] else {
+            return Err(format!(
+                "{} mappings to {}",
+                to_it.len(),
+                destination["name"]
+            ));
+        };
+        let fields = [
+            ("url", "url"),
+            ("alias", "traitAlias"),
+            ("valueAlias", "valueAlias"),
+        ];
+        let fields = fields
+            .into_iter()
+            .filter(|(field, _)| !wanted[*field].is_null());
+        let fields: Vec<_> = fields
+            .map(|(field, shown)| (shown, wanted[field].clone()))
+            .collect();
+        expect(mapping, &fields)?;
+    }
+    match mappings.len() == declared.len() {
+        true => Ok(()),
+        false => Err(format!(
+            "{} mappings of {} stand; {} are declared",
+            mappings.len(),
+            segment["name"],
+            declared.len()
         )),
     }
 }
@@ -220,6 +298,14 @@ pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<Stri
     for object in of_ours(owner, state, "dataSources").filter(|_| !enforced) {
         see(format!("dataSources {}", object["name"]));
     }
+    for segment in of_ours(owner, state, "segments").filter(|_| !enforced) {
+        for mapping in mappings_of(state, &segment["sid"]) {
+            see(format!(
+                "mappings {} {}",
+                mapping["sid"], mapping["destinationId"]
+            ));
+        }
+    }
     twice
 }
 
@@ -250,5 +336,34 @@ pub(crate) fn recorded_sids(audience: &Value) -> Vec<String> {
         .map(ToString::to_string)
         .into_iter()
         .chain(additional)
+        .collect()
+}
+
+/// The ids of the mappings that the status names.
+pub(crate) fn recorded_mappings(audience: &Value) -> Vec<String> {
+    let recorded = &audience["status"]["audienceManager"];
+    let additional = recorded["additionalSegments"].as_array();
+    let segments = additional.into_iter().flatten().chain([recorded]);
+    segments
+        .flat_map(|segment| segment["destinations"].as_array().into_iter().flatten())
+        .map(|found| found["mappingId"].to_string())
+        .collect()
+}
+
+/// Mappings of our segments that no status names.
+pub(crate) fn leaked_mappings(
+    owner: &str,
+    state: &Value,
+    recorded: &BTreeSet<String>,
+) -> Vec<String> {
+    of_ours(owner, state, "segments")
+        .flat_map(|segment| mappings_of(state, &segment["sid"]))
+        .filter(|mapping| !recorded.contains(&mapping["destinationMappingId"].to_string()))
+        .map(|mapping| {
+            format!(
+                "mapping {} is in no status",
+                mapping["destinationMappingId"]
+            )
+        })
         .collect()
 }

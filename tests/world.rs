@@ -228,6 +228,7 @@ impl World {
             source: Some(AudienceId::new(source)),
             data_source: settled.foundation.data_source,
             recorded: recorded(settled),
+            declared: Vec::new(),
             recorded_tenant: settled.tenant.clone(),
             rivals: Vec::new(),
             confirmation: Confirmation::given(),
@@ -262,7 +263,11 @@ impl World {
         let calls = self.calls();
         calls
             .into_iter()
-            .filter(|call| !call.starts_with("GET ") && !call.ends_with("/bulk-get"))
+            .filter(|call| {
+                !call.starts_with("GET ")
+                    && !call.ends_with("/bulk-get")
+                    && !call.ends_with("/validate/")
+            })
             .collect()
     }
 
@@ -329,6 +334,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
                 name: None,
                 description: None,
                 ttl_days: 120,
+                destinations: Vec::new(),
                 additional_segments: Vec::new(),
             }),
             mode: Mode::Manage,
@@ -351,5 +357,7 @@ pub(crate) fn recorded(settled: &Settled) -> audience::Recorded {
         segment_sid: standing.segment_sid,
         observed: standing.observed,
         additional_segments: standing.additional_segments,
+        mappings: standing.mappings,
+        traits: standing.traits,
     }
 }

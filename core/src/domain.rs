@@ -1,6 +1,7 @@
 //! The vocabulary: what the two systems hold, in Adobe's own words, one type per identifier.
 
 pub mod audience_manager;
+pub mod destination;
 pub mod disposition;
 pub mod experience_platform;
 pub mod identifier;

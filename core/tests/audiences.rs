@@ -147,7 +147,8 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
     assert_eq!(
         case.steps(),
         [
-            "create trait \"Loyal gamers\" rule segid == \"I\"",
+            "validate rule of additional segment \"third\" 9912T AND 9912T",
+            "then create trait \"Loyal gamers\" rule segid == \"I\"",
             "then create segment \"Loyal gamers\" rule {trait}",
             "then create segment \"With third\" rule {trait} AND 9912T",
         ]
@@ -162,6 +163,7 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
             segment_sid: Some(SEGMENT),
             observed: false,
             additional_segments: vec![("third".into(), ADDITIONAL)],
+            ..Standing::default()
         }
     );
 }

@@ -5,13 +5,16 @@
 mod audiences;
 mod calls;
 mod claims;
+mod destinations;
 mod inventory;
 mod keys;
 mod limits;
 mod model;
+mod named_traits;
 mod plans;
 mod records;
 mod retirement;
+mod rules;
 mod shared_objects;
 mod source;
 mod stories;

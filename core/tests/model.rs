@@ -1,5 +1,7 @@
 //! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
 
+mod uses;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
@@ -9,9 +11,11 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
+use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
@@ -27,6 +31,12 @@ pub(crate) struct Tenant {
     pub(crate) segment_folders: BTreeMap<SegmentFolderId, SegmentFolder>,
     pub(crate) traits: BTreeMap<TraitSid, Trait>,
     pub(crate) segments: BTreeMap<SegmentSid, Segment>,
+    pub(crate) destinations: BTreeMap<DestinationId, Destination>,
+    pub(crate) mappings: BTreeMap<MappingId, Mapping>,
+    /// Of other providers.
+    pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
+    /// What the validation of rules refuses.
+    pub(crate) refused: Option<&'static str>,
     next: u64,
 }
 
@@ -261,7 +271,7 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            other => panic!("the model does not know {other}"),
+            other => self.carry_out_use(other, at, inventory),
         }
     }
 }
@@ -306,6 +316,7 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
             name: None,
             description: None,
             ttl_days: 120,
+            destinations: Vec::new(),
             additional_segments: additional
                 .iter()
                 .map(|key| AdditionalSegment {
@@ -313,6 +324,8 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
                     name: format!("With {key}").into(),
                     description: "".into(),
                     rule: RuleTemplate::parse("{trait} AND 9912T").unwrap(),
+                    traits: Vec::new(),
+                    destinations: Vec::new(),
                 })
                 .collect(),
         }),
@@ -340,7 +353,9 @@ pub(crate) struct World {
     pub(crate) settings: ConnectionSettings,
     pub(crate) claims: Claims,
     pub(crate) calls: Vec<Call>,
-    at: u64,
+    /// What the status says.
+    pub(crate) recorded: audience::Recorded,
+    pub(crate) at: u64,
 }
 
 impl World {
@@ -352,6 +367,7 @@ impl World {
             settings: settings(),
             claims: Claims::default(),
             calls: Vec::new(),
+            recorded: audience::Recorded::default(),
             at: 1,
         }
     }
@@ -388,7 +404,7 @@ impl World {
             mode: share.mode,
             adoption: share.adoption,
             retain: share.retain,
-            recorded: &audience::Recorded::default(),
+            recorded: &self.recorded,
             foundation,
             claims: &self.claims,
             living: &BTreeSet::new(),

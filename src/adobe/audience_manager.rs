@@ -5,6 +5,7 @@
 //! it read with only the change applied.
 
 mod data_source;
+mod destination;
 mod folder;
 mod merge;
 mod segment;
@@ -25,6 +26,8 @@ use super::gateway::{Call, Gateway, Operation, Reading, Turn};
 use super::listing::Listing;
 use super::observer::System;
 use super::proof::WriteProof;
+
+pub use destination::ListedDestination;
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]

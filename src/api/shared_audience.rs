@@ -13,6 +13,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::activation::{Destination, DestinationStatus, NamedTrait, NamedTraitStatus};
 use super::common::{
     AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
     pending,
@@ -48,7 +49,9 @@ const TTL_DAYS: i32 = 120;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.additionalSegments) || size(self.target.audienceManager.additionalSegments) == 0")
-    .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"))]
+    .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"),
+    validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.destinations) || size(self.target.audienceManager.destinations) == 0")
+    .message("target.audienceManager.destinations: mode Observe reports only and maps nothing; take the destinations out or set mode: Manage"))]
 pub struct SharedAudienceSpec {
     /// The SharingConnection of this namespace. Cannot change.
     #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot change; delete this SharedAudience and create one with the other connection"))]
@@ -147,6 +150,11 @@ pub struct AudienceManagerTarget {
     #[serde(default = "default_ttl_days")]
     #[schemars(range(min = 0, max = 3650))]
     pub ttl_days: i32,
+    /// Destinations that the segment is mapped to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<Destination>,
     /// Further segments that mix the shared trait with other traits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -170,10 +178,21 @@ pub struct AdditionalSegment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub description: Option<String>,
-    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR 9913T)`.
+    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR {auto})`. Other traits stand in
+    /// it by their sids, or by the keys of `traits`.
     #[schemars(length(min = 1, max = 8192))]
     #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} where the shared trait shall stand, such as {trait} AND 9912T"))]
     pub rule: String,
+    /// The traits that the rule names by a key in braces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub traits: Vec<NamedTrait>,
+    /// Destinations that this segment is mapped to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<Destination>,
 }
 
 /// Who makes the objects.
@@ -282,6 +301,11 @@ pub struct AudienceManagerStatus {
     /// Trait and segment are of Adobe's own sharing: they are reported and never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<bool>,
+    /// The destinations of the segment that were found, with the mappings to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<DestinationStatus>,
     /// The additional segments that exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -299,6 +323,16 @@ pub struct AdditionalSegmentStatus {
     /// The segment.
     #[schemars(range(min = 0, max = ID_MAX))]
     pub sid: i64,
+    /// The traits of its rule that were found by something else than their sids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub traits: Vec<NamedTraitStatus>,
+    /// The destinations of the segment that were found, with the mappings to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<DestinationStatus>,
 }
 
 impl Default for AudienceManagerTarget {
@@ -307,6 +341,7 @@ impl Default for AudienceManagerTarget {
             name: None,
             description: None,
             ttl_days: TTL_DAYS,
+            destinations: Vec::new(),
             additional_segments: Vec::new(),
         }
     }
@@ -350,6 +385,12 @@ impl SharedAudienceSpec {
             .audience_manager()
             .map_or(TTL_DAYS, |target| target.ttl_days);
         u32::try_from(days).unwrap_or_default()
+    }
+
+    /// Of the shared segment.
+    pub fn destinations(&self) -> &[Destination] {
+        self.audience_manager()
+            .map_or(&[], |target| &target.destinations)
     }
 
     pub fn additional_segments(&self) -> &[AdditionalSegment] {

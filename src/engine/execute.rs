@@ -3,14 +3,15 @@
 use audience_sharing_core::domain::audience_manager::{
     DataSource, Segment, SegmentFolder, Trait, TraitFolder,
 };
+use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
-    DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::plan::Call;
 
 use crate::adobe::Error;
-use crate::adobe::audience_manager::{AudienceManager, Updated};
+use crate::adobe::audience_manager::{AudienceManager, ListedDestination, Updated};
 use crate::adobe::experience_platform::ExperiencePlatform;
 use crate::adobe::gateway::Turn;
 use crate::adobe::listing::Listing;
@@ -37,6 +38,13 @@ pub(super) enum Answer {
     SegmentRead(Segment),
     SegmentsFound(Vec<Segment>),
     SegmentWritten(Segment),
+    Destinations(Listing<ListedDestination, DestinationId>),
+    DestinationRead(ListedDestination),
+    Mappings(Listing<Mapping, MappingId>),
+    MappingsFound(Vec<Mapping>),
+    MappingRead(Mapping),
+    MappingWritten(Mapping),
+    RuleAccepted,
     Deleted,
 }
 
@@ -149,5 +157,44 @@ pub(super) async fn send(
             .delete_segment(turn, proof, *sid)
             .await
             .map(|()| Answer::Deleted),
+        Call::ListDestinations => aam.destinations(turn).await.map(Answer::Destinations),
+        Call::ReadDestination(id) => aam
+            .destination_by_id(turn, *id)
+            .await
+            .map(Answer::DestinationRead),
+        Call::ListMappings(destination) => aam
+            .mappings_of(turn, *destination)
+            .await
+            .map(Answer::Mappings),
+        Call::LookUpMapping {
+            destination,
+            segment,
+        } => aam
+            .mappings_of_segment(turn, *destination, *segment)
+            .await
+            .map(Answer::MappingsFound),
+        Call::CreateMapping(new) => aam
+            .create_mapping(turn, proof, new)
+            .await
+            .map(Answer::MappingWritten),
+        Call::UpdateMapping { expected, change } => aam
+            .update_mapping(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
+                Updated::Written(written) => Answer::MappingWritten(written),
+                Updated::Changed(read) => Answer::MappingRead(read),
+            }),
+        Call::DeleteMapping { destination, id } => aam
+            .delete_mapping(turn, proof, *destination, *id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::FindTrait(reference) => aam
+            .traits_by_reference(turn, reference)
+            .await
+            .map(Answer::TraitsFound),
+        Call::ValidateRule { rule, .. } => aam
+            .validate_segment_rule(turn, rule)
+            .await
+            .map(|()| Answer::RuleAccepted),
     }
 }

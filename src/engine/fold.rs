@@ -1,10 +1,15 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
-use audience_sharing_core::domain::identifier::TraitSid;
-use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence, Users};
+use audience_sharing_core::domain::destination::Mapping;
+use audience_sharing_core::domain::identifier::{MappingId, TraitSid};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{
+    Coverage, FoundTraits, Inventory, Key, ListedMappings, Moment, RuleVerdict, Sequence, Users,
+};
 use audience_sharing_core::plan::Call;
 
 use super::execute::Answer;
+use crate::adobe::listing::Listing;
 use crate::adobe::{Effect, Error};
 
 /// Folds the answer of `call`, sent as number `sent` and answered as number `answered`; returns the touched keys.
@@ -88,6 +93,12 @@ pub(super) fn answer(
                     .traits
                     .fold_look_up(sent, (*data_source, code.clone()), found)
             }
+            Call::FindTrait(reference) => {
+                let sids = found.into_iter().map(|found| found.sid).collect();
+                let found = FoundTraits { seen: sent, sids };
+                inventory.named_traits.insert(reference.clone(), found);
+                Vec::new()
+            }
             _ => Vec::new(),
         },
         Answer::SegmentsFound(found) => match call {
@@ -102,6 +113,48 @@ pub(super) fn answer(
             Call::ReadTraitUsers(sid) => fold_users(inventory, *sid, sent, listing),
             _ => Vec::new(),
         },
+        Answer::Destinations(listing) => {
+            let listed = listing.items.into_iter();
+            let listed = listed.map(|item| (item.destination, item.mappings.map(mappings)));
+            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+            inventory.fold_destinations(sent, now, listed.collect(), &unreadable)
+        }
+        Answer::DestinationRead(read) => {
+            let id = read.destination.id;
+            let mut touched = inventory.destinations.fold_read(sent, read.destination);
+            if let Some(told) = read.mappings {
+                touched.extend(inventory.fold_mappings(sent, now, id, mappings(told)));
+            }
+            touched
+        }
+        Answer::Mappings(listing) => match call {
+            Call::ListMappings(id) => inventory.fold_mappings(sent, now, *id, mappings(listing)),
+            _ => Vec::new(),
+        },
+        Answer::MappingsFound(found) => match call {
+            Call::LookUpMapping {
+                destination,
+                segment,
+            } => inventory.fold_mappings_looked_up(sent, now, (*segment, *destination), found),
+            _ => Vec::new(),
+        },
+        Answer::MappingRead(read) => inventory.mappings.fold_read(sent, read),
+        Answer::MappingWritten(written) => inventory.mappings.fold_written(answered, now, written),
+        Answer::RuleAccepted => {
+            fold_verdict(inventory, call, sent, true);
+            Vec::new()
+        }
+    }
+}
+
+fn mappings(listing: Listing<Mapping, MappingId>) -> ListedMappings {
+    let unreadable = listing.undecodable.into_iter().flatten();
+    (listing.items, unreadable.collect())
+}
+
+fn fold_verdict(inventory: &mut Inventory, call: &Call, seen: Sequence, accepted: bool) {
+    if let Call::ValidateRule { content, .. } = call {
+        inventory.fold_rule_verdict(content.clone(), RuleVerdict { seen, accepted });
     }
 }
 
@@ -110,7 +163,7 @@ fn fold_users(
     inventory: &mut Inventory,
     sid: TraitSid,
     sent: Sequence,
-    listing: crate::adobe::listing::Listing<
+    listing: Listing<
         audience_sharing_core::domain::audience_manager::Segment,
         audience_sharing_core::domain::identifier::SegmentSid,
     >,
@@ -157,6 +210,9 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_gone(&expected.sid),
         Call::ReadSegment(sid) | Call::DeleteSegment(sid) => inventory.segments.fold_gone(sid),
         Call::UpdateSegment { expected, .. } => inventory.segments.fold_gone(&expected.sid),
+        Call::ReadDestination(id) => inventory.destinations.fold_gone(id),
+        Call::DeleteMapping { id, .. } => inventory.mappings.fold_gone(id),
+        Call::UpdateMapping { expected, .. } => inventory.mappings.fold_gone(&expected.id),
         Call::ListDataSources
         | Call::ListTraitFolders
         | Call::ListSegmentFolders
@@ -169,12 +225,31 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
         | Call::CreateTrait(_)
         | Call::ListSegments(_)
         | Call::LookUpSegment { .. }
-        | Call::CreateSegment(_) => Vec::new(),
+        | Call::CreateSegment(_)
+        | Call::ListDestinations
+        | Call::ListMappings(_)
+        | Call::LookUpMapping { .. }
+        | Call::CreateMapping(_)
+        | Call::FindTrait(_)
+        | Call::ValidateRule { .. } => Vec::new(),
     }
 }
 
-/// What a failed call left behind. `true`: the failure is itself an answer, and planning goes on with it.
-pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> bool {
+/// What a failed call, sent as number `sent`, left behind. `true`: the failure is itself an answer, and planning goes on
+/// with it.
+pub(super) fn failure(
+    inventory: &mut Inventory,
+    call: &Call,
+    sent: Sequence,
+    error: &Error,
+) -> bool {
+    if matches!(call, Call::ValidateRule { .. }) {
+        let refused = error.reason() == Reason::RuleInvalid;
+        if refused {
+            fold_verdict(inventory, call, sent, false);
+        }
+        return refused;
+    }
     if error.is_not_found() {
         gone(inventory, call);
         return true;
@@ -200,6 +275,11 @@ pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> 
                 .segments
                 .fold_unresolved((new.data_source, new.integration_code.clone()));
         }
+        Call::CreateMapping(new) => inventory
+            .mappings
+            .fold_unresolved((new.segment, new.destination)),
+        Call::UpdateMapping { expected, .. } => inventory.mappings.fold_doubt(&expected.id),
+        Call::DeleteMapping { id, .. } => inventory.mappings.fold_doubt(id),
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_doubt(&expected.sid),
         Call::DeleteTrait(sid) => inventory.traits.fold_doubt(sid),
         Call::UpdateSegment { expected, .. } => inventory.segments.fold_doubt(&expected.sid),

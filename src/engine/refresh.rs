@@ -1,6 +1,7 @@
 //! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
 //!
-//! First who the credential is, then the shared objects and the audiences, then what is in our data source.
+//! First who the credential is, then the shared objects and the audiences, then what is in our data source, and last, where
+//! an audience declares one, the destinations with the mappings of our segments.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Sandbox;
 use audience_sharing_core::domain::identifier::{CompanyId, SandboxName};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Key, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, tenant};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -60,6 +61,9 @@ enum Wave {
     Identity,
     Shared,
     Contents,
+    Destinations,
+    /// Of destinations whose list does not tell them.
+    Mappings,
 }
 
 pub(super) struct Refresh {
@@ -222,8 +226,12 @@ impl Refresh {
         if self.failure.is_none() {
             let next = match self.running {
                 Some(Wave::Identity) => Some((Wave::Shared, shared())),
-                Some(Wave::Shared) => contents(world).map(|lists| (Wave::Contents, lists)),
-                Some(Wave::Contents) | None => None,
+                Some(Wave::Shared) => contents(world)
+                    .map(|lists| (Wave::Contents, lists))
+                    .or_else(|| destinations(world)),
+                Some(Wave::Contents) => destinations(world),
+                Some(Wave::Destinations) => untold_mappings(world),
+                Some(Wave::Mappings) | None => None,
             };
             if let Some((wave, lists)) = next {
                 return Progress::More(touched, self.enter(wave, lists));
@@ -323,6 +331,25 @@ fn contents(world: &World) -> Option<Vec<Lists>> {
         Lists::Call(Box::new(Call::ListTraits(data_source))),
         Lists::Call(Box::new(Call::ListSegments(data_source))),
     ])
+}
+
+/// Nothing where nobody declares any.
+fn destinations(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let list = Lists::Call(Box::new(Call::ListDestinations));
+    let wanted = world.interest.wants_destinations();
+    wanted.then(|| (Wave::Destinations, vec![list]))
+}
+
+/// Only where they were listed before: an audience depends on them.
+fn untold_mappings(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let inventory = &world.inventory;
+    let untold = inventory.destinations.iter().filter(|entry| {
+        let coverage = Coverage::Destination(entry.record.id);
+        !entry.record.tells_mappings && inventory.mappings.is_listed(coverage)
+    });
+    let lists = untold.map(|entry| Lists::Call(Box::new(Call::ListMappings(entry.record.id))));
+    let lists: Vec<_> = lists.collect();
+    (!lists.is_empty()).then_some((Wave::Mappings, lists))
 }
 
 fn remember_tenant(world: &mut World) {

@@ -1,6 +1,6 @@
 //! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
 
-use audience_sharing_core::compose::{AudienceSelector, Share, ShareName};
+use audience_sharing_core::compose::{AudienceSelector, SegmentDestination, Share, ShareName};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
@@ -32,6 +32,8 @@ pub struct Departure {
     pub source: Option<AudienceId>,
     pub data_source: Option<DataSourceId>,
     pub recorded: audience::Recorded,
+    /// As far as the spec can be read.
+    pub declared: Vec<SegmentDestination>,
     pub recorded_tenant: Tenant,
     /// Others that ask for a source of this connection; one of them may take the objects over.
     pub rivals: Vec<Declaration>,
@@ -64,6 +66,7 @@ pub struct Declaration {
     pub pinned: Option<AudienceId>,
     /// Of its additional segments.
     pub additional_keys: Vec<Box<str>>,
+    pub destinations: Vec<SegmentDestination>,
 }
 
 /// Why something is not as it shall be.

@@ -1,9 +1,8 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use std::collections::BTreeSet;
-
 use audience_sharing_core::compose::{AudienceSelector, Mode, ShareName, additional_code};
-use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
+use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::plan::retirement::Kept;
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{retirement, tenant};
 
@@ -27,14 +26,17 @@ impl World {
             // Objects may stand whose ids were never written down: the process died in between.
             self.foundation_plan(Mode::Observe).standing.data_source
         });
-        let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
-            .unwrap_or(u32::MAX >> 8);
+        let recorded = &departure.recorded;
+        let count = recorded.additional_segments.len() + recorded.mappings.len();
+        let count = count + departure.declared.len();
+        let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
         let leaving = retirement::Departure {
             owner: &self.settings.owner,
             share: &departure.share,
             source: departure.source.as_ref(),
             data_source,
-            recorded: &departure.recorded,
+            recorded,
+            declared: &departure.declared,
             inventory: &self.inventory,
             since: job.since,
         };
@@ -80,11 +82,14 @@ impl World {
     }
 }
 
-/// The integration codes of the additional segments that the successor declares; `None` if nobody said.
-fn declared_by(successor: &ShareName, departure: &Departure) -> Option<BTreeSet<IntegrationCode>> {
+/// What the successor declares of the objects that it takes over; `None` if nobody said.
+fn declared_by(successor: &ShareName, departure: &Departure) -> Option<Kept> {
     let mut rivals = departure.rivals.iter();
     let declaration = rivals.find(|rival| rival.share == *successor)?;
     let source = departure.source.as_ref()?;
     let keys = declaration.additional_keys.iter();
-    Some(keys.map(|key| additional_code(source, key)).collect())
+    Some(Kept {
+        codes: keys.map(|key| additional_code(source, key)).collect(),
+        destinations: declaration.destinations.clone(),
+    })
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceSelector, Desired, Direction, ToAudienceManager, compose,
+    AudienceSelector, Desired, DestinationSelector, Direction, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
+use audience_sharing_core::plan::mappings::KnownMapping;
+use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{Hold, foundation, tenant};
 use sha2::{Digest, Sha256};
@@ -74,9 +76,9 @@ impl World {
             since: job.since,
         });
         self.watch_objects(request, &desired, &plan.standing);
-        let objects = 2 + u32::try_from(desired.additional_segments.len()).unwrap_or(u32::MAX >> 8);
+        let objects = objects(&desired);
         let conflict = plan.holds.first().is_some_and(is_conflict);
-        let standing = self.with_recorded(plan.standing, &request.recorded);
+        let standing = self.with_recorded(plan.standing, &request.recorded, &desired);
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
@@ -96,6 +98,7 @@ impl World {
         &self,
         mut standing: audience::Standing,
         recorded: &audience::Recorded,
+        desired: &Desired,
     ) -> audience::Standing {
         let trait_sid = recorded
             .trait_sid
@@ -116,7 +119,47 @@ impl World {
                 standing.additional_segments.push((key.clone(), *sid));
             }
         }
+        self.with_recorded_uses(&mut standing, recorded, desired);
         standing
+    }
+
+    /// Mappings that stand, and what was found for declarations that could not be judged.
+    fn with_recorded_uses(
+        &self,
+        standing: &mut audience::Standing,
+        recorded: &audience::Recorded,
+        desired: &Desired,
+    ) {
+        for known in &recorded.mappings {
+            let lives = |id: &_| !self.inventory.mappings.is_gone(id);
+            let known = KnownMapping {
+                mapping: known.mapping.filter(lives),
+                ..known.clone()
+            };
+            let place = |other: &&mut KnownMapping| {
+                (&other.segment, &other.key) == (&known.segment, &known.key)
+            };
+            match standing.mappings.iter_mut().find(place) {
+                // The place is taken only once the mapping that was there is gone.
+                Some(other) if other.mapping.is_none() && known.mapping.is_some() => *other = known,
+                Some(_) => {}
+                None if known.mapping.is_some()
+                    || desired.declares_destination(known.segment.as_deref(), &known.key) =>
+                {
+                    standing.mappings.push(known);
+                }
+                None => {}
+            }
+        }
+        for known in &recorded.traits {
+            let same =
+                |other: &KnownTrait| (&other.segment, &other.key) == (&known.segment, &known.key);
+            if desired.declares_trait(&known.segment, &known.key)
+                && !standing.traits.iter().any(same)
+            {
+                standing.traits.push(known.clone());
+            }
+        }
     }
 
     fn ask(&mut self, job: &mut Job, call: audience_sharing_core::plan::Call) -> Next<Settled> {
@@ -185,6 +228,13 @@ impl World {
         );
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));
+        let destinations = desired.all_destinations();
+        keys.extend(destinations.map(|declared| match &declared.destination {
+            DestinationSelector::Id(id) => Key::Destination(*id),
+            DestinationSelector::Name(name) => Key::DestinationName(name.clone()),
+        }));
+        let found = standing.mappings.iter();
+        keys.extend(found.map(|known| Key::Destination(known.destination)));
         self.interest.set(&request.share.name, keys);
     }
 }
@@ -207,6 +257,15 @@ fn origin(source: &Audience) -> Origin {
 
 fn is_conflict(hold: &Hold) -> bool {
     hold.reason == audience_sharing_core::domain::reason::Reason::SourceClaimed
+}
+
+/// All that a round of work may have calls about: the trait, the segments with their rules, the mappings, the traits of
+/// rules.
+fn objects(desired: &Desired) -> u32 {
+    let segments = desired.additional_segments.iter();
+    let of_segments: usize = segments.map(|segment| 2 + segment.traits.len()).sum();
+    let count = 2 + of_segments + desired.all_destinations().count();
+    u32::try_from(count).unwrap_or(u32::MAX >> 8)
 }
 
 /// Changes whenever anything that is desired changes.

@@ -33,6 +33,7 @@ use super::request::{
     Asked, Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest,
     Settled,
 };
+use super::shared_lists::SharedLists;
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::world::World;
 use crate::adobe::Error;
@@ -80,6 +81,7 @@ pub(super) struct Worker {
     pub(super) started: Instant,
     pub(super) sequence: u64,
     pub(super) jobs: BTreeMap<ShareName, Job>,
+    pub(super) shared_lists: SharedLists,
     pub(super) parked: BTreeSet<ShareName>,
     /// Told that the connection is not ready; woken when it is.
     pub(super) waiting: BTreeSet<ShareName>,
@@ -151,6 +153,7 @@ impl Worker {
             started: Instant::now(),
             sequence: 0,
             jobs: BTreeMap::new(),
+            shared_lists: SharedLists::new(),
             parked: BTreeSet::new(),
             waiting: BTreeSet::new(),
             foundation_in_flight: false,
@@ -219,6 +222,7 @@ impl Worker {
             source,
             pinned,
             additional_keys: _,
+            destinations: _,
         } in declarations
         {
             let id = match (pinned, source) {
@@ -241,7 +245,7 @@ impl Worker {
     }
 
     /// Plans one share again and sends what is due.
-    fn advance(&mut self, share: &ShareName) {
+    pub(super) fn advance(&mut self, share: &ShareName) {
         let Some(mut job) = self.jobs.remove(share) else {
             return;
         };
@@ -319,6 +323,10 @@ impl Worker {
                 let look = unconfirmed.then(|| request.confirmation().look());
                 job.confirmed |= unconfirmed;
                 for call in calls {
+                    if self.joins(share, &call) {
+                        job.in_flight += 1;
+                        continue;
+                    }
                     let look = look.clone().filter(|_| call.is_write());
                     match self.send_confirmed(share, &call, look) {
                         Ok(()) => job.in_flight += 1,
@@ -451,23 +459,6 @@ impl Worker {
         }
     }
 
-    fn land_share(
-        &mut self,
-        share: &ShareName,
-        call: Call,
-        sent: Sequence,
-        result: Result<Answer, Error>,
-    ) {
-        let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
-        if let Some(job) = self.jobs.get_mut(share) {
-            job.in_flight = job.in_flight.saturating_sub(1);
-            if let Some(obstacle) = obstacle {
-                job.fail(call, obstacle);
-            }
-        }
-        self.advance(share);
-    }
-
     /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
     pub(super) fn fold(
         &mut self,
@@ -488,7 +479,7 @@ impl Worker {
                 None
             }
             Err(error) => {
-                let answered = fold::failure(&mut self.world.inventory, call, &error);
+                let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
                 let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 obstacle.of_connection = is_credential_failure(obstacle.reason) || blocked;

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode};
+use audience_sharing_core::domain::audience_manager::NewSegment;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
 
 use super::EngineObserver;
 use super::interest::Interest;
 use super::request::Obstacle;
-use crate::adobe::Error;
+use crate::adobe::{Error, Kind};
+
+/// Of a refused rule.
+const TRAITS_SHOWN_MAX: usize = 8;
 
 /// What the decisions are made from; everything but the traffic.
 pub(super) struct World {
@@ -49,23 +54,82 @@ impl World {
     /// What a failed call means to a person.
     pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
         let what = call.label();
-        let refused = error.reason() == Reason::RequestRefused
-            && !error.is_not_found()
-            && !error.is_conflict();
-        // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
-        match foundation::unlisted_merge_rule(call, &self.inventory).filter(|_| refused) {
+        match self.explanation(call, error) {
             None => Obstacle::failed(&what, error),
-            Some(id) => Obstacle {
-                reason: Reason::ProfileMergeRuleNotFound,
+            Some((reason, explanation)) => Obstacle {
+                reason,
                 disposition: error.disposition(),
-                message: format!(
-                    "Could not {what}: {error}. The connection names the profile merge rule with data source {id}, \
-                     which Audience Manager does not list. Correct spec.audienceManager.profileMergeRule.dataSourceId \
-                     of the SharingConnection, or leave it out for the account's default."
-                ),
+                message: format!("Could not {what}: {error}. {explanation}"),
                 of_connection: false,
             },
         }
+    }
+
+    /// Where the refusal of a call says less than what is known of its object.
+    fn explanation(&self, call: &Call, error: &Error) -> Option<(Reason, String)> {
+        let refused = matches!(error.kind(), Kind::RequestRefused | Kind::DeletionBlocked);
+        // Which code such a refusal has is not documented (audience-manager.md §8.5).
+        let export_control = error.code().is_some_and(|code| {
+            let code = code.to_ascii_uppercase();
+            code.contains("EXPORT_CONTROL") || code.contains("EXPORT_RESTRICTION")
+        });
+        match call {
+            Call::CreateSegment(NewSegment { rule, .. }) if export_control => {
+                Some(self.export_controlled(rule))
+            }
+            Call::UpdateSegment { expected, change } if export_control => {
+                Some(self.export_controlled(change.rule.as_ref().unwrap_or(&expected.rule)))
+            }
+            Call::CreateMapping(_) | Call::UpdateMapping { .. } if export_control => Some((
+                Reason::ExportControlled,
+                "A data export control of the segment's traits or of its profile merge rule meets a label of the \
+                 destination. Change the control or the label in Audience Manager, or take the destination out."
+                    .into(),
+            )),
+            Call::CreateMapping(new) if refused => Some((
+                Reason::RequestRefused,
+                format!(
+                    "Correct what the destination is given; if it takes no mapping from the API, or a data export control \
+                     forbids it, Audience Manager says so under Audience Data > Destinations > {} > Segment Mappings.",
+                    new.destination_name
+                ),
+            )),
+            Call::DeleteSegment(_) if refused => Some((
+                Reason::DeletionBlocked,
+                "A segment that is mapped to a destination cannot be deleted. Remove the mappings that were made by hand, \
+                 in Audience Manager under Audience Data > Destinations, or set deletionPolicy to Retain."
+                    .into(),
+            )),
+            // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
+            _ if error.kind() == Kind::RequestRefused => {
+                let id = foundation::unlisted_merge_rule(call, &self.inventory)?;
+                Some((
+                    Reason::ProfileMergeRuleNotFound,
+                    format!(
+                        "The connection names the profile merge rule with data source {id}, which Audience Manager does \
+                         not list. Correct spec.audienceManager.profileMergeRule.dataSourceId of the SharingConnection, \
+                         or leave it out for the account's default."
+                    ),
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    fn export_controlled(&self, rule: &str) -> (Reason, String) {
+        let sids = SegmentRule::parse(rule).map(|rule| rule.traits());
+        let sids = sids.into_iter().flatten();
+        let named = sids.map(|sid| match self.inventory.traits.get(&sid) {
+            Some(entry) => format!("{sid} {:?}", entry.record.name),
+            None => sid.to_string(),
+        });
+        let named: Vec<_> = named.take(TRAITS_SHOWN_MAX).collect();
+        let message = format!(
+            "A data export control of the data source of one of the traits {} forbids it. Change the control in Audience \
+             Manager, or take the trait out of the rule.",
+            named.join(", ")
+        );
+        (Reason::ExportControlled, message)
     }
 
     pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {

@@ -17,6 +17,16 @@ pub(crate) enum Operation {
     RemoveSegment,
     /// A person moves the trait to another folder.
     MoveFolder,
+    /// Two destinations are declared: one by its name, one by its id.
+    Map,
+    /// Another address for the one destination, another alias for the other.
+    ChangeMapping,
+    /// One of the two destinations is taken out.
+    Unmap,
+    /// The audience goes, with two mappings.
+    DeleteMapped,
+    /// A segment whose rule names traits of another provider, mapped to a destination.
+    NameTraits,
     /// Equal objects without a mark stand already.
     Adopt,
     /// The manifest is renamed: one object appears, the other goes.
@@ -27,13 +37,18 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Create,
         Self::Update,
         Self::Rename,
         Self::AddSegment,
         Self::RemoveSegment,
         Self::MoveFolder,
+        Self::Map,
+        Self::ChangeMapping,
+        Self::Unmap,
+        Self::DeleteMapped,
+        Self::NameTraits,
         Self::Adopt,
         Self::HandOver,
         Self::Delete,
@@ -48,8 +63,12 @@ impl Operation {
             connection["spec"]["deletionPolicy"] = json!("Delete");
         }
         world.apply(connection);
+        destinations(world);
         match self {
             Self::Create => {}
+            Self::ChangeMapping | Self::Unmap | Self::DeleteMapped => {
+                world.apply(mapped(&[shop("first"), partner("gamers")]));
+            }
             Self::RemoveSegment => world.apply(with_segments(&["one", "two"])),
             Self::Adopt => world.apply(audience("other", OTHER)),
             _ => world.apply(audience("loyal", LOYAL_GAMERS)),
@@ -93,7 +112,11 @@ impl Operation {
                 world.apply(audience("renamed", LOYAL_GAMERS));
                 world.delete("loyal");
             }
-            Self::Delete => world.delete("loyal"),
+            Self::Map => world.apply(mapped(&[shop("first"), partner("gamers")])),
+            Self::ChangeMapping => world.apply(mapped(&[shop("second"), partner("players")])),
+            Self::Unmap => world.apply(mapped(&[shop("first")])),
+            Self::NameTraits => world.apply(with_named_traits()),
+            Self::Delete | Self::DeleteMapped => world.delete("loyal"),
             Self::DeleteAll => {
                 world.delete("loyal");
                 world.delete_connection("acme");
@@ -115,6 +138,51 @@ fn with_segments(keys: &[&str]) -> Value {
         .map(|key| json!({"key": key, "name": format!("Loyal and {key}"), "rule": "{trait} AND 16440001T"}))
         .collect();
     declared["spec"]["target"] = json!({"audienceManager": {"additionalSegments": segments}});
+    declared
+}
+
+/// Destinations of the tenant, and a mapping of a person's.
+fn destinations(world: &World) {
+    world.create(
+        "destinations",
+        json!({"pid": 1794, "destinationId": 4711, "name": "Shop", "destinationType": "PUSH", "status": "ACTIVE",
+            "serializationEnabled": false}),
+    );
+    world.create(
+        "destinations",
+        json!({"pid": 1794, "destinationId": 4712, "name": "Partner", "destinationType": "S2S", "status": "ACTIVE"}),
+    );
+    world.create(
+        "mappings",
+        json!({"pid": 1794, "destinationId": 4711, "sid": 16_450_001, "traitType": "SEGMENT", "elementStatus": "active",
+            "url": "https://by-hand.example"}),
+    );
+}
+
+fn shop(page: &str) -> Value {
+    json!({"key": "shop", "name": "Shop", "url": format!("https://shop.example/{page}"), "startDate": "2026-07-04"})
+}
+
+fn partner(alias: &str) -> Value {
+    json!({"key": "partner", "id": 4712, "alias": alias})
+}
+
+fn mapped(destinations: &[Value]) -> Value {
+    let mut declared = audience("loyal", LOYAL_GAMERS);
+    declared["spec"]["target"] = json!({"audienceManager": {"destinations": destinations}});
+    declared
+}
+
+fn with_named_traits() -> Value {
+    let mut declared = audience("loyal", LOYAL_GAMERS);
+    declared["spec"]["target"] = json!({"audienceManager": {"additionalSegments": [{
+        "key": "third", "name": "Loyal and third", "rule": "{trait} AND ({auto} OR {pets})",
+        "traits": [
+            {"key": "auto", "name": "Auto intenders", "dataSourceId": 6601},
+            {"key": "pets", "sid": 9913},
+        ],
+        "destinations": [partner("third")],
+    }]}});
     declared
 }
 

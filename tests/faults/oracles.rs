@@ -36,6 +36,7 @@ pub(crate) fn masked_end(world: &World) -> Value {
         "resources": resources, "audiences": state["audiences"],
         "traits": state["traits"], "segments": state["segments"], "dataSources": state["dataSources"],
         "traitFolders": state["traitFolders"], "segmentFolders": state["segmentFolders"],
+        "destinations": state["destinations"], "mappings": live_mappings(&state),
     });
     mask(&mut end, &labels);
     for collection in [
@@ -44,6 +45,7 @@ pub(crate) fn masked_end(world: &World) -> Value {
         "dataSources",
         "traitFolders",
         "segmentFolders",
+        "mappings",
     ] {
         let objects = end[collection].as_array_mut().into_iter().flatten();
         let mut texts: Vec<String> = objects.map(|object| object.to_string()).collect();
@@ -71,7 +73,20 @@ fn labels(state: &Value) -> BTreeMap<String, String> {
             labels.insert(object[id].to_string(), format!("<{collection} {name}>"));
         }
     }
+    for mapping in live_mappings(state) {
+        let segment = labels.get(&mapping["sid"].to_string());
+        let segment = segment.map_or("", String::as_str);
+        let label = format!("<mapping of {segment} to {}>", mapping["destinationId"]);
+        labels.insert(mapping["destinationMappingId"].to_string(), label);
+    }
     labels
+}
+
+/// A deleted mapping is kept, and says nothing.
+fn live_mappings(state: &Value) -> Vec<Value> {
+    let mappings = state["mappings"].as_array().into_iter().flatten();
+    let live = mappings.filter(|mapping| mapping["elementStatus"] != "deleted");
+    live.cloned().collect()
 }
 
 /// Times and versions; `items`, which are exact to a percent of their limits only.
@@ -140,10 +155,13 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
 /// O3: every object that carries our mark stands in the status of a resource, or in none that was `retained`.
 pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let state = world.simulator.state();
-    let mut known = BTreeSet::new();
+    let (mut known, mut mappings) = (BTreeSet::new(), BTreeSet::new());
     for audience in world.audiences() {
         known.extend(standing::recorded_sids(&audience));
+        mappings.extend(standing::recorded_mappings(&audience));
     }
+    let leaked = standing::leaked_mappings(OWNER, &state, &mappings);
+    let leaked = leaked.into_iter().map(|mapping| format!("O3: {mapping}"));
     let standing = ["traits", "segments"]
         .into_iter()
         .flat_map(|collection| of_ours(OWNER, &state, collection));
@@ -159,6 +177,7 @@ pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
                 object["sid"], object["name"], object["description"]
             )
         })
+        .chain(leaked.filter(|_| retained.is_empty()))
         .collect()
 }
 
@@ -172,6 +191,7 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
             ("dataSources", "dataSourceId"),
             ("traitFolders", "folderId"),
             ("segmentFolders", "folderId"),
+            ("mappings", "destinationMappingId"),
             ("audiences", "id"),
         ] {
             let after = pair[1][collection].as_array().into_iter().flatten();
@@ -200,11 +220,25 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
 /// O4: what is neither ours nor was touched by a person stands as it stood.
 pub(crate) fn foreign_changes(before: &Value, after: &Value, renamed_sources: bool) -> Vec<String> {
     let mut failures = Vec::new();
-    for collection in ["traits", "segments", "dataSources", "audiences"] {
+    for collection in [
+        "traits",
+        "segments",
+        "dataSources",
+        "destinations",
+        "mappings",
+        "audiences",
+    ] {
         if collection == "audiences" && renamed_sources {
             continue;
         }
+        // A mapping is whose segment it is of.
+        let sids: Vec<&Value> = of_ours(OWNER, before, "segments")
+            .map(|found| &found["sid"])
+            .collect();
+        let mappings = before["mappings"].as_array().into_iter().flatten();
+        let mappings = mappings.filter(|mapping| sids.contains(&&mapping["sid"]));
         let ours: Vec<String> = of_ours(OWNER, before, collection)
+            .chain(mappings)
             .map(|object| object.to_string())
             .collect();
         let now = after[collection].as_array().cloned().unwrap_or_default();

@@ -144,3 +144,53 @@ pub struct SegmentChange {
     /// `true` sets the segment active again.
     pub activate: bool,
 }
+
+/// How a user names a trait that is not ours: in place of its sid.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TraitReference {
+    Code {
+        code: IntegrationCode,
+        /// `None`: whichever has it.
+        data_source: Option<DataSourceId>,
+    },
+    /// The exact name.
+    Name {
+        name: Box<str>,
+        data_source: DataSourceId,
+    },
+}
+
+impl TraitReference {
+    /// Whether it means `found`.
+    pub fn fits(&self, found: &Trait) -> bool {
+        match self {
+            Self::Code { code, data_source } => {
+                found.integration_code.as_ref() == Some(code)
+                    && data_source.is_none_or(|id| found.data_source == id)
+            }
+            Self::Name { name, data_source } => {
+                found.name == *name && found.data_source == *data_source
+            }
+        }
+    }
+}
+
+/// In words; also what the status says a trait was found by.
+impl std::fmt::Display for TraitReference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data_source = match self {
+            Self::Code { code, data_source } => {
+                write!(formatter, "integration code {code}")?;
+                *data_source
+            }
+            Self::Name { name, data_source } => {
+                write!(formatter, "name \"{name}\"")?;
+                Some(*data_source)
+            }
+        };
+        match data_source {
+            Some(id) => write!(formatter, " in data source {id}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -76,6 +76,22 @@ reasons! {
     NotVerifiable,
     /// A rule cannot be parsed, or Audience Manager refuses it.
     RuleInvalid,
+    /// A trait that a rule names is not there, or its data feed is not subscribed.
+    TraitNotFound,
+    /// What a trait is named by fits more than one.
+    TraitAmbiguous,
+    /// No such destination.
+    DestinationNotFound,
+    /// The name fits more than one destination.
+    DestinationAmbiguous,
+    /// The destination is inactive.
+    DestinationInactive,
+    /// The API maps nothing to this kind of destination.
+    DestinationUnsupported,
+    /// A mapping lacks what its destination needs, or has what it does not take.
+    MappingInvalid,
+    /// A data export control forbids it.
+    ExportControlled,
     /// The system refuses the request.
     RequestRefused,
     /// An item limit of the tenant is reached.

@@ -2,9 +2,11 @@
 
 use super::table::Record;
 use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
+use crate::domain::destination::{Destination, Mapping};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
+    SegmentSid, TraitFolderId, TraitSid,
 };
 
 /// What a list was narrowed to.
@@ -12,6 +14,7 @@ use crate::domain::identifier::{
 pub enum Coverage {
     Whole,
     DataSource(DataSourceId),
+    Destination(DestinationId),
 }
 
 /// What a scope can depend on; folding names these, and the engine knows who depends on which.
@@ -25,6 +28,8 @@ pub enum Key {
     Code(IntegrationCode),
     Audience(AudienceId),
     AudienceName(Box<str>),
+    Destination(DestinationId),
+    DestinationName(Box<str>),
 }
 
 impl Record for DataSource {
@@ -139,5 +144,43 @@ impl Record for Audience {
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Audience(self.id.clone()));
         keys.push(Key::AudienceName(self.name.clone()));
+    }
+}
+
+impl Record for Destination {
+    type Id = DestinationId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> DestinationId {
+        self.id
+    }
+    fn natural_key(&self) -> Option<Box<str>> {
+        Some(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Destination(self.id));
+        keys.push(Key::DestinationName(self.name.clone()));
+    }
+}
+
+impl Record for Mapping {
+    type Id = MappingId;
+    /// The segment first, so that all of its mappings stand side by side.
+    type NaturalKey = (SegmentSid, DestinationId);
+
+    fn id(&self) -> MappingId {
+        self.id
+    }
+    fn natural_key(&self) -> Option<Self::NaturalKey> {
+        Some((self.segment, self.destination))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Destination(self.destination)
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Segment(self.segment));
     }
 }

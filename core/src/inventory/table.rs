@@ -8,7 +8,7 @@ use super::{Moment, Sequence};
 
 /// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
 /// (design.md §4.2).
-const LIST_LAG_MS: u64 = 60_000;
+pub(super) const LIST_LAG_MS: u64 = 60_000;
 
 pub trait Record: PartialEq + Debug {
     type Id: Ord + Clone + Debug;
@@ -248,6 +248,15 @@ impl<R: Record> Table<R> {
     pub fn fold_doubt(&mut self, id: &R::Id) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.doubtful = true;
+        }
+    }
+
+    /// What carries the key was just looked at: a list that contradicted it is behind.
+    pub(super) fn trust(&mut self, key: &R::NaturalKey) {
+        for id in self.by_key.get(key).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.doubtful = false;
+            }
         }
     }
 

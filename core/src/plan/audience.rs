@@ -1,7 +1,10 @@
 //! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
 
+mod uses;
+
 use std::collections::BTreeSet;
 
+use self::uses::Uses;
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
 use super::claims::{Claims, Living};
@@ -9,10 +12,14 @@ use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
 use super::hold::Hold;
+use super::mappings::KnownMapping;
 use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
+use super::rules::{self, KnownTrait, Resolved};
 use super::twins;
-use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
-use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
+use crate::compose::{self, AdoptionPolicy, Desired, Mode, ShareName};
+use crate::domain::audience_manager::{
+    NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitKind,
+};
 use crate::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
@@ -28,6 +35,8 @@ pub struct Recorded {
     /// The two above are Adobe's, not ours.
     pub observed: bool,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+    pub mappings: Vec<KnownMapping>,
+    pub traits: Vec<KnownTrait>,
 }
 
 impl Recorded {
@@ -47,6 +56,10 @@ pub struct Standing {
     /// Adobe's own sharing made the two: they are observed.
     pub observed: bool,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+    /// Each destination that was found, mapped or not.
+    pub mappings: Vec<KnownMapping>,
+    /// Traits of rules that were found by something else than their sids.
+    pub traits: Vec<KnownTrait>,
 }
 
 /// All that a plan of one audience depends on.
@@ -80,6 +93,10 @@ struct Planner<'a> {
     situation: Situation<'a>,
     data_source: DataSourceId,
     plan: Plan<Standing>,
+    /// Something must be known before the first write.
+    asks: bool,
+    /// It is known that what is declared cannot all stand: nothing is begun.
+    in_vain: bool,
 }
 
 /// Plans one audience over shared objects that stand.
@@ -99,6 +116,8 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
         situation,
         data_source,
         plan: empty,
+        asks: false,
+        in_vain: false,
     };
     planner.audience();
     planner.plan
@@ -119,16 +138,26 @@ impl<'a> Planner<'a> {
             self.plan.holds.push(hold);
             return;
         }
+        let manages = self.situation.mode == Mode::Manage;
+        let uses = match manages {
+            true => self.uses(present.is_none() && self.may_create()),
+            false => Uses::default(),
+        };
         let state = self.shared_trait(present);
-        self.shared_segment(&state);
-        if self.situation.mode == Mode::Manage {
-            self.additional_segments(&state);
+        self.shared_segment(&state, &uses);
+        if manages {
+            self.additional_segments(&state, &uses);
+            self.undeclared_mappings(&uses);
             self.undeclared_segments();
         }
         if !self.observes() {
             let twins = twins::steps(&self.situation, self.data_source, &self.plan.standing);
             self.plan.steps.extend(twins);
         }
+    }
+
+    fn may_create(&self) -> bool {
+        !self.observes() && self.situation.foundation.trait_folder.is_some()
     }
 
     /// Observed objects are Adobe's: nothing of ours is created beside them.
@@ -192,21 +221,26 @@ impl<'a> Planner<'a> {
     }
 
     fn create_trait(&mut self) -> TraitState {
+        if self.in_vain {
+            return TraitState::Missing;
+        }
         let Some(folder) = self.situation.foundation.trait_folder else {
             return TraitState::Missing;
         };
         let desired = self.situation.desired;
-        self.plan
-            .steps
-            .push(Step::ready(Call::CreateTrait(NewTrait {
-                name: desired.name.clone(),
-                description: desired.description.clone(),
-                integration_code: desired.code.clone(),
-                data_source: self.data_source,
-                folder,
-                rule: desired.trait_rule.clone(),
-                ttl_days: desired.ttl_days,
-            })));
+        let call = Call::CreateTrait(NewTrait {
+            name: desired.name.clone(),
+            description: desired.description.clone(),
+            integration_code: desired.code.clone(),
+            data_source: self.data_source,
+            folder,
+            rule: desired.trait_rule.clone(),
+            ttl_days: desired.ttl_days,
+        });
+        self.plan.steps.push(match self.asks {
+            true => Step::waiting(call),
+            false => Step::ready(call),
+        });
         TraitState::Planned
     }
 
@@ -265,7 +299,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn shared_segment(&mut self, state: &TraitState) {
+    fn shared_segment(&mut self, state: &TraitState, uses: &Uses<'a>) {
         let situation = self.situation;
         let desired = situation.desired;
         let wanted = WantedSegment {
@@ -281,34 +315,54 @@ impl<'a> Planner<'a> {
             recorded: situation.recorded.segment_sid,
             recorded_as_ours: self.is_recorded(situation.recorded.segment_sid.is_some()),
             observed: self.observes(),
+            user_rule: None,
+            in_vain: false,
         };
-        self.plan.standing.segment_sid = self.segment(&wanted);
+        let sid = self.segment(&wanted);
+        self.plan.standing.segment_sid = sid;
+        let observed = self.plan.standing.observed;
+        let adoption = observed.then_some(situation.adoption);
+        self.map(None, sid, &uses.shared, adoption);
     }
 
-    fn additional_segments(&mut self, state: &TraitState) {
+    fn additional_segments(&mut self, state: &TraitState, uses: &Uses<'a>) {
         let situation = self.situation;
-        for segment in &situation.desired.additional_segments {
+        let segments = &situation.desired.additional_segments;
+        for (segment, uses) in segments.iter().zip(&uses.additional) {
+            let Some(resolved) = &uses.rule else {
+                continue; // told when it was asked for
+            };
+            self.plan.standing.traits.extend(resolved.known.clone());
+            let rule = match state {
+                TraitState::Stands(sid) => match resolved.fill(*sid) {
+                    Ok(rule) => Some(rule.to_string()),
+                    Err(key) => {
+                        self.plan.holds.push(rules::unnamed(segment, key));
+                        continue;
+                    }
+                },
+                TraitState::Planned => None,
+                TraitState::Missing => return,
+            };
             let recorded = situation.recorded.additional(&segment.key);
             let wanted = WantedSegment {
                 code: &segment.code,
                 name: &segment.name,
                 description: &segment.description,
-                rule: match state {
-                    TraitState::Stands(sid) => Some(segment.rule.fill(*sid).to_string()),
-                    TraitState::Planned => None,
-                    TraitState::Missing => return,
-                },
+                rule,
                 template: segment.rule.to_string(),
                 recorded,
                 recorded_as_ours: recorded.is_some(),
                 observed: false,
+                user_rule: state.sid().map(|sid| (resolved, segment, sid)),
+                in_vain: uses.destinations.in_vain,
             };
-            if let Some(sid) = self.segment(&wanted) {
-                self.plan
-                    .standing
-                    .additional_segments
-                    .push((segment.key.clone(), sid));
+            let sid = self.segment(&wanted);
+            if let Some(sid) = sid {
+                let standing = (segment.key.clone(), sid);
+                self.plan.standing.additional_segments.push(standing);
             }
+            self.map(Some(&segment.key), sid, &uses.destinations, None);
         }
     }
 
@@ -338,7 +392,9 @@ impl<'a> Planner<'a> {
                 None
             }
             Found::Absent => {
-                self.create_segment(wanted);
+                if !wanted.in_vain {
+                    self.create_segment(wanted);
+                }
                 None
             }
             Found::Present(found) if situation.mode == Mode::Observe => Some(found.sid),
@@ -359,10 +415,20 @@ impl<'a> Planner<'a> {
             rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
             merge_rule: self.situation.foundation.merge_rule.id(),
         });
-        self.plan.steps.push(match wanted.rule {
-            Some(_) => Step::ready(call),
-            None => Step::waiting(call),
-        });
+        let is_ready = wanted.rule.is_some() && self.accepts_rule_of(wanted);
+        // A rule that is refused is told; one that is asked about is waited for.
+        let refused = wanted.rule.is_some() && !is_ready && !self.asks;
+        if !refused {
+            self.plan.steps.push(match is_ready {
+                true => Step::ready(call),
+                false => Step::waiting(call),
+            });
+        }
+    }
+
+    fn accepts_rule_of(&mut self, wanted: &WantedSegment<'_>) -> bool {
+        let of_user = wanted.user_rule;
+        of_user.is_none_or(|(rule, segment, shared)| self.accepts((rule, segment), shared))
     }
 
     /// Beside Adobe's own objects our additional segments stand where Adobe's segment stands.
@@ -391,7 +457,12 @@ impl<'a> Planner<'a> {
         };
         match self.judge(&subject) {
             Verdict::Ours => {
-                if let Some(change) = desired.change(found) {
+                let mut change = desired.change(found).unwrap_or_default();
+                // The rest of the change does not wait for the rule.
+                if change.rule.is_some() && !self.accepts_rule_of(wanted) {
+                    change.rule = None;
+                }
+                if change != SegmentChange::default() {
                     self.plan.steps.push(Step::ready(Call::UpdateSegment {
                         expected: found.clone(),
                         change,
@@ -439,7 +510,14 @@ impl<'a> Planner<'a> {
                 Some(entry) if entry.doubtful => {
                     self.plan.steps.push(Step::ready(Call::ReadSegment(sid)));
                 }
-                Some(_) => self.plan.steps.push(Step::ready(Call::DeleteSegment(sid))),
+                Some(_) => {
+                    let call = Call::DeleteSegment(sid);
+                    let step = match self.is_mapped(sid) {
+                        true => Step::waiting(call),
+                        false => Step::ready(call),
+                    };
+                    self.plan.steps.push(step);
+                }
             }
         }
     }
@@ -469,6 +547,10 @@ struct WantedSegment<'a> {
     recorded: Option<SegmentSid>,
     recorded_as_ours: bool,
     observed: bool,
+    /// Where a user wrote the rule, and the shared trait stands.
+    user_rule: Option<(&'a Resolved<'a>, &'a compose::DesiredSegment, TraitSid)>,
+    /// It is not made while something that it is declared with cannot stand.
+    in_vain: bool,
 }
 
 fn recorded_sids(recorded: &Recorded) -> impl Iterator<Item = SegmentSid> {

@@ -4,11 +4,14 @@ use std::fmt;
 
 use crate::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
-    Trait, TraitChange,
+    Trait, TraitChange, TraitReference,
 };
+use crate::domain::destination::{EndChange, Mapping, MappingChange, NewMapping};
 use crate::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
+    SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::inventory::RuleContent;
 
 /// Stands for the sid of a trait that the plan itself creates; never sent.
 pub const NEW_TRAIT: &str = "{trait}";
@@ -61,6 +64,33 @@ pub enum Call {
         change: SegmentChange,
     },
     DeleteSegment(SegmentSid),
+    /// All destinations, with their mappings where the list tells them.
+    ListDestinations,
+    ReadDestination(DestinationId),
+    /// All mappings of one destination.
+    ListMappings(DestinationId),
+    LookUpMapping {
+        destination: DestinationId,
+        segment: SegmentSid,
+    },
+    CreateMapping(NewMapping),
+    UpdateMapping {
+        expected: Mapping,
+        change: MappingChange,
+    },
+    DeleteMapping {
+        destination: DestinationId,
+        id: MappingId,
+    },
+    /// By the words of a user.
+    FindTrait(TraitReference),
+    /// Asks whether the rule of an additional segment is accepted.
+    ValidateRule {
+        /// The segment's key.
+        segment: Box<str>,
+        content: RuleContent,
+        rule: Box<str>,
+    },
 }
 
 impl Call {
@@ -76,7 +106,13 @@ impl Call {
             | Self::ReadTraitUsers(_)
             | Self::ListSegments(_)
             | Self::ReadSegment(_)
-            | Self::LookUpSegment { .. } => false,
+            | Self::LookUpSegment { .. }
+            | Self::ListDestinations
+            | Self::ReadDestination(_)
+            | Self::ListMappings(_)
+            | Self::LookUpMapping { .. }
+            | Self::FindTrait(_)
+            | Self::ValidateRule { .. } => false,
             Self::CreateDataSource(_)
             | Self::UpdateDataSource { .. }
             | Self::DeleteDataSource(_)
@@ -89,8 +125,19 @@ impl Call {
             | Self::DeleteTrait(_)
             | Self::CreateSegment(_)
             | Self::UpdateSegment { .. }
-            | Self::DeleteSegment(_) => true,
+            | Self::DeleteSegment(_)
+            | Self::CreateMapping(_)
+            | Self::UpdateMapping { .. }
+            | Self::DeleteMapping { .. } => true,
         }
+    }
+
+    /// A list whose one answer serves every audience that waits for it.
+    pub fn is_shared(&self) -> bool {
+        matches!(
+            self,
+            Self::ListDestinations | Self::ListMappings(_) | Self::ReadDestination(_)
+        )
     }
 
     pub fn is_deletion(&self) -> bool {
@@ -101,6 +148,7 @@ impl Call {
                 | Self::DeleteSegmentFolder(_)
                 | Self::DeleteTrait(_)
                 | Self::DeleteSegment(_)
+                | Self::DeleteMapping { .. }
         )
     }
 
@@ -131,6 +179,15 @@ impl Call {
             Self::CreateSegment(_) => "create segment",
             Self::UpdateSegment { .. } => "update segment",
             Self::DeleteSegment(_) => "delete segment",
+            Self::ListDestinations => "list destinations",
+            Self::ReadDestination(_) => "read destination",
+            Self::ListMappings(_) => "list mappings",
+            Self::LookUpMapping { .. } => "look up mapping",
+            Self::CreateMapping(_) => "create mapping",
+            Self::UpdateMapping { .. } => "update mapping",
+            Self::DeleteMapping { .. } => "delete mapping",
+            Self::FindTrait(_) => "find trait",
+            Self::ValidateRule { .. } => "validate rule",
         }
     }
 
@@ -144,9 +201,10 @@ impl Call {
     /// The object that the call is about, by id or by name; after [`Self::operation`] it reads as a sentence.
     pub fn object(&self) -> String {
         match self {
-            Self::ListDataSources | Self::ListTraitFolders | Self::ListSegmentFolders => {
-                String::new()
-            }
+            Self::ListDataSources
+            | Self::ListTraitFolders
+            | Self::ListSegmentFolders
+            | Self::ListDestinations => String::new(),
             Self::ReadAudience(id) => id.to_string(),
             Self::CreateDataSource(new) => format!("{:?}", new.name),
             Self::UpdateDataSource { expected, .. } => {
@@ -172,6 +230,23 @@ impl Call {
             Self::UpdateSegment { expected, .. } => {
                 format!("{} {:?}", expected.sid, expected.name)
             }
+            Self::ReadDestination(id) => id.to_string(),
+            Self::ListMappings(id) => format!("of destination {id}"),
+            Self::LookUpMapping {
+                destination,
+                segment,
+            } => format!("of segment {segment} to destination {destination}"),
+            Self::CreateMapping(new) => format!(
+                "of segment {} to destination {} {:?}",
+                new.segment, new.destination, new.destination_name
+            ),
+            Self::UpdateMapping { expected, .. } => format!(
+                "{} of segment {} to destination {}",
+                expected.id, expected.segment, expected.destination
+            ),
+            Self::DeleteMapping { destination, id } => format!("{id} to destination {destination}"),
+            Self::FindTrait(reference) => format!("with the {reference}"),
+            Self::ValidateRule { segment, .. } => format!("of additional segment {segment:?}"),
         }
     }
 }
@@ -239,8 +314,49 @@ impl fmt::Display for Call {
                     false => Ok(()),
                 }
             }
+            Self::CreateMapping(new) => {
+                let keys = &new.keys;
+                key(formatter, "url", keys.url.as_deref())?;
+                key(formatter, "alias", keys.alias.as_deref())?;
+                key(formatter, "valueAlias", keys.value_alias.as_deref())?;
+                key(formatter, "start", new.start.as_deref())?;
+                key(formatter, "end", new.end.as_deref())
+            }
+            Self::UpdateMapping { expected, change } => {
+                let texts = [
+                    ("url", &expected.keys.url, &change.keys.url),
+                    ("alias", &expected.keys.alias, &change.keys.alias),
+                    (
+                        "valueAlias",
+                        &expected.keys.value_alias,
+                        &change.keys.value_alias,
+                    ),
+                ];
+                for (field, from, to) in texts {
+                    let from = from.as_deref().unwrap_or_default();
+                    text_change(formatter, field, from, to.as_deref())?;
+                }
+                key(formatter, "start", change.start.as_deref())?;
+                match &change.end {
+                    Some(EndChange::Set(date)) => key(formatter, "end", Some(date))?,
+                    Some(EndChange::Clear) => formatter.write_str(" without end")?,
+                    None => {}
+                }
+                match change.activate {
+                    true => formatter.write_str(" status → active"),
+                    false => Ok(()),
+                }
+            }
+            Self::ValidateRule { rule, .. } => write!(formatter, " {rule}"),
             _ => Ok(()),
         }
+    }
+}
+
+fn key(formatter: &mut fmt::Formatter<'_>, field: &str, text: Option<&str>) -> fmt::Result {
+    match text {
+        Some(text) => write!(formatter, " {field} {text:?}"),
+        None => Ok(()),
     }
 }
 

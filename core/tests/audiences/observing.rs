@@ -22,6 +22,7 @@ fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
             segment_sid: Some(SEGMENT),
             observed: true,
             additional_segments: Vec::new(),
+            ..Standing::default()
         }
     );
 }
@@ -84,6 +85,7 @@ fn adobes_objects_are_observed_whatever_the_policy() {
                 segment_sid: Some(SEGMENT),
                 observed: true,
                 additional_segments: Vec::new(),
+                ..Standing::default()
             }
         );
     }

@@ -11,6 +11,12 @@ const TEXTS: &[&str] = &[
     "traitRule",
     "segmentRule",
     "integrationCode",
+    "url",
+    "secureUrl",
+    "tagCode",
+    "secureTagCode",
+    "traitAlias",
+    "valueAlias",
 ];
 
 /// Makes of the object that was read the one to be sent: without what the server owns, with the changed fields.

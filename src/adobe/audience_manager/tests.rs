@@ -1,5 +1,7 @@
 //! The client against recorded shapes of Audience Manager.
 
+mod destinations;
+
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitChange,
     TraitKind,

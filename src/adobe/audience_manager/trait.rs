@@ -1,6 +1,8 @@
 //! Traits (audience-manager.md §4.1).
 
-use audience_sharing_core::domain::audience_manager::{Activity, NewTrait, Trait, TraitChange};
+use audience_sharing_core::domain::audience_manager::{
+    Activity, NewTrait, Trait, TraitChange, TraitReference,
+};
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
 use serde_json::{Value, json};
 
@@ -73,6 +75,40 @@ impl AudienceManager {
             one.data_source == data_source && one.integration_code.as_ref() == Some(code)
         };
         Ok(found.into_iter().filter(fits).collect())
+    }
+
+    /// The traits that a user's words fit, other providers' included.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: it may be the one that is meant.
+    pub async fn traits_by_reference(
+        &self,
+        turn: &Turn,
+        reference: &TraitReference,
+    ) -> Result<Vec<Trait>, Error> {
+        let (text, data_source) = match reference {
+            TraitReference::Code { code, data_source } => {
+                (("integrationCode", code.as_str()), *data_source)
+            }
+            // A substring of any text: it only narrows (§2.2).
+            TraitReference::Name { name, data_source } => (("search", &**name), Some(*data_source)),
+        };
+        let data_source = data_source.map(|id| id.to_string());
+        let mut pairs = vec![text, DETAILS];
+        pairs.extend(data_source.as_deref().map(|id| ("dataSourceId", id)));
+        let found = self
+            .lookup(
+                turn,
+                "traits.find-named",
+                query("/traits/", &pairs),
+                from_bytes,
+                wire::trait_sid,
+            )
+            .await?;
+        Ok(found
+            .into_iter()
+            .filter(|one| reference.fits(one))
+            .collect())
     }
 
     /// # Errors

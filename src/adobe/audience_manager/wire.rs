@@ -30,7 +30,7 @@ pub(super) fn from_value<W: DeserializeOwned, T>(
     serde_json::from_value(object).ok().and_then(read)
 }
 
-fn resolved(text: Box<str>) -> Box<str> {
+pub(super) fn resolved(text: Box<str>) -> Box<str> {
     if text.contains('&') {
         resolve_entities(&text).into()
     } else {
@@ -43,7 +43,7 @@ fn code(code: Option<Box<str>>) -> Option<IntegrationCode> {
         .map(|code| IntegrationCode::new(resolved(code)))
 }
 
-fn activity(word: Option<Box<str>>) -> Activity {
+pub(super) fn activity(word: Option<Box<str>>) -> Activity {
     let word = word.unwrap_or_default();
     match word.to_ascii_lowercase().as_str() {
         "active" | "1" | "true" => Activity::Active,

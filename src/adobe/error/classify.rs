@@ -133,7 +133,10 @@ fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
         // A right that could not be checked comes as 500 (experience-platform.md §3.6).
         Some("UPAPI-113751-500") => return Kind::AccessDenied,
         Some("UPAPI-113631-403") => return Kind::DeletionBlocked,
-        Some("RESOURCE_LIMIT_EXCEEDED") if (400..500).contains(&status) => {
+        // The second: a destination that takes one segment has it (audience-manager.md §2.3).
+        Some("RESOURCE_LIMIT_EXCEEDED" | "BID_MANAGER_DESTINATION_1_SEGMENT")
+            if (400..500).contains(&status) =>
+        {
             return Kind::LimitExceeded;
         }
         Some("COMPLEX_RULE") if (400..500).contains(&status) => return Kind::RuleInvalid,

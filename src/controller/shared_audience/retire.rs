@@ -59,6 +59,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         source: recorded.source.or_else(|| declared_id(audience)),
         data_source: recorded.data_source,
         recorded: recorded.objects,
+        declared: validate::segment_destinations(audience),
         recorded_tenant: recorded.tenant,
         rivals: rivals(audience, context),
         confirmation: confirm::of(audience, &context.client),
@@ -148,6 +149,8 @@ fn left_behind(objects: &Recorded) -> String {
         segment_sid,
         observed,
         additional_segments,
+        mappings,
+        traits: _,
     } = objects;
     let own = [
         trait_sid.map(|sid| format!("trait {sid}")),
@@ -157,7 +160,12 @@ fn left_behind(objects: &Recorded) -> String {
     let additional = additional_segments
         .iter()
         .map(|(key, sid)| format!("segment {sid} ({key})"));
-    own.chain(additional).collect::<Vec<_>>().join(", ")
+    let mappings = mappings.iter().filter_map(|known| {
+        let id = known.mapping?;
+        Some(format!("mapping {id} to destination {}", known.destination))
+    });
+    let all = own.chain(additional).chain(mappings);
+    all.collect::<Vec<_>>().join(", ")
 }
 
 async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
@@ -212,5 +220,6 @@ pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
         source: validate::source(audience).ok()?,
         pinned: status::recorded(audience).source,
         additional_keys: validate::additional_keys(audience),
+        destinations: validate::segment_destinations(audience),
     })
 }

@@ -1,5 +1,7 @@
 //! Last step: what a look found, as the whole status. Pure.
 
+mod uses;
+
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
@@ -107,6 +109,8 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
                     ))
                 })
                 .collect(),
+            mappings: objects.map_or_else(Vec::new, uses::recorded_mappings),
+            traits: objects.map_or_else(Vec::new, uses::recorded_traits),
         },
         tenant: Tenant {
             company: tenant
@@ -172,6 +176,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
         trait_sid: standing.trait_sid.and_then(|sid| stored(sid.0)),
         segment_sid: standing.segment_sid.and_then(|sid| stored(sid.0)),
         observed: standing.observed.then_some(true),
+        destinations: uses::destinations(None, &standing.mappings),
         additional_segments: standing
             .additional_segments
             .iter()
@@ -179,6 +184,8 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
                 Some(AdditionalSegmentStatus {
                     key: key.to_string(),
                     sid: stored(sid.0)?,
+                    traits: uses::traits(key, &standing.traits),
+                    destinations: uses::destinations(Some(key), &standing.mappings),
                 })
             })
             .collect(),

@@ -1,8 +1,10 @@
 //! Second step: what CEL cannot see. Past this line nobody reads the spec.
 
+mod activation;
+
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
-    Share, ToAudienceManager,
+    SegmentDestination, Share, ToAudienceManager,
 };
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::AudienceId;
@@ -27,6 +29,7 @@ pub(super) fn share(
             name: spec.target_name().map(Into::into),
             description: spec.target_description().map(Into::into),
             ttl_days: spec.ttl_days(),
+            destinations: activation::destinations(spec.destinations(), "the segment")?,
             additional_segments: spec
                 .additional_segments()
                 .iter()
@@ -64,6 +67,26 @@ pub(crate) fn source(audience: &SharedAudience) -> Result<AudienceSelector, Obst
     }
 }
 
+/// The destinations of all segments, as far as they can be read.
+pub(crate) fn segment_destinations(audience: &SharedAudience) -> Vec<SegmentDestination> {
+    let spec = &audience.spec;
+    let additional = spec.additional_segments().iter().flat_map(|segment| {
+        let destinations = segment.destinations.iter();
+        destinations.map(|declared| (Some(segment.key.as_str()), declared))
+    });
+    let shared = spec.destinations().iter().map(|declared| (None, declared));
+    let declared = shared.chain(additional);
+    declared
+        .filter_map(|(segment, declared)| {
+            Some(SegmentDestination {
+                segment: segment.map(Into::into),
+                key: declared.key.as_str().into(),
+                destination: activation::destination_selector(declared)?,
+            })
+        })
+        .collect()
+}
+
 /// The keys of the additional segments, as far as they are declared at all.
 pub(crate) fn additional_keys(audience: &SharedAudience) -> Vec<Box<str>> {
     let segments = audience.spec.additional_segments().iter();
@@ -75,26 +98,28 @@ pub(crate) fn additional_keys(audience: &SharedAudience) -> Vec<Box<str>> {
 fn additional_segment(
     segment: &api::shared_audience::AdditionalSegment,
 ) -> Result<AdditionalSegment, Obstacle> {
-    let rule = RuleTemplate::parse(&segment.rule).map_err(|error| Obstacle {
-        reason: Reason::RuleInvalid,
-        disposition: Disposition::Stalled,
-        message: format!(
-            "The rule of additional segment {:?}: {error}; nothing was changed.",
-            segment.key
-        ),
-        of_connection: false,
+    let name = format!("additional segment {:?}", segment.key);
+    let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
+        let message = format!("The rule of {name}: {error}; nothing was changed.");
+        stalled(Reason::RuleInvalid, message)
     })?;
     Ok(AdditionalSegment {
         key: segment.key.as_str().into(),
         name: segment.name.as_str().into(),
         description: segment.description.as_deref().unwrap_or_default().into(),
+        traits: activation::traits(segment, &rule)?,
+        destinations: activation::destinations(&segment.destinations, &name)?,
         rule,
     })
 }
 
 fn invalid(message: String) -> Obstacle {
+    stalled(Reason::Unreadable, message)
+}
+
+fn stalled(reason: Reason, message: String) -> Obstacle {
     Obstacle {
-        reason: Reason::Unreadable,
+        reason,
         disposition: Disposition::Stalled,
         message,
         of_connection: false,
