@@ -424,6 +424,7 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
         read_only: false,
+        watch_secrets: true,
         rng_seed: 7,
         wall_clock: skewed_clock,
         metrics: Metrics::default(),

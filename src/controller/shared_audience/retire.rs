@@ -109,7 +109,10 @@ async fn definition_is_leaving(context: &Context) -> bool {
         // The object was served, so that its definition is there: an answer from the past.
         Ok(None) => false,
         Err(error) => {
-            tracing::debug!("the definition was not read: {}", publish::describe(&error));
+            tracing::warn!(
+                "the definition was not read, so that its removal would not be seen: {}",
+                publish::describe(&error)
+            );
             false
         }
     }
