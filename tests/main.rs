@@ -14,6 +14,7 @@ mod killed;
 mod noticed;
 mod openapi;
 mod replicas;
+mod rights;
 mod rooms;
 mod standing;
 mod tenant;
