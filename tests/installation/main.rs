@@ -7,6 +7,7 @@ mod charts;
 mod cluster;
 mod generated;
 mod health;
+mod image;
 #[path = "../judged.rs"]
 #[allow(dead_code, reason = "not every test program has simulators in process")]
 mod judged;
