@@ -13,6 +13,9 @@ CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := $(TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 
+CARGO_CYCLONEDX_VERSION := 0.5.9
+CARGO_CYCLONEDX := $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)/bin/cargo-cyclonedx
+
 export RUST_BACKTRACE ?= 1
 
 .PHONY: help
@@ -26,7 +29,7 @@ demo: control-plane ## Show the operator at work on a local control plane and si
 	@"$(TARGET)/debug/demo" $(DEMO_ARGS)
 
 .PHONY: test
-test: control-plane ## Run every test
+test: control-plane installation-tools ## Run every test
 	@echo "test: building the programs and the tests…"
 	@$(CARGO) build --workspace --bins --tests
 	@echo "test: running them…"
@@ -72,15 +75,27 @@ bench: control-plane ## Measure the operator's figures, each beside its limit (1
 	@$(CARGO) bench --profile dev --bench figures -- $(BENCH_ARGS)
 
 .PHONY: generate
-generate: ## Write crds/ and docs/reference.md anew from the Rust types
+generate: installation-tools ## Write anew what is made: crds/ and docs/reference.md, the charts' READMEs and files, kustomize/
 	@mkdir -p crds docs
-	@$(CARGO) run --quiet --bin audience-sharing -- crds --output-directory crds
-	@$(CARGO) run --quiet --bin audience-sharing -- crds --format markdown > "$(TARGET)/reference.md"
+	@$(CARGO) build --quiet --workspace --bins
+	@"$(TARGET)/debug/audience-sharing" crds --output-directory crds
+	@"$(TARGET)/debug/audience-sharing" crds --format markdown > "$(TARGET)/reference.md"
 	@mv "$(TARGET)/reference.md" docs/reference.md
+	@GENERATE=1 $(CARGO) test --quiet --test installation what_is_generated
+
+.PHONY: sbom
+sbom: $(CARGO_CYCLONEDX) ## Write the bill of materials of the binary: audience-sharing.cdx.json
+	@"$(CARGO_CYCLONEDX)" cyclonedx --quiet --format json --spec-version 1.5 --describe binaries --manifest-path Cargo.toml
+	@mv audience-sharing_bin.cdx.json audience-sharing.cdx.json
+	@find . -name '*_bin.cdx.json' -not -path './target/*' -delete
 
 .PHONY: control-plane
 control-plane: ## Build etcd, kube-apiserver, kube-controller-manager and kubectl, unless KUBEBUILDER_ASSETS holds them
 	@hack/control-plane/build.sh
+
+.PHONY: installation-tools
+installation-tools: ## Build helm and the judge of health (Flux's kstatus, Argo CD's Lua)
+	@hack/installation/build.sh
 
 $(CARGO_DENY):
 	@echo "lint: installing cargo-deny $(CARGO_DENY_VERSION) (about 4 minutes on two cores)…"
@@ -89,3 +104,7 @@ $(CARGO_DENY):
 $(CARGO_MUTANTS):
 	@echo "mutants: installing cargo-mutants $(CARGO_MUTANTS_VERSION) (about 2 minutes on two cores)…"
 	@$(CARGO) install --quiet --locked cargo-mutants --version $(CARGO_MUTANTS_VERSION) --root "$(TOOLS)/cargo-mutants-$(CARGO_MUTANTS_VERSION)"
+
+$(CARGO_CYCLONEDX):
+	@echo "sbom: installing cargo-cyclonedx $(CARGO_CYCLONEDX_VERSION) (about 2 minutes on two cores)…"
+	@$(CARGO) install --quiet --locked cargo-cyclonedx --version $(CARGO_CYCLONEDX_VERSION) --root "$(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX_VERSION)"

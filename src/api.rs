@@ -2,6 +2,7 @@
 //!
 //! Types, their schema and their defaults only. It knows no client, no engine and no Adobe system, and decides nothing.
 
+pub mod activation;
 pub mod annotations;
 pub mod common;
 pub mod shared_audience;

@@ -14,6 +14,8 @@ mod pass;
 mod refresh;
 mod retire;
 mod settle;
+mod settle_platform;
+mod shared_lists;
 mod shared_objects;
 mod shared_turn;
 
@@ -38,7 +40,7 @@ pub use confirmation::Confirmation;
 pub use flights::Ended;
 pub use request::{
     Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
-    Settled,
+    Settled, StandingAudience,
 };
 pub use shared_turn::SharedTurn;
 use worker::{Message, Worker};

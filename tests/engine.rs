@@ -1,5 +1,7 @@
 //! What the engine does to the two systems, call by call, on virtual time.
 
+mod labels;
+
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::CompanyId;

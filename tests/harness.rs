@@ -15,6 +15,7 @@ use testbed::{
 };
 
 use crate::judged::Record;
+use crate::rights::{self, Refusals};
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 pub(crate) const SECRET: &str = "demo-secret";
@@ -42,6 +43,7 @@ pub(crate) fn start_control_plane(crds: PathBuf) -> &'static ControlPlane {
                 .run_kubectl(&["apply", "--server-side", "--filename", crds])
                 .await
                 .unwrap();
+            rights::let_definitions_be_read(&plane).await;
             plane
         });
         // Both live as long as the run.
@@ -75,6 +77,7 @@ pub(crate) struct World {
     pub(crate) operator: OperatorProcess,
     // Judged once the operator has ended, while the simulator's record is there.
     _judged: Record,
+    _refusals: Refusals,
     simulator: SimulatorProcess,
 }
 
@@ -94,6 +97,7 @@ impl World {
         let operator = start_operator(plane, &simulator, &namespace).await;
         Self {
             plane,
+            _refusals: Refusals::of(plane, &namespace),
             namespace,
             control: simulator.control().unwrap(),
             operator,
@@ -107,11 +111,11 @@ impl World {
         let plane = shared_control_plane();
         let seed = root().join("simulator/seeds/realistic.json");
         let (namespace, simulator) = tenant(plane, &seed).await;
-        let gate = Gate::open(pod, ledger, plane, &simulator.addresses).await;
-        let gate = gate.unwrap();
+        let gate = gate(pod, ledger, plane, &namespace, &simulator).await;
         let world = Self {
             operator: start_behind(&gate, &namespace).await,
             plane,
+            _refusals: Refusals::of(plane, &namespace),
             namespace,
             control: simulator.control().unwrap(),
             _judged: record(&simulator),
@@ -122,9 +126,7 @@ impl World {
 
     /// A gate for another process over the same tenant.
     pub(crate) async fn another_gate(&self, pod: &str, ledger: &Ledger) -> Gate {
-        Gate::open(pod, ledger, self.plane, &self.simulator.addresses)
-            .await
-            .unwrap()
+        gate(pod, ledger, self.plane, &self.namespace, &self.simulator).await
     }
 
     /// A process in the gate's Pod: a replica, or the container that starts again.
@@ -406,8 +408,10 @@ impl World {
                             || name.starts_with("Experience Platform Segments")
                     });
                 if !ours {
-                    let id = ["sid", "dataSourceId", "folderId", "id"]
+                    let ids = ["destinationMappingId", "destinationId", "sid"];
+                    let id = ids
                         .iter()
+                        .chain(&["dataSourceId", "folderId", "id"])
                         .find_map(|field| object.get(*field));
                     let key = format!("{collection}/{}", id.unwrap_or(&object["name"]));
                     foreign.insert(key, object.clone());
@@ -433,24 +437,38 @@ impl World {
         .collect()
     }
 
-    /// Calls that change something; looking many audiences up by id is a POST too.
+    /// Calls that change something; looking many audiences up by id is a POST too, and so is asking about a rule.
     pub(crate) async fn writes(&self) -> Vec<String> {
         let calls = self.calls().await;
         calls
             .into_iter()
-            .filter(|call| !call.starts_with("GET ") && !call.ends_with("/bulk-get"))
+            .filter(|call| {
+                !call.starts_with("GET ")
+                    && !call.ends_with("/bulk-get")
+                    && !call.ends_with("/validate/")
+            })
             .collect()
     }
 }
 
-/// A namespace of its own, and a simulated tenant.
+async fn gate(
+    pod: &str,
+    ledger: &Ledger,
+    plane: &ControlPlane,
+    namespace: &str,
+    simulator: &SimulatorProcess,
+) -> Gate {
+    let account = rights::account(namespace);
+    let asks = (plane, account.as_str(), rights::ACCOUNTS);
+    let gate = Gate::open(pod, ledger, asks, &simulator.addresses).await;
+    gate.unwrap()
+}
+
+/// A namespace of its own with an operator's account and its rights, and a simulated tenant.
 async fn tenant(plane: &ControlPlane, seed: &Path) -> (String, SimulatorProcess) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-    plane
-        .run_kubectl(&["create", "namespace", &namespace])
-        .await
-        .unwrap();
+    rights::create_namespace(plane, &namespace).await;
     let simulator = SimulatorProcess::start_recorded(&simulator_program(), Some(seed))
         .await
         .unwrap();
@@ -467,7 +485,8 @@ async fn start_operator(
     simulator: &SimulatorProcess,
     namespace: &str,
 ) -> OperatorProcess {
-    start(plane.kubeconfig(), &simulator.addresses, namespace, &[]).await
+    let account = plane.kubeconfig_for(&rights::account(namespace), Some(rights::ACCOUNTS));
+    start(&account.unwrap(), &simulator.addresses, namespace, &[]).await
 }
 
 async fn start_behind(gate: &Gate, namespace: &str) -> OperatorProcess {

@@ -17,15 +17,18 @@ pub(crate) async fn faults(world: &World, declared: &[&str]) -> Vec<String> {
         .into_iter()
         .map(|key| format!("twice: {key}"))
         .collect();
-    let mut recorded = BTreeSet::new();
+    let (mut recorded, mut recorded_mappings) = (BTreeSet::new(), BTreeSet::new());
     for name in declared {
         let audience = world.get("sharedaudience", name).await;
         let difference = standing::difference(&world.namespace, &audience, &connection, &state);
         faults.extend(
             difference.map(|difference| format!("{name} is not as declared: {difference}")),
         );
-        recorded.extend(standing::recorded_sids(&audience));
+        recorded.extend(standing::recorded_ids(&audience));
+        recorded_mappings.extend(standing::recorded_mappings(&audience));
     }
+    let leaked = standing::leaked_mappings(&world.namespace, &state, &recorded_mappings);
+    faults.extend(leaked);
     for collection in ["traits", "segments"] {
         let leaked = standing::of_ours(&world.namespace, &state, collection)
             .filter(|object| !recorded.contains(&object["sid"].to_string()));

@@ -6,18 +6,23 @@
 
 mod bad_input;
 mod calls;
+mod destinations;
 mod engine;
 mod harness;
 mod judged;
 mod judges;
 mod killed;
+mod labels;
 mod noticed;
 mod openapi;
 mod replicas;
+mod rights;
 mod rooms;
+mod rules;
 mod standing;
 mod tenant;
 mod tenants;
+mod to_experience_platform;
 mod told;
 mod virtual_time;
 mod world;

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+#[path = "standing_platform.rs"]
+mod platform;
+
 fn find<'a>(state: &'a Value, collection: &str, fits: impl Fn(&Value) -> bool) -> Vec<&'a Value> {
     let objects = state[collection].as_array();
     objects
@@ -16,6 +19,9 @@ fn find<'a>(state: &'a Value, collection: &str, fits: impl Fn(&Value) -> bool) -
 
 /// The source, by id or by its name or the id that the name was pinned to.
 pub(crate) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value> {
+    if platform::is_declared(audience) {
+        return platform::source(audience, state);
+    }
     let named = &audience["spec"]["source"]["experiencePlatform"];
     let pinned = &audience["status"]["source"]["id"];
     let found = match (named["id"].as_str(), pinned.as_str()) {
@@ -34,7 +40,7 @@ pub(crate) fn mark(owner: &str, audience: &Value) -> String {
     )
 }
 
-/// Why Audience Manager is not as the audience declares it; `None` if it is.
+/// Why the other system is not as the audience declares it; `None` if it is.
 pub(crate) fn difference(
     owner: &str,
     audience: &Value,
@@ -55,7 +61,10 @@ pub(crate) fn difference_from(
     let Some(source) = source(audience, sources) else {
         return Some("there is no source".into());
     };
-    compare(owner, audience, connection, state, source).err()
+    match platform::is_declared(audience) {
+        true => platform::compare(owner, audience, state, source).err(),
+        false => compare(owner, audience, connection, state, source).err(),
+    }
 }
 
 fn compare(
@@ -67,11 +76,17 @@ fn compare(
 ) -> Result<(), String> {
     let id = source["id"].as_str().unwrap_or_default();
     let of_connection = &connection["spec"]["audienceManager"];
-    let data_sources = find(state, "dataSources", |found| {
-        found["name"] == of_connection["dataSource"]
-    });
-    let data_source =
-        data_sources.first().ok_or("there is no data source")?["dataSourceId"].clone();
+    let (name, restrictions) = labelled(&of_connection["dataSource"], source);
+    let data_sources = find(state, "dataSources", |found| found["name"] == name);
+    let data_source = data_sources.first().ok_or("there is no data source")?;
+    let has = |restriction: &&str| {
+        let found = data_source["dataExportRestrictions"].as_array();
+        found.is_some_and(|found| found.contains(&json!(restriction)))
+    };
+    if let Some(open) = restrictions.iter().find(|restriction| !has(restriction)) {
+        return Err(format!("{name} is without the export control {open}"));
+    }
+    let data_source = data_source["dataSourceId"].clone();
     let target = &audience["spec"]["target"]["audienceManager"];
     let of = |field: &str| match &target[field] {
         Value::Null => source[field].clone(),
@@ -105,8 +120,9 @@ fn compare(
     let sid = &found["sid"];
 
     let folder = self::folder(state, "segmentFolders", &of_connection["segmentFolder"])?;
+    let shared = one(state, "segments", &data_source, id)?;
     expect(
-        one(state, "segments", &data_source, id)?,
+        shared,
         &[
             ("name", name),
             ("description", description),
@@ -114,18 +130,25 @@ fn compare(
             ("folderId", folder.clone()),
         ],
     )?;
+    is_mapped(state, shared, &target["destinations"])?;
     let declared = target["additionalSegments"]
         .as_array()
         .cloned()
         .unwrap_or_default();
     for segment in &declared {
         let code = format!("{id}.{}", segment["key"].as_str().unwrap_or_default());
-        let rule = segment["rule"]
+        let mut rule = segment["rule"]
             .as_str()
             .unwrap_or_default()
             .replace("{trait}", &format!("{sid}T"));
+        for named in segment["traits"].as_array().into_iter().flatten() {
+            let (key, found) = (text(named, "key"), named_trait(state, named)?);
+            rule = rule.replace(&format!("{{{key}}}"), &format!("{found}T"));
+        }
+        let found = one(state, "segments", &data_source, &code)?;
+        is_mapped(state, found, &segment["destinations"])?;
         expect(
-            one(state, "segments", &data_source, &code)?,
+            found,
             &[
                 ("name", segment["name"].clone()),
                 ("description", describe(&segment["description"])),
@@ -143,6 +166,94 @@ fn compare(
         false => Err(format!(
             "{ours} segments of ours stand; {} are declared",
             declared.len() + 1
+        )),
+    }
+}
+
+/// The name of the data source for the labels of a source, and what it must forbid, as far as there is a name for it.
+fn labelled(own: &Value, source: &Value) -> (String, Vec<&'static str>) {
+    let own = own.as_str().unwrap_or_default();
+    let labels = source["labels"].as_array().cloned().unwrap_or_default();
+    let has = |code: &&&str| labels.contains(&json!(format!("core/{code}")));
+    let codes: Vec<&str> = ["C3", "C5", "C6", "C7"]
+        .iter()
+        .filter(has)
+        .copied()
+        .collect();
+    let name = match codes.is_empty() {
+        true => own.to_owned(),
+        false => format!("{own} ({})", codes.join("+")),
+    };
+    let restrictions = codes.contains(&"C3").then_some("PII");
+    (name, restrictions.into_iter().collect())
+}
+
+/// The sid of a trait that a rule names by a key.
+fn named_trait(state: &Value, named: &Value) -> Result<Value, String> {
+    if named["sid"].is_number() {
+        return Ok(named["sid"].clone());
+    }
+    let wanted = ["integrationCode", "name", "dataSourceId"];
+    let fits = |found: &Value| {
+        wanted
+            .iter()
+            .all(|field| named[*field].is_null() || found[*field] == named[*field])
+    };
+    match find(state, "traits", fits)[..] {
+        [one] => Ok(one["sid"].clone()),
+        ref several => Err(format!("{} traits fit {named}", several.len())),
+    }
+}
+
+/// The mappings of a segment, those that were deleted apart.
+pub(crate) fn mappings_of<'a>(state: &'a Value, sid: &Value) -> Vec<&'a Value> {
+    find(state, "mappings", |mapping| {
+        mapping["sid"] == *sid && mapping["elementStatus"] != "deleted"
+    })
+}
+
+/// Each declared destination has one mapping of the segment, as it declares it, and no other has any.
+fn is_mapped(state: &Value, segment: &Value, declared: &Value) -> Result<(), String> {
+    let declared = declared.as_array().cloned().unwrap_or_default();
+    let mappings = mappings_of(state, &segment["sid"]);
+    for wanted in &declared {
+        let destinations = find(state, "destinations", |found| {
+            found["destinationId"] == wanted["id"] || found["name"] == wanted["name"]
+        });
+        let [destination] = destinations[..] else {
+            return Err(format!("{} destinations are {wanted}", destinations.len()));
+        };
+        let to_it = mappings
+            .iter()
+            .filter(|mapping| mapping["destinationId"] == destination["destinationId"]);
+        let to_it: Vec<_> = to_it.collect();
+        let [mapping] = to_it[..] else {
+            return Err(format!(
+                "{} mappings to {}",
+                to_it.len(),
+                destination["name"]
+            ));
+        };
+        let fields = [
+            ("url", "url"),
+            ("alias", "traitAlias"),
+            ("valueAlias", "valueAlias"),
+        ];
+        let fields = fields
+            .into_iter()
+            .filter(|(field, _)| !wanted[*field].is_null());
+        let fields: Vec<_> = fields
+            .map(|(field, shown)| (shown, wanted[field].clone()))
+            .collect();
+        expect(mapping, &fields)?;
+    }
+    match mappings.len() == declared.len() {
+        true => Ok(()),
+        false => Err(format!(
+            "{} mappings of {} stand; {} are declared",
+            mappings.len(),
+            segment["name"],
+            declared.len()
         )),
     }
 }
@@ -180,6 +291,10 @@ fn folder(state: &Value, collection: &str, name: &Value) -> Result<Value, String
 }
 
 fn expect(found: &Value, fields: &[(&str, Value)]) -> Result<(), String> {
+    expect_of(found, "sid", fields)
+}
+
+fn expect_of(found: &Value, id: &str, fields: &[(&str, Value)]) -> Result<(), String> {
     match fields
         .iter()
         .find(|(field, wanted)| found[*field] != *wanted)
@@ -187,12 +302,13 @@ fn expect(found: &Value, fields: &[(&str, Value)]) -> Result<(), String> {
         None => Ok(()),
         Some((field, wanted)) => Err(format!(
             "{field} of {} is {}, not {wanted}",
-            found["sid"], found[*field]
+            found[id], found[*field]
         )),
     }
 }
 
-/// Objects of ours that share a key; `enforced`: only where the server refuses the second.
+/// Objects of ours that share a key; `enforced`: only where the server refuses the second, which it does within one data
+/// source.
 pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut twice = Vec::new();
@@ -203,11 +319,20 @@ pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<Stri
     };
     for collection in ["traits", "segments"] {
         for object in of_ours(owner, state, collection) {
+            let within = match enforced {
+                true => object["dataSourceId"].clone(),
+                false => json!("any data source of ours"),
+            };
             see(format!(
-                "{collection} {} {}",
-                object["dataSourceId"], object["integrationCode"]
+                "{collection} {} in {within}",
+                object["integrationCode"]
             ));
         }
+    }
+    let made = of_ours(owner, state, "audiences");
+    // What enforces the name of a definition is not documented (experience-platform.md §2.1).
+    for object in made.filter(|object| !enforced || object["type"] != "SegmentDefinition") {
+        see(format!("audiences {}", object["description"]));
     }
     for collection in ["traitFolders", "segmentFolders"] {
         for object in state[collection].as_array().into_iter().flatten() {
@@ -219,6 +344,14 @@ pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<Stri
     }
     for object in of_ours(owner, state, "dataSources").filter(|_| !enforced) {
         see(format!("dataSources {}", object["name"]));
+    }
+    for segment in of_ours(owner, state, "segments").filter(|_| !enforced) {
+        for mapping in mappings_of(state, &segment["sid"]) {
+            see(format!(
+                "mappings {} {}",
+                mapping["sid"], mapping["destinationId"]
+            ));
+        }
     }
     twice
 }
@@ -238,17 +371,47 @@ pub(crate) fn of_ours<'a>(
     })
 }
 
-/// The sids that the status names.
-pub(crate) fn recorded_sids(audience: &Value) -> Vec<String> {
+/// The ids of objects that the status names.
+pub(crate) fn recorded_ids(audience: &Value) -> Vec<String> {
     let recorded = &audience["status"]["audienceManager"];
     let additional = recorded["additionalSegments"].as_array();
     let additional = additional
         .into_iter()
         .flatten()
         .map(|segment| segment["sid"].to_string());
-    [&recorded["traitSid"], &recorded["segmentSid"]]
+    let audience = &audience["status"]["experiencePlatform"]["id"];
+    [&recorded["traitSid"], &recorded["segmentSid"], audience]
         .map(ToString::to_string)
         .into_iter()
         .chain(additional)
+        .collect()
+}
+
+/// The ids of the mappings that the status names.
+pub(crate) fn recorded_mappings(audience: &Value) -> Vec<String> {
+    let recorded = &audience["status"]["audienceManager"];
+    let additional = recorded["additionalSegments"].as_array();
+    let segments = additional.into_iter().flatten().chain([recorded]);
+    segments
+        .flat_map(|segment| segment["destinations"].as_array().into_iter().flatten())
+        .map(|found| found["mappingId"].to_string())
+        .collect()
+}
+
+/// Mappings of our segments that no status names.
+pub(crate) fn leaked_mappings(
+    owner: &str,
+    state: &Value,
+    recorded: &BTreeSet<String>,
+) -> Vec<String> {
+    of_ours(owner, state, "segments")
+        .flat_map(|segment| mappings_of(state, &segment["sid"]))
+        .filter(|mapping| !recorded.contains(&mapping["destinationMappingId"].to_string()))
+        .map(|mapping| {
+            format!(
+                "mapping {} is in no status",
+                mapping["destinationMappingId"]
+            )
+        })
         .collect()
 }

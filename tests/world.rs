@@ -9,13 +9,14 @@ use adobe_openapi::Trial;
 use adobe_simulator::{ConnectionLost, Options, Seed, Simulator};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode, Share, ShareName,
-    ToAudienceManager,
+    Strategy, ToAudienceManager,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Living, audience, foundation};
+use audience_sharing_core::plan::{Living, audience, foundation, platform};
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions};
@@ -225,9 +226,12 @@ impl World {
     pub(crate) async fn retire(&self, name: &str, source: &str, settled: &Settled) -> Retired {
         let departure = Departure {
             share: share_name(name),
-            source: Some(AudienceId::new(source)),
+            source: Some(SourceId::Audience(AudienceId::new(source))),
             data_source: settled.foundation.data_source,
             recorded: recorded(settled),
+            declared: Vec::new(),
+            recorded_audience: None,
+            strategy: Strategy::default(),
             recorded_tenant: settled.tenant.clone(),
             rivals: Vec::new(),
             confirmation: Confirmation::given(),
@@ -262,7 +266,11 @@ impl World {
         let calls = self.calls();
         calls
             .into_iter()
-            .filter(|call| !call.starts_with("GET ") && !call.ends_with("/bulk-get"))
+            .filter(|call| {
+                !call.starts_with("GET ")
+                    && !call.ends_with("/bulk-get")
+                    && !call.ends_with("/validate/")
+            })
             .collect()
     }
 
@@ -329,6 +337,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
                 name: None,
                 description: None,
                 ttl_days: 120,
+                destinations: Vec::new(),
                 additional_segments: Vec::new(),
             }),
             mode: Mode::Manage,
@@ -338,6 +347,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
         created: CreatedAt(0),
         pinned: None,
         recorded: audience::Recorded::default(),
+        recorded_audience: platform::Recorded::default(),
         recorded_tenant: Tenant::default(),
         confirmation: Confirmation::given(),
     }
@@ -351,5 +361,7 @@ pub(crate) fn recorded(settled: &Settled) -> audience::Recorded {
         segment_sid: standing.segment_sid,
         observed: standing.observed,
         additional_segments: standing.additional_segments,
+        mappings: standing.mappings,
+        traits: standing.traits,
     }
 }

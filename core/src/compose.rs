@@ -2,11 +2,26 @@
 //!
 //! Ids that only the tenant knows (the trait's sid, the folders) are filled in by [`crate::plan`].
 
+mod declared;
+
+mod experience_platform;
+
+pub use experience_platform::{
+    AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Strategy, ToExperiencePlatform,
+    compose_audience, external_key, metadata_key,
+};
+
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode};
+use crate::domain::labels::ExportControls;
 use crate::domain::ownership::{Mark, OwnerId, ResourceName, describe};
 use crate::domain::segment_rule::RuleTemplate;
+use crate::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use crate::domain::trait_rule;
+
+pub use declared::{
+    DeclaredDestination, DestinationSelector, NamedTrait, SegmentDestination, TraitSelector,
+};
 
 /// Names of traits and segments (audience-manager.md §4.1).
 const NAME_CHARS_MAX: usize = 255;
@@ -71,6 +86,8 @@ pub struct AdditionalSegment {
     pub name: Box<str>,
     pub description: Box<str>,
     pub rule: RuleTemplate,
+    pub traits: Vec<NamedTrait>,
+    pub destinations: Vec<DeclaredDestination>,
 }
 
 /// A validated `SharedAudience`.
@@ -80,7 +97,7 @@ pub struct Share {
     pub direction: Direction,
     pub mode: Mode,
     pub adoption: AdoptionPolicy,
-    /// `Retain` of an additional segment that is no longer declared.
+    /// `Retain` of an additional segment or a mapping that is no longer declared.
     pub retain: bool,
 }
 
@@ -88,6 +105,28 @@ pub struct Share {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Direction {
     ToAudienceManager(ToAudienceManager),
+    ToExperiencePlatform(ToExperiencePlatform),
+}
+
+/// What a share names as its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceSelector {
+    Audience(AudienceSelector),
+    AudienceManager(AudienceManagerSelector),
+}
+
+impl SourceSelector {
+    /// `None` for a name or code, which must be resolved first.
+    pub fn id(&self) -> Option<SourceId> {
+        match self {
+            Self::Audience(AudienceSelector::Id(id)) => Some(SourceId::Audience(id.clone())),
+            Self::AudienceManager(AudienceManagerSelector {
+                kind,
+                naming: Naming::Sid(sid),
+            }) => Some(SourceId::of(*kind, *sid)),
+            Self::Audience(AudienceSelector::Name(_)) | Self::AudienceManager(_) => None,
+        }
+    }
 }
 
 /// An audience of Experience Platform, as it shall stand in Audience Manager.
@@ -100,6 +139,8 @@ pub struct ToAudienceManager {
     pub description: Option<Box<str>>,
     /// Days; 0 never expires.
     pub ttl_days: u32,
+    /// Of the shared segment.
+    pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<AdditionalSegment>,
 }
 
@@ -114,6 +155,9 @@ pub struct Desired {
     pub description: Box<str>,
     pub trait_rule: Box<str>,
     pub ttl_days: u32,
+    /// What the source's labels ask for; `None` where Experience Platform said nothing of labels.
+    pub controls: Option<ExportControls>,
+    pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<DesiredSegment>,
 }
 
@@ -124,6 +168,8 @@ pub struct DesiredSegment {
     pub name: Box<str>,
     pub description: Box<str>,
     pub rule: RuleTemplate,
+    pub traits: Vec<NamedTrait>,
+    pub destinations: Vec<DeclaredDestination>,
 }
 
 /// The mark of one shared audience's objects.
@@ -157,6 +203,8 @@ pub fn compose(
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
         ttl_days: target.ttl_days,
+        controls: source.controls,
+        destinations: target.destinations.clone(),
         additional_segments: target
             .additional_segments
             .iter()
@@ -166,6 +214,8 @@ pub fn compose(
                 name: bounded(&segment.name),
                 description: describe(&segment.description, &mark).into(),
                 rule: segment.rule.clone(),
+                traits: segment.traits.clone(),
+                destinations: segment.destinations.clone(),
             })
             .collect(),
         mark,

@@ -1,11 +1,15 @@
 //! The vocabulary: what the two systems hold, in Adobe's own words, one type per identifier.
 
 pub mod audience_manager;
+pub mod destination;
 pub mod disposition;
 pub mod experience_platform;
 pub mod identifier;
+pub mod labels;
 pub mod ownership;
+pub mod pql;
 pub mod reason;
 pub mod segment_rule;
+pub mod source;
 pub mod text;
 pub mod trait_rule;

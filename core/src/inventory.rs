@@ -3,19 +3,25 @@
 //! Lists and answers are folded in; folding says which keys it touched, so that only what changed is planned again.
 //! A list that began before a write knows nothing of it, and absence from a list proves nothing (design.md §4.2, §4.3).
 
+mod destinations;
 mod record;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use record::{Coverage, Key};
+pub use destinations::ListedMappings;
+pub use record::{AudienceNaturalKey, Coverage, Key};
 pub use table::{Entry, Record, Table};
 
-use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
+use crate::domain::audience_manager::{
+    DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitReference,
+};
+use crate::domain::destination::{Destination, Mapping};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{
     AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::domain::source::AudienceManagerSelector;
 
 /// The number of a remote call; later calls have greater ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +52,37 @@ pub struct Users {
     pub segments: Vec<(SegmentSid, Box<str>)>,
 }
 
+/// The traits that a user's words fit, as one look-up answered it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundTraits {
+    pub seen: Sequence,
+    pub sids: Vec<TraitSid>,
+}
+
+/// A rule that a user wrote, whichever the shared trait is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleContent {
+    pub template: Box<str>,
+    /// Of the traits that it names by a key, in the order of the keys.
+    pub sids: Vec<TraitSid>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleVerdict {
+    pub seen: Sequence,
+    pub accepted: bool,
+}
+
+/// More contents than this are asked about again: 1,000 of the longest rules are 8 MB.
+const RULE_VERDICTS_MAX: usize = 1_000;
+
+/// The sids that a search answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings {
+    pub seen: Sequence,
+    pub sids: Vec<u64>,
+}
+
 #[derive(Debug, Default)]
 pub struct Inventory {
     pub tenant: Tenant,
@@ -55,7 +92,16 @@ pub struct Inventory {
     pub traits: Table<Trait>,
     pub segments: Table<Segment>,
     pub audiences: Table<Audience>,
+    pub destinations: Table<Destination>,
+    /// Of the segments that are known; a destination may hold thousands of others.
+    pub mappings: Table<Mapping>,
     pub trait_users: BTreeMap<TraitSid, Users>,
+    /// What the words by which users name foreign traits were answered.
+    pub named_traits: BTreeMap<TraitReference, FoundTraits>,
+    /// What Audience Manager's validation said of the rules that users wrote.
+    pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
+    /// What Audience Manager answered to a code or a name, in all data sources.
+    pub searches: BTreeMap<AudienceManagerSelector, Findings>,
     /// Folders that we created: only these are ever deleted (design.md §4.6).
     pub created_folders: CreatedFolders,
 }
@@ -162,6 +208,14 @@ impl Inventory {
             self.created_folders.segments.extend(found);
         }
         touched
+    }
+
+    /// What Audience Manager's validation answered.
+    pub fn fold_rule_verdict(&mut self, content: RuleContent, verdict: RuleVerdict) {
+        if self.rule_verdicts.len() >= RULE_VERDICTS_MAX {
+            self.rule_verdicts.clear();
+        }
+        self.rule_verdicts.insert(content, verdict);
     }
 
     /// Folds the audiences of a full list; the sandbox they name is the tenant's.

@@ -8,17 +8,22 @@ pub mod audience;
 pub mod call;
 pub mod claims;
 mod difference;
+mod elsewhere;
+pub mod forbidden;
 mod found;
 pub mod foundation;
 pub mod hold;
 pub mod limits;
+pub mod mappings;
 mod ownership;
+pub mod platform;
 pub mod retirement;
+pub mod rules;
 pub mod source;
 pub mod tenant;
 mod twins;
 
-pub use call::{Call, Step};
+pub use call::{AudienceLookUp, Call, Step};
 pub use claims::{Claims, Living};
 pub use hold::Hold;
 

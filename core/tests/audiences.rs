@@ -14,6 +14,7 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Moment, Sequence};
 use audience_sharing_core::plan::audience::{self, Recorded, Situation, Standing};
 use audience_sharing_core::plan::claims::CreatedAt;
@@ -28,6 +29,7 @@ const OTHERS: &str = "[audience-sharing:others/marketing/loyal]";
 const TRAIT: TraitSid = TraitSid(1_004);
 const SEGMENT: SegmentSid = SegmentSid(1_005);
 const ADDITIONAL: SegmentSid = SegmentSid(1_006);
+const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
 /// The calls that set a case up come before this one.
 const NOW: u64 = 20;
@@ -61,7 +63,8 @@ impl Case {
 
     fn claim(&mut self, share: &ShareName, created: i64) {
         let claims = &mut self.world.claims;
-        claims.claim(share, &AudienceId::new("I"), CreatedAt(created));
+        let source = SourceId::Audience(AudienceId::new("I"));
+        claims.claim(share, &source, CreatedAt(created));
     }
 
     /// All of it stands.
@@ -104,6 +107,8 @@ impl Case {
     }
 
     fn plan(&self) -> Plan<Standing> {
+        let controls = self.source.controls.unwrap_or_default();
+        let place = self.foundation.place(&self.world.settings, controls);
         audience::plan(Situation {
             share: &self.share.name,
             desired: &compose(
@@ -117,6 +122,7 @@ impl Case {
             retain: self.share.retain,
             recorded: &self.recorded,
             foundation: &self.foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.world.claims,
             living: &self.living,
             inventory: &self.world.inventory,
@@ -147,7 +153,8 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
     assert_eq!(
         case.steps(),
         [
-            "create trait \"Loyal gamers\" rule segid == \"I\"",
+            "validate rule of additional segment \"third\" 9912T AND 9912T",
+            "then create trait \"Loyal gamers\" rule segid == \"I\"",
             "then create segment \"Loyal gamers\" rule {trait}",
             "then create segment \"With third\" rule {trait} AND 9912T",
         ]
@@ -161,7 +168,9 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
             trait_sid: Some(TRAIT),
             segment_sid: Some(SEGMENT),
             observed: false,
+            data_source: Some(DATA_SOURCE),
             additional_segments: vec![("third".into(), ADDITIONAL)],
+            ..Standing::default()
         }
     );
 }

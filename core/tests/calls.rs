@@ -7,6 +7,7 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::{Call, Hold, Plan, Step};
 use rstest::rstest;
@@ -23,6 +24,7 @@ fn new_data_source() -> Call {
         description: "".into(),
         unique_trait_codes: true,
         unique_segment_codes: true,
+        restrictions: Restrictions::default(),
     })
 }
 
@@ -127,6 +129,7 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
         update_trait(TraitChange {
             name: Some("Loyal gamers".into()),
             description: Some("New".into()),
+            data_source: Some(DataSourceId(4)),
             folder: Some(TraitFolderId(8)),
             rule: Some("a == 2".into()),
             ttl_days: Some(120),
@@ -135,6 +138,7 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
         update_segment(SegmentChange {
             name: Some("Loyal gamers".into()),
             description: Some("New".into()),
+            data_source: Some(DataSourceId(4)),
             folder: Some(SegmentFolderId(9)),
             rule: Some("2T".into()),
             merge_rule: Some(DataSourceId(3)),
@@ -147,9 +151,9 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
     create trait "Loyal" rule a == 1
     create segment "Loyal" rule 10T
     update data source 5 "Sharing" description "Old" → "New"
-    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" folder 6 → 8 ttl 7 → 120
+    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" data source 5 → 4 folder 6 → 8 ttl 7 → 120
     update trait 10 "Loyal"
-    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" folder 7 → 9 merge rule → 3 status → ACTIVE
+    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" data source 5 → 4 folder 7 → 9 merge rule → 3 status → ACTIVE
     update segment 20 "Loyal"
     "#);
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::plan::Claims;
 use audience_sharing_core::plan::claims::CreatedAt;
 
 use crate::model::name;
 
-fn source(id: &str) -> AudienceId {
-    AudienceId::new(id)
+fn source(id: &str) -> SourceId {
+    SourceId::Audience(AudienceId::new(id))
 }
 
 /// Claims of source "I", with the second at which each claimant was created.

@@ -1,7 +1,10 @@
 //! How near a tenant is to Audience Manager's item limits, and when that is worth telling.
 
 use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::plan::foundation::Standing;
+use audience_sharing_core::plan::foundation::controlled::{Controlled, Place};
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts, count};
 
 use crate::records::{SHARING, onboarded, segment, trait_folder};
@@ -27,15 +30,35 @@ fn tenant() -> Inventory {
     inventory
 }
 
+fn standing(data_source: Option<DataSourceId>) -> Standing {
+    Standing {
+        data_source,
+        ..Standing::default()
+    }
+}
+
 #[test]
 fn folders_of_the_company_and_objects_of_our_data_source_are_counted_beside_adobes_limits() {
-    let counts = count(&tenant(), Some(SHARING));
+    let counts = count(&tenant(), &standing(Some(SHARING)));
     let of = |count, limit| ItemCount { count, limit };
     assert_eq!(counts.trait_folders, of(2, 2_000), "the root is nobody's");
     assert_eq!(counts.traits, of(2, 100_000));
     assert_eq!(counts.segments, of(3, 20_000));
-    let without = count(&tenant(), None);
+    let without = count(&tenant(), &standing(None));
     assert_eq!((without.traits.count, without.segments.count), (0, 0));
+    let mut both = standing(Some(SHARING));
+    both.controlled.push(Controlled {
+        controls: ExportControls::of_labels(["core/C3"]),
+        place: Place {
+            data_source: DataSourceId(6),
+            enforces_trait_codes: true,
+            enforces_segment_codes: true,
+        },
+        ours: true,
+        hold: None,
+    });
+    let all = count(&tenant(), &both);
+    assert_eq!((all.traits.count, all.segments.count), (3, 4));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
 
+mod uses;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
@@ -9,12 +11,16 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
+use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::claims::CreatedAt;
@@ -27,6 +33,12 @@ pub(crate) struct Tenant {
     pub(crate) segment_folders: BTreeMap<SegmentFolderId, SegmentFolder>,
     pub(crate) traits: BTreeMap<TraitSid, Trait>,
     pub(crate) segments: BTreeMap<SegmentSid, Segment>,
+    pub(crate) destinations: BTreeMap<DestinationId, Destination>,
+    pub(crate) mappings: BTreeMap<MappingId, Mapping>,
+    /// Of other providers.
+    pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
+    /// What the validation of rules refuses.
+    pub(crate) refused: Option<&'static str>,
     next: u64,
 }
 
@@ -92,6 +104,7 @@ impl Tenant {
                     description: new.description.clone(),
                     unique_trait_codes: new.unique_trait_codes,
                     unique_segment_codes: new.unique_segment_codes,
+                    restrictions: new.restrictions.clone(),
                 };
                 self.data_sources.insert(id, created.clone());
                 inventory.data_sources.fold_written(sequence, now, created);
@@ -109,6 +122,15 @@ impl Tenant {
                     Vec::new(),
                     &[],
                 );
+            }
+            Call::UpdateDataSource { expected, change } => {
+                let found = self.data_sources.get_mut(&expected.id).unwrap();
+                assert_eq!(found, expected, "planned on what stands");
+                if let Some(description) = change.description.clone() {
+                    found.description = description;
+                }
+                let written = found.clone();
+                inventory.data_sources.fold_written(sequence, now, written);
             }
             Call::CreateTraitFolder { name } => {
                 let id = TraitFolderId(self.id());
@@ -159,6 +181,9 @@ impl Tenant {
                 if let Some(rule) = change.rule.clone() {
                     found.rule = rule;
                 }
+                if let Some(data_source) = change.data_source {
+                    found.data_source = data_source;
+                }
                 if let Some(folder) = change.folder {
                     found.folder = folder;
                 }
@@ -199,6 +224,9 @@ impl Tenant {
                 if let Some(rule) = change.rule.clone() {
                     found.rule = rule;
                 }
+                if let Some(data_source) = change.data_source {
+                    found.data_source = data_source;
+                }
                 if let Some(folder) = change.folder {
                     found.folder = folder;
                 }
@@ -229,20 +257,22 @@ impl Tenant {
                 None => drop(inventory.segments.fold_gone(sid)),
             },
             Call::LookUpTrait { data_source, code } => {
-                let found = self
-                    .traits
-                    .values()
-                    .filter(|found| found.natural_key() == Some((*data_source, code.clone())));
+                let found = self.traits.values().filter(|found| {
+                    found
+                        .natural_keys()
+                        .any(|key| key == (*data_source, code.clone()))
+                });
                 let found = found.cloned().collect();
                 inventory
                     .traits
                     .fold_look_up(sequence, (*data_source, code.clone()), found);
             }
             Call::LookUpSegment { data_source, code } => {
-                let found = self
-                    .segments
-                    .values()
-                    .filter(|found| found.natural_key() == Some((*data_source, code.clone())));
+                let found = self.segments.values().filter(|found| {
+                    found
+                        .natural_keys()
+                        .any(|key| key == (*data_source, code.clone()))
+                });
                 let found = found.cloned().collect();
                 inventory
                     .segments
@@ -261,7 +291,27 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            other => panic!("the model does not know {other}"),
+            Call::ListTraits(id) => {
+                let found = self
+                    .traits
+                    .values()
+                    .filter(|found| found.data_source == *id);
+                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
+                inventory
+                    .traits
+                    .fold_list(sequence, now, coverage, found, &[]);
+            }
+            Call::ListSegments(id) => {
+                let found = self
+                    .segments
+                    .values()
+                    .filter(|found| found.data_source == *id);
+                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
+                inventory
+                    .segments
+                    .fold_list(sequence, now, coverage, found, &[]);
+            }
+            other => self.carry_out_use(other, at, inventory),
         }
     }
 }
@@ -293,7 +343,10 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         kind: AudienceKind::SegmentDefinition,
         namespace: "AEPSegments".into(),
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
+        key: None,
+        expression: None,
         lifecycle: Lifecycle::Published,
+        controls: Some(ExportControls::NONE),
         sandbox: None,
     }
 }
@@ -306,6 +359,7 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
             name: None,
             description: None,
             ttl_days: 120,
+            destinations: Vec::new(),
             additional_segments: additional
                 .iter()
                 .map(|key| AdditionalSegment {
@@ -313,6 +367,8 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
                     name: format!("With {key}").into(),
                     description: "".into(),
                     rule: RuleTemplate::parse("{trait} AND 9912T").unwrap(),
+                    traits: Vec::new(),
+                    destinations: Vec::new(),
                 })
                 .collect(),
         }),
@@ -324,13 +380,17 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
 
 /// What a share asks for in Audience Manager.
 pub(crate) fn target(share: &Share) -> &ToAudienceManager {
-    let Direction::ToAudienceManager(target) = &share.direction;
-    target
+    match &share.direction {
+        Direction::ToAudienceManager(target) => target,
+        Direction::ToExperiencePlatform(_) => panic!("a share to Audience Manager"),
+    }
 }
 
 pub(crate) fn target_mut(share: &mut Share) -> &mut ToAudienceManager {
-    let Direction::ToAudienceManager(target) = &mut share.direction;
-    target
+    match &mut share.direction {
+        Direction::ToAudienceManager(target) => target,
+        Direction::ToExperiencePlatform(_) => panic!("a share to Audience Manager"),
+    }
 }
 
 /// One connection over the model.
@@ -338,9 +398,13 @@ pub(crate) struct World {
     pub(crate) tenant: Tenant,
     pub(crate) inventory: Inventory,
     pub(crate) settings: ConnectionSettings,
+    /// The export controls that audiences asked for so far.
+    pub(crate) needed: BTreeSet<ExportControls>,
     pub(crate) claims: Claims,
     pub(crate) calls: Vec<Call>,
-    at: u64,
+    /// What the status says.
+    pub(crate) recorded: audience::Recorded,
+    pub(crate) at: u64,
 }
 
 impl World {
@@ -350,8 +414,10 @@ impl World {
             tenant,
             inventory,
             settings: settings(),
+            needed: BTreeSet::new(),
             claims: Claims::default(),
             calls: Vec::new(),
+            recorded: audience::Recorded::default(),
             at: 1,
         }
     }
@@ -359,7 +425,13 @@ impl World {
     pub(crate) fn foundation(&mut self) -> foundation::Standing {
         for _ in 0..8 {
             let recorded = foundation::Recorded::default();
-            let plan = foundation::plan(&self.settings, &recorded, &self.inventory, Mode::Manage);
+            let plan = foundation::plan(
+                &self.settings,
+                &recorded,
+                &self.needed,
+                &self.inventory,
+                Mode::Manage,
+            );
             let Some(step) = plan.steps.first().cloned() else {
                 return plan.standing;
             };
@@ -369,9 +441,12 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+        let asked = source.controls.filter(|controls| !controls.is_empty());
+        self.needed.extend(asked);
         let foundation = self.foundation();
         let desired = compose(&self.settings, &share.name, target(share), source);
-        self.claims.claim(&share.name, &source.id, CreatedAt(0));
+        let claimed = SourceId::Audience(source.id.clone());
+        self.claims.claim(&share.name, &claimed, CreatedAt(0));
         self.plan_over(share, &desired, &foundation, &self.inventory)
     }
 
@@ -382,14 +457,16 @@ impl World {
         foundation: &foundation::Standing,
         inventory: &Inventory,
     ) -> Plan<audience::Standing> {
+        let place = foundation.place(&self.settings, desired.controls.unwrap_or_default());
         audience::plan(Situation {
             share: &share.name,
             desired,
             mode: share.mode,
             adoption: share.adoption,
             retain: share.retain,
-            recorded: &audience::Recorded::default(),
+            recorded: &self.recorded,
             foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             living: &BTreeSet::new(),
             inventory,

@@ -7,6 +7,7 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::ownership::Mark;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 
@@ -155,6 +156,7 @@ proptest! {
             company: None,
             unique_trait_codes: enforced,
             unique_segment_codes: enforced,
+            restrictions: Restrictions::default(),
         });
         place(&mut tenant, &foreign);
         let untouched = tenant.clone();

@@ -6,6 +6,7 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 
 /// The data source that [`onboarded`] and [`segment`] are in.
 pub(crate) const SHARING: DataSourceId = DataSourceId(5);
@@ -18,6 +19,7 @@ pub(crate) fn data_source(id: u64, description: &str) -> DataSource {
         description: description.into(),
         unique_trait_codes: true,
         unique_segment_codes: false,
+        restrictions: Restrictions::default(),
     }
 }
 

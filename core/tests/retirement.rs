@@ -10,7 +10,7 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::retirement::{self, Departure};
+use audience_sharing_core::plan::retirement::{self, Departure, Kept};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, name, share, source};
@@ -44,6 +44,7 @@ fn recorded() -> Recorded {
         segment_sid: Some(SEGMENT),
         observed: false,
         additional_segments: vec![("third".into(), ADDITIONAL)],
+        ..Recorded::default()
     }
 }
 
@@ -61,8 +62,9 @@ fn plan_of(
         owner: &OwnerId::parse("us").unwrap(),
         share: &name("loyal"),
         source: source.map(AudienceId::new).as_ref(),
-        data_source,
+        data_sources: data_source.as_slice(),
         recorded,
+        declared: &[],
         inventory: &world.inventory,
         since: Sequence(NOW),
     })
@@ -70,18 +72,20 @@ fn plan_of(
 
 /// What goes when a share that keeps the segments of these codes takes the rest over.
 fn handed_over(world: &World, kept: Option<&[&str]>) -> Vec<String> {
-    let kept = kept.map(|codes| {
-        codes
+    let kept = kept.map(|codes| Kept {
+        codes: codes
             .iter()
             .map(|code| IntegrationCode::new(*code))
-            .collect()
+            .collect(),
+        destinations: Vec::new(),
     });
     let departure = Departure {
         owner: &OwnerId::parse("us").unwrap(),
         share: &name("loyal"),
         source: Some(&AudienceId::new("I")),
-        data_source: Some(DATA_SOURCE),
+        data_sources: &[DATA_SOURCE],
         recorded: &recorded(),
+        declared: &[],
         inventory: &world.inventory,
         since: Sequence(NOW),
     };

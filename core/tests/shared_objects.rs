@@ -2,6 +2,8 @@
 
 mod leaving;
 
+use std::collections::BTreeSet;
+
 use audience_sharing_core::compose::{AdoptionPolicy, ConnectionSettings, Mode};
 use audience_sharing_core::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, SegmentChange, SegmentFolder,
@@ -10,12 +12,11 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
-use audience_sharing_core::plan::foundation::{
-    MergeRule, Recorded, Standing, plan, unlisted_merge_rule,
-};
-use audience_sharing_core::plan::{Call, Plan, Step};
+use audience_sharing_core::plan::foundation::{MergeRule, Recorded, Standing, unlisted_merge_rule};
+use audience_sharing_core::plan::{Call, Plan, Step, foundation};
 use rstest::rstest;
 
 use crate::model::settings;
@@ -47,6 +48,16 @@ fn complete() -> Inventory {
         &[trait_folder(6, "Traits")],
         &[segment_folder(7, "Segments")],
     )
+}
+
+/// Nobody needs export controls.
+fn plan(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &Inventory,
+    mode: Mode,
+) -> Plan<Standing> {
+    foundation::plan(settings, recorded, &BTreeSet::new(), inventory, mode)
 }
 
 fn managed(inventory: &Inventory) -> Plan<Standing> {
@@ -104,6 +115,7 @@ fn an_empty_tenant_gets_a_marked_data_source_that_refuses_a_second_object_of_one
                 .into(),
             unique_trait_codes: true,
             unique_segment_codes: true,
+            restrictions: Restrictions::default(),
         })
     );
     assert_eq!(
@@ -139,6 +151,7 @@ fn what_stands_is_named_with_what_its_server_enforces() {
             adobes: false,
             enforces_trait_codes: true,
             enforces_segment_codes: false,
+            controlled: Vec::new(),
             trait_folder: Some(TraitFolderId(6)),
             segment_folder: Some(SegmentFolderId(7)),
             merge_rule: MergeRule::AccountDefault,
@@ -233,6 +246,7 @@ fn a_recorded_folder_is_ours_whatever_it_is_called_now() {
     );
     let recorded = Recorded {
         data_source: Some(DataSourceId(5)),
+        controlled: Vec::new(),
         trait_folder: Some(TraitFolderId(6)),
         segment_folder: Some(SegmentFolderId(7)),
     };

@@ -37,7 +37,7 @@ fn doubted(audiences: &[Audience]) -> Inventory {
     inventory
 }
 
-fn held(resolution: Resolution<'_>) -> Hold {
+fn held(resolution: Resolution<&Audience>) -> Hold {
     match resolution {
         Resolution::Held(hold) => hold,
         other => panic!("nothing is held: {other:?}"),

@@ -3,6 +3,7 @@
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::audience_manager::{Activity, DataSource};
 use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 
 use crate::model::{Tenant, World, share, source};
@@ -171,6 +172,7 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
             description: "".into(),
             unique_trait_codes: false,
             unique_segment_codes: false,
+            restrictions: Restrictions::default(),
         },
     );
     let mut world = World::over(tenant);

@@ -69,10 +69,10 @@ pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
 pub use flags::{
     AudienceManagerGateway, AudiencePaging, AudienceReference, Connector, ConnectorCollision,
-    ConnectorDeletion, ConnectorNamespaces, DuplicateAudience, ExternalAudienceErrors,
-    ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal, Flags, InUseDelete,
-    InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling, Picked, RateLimit,
-    ReadOnlyAudience, StatusSpelling,
+    ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DuplicateAudience,
+    ExternalAudienceErrors, ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal,
+    Flags, InUseDelete, InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling,
+    Picked, RateLimit, ReadOnlyAudience, StatusSpelling,
 };
 pub use observer::{Exchange, Told};
 pub use server::serve;

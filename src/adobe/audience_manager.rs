@@ -5,6 +5,7 @@
 //! it read with only the change applied.
 
 mod data_source;
+mod destination;
 mod folder;
 mod merge;
 mod segment;
@@ -14,7 +15,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use audience_sharing_core::domain::identifier::CompanyId;
+use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId};
+use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
@@ -25,6 +27,9 @@ use super::gateway::{Call, Gateway, Operation, Reading, Turn};
 use super::listing::Listing;
 use super::observer::System;
 use super::proof::WriteProof;
+pub(super) use merge::answered;
+
+pub use destination::ListedDestination;
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,6 +149,7 @@ impl AudienceManager {
             body,
             sandbox: None,
             proof: Some(proof),
+            accept: None,
         };
         self.gateway
             .run(
@@ -251,7 +257,25 @@ fn get(operation: Operation, path: impl Into<String>) -> Call<'static> {
         body: None,
         sandbox: None,
         proof: None,
+        accept: None,
     }
+}
+
+/// The filter of a list that leaves little beside what is named; a name is found as part of any text (§2.2).
+fn search(naming: &Naming) -> (&'static str, &str) {
+    match naming {
+        Naming::IntegrationCode(code) => ("integrationCode", code.as_str()),
+        Naming::Name(name) => ("search", name),
+        Naming::Sid(_) => ("search", ""),
+    }
+}
+
+/// The path of a list of what is in any of the data sources (`dataSourceId` may be repeated, audience-manager.md §4.1).
+fn narrowed(path: &str, data_sources: &[DataSourceId], more: &[(&str, &str)]) -> String {
+    let ids: Vec<String> = data_sources.iter().map(DataSourceId::to_string).collect();
+    let ids = ids.iter().map(|id| ("dataSourceId", id.as_str()));
+    let pairs: Vec<_> = ids.chain(more.iter().copied()).collect();
+    query(path, &pairs)
 }
 
 /// A path with its query.

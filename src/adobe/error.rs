@@ -35,6 +35,8 @@ pub enum Kind {
     CredentialsRefused,
     /// The credential is valid and lacks a right. Never a sign that an object is gone.
     AccessDenied,
+    /// The organisation lacks the product that the call belongs to.
+    NotEntitled,
     /// The service itself says that the one object asked for does not exist.
     NotFound,
     /// The object exists already, or changed meanwhile.
@@ -56,11 +58,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ReadOnly,
         Self::LeaseExpiring,
         Self::CredentialsRefused,
         Self::AccessDenied,
+        Self::NotEntitled,
         Self::NotFound,
         Self::Conflict,
         Self::RequestRefused,
@@ -203,6 +206,7 @@ impl Error {
             Kind::ReadOnly
             | Kind::CredentialsRefused
             | Kind::AccessDenied
+            | Kind::NotEntitled
             | Kind::RequestRefused
             | Kind::RuleInvalid
             | Kind::LimitExceeded
@@ -217,6 +221,7 @@ impl Error {
             Kind::LeaseExpiring => Reason::LeaseNotHeld,
             Kind::CredentialsRefused => Reason::CredentialsRefused,
             Kind::AccessDenied => Reason::AccessDenied,
+            Kind::NotEntitled => Reason::NotEntitled,
             Kind::NotFound | Kind::Conflict | Kind::RequestRefused => Reason::RequestRefused,
             Kind::RuleInvalid => Reason::RuleInvalid,
             Kind::LimitExceeded => Reason::LimitExceeded,
@@ -245,6 +250,16 @@ impl Error {
                 }
                 System::IdentityService | System::ExperiencePlatform => {
                     "give the credential a role with the permissions View Segments and access to the sandbox"
+                }
+            }),
+            Kind::NotEntitled => Some(match self.operation {
+                "audiences.create-metadata" => {
+                    "the organisation is not enabled for the external audiences service: ask your Adobe representative \
+                     for it, or share with the strategy ExternalAudience from a new SharedAudience"
+                }
+                _ => {
+                    "the organisation is not enabled for external audiences of Real-Time CDP: ask your Adobe \
+                     representative for it, or share with the strategy MetadataOnly from a new SharedAudience"
                 }
             }),
             Kind::LimitExceeded => {
@@ -289,6 +304,12 @@ impl fmt::Display for Error {
             }
             Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,
             Kind::AccessDenied => write!(formatter, "{system} denied {operation}")?,
+            Kind::NotEntitled => {
+                write!(
+                    formatter,
+                    "{system} does not offer {operation} to the organisation"
+                )?;
+            }
             Kind::NotFound => write!(formatter, "{system} found no such object for {operation}")?,
             Kind::Conflict => write!(
                 formatter,

@@ -1,8 +1,8 @@
-//! The client of Experience Platform: what this direction reads, from experience-platform.md §3 and §4.2.
+//! The client of Experience Platform, from experience-platform.md §3 and §4.2; [`audience`] holds what it writes.
 //!
-//! It writes nothing. Lists are never complete here: inactive audiences are left out of them, so that absence is asked
-//! for by id.
+//! Lists are never complete here: inactive audiences are left out of them, so that absence is asked for by id.
 
+mod audience;
 mod wire;
 
 #[cfg(test)]
@@ -86,11 +86,25 @@ impl ExperiencePlatform {
     /// # Errors
     /// Any kind but those of a write; part of a list is never returned as the whole.
     pub async fn audiences(&self, turn: &Turn) -> Result<Audiences, Error> {
-        let operation = operation("audiences.list", CallKind::List);
+        self.pages(turn, operation("audiences.list", CallKind::List), "")
+            .await
+    }
+
+    /// All pages of what `query` narrows the audiences to; empty for all.
+    async fn pages(
+        &self,
+        turn: &Turn,
+        operation: Operation,
+        query: &str,
+    ) -> Result<Audiences, Error> {
+        let narrowed = match query {
+            "" => format!("{AUDIENCES}?limit={PAGE}"),
+            query => format!("{AUDIENCES}?{query}&limit={PAGE}"),
+        };
         let mut listing = Listing::default();
         let mut seen = HashSet::new();
         let mut starts = HashSet::new();
-        let mut path = format!("{AUDIENCES}?limit={PAGE}");
+        let mut path = narrowed.clone();
         for pages in 1..=PAGES_MAX {
             let call = self.get(operation, path);
             let mut page = Listing::default();
@@ -119,7 +133,7 @@ impl ExperiencePlatform {
                 Some(next) if starts.insert(next.clone()) => {
                     let start =
                         form_urlencoded::byte_serialize(next.as_bytes()).collect::<String>();
-                    path = format!("{AUDIENCES}?limit={PAGE}&start={start}");
+                    path = format!("{narrowed}&start={start}");
                 }
                 _ => return Ok(Audiences { listing, pages }),
             }
@@ -220,6 +234,7 @@ impl ExperiencePlatform {
             body: None,
             sandbox: Some(&self.sandbox),
             proof: None,
+            accept: None,
         }
     }
 }

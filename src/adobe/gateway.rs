@@ -112,6 +112,8 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Bytes>,
     pub(super) sandbox: Option<&'a SandboxName>,
     pub(super) proof: Option<WriteProof>,
+    /// The media type to ask for, where it is not plain JSON.
+    pub(super) accept: Option<&'static str>,
 }
 
 /// How an attempt failed.
@@ -391,5 +393,7 @@ impl Gateway {
 
 /// Whether another token may help: 401, and the gateway's codes for a bad or missing one.
 fn is_about_the_token(error: &Error) -> bool {
-    error.status() == Some(401) || matches!(error.code(), Some("401013" | "403010"))
+    // A missing product is said with 401 too (experience-platform.md §3.8).
+    error.status() == Some(401) && error.kind() != Kind::NotEntitled
+        || matches!(error.code(), Some("401013" | "403010"))
 }

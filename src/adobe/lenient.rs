@@ -70,6 +70,20 @@ pub(super) fn optional_word<'de, D: Deserializer<'de>>(
     )
 }
 
+/// A list of texts; what is no text in it is passed over. `None` for whatever else stands there.
+pub(super) fn texts<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Box<str>>>, D::Error> {
+    let Value::Array(items) = <Value as serde::Deserialize>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = |item: Value| match item {
+        Value::String(text) => Some(text.into()),
+        _ => None,
+    };
+    Ok(Some(items.into_iter().filter_map(text).collect()))
+}
+
 /// A text that may be null.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     Ok(<Option<Box<str>> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())

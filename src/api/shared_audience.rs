@@ -13,6 +13,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::activation::{Destination, DestinationStatus, NamedTrait, NamedTraitStatus};
 use super::common::{
     AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
     pending,
@@ -32,7 +33,7 @@ const TTL_DAYS: i32 = 120;
     shortname = "sha",
     category = "audience-sharing",
     namespaced,
-    doc = "A SharedAudience shares one audience of Adobe Experience Platform with Adobe Audience Manager, where it stands as an onboarded trait and a segment that follow it. Deleting the SharedAudience deletes them, unless its deletion policy retains them.",
+    doc = "A SharedAudience shares one audience of Adobe Experience Platform with Adobe Audience Manager, where it stands as an onboarded trait and a segment that follow it, or one trait or segment of Audience Manager with Experience Platform, where it stands as an audience. Deleting the SharedAudience deletes what it made, unless its deletion policy retains it.",
     derive = "PartialEq",
     status = "SharedAudienceStatus",
     selectable = ".spec.connectionRef.name",
@@ -40,6 +41,7 @@ const TTL_DAYS: i32 = 120;
     printcolumn(name = "Source", type_ = "string", json_path = ".status.source.name"),
     printcolumn(name = "Trait", type_ = "integer", json_path = ".status.audienceManager.traitSid"),
     printcolumn(name = "Segment", type_ = "integer", json_path = ".status.audienceManager.segmentSid"),
+    printcolumn(name = "Audience", type_ = "string", json_path = ".status.experiencePlatform.id"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
@@ -48,7 +50,15 @@ const TTL_DAYS: i32 = 120;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.additionalSegments) || size(self.target.audienceManager.additionalSegments) == 0")
-    .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"))]
+    .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"),
+    validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.destinations) || size(self.target.audienceManager.destinations) == 0")
+    .message("target.audienceManager.destinations: mode Observe reports only and maps nothing; take the destinations out or set mode: Manage"))]
+#[x_kube(validation = Rule::new("has(self.source.experiencePlatform) || !has(self.target) || !has(self.target.audienceManager)")
+    .message("target.audienceManager: the source is in Audience Manager already; write target.experiencePlatform"))]
+#[x_kube(validation = Rule::new("has(self.source.audienceManager) || !has(self.target) || !has(self.target.experiencePlatform)")
+    .message("target.experiencePlatform: the source is in Experience Platform already; write target.audienceManager"))]
+#[x_kube(validation = Rule::new("(has(self.target) && has(self.target.experiencePlatform) ? self.target.experiencePlatform.strategy : 'ExternalAudience') == (has(oldSelf.target) && has(oldSelf.target.experiencePlatform) ? oldSelf.target.experiencePlatform.strategy : 'ExternalAudience')")
+    .message("target.experiencePlatform.strategy cannot change, for another strategy makes another audience; delete this SharedAudience and create one with the other strategy"))]
 pub struct SharedAudienceSpec {
     /// The SharingConnection of this namespace. Cannot change.
     #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot change; delete this SharedAudience and create one with the other connection"))]
@@ -97,11 +107,48 @@ pub struct ConnectionRef {
 /// The audience that is shared.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.experiencePlatform)").message("source: name the audience, by experiencePlatform.id or experiencePlatform.name"))]
+#[x_kube(validation = Rule::new("has(self.experiencePlatform) != has(self.audienceManager)").message("source: write exactly one of experiencePlatform and audienceManager"))]
 pub struct Source {
-    /// A segment of Experience Platform.
+    /// A segment of Experience Platform; it is shared to Audience Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experience_platform: Option<ExperiencePlatformSource>,
+    /// A trait or a segment of Audience Manager; it is shared to Experience Platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience_manager: Option<AudienceManagerSource>,
+}
+
+/// A trait or a segment of Audience Manager.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.trait) != has(self.segment)").message("source.audienceManager: write exactly one of trait and segment"))]
+pub struct AudienceManagerSource {
+    /// A trait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub r#trait: Option<AudienceManagerObject>,
+    /// A segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<AudienceManagerObject>,
+}
+
+/// A trait or segment, by exactly one of `sid`, `integrationCode` and `name`. It must fit one; the sid that it was first
+/// found under is then kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("[has(self.sid), has(self.integrationCode), has(self.name)].filter(given, given).size() == 1").message("source.audienceManager: write exactly one of sid, integrationCode and name"))]
+pub struct AudienceManagerObject {
+    /// The sid, as the Audience Manager interface and API show it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = ID_MAX))]
+    pub sid: Option<i64>,
+    /// The integration code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub integration_code: Option<String>,
+    /// The exact name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("!self.matches('[\\t\\r\\n]')").message("source.audienceManager: leave tabs and line breaks out of the name"))]
+    pub name: Option<String>,
 }
 
 /// A segment of Experience Platform, by exactly one of `id` and `name`.
@@ -128,6 +175,39 @@ pub struct Target {
     /// The objects in Audience Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience_manager: Option<AudienceManagerTarget>,
+    /// The audience in Experience Platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experience_platform: Option<ExperiencePlatformTarget>,
+}
+
+/// The audience in Experience Platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExperiencePlatformTarget {
+    /// How the audience is made where Adobe's source connector does not deliver it. Cannot change.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The name of the audience. Left out: the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\t\\r\\n]')").message("target.experiencePlatform.name: leave out tabs, line breaks, and spaces at either end"))]
+    pub name: Option<String>,
+    /// The description of the audience, before the operator's mark. Left out: the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub description: Option<String>,
+}
+
+/// How an audience comes to stand in Experience Platform.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Strategy {
+    /// An external audience under the key that Adobe's source connector would use.
+    #[default]
+    ExternalAudience,
+    /// An audience of which there is metadata only, in a namespace of its own.
+    MetadataOnly,
+    /// A segment definition over the connector's audience, evaluated once a day.
+    SegmentDefinition,
 }
 
 /// The trait and the segments in Audience Manager.
@@ -147,6 +227,11 @@ pub struct AudienceManagerTarget {
     #[serde(default = "default_ttl_days")]
     #[schemars(range(min = 0, max = 3650))]
     pub ttl_days: i32,
+    /// Destinations that the segment is mapped to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<Destination>,
     /// Further segments that mix the shared trait with other traits.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -170,10 +255,21 @@ pub struct AdditionalSegment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub description: Option<String>,
-    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR 9913T)`.
+    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR {auto})`. Other traits stand in
+    /// it by their sids, or by the keys of `traits`.
     #[schemars(length(min = 1, max = 8192))]
     #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} where the shared trait shall stand, such as {trait} AND 9912T"))]
     pub rule: String,
+    /// The traits that the rule names by a key in braces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub traits: Vec<NamedTrait>,
+    /// Destinations that this segment is mapped to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<Destination>,
 }
 
 /// Who makes the objects.
@@ -209,6 +305,12 @@ pub struct SharedAudienceStatus {
     /// The objects in Audience Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience_manager: Option<AudienceManagerStatus>,
+    /// The audience in Experience Platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experience_platform: Option<ExperiencePlatformStatus>,
+    /// How a segment definition of Experience Platform refers to the audience.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pql: Option<PqlStatus>,
     /// The hash of what was last applied in full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
@@ -227,17 +329,35 @@ pub struct SharedAudienceStatus {
 pub enum Direction {
     /// From Experience Platform to Audience Manager.
     ToAudienceManager,
+    /// From Audience Manager to Experience Platform.
+    ToExperiencePlatform,
+}
+
+/// What kind of object is shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SourceKind {
+    /// An audience of Experience Platform.
+    Audience,
+    /// A trait of Audience Manager.
+    Trait,
+    /// A segment of Audience Manager.
+    Segment,
 }
 
 /// The source, as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceStatus {
-    /// Which way the audience is shared: `ToAudienceManager`, from Experience Platform.
+    /// Which way the audience is shared: `ToAudienceManager`, from Experience Platform, or `ToExperiencePlatform`, from
+    /// Audience Manager.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Direction")]
     pub direction: Option<Direction>,
-    /// The id; where the source was given by name, the one that it was first found under.
+    /// What kind of object the source is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SourceKind")]
+    pub kind: Option<SourceKind>,
+    /// The id or sid; where the source was given otherwise, the one that it was first found under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub id: Option<String>,
@@ -245,10 +365,55 @@ pub struct SourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub name: Option<String>,
-    /// Draft, Published, Inactive or Deleted, or the system's own word where it is another.
+    /// `draft`, `published`, `inactive` or `deleted` of an audience, `active` or `inactive` of a trait or segment, or the
+    /// system's own word where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub lifecycle: Option<String>,
+    /// The data source of a trait or segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub data_source_id: Option<i64>,
+}
+
+/// The audience in Experience Platform.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExperiencePlatformStatus {
+    /// Its id, by which the API and segment definitions name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub id: Option<String>,
+    /// Its `audienceId`, by which memberships on a profile name it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub audience_id: Option<String>,
+    /// The namespace of its `audienceId`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub namespace: Option<String>,
+    /// Adobe's source connector delivers it: it is reported and never written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<bool>,
+}
+
+/// How a segment definition of Experience Platform refers to the audience.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PqlStatus {
+    /// In the format `pql/text`.
+    #[schemars(length(max = 1024))]
+    pub text: String,
+    /// How sure the text is: `Documented` by Adobe, or `Inferred` from Adobe's samples; then compare it with the code view
+    /// of Segment Builder before you rely on it.
+    #[schemars(length(max = 16))]
+    pub text_certainty: String,
+    /// In the format `pql/json`.
+    #[schemars(length(max = 1024))]
+    pub json: String,
+    /// How sure the JSON is, in the same words.
+    #[schemars(length(max = 16))]
+    pub json_certainty: String,
 }
 
 /// The objects of this audience in Audience Manager.
@@ -259,6 +424,11 @@ pub struct AudienceManagerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub data_source_id: Option<i64>,
+    /// The data export controls that the trait is under there, as far as their names are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub export_controls: Vec<ExportControl>,
     /// The folder of the trait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
@@ -282,11 +452,29 @@ pub struct AudienceManagerStatus {
     /// Trait and segment are of Adobe's own sharing: they are reported and never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<bool>,
+    /// The destinations of the segment that were found, with the mappings to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<DestinationStatus>,
     /// The additional segments that exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub additional_segments: Vec<AdditionalSegmentStatus>,
+}
+
+/// What Audience Manager lets nobody do with data of a data source; each is the counterpart of a usage label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExportControl {
+    /// No combination with personally identifiable information: `core/C3`.
+    NoPersonalData,
+    /// No off-site ad targeting: `core/C5`.
+    NoOffSiteAds,
+    /// No on-site ad targeting: `core/C6`.
+    NoOnSiteAds,
+    /// No on-site personalization: `core/C7`.
+    NoOnSitePersonalization,
 }
 
 /// An additional segment that exists.
@@ -299,6 +487,16 @@ pub struct AdditionalSegmentStatus {
     /// The segment.
     #[schemars(range(min = 0, max = ID_MAX))]
     pub sid: i64,
+    /// The traits of its rule that were found by something else than their sids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub traits: Vec<NamedTraitStatus>,
+    /// The destinations of the segment that were found, with the mappings to them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub destinations: Vec<DestinationStatus>,
 }
 
 impl Default for AudienceManagerTarget {
@@ -307,6 +505,7 @@ impl Default for AudienceManagerTarget {
             name: None,
             description: None,
             ttl_days: TTL_DAYS,
+            destinations: Vec::new(),
             additional_segments: Vec::new(),
         }
     }
@@ -321,6 +520,7 @@ impl SharedAudienceSpec {
             },
             source: Source {
                 experience_platform: Some(source),
+                audience_manager: None,
             },
             target: None,
             mode: Mode::default(),
@@ -328,6 +528,16 @@ impl SharedAudienceSpec {
             deletion_policy: default_deletion_policy(),
             suspend: false,
         }
+    }
+
+    pub fn experience_platform(&self) -> Option<&ExperiencePlatformTarget> {
+        self.target.as_ref()?.experience_platform.as_ref()
+    }
+
+    /// How the audience comes to stand in Experience Platform.
+    pub fn strategy(&self) -> Strategy {
+        self.experience_platform()
+            .map_or_else(Strategy::default, |target| target.strategy)
     }
 
     fn audience_manager(&self) -> Option<&AudienceManagerTarget> {
@@ -350,6 +560,12 @@ impl SharedAudienceSpec {
             .audience_manager()
             .map_or(TTL_DAYS, |target| target.ttl_days);
         u32::try_from(days).unwrap_or_default()
+    }
+
+    /// Of the shared segment.
+    pub fn destinations(&self) -> &[Destination] {
+        self.audience_manager()
+            .map_or(&[], |target| &target.destinations)
     }
 
     pub fn additional_segments(&self) -> &[AdditionalSegment] {

@@ -210,6 +210,11 @@ pub struct ConnectionAudienceManagerStatus {
     /// The data source is Adobe's own: the operator reads it and writes nothing into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_source_observed: Option<bool>,
+    /// The data sources beside it for audiences whose labels ask for export controls, at most one for each set of labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 15))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["labels".into()]))]
+    pub controlled_data_sources: Vec<ControlledDataSourceStatus>,
     /// The folder of the traits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
@@ -234,15 +239,27 @@ pub struct ConnectionAudienceManagerStatus {
     pub created_segment_folder_ids: Vec<i64>,
 }
 
+/// A data source for audiences under export controls.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlledDataSourceStatus {
+    /// The usage labels whose export controls it has, such as `C3` or `C3+C5`.
+    #[schemars(length(min = 1, max = 32))]
+    pub labels: String,
+    /// The data source.
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub data_source_id: i64,
+}
+
 /// Counts beside the limits that Adobe documents for a company.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemCountsStatus {
     /// All trait folders of the company.
     pub trait_folders: ItemCountStatus,
-    /// The traits of the connection's data source; the limit holds for all onboarded traits of the company.
+    /// The traits of the connection's data sources; the limit holds for all onboarded traits of the company.
     pub traits: ItemCountStatus,
-    /// The segments of the connection's data source; the limit holds for all segments of the company.
+    /// The segments of the connection's data sources; the limit holds for all segments of the company.
     pub segments: ItemCountStatus,
 }
 

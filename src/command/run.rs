@@ -35,9 +35,12 @@ pub struct Arguments {
         env = "POD_NAMESPACE"
     )]
     namespace: String,
-    /// Watch this namespace alone; needs --owner-id and no rights in the whole cluster
+    /// Watch this namespace alone, or these if given more than once; needs --owner-id and no rights in the whole cluster
     #[arg(long, value_name = "NAMESPACE", requires = "owner_id")]
-    watch_namespace: Option<String>,
+    watch_namespace: Vec<String>,
+    /// Do not watch the Secrets of connections, for rights that only get them: a change is seen within ten minutes
+    #[arg(long)]
+    no_secret_watch: bool,
     /// Who owns what this operator makes, written into every mark; without it the uid of the namespace kube-system
     #[arg(long, value_name = "ID")]
     owner_id: Option<String>,
@@ -92,10 +95,10 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
     )
     .await
     .map_err(|error| format!("cannot listen on {}: {error}", arguments.probe_address))?;
-    let scope = arguments
-        .watch_namespace
-        .clone()
-        .map_or(Scope::Cluster, Scope::Namespace);
+    let scope = match arguments.watch_namespace.is_empty() {
+        true => Scope::Cluster,
+        false => Scope::Namespaces(arguments.watch_namespace.iter().cloned().collect()),
+    };
     tracing::info!(owner = %settings.owner, version = env!("CARGO_PKG_VERSION"), "started");
     run_controllers(client, &scope, settings, readiness, stop).await;
     tracing::info!("stopped");
@@ -156,6 +159,7 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
         endpoints,
         transport: std::sync::Arc::new(transport),
         read_only: arguments.read_only,
+        watch_secrets: !arguments.no_secret_watch,
         rng_seed,
         wall_clock: jiff::Timestamp::now,
         metrics: Metrics::default(),

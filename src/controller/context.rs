@@ -35,6 +35,8 @@ pub struct Settings {
     pub endpoints: Endpoints,
     pub transport: SharedTransport,
     pub read_only: bool,
+    /// Without it only `get` is needed on the Secrets of connections.
+    pub watch_secrets: bool,
     pub rng_seed: u64,
     pub wall_clock: fn() -> Timestamp,
     pub metrics: Metrics,

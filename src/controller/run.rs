@@ -5,6 +5,7 @@
     reason = "a graceful stop is bounded by tokio's clock, virtual in tests"
 )]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,7 +36,8 @@ const CONNECTIONS_AT_ONCE: u16 = 64;
 #[derive(Clone, Debug)]
 pub enum Scope {
     Cluster,
-    Namespace(String),
+    /// At least one.
+    Namespaces(BTreeSet<String>),
 }
 
 /// Runs until `stop`, then ends in bounded time.
@@ -50,12 +52,12 @@ pub async fn run(
     let (wake_connection, connections_woken) = mpsc::unbounded_channel();
     let (unreadable, unreadable_objects) = mpsc::unbounded_channel();
     let audiences = watch::guarded(
-        api::<SharedAudience>(&client, scope),
+        apis::<SharedAudience>(&client, scope),
         &settings.metrics,
         &unreadable,
     );
     let connections = watch::guarded(
-        api::<SharingConnection>(&client, scope),
+        apis::<SharingConnection>(&client, scope),
         &settings.metrics,
         &unreadable,
     );
@@ -131,13 +133,17 @@ pub async fn run(
 /// A graceful stop: what is in flight has this long; an engine drains its own calls in less.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-fn api<K>(client: &Client, scope: &Scope) -> Api<DeserializeGuard<K>>
+/// One for each watch.
+fn apis<K>(client: &Client, scope: &Scope) -> Vec<Api<DeserializeGuard<K>>>
 where
     K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
 {
     match scope {
-        Scope::Cluster => Api::all(client.clone()),
-        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+        Scope::Cluster => vec![Api::all(client.clone())],
+        Scope::Namespaces(namespaces) => namespaces
+            .iter()
+            .map(|namespace| Api::namespaced(client.clone(), namespace))
+            .collect(),
     }
 }
 

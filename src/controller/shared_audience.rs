@@ -121,6 +121,7 @@ fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) 
         created: created(audience),
         pinned: recorded.source,
         recorded: recorded.objects,
+        recorded_audience: recorded.audience,
         recorded_tenant: recorded.tenant,
         confirmation,
     }

@@ -36,6 +36,8 @@ pub(super) async fn reconcile(
 
 /// Where nothing watches the cause, it is looked at again this often: a Secret whose watch is refused, for one.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
+/// For a Secret that is missing and not watched: one read, of the API server alone.
+const LOOK_FOR_SECRET: Duration = Duration::from_secs(30);
 
 async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     let made = match publish::add_finalizer(&context.client, connection).await {
@@ -52,7 +54,11 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
                 start::wake_audiences(connection, context);
             }
             let findings = Findings::without_credential(obstacle);
-            return conclude(connection, context, &findings, None, made).await;
+            let next = conclude(connection, context, &findings, None, made).await;
+            return match context.settings.watch_secrets {
+                true => next,
+                false => Action::requeue(LOOK_FOR_SECRET),
+            };
         }
     };
     let running = match start::ensure(connection, context, credential).await {

@@ -3,6 +3,7 @@
 //! Errors are logged and counted here and never reach a controller, so that no watch can hold up another. An object
 //! that does not decode stops nothing: the others go on, it waits for an edit.
 
+mod joined;
 #[cfg(test)]
 mod tests;
 
@@ -32,17 +33,21 @@ pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
     pub(super) ready: watch::Receiver<bool>,
 }
 
-/// Watches every object of a kind. Status writes pass no predicate, so that the operator does not wake itself.
+/// Watches every object of a kind, one list and watch for each of `apis`. Status writes pass no predicate, so that the operator does not wake itself.
 pub(super) fn guarded<K>(
-    api: Api<DeserializeGuard<K>>,
+    apis: Vec<Api<DeserializeGuard<K>>>,
     metrics: &Metrics,
     unreadable: &mpsc::UnboundedSender<Unreadable>,
 ) -> Guarded<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    let events = watch_kind(api, watcher::Config::default());
-    from_events(events.default_backoff(), metrics, unreadable)
+    let watches = apis.into_iter().map(|api| {
+        let namespace = api.namespace().unwrap_or_default().to_owned();
+        let events = watch_kind(api, watcher::Config::default());
+        (namespace, events.default_backoff().boxed())
+    });
+    from_events(joined::joined(watches.collect()), metrics, unreadable)
 }
 
 fn from_events<K>(

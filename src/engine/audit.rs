@@ -9,9 +9,12 @@ use crate::adobe::Error;
 pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Answer, Error>) {
     let (operation, object) = (call.operation(), call.object());
     match result {
-        Ok(Answer::TraitRead(_) | Answer::SegmentRead(_) | Answer::DataSourceChanged(_))
-            if call.is_write() =>
-        {
+        Ok(
+            Answer::TraitRead(_)
+            | Answer::SegmentRead(_)
+            | Answer::DataSourceChanged(_)
+            | Answer::MappingRead(_),
+        ) if call.is_write() => {
             tracing::info!(
                 operation,
                 object,

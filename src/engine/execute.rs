@@ -3,14 +3,16 @@
 use audience_sharing_core::domain::audience_manager::{
     DataSource, Segment, SegmentFolder, Trait, TraitFolder,
 };
+use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
-    DataSourceId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::plan::Call;
 
 use crate::adobe::Error;
-use crate::adobe::audience_manager::{AudienceManager, Updated};
+use crate::adobe::audience_manager::{AudienceManager, ListedDestination, Updated};
 use crate::adobe::experience_platform::ExperiencePlatform;
 use crate::adobe::gateway::Turn;
 use crate::adobe::listing::Listing;
@@ -21,6 +23,10 @@ use crate::adobe::proof::WriteProof;
 pub(super) enum Answer {
     /// `None`: the system says that there is none; an id that it did not answer for is an error.
     Audience(Option<Audience>),
+    AudiencesFound(Vec<Audience>),
+    AudienceWritten(Audience),
+    TraitsSearched(Vec<Trait>),
+    SegmentsSearched(Vec<Segment>),
     DataSources(Listing<DataSource, DataSourceId>),
     DataSource(DataSource),
     DataSourceChanged(DataSource),
@@ -37,6 +43,13 @@ pub(super) enum Answer {
     SegmentRead(Segment),
     SegmentsFound(Vec<Segment>),
     SegmentWritten(Segment),
+    Destinations(Listing<ListedDestination, DestinationId>),
+    DestinationRead(ListedDestination),
+    Mappings(Listing<Mapping, MappingId>),
+    MappingsFound(Vec<Mapping>),
+    MappingRead(Mapping),
+    MappingWritten(Mapping),
+    RuleAccepted,
     Deleted,
 }
 
@@ -55,12 +68,41 @@ pub(super) async fn send(
     call: &Call,
 ) -> Result<Answer, Error> {
     let aam = &systems.audience_manager;
+    let platform = &systems.experience_platform;
     match call {
-        Call::ReadAudience(id) => systems
-            .experience_platform
+        Call::ReadAudience(id) => platform
             .audience_by_id(turn, id)
             .await
             .map(Answer::Audience),
+        Call::LookUpAudience(look_up) => platform
+            .look_up_audience(turn, look_up)
+            .await
+            .map(Answer::AudiencesFound),
+        Call::CreateAudience(new) => platform
+            .create_audience(turn, proof, new)
+            .await
+            .map(Answer::AudienceWritten),
+        Call::UpdateAudience { expected, change } => platform
+            .update_audience(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
+                Updated::Written(written) => Answer::AudienceWritten(written),
+                Updated::Changed(read) => Answer::Audience(Some(read)),
+            }),
+        Call::DeleteAudience { id, .. } => platform
+            .delete_audience(turn, proof, id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::Search(selector) => match selector.kind {
+            SourceKind::Trait => aam
+                .search_traits(turn, &selector.naming)
+                .await
+                .map(Answer::TraitsSearched),
+            SourceKind::Segment => aam
+                .search_segments(turn, &selector.naming)
+                .await
+                .map(Answer::SegmentsSearched),
+        },
         Call::ListDataSources => aam.data_sources(turn).await.map(Answer::DataSources),
         Call::ListTraitFolders => aam.trait_folders(turn).await.map(Answer::TraitFolders),
         Call::ListSegmentFolders => aam.segment_folders(turn).await.map(Answer::SegmentFolders),
@@ -95,9 +137,10 @@ pub(super) async fn send(
             .delete_segment_folder(turn, proof, *id)
             .await
             .map(|()| Answer::Deleted),
-        Call::ListTraits(data_source) => {
-            aam.traits_of(turn, *data_source).await.map(Answer::Traits)
-        }
+        Call::ListTraits(data_source) => aam
+            .traits_of(turn, &[*data_source])
+            .await
+            .map(Answer::Traits),
         Call::ReadTrait(sid) => aam.trait_by_sid(turn, *sid).await.map(Answer::TraitRead),
         Call::LookUpTrait { data_source, code } => aam
             .traits_by_code(turn, *data_source, code)
@@ -123,7 +166,7 @@ pub(super) async fn send(
             .await
             .map(|()| Answer::Deleted),
         Call::ListSegments(data_source) => aam
-            .segments_of(turn, *data_source)
+            .segments_of(turn, &[*data_source])
             .await
             .map(Answer::Segments),
         Call::ReadSegment(sid) => aam
@@ -149,5 +192,44 @@ pub(super) async fn send(
             .delete_segment(turn, proof, *sid)
             .await
             .map(|()| Answer::Deleted),
+        Call::ListDestinations => aam.destinations(turn).await.map(Answer::Destinations),
+        Call::ReadDestination(id) => aam
+            .destination_by_id(turn, *id)
+            .await
+            .map(Answer::DestinationRead),
+        Call::ListMappings(destination) => aam
+            .mappings_of(turn, *destination)
+            .await
+            .map(Answer::Mappings),
+        Call::LookUpMapping {
+            destination,
+            segment,
+        } => aam
+            .mappings_of_segment(turn, *destination, *segment)
+            .await
+            .map(Answer::MappingsFound),
+        Call::CreateMapping(new) => aam
+            .create_mapping(turn, proof, new)
+            .await
+            .map(Answer::MappingWritten),
+        Call::UpdateMapping { expected, change } => aam
+            .update_mapping(turn, proof, expected, change)
+            .await
+            .map(|updated| match updated {
+                Updated::Written(written) => Answer::MappingWritten(written),
+                Updated::Changed(read) => Answer::MappingRead(read),
+            }),
+        Call::DeleteMapping { destination, id } => aam
+            .delete_mapping(turn, proof, *destination, *id)
+            .await
+            .map(|()| Answer::Deleted),
+        Call::FindTrait(reference) => aam
+            .traits_by_reference(turn, reference)
+            .await
+            .map(Answer::TraitsFound),
+        Call::ValidateRule { rule, .. } => aam
+            .validate_segment_rule(turn, rule)
+            .await
+            .map(|()| Answer::RuleAccepted),
     }
 }

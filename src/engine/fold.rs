@@ -1,10 +1,16 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
-use audience_sharing_core::domain::identifier::TraitSid;
-use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence, Users};
-use audience_sharing_core::plan::Call;
+use audience_sharing_core::domain::destination::Mapping;
+use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, TraitSid};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::{
+    Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
+    Sequence, Table, Users,
+};
+use audience_sharing_core::plan::{AudienceLookUp, Call};
 
 use super::execute::Answer;
+use crate::adobe::listing::Listing;
 use crate::adobe::{Effect, Error};
 
 /// Folds the answer of `call`, sent as number `sent` and answered as number `answered`; returns the touched keys.
@@ -18,6 +24,35 @@ pub(super) fn answer(
 ) -> Vec<Key> {
     match answer {
         Answer::Audience(Some(audience)) => inventory.audiences.fold_read(sent, audience),
+        Answer::AudienceWritten(written) => {
+            inventory.audiences.fold_written(answered, now, written)
+        }
+        Answer::AudiencesFound(found) => match call {
+            Call::LookUpAudience(look_up) => {
+                inventory
+                    .audiences
+                    .fold_look_up(sent, look_up.natural_key(), found)
+            }
+            _ => Vec::new(),
+        },
+        Answer::TraitsSearched(found) => {
+            let sids = found.iter().map(|found| found.sid.0).collect();
+            fold_search(inventory, call, sent, sids);
+            let traits = &mut inventory.traits;
+            found
+                .into_iter()
+                .flat_map(|found| traits.fold_read(sent, found))
+                .collect()
+        }
+        Answer::SegmentsSearched(found) => {
+            let sids = found.iter().map(|found| found.sid.0).collect();
+            fold_search(inventory, call, sent, sids);
+            let segments = &mut inventory.segments;
+            found
+                .into_iter()
+                .flat_map(|found| segments.fold_read(sent, found))
+                .collect()
+        }
         Answer::Audience(None) | Answer::Deleted => gone(inventory, call),
         // An unreadable data source may be ours: without the full list absence is not judged, and nothing is created.
         Answer::DataSources(listing) if !listing.undecodable.is_empty() => listing
@@ -62,21 +97,18 @@ pub(super) fn answer(
             let Call::ListTraits(data_source) = call else {
                 return Vec::new();
             };
-            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
-            let coverage = Coverage::DataSource(*data_source);
-            inventory
-                .traits
-                .fold_list(sent, now, coverage, listing.items, &unreadable)
+            contents(&mut inventory.traits, &[*data_source], (sent, now), listing)
         }
         Answer::Segments(listing) => {
             let Call::ListSegments(data_source) = call else {
                 return Vec::new();
             };
-            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
-            let coverage = Coverage::DataSource(*data_source);
-            inventory
-                .segments
-                .fold_list(sent, now, coverage, listing.items, &unreadable)
+            contents(
+                &mut inventory.segments,
+                &[*data_source],
+                (sent, now),
+                listing,
+            )
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
         Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
@@ -87,6 +119,12 @@ pub(super) fn answer(
                 inventory
                     .traits
                     .fold_look_up(sent, (*data_source, code.clone()), found)
+            }
+            Call::FindTrait(reference) => {
+                let sids = found.into_iter().map(|found| found.sid).collect();
+                let found = FoundTraits { seen: sent, sids };
+                inventory.named_traits.insert(reference.clone(), found);
+                Vec::new()
             }
             _ => Vec::new(),
         },
@@ -102,6 +140,86 @@ pub(super) fn answer(
             Call::ReadTraitUsers(sid) => fold_users(inventory, *sid, sent, listing),
             _ => Vec::new(),
         },
+        Answer::Destinations(listing) => {
+            let listed = listing.items.into_iter();
+            let listed = listed.map(|item| (item.destination, item.mappings.map(mappings)));
+            let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+            inventory.fold_destinations(sent, now, listed.collect(), &unreadable)
+        }
+        Answer::DestinationRead(read) => {
+            let id = read.destination.id;
+            let mut touched = inventory.destinations.fold_read(sent, read.destination);
+            if let Some(told) = read.mappings {
+                touched.extend(inventory.fold_mappings(sent, now, id, mappings(told)));
+            }
+            touched
+        }
+        Answer::Mappings(listing) => match call {
+            Call::ListMappings(id) => inventory.fold_mappings(sent, now, *id, mappings(listing)),
+            _ => Vec::new(),
+        },
+        Answer::MappingsFound(found) => match call {
+            Call::LookUpMapping {
+                destination,
+                segment,
+            } => inventory.fold_mappings_looked_up(sent, now, (*segment, *destination), found),
+            _ => Vec::new(),
+        },
+        Answer::MappingRead(read) => inventory.mappings.fold_read(sent, read),
+        Answer::MappingWritten(written) => inventory.mappings.fold_written(answered, now, written),
+        Answer::RuleAccepted => {
+            fold_verdict(inventory, call, sent, true);
+            Vec::new()
+        }
+    }
+}
+
+fn mappings(listing: Listing<Mapping, MappingId>) -> ListedMappings {
+    let unreadable = listing.undecodable.into_iter().flatten();
+    (listing.items, unreadable.collect())
+}
+
+fn fold_verdict(inventory: &mut Inventory, call: &Call, seen: Sequence, accepted: bool) {
+    if let Call::ValidateRule { content, .. } = call {
+        inventory.fold_rule_verdict(content.clone(), RuleVerdict { seen, accepted });
+    }
+}
+
+/// Where an object was told to go, if the answer to its update shows that it did not.
+pub(super) fn unmoved(call: &Call, answer: &Answer) -> Option<DataSourceId> {
+    let stands_in = match answer {
+        Answer::TraitWritten(written) => written.data_source,
+        Answer::SegmentWritten(written) => written.data_source,
+        _ => return None,
+    };
+    call.moves_to().filter(|to| *to != stands_in)
+}
+
+/// What a list of several data sources holds, each judged by itself.
+pub(super) fn contents<R: Record>(
+    table: &mut Table<R>,
+    data_sources: &[DataSourceId],
+    (sent, now): (Sequence, Moment),
+    listing: Listing<R, R::Id>,
+) -> Vec<Key> {
+    let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
+    let mut rest = listing.items;
+    let mut touched = Vec::new();
+    for id in data_sources {
+        let coverage = Coverage::DataSource(*id);
+        let (items, others) = rest
+            .into_iter()
+            .partition(|item| item.coverage() == coverage);
+        rest = others;
+        touched.extend(table.fold_list(sent, now, coverage, items, &unreadable));
+    }
+    touched
+}
+
+fn fold_search(inventory: &mut Inventory, call: &Call, sent: Sequence, sids: Vec<u64>) {
+    if let Call::Search(selector) = call {
+        let findings = Findings { seen: sent, sids };
+        inventory.searches.insert(selector.clone(), findings);
     }
 }
 
@@ -110,7 +228,7 @@ fn fold_users(
     inventory: &mut Inventory,
     sid: TraitSid,
     sent: Sequence,
-    listing: crate::adobe::listing::Listing<
+    listing: Listing<
         audience_sharing_core::domain::audience_manager::Segment,
         audience_sharing_core::domain::identifier::SegmentSid,
     >,
@@ -148,7 +266,10 @@ fn folder_name(call: &Call) -> &str {
 
 fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
     match call {
-        Call::ReadAudience(id) => inventory.audiences.fold_gone(id),
+        Call::ReadAudience(id) | Call::DeleteAudience { id, .. } => {
+            inventory.audiences.fold_gone(id)
+        }
+        Call::UpdateAudience { expected, .. } => inventory.audiences.fold_gone(&expected.id),
         Call::DeleteDataSource(id) => inventory.data_sources.fold_gone(id),
         Call::UpdateDataSource { expected, .. } => inventory.data_sources.fold_gone(&expected.id),
         Call::DeleteTraitFolder(id) => inventory.trait_folders.fold_gone(id),
@@ -157,7 +278,13 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_gone(&expected.sid),
         Call::ReadSegment(sid) | Call::DeleteSegment(sid) => inventory.segments.fold_gone(sid),
         Call::UpdateSegment { expected, .. } => inventory.segments.fold_gone(&expected.sid),
-        Call::ListDataSources
+        Call::ReadDestination(id) => inventory.destinations.fold_gone(id),
+        Call::DeleteMapping { id, .. } => inventory.mappings.fold_gone(id),
+        Call::UpdateMapping { expected, .. } => inventory.mappings.fold_gone(&expected.id),
+        Call::LookUpAudience(_)
+        | Call::CreateAudience(_)
+        | Call::Search(_)
+        | Call::ListDataSources
         | Call::ListTraitFolders
         | Call::ListSegmentFolders
         | Call::CreateDataSource(_)
@@ -169,12 +296,31 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
         | Call::CreateTrait(_)
         | Call::ListSegments(_)
         | Call::LookUpSegment { .. }
-        | Call::CreateSegment(_) => Vec::new(),
+        | Call::CreateSegment(_)
+        | Call::ListDestinations
+        | Call::ListMappings(_)
+        | Call::LookUpMapping { .. }
+        | Call::CreateMapping(_)
+        | Call::FindTrait(_)
+        | Call::ValidateRule { .. } => Vec::new(),
     }
 }
 
-/// What a failed call left behind. `true`: the failure is itself an answer, and planning goes on with it.
-pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> bool {
+/// What a failed call, sent as number `sent`, left behind. `true`: the failure is itself an answer, and planning goes on
+/// with it.
+pub(super) fn failure(
+    inventory: &mut Inventory,
+    call: &Call,
+    sent: Sequence,
+    error: &Error,
+) -> bool {
+    if matches!(call, Call::ValidateRule { .. }) {
+        let refused = error.reason() == Reason::RuleInvalid;
+        if refused {
+            fold_verdict(inventory, call, sent, false);
+        }
+        return refused;
+    }
     if error.is_not_found() {
         gone(inventory, call);
         return true;
@@ -200,6 +346,17 @@ pub(super) fn failure(inventory: &mut Inventory, call: &Call, error: &Error) -> 
                 .segments
                 .fold_unresolved((new.data_source, new.integration_code.clone()));
         }
+        Call::CreateMapping(new) => inventory
+            .mappings
+            .fold_unresolved((new.segment, new.destination)),
+        Call::UpdateMapping { expected, .. } => inventory.mappings.fold_doubt(&expected.id),
+        Call::DeleteMapping { id, .. } => inventory.mappings.fold_doubt(id),
+        Call::CreateAudience(new) => {
+            let key = AudienceLookUp::of(new).natural_key();
+            inventory.audiences.fold_unresolved(key);
+        }
+        Call::UpdateAudience { expected, .. } => inventory.audiences.fold_doubt(&expected.id),
+        Call::DeleteAudience { id, .. } => inventory.audiences.fold_doubt(id),
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_doubt(&expected.sid),
         Call::DeleteTrait(sid) => inventory.traits.fold_doubt(sid),
         Call::UpdateSegment { expected, .. } => inventory.segments.fold_doubt(&expected.sid),

@@ -53,6 +53,12 @@ impl Interest {
         }
     }
 
+    /// Whether any share depends on a destination: only then they are listed.
+    pub(super) fn wants_destinations(&self) -> bool {
+        let mut keys = self.shares.keys();
+        keys.any(|key| matches!(**key, Key::Destination(_) | Key::DestinationName(_)))
+    }
+
     pub(super) fn of(&self, touched: &[Key]) -> BTreeSet<ShareName> {
         touched
             .iter()

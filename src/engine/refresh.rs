@@ -1,15 +1,20 @@
 //! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
 //!
-//! First who the credential is, then the shared objects and the audiences, then what is in our data source.
+//! First who the credential is, then the shared objects and the audiences, then what is in our data source, and last, where
+//! an audience declares one, the destinations with the mappings of our segments.
 
 use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Sandbox;
-use audience_sharing_core::domain::identifier::{CompanyId, SandboxName};
+use audience_sharing_core::domain::identifier::{
+    CompanyId, DataSourceId, SandboxName, SegmentSid, TraitSid,
+};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Key, Moment, Sequence};
+use audience_sharing_core::domain::source::SourceKind;
+use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, tenant};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -21,6 +26,7 @@ use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::experience_platform::Audiences;
 use crate::adobe::gateway::{Priority, Turn};
+use crate::adobe::listing::Listing;
 use crate::adobe::proof::WriteProof;
 
 /// Between a failed pass and the next try, doubling.
@@ -33,6 +39,9 @@ pub(super) enum Lists {
     Me,
     Sandboxes,
     Audiences,
+    /// What is in our data sources: one list of each kind, however many they are.
+    Traits(Vec<DataSourceId>),
+    Segments(Vec<DataSourceId>),
     Call(Box<Call>),
 }
 
@@ -46,6 +55,8 @@ enum Read {
     Me(CompanyId),
     Sandboxes(Vec<Sandbox>),
     Audiences(Audiences),
+    Traits(Listing<Trait, TraitSid>),
+    Segments(Listing<Segment, SegmentSid>),
     Answer(Answer),
 }
 
@@ -60,6 +71,9 @@ enum Wave {
     Identity,
     Shared,
     Contents,
+    Destinations,
+    /// Of destinations whose list does not tell them.
+    Mappings,
 }
 
 pub(super) struct Refresh {
@@ -96,6 +110,16 @@ impl Lists {
                 .audiences(&turn)
                 .await
                 .map(Read::Audiences),
+            Self::Traits(data_sources) => systems
+                .audience_manager
+                .traits_of(&turn, data_sources)
+                .await
+                .map(Read::Traits),
+            Self::Segments(data_sources) => systems
+                .audience_manager
+                .segments_of(&turn, data_sources)
+                .await
+                .map(Read::Segments),
             Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
                 .await
                 .map(Read::Answer),
@@ -222,8 +246,12 @@ impl Refresh {
         if self.failure.is_none() {
             let next = match self.running {
                 Some(Wave::Identity) => Some((Wave::Shared, shared())),
-                Some(Wave::Shared) => contents(world).map(|lists| (Wave::Contents, lists)),
-                Some(Wave::Contents) | None => None,
+                Some(Wave::Shared) => contents(world)
+                    .map(|lists| (Wave::Contents, lists))
+                    .or_else(|| destinations(world)),
+                Some(Wave::Contents) => destinations(world),
+                Some(Wave::Destinations) => untold_mappings(world),
+                Some(Wave::Mappings) | None => None,
             };
             if let Some((wave, lists)) = next {
                 return Progress::More(touched, self.enter(wave, lists));
@@ -269,17 +297,31 @@ impl Refresh {
                 self.check_tenant(world);
                 touched
             }
+            Ok(Read::Traits(listing)) => match &list {
+                Lists::Traits(ids) => {
+                    fold::contents(&mut world.inventory.traits, ids, (sent, now), listing)
+                }
+                _ => Vec::new(),
+            },
+            Ok(Read::Segments(listing)) => match &list {
+                Lists::Segments(ids) => {
+                    fold::contents(&mut world.inventory.segments, ids, (sent, now), listing)
+                }
+                _ => Vec::new(),
+            },
             Ok(Read::Answer(answer)) => match &list {
                 Lists::Call(call) => {
                     fold::answer(&mut world.inventory, call, sent, answered, now, answer)
                 }
-                Lists::Me | Lists::Sandboxes | Lists::Audiences => Vec::new(),
+                _ => Vec::new(),
             },
             Err(error) => {
                 let what = match &list {
                     Lists::Me => "ask Audience Manager who the credential is".to_owned(),
                     Lists::Sandboxes => "list the sandboxes of the credential".to_owned(),
                     Lists::Audiences => "list audiences".to_owned(),
+                    Lists::Traits(_) => "list traits".to_owned(),
+                    Lists::Segments(_) => "list segments".to_owned(),
                     Lists::Call(call) => call.operation().to_owned(),
                 };
                 self.fail(Obstacle::failed(&what, &error), error.retry_after());
@@ -316,13 +358,41 @@ fn shared() -> Vec<Lists> {
     ]
 }
 
-/// What is in our data source; nothing to list while there is none.
+/// What is in our data sources, and in those of shared sources; nothing to list while there is none.
 fn contents(world: &World) -> Option<Vec<Lists>> {
-    let data_source = world.foundation_plan(Mode::Observe).standing.data_source?;
-    Some(vec![
-        Lists::Call(Box::new(Call::ListTraits(data_source))),
-        Lists::Call(Box::new(Call::ListSegments(data_source))),
-    ])
+    let standing = world.foundation_plan(Mode::Observe).standing;
+    let of = |wanted: SourceKind| {
+        let mut ids: Vec<DataSourceId> = standing.data_sources().collect();
+        for (kind, id) in world.homes() {
+            if kind == wanted && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Some(ids).filter(|ids| !ids.is_empty())
+    };
+    let traits = of(SourceKind::Trait).map(Lists::Traits);
+    let segments = of(SourceKind::Segment).map(Lists::Segments);
+    let lists: Vec<_> = traits.into_iter().chain(segments).collect();
+    (!lists.is_empty()).then_some(lists)
+}
+
+/// Nothing where nobody declares any.
+fn destinations(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let list = Lists::Call(Box::new(Call::ListDestinations));
+    let wanted = world.interest.wants_destinations();
+    wanted.then(|| (Wave::Destinations, vec![list]))
+}
+
+/// Only where they were listed before: an audience depends on them.
+fn untold_mappings(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let inventory = &world.inventory;
+    let untold = inventory.destinations.iter().filter(|entry| {
+        let coverage = Coverage::Destination(entry.record.id);
+        !entry.record.tells_mappings && inventory.mappings.is_listed(coverage)
+    });
+    let lists = untold.map(|entry| Lists::Call(Box::new(Call::ListMappings(entry.record.id))));
+    let lists: Vec<_> = lists.collect();
+    (!lists.is_empty()).then_some((Wave::Mappings, lists))
 }
 
 fn remember_tenant(world: &mut World) {

@@ -1,14 +1,18 @@
 //! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
 
-use audience_sharing_core::compose::{AudienceSelector, Share, ShareName};
+use audience_sharing_core::compose::{
+    SegmentDestination, Share, ShareName, SourceSelector, Strategy,
+};
 use audience_sharing_core::domain::disposition::Disposition;
-use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
-use audience_sharing_core::plan::{Call, Hold, audience, foundation};
+use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::{Call, Hold, audience, foundation, platform};
 
 use super::confirmation::Confirmation;
 use crate::adobe::Error;
@@ -19,8 +23,10 @@ pub struct SettleRequest {
     pub share: Share,
     pub created: CreatedAt,
     /// The source that an earlier resolution recorded.
-    pub pinned: Option<AudienceId>,
+    pub pinned: Option<SourceId>,
     pub recorded: audience::Recorded,
+    /// Of a share to Experience Platform.
+    pub recorded_audience: platform::Recorded,
     pub recorded_tenant: Tenant,
     pub confirmation: Confirmation,
 }
@@ -29,9 +35,15 @@ pub struct SettleRequest {
 #[derive(Clone, Debug)]
 pub struct Departure {
     pub share: ShareName,
-    pub source: Option<AudienceId>,
+    pub source: Option<SourceId>,
     pub data_source: Option<DataSourceId>,
     pub recorded: audience::Recorded,
+    /// As far as the spec can be read.
+    pub declared: Vec<SegmentDestination>,
+    /// `Some`: it was shared to Experience Platform.
+    pub recorded_audience: Option<platform::Recorded>,
+    /// How it stood there; only who asks for the same can take it over.
+    pub strategy: Strategy,
     pub recorded_tenant: Tenant,
     /// Others that ask for a source of this connection; one of them may take the objects over.
     pub rivals: Vec<Declaration>,
@@ -60,10 +72,15 @@ impl Asked for Departure {
 pub struct Declaration {
     pub share: ShareName,
     pub created: CreatedAt,
-    pub source: AudienceSelector,
-    pub pinned: Option<AudienceId>,
+    pub source: SourceSelector,
+    pub pinned: Option<SourceId>,
+    /// Where the source of Audience Manager stood: with all that are known before the first pass, one list a data source
+    /// is enough.
+    pub home: Option<Home>,
     /// Of its additional segments.
     pub additional_keys: Vec<Box<str>>,
+    pub destinations: Vec<SegmentDestination>,
+    pub strategy: Strategy,
 }
 
 /// Why something is not as it shall be.
@@ -138,9 +155,12 @@ fn is_of_connection(error: &Error) -> bool {
 /// The source as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    pub id: AudienceId,
+    pub id: SourceId,
     pub name: Box<str>,
-    pub lifecycle: Lifecycle,
+    /// In its system's own word.
+    pub lifecycle: Box<str>,
+    /// Of a source of Audience Manager.
+    pub data_source: Option<DataSourceId>,
 }
 
 /// Where one audience stands after a round of work.
@@ -149,12 +169,27 @@ pub struct Settled {
     pub source: Option<Origin>,
     /// `None`: nothing could be judged, and what is recorded stays so.
     pub standing: Option<audience::Standing>,
+    /// The export controls that hold for the audience where it stands.
+    pub controls: ExportControls,
+    /// The same of the audience in Experience Platform.
+    pub audience: Option<StandingAudience>,
     pub foundation: foundation::Standing,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.
     pub applied_hash: Option<String>,
     /// The worst of what is in the way.
     pub obstacle: Option<Obstacle>,
+}
+
+/// The audience in Experience Platform of a share in that direction; all absent while there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandingAudience {
+    pub id: Option<AudienceId>,
+    /// Under which memberships name it; of a definition, its id.
+    pub audience_id: Option<Box<str>>,
+    pub namespace: Option<Box<str>>,
+    /// Adobe's source connector delivers it.
+    pub observed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use std::collections::BTreeSet;
-
-use audience_sharing_core::compose::{AudienceSelector, Mode, ShareName, additional_code};
-use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
-use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::{retirement, tenant};
+use audience_sharing_core::compose::{Mode, ShareName, SourceSelector, additional_code};
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::plan::retirement::Kept;
+use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
+use audience_sharing_core::plan::{platform, retirement, tenant};
 
 use super::job::{Choice, Job};
-use super::request::{Departure, Retired};
+use super::request::{Declaration, Departure, Retired};
 use super::worker::Next;
 use super::world::World;
 
@@ -23,18 +23,29 @@ impl World {
         if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(Retired::Blocked(hold.into()));
         }
-        let data_source = departure.data_source.or_else(|| {
-            // Objects may stand whose ids were never written down: the process died in between.
-            self.foundation_plan(Mode::Observe).standing.data_source
-        });
-        let objects = 2 + u32::try_from(departure.recorded.additional_segments.len())
-            .unwrap_or(u32::MAX >> 8);
+        if let Some(recorded) = &departure.recorded_audience {
+            return self.retire_audience(job, departure, recorded);
+        }
+        // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
+        // data source to another.
+        let standing = self.foundation_plan(Mode::Observe).standing;
+        let mut data_sources: Vec<_> = standing.data_sources().collect();
+        data_sources.extend(
+            departure
+                .data_source
+                .filter(|id| !data_sources.contains(id)),
+        );
+        let recorded = &departure.recorded;
+        let count = recorded.additional_segments.len() + recorded.mappings.len();
+        let count = count + departure.declared.len();
+        let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
         let leaving = retirement::Departure {
             owner: &self.settings.owner,
             share: &departure.share,
-            source: departure.source.as_ref(),
-            data_source,
-            recorded: &departure.recorded,
+            source: departure.source.as_ref().and_then(SourceId::audience),
+            data_sources: &data_sources,
+            recorded,
+            declared: &departure.declared,
             inventory: &self.inventory,
             since: job.since,
         };
@@ -52,39 +63,77 @@ impl World {
         }
     }
 
-    /// Another declared share of the same source: its own look takes the objects over, nothing is deleted.
+    /// Another declared share of the same source, by the same way: its own look takes the objects over, nothing is
+    /// deleted.
     fn successor(&self, departure: &Departure) -> Option<ShareName> {
         let source = departure.source.as_ref()?;
+        let rivals = || departure.rivals.iter();
+        let other_way = |share: &ShareName| {
+            rivals().any(|rival| rival.share == *share && rival.strategy != departure.strategy)
+        };
         let claims = &self.claims;
         let claimed = claims
             .successor(&departure.share, source, &*self.living)
             .cloned();
-        claimed.or_else(|| {
-            departure
-                .rivals
-                .iter()
-                .filter(|rival| rival.share != departure.share)
-                .find(|rival| self.asks_for(rival, source))
-                .map(|rival| rival.share.clone())
-        })
+        claimed
+            .or_else(|| {
+                rivals()
+                    .filter(|rival| rival.share != departure.share)
+                    .find(|rival| self.asks_for(rival, source))
+                    .map(|rival| rival.share.clone())
+            })
+            .filter(|successor| !other_way(successor))
     }
 
-    fn asks_for(&self, rival: &super::request::Declaration, source: &AudienceId) -> bool {
-        match (&rival.pinned, &rival.source) {
-            (Some(id), _) | (None, AudienceSelector::Id(id)) => id == source,
-            (None, AudienceSelector::Name(_)) => matches!(
-                resolve(&rival.source, None, &self.inventory),
-                Resolution::Found(found) if found.id == *source
+    fn retire_audience(
+        &mut self,
+        job: &mut Job,
+        departure: &Departure,
+        recorded: &platform::Recorded,
+    ) -> Next<Retired> {
+        if let Some(successor) = self.successor(departure) {
+            // Its own look takes the audience over by its key.
+            return Next::Finish(Retired::HandedOver(successor));
+        }
+        let plan = platform::retire(platform::Departure {
+            owner: &self.settings.owner,
+            share: &departure.share,
+            source: departure.source.as_ref(),
+            recorded,
+            inventory: &self.inventory,
+        });
+        match job.choose(plan.steps, plan.holds, 2) {
+            Choice::Send(calls) => Next::Send(calls),
+            Choice::Finish(None) => Next::Finish(Retired::Gone),
+            Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+        }
+    }
+
+    fn asks_for(&self, rival: &Declaration, source: &SourceId) -> bool {
+        if let Some(id) = rival.pinned.clone().or_else(|| rival.source.id()) {
+            return id == *source;
+        }
+        match &rival.source {
+            SourceSelector::Audience(selector) => matches!(
+                resolve(selector, None, &self.inventory),
+                Resolution::Found(found) if Some(&found.id) == source.audience()
+            ),
+            SourceSelector::AudienceManager(selector) => matches!(
+                audience_manager::resolve(selector, self.question(None, Sequence(0))),
+                Resolution::Found(found) if found.id() == *source
             ),
         }
     }
 }
 
-/// The integration codes of the additional segments that the successor declares; `None` if nobody said.
-fn declared_by(successor: &ShareName, departure: &Departure) -> Option<BTreeSet<IntegrationCode>> {
+/// What the successor declares of the objects that it takes over; `None` if nobody said.
+fn declared_by(successor: &ShareName, departure: &Departure) -> Option<Kept> {
     let mut rivals = departure.rivals.iter();
     let declaration = rivals.find(|rival| rival.share == *successor)?;
-    let source = departure.source.as_ref()?;
+    let source = departure.source.as_ref()?.audience()?;
     let keys = declaration.additional_keys.iter();
-    Some(keys.map(|key| additional_code(source, key)).collect())
+    Some(Kept {
+        codes: keys.map(|key| additional_code(source, key)).collect(),
+        destinations: declaration.destinations.clone(),
+    })
 }

@@ -3,11 +3,16 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceSelector, Desired, Direction, ToAudienceManager, compose,
+    AudienceSelector, Desired, DestinationSelector, Direction, Mode, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
+use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
+use audience_sharing_core::plan::mappings::KnownMapping;
+use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{Hold, foundation, tenant};
 use sha2::{Digest, Sha256};
@@ -29,22 +34,42 @@ impl World {
         if let Some(hold) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(self.unjudged(None, hold.into()));
         }
-        let Direction::ToAudienceManager(target) = &request.share.direction;
-        let source = match resolve(&target.source, request.pinned.as_ref(), &self.inventory) {
+        match &request.share.direction {
+            Direction::ToAudienceManager(target) => {
+                self.settle_to_audience_manager(job, request, target)
+            }
+            Direction::ToExperiencePlatform(target) => {
+                self.settle_to_experience_platform(job, request, target)
+            }
+        }
+    }
+
+    fn settle_to_audience_manager(
+        &mut self,
+        job: &mut Job,
+        request: &SettleRequest,
+        target: &ToAudienceManager,
+    ) -> Next<Settled> {
+        let pinned = request.pinned.as_ref().and_then(SourceId::audience);
+        let source = match resolve(&target.source, pinned, &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
             Resolution::Held(hold) => {
-                self.watch_source(request);
+                self.watch_source(request, target);
                 return Next::Finish(self.unjudged(self.origin_of(request), hold.into()));
             }
         };
+        let claimed = SourceId::Audience(source.id.clone());
         self.claims
-            .claim(&request.share.name, &source.id, request.created);
-        match self.foundation_for(request.share.mode) {
-            Ok(foundation) => self.settle_objects(job, request, target, &source, foundation),
+            .claim(&request.share.name, &claimed, request.created);
+        let controls = self.controls_for(request, &source);
+        match self.foundation_for(request.share.mode, controls) {
+            Ok(foundation) => {
+                self.settle_objects(job, request, target, &source, foundation, controls)
+            }
             Err(None) => Next::ParkForFoundation(request.share.mode),
             Err(Some(obstacle)) => {
-                self.watch_source(request);
+                self.watch_source(request, target);
                 Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
             }
         }
@@ -57,9 +82,11 @@ impl World {
         target: &ToAudienceManager,
         source: &Audience,
         foundation: foundation::Standing,
+        controls: ExportControls,
     ) -> Next<Settled> {
         let desired = compose(&self.settings, &request.share.name, target, source);
         self.observer.on_plan();
+        let place = foundation.place(&self.settings, controls);
         let plan = audience::plan(Situation {
             share: &request.share.name,
             desired: &desired,
@@ -68,21 +95,27 @@ impl World {
             retain: request.share.retain,
             recorded: &request.recorded,
             foundation: &foundation,
+            place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             living: &*self.living,
             inventory: &self.inventory,
             since: job.since,
         });
-        self.watch_objects(request, &desired, &plan.standing);
-        let objects = 2 + u32::try_from(desired.additional_segments.len()).unwrap_or(u32::MAX >> 8);
+        self.watch_objects(request, target, &desired, &plan.standing);
+        let objects = objects(&desired);
         let conflict = plan.holds.first().is_some_and(is_conflict);
-        let standing = self.with_recorded(plan.standing, &request.recorded);
+        let standing = self.with_recorded(plan.standing, &request.recorded, &desired);
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
                 source: Some(origin(source)),
                 // What another one holds is not ours to record.
+                controls: standing
+                    .data_source
+                    .map(|id| foundation.controls_of(id, &self.inventory))
+                    .unwrap_or_default(),
                 standing: (!conflict).then_some(standing),
+                audience: None,
                 foundation,
                 tenant: self.inventory.tenant.clone(),
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
@@ -91,11 +124,41 @@ impl World {
         }
     }
 
+    /// What the source's labels ask for, noted so that its data source is there. An answer that said nothing of labels
+    /// takes nothing away: the audience stays under the controls that it is under.
+    fn controls_for(&mut self, request: &SettleRequest, source: &Audience) -> ExportControls {
+        let share = &request.share;
+        let controls = match (share.mode, source.controls) {
+            (Mode::Observe, _) => ExportControls::NONE,
+            (Mode::Manage, Some(controls)) => controls,
+            (Mode::Manage, None) => self.controls_at_rest(source),
+        };
+        match controls.is_empty() {
+            true => self.controls.remove(&share.name),
+            false => self.controls.insert(share.name.clone(), controls),
+        };
+        controls
+    }
+
+    fn controls_at_rest(&self, source: &Audience) -> ExportControls {
+        let standing = self.foundation_plan(Mode::Observe).standing;
+        let code = IntegrationCode::new(source.id.as_str());
+        let holds_it = |id: &DataSourceId| {
+            let key = (*id, code.clone());
+            self.inventory.traits.find(&key).next().is_some()
+        };
+        let controlled = standing.controlled.iter().filter(|found| found.ours);
+        let mut controlled = controlled.map(|found| (found.place.data_source, found.controls));
+        let found = controlled.find(|(id, _)| holds_it(id));
+        found.map_or(ExportControls::NONE, |(_, controls)| controls)
+    }
+
     /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.
     fn with_recorded(
         &self,
         mut standing: audience::Standing,
         recorded: &audience::Recorded,
+        desired: &Desired,
     ) -> audience::Standing {
         let trait_sid = recorded
             .trait_sid
@@ -105,6 +168,9 @@ impl World {
             standing.observed = recorded.observed;
         }
         standing.trait_sid = standing.trait_sid.or(trait_sid);
+        let known = standing.trait_sid;
+        let known = known.and_then(|sid| self.inventory.traits.get(&sid));
+        standing.data_source = known.map(|entry| entry.record.data_source);
         standing.segment_sid = standing.segment_sid.or(recorded.segment_sid.filter(lives));
         for (key, sid) in &recorded.additional_segments {
             if lives(sid)
@@ -116,10 +182,54 @@ impl World {
                 standing.additional_segments.push((key.clone(), *sid));
             }
         }
+        self.with_recorded_uses(&mut standing, recorded, desired);
         standing
     }
 
-    fn ask(&mut self, job: &mut Job, call: audience_sharing_core::plan::Call) -> Next<Settled> {
+    /// Mappings that stand, and what was found for declarations that could not be judged.
+    fn with_recorded_uses(
+        &self,
+        standing: &mut audience::Standing,
+        recorded: &audience::Recorded,
+        desired: &Desired,
+    ) {
+        for known in &recorded.mappings {
+            let lives = |id: &_| !self.inventory.mappings.is_gone(id);
+            let known = KnownMapping {
+                mapping: known.mapping.filter(lives),
+                ..known.clone()
+            };
+            let place = |other: &&mut KnownMapping| {
+                (&other.segment, &other.key) == (&known.segment, &known.key)
+            };
+            match standing.mappings.iter_mut().find(place) {
+                // The place is taken only once the mapping that was there is gone.
+                Some(other) if other.mapping.is_none() && known.mapping.is_some() => *other = known,
+                Some(_) => {}
+                None if known.mapping.is_some()
+                    || desired.declares_destination(known.segment.as_deref(), &known.key) =>
+                {
+                    standing.mappings.push(known);
+                }
+                None => {}
+            }
+        }
+        for known in &recorded.traits {
+            let same =
+                |other: &KnownTrait| (&other.segment, &other.key) == (&known.segment, &known.key);
+            if desired.declares_trait(&known.segment, &known.key)
+                && !standing.traits.iter().any(same)
+            {
+                standing.traits.push(known.clone());
+            }
+        }
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        job: &mut Job,
+        call: audience_sharing_core::plan::Call,
+    ) -> Next<Settled> {
         let step = audience_sharing_core::plan::Step { call, ready: true };
         match job.choose(vec![step], Vec::new(), 1) {
             Choice::Send(calls) => Next::Send(calls),
@@ -127,7 +237,7 @@ impl World {
         }
     }
 
-    fn unjudged(&self, source: Option<Origin>, obstacle: Obstacle) -> Settled {
+    pub(super) fn unjudged(&self, source: Option<Origin>, obstacle: Obstacle) -> Settled {
         self.settled_without(source, Some(obstacle))
     }
 
@@ -136,6 +246,8 @@ impl World {
         Settled {
             source,
             standing: None,
+            controls: ExportControls::NONE,
+            audience: None,
             foundation: foundation::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
@@ -145,22 +257,23 @@ impl World {
 
     /// What is known of a source that may not be shared.
     fn origin_of(&self, request: &SettleRequest) -> Option<Origin> {
-        let id = request.pinned.as_ref()?;
+        let id = request.pinned.as_ref()?.audience()?;
         self.inventory
             .audiences
             .get(id)
             .map(|entry| origin(&entry.record))
     }
 
-    fn watch_source(&mut self, request: &SettleRequest) {
+    fn watch_source(&mut self, request: &SettleRequest, target: &ToAudienceManager) {
         let mut keys = BTreeSet::new();
-        source_keys(request, &mut keys);
+        source_keys(request, target, &mut keys);
         self.interest.set(&request.share.name, keys);
     }
 
     fn watch_objects(
         &mut self,
         request: &SettleRequest,
+        target: &ToAudienceManager,
         desired: &Desired,
         standing: &audience::Standing,
     ) {
@@ -168,7 +281,7 @@ impl World {
             Key::Audience(desired.source.clone()),
             Key::Code(desired.code.clone()),
         ]);
-        source_keys(request, &mut keys);
+        source_keys(request, target, &mut keys);
         keys.extend(
             desired
                 .additional_segments
@@ -183,15 +296,25 @@ impl World {
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
         );
+        if self.controls.contains_key(&request.share.name) {
+            keys.insert(Key::Foundation); // its data source may come, or lose a control
+        }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));
+        let destinations = desired.all_destinations();
+        keys.extend(destinations.map(|declared| match &declared.destination {
+            DestinationSelector::Id(id) => Key::Destination(*id),
+            DestinationSelector::Name(name) => Key::DestinationName(name.clone()),
+        }));
+        let found = standing.mappings.iter();
+        keys.extend(found.map(|known| Key::Destination(known.destination)));
         self.interest.set(&request.share.name, keys);
     }
 }
 
-fn source_keys(request: &SettleRequest, keys: &mut BTreeSet<Key>) {
-    let Direction::ToAudienceManager(target) = &request.share.direction;
-    match (&request.pinned, &target.source) {
+fn source_keys(request: &SettleRequest, target: &ToAudienceManager, keys: &mut BTreeSet<Key>) {
+    let pinned = request.pinned.as_ref().and_then(SourceId::audience);
+    match (pinned, &target.source) {
         (Some(id), _) | (None, AudienceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
         (None, AudienceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
     };
@@ -199,18 +322,28 @@ fn source_keys(request: &SettleRequest, keys: &mut BTreeSet<Key>) {
 
 fn origin(source: &Audience) -> Origin {
     Origin {
-        id: source.id.clone(),
+        id: SourceId::Audience(source.id.clone()),
         name: source.name.clone(),
-        lifecycle: source.lifecycle.clone(),
+        lifecycle: source.lifecycle.to_string().into(),
+        data_source: None,
     }
 }
 
-fn is_conflict(hold: &Hold) -> bool {
+pub(super) fn is_conflict(hold: &Hold) -> bool {
     hold.reason == audience_sharing_core::domain::reason::Reason::SourceClaimed
 }
 
+/// All that a round of work may have calls about: the trait, the segments with their rules, the mappings, the traits of
+/// rules.
+fn objects(desired: &Desired) -> u32 {
+    let segments = desired.additional_segments.iter();
+    let of_segments: usize = segments.map(|segment| 2 + segment.traits.len()).sum();
+    let count = 2 + of_segments + desired.all_destinations().count();
+    u32::try_from(count).unwrap_or(u32::MAX >> 8)
+}
+
 /// Changes whenever anything that is desired changes.
-fn digest(desired: &Desired) -> String {
+pub(super) fn digest(desired: &impl std::fmt::Debug) -> String {
     let hash = Sha256::digest(format!("{desired:?}"));
     hash.iter()
         .take(16)

@@ -33,6 +33,7 @@ use super::request::{
     Asked, Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest,
     Settled,
 };
+use super::shared_lists::SharedLists;
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::world::World;
 use crate::adobe::Error;
@@ -80,6 +81,7 @@ pub(super) struct Worker {
     pub(super) started: Instant,
     pub(super) sequence: u64,
     pub(super) jobs: BTreeMap<ShareName, Job>,
+    pub(super) shared_lists: SharedLists,
     pub(super) parked: BTreeSet<ShareName>,
     /// Told that the connection is not ready; woken when it is.
     pub(super) waiting: BTreeSet<ShareName>,
@@ -133,7 +135,9 @@ impl Worker {
                 living,
                 interest: Interest::default(),
                 recorded_foundation,
+                controls: BTreeMap::new(),
                 recorded_tenant,
+                recorded_homes: BTreeSet::new(),
                 ready: false,
                 failure: None,
                 foundation_failure: None,
@@ -151,6 +155,7 @@ impl Worker {
             started: Instant::now(),
             sequence: 0,
             jobs: BTreeMap::new(),
+            shared_lists: SharedLists::new(),
             parked: BTreeSet::new(),
             waiting: BTreeSet::new(),
             foundation_in_flight: false,
@@ -188,7 +193,7 @@ impl Worker {
             Message::Settle(request, reply) => self.begin(Work::Settle(request, reply)),
             Message::Retire(departure, reply) => self.begin(Work::Retire(departure, reply)),
             Message::Release(share) => self.forget(&share),
-            Message::Declare(declarations) => self.declare(declarations),
+            Message::Declare(declarations) => self.world.declare(declarations),
             Message::Refresh(reply) => {
                 self.refresh.wait(reply);
                 if !self.refresh.is_running() {
@@ -211,25 +216,6 @@ impl Worker {
         }
     }
 
-    fn declare(&mut self, declarations: Vec<Declaration>) {
-        use audience_sharing_core::compose::AudienceSelector;
-        for Declaration {
-            share,
-            created,
-            source,
-            pinned,
-            additional_keys: _,
-        } in declarations
-        {
-            let id = match (pinned, source) {
-                (Some(id), _) | (None, AudienceSelector::Id(id)) => id,
-                // A name that was never resolved has no older claim than its first look.
-                (None, AudienceSelector::Name(_)) => continue,
-            };
-            self.world.claims.claim(&share, &id, created);
-        }
-    }
-
     fn begin(&mut self, work: Work) {
         let share = work.share().clone();
         let since = self.next_sequence();
@@ -241,7 +227,7 @@ impl Worker {
     }
 
     /// Plans one share again and sends what is due.
-    fn advance(&mut self, share: &ShareName) {
+    pub(super) fn advance(&mut self, share: &ShareName) {
         let Some(mut job) = self.jobs.remove(share) else {
             return;
         };
@@ -319,6 +305,10 @@ impl Worker {
                 let look = unconfirmed.then(|| request.confirmation().look());
                 job.confirmed |= unconfirmed;
                 for call in calls {
+                    if self.joins(share, &call) {
+                        job.in_flight += 1;
+                        continue;
+                    }
                     let look = look.clone().filter(|_| call.is_write());
                     match self.send_confirmed(share, &call, look) {
                         Ok(()) => job.in_flight += 1,
@@ -451,23 +441,6 @@ impl Worker {
         }
     }
 
-    fn land_share(
-        &mut self,
-        share: &ShareName,
-        call: Call,
-        sent: Sequence,
-        result: Result<Answer, Error>,
-    ) {
-        let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
-        if let Some(job) = self.jobs.get_mut(share) {
-            job.in_flight = job.in_flight.saturating_sub(1);
-            if let Some(obstacle) = obstacle {
-                job.fail(call, obstacle);
-            }
-        }
-        self.advance(share);
-    }
-
     /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
     pub(super) fn fold(
         &mut self,
@@ -482,13 +455,17 @@ impl Worker {
         let now = self.now();
         match result {
             Ok(answer) => {
+                let unmoved = fold::unmoved(call, &answer);
                 let touched =
                     fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
                 self.wake_touched(&touched, own);
-                None
+                unmoved.map(|to| {
+                    self.world
+                        .not_moved(call, to, ", although it was answered as done")
+                })
             }
             Err(error) => {
-                let answered = fold::failure(&mut self.world.inventory, call, &error);
+                let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
                 let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 obstacle.of_connection = is_credential_failure(obstacle.reason) || blocked;
@@ -530,6 +507,7 @@ impl Worker {
 
     fn forget(&mut self, share: &ShareName) {
         self.world.interest.remove(share);
+        self.world.controls.remove(share);
         self.waiting.remove(share);
         for other in self.world.claims.release(share) {
             let _ = self.wake.send(other);
@@ -548,7 +526,7 @@ impl Worker {
             ready: self.world.ready,
             passes: self.refresh.passes(),
             tenant: self.world.inventory.tenant.clone(),
-            items: limits::count(&self.world.inventory, plan.standing.data_source),
+            items: limits::count(&self.world.inventory, &plan.standing),
             foundation: FoundationReport {
                 standing: plan.standing,
                 created_folders: self.world.inventory.created_folders.clone(),

@@ -1,17 +1,27 @@
 //! What an engine decides from: the inventory, the claims, the settings, and what is known to stop the connection.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use audience_sharing_core::compose::{ConnectionSettings, Mode};
+use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
+use audience_sharing_core::domain::audience_manager::NewSegment;
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::segment_rule::SegmentRule;
+use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::inventory::{Inventory, Tenant};
+use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
 
 use super::EngineObserver;
 use super::interest::Interest;
-use super::request::Obstacle;
-use crate::adobe::Error;
+use super::request::{Declaration, Obstacle};
+use crate::adobe::{Error, Kind};
+
+/// Of a refused rule.
+const TRAITS_SHOWN_MAX: usize = 8;
 
 /// What the decisions are made from; everything but the traffic.
 pub(super) struct World {
@@ -21,7 +31,11 @@ pub(super) struct World {
     pub(super) living: Arc<dyn Living + Send + Sync>,
     pub(super) interest: Interest,
     pub(super) recorded_foundation: foundation::Recorded,
+    /// What the labels of the managed audiences ask for, where they ask for anything.
+    pub(super) controls: BTreeMap<ShareName, ExportControls>,
     pub(super) recorded_tenant: Tenant,
+    /// Where the sources of Audience Manager stood, as statuses recorded them; used until the first pass knows better.
+    pub(super) recorded_homes: BTreeSet<Home>,
     /// A full pass has ended well: absence can be judged.
     pub(super) ready: bool,
     /// What stops the whole connection.
@@ -33,6 +47,42 @@ pub(super) struct World {
 }
 
 impl World {
+    pub(super) fn declare(&mut self, declarations: Vec<Declaration>) {
+        for declaration in declarations {
+            let Declaration {
+                share,
+                created,
+                source,
+                pinned,
+                home,
+                additional_keys: _,
+                destinations: _,
+                strategy: _,
+            } = declaration;
+            self.recorded_homes.extend(home);
+            // A name that was never resolved has no older claim than its first look.
+            if let Some(id) = pinned.or_else(|| source.id()) {
+                self.claims.claim(&share, &id, created);
+            }
+        }
+    }
+
+    /// The lists that hold the shared sources of Audience Manager.
+    pub(super) fn homes(&self) -> BTreeSet<Home> {
+        let Inventory {
+            traits, segments, ..
+        } = &self.inventory;
+        let known = self.claims.claimed().filter_map(|source| match source {
+            SourceId::Audience(_) => None,
+            SourceId::Trait(sid) => Some((SourceKind::Trait, traits.get(sid)?.record.data_source)),
+            SourceId::Segment(sid) => {
+                Some((SourceKind::Segment, segments.get(sid)?.record.data_source))
+            }
+        });
+        let recorded = self.recorded_homes.iter().copied();
+        known.chain(recorded.filter(|_| !self.ready)).collect()
+    }
+
     /// The connection's failure, as its audiences tell it.
     pub(super) fn not_ready(&self) -> Option<Obstacle> {
         let failure = self
@@ -49,41 +99,151 @@ impl World {
     /// What a failed call means to a person.
     pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
         let what = call.label();
-        let refused = error.reason() == Reason::RequestRefused
-            && !error.is_not_found()
-            && !error.is_conflict();
-        // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
-        match foundation::unlisted_merge_rule(call, &self.inventory).filter(|_| refused) {
-            None => Obstacle::failed(&what, error),
-            Some(id) => Obstacle {
-                reason: Reason::ProfileMergeRuleNotFound,
+        if let Call::DeleteAudience {
+            id,
+            in_favour_of: Some(connectors),
+            ..
+        } = call
+            && error.reason() == Reason::DeletionBlocked
+        {
+            return Obstacle {
+                reason: Reason::DeliveredByConnector,
                 disposition: error.disposition(),
                 message: format!(
-                    "Could not {what}: {error}. The connection names the profile merge rule with data source {id}, \
-                     which Audience Manager does not list. Correct spec.audienceManager.profileMergeRule.dataSourceId \
-                     of the SharingConnection, or leave it out for the account's default."
+                    "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator \
+                     made, is still used and was left as it is: let the segment definitions, destinations and journeys \
+                     that use it use {connectors}, then it is deleted."
                 ),
+                of_connection: false,
+            };
+        }
+        let refused = error.kind() == Kind::RequestRefused;
+        if refused && let Some(to) = call.moves_to() {
+            return self.not_moved(call, to, &format!(": {error}"));
+        }
+        match self.explanation(call, error) {
+            None => Obstacle::failed(&what, error),
+            Some((reason, explanation)) => Obstacle {
+                reason,
+                disposition: error.disposition(),
+                message: format!("Could not {what}: {error}. {explanation}"),
                 of_connection: false,
             },
         }
     }
 
+    /// An object stayed in its data source although it was told to go to another one.
+    pub(super) fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
+        Obstacle {
+            reason: Reason::MoveRefused,
+            disposition: Disposition::Stalled,
+            message: format!(
+                "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
+                 stays where it is and is used under the export controls of its present data source. Audience Manager \
+                 seems not to move an object between data sources: the way is a new one, with a new sid, no members at \
+                 first, and destinations, models and segments that must be told of it. If that is acceptable, delete \
+                 this SharedAudience and create it again; else take back the change of the labels.",
+                call.label()
+            ),
+            of_connection: false,
+        }
+    }
+
+    /// Where the refusal of a call says less than what is known of its object.
+    fn explanation(&self, call: &Call, error: &Error) -> Option<(Reason, String)> {
+        let refused = matches!(error.kind(), Kind::RequestRefused | Kind::DeletionBlocked);
+        // Which code such a refusal has is not documented (audience-manager.md §8.5).
+        let export_control = error.code().is_some_and(|code| {
+            let code = code.to_ascii_uppercase();
+            code.contains("EXPORT_CONTROL") || code.contains("EXPORT_RESTRICTION")
+        });
+        match call {
+            Call::CreateSegment(NewSegment { rule, .. }) if export_control => {
+                Some(self.export_controlled(rule))
+            }
+            Call::UpdateSegment { expected, change } if export_control => {
+                Some(self.export_controlled(change.rule.as_ref().unwrap_or(&expected.rule)))
+            }
+            Call::CreateMapping(_) | Call::UpdateMapping { .. } if export_control => Some((
+                Reason::ExportControlled,
+                "A data export control of the segment's traits or of its profile merge rule meets a label of the \
+                 destination. Change the control or the label in Audience Manager, or take the destination out."
+                    .into(),
+            )),
+            Call::CreateMapping(new) if refused => Some((
+                Reason::RequestRefused,
+                format!(
+                    "Correct what the destination is given; if it takes no mapping from the API, or a data export control \
+                     forbids it, Audience Manager says so under Audience Data > Destinations > {} > Segment Mappings.",
+                    new.destination_name
+                ),
+            )),
+            Call::DeleteSegment(_) if refused => Some((
+                Reason::DeletionBlocked,
+                "A segment that is mapped to a destination cannot be deleted. Remove the mappings that were made by hand, \
+                 in Audience Manager under Audience Data > Destinations, or set deletionPolicy to Retain."
+                    .into(),
+            )),
+            // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
+            _ if error.kind() == Kind::RequestRefused => {
+                let id = foundation::unlisted_merge_rule(call, &self.inventory)?;
+                Some((
+                    Reason::ProfileMergeRuleNotFound,
+                    format!(
+                        "The connection names the profile merge rule with data source {id}, which Audience Manager does \
+                         not list. Correct spec.audienceManager.profileMergeRule.dataSourceId of the SharingConnection, \
+                         or leave it out for the account's default."
+                    ),
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    fn export_controlled(&self, rule: &str) -> (Reason, String) {
+        let sids = SegmentRule::parse(rule).map(|rule| rule.traits());
+        let sids = sids.into_iter().flatten();
+        let named = sids.map(|sid| match self.inventory.traits.get(&sid) {
+            Some(entry) => format!("{sid} {:?}", entry.record.name),
+            None => sid.to_string(),
+        });
+        let named: Vec<_> = named.take(TRAITS_SHOWN_MAX).collect();
+        let message = format!(
+            "A data export control of the data source of one of the traits {} forbids it. Change the control in Audience \
+             Manager, or take the trait out of the rule.",
+            named.join(", ")
+        );
+        (Reason::ExportControlled, message)
+    }
+
+    /// The shared objects, with what the labels of all audiences need.
     pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
+        self.foundation_with(&self.controls.values().copied().collect(), mode)
+    }
+
+    fn foundation_with(
+        &self,
+        needed: &BTreeSet<ExportControls>,
+        mode: Mode,
+    ) -> Plan<foundation::Standing> {
         foundation::plan(
             &self.settings,
             &self.recorded_foundation,
+            needed,
             &self.inventory,
             mode,
         )
     }
 
-    /// The shared objects, if they stand; `Err(None)` while calls are due for them.
+    /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due
+    /// for them.
     pub(super) fn foundation_for(
         &mut self,
         mode: Mode,
+        controls: ExportControls,
     ) -> Result<foundation::Standing, Option<Obstacle>> {
         self.foundation_needed |= mode == Mode::Manage;
-        let plan = self.foundation_plan(mode);
+        let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
         let told = |obstacle: &Obstacle| Obstacle {
             of_connection: true,
             disposition: Disposition::Wait,

@@ -19,6 +19,8 @@ pub struct AuditEvent {
     pub object_ref: Option<AuditObject>,
     #[serde(default)]
     pub response_status: Option<AuditStatus>,
+    #[serde(default)]
+    pub annotations: std::collections::BTreeMap<String, String>,
 }
 
 /// Who asked.
@@ -32,6 +34,7 @@ pub struct AuditUser {
 #[serde(default, rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct AuditObject {
+    pub api_group: String,
     /// The plural: `secrets`, `sharedaudiences`.
     pub resource: String,
     pub subresource: String,
@@ -47,6 +50,13 @@ pub struct AuditStatus {
 }
 
 impl AuditEvent {
+    /// Whether RBAC refused it. A namespace that is being removed refuses too, with the same status.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        let decision = self.annotations.get("authorization.k8s.io/decision");
+        decision.is_some_and(|decision| decision == "forbid")
+    }
+
     /// Whether it asked for a change: everything but `get`, `list` and `watch`.
     #[must_use]
     pub fn is_write(&self) -> bool {

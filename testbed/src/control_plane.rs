@@ -33,6 +33,9 @@ pub struct ControlPlaneOptions {
     /// kube-controller-manager with the controllers for garbage collection, namespaces and service accounts. Without
     /// it owner references collect nothing and a namespace that is deleted stays.
     pub controller_manager: bool,
+    /// And with the controllers for Deployments and ReplicaSets, which make Pods. Nothing runs them: a test plays the
+    /// kubelet.
+    pub workloads: bool,
 }
 
 impl ControlPlaneOptions {
@@ -40,6 +43,12 @@ impl ControlPlaneOptions {
     pub fn with_controller_manager(mut self) -> Self {
         self.controller_manager = true;
         self
+    }
+
+    #[must_use]
+    pub fn with_workloads(mut self) -> Self {
+        self.workloads = true;
+        self.with_controller_manager()
     }
 }
 
@@ -127,7 +136,12 @@ impl ControlPlane {
             let mut manager = room.start(
                 CONTROLLER_MANAGER,
                 &programs.path(CONTROLLER_MANAGER)?,
-                flags::controller_manager_arguments(&files, &kubeconfig, manager_port),
+                flags::controller_manager_arguments(
+                    &files,
+                    &kubeconfig,
+                    manager_port,
+                    options.workloads,
+                ),
             )?;
             let url = format!("https://127.0.0.1:{manager_port}/healthz");
             manager
@@ -177,6 +191,16 @@ impl ControlPlane {
         self.room.write(&format!("user-{name}.kubeconfig"), &text)
     }
 
+    /// For a holder of a bearer token, such as a ServiceAccount's.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn kubeconfig_with_token(&self, name: &str, token: &str) -> Result<PathBuf, Error> {
+        let authority = self.authority.certificate();
+        let text = kubeconfig::render_token(&self.server, &authority, token);
+        self.room.write(&format!("token-{name}.kubeconfig"), &text)
+    }
+
     /// For a client of a gate on `address`, which asks in the clear and as nobody.
     pub(crate) fn kubeconfig_through(&self, address: &str, port: u16) -> Result<PathBuf, Error> {
         self.room.write(
@@ -185,10 +209,13 @@ impl ControlPlane {
         )
     }
 
-    /// Asks as administrator, without a limit in time: a watch has none.
-    pub(crate) fn forwarding_client(&self) -> Result<reqwest::Client, Error> {
-        let administrator = self.authority.user(ADMINISTRATOR, Some(ADMINISTRATORS))?;
-        http::forwarding_client(&self.authority, &administrator)
+    /// Asks as this user, without a limit in time: a watch has none.
+    pub(crate) fn forwarding_client(
+        &self,
+        user: &str,
+        group: &str,
+    ) -> Result<reqwest::Client, Error> {
+        http::forwarding_client(&self.authority, &self.authority.user(user, Some(group))?)
     }
 
     /// Reads an object or a list, as administrator; `None` for 404. A tenth of what a run of kubectl takes.

@@ -16,6 +16,8 @@ pub enum Error {
         program: &'static str,
         folder: PathBuf,
     },
+    #[error("{name} is not in {}: run `make installation-tools`", folder.display())]
+    ToolMissing { name: &'static str, folder: PathBuf },
     #[error("cannot {action} {}", path.display())]
     File {
         action: &'static str,

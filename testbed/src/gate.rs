@@ -216,14 +216,15 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Gate {
-    /// Opens it on a free port. `name` tells its calls from those of other gates in the ledger.
+    /// Opens it on a free port. `name` tells its calls from those of other gates in the ledger; the API server is asked
+    /// as `user` of `group`.
     ///
     /// # Errors
     /// No port, file or client can be had.
     pub async fn open(
         name: &str,
         ledger: &Ledger,
-        plane: &ControlPlane,
+        (plane, user, group): (&ControlPlane, &str, &str),
         addresses: &Addresses,
     ) -> Result<Self, Error> {
         let loopback = Path::new("127.0.0.1:0");
@@ -238,7 +239,7 @@ impl Gate {
         let shared = Arc::new(Shared {
             name: name.to_owned(),
             ledger: ledger.clone(),
-            client: plane.forwarding_client()?,
+            client: plane.forwarding_client(user, group)?,
             api_server: plane.server().to_owned(),
             addresses: addresses.clone(),
             holds: Mutex::default(),

@@ -80,6 +80,18 @@ impl OperatorProcess {
     /// # Errors
     /// It cannot be started.
     pub fn spawn(binary: &Path, arguments: &[OsString]) -> Result<Self, Error> {
+        Self::spawn_in(binary, arguments, &[])
+    }
+
+    /// The same with an environment, as a container has one.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn_in(
+        binary: &Path,
+        arguments: &[OsString],
+        environment: &[(String, String)],
+    ) -> Result<Self, Error> {
         let [probe_port] = ports::free()?;
         let probe_address = format!("127.0.0.1:{probe_port}");
         let probe = [
@@ -87,6 +99,7 @@ impl OperatorProcess {
             OsString::from(&probe_address),
         ];
         let mut room = Room::open("operator")?;
+        room.set_environment(environment);
         let process = room.start("audience-sharing", binary, arguments.iter().chain(&probe))?;
         Ok(Self {
             process,

@@ -32,6 +32,7 @@ const LOG_TAIL_BYTES: usize = 4_000;
 pub(crate) struct Room {
     watchdog: Child,
     folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
 }
 
 impl Room {
@@ -53,7 +54,16 @@ impl Room {
             .process_group(0)
             .spawn()
             .map_err(Error::file("start", Path::new("/bin/sh")))?;
-        Ok(Self { watchdog, folder })
+        Ok(Self {
+            watchdog,
+            folder,
+            environment: Vec::new(),
+        })
+    }
+
+    /// What the next children find in their environment, beside PATH.
+    pub(crate) fn set_environment(&mut self, environment: &[(String, String)]) {
+        self.environment = environment.to_vec();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -104,7 +114,7 @@ impl Room {
     }
 
     /// In a process group of its own, so that a Ctrl-C on the terminal reaches only who started it. The environment
-    /// is empty but for PATH: a proxy or a KUBECONFIG of the person at the keyboard must not reach a test.
+    /// is empty but for PATH and what was set: a proxy or a KUBECONFIG of the person at the keyboard must not reach a test.
     fn spawn(
         &mut self,
         name: &'static str,
@@ -119,6 +129,7 @@ impl Room {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("RUST_BACKTRACE", "1")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output_to)
             .stderr(error_to)

@@ -13,6 +13,31 @@ pub(crate) const API_SERVER: &str = "kube-apiserver";
 pub(crate) const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 pub(crate) const KUBECTL: &str = "kubectl";
 
+/// Pins Helm's version.
+const INSTALLATION_MODULE: &str = include_str!("../../hack/installation/go.mod");
+
+/// What `make installation-tools` built: `helm`, and `judge`, which tells how Flux and Argo CD see an object.
+///
+/// # Errors
+/// [`Error::ToolMissing`], which says how to get it.
+pub fn installation_tool(name: &'static str) -> Result<PathBuf, Error> {
+    let version = pinned_version(INSTALLATION_MODULE, "helm.sh/helm/v3");
+    let folder = project().join(format!(".assets/tools/installation-{version}/bin"));
+    let path = folder.join(name);
+    match path.is_file() {
+        true => Ok(path),
+        false => Err(Error::ToolMissing { name, folder }),
+    }
+}
+
+/// The program, for what needs no API server.
+///
+/// # Errors
+/// [`Error::ProgramMissing`], which says how to get it.
+pub fn kubectl() -> Result<PathBuf, Error> {
+    Programs::from_environment().path(KUBECTL)
+}
+
 /// The folder of the programs.
 #[derive(Clone, Debug)]
 pub(crate) struct Programs {
@@ -43,20 +68,22 @@ impl Programs {
 }
 
 fn built_here() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package
-        .parent()
-        .unwrap_or(package)
+    project()
         .join(".assets/control-plane")
-        .join(pinned_version(GO_MODULE))
+        .join(pinned_version(GO_MODULE, "k8s.io/kubernetes"))
         .join("bin")
 }
 
+fn project() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
 /// `1.36.3` out of the line `k8s.io/kubernetes v1.36.3`.
-fn pinned_version(go_module: &str) -> &str {
+fn pinned_version<'text>(go_module: &'text str, module: &str) -> &'text str {
     go_module
         .lines()
-        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
+        .find_map(|line| line.trim().strip_prefix(module)?.strip_prefix(" v"))
         .unwrap_or("unpinned")
 }
 
@@ -68,8 +95,13 @@ mod tests {
     fn the_version_is_read_from_the_go_module() {
         let module =
             "require (\n\tgo.etcd.io/etcd/server/v3 v3.6.16\n\tk8s.io/kubernetes v1.36.3\n)";
-        assert_eq!(pinned_version(module), "1.36.3");
-        assert_ne!(pinned_version(GO_MODULE), "unpinned");
+        assert_eq!(pinned_version(module, "k8s.io/kubernetes"), "1.36.3");
+        for (module, name) in [
+            (GO_MODULE, "k8s.io/kubernetes"),
+            (INSTALLATION_MODULE, "helm.sh/helm/v3"),
+        ] {
+            assert_ne!(pinned_version(module, name), "unpinned");
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl Call {
         self.method != Method::GET
             && self.system != System::IdentityService
             && !self.path.ends_with("/bulk-get")
+            && !self.path.ends_with("/validate/")
     }
 
     pub(crate) fn is_remote_write(&self) -> bool {

@@ -63,6 +63,11 @@ enum Step {
     Rename {
         audience: usize,
     },
+    /// A marketer labels a source, or takes its labels away.
+    Label {
+        audience: usize,
+        labels: &'static [&'static str],
+    },
     /// A person edits or deletes what we made.
     EditTrait {
         which: usize,
@@ -120,6 +125,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(audience, policy)| Step::Delete { audience, policy }),
         2 => audience().prop_map(|audience| Step::LookNow { audience }),
         2 => audience().prop_map(|audience| Step::Rename { audience }),
+        2 => (audience(), select(LABELS.to_vec())).prop_map(|(audience, labels)| Step::Label { audience, labels }),
         2 => (any::<usize>(), edit()).prop_map(|(which, edit)| Step::EditTrait { which, edit }),
         2 => (any::<usize>(), edit()).prop_map(|(which, edit)| Step::EditSegment { which, edit }),
         1 => any::<usize>().prop_map(|which| Step::DeleteTrait { which }),
@@ -137,6 +143,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 const VARIANTS: usize = 6;
+
+/// All of them such that the operator can follow by itself.
+const LABELS: [&[&str]; 3] = [&[], &["core/C3"], &["core/C3", "core/C8", "custom/finance"]];
 
 fn declared(audience: usize, variant: usize) -> Value {
     let (name, connection, source) = AUDIENCES[audience];
@@ -257,6 +266,10 @@ impl History {
                 let id = AUDIENCES[audience].2;
                 let name = format!("Renamed at {}", world.cluster.version());
                 world.person("audiences", id, &json!({"name": name}));
+            }
+            Step::Label { audience, labels } => {
+                let labels = json!({"labels": labels});
+                world.person("audiences", AUDIENCES[audience].2, &labels);
             }
             Step::EditTrait { which, edit } => self.edit("traits", which, edit),
             Step::EditSegment { which, edit } => self.edit("segments", which, edit),
@@ -417,6 +430,6 @@ fn every_history_ends_as_declared() {
         panic!("{error}");
     }
     // Every kind of step and nearly every kind of fault happened: a history that never does a thing shows nothing.
-    assert_eq!(seen.steps.len(), 16, "{:?}", seen.steps.keys());
+    assert_eq!(seen.steps.len(), 17, "{:?}", seen.steps.keys());
     assert!(seen.faults.len() >= 15, "{:?}", seen.faults.keys());
 }

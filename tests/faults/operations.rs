@@ -1,8 +1,9 @@
 //! What users and marketers do: each operation with the world that it begins in.
 
+use adobe_simulator::{Connector, Picked};
 use serde_json::{Value, json};
 
-use crate::operator::{OWNER, World, audience, connection, secret};
+use crate::operator::{OWNER, World, audience, connection, secret, shared_segment};
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 
@@ -13,10 +14,24 @@ pub(crate) enum Operation {
     Update,
     /// The source is renamed in Experience Platform.
     Rename,
+    /// The source gets a label that Audience Manager has an export control for.
+    GainLabel,
+    /// The source loses it again.
+    LoseLabel,
     AddSegment,
     RemoveSegment,
     /// A person moves the trait to another folder.
     MoveFolder,
+    /// Two destinations are declared: one by its name, one by its id.
+    Map,
+    /// Another address for the one destination, another alias for the other.
+    ChangeMapping,
+    /// One of the two destinations is taken out.
+    Unmap,
+    /// The audience goes, with two mappings.
+    DeleteMapped,
+    /// A segment whose rule names traits of another provider, mapped to a destination.
+    NameTraits,
     /// Equal objects without a mark stand already.
     Adopt,
     /// The manifest is renamed: one object appears, the other goes.
@@ -24,21 +39,59 @@ pub(crate) enum Operation {
     Delete,
     /// Audience and connection go together, with the shared objects.
     DeleteAll,
+    /// A segment of Audience Manager, as an external audience of Experience Platform.
+    ShareBack,
+    /// The same, as metadata alone.
+    ShareMetadata,
+    /// The same, as a definition over what the connector delivers.
+    Mirror,
+    /// A segment of Audience Manager is renamed.
+    RenameSegment,
+    /// A person renames our audience in Experience Platform.
+    EditAudience,
+    /// Adobe's source connector begins to deliver what we made.
+    Deliver,
+    HandOverBack,
+    DeleteBack,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::Create,
         Self::Update,
         Self::Rename,
+        Self::GainLabel,
+        Self::LoseLabel,
         Self::AddSegment,
         Self::RemoveSegment,
         Self::MoveFolder,
+        Self::Map,
+        Self::ChangeMapping,
+        Self::Unmap,
+        Self::DeleteMapped,
+        Self::NameTraits,
         Self::Adopt,
         Self::HandOver,
         Self::Delete,
         Self::DeleteAll,
+        Self::ShareBack,
+        Self::ShareMetadata,
+        Self::Mirror,
+        Self::RenameSegment,
+        Self::EditAudience,
+        Self::Deliver,
+        Self::HandOverBack,
+        Self::DeleteBack,
     ];
+
+    /// What a person edits in it.
+    pub(crate) fn edits(self) -> Option<&'static str> {
+        match self {
+            Self::Rename | Self::GainLabel | Self::LoseLabel => Some("audiences"),
+            Self::RenameSegment => Some("segments"),
+            _ => None,
+        }
+    }
 
     /// Declares what stands before; the operator runs already unless its start belongs to the operation.
     pub(crate) fn prepare(self, world: &World) {
@@ -48,10 +101,31 @@ impl Operation {
             connection["spec"]["deletionPolicy"] = json!("Delete");
         }
         world.apply(connection);
+        destinations(world);
         match self {
             Self::Create => {}
+            Self::ChangeMapping | Self::Unmap | Self::DeleteMapped => {
+                world.apply(mapped(&[shop("first"), partner("gamers")]));
+            }
             Self::RemoveSegment => world.apply(with_segments(&["one", "two"])),
             Self::Adopt => world.apply(audience("other", OTHER)),
+            Self::LoseLabel => {
+                label(world, &["core/C3"]);
+                world.apply(audience("loyal", LOYAL_GAMERS));
+            }
+            Self::ShareBack | Self::ShareMetadata => drop(console_buyers(world)),
+            Self::Mirror => {
+                console_buyers(world);
+                deliver(world);
+            }
+            Self::Deliver => {
+                let sid = console_buyers(world);
+                world.apply(shared_segment("buyers", &sid, "MetadataOnly"));
+            }
+            Self::RenameSegment | Self::EditAudience | Self::HandOverBack | Self::DeleteBack => {
+                let sid = console_buyers(world);
+                world.apply(shared_segment("buyers", &sid, "ExternalAudience"));
+            }
             _ => world.apply(audience("loyal", LOYAL_GAMERS)),
         }
         match self {
@@ -76,6 +150,14 @@ impl Operation {
                 );
                 world.look_now("loyal");
             }
+            Self::GainLabel => {
+                label(world, &["core/C3", "custom/finance"]);
+                world.look_now("loyal");
+            }
+            Self::LoseLabel => {
+                label(world, &["custom/finance"]);
+                world.look_now("loyal");
+            }
             Self::AddSegment => world.apply(with_segments(&["one"])),
             Self::RemoveSegment => world.apply(with_segments(&["two"])),
             Self::MoveFolder => {
@@ -93,13 +175,84 @@ impl Operation {
                 world.apply(audience("renamed", LOYAL_GAMERS));
                 world.delete("loyal");
             }
-            Self::Delete => world.delete("loyal"),
+            Self::Map => world.apply(mapped(&[shop("first"), partner("gamers")])),
+            Self::ChangeMapping => world.apply(mapped(&[shop("second"), partner("players")])),
+            Self::Unmap => world.apply(mapped(&[shop("first")])),
+            Self::NameTraits => world.apply(with_named_traits()),
+            Self::Delete | Self::DeleteMapped => world.delete("loyal"),
             Self::DeleteAll => {
                 world.delete("loyal");
                 world.delete_connection("acme");
             }
+            Self::ShareBack => share(world, "buyers", "ExternalAudience"),
+            Self::ShareMetadata => share(world, "buyers", "MetadataOnly"),
+            Self::Mirror => share(world, "buyers", "SegmentDefinition"),
+            Self::RenameSegment => {
+                let renamed = json!({"name": "Buyers of consoles"});
+                world.person("segments", &sid_of_buyers(world).to_string(), &renamed);
+                world.look_now("buyers");
+            }
+            Self::EditAudience => {
+                let id = world.audience("buyers")["status"]["experiencePlatform"]["id"].clone();
+                let edited = json!({"name": "Edited by hand"});
+                world.person("audiences", id.as_str().unwrap(), &edited);
+                world.look_now("buyers");
+            }
+            Self::Deliver => {
+                deliver(world);
+                world.look_now("buyers");
+            }
+            Self::HandOverBack => {
+                share(world, "renamed", "ExternalAudience");
+                world.delete("buyers");
+            }
+            Self::DeleteBack => world.delete("buyers"),
         }
     }
+}
+
+fn label(world: &World, labels: &[&str]) {
+    world.person("audiences", LOYAL_GAMERS, &json!({"labels": labels}));
+}
+
+/// A segment of the company's own; gives its sid.
+fn console_buyers(world: &World) -> Value {
+    let made = world.create(
+        "segments",
+        json!({
+            "pid": 1794, "name": "Console buyers", "description": "Bought a console", "dataSourceId": 29_771,
+            "folderId": 0, "segmentRule": "16440001T", "status": "ACTIVE",
+        }),
+    );
+    made["sid"].clone()
+}
+
+fn sid_of_buyers(world: &World) -> Value {
+    let state = world.simulator.state();
+    let mut segments = state["segments"].as_array().unwrap().iter();
+    segments
+        .find(|found| found["name"] == "Console buyers")
+        .unwrap()["sid"]
+        .clone()
+}
+
+fn share(world: &World, name: &str, strategy: &str) {
+    world.apply(shared_segment(name, &sid_of_buyers(world), strategy));
+}
+
+/// A person sets Adobe's source connector up for it.
+fn deliver(world: &World) {
+    let mut flags = world.simulator.flags();
+    let sid = sid_of_buyers(world).as_u64().unwrap();
+    flags.connector = Some(Connector {
+        pid: None,
+        sandbox: "prod".into(),
+        segments: Picked::Some([sid].into()),
+        traits: Picked::None,
+        delay_ms: 0,
+    });
+    world.simulator.set_flags(flags);
+    world.choke_point.snapshot();
 }
 
 pub(crate) const OTHER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";
@@ -115,6 +268,51 @@ fn with_segments(keys: &[&str]) -> Value {
         .map(|key| json!({"key": key, "name": format!("Loyal and {key}"), "rule": "{trait} AND 16440001T"}))
         .collect();
     declared["spec"]["target"] = json!({"audienceManager": {"additionalSegments": segments}});
+    declared
+}
+
+/// Destinations of the tenant, and a mapping of a person's.
+fn destinations(world: &World) {
+    world.create(
+        "destinations",
+        json!({"pid": 1794, "destinationId": 4711, "name": "Shop", "destinationType": "PUSH", "status": "ACTIVE",
+            "serializationEnabled": false}),
+    );
+    world.create(
+        "destinations",
+        json!({"pid": 1794, "destinationId": 4712, "name": "Partner", "destinationType": "S2S", "status": "ACTIVE"}),
+    );
+    world.create(
+        "mappings",
+        json!({"pid": 1794, "destinationId": 4711, "sid": 16_450_001, "traitType": "SEGMENT", "elementStatus": "active",
+            "url": "https://by-hand.example"}),
+    );
+}
+
+fn shop(page: &str) -> Value {
+    json!({"key": "shop", "name": "Shop", "url": format!("https://shop.example/{page}"), "startDate": "2026-07-04"})
+}
+
+fn partner(alias: &str) -> Value {
+    json!({"key": "partner", "id": 4712, "alias": alias})
+}
+
+fn mapped(destinations: &[Value]) -> Value {
+    let mut declared = audience("loyal", LOYAL_GAMERS);
+    declared["spec"]["target"] = json!({"audienceManager": {"destinations": destinations}});
+    declared
+}
+
+fn with_named_traits() -> Value {
+    let mut declared = audience("loyal", LOYAL_GAMERS);
+    declared["spec"]["target"] = json!({"audienceManager": {"additionalSegments": [{
+        "key": "third", "name": "Loyal and third", "rule": "{trait} AND ({auto} OR {pets})",
+        "traits": [
+            {"key": "auto", "name": "Auto intenders", "dataSourceId": 6601},
+            {"key": "pets", "sid": 9913},
+        ],
+        "destinations": [partner("third")],
+    }]}});
     declared
 }
 

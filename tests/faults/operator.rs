@@ -282,10 +282,9 @@ impl World {
     fn note_by_hand(&self, collection: &str, id: &str) {
         let state = self.simulator.state();
         let objects = state[collection].as_array();
-        let found = objects
-            .into_iter()
-            .flatten()
-            .find(|object| object["sid"].as_u64() == id.parse().ok());
+        let found = objects.into_iter().flatten().find(|object| {
+            id.parse::<u64>().is_ok_and(|sid| object["sid"] == sid) || object["id"] == id
+        });
         if let Some(object) = found {
             self.choke_point.note_by_hand(object.clone());
         }
@@ -303,6 +302,14 @@ impl World {
         let at = json!(wall_clock().to_string());
         self.edit(name, &json!({"metadata": {"annotations": {"audience-sharing.dev/reconcile-requested-at": at}}}));
     }
+}
+
+/// A segment of Audience Manager, shared to Experience Platform.
+pub(crate) fn shared_segment(name: &str, sid: &Value, strategy: &str) -> Value {
+    let mut shared = audience(name, "");
+    shared["spec"]["source"] = json!({"audienceManager": {"segment": {"sid": sid}}});
+    shared["spec"]["target"] = json!({"experiencePlatform": {"strategy": strategy}});
+    shared
 }
 
 pub(crate) fn audience_key(name: &str) -> Key {
@@ -424,6 +431,7 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
         read_only: false,
+        watch_secrets: true,
         rng_seed: 7,
         wall_clock: skewed_clock,
         metrics: Metrics::default(),

@@ -36,14 +36,17 @@ pub(crate) fn masked_end(world: &World) -> Value {
         "resources": resources, "audiences": state["audiences"],
         "traits": state["traits"], "segments": state["segments"], "dataSources": state["dataSources"],
         "traitFolders": state["traitFolders"], "segmentFolders": state["segmentFolders"],
+        "destinations": state["destinations"], "mappings": live_mappings(&state),
     });
     mask(&mut end, &labels);
     for collection in [
+        "audiences",
         "traits",
         "segments",
         "dataSources",
         "traitFolders",
         "segmentFolders",
+        "mappings",
     ] {
         let objects = end[collection].as_array_mut().into_iter().flatten();
         let mut texts: Vec<String> = objects.map(|object| object.to_string()).collect();
@@ -71,11 +74,37 @@ fn labels(state: &Value) -> BTreeMap<String, String> {
             labels.insert(object[id].to_string(), format!("<{collection} {name}>"));
         }
     }
+    for mapping in live_mappings(state) {
+        let segment = labels.get(&mapping["sid"].to_string());
+        let segment = segment.map_or("", String::as_str);
+        let label = format!("<mapping of {segment} to {}>", mapping["destinationId"]);
+        labels.insert(mapping["destinationMappingId"].to_string(), label);
+    }
+    // What is made outside of Experience Platform has an id of its making.
+    for object in state["audiences"].as_array().into_iter().flatten() {
+        let id = object["id"].as_str().unwrap_or_default();
+        let made = object["description"]
+            .to_string()
+            .contains("[audience-sharing:");
+        if made || object["originName"] == "AUDIENCE_MANAGER" {
+            let label = format!("<audience {} of {}>", object["name"], object["originName"]);
+            labels.insert(id.into(), label);
+        }
+    }
     labels
 }
 
+/// A deleted mapping is kept, and says nothing.
+fn live_mappings(state: &Value) -> Vec<Value> {
+    let mappings = state["mappings"].as_array().into_iter().flatten();
+    let live = mappings.filter(|mapping| mapping["elementStatus"] != "deleted");
+    live.cloned().collect()
+}
+
 /// Times and versions; `items`, which are exact to a percent of their limits only.
-const VOLATILE: [&str; 15] = [
+const VOLATILE: [&str; 17] = [
+    "creationTime",
+    "createEpoch",
     "createTime",
     "updateTime",
     "creationTimestamp",
@@ -140,25 +169,34 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
 /// O3: every object that carries our mark stands in the status of a resource, or in none that was `retained`.
 pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let state = world.simulator.state();
-    let mut known = BTreeSet::new();
+    let (mut known, mut mappings) = (BTreeSet::new(), BTreeSet::new());
     for audience in world.audiences() {
-        known.extend(standing::recorded_sids(&audience));
+        known.extend(standing::recorded_ids(&audience));
+        mappings.extend(standing::recorded_mappings(&audience));
     }
-    let standing = ["traits", "segments"]
+    let leaked = standing::leaked_mappings(OWNER, &state, &mappings);
+    let leaked = leaked.into_iter().map(|mapping| format!("O3: {mapping}"));
+    let standing = [("traits", "sid"), ("segments", "sid"), ("audiences", "id")]
         .into_iter()
-        .flat_map(|collection| of_ours(OWNER, &state, collection));
+        .flat_map(|(collection, id)| {
+            of_ours(OWNER, &state, collection).map(move |object| (&object[id], object))
+        });
+    // Without a credential for ten minutes an object goes, what it made stays, and that is told (design.md §4.8).
+    let released = RELEASED.take();
     let is_retained = |object: &Value| {
         let text = object["description"].as_str().unwrap_or_default();
-        retained.iter().any(|mark| text.contains(mark.as_str()))
+        let mut kept = retained.iter().chain(&released);
+        kept.any(|part| text.contains(part.as_str()))
     };
     standing
-        .filter(|object| !known.contains(&object["sid"].to_string()) && !is_retained(object))
-        .map(|object| {
+        .filter(|(id, object)| !known.contains(&id.to_string()) && !is_retained(object))
+        .map(|(id, object)| {
             format!(
-                "O3: {} {} {} is in no status",
-                object["sid"], object["name"], object["description"]
+                "O3: {id} {} {} is in no status",
+                object["name"], object["description"]
             )
         })
+        .chain(leaked.filter(|_| retained.is_empty()))
         .collect()
 }
 
@@ -172,6 +210,7 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
             ("dataSources", "dataSourceId"),
             ("traitFolders", "folderId"),
             ("segmentFolders", "folderId"),
+            ("mappings", "destinationMappingId"),
             ("audiences", "id"),
         ] {
             let after = pair[1][collection].as_array().into_iter().flatten();
@@ -181,7 +220,7 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
             for before in pair[0][collection].as_array().into_iter().flatten() {
                 let what = match after.get(&before[id].to_string()) {
                     None => "deleted",
-                    Some(now) if **now != *before => "changed",
+                    Some(now) if !is_as_it_was(now, before) => "changed",
                     Some(_) => continue,
                 };
                 let key = match before["integrationCode"].as_str() {
@@ -197,21 +236,36 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// O4: what is neither ours nor was touched by a person stands as it stood.
-pub(crate) fn foreign_changes(before: &Value, after: &Value, renamed_sources: bool) -> Vec<String> {
+/// O4: what is neither ours nor was touched by a person stands as it stood; of what a person `edited`, nothing is said.
+pub(crate) fn foreign_changes(before: &Value, after: &Value, edited: Option<&str>) -> Vec<String> {
     let mut failures = Vec::new();
-    for collection in ["traits", "segments", "dataSources", "audiences"] {
-        if collection == "audiences" && renamed_sources {
+    for collection in [
+        "traits",
+        "segments",
+        "dataSources",
+        "destinations",
+        "mappings",
+        "audiences",
+    ] {
+        if edited == Some(collection) {
             continue;
         }
+        // A mapping is whose segment it is of.
+        let sids: Vec<&Value> = of_ours(OWNER, before, "segments")
+            .map(|found| &found["sid"])
+            .collect();
+        let mappings = before["mappings"].as_array().into_iter().flatten();
+        let mappings = mappings.filter(|mapping| sids.contains(&&mapping["sid"]));
         let ours: Vec<String> = of_ours(OWNER, before, collection)
+            .chain(mappings)
             .map(|object| object.to_string())
             .collect();
         let now = after[collection].as_array().cloned().unwrap_or_default();
         for object in before[collection].as_array().into_iter().flatten() {
             // Audience Manager makes and removes it with its folder.
             let of_folder = object["traitType"] == "FOLDER_TRAIT";
-            if !of_folder && !ours.contains(&object.to_string()) && !now.contains(object) {
+            let stands = now.iter().any(|found| is_as_it_was(found, object));
+            if !of_folder && !ours.contains(&object.to_string()) && !stands {
                 failures.push(format!(
                     "O4: foreign: {collection} {} is not as it was",
                     object["name"]
@@ -220,6 +274,20 @@ pub(crate) fn foreign_changes(before: &Value, after: &Value, renamed_sources: bo
         }
     }
     failures
+}
+
+/// Experience Platform itself notes at an audience who depends on it.
+fn is_as_it_was(found: &Value, before: &Value) -> bool {
+    let (Value::Object(found), Value::Object(before)) = (found, before) else {
+        return false;
+    };
+    let told = |object: &Map<String, Value>| {
+        let fields = object.iter().filter(|(field, _)| *field != "dependents");
+        fields
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+    };
+    found == before || told(found) == told(before)
 }
 
 /// O6: `Ready=True` of a generation is told only if the systems were as it declares at some moment since it was written.
@@ -329,6 +397,8 @@ thread_local! {
     /// The log of a single case is shown to the person who repeats it.
     static SHOWN: Cell<bool> = const { Cell::new(false) };
     static PANICS: Cell<usize> = const { Cell::new(0) };
+    /// How the marks of audiences end that were released without a deletion, as the audit trail told it.
+    static RELEASED: Cell<BTreeSet<String>> = const { Cell::new(BTreeSet::new()) };
 }
 
 static TOLD: Mutex<Option<String>> = Mutex::new(None);
@@ -348,6 +418,7 @@ pub(crate) fn listen() {
             .try_init();
     });
     PANICS.set(0);
+    RELEASED.take();
 }
 
 pub(crate) fn show_log() {
@@ -368,6 +439,16 @@ pub(crate) fn heard() -> Vec<String> {
         .collect()
 }
 
+/// `<namespace>/<name>` as the line names the audience, and the end of a mark.
+fn released_name(line: &str) -> Option<String> {
+    let (_, named) = line.split_once("marketing/")?;
+    let name: String = named
+        .chars()
+        .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .collect();
+    Some(format!("/marketing/{name}]"))
+}
+
 struct Listener;
 
 impl std::io::Write for Listener {
@@ -376,6 +457,11 @@ impl std::io::Write for Listener {
         // The simulator's tokens begin as every JSON web token does.
         if text.contains(SECRET) || text.contains("eyJ") {
             *TOLD.lock().unwrap() = Some(text.clone().into_owned());
+        }
+        if text.contains("released without deleting its remote objects") {
+            let mut released = RELEASED.take();
+            released.extend(released_name(&text));
+            RELEASED.set(released);
         }
         if SHOWN.get() {
             println!("{}", text.trim_end());

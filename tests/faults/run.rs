@@ -126,11 +126,10 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
             ));
         }
     }
-    let renamed = operation == Operation::Rename;
     failures.extend(oracles::foreign_changes(
         &before,
         &world.simulator.state(),
-        renamed,
+        operation.edits(),
     ));
     failures.extend(oracles::untrue_verdicts(&world, &snapshots));
     failures.extend(oracles::heard());

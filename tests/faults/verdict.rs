@@ -45,7 +45,7 @@ pub(crate) async fn at_rest(
             .map(|twice| format!("O2: twice: {twice}")),
     );
     failures.extend(oracles::leaks(world, retained));
-    failures.extend(oracles::foreign_changes(before, &state, true));
+    failures.extend(oracles::foreign_changes(before, &state, Some("audiences")));
     failures.extend(oracles::untrue_verdicts(world, &snapshots));
     failures.extend(oracles::heard());
     let (announced, changed) = changed_since(world, version);

@@ -2,9 +2,12 @@
 //!
 //! Texts are stored unescaped; whoever decodes an answer resolves HTML entities (audience-manager.md §1.4).
 
+use std::fmt;
+
 use super::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use super::labels::Restrictions;
 
 /// `status` of a trait, segment or data source. Adobe's samples spell it `ACTIVE`, `active` and `1` (§6.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,16 @@ pub enum Activity {
     Inactive,
     /// A spelling that this version does not know, kept as it came.
     Other(Box<str>),
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::Other(other) => other,
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +38,8 @@ pub struct DataSource {
     pub unique_trait_codes: bool,
     /// The same for segments.
     pub unique_segment_codes: bool,
+    /// Its data export controls, which hold for all traits in it (§3.2).
+    pub restrictions: Restrictions,
 }
 
 /// A data source that does not exist yet.
@@ -34,6 +49,7 @@ pub struct NewDataSource {
     pub description: Box<str>,
     pub unique_trait_codes: bool,
     pub unique_segment_codes: bool,
+    pub restrictions: Restrictions,
 }
 
 /// The fields of a data source that change; `None` stays as it is.
@@ -101,6 +117,7 @@ pub struct NewTrait {
 pub struct TraitChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub data_source: Option<DataSourceId>,
     pub folder: Option<TraitFolderId>,
     pub rule: Option<Box<str>>,
     pub ttl_days: Option<u32>,
@@ -138,9 +155,60 @@ pub struct NewSegment {
 pub struct SegmentChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub data_source: Option<DataSourceId>,
     pub folder: Option<SegmentFolderId>,
     pub rule: Option<Box<str>>,
     pub merge_rule: Option<DataSourceId>,
     /// `true` sets the segment active again.
     pub activate: bool,
+}
+
+/// How a user names a trait that is not ours: in place of its sid.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TraitReference {
+    Code {
+        code: IntegrationCode,
+        /// `None`: whichever has it.
+        data_source: Option<DataSourceId>,
+    },
+    /// The exact name.
+    Name {
+        name: Box<str>,
+        data_source: DataSourceId,
+    },
+}
+
+impl TraitReference {
+    /// Whether it means `found`.
+    pub fn fits(&self, found: &Trait) -> bool {
+        match self {
+            Self::Code { code, data_source } => {
+                found.integration_code.as_ref() == Some(code)
+                    && data_source.is_none_or(|id| found.data_source == id)
+            }
+            Self::Name { name, data_source } => {
+                found.name == *name && found.data_source == *data_source
+            }
+        }
+    }
+}
+
+/// In words; also what the status says a trait was found by.
+impl std::fmt::Display for TraitReference {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let data_source = match self {
+            Self::Code { code, data_source } => {
+                write!(formatter, "integration code {code}")?;
+                *data_source
+            }
+            Self::Name { name, data_source } => {
+                write!(formatter, "name \"{name}\"")?;
+                Some(*data_source)
+            }
+        };
+        match data_source {
+            Some(id) => write!(formatter, " in data source {id}"),
+            None => Ok(()),
+        }
+    }
 }

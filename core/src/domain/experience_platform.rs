@@ -1,6 +1,9 @@
 //! What Experience Platform holds, as compact records: only what deciding needs.
 
+use std::fmt;
+
 use super::identifier::{AudienceId, SandboxId};
+use super::labels::ExportControls;
 
 /// `lifecycleState`, whose spellings vary (experience-platform.md §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +36,103 @@ pub struct Audience {
     /// Compared without case (§3.3).
     pub namespace: Box<str>,
     pub origin: Box<str>,
+    /// Of an audience that Experience Platform does not evaluate itself.
+    pub key: Option<AudienceKey>,
+    /// The PQL text of a definition that carries a mark: nobody else's is compared with anything.
+    pub expression: Option<Box<str>>,
     pub lifecycle: Lifecycle,
+    /// What its usage labels ask of Audience Manager; all other labels are passed over. `None` where the answer did not
+    /// name any labels, not even none.
+    pub controls: Option<ExportControls>,
     /// The sandbox that answered; absent in some samples (§2.3).
     pub sandbox: Option<SandboxId>,
+}
+
+/// Under which membership on a profile says that it is in an external audience (§3.3, §5.3): unique in a sandbox, as far
+/// as the form of Adobe's own ids tells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AudienceKey {
+    /// In lower case: Adobe's samples spell one namespace in several ways.
+    namespace: Box<str>,
+    audience_id: Box<str>,
+}
+
+impl AudienceKey {
+    pub fn new(namespace: &str, audience_id: &str) -> Self {
+        Self {
+            namespace: namespace.to_ascii_lowercase().into(),
+            audience_id: audience_id.into(),
+        }
+    }
+
+    pub fn audience_id(&self) -> &str {
+        &self.audience_id
+    }
+}
+
+/// An audience that does not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewAudience {
+    pub name: Box<str>,
+    /// The user's text and the mark.
+    pub description: Box<str>,
+    pub form: NewForm,
+}
+
+/// What is made, and by which service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewForm {
+    /// `ExternalSegment` of the profile service (§5.6 W1).
+    External {
+        namespace: Box<str>,
+        audience_id: Box<str>,
+    },
+    /// Metadata alone, of the external audiences service (§5.6 W2).
+    MetadataOnly {
+        namespace: Box<str>,
+        audience_id: Box<str>,
+    },
+    /// A definition that Experience Platform evaluates in batches (§5.6 W4).
+    SegmentDefinition { expression: Box<str> },
+}
+
+impl NewForm {
+    /// `None` for a definition, whose id the service chooses.
+    pub fn key(&self) -> Option<AudienceKey> {
+        match self {
+            Self::External {
+                namespace,
+                audience_id,
+            }
+            | Self::MetadataOnly {
+                namespace,
+                audience_id,
+            } => Some(AudienceKey::new(namespace, audience_id)),
+            Self::SegmentDefinition { .. } => None,
+        }
+    }
+}
+
+/// The fields of an audience that change; `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AudienceChange {
+    pub name: Option<Box<str>>,
+    pub description: Option<Box<str>>,
+    pub expression: Option<Box<str>>,
+    /// `true` publishes it again.
+    pub publish: bool,
+}
+
+impl fmt::Display for Lifecycle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Draft => "draft",
+            Self::Published => "published",
+            Self::Inactive => "inactive",
+            Self::Deleted => "deleted",
+            Self::Other(other) => other,
+        })
+    }
 }
 
 /// `state` of a sandbox (experience-platform.md §4.2).

@@ -53,6 +53,11 @@ numeric_identifier! {
     TraitSid,
     /// An Audience Manager segment.
     SegmentSid,
+    /// A destination of Audience Manager.
+    DestinationId,
+    /// A segment's mapping to a destination; answers name it `mappingId`, `destinationMappingId` or both
+    /// (audience-manager.md §6.2).
+    MappingId,
 }
 
 text_identifier! {

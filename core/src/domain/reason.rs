@@ -58,6 +58,8 @@ reasons! {
     SourceNotFound,
     /// The name fits more than one audience.
     SourceAmbiguous,
+    /// Adobe does not let the source pass to the other system.
+    SourceNotShareable,
     /// The audience came from the other system by sharing.
     SharingLoop,
     /// Another SharedAudience of this cluster shares the same source.
@@ -66,6 +68,20 @@ reasons! {
     AdobeSharingActive,
     /// Adobe's own sharing has not delivered the objects yet.
     AwaitingAdobeSharing,
+    /// The source's labels ask for an export control that no known API sets.
+    ExportControlUnsupported,
+    /// A data source lacks an export control that its objects need.
+    ExportControlMissing,
+    /// Audience Manager does not move an object to another data source.
+    MoveRefused,
+    /// A destination is labelled with what an export control forbids.
+    ExportControlViolated,
+    /// Adobe's source connector delivers the audience; it is only observed.
+    DeliveredByConnector,
+    /// Nothing delivers the members that a segment definition would test.
+    NoMemberSource,
+    /// The organisation lacks the product.
+    NotEntitled,
     /// An object carries the mark of another owner.
     ManagementConflict,
     /// An object exists already and the adoption policy does not allow to take it.
@@ -76,6 +92,22 @@ reasons! {
     NotVerifiable,
     /// A rule cannot be parsed, or Audience Manager refuses it.
     RuleInvalid,
+    /// A trait that a rule names is not there, or its data feed is not subscribed.
+    TraitNotFound,
+    /// What a trait is named by fits more than one.
+    TraitAmbiguous,
+    /// No such destination.
+    DestinationNotFound,
+    /// The name fits more than one destination.
+    DestinationAmbiguous,
+    /// The destination is inactive.
+    DestinationInactive,
+    /// The API maps nothing to this kind of destination.
+    DestinationUnsupported,
+    /// A mapping lacks what its destination needs, or has what it does not take.
+    MappingInvalid,
+    /// A data export control forbids it.
+    ExportControlled,
     /// The system refuses the request.
     RequestRefused,
     /// An item limit of the tenant is reached.

@@ -150,6 +150,18 @@ pub fn experience_platform_segment(key: &str, audience: &AudienceId) -> String {
     comparison.to_string()
 }
 
+/// The audience that a rule of that very form names.
+pub fn audience_of(key: &str, rule: &str) -> Option<AudienceId> {
+    match TraitRule::parse(&resolve_entities(rule)).ok()? {
+        Expression::Condition(Comparison {
+            key: found,
+            operator: Operator::Equal,
+            value: Value::Text(id),
+        }) if found.eq_ignore_ascii_case(&escaped(key)) => Some(AudienceId::new(id)),
+        _ => None,
+    }
+}
+
 /// A plain text as it stands between double quotes.
 fn escaped(plain: &str) -> Box<str> {
     plain.replace('\\', r"\\").replace('"', r#"\""#).into()

@@ -2,16 +2,20 @@
 
 use super::table::Record;
 use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
-use crate::domain::experience_platform::Audience;
+use crate::domain::destination::{Destination, Mapping};
+use crate::domain::experience_platform::{Audience, AudienceKey};
 use crate::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
+    SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::domain::ownership::Mark;
 
 /// What a list was narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Coverage {
     Whole,
     DataSource(DataSourceId),
+    Destination(DestinationId),
 }
 
 /// What a scope can depend on; folding names these, and the engine knows who depends on which.
@@ -25,6 +29,9 @@ pub enum Key {
     Code(IntegrationCode),
     Audience(AudienceId),
     AudienceName(Box<str>),
+    Destination(DestinationId),
+    DestinationName(Box<str>),
+    AudienceKey(AudienceKey),
 }
 
 impl Record for DataSource {
@@ -34,8 +41,8 @@ impl Record for DataSource {
     fn id(&self) -> DataSourceId {
         self.id
     }
-    fn natural_key(&self) -> Option<Box<str>> {
-        Some(self.name.clone())
+    fn natural_keys(&self) -> impl Iterator<Item = Box<str>> {
+        std::iter::once(self.name.clone())
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
@@ -52,8 +59,8 @@ impl Record for TraitFolder {
     fn id(&self) -> TraitFolderId {
         self.id
     }
-    fn natural_key(&self) -> Option<Self::NaturalKey> {
-        Some((self.parent, self.name.clone()))
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        std::iter::once((self.parent, self.name.clone()))
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
@@ -70,8 +77,8 @@ impl Record for SegmentFolder {
     fn id(&self) -> SegmentFolderId {
         self.id
     }
-    fn natural_key(&self) -> Option<Self::NaturalKey> {
-        Some((self.parent, self.name.clone()))
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        std::iter::once((self.parent, self.name.clone()))
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
@@ -88,10 +95,9 @@ impl Record for Trait {
     fn id(&self) -> TraitSid {
         self.sid
     }
-    fn natural_key(&self) -> Option<Self::NaturalKey> {
-        self.integration_code
-            .clone()
-            .map(|code| (self.data_source, code))
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        let code = self.integration_code.clone();
+        code.map(|code| (self.data_source, code)).into_iter()
     }
     fn coverage(&self) -> Coverage {
         Coverage::DataSource(self.data_source)
@@ -109,10 +115,9 @@ impl Record for Segment {
     fn id(&self) -> SegmentSid {
         self.sid
     }
-    fn natural_key(&self) -> Option<Self::NaturalKey> {
-        self.integration_code
-            .clone()
-            .map(|code| (self.data_source, code))
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        let code = self.integration_code.clone();
+        code.map(|code| (self.data_source, code)).into_iter()
     }
     fn coverage(&self) -> Coverage {
         Coverage::DataSource(self.data_source)
@@ -123,15 +128,31 @@ impl Record for Segment {
     }
 }
 
+/// What an audience of Experience Platform is found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AudienceNaturalKey {
+    Name(Box<str>),
+    External(AudienceKey),
+    /// Of a definition that carries a mark: the source that it mirrors.
+    Expression(Box<str>),
+    /// What a share of ours made, whatever became of its name.
+    Marked(Mark),
+}
+
 impl Record for Audience {
     type Id = AudienceId;
-    type NaturalKey = Box<str>;
+    type NaturalKey = AudienceNaturalKey;
 
     fn id(&self) -> AudienceId {
         self.id.clone()
     }
-    fn natural_key(&self) -> Option<Box<str>> {
-        Some(self.name.clone())
+    fn natural_keys(&self) -> impl Iterator<Item = AudienceNaturalKey> {
+        let external = self.key.clone().map(AudienceNaturalKey::External);
+        let marked = Mark::read(&self.description).map(AudienceNaturalKey::Marked);
+        std::iter::once(AudienceNaturalKey::Name(self.name.clone()))
+            .chain(external)
+            .chain(self.expression.clone().map(AudienceNaturalKey::Expression))
+            .chain(marked)
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
@@ -139,5 +160,44 @@ impl Record for Audience {
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Audience(self.id.clone()));
         keys.push(Key::AudienceName(self.name.clone()));
+        keys.extend(self.key.clone().map(Key::AudienceKey));
+    }
+}
+
+impl Record for Destination {
+    type Id = DestinationId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> DestinationId {
+        self.id
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = Box<str>> {
+        std::iter::once(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Destination(self.id));
+        keys.push(Key::DestinationName(self.name.clone()));
+    }
+}
+
+impl Record for Mapping {
+    type Id = MappingId;
+    /// The segment first, so that all of its mappings stand side by side.
+    type NaturalKey = (SegmentSid, DestinationId);
+
+    fn id(&self) -> MappingId {
+        self.id
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        std::iter::once((self.segment, self.destination))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Destination(self.destination)
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Segment(self.segment));
     }
 }

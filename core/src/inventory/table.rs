@@ -8,14 +8,15 @@ use super::{Moment, Sequence};
 
 /// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
 /// (design.md §4.2).
-const LIST_LAG_MS: u64 = 60_000;
+pub(super) const LIST_LAG_MS: u64 = 60_000;
 
 pub trait Record: PartialEq + Debug {
     type Id: Ord + Clone + Debug;
     type NaturalKey: Ord + Clone + Debug;
 
     fn id(&self) -> Self::Id;
-    fn natural_key(&self) -> Option<Self::NaturalKey>;
+    /// All that the record can be found by, its id apart.
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey>;
     fn coverage(&self) -> Coverage;
     /// Appends what depends on this record.
     fn keys(&self, keys: &mut Vec<Key>);
@@ -67,7 +68,10 @@ impl<R: Record> Table<R> {
     }
 
     /// Every record with this natural key, in the order of their ids.
-    pub fn find(&self, key: &R::NaturalKey) -> impl Iterator<Item = &Entry<R>> {
+    pub fn find<'a>(
+        &'a self,
+        key: &R::NaturalKey,
+    ) -> impl Iterator<Item = &'a Entry<R>> + use<'a, R> {
         self.by_key
             .get(key)
             .into_iter()
@@ -104,6 +108,11 @@ impl<R: Record> Table<R> {
     /// The outcome of a create with this key is not known: look it up before anything else.
     pub fn is_unresolved(&self, key: &R::NaturalKey) -> bool {
         self.unresolved.contains(key)
+    }
+
+    /// The keys of all creates whose outcome is not known.
+    pub fn unresolved(&self) -> impl Iterator<Item = &R::NaturalKey> {
+        self.unresolved.iter()
     }
 
     /// The key was looked up by itself at or after this call.
@@ -215,7 +224,7 @@ impl<R: Record> Table<R> {
     /// The answer of a create or an update.
     pub fn fold_written(&mut self, at: Sequence, now: Moment, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
-        if let Some(key) = record.natural_key() {
+        for key in record.natural_keys() {
             self.unresolved.remove(&key);
         }
         self.gone.remove(&record.id());
@@ -251,6 +260,15 @@ impl<R: Record> Table<R> {
         }
     }
 
+    /// What carries the key was just looked at: a list that contradicted it is behind.
+    pub(super) fn trust(&mut self, key: &R::NaturalKey) {
+        for id in self.by_key.get(key).into_iter().flatten() {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.doubtful = false;
+            }
+        }
+    }
+
     /// A create whose outcome is unknown, or that was refused since the key is taken.
     pub fn fold_unresolved(&mut self, key: R::NaturalKey) {
         self.looked_up.remove(&key);
@@ -274,7 +292,7 @@ impl<R: Record> Table<R> {
             }
             None => record.keys(touched),
         }
-        if let Some(key) = record.natural_key() {
+        for key in record.natural_keys() {
             let ids = self.by_key.entry(key).or_default();
             if let Err(place) = ids.binary_search(&id) {
                 ids.reserve_exact(1);
@@ -294,9 +312,10 @@ impl<R: Record> Table<R> {
 
     fn remove(&mut self, id: &R::Id) -> Option<Entry<R>> {
         let entry = self.entries.remove(id)?;
-        if let Some(key) = entry.record.natural_key()
-            && let Some(ids) = self.by_key.get_mut(&key)
-        {
+        for key in entry.record.natural_keys() {
+            let Some(ids) = self.by_key.get_mut(&key) else {
+                continue;
+            };
             ids.retain(|known| known != id);
             if ids.is_empty() {
                 self.by_key.remove(&key);

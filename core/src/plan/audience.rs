@@ -1,23 +1,32 @@
 //! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
 
-use std::collections::BTreeSet;
+mod undeclared;
+mod uses;
 
+use self::uses::Uses;
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
 use super::claims::{Claims, Living};
 use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label};
+use super::elsewhere;
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
+use super::foundation::controlled::Place;
 use super::hold::Hold;
-use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
+use super::mappings::KnownMapping;
+use super::ownership::{Subject, Verdict, held_by, judge, marked_share};
+use super::rules::{self, KnownTrait, Resolved};
 use super::twins;
-use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
-use crate::domain::audience_manager::{NewSegment, NewTrait, Segment, Trait, TraitKind};
+use crate::compose::{self, AdoptionPolicy, Desired, Mode, ShareName};
+use crate::domain::audience_manager::{
+    NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitKind,
+};
 use crate::domain::identifier::{
-    DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitSid,
 };
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
+use crate::domain::source::SourceId;
 use crate::inventory::{Inventory, Sequence};
 
 /// What the status says of the audience's objects.
@@ -28,6 +37,8 @@ pub struct Recorded {
     /// The two above are Adobe's, not ours.
     pub observed: bool,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+    pub mappings: Vec<KnownMapping>,
+    pub traits: Vec<KnownTrait>,
 }
 
 impl Recorded {
@@ -46,7 +57,13 @@ pub struct Standing {
     pub segment_sid: Option<SegmentSid>,
     /// Adobe's own sharing made the two: they are observed.
     pub observed: bool,
+    /// Where the trait stands; the controls of that data source are the audience's.
+    pub data_source: Option<DataSourceId>,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
+    /// Each destination that was found, mapped or not.
+    pub mappings: Vec<KnownMapping>,
+    /// Traits of rules that were found by something else than their sids.
+    pub traits: Vec<KnownTrait>,
 }
 
 /// All that a plan of one audience depends on.
@@ -60,6 +77,8 @@ pub struct Situation<'a> {
     pub retain: bool,
     pub recorded: &'a Recorded,
     pub foundation: &'a foundation::Standing,
+    /// Where the objects belong for their labels, or why they cannot stand there; `None` where no data source stands.
+    pub place: Option<Result<Place, &'a Hold>>,
     pub claims: &'a Claims,
     pub living: &'a dyn Living,
     pub inventory: &'a Inventory,
@@ -78,8 +97,12 @@ enum TraitState {
 
 struct Planner<'a> {
     situation: Situation<'a>,
-    data_source: DataSourceId,
+    place: Place,
     plan: Plan<Standing>,
+    /// Something must be known before the first write.
+    asks: bool,
+    /// It is known that what is declared cannot all stand: nothing is begun.
+    in_vain: bool,
 }
 
 /// Plans one audience over shared objects that stand.
@@ -89,19 +112,27 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
         holds: Vec::new(),
         standing: Standing::default(),
     };
-    let Some(data_source) = situation.foundation.data_source else {
-        return Plan {
+    match situation.place {
+        None => Plan {
             holds: vec![awaiting_adobe(&situation.desired.code)],
             ..empty
-        };
-    };
-    let mut planner = Planner {
-        situation,
-        data_source,
-        plan: empty,
-    };
-    planner.audience();
-    planner.plan
+        },
+        Some(Err(hold)) => Plan {
+            holds: vec![elsewhere::held(&situation, hold)],
+            ..empty
+        },
+        Some(Ok(place)) => {
+            let mut planner = Planner {
+                situation,
+                place,
+                plan: empty,
+                asks: false,
+                in_vain: false,
+            };
+            planner.audience();
+            planner.plan
+        }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -119,16 +150,26 @@ impl<'a> Planner<'a> {
             self.plan.holds.push(hold);
             return;
         }
+        let manages = self.situation.mode == Mode::Manage;
+        let uses = match manages {
+            true => self.uses(present.is_none() && self.may_create()),
+            false => Uses::default(),
+        };
         let state = self.shared_trait(present);
-        self.shared_segment(&state);
-        if self.situation.mode == Mode::Manage {
-            self.additional_segments(&state);
+        self.shared_segment(&state, &uses);
+        if manages {
+            self.additional_segments(&state, &uses);
+            self.undeclared_mappings(&uses);
             self.undeclared_segments();
         }
         if !self.observes() {
-            let twins = twins::steps(&self.situation, self.data_source, &self.plan.standing);
+            let twins = twins::steps(&self.situation, &self.plan.standing);
             self.plan.steps.extend(twins);
         }
+    }
+
+    fn may_create(&self) -> bool {
+        !self.observes() && self.situation.foundation.trait_folder.is_some()
     }
 
     /// Observed objects are Adobe's: nothing of ours is created beside them.
@@ -148,14 +189,25 @@ impl<'a> Planner<'a> {
 
     fn find_shared_trait(&self) -> Found<'a, Trait> {
         let situation = &self.situation;
-        let proof = self.proof(situation.foundation.enforces_trait_codes);
-        find_trait(
+        let found = find_trait(
             situation.inventory,
             situation.recorded.trait_sid,
-            self.data_source,
+            self.place.data_source,
             &situation.desired.code,
-            proof,
-        )
+            self.proof(self.place.enforces_trait_codes),
+        );
+        match found {
+            Found::Absent if !self.observes() => elsewhere::find(
+                situation,
+                self.place.data_source,
+                |found: &Trait| &found.description,
+                |data_source| {
+                    let code = &situation.desired.code;
+                    find_trait(situation.inventory, None, data_source, code, Proof::Listed)
+                },
+            ),
+            found => found,
+        }
     }
 
     /// One source, one holder: whose mark stands, else the older (design.md §4.6).
@@ -165,7 +217,7 @@ impl<'a> Planner<'a> {
         let marked = found.and_then(|found| marked_share(owner, &found.description));
         let holder = situation.claims.holder(
             situation.share,
-            &situation.desired.source,
+            &SourceId::Audience(situation.desired.source.clone()),
             marked.as_ref(),
             situation.living,
         )?;
@@ -184,29 +236,33 @@ impl<'a> Planner<'a> {
             None => self.create_trait(),
             Some(found) if self.situation.mode == Mode::Observe => {
                 self.plan.standing.observed = true;
-                self.plan.standing.trait_sid = Some(found.sid);
-                TraitState::Stands(found.sid)
+                self.stands(found)
             }
             Some(found) => self.keep_trait(found),
         }
     }
 
     fn create_trait(&mut self) -> TraitState {
+        if self.in_vain {
+            return TraitState::Missing;
+        }
         let Some(folder) = self.situation.foundation.trait_folder else {
             return TraitState::Missing;
         };
         let desired = self.situation.desired;
-        self.plan
-            .steps
-            .push(Step::ready(Call::CreateTrait(NewTrait {
-                name: desired.name.clone(),
-                description: desired.description.clone(),
-                integration_code: desired.code.clone(),
-                data_source: self.data_source,
-                folder,
-                rule: desired.trait_rule.clone(),
-                ttl_days: desired.ttl_days,
-            })));
+        let call = Call::CreateTrait(NewTrait {
+            name: desired.name.clone(),
+            description: desired.description.clone(),
+            integration_code: desired.code.clone(),
+            data_source: self.place.data_source,
+            folder,
+            rule: desired.trait_rule.clone(),
+            ttl_days: desired.ttl_days,
+        });
+        self.plan.steps.push(match self.asks {
+            true => Step::waiting(call),
+            false => Step::ready(call),
+        });
         TraitState::Planned
     }
 
@@ -222,12 +278,7 @@ impl<'a> Planner<'a> {
             ));
             return TraitState::Missing;
         }
-        let desired = self.desired_trait(
-            self.situation
-                .foundation
-                .trait_folder
-                .unwrap_or(found.folder),
-        );
+        let desired = self.desired_trait(found);
         let subject = Subject {
             object: trait_label(found),
             description: &found.description,
@@ -250,22 +301,37 @@ impl<'a> Planner<'a> {
                 return TraitState::Missing;
             }
         }
+        self.stands(found)
+    }
+
+    fn stands(&mut self, found: &Trait) -> TraitState {
         self.plan.standing.trait_sid = Some(found.sid);
+        self.plan.standing.data_source = Some(found.data_source);
         TraitState::Stands(found.sid)
     }
 
-    fn desired_trait(&self, folder: TraitFolderId) -> DesiredTrait<'a> {
+    fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
         let desired = self.situation.desired;
+        let folder = self.situation.foundation.trait_folder;
         DesiredTrait {
             name: &desired.name,
             description: &desired.description,
-            folder,
+            data_source: self.data_source_for(found.data_source),
+            folder: folder.unwrap_or(found.folder),
             rule: &desired.trait_rule,
             ttl_days: desired.ttl_days,
         }
     }
 
-    fn shared_segment(&mut self, state: &TraitState) {
+    /// Nothing moves out of or into what Adobe's own sharing fills.
+    fn data_source_for(&self, stands_in: DataSourceId) -> DataSourceId {
+        match self.observes() {
+            true => stands_in,
+            false => self.place.data_source,
+        }
+    }
+
+    fn shared_segment(&mut self, state: &TraitState, uses: &Uses<'a>) {
         let situation = self.situation;
         let desired = situation.desired;
         let wanted = WantedSegment {
@@ -281,34 +347,54 @@ impl<'a> Planner<'a> {
             recorded: situation.recorded.segment_sid,
             recorded_as_ours: self.is_recorded(situation.recorded.segment_sid.is_some()),
             observed: self.observes(),
+            user_rule: None,
+            in_vain: false,
         };
-        self.plan.standing.segment_sid = self.segment(&wanted);
+        let sid = self.segment(&wanted);
+        self.plan.standing.segment_sid = sid;
+        let observed = self.plan.standing.observed;
+        let adoption = observed.then_some(situation.adoption);
+        self.map(None, sid, &uses.shared, adoption);
     }
 
-    fn additional_segments(&mut self, state: &TraitState) {
+    fn additional_segments(&mut self, state: &TraitState, uses: &Uses<'a>) {
         let situation = self.situation;
-        for segment in &situation.desired.additional_segments {
+        let segments = &situation.desired.additional_segments;
+        for (segment, uses) in segments.iter().zip(&uses.additional) {
+            let Some(resolved) = &uses.rule else {
+                continue; // told when it was asked for
+            };
+            self.plan.standing.traits.extend(resolved.known.clone());
+            let rule = match state {
+                TraitState::Stands(sid) => match resolved.fill(*sid) {
+                    Ok(rule) => Some(rule.to_string()),
+                    Err(key) => {
+                        self.plan.holds.push(rules::unnamed(segment, key));
+                        continue;
+                    }
+                },
+                TraitState::Planned => None,
+                TraitState::Missing => return,
+            };
             let recorded = situation.recorded.additional(&segment.key);
             let wanted = WantedSegment {
                 code: &segment.code,
                 name: &segment.name,
                 description: &segment.description,
-                rule: match state {
-                    TraitState::Stands(sid) => Some(segment.rule.fill(*sid).to_string()),
-                    TraitState::Planned => None,
-                    TraitState::Missing => return,
-                },
+                rule,
                 template: segment.rule.to_string(),
                 recorded,
                 recorded_as_ours: recorded.is_some(),
                 observed: false,
+                user_rule: state.sid().map(|sid| (resolved, segment, sid)),
+                in_vain: uses.destinations.in_vain,
             };
-            if let Some(sid) = self.segment(&wanted) {
-                self.plan
-                    .standing
-                    .additional_segments
-                    .push((segment.key.clone(), sid));
+            let sid = self.segment(&wanted);
+            if let Some(sid) = sid {
+                let standing = (segment.key.clone(), sid);
+                self.plan.standing.additional_segments.push(standing);
             }
+            self.map(Some(&segment.key), sid, &uses.destinations, None);
         }
     }
 
@@ -317,18 +403,31 @@ impl<'a> Planner<'a> {
         let situation = self.situation;
         let proof = match wanted.observed {
             true => Proof::Listed,
-            false if situation.foundation.enforces_segment_codes => Proof::ServerEnforces,
+            false if self.place.enforces_segment_codes => Proof::ServerEnforces,
             false => Proof::LookUp {
                 since: situation.since,
             },
         };
-        match find_segment(
+        let found = find_segment(
             situation.inventory,
             wanted.recorded,
-            self.data_source,
+            self.place.data_source,
             wanted.code,
             proof,
-        ) {
+        );
+        let found = match found {
+            Found::Absent if !self.observes() => elsewhere::find(
+                &situation,
+                self.place.data_source,
+                |found: &Segment| &found.description,
+                |data_source| {
+                    let code = wanted.code;
+                    find_segment(situation.inventory, None, data_source, code, Proof::Listed)
+                },
+            ),
+            found => found,
+        };
+        match found {
             Found::Ask(call) => {
                 self.plan.steps.push(Step::ready(*call));
                 None
@@ -338,7 +437,9 @@ impl<'a> Planner<'a> {
                 None
             }
             Found::Absent => {
-                self.create_segment(wanted);
+                if !wanted.in_vain {
+                    self.create_segment(wanted);
+                }
                 None
             }
             Found::Present(found) if situation.mode == Mode::Observe => Some(found.sid),
@@ -354,15 +455,25 @@ impl<'a> Planner<'a> {
             name: wanted.name.into(),
             description: wanted.description.into(),
             integration_code: wanted.code.clone(),
-            data_source: self.data_source,
+            data_source: self.place.data_source,
             folder,
             rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
             merge_rule: self.situation.foundation.merge_rule.id(),
         });
-        self.plan.steps.push(match wanted.rule {
-            Some(_) => Step::ready(call),
-            None => Step::waiting(call),
-        });
+        let is_ready = wanted.rule.is_some() && self.accepts_rule_of(wanted);
+        // A rule that is refused is told; one that is asked about is waited for.
+        let refused = wanted.rule.is_some() && !is_ready && !self.asks;
+        if !refused {
+            self.plan.steps.push(match is_ready {
+                true => Step::ready(call),
+                false => Step::waiting(call),
+            });
+        }
+    }
+
+    fn accepts_rule_of(&mut self, wanted: &WantedSegment<'_>) -> bool {
+        let of_user = wanted.user_rule;
+        of_user.is_none_or(|(rule, segment, shared)| self.accepts((rule, segment), shared))
     }
 
     /// Beside Adobe's own objects our additional segments stand where Adobe's segment stands.
@@ -378,6 +489,7 @@ impl<'a> Planner<'a> {
         let desired = DesiredSegment {
             name: wanted.name,
             description: wanted.description,
+            data_source: self.data_source_for(found.data_source),
             folder: self.segment_folder().unwrap_or(found.folder),
             rule,
             merge_rule: self.situation.foundation.merge_rule.id(),
@@ -391,7 +503,12 @@ impl<'a> Planner<'a> {
         };
         match self.judge(&subject) {
             Verdict::Ours => {
-                if let Some(change) = desired.change(found) {
+                let mut change = desired.change(found).unwrap_or_default();
+                // The rest of the change does not wait for the rule.
+                if change.rule.is_some() && !self.accepts_rule_of(wanted) {
+                    change.rule = None;
+                }
+                if change != SegmentChange::default() {
                     self.plan.steps.push(Step::ready(Call::UpdateSegment {
                         expected: found.clone(),
                         change,
@@ -405,43 +522,6 @@ impl<'a> Planner<'a> {
             }
         }
         Some(found.sid)
-    }
-
-    /// Segments of ours that are no longer declared: those below our key, and those that the status still names.
-    fn undeclared_segments(&mut self) {
-        let situation = self.situation;
-        let below = segments_below(situation.inventory, self.data_source, situation.desired);
-        let declared = |code: Option<&IntegrationCode>, key: Option<&str>| {
-            let segments = &situation.desired.additional_segments;
-            segments.iter().any(|segment| {
-                Some(&segment.code) == code || key.is_some_and(|key| *segment.key == *key)
-            })
-        };
-        let recorded = &situation.recorded.additional_segments;
-        let recorded = recorded
-            .iter()
-            .filter(|(key, _)| !declared(None, Some(key)))
-            .map(|(_, sid)| *sid);
-        let undeclared: BTreeSet<SegmentSid> = below.into_iter().chain(recorded).collect();
-        for sid in undeclared {
-            let is_recorded = recorded_sids(situation.recorded).any(|known| known == sid);
-            match situation.inventory.segments.get(&sid) {
-                None if situation.inventory.segments.is_gone(&sid) => {}
-                None => self.plan.steps.push(Step::ready(Call::ReadSegment(sid))),
-                Some(entry) if declared(entry.record.integration_code.as_ref(), None) => {}
-                Some(entry)
-                    if !is_ours(
-                        &entry.record.description,
-                        &situation.desired.mark,
-                        is_recorded,
-                    ) => {}
-                Some(_) if situation.retain => {}
-                Some(entry) if entry.doubtful => {
-                    self.plan.steps.push(Step::ready(Call::ReadSegment(sid)));
-                }
-                Some(_) => self.plan.steps.push(Step::ready(Call::DeleteSegment(sid))),
-            }
-        }
     }
 
     fn is_recorded(&self, matches: bool) -> bool {
@@ -469,28 +549,10 @@ struct WantedSegment<'a> {
     recorded: Option<SegmentSid>,
     recorded_as_ours: bool,
     observed: bool,
-}
-
-fn recorded_sids(recorded: &Recorded) -> impl Iterator<Item = SegmentSid> {
-    recorded.additional_segments.iter().map(|(_, sid)| *sid)
-}
-
-/// The segments of this data source whose integration codes begin with `<I>.`.
-fn segments_below(
-    inventory: &Inventory,
-    data_source: DataSourceId,
-    desired: &Desired,
-) -> Vec<SegmentSid> {
-    let prefix = format!("{}.", desired.code);
-    let first = (data_source, IntegrationCode::new(prefix.as_str()));
-    inventory
-        .segments
-        .range(first..)
-        .take_while(|((source, code), _)| {
-            *source == data_source && code.as_str().starts_with(&prefix)
-        })
-        .map(|(_, entry)| entry.record.sid)
-        .collect()
+    /// Where a user wrote the rule, and the shared trait stands.
+    user_rule: Option<(&'a Resolved<'a>, &'a compose::DesiredSegment, TraitSid)>,
+    /// It is not made while something that it is declared with cannot stand.
+    in_vain: bool,
 }
 
 fn awaiting_adobe(code: &IntegrationCode) -> Hold {

@@ -4,19 +4,66 @@ use std::fmt;
 
 use crate::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
-    Trait, TraitChange,
+    Trait, TraitChange, TraitReference,
+};
+use crate::domain::destination::{EndChange, Mapping, MappingChange, NewMapping};
+use crate::domain::experience_platform::{
+    Audience, AudienceChange, AudienceKey, NewAudience, NewForm,
 };
 use crate::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
+    SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::domain::source::{AudienceManagerSelector, SourceKind};
+use crate::inventory::{AudienceNaturalKey, RuleContent};
 
 /// Stands for the sid of a trait that the plan itself creates; never sent.
 pub const NEW_TRAIT: &str = "{trait}";
+
+/// By what an audience is looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AudienceLookUp {
+    Key(AudienceKey),
+    /// Of segment definitions, whose names are unique (experience-platform.md §2.1).
+    DefinitionName(Box<str>),
+}
+
+impl AudienceLookUp {
+    /// By what an audience is found before it is created.
+    pub fn of(new: &NewAudience) -> Self {
+        match new.form.key() {
+            Some(key) => Self::Key(key),
+            None => Self::DefinitionName(new.name.clone()),
+        }
+    }
+
+    pub fn natural_key(&self) -> AudienceNaturalKey {
+        match self {
+            Self::Key(key) => AudienceNaturalKey::External(key.clone()),
+            Self::DefinitionName(name) => AudienceNaturalKey::Name(name.clone()),
+        }
+    }
+}
 
 /// One call. Updates carry the record that they were planned on: if the object changed meanwhile, nothing is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     ReadAudience(AudienceId),
+    /// All audiences of one key or name, inactive ones included as far as the service tells.
+    LookUpAudience(AudienceLookUp),
+    CreateAudience(NewAudience),
+    UpdateAudience {
+        expected: Box<Audience>,
+        change: AudienceChange,
+    },
+    DeleteAudience {
+        id: AudienceId,
+        name: Box<str>,
+        /// The connector's, which takes its place.
+        in_favour_of: Option<AudienceId>,
+    },
+    /// Traits or segments of any data source, by code or name.
+    Search(AudienceManagerSelector),
     ListDataSources,
     ListTraitFolders,
     ListSegmentFolders,
@@ -61,12 +108,41 @@ pub enum Call {
         change: SegmentChange,
     },
     DeleteSegment(SegmentSid),
+    /// All destinations, with their mappings where the list tells them.
+    ListDestinations,
+    ReadDestination(DestinationId),
+    /// All mappings of one destination.
+    ListMappings(DestinationId),
+    LookUpMapping {
+        destination: DestinationId,
+        segment: SegmentSid,
+    },
+    CreateMapping(NewMapping),
+    UpdateMapping {
+        expected: Mapping,
+        change: MappingChange,
+    },
+    DeleteMapping {
+        destination: DestinationId,
+        id: MappingId,
+    },
+    /// By the words of a user.
+    FindTrait(TraitReference),
+    /// Asks whether the rule of an additional segment is accepted.
+    ValidateRule {
+        /// The segment's key.
+        segment: Box<str>,
+        content: RuleContent,
+        rule: Box<str>,
+    },
 }
 
 impl Call {
     pub fn is_write(&self) -> bool {
         match self {
             Self::ReadAudience(_)
+            | Self::LookUpAudience(_)
+            | Self::Search(_)
             | Self::ListDataSources
             | Self::ListTraitFolders
             | Self::ListSegmentFolders
@@ -76,8 +152,17 @@ impl Call {
             | Self::ReadTraitUsers(_)
             | Self::ListSegments(_)
             | Self::ReadSegment(_)
-            | Self::LookUpSegment { .. } => false,
-            Self::CreateDataSource(_)
+            | Self::LookUpSegment { .. }
+            | Self::ListDestinations
+            | Self::ReadDestination(_)
+            | Self::ListMappings(_)
+            | Self::LookUpMapping { .. }
+            | Self::FindTrait(_)
+            | Self::ValidateRule { .. } => false,
+            Self::CreateAudience(_)
+            | Self::UpdateAudience { .. }
+            | Self::DeleteAudience { .. }
+            | Self::CreateDataSource(_)
             | Self::UpdateDataSource { .. }
             | Self::DeleteDataSource(_)
             | Self::CreateTraitFolder { .. }
@@ -89,18 +174,40 @@ impl Call {
             | Self::DeleteTrait(_)
             | Self::CreateSegment(_)
             | Self::UpdateSegment { .. }
-            | Self::DeleteSegment(_) => true,
+            | Self::DeleteSegment(_)
+            | Self::CreateMapping(_)
+            | Self::UpdateMapping { .. }
+            | Self::DeleteMapping { .. } => true,
         }
+    }
+
+    /// The data source that an object shall go to.
+    pub fn moves_to(&self) -> Option<DataSourceId> {
+        match self {
+            Self::UpdateTrait { change, .. } => change.data_source,
+            Self::UpdateSegment { change, .. } => change.data_source,
+            _ => None,
+        }
+    }
+
+    /// A list whose one answer serves every audience that waits for it.
+    pub fn is_shared(&self) -> bool {
+        matches!(
+            self,
+            Self::ListDestinations | Self::ListMappings(_) | Self::ReadDestination(_)
+        )
     }
 
     pub fn is_deletion(&self) -> bool {
         matches!(
             self,
-            Self::DeleteDataSource(_)
+            Self::DeleteAudience { .. }
+                | Self::DeleteDataSource(_)
                 | Self::DeleteTraitFolder(_)
                 | Self::DeleteSegmentFolder(_)
                 | Self::DeleteTrait(_)
                 | Self::DeleteSegment(_)
+                | Self::DeleteMapping { .. }
         )
     }
 
@@ -108,6 +215,14 @@ impl Call {
     pub fn operation(&self) -> &'static str {
         match self {
             Self::ReadAudience(_) => "read audience",
+            Self::LookUpAudience(_) => "look up audience",
+            Self::CreateAudience(_) => "create audience",
+            Self::UpdateAudience { .. } => "update audience",
+            Self::DeleteAudience { .. } => "delete audience",
+            Self::Search(selector) => match selector.kind {
+                SourceKind::Trait => "search trait",
+                SourceKind::Segment => "search segment",
+            },
             Self::ListDataSources => "list data sources",
             Self::ListTraitFolders => "list trait folders",
             Self::ListSegmentFolders => "list segment folders",
@@ -131,6 +246,15 @@ impl Call {
             Self::CreateSegment(_) => "create segment",
             Self::UpdateSegment { .. } => "update segment",
             Self::DeleteSegment(_) => "delete segment",
+            Self::ListDestinations => "list destinations",
+            Self::ReadDestination(_) => "read destination",
+            Self::ListMappings(_) => "list mappings",
+            Self::LookUpMapping { .. } => "look up mapping",
+            Self::CreateMapping(_) => "create mapping",
+            Self::UpdateMapping { .. } => "update mapping",
+            Self::DeleteMapping { .. } => "delete mapping",
+            Self::FindTrait(_) => "find trait",
+            Self::ValidateRule { .. } => "validate rule",
         }
     }
 
@@ -144,10 +268,21 @@ impl Call {
     /// The object that the call is about, by id or by name; after [`Self::operation`] it reads as a sentence.
     pub fn object(&self) -> String {
         match self {
-            Self::ListDataSources | Self::ListTraitFolders | Self::ListSegmentFolders => {
-                String::new()
-            }
+            Self::ListDataSources
+            | Self::ListTraitFolders
+            | Self::ListSegmentFolders
+            | Self::ListDestinations => String::new(),
             Self::ReadAudience(id) => id.to_string(),
+            Self::LookUpAudience(AudienceLookUp::Key(key)) => {
+                format!("with audience id {}", key.audience_id())
+            }
+            Self::LookUpAudience(AudienceLookUp::DefinitionName(name)) => format!("{name:?}"),
+            Self::CreateAudience(new) => format!("{:?}", new.name),
+            Self::UpdateAudience { expected, .. } => {
+                format!("{} {:?}", expected.id, expected.name)
+            }
+            Self::DeleteAudience { id, name, .. } => format!("{id} {name:?}"),
+            Self::Search(selector) => selector.naming.to_string(),
             Self::CreateDataSource(new) => format!("{:?}", new.name),
             Self::UpdateDataSource { expected, .. } => {
                 format!("{} {:?}", expected.id, expected.name)
@@ -172,6 +307,23 @@ impl Call {
             Self::UpdateSegment { expected, .. } => {
                 format!("{} {:?}", expected.sid, expected.name)
             }
+            Self::ReadDestination(id) => id.to_string(),
+            Self::ListMappings(id) => format!("of destination {id}"),
+            Self::LookUpMapping {
+                destination,
+                segment,
+            } => format!("of segment {segment} to destination {destination}"),
+            Self::CreateMapping(new) => format!(
+                "of segment {} to destination {} {:?}",
+                new.segment, new.destination, new.destination_name
+            ),
+            Self::UpdateMapping { expected, .. } => format!(
+                "{} of segment {} to destination {}",
+                expected.id, expected.segment, expected.destination
+            ),
+            Self::DeleteMapping { destination, id } => format!("{id} to destination {destination}"),
+            Self::FindTrait(reference) => format!("with the {reference}"),
+            Self::ValidateRule { segment, .. } => format!("of additional segment {segment:?}"),
         }
     }
 }
@@ -213,11 +365,54 @@ impl fmt::Display for Call {
                     change.description.as_deref(),
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(
+                    formatter,
+                    "data source",
+                    expected.data_source,
+                    change.data_source,
+                )?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
                 let days = expected
                     .ttl_days
                     .map_or("unknown".into(), |days| days.to_string());
                 value_change(formatter, "ttl", days, change.ttl_days)
+            }
+            Self::CreateDataSource(new) => {
+                let controls: Vec<&str> = new.restrictions.names().collect();
+                match controls.is_empty() {
+                    true => Ok(()),
+                    false => write!(formatter, " export controls {}", controls.join(", ")),
+                }
+            }
+            Self::CreateAudience(new) => match &new.form {
+                NewForm::External {
+                    namespace,
+                    audience_id,
+                }
+                | NewForm::MetadataOnly {
+                    namespace,
+                    audience_id,
+                } => write!(formatter, " {namespace}/{audience_id}"),
+                NewForm::SegmentDefinition { expression } => write!(formatter, " {expression}"),
+            },
+            Self::UpdateAudience { expected, change } => {
+                text_change(formatter, "name", &expected.name, change.name.as_deref())?;
+                text_change(
+                    formatter,
+                    "description",
+                    &expected.description,
+                    change.description.as_deref(),
+                )?;
+                text_change(
+                    formatter,
+                    "expression",
+                    expected.expression.as_deref().unwrap_or_default(),
+                    change.expression.as_deref(),
+                )?;
+                match change.publish {
+                    true => formatter.write_str(" lifecycle → published"),
+                    false => Ok(()),
+                }
             }
             Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
             Self::CreateSegment(new) => write!(formatter, " rule {}", new.rule),
@@ -230,6 +425,12 @@ impl fmt::Display for Call {
                     change.description.as_deref(),
                 )?;
                 text_change(formatter, "rule", &expected.rule, change.rule.as_deref())?;
+                value_change(
+                    formatter,
+                    "data source",
+                    expected.data_source,
+                    change.data_source,
+                )?;
                 value_change(formatter, "folder", expected.folder, change.folder)?;
                 if let Some(to) = change.merge_rule {
                     write!(formatter, " merge rule → {to}")?;
@@ -239,8 +440,49 @@ impl fmt::Display for Call {
                     false => Ok(()),
                 }
             }
+            Self::CreateMapping(new) => {
+                let keys = &new.keys;
+                key(formatter, "url", keys.url.as_deref())?;
+                key(formatter, "alias", keys.alias.as_deref())?;
+                key(formatter, "valueAlias", keys.value_alias.as_deref())?;
+                key(formatter, "start", new.start.as_deref())?;
+                key(formatter, "end", new.end.as_deref())
+            }
+            Self::UpdateMapping { expected, change } => {
+                let texts = [
+                    ("url", &expected.keys.url, &change.keys.url),
+                    ("alias", &expected.keys.alias, &change.keys.alias),
+                    (
+                        "valueAlias",
+                        &expected.keys.value_alias,
+                        &change.keys.value_alias,
+                    ),
+                ];
+                for (field, from, to) in texts {
+                    let from = from.as_deref().unwrap_or_default();
+                    text_change(formatter, field, from, to.as_deref())?;
+                }
+                key(formatter, "start", change.start.as_deref())?;
+                match &change.end {
+                    Some(EndChange::Set(date)) => key(formatter, "end", Some(date))?,
+                    Some(EndChange::Clear) => formatter.write_str(" without end")?,
+                    None => {}
+                }
+                match change.activate {
+                    true => formatter.write_str(" status → active"),
+                    false => Ok(()),
+                }
+            }
+            Self::ValidateRule { rule, .. } => write!(formatter, " {rule}"),
             _ => Ok(()),
         }
+    }
+}
+
+fn key(formatter: &mut fmt::Formatter<'_>, field: &str, text: Option<&str>) -> fmt::Result {
+    match text {
+        Some(text) => write!(formatter, " {field} {text:?}"),
+        None => Ok(()),
     }
 }
 

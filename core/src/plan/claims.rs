@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compose::ShareName;
-use crate::domain::identifier::AudienceId;
+use crate::domain::source::SourceId;
 
 /// When a claimant was created: seconds, as Kubernetes stamps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,8 +24,8 @@ impl Living for BTreeSet<ShareName> {
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     /// Nearly always one.
-    claimants: BTreeMap<AudienceId, Vec<(ShareName, CreatedAt)>>,
-    sources: BTreeMap<ShareName, AudienceId>,
+    claimants: BTreeMap<SourceId, Vec<(ShareName, CreatedAt)>>,
+    sources: BTreeMap<ShareName, SourceId>,
 }
 
 impl Claims {
@@ -33,7 +33,7 @@ impl Claims {
     pub fn claim(
         &mut self,
         share: &ShareName,
-        source: &AudienceId,
+        source: &SourceId,
         created: CreatedAt,
     ) -> Vec<ShareName> {
         let mut others = Vec::new();
@@ -51,6 +51,11 @@ impl Claims {
             }
         }
         others
+    }
+
+    /// All that is asked for, each once.
+    pub fn claimed(&self) -> impl Iterator<Item = &SourceId> {
+        self.claimants.keys()
     }
 
     /// Forgets a claimant; returns the others that asked for the same source.
@@ -74,7 +79,7 @@ impl Claims {
     pub fn successor(
         &self,
         share: &ShareName,
-        source: &AudienceId,
+        source: &SourceId,
         living: &dyn Living,
     ) -> Option<&ShareName> {
         let is_valid = |other: &ShareName| other != share && living.is_living(other);
@@ -86,7 +91,7 @@ impl Claims {
     pub fn holder(
         &self,
         share: &ShareName,
-        source: &AudienceId,
+        source: &SourceId,
         marked: Option<&ShareName>,
         living: &dyn Living,
     ) -> Option<&ShareName> {

@@ -10,6 +10,7 @@ use crate::domain::{segment_rule, trait_rule};
 pub(super) struct DesiredTrait<'a> {
     pub(super) name: &'a str,
     pub(super) description: &'a str,
+    pub(super) data_source: DataSourceId,
     pub(super) folder: TraitFolderId,
     pub(super) rule: &'a str,
     pub(super) ttl_days: u32,
@@ -21,6 +22,7 @@ impl DesiredTrait<'_> {
         let change = TraitChange {
             name: text_change(&found.name, self.name),
             description: text_change(&found.description, self.description),
+            data_source: (found.data_source != self.data_source).then_some(self.data_source),
             folder: (found.folder != self.folder).then_some(self.folder),
             rule: (!trait_rule::equivalent(&found.rule, self.rule)).then(|| self.rule.into()),
             ttl_days: found
@@ -45,6 +47,7 @@ impl DesiredTrait<'_> {
 pub(super) struct DesiredSegment<'a> {
     pub(super) name: &'a str,
     pub(super) description: &'a str,
+    pub(super) data_source: DataSourceId,
     pub(super) folder: SegmentFolderId,
     pub(super) rule: &'a str,
     /// `None`: whatever the account's default is.
@@ -57,6 +60,7 @@ impl DesiredSegment<'_> {
         let change = SegmentChange {
             name: text_change(&found.name, self.name),
             description: text_change(&found.description, self.description),
+            data_source: (found.data_source != self.data_source).then_some(self.data_source),
             folder: (found.folder != self.folder).then_some(self.folder),
             rule: (!segment_rule::equivalent(&found.rule, self.rule)).then(|| self.rule.into()),
             merge_rule: self

@@ -1,5 +1,11 @@
-//! The shared objects of a connection: data source and folders (design.md §2). The profile merge rule has no API
+//! The shared objects of a connection: data sources and folders (design.md §2). The profile merge rule has no API
 //! (audience-manager.md §7) and is only named.
+//!
+//! Its own data source holds what is under no export controls; [`controlled`] are those beside it.
+
+pub mod controlled;
+
+use std::collections::BTreeSet;
 
 use super::Plan;
 use super::call::{Call, Step};
@@ -7,9 +13,11 @@ use super::hold::Hold;
 use crate::compose::{AdoptionPolicy, ConnectionSettings, Mode};
 use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
 use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
+use crate::domain::labels::{ExportControls, Restrictions};
 use crate::domain::ownership::{Mark, OwnerId, describe};
 use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory};
+use controlled::Controlled;
 
 const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
 const ROOT_SEGMENT_FOLDER: SegmentFolderId = SegmentFolderId(0);
@@ -21,6 +29,8 @@ const DATA_SOURCE_DESCRIPTION: &str = "Audiences shared from Adobe Experience Pl
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
     pub data_source: Option<DataSourceId>,
+    /// Those for audiences under export controls.
+    pub controlled: Vec<(ExportControls, DataSourceId)>,
     pub trait_folder: Option<TraitFolderId>,
     pub segment_folder: Option<SegmentFolderId>,
 }
@@ -33,6 +43,8 @@ pub struct Standing {
     pub adobes: bool,
     pub enforces_trait_codes: bool,
     pub enforces_segment_codes: bool,
+    /// Those beside it that exist, at most one for each set of export controls.
+    pub controlled: Vec<Controlled>,
     pub trait_folder: Option<TraitFolderId>,
     pub segment_folder: Option<SegmentFolderId>,
     pub merge_rule: MergeRule,
@@ -57,10 +69,12 @@ impl MergeRule {
     }
 }
 
-/// Plans the shared objects. With [`Mode::Observe`] nothing is created or changed.
+/// Plans the shared objects, with a data source for each set of export controls that is `needed`. With
+/// [`Mode::Observe`] nothing is created or changed.
 pub fn plan(
     settings: &ConnectionSettings,
     recorded: &Recorded,
+    needed: &BTreeSet<ExportControls>,
     inventory: &Inventory,
     mode: Mode,
 ) -> Plan<Standing> {
@@ -72,6 +86,7 @@ pub fn plan(
     plan.standing.merge_rule = merge_rule(settings, inventory);
     plan_data_source(settings, recorded, inventory, mode, &mut plan);
     plan_folders(settings, recorded, inventory, mode, &mut plan);
+    controlled::plan(settings, recorded, needed, inventory, mode, &mut plan);
     plan
 }
 
@@ -105,7 +120,8 @@ fn plan_data_source(
         plan.steps.push(Step::ready(Call::ListDataSources));
         return;
     }
-    match choose(settings, recorded, inventory) {
+    let name = &settings.data_source;
+    match choose(&settings.owner, recorded.data_source, name, inventory) {
         Some(chosen) => take(settings, recorded, chosen, mode, plan),
         None if mode == Mode::Manage => {
             let mark = Mark::DataSource {
@@ -113,10 +129,11 @@ fn plan_data_source(
             };
             plan.steps
                 .push(Step::ready(Call::CreateDataSource(NewDataSource {
-                    name: settings.data_source.clone(),
+                    name: name.clone(),
                     description: describe(DATA_SOURCE_DESCRIPTION, &mark).into(),
                     unique_trait_codes: true,
                     unique_segment_codes: true,
+                    restrictions: Restrictions::default(),
                 })));
         }
         None => {}
@@ -125,18 +142,20 @@ fn plan_data_source(
 
 /// The recorded one, else one of ours, else whichever has the name; the lowest id among equals.
 fn choose<'a>(
-    settings: &ConnectionSettings,
-    recorded: &Recorded,
+    owner: &OwnerId,
+    recorded: Option<DataSourceId>,
+    name: &str,
     inventory: &'a Inventory,
 ) -> Option<&'a DataSource> {
     let table = &inventory.data_sources;
-    if let Some(entry) = recorded.data_source.and_then(|id| table.get(&id)) {
+    if let Some(entry) = recorded.and_then(|id| table.get(&id)) {
         return Some(&entry.record);
     }
+    let name = Box::from(name);
     table
-        .find(&settings.data_source)
+        .find(&name)
         .map(|entry| &entry.record)
-        .min_by_key(|found| (!is_owned(&settings.owner, found), found.id))
+        .min_by_key(|found| (!is_owned(owner, found), found.id))
 }
 
 fn is_owned(owner: &OwnerId, found: &DataSource) -> bool {
@@ -155,40 +174,43 @@ fn take(
     };
     match Mark::read(&found.description) {
         Some(other) if other != mark => {
-            plan.holds.push(Hold::stalled(
-                Reason::ManagementConflict,
-                format!(
-                    "Data source {} {:?} carries the mark of another owner, {other}; nothing was changed. Give this \
-                     connection another spec.audienceManager.dataSource, or stop the other owner.",
-                    found.id, found.name
-                ),
-            ));
+            plan.holds.push(of_another_owner(found, &other));
             return;
         }
         Some(_) => {}
         None if settings.adoption == AdoptionPolicy::Adopt && mode == Mode::Manage => {
-            plan.steps.push(Step::ready(Call::UpdateDataSource {
-                expected: found.clone(),
-                change: DataSourceChange {
-                    description: Some(describe(&found.description, &mark).into()),
-                },
-            }));
+            plan.steps.push(marking(found, &mark));
         }
         // A mark that was taken away by hand: recorded as ours, so it is drift. Adobe's own is recorded too, but as
         // Adobe's: the connection never records an id as its own unless it carried the mark.
         None if recorded.data_source == Some(found.id) && mode == Mode::Manage => {
-            plan.steps.push(Step::ready(Call::UpdateDataSource {
-                expected: found.clone(),
-                change: DataSourceChange {
-                    description: Some(describe(&found.description, &mark).into()),
-                },
-            }));
+            plan.steps.push(marking(found, &mark));
         }
         None => plan.standing.adobes = true,
     }
     plan.standing.data_source = Some(found.id);
     plan.standing.enforces_trait_codes = found.unique_trait_codes;
     plan.standing.enforces_segment_codes = found.unique_segment_codes;
+}
+
+fn of_another_owner(found: &DataSource, mark: &Mark) -> Hold {
+    Hold::stalled(
+        Reason::ManagementConflict,
+        format!(
+            "Data source {} {:?} carries the mark of another owner, {mark}; nothing was changed. Give this connection \
+             another spec.audienceManager.dataSource, or stop the other owner.",
+            found.id, found.name
+        ),
+    )
+}
+
+fn marking(found: &DataSource, mark: &Mark) -> Step {
+    Step::ready(Call::UpdateDataSource {
+        expected: found.clone(),
+        change: DataSourceChange {
+            description: Some(describe(&found.description, mark).into()),
+        },
+    })
 }
 
 fn plan_folders(
@@ -236,19 +258,27 @@ fn plan_folders(
     }
 }
 
-/// The calls that leave our data source alone with its name: a create whose effect came after the look-up leaves a
+/// The calls that leave our data sources alone with their names: a create whose effect came after the look-up leaves a
 /// second one, and no server refuses it (design.md §4.4). Only an empty one that carries our mark goes.
 pub fn sweep(
     settings: &ConnectionSettings,
     standing: &Standing,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let Some(kept) = standing.data_source else {
-        return Vec::new();
-    };
-    let twins = inventory.data_sources.find(&settings.data_source);
-    let twins = twins.filter(|twin| twin.record.id != kept);
-    twins
+    let own = standing
+        .data_source
+        .map(|kept| (settings.data_source.clone(), kept));
+    let controlled = standing.controlled.iter().map(|found| {
+        let name = controlled::name(settings, found.controls);
+        (name, found.place.data_source)
+    });
+    own.into_iter()
+        .chain(controlled)
+        .flat_map(|(name, kept)| {
+            let twins = inventory.data_sources.find(&name);
+            let twins = twins.filter(move |twin| twin.record.id != kept);
+            twins.collect::<Vec<_>>()
+        })
         .filter(|twin| is_owned(&settings.owner, &twin.record))
         .flat_map(|twin| {
             let id = twin.record.id;
@@ -287,12 +317,16 @@ pub fn retire(
     standing: &Standing,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let owned = standing.data_source.filter(|id| {
+    let is_owned = |id: &DataSourceId| {
         let found = inventory.data_sources.get(id);
         found.is_some_and(|entry| is_owned(&settings.owner, &entry.record))
-    });
-    let mut steps = owned.map_or_else(Vec::new, |id| doubtful_contents(id, inventory));
-    if !steps.is_empty() || owned.is_some_and(|id| is_in_use(id, inventory)) {
+    };
+    let owned: Vec<DataSourceId> = standing.data_sources().filter(is_owned).collect();
+    let doubtful = owned
+        .iter()
+        .flat_map(|id| doubtful_contents(*id, inventory));
+    let mut steps: Vec<Step> = doubtful.collect();
+    if !steps.is_empty() || owned.iter().any(|id| is_in_use(*id, inventory)) {
         return steps;
     }
     let created = &inventory.created_folders;
@@ -304,7 +338,8 @@ pub fn retire(
     if let Some(id) = standing.segment_folder.filter(ours) {
         steps.push(Step::ready(Call::DeleteSegmentFolder(id)));
     }
-    steps.extend(owned.map(|id| Step::ready(Call::DeleteDataSource(id))));
+    let deletions = owned.into_iter().map(Call::DeleteDataSource);
+    steps.extend(deletions.map(Step::ready));
     steps
 }
 

@@ -3,6 +3,7 @@
 
 use crate::domain::identifier::DataSourceId;
 use crate::inventory::Inventory;
+use crate::plan::foundation::Standing;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCount {
@@ -15,9 +16,9 @@ pub struct ItemCount {
 pub struct ItemCounts {
     /// All of the company.
     pub trait_folders: ItemCount,
-    /// Those of the connection's data source.
+    /// Those of the connection's data sources.
     pub traits: ItemCount,
-    /// Those of the connection's data source.
+    /// Those of the connection's data sources.
     pub segments: ItemCount,
 }
 
@@ -25,12 +26,13 @@ const TRAIT_FOLDERS_MAX: u64 = 2_000;
 const ONBOARDED_TRAITS_MAX: u64 = 100_000;
 const SEGMENTS_MAX: u64 = 20_000;
 
-pub fn count(inventory: &Inventory, data_source: Option<DataSourceId>) -> ItemCounts {
+pub fn count(inventory: &Inventory, standing: &Standing) -> ItemCounts {
     let of = |count: usize, limit| ItemCount {
         count: count as u64,
         limit,
     };
-    let ours = |found: DataSourceId| Some(found) == data_source;
+    let data_sources: Vec<DataSourceId> = standing.data_sources().collect();
+    let ours = |found: DataSourceId| data_sources.contains(&found);
     // The root is a folder of the list and none that anybody made.
     let folders = inventory.trait_folders.iter();
     let folders = folders.filter(|entry| entry.record.id.0 != 0).count();

@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use super::Plan;
 use super::call::{Call, Step};
 use super::hold::Hold;
+use super::mappings::{self, KnownMapping};
 use super::ownership::is_ours;
 use super::source::bounded_list;
-use crate::compose::{ShareName, mark};
+use crate::compose::{DestinationSelector, SegmentDestination, ShareName, additional_code, mark};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, OwnerId};
 use crate::domain::reason::Reason;
@@ -23,11 +24,22 @@ pub struct Departure<'a> {
     pub share: &'a ShareName,
     /// The recorded source; with it objects are found whose ids were never written down.
     pub source: Option<&'a AudienceId>,
-    pub data_source: Option<DataSourceId>,
+    /// All in which objects of ours may stand.
+    pub data_sources: &'a [DataSourceId],
     pub recorded: &'a Recorded,
+    /// As far as the spec can be read: a mapping may stand whose id was never written down.
+    pub declared: &'a [SegmentDestination],
     pub inventory: &'a Inventory,
     /// Only a look-up of users at or after this call counts.
     pub since: Sequence,
+}
+
+/// What another share keeps of the objects that it takes over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The integration codes of its additional segments.
+    pub codes: BTreeSet<IntegrationCode>,
+    pub destinations: Vec<SegmentDestination>,
 }
 
 /// Plans the deletions; a settled plan means that nothing of ours is left.
@@ -41,8 +53,14 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
     plan.steps.extend(listings(&departure));
     let segments = our_segments(&departure, &mark, &mut plan.steps);
     let traits = our_traits(&departure, &mark, &mut plan.steps);
+    let mappings = our_mappings(&departure, &mut plan.steps);
     if !plan.steps.is_empty() {
         return plan; // what is not known is asked for before anything is deleted
+    }
+    for sid in &segments {
+        let ours: Vec<_> = mappings.iter().collect();
+        let found = mappings::of_leaving(departure.inventory, *sid, &ours);
+        plan.holds.extend(found.foreign);
     }
     for sid in &traits {
         match users(&departure, *sid, &segments) {
@@ -54,26 +72,35 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
     if !plan.steps.is_empty() || !plan.holds.is_empty() {
         return plan;
     }
-    plan.steps.extend(
-        segments
-            .iter()
-            .map(|sid| Step::ready(Call::DeleteSegment(*sid))),
-    );
-    let last = |call| {
-        if segments.is_empty() {
-            Step::ready(call)
-        } else {
-            Step::waiting(call)
-        }
-    };
-    plan.steps
-        .extend(traits.iter().map(|sid| last(Call::DeleteTrait(*sid))));
+    plan.steps.extend(deletions(&mappings));
+    for call in segments.iter().map(|sid| Call::DeleteSegment(*sid)) {
+        plan.steps.push(after(mappings.is_empty(), call));
+    }
+    let first = mappings.is_empty() && segments.is_empty();
+    for call in traits.iter().map(|sid| Call::DeleteTrait(*sid)) {
+        plan.steps.push(after(first, call));
+    }
     plan
 }
 
-/// Plans what goes although another share takes the objects over: the additional segments that it does not declare.
-/// `kept`: the integration codes that it does; where they are not known, all stays.
-pub fn hand_over(departure: Departure<'_>, kept: Option<BTreeSet<IntegrationCode>>) -> Plan<()> {
+/// What goes last waits until nothing goes before it.
+fn after(is_first: bool, call: Call) -> Step {
+    match is_first {
+        true => Step::ready(call),
+        false => Step::waiting(call),
+    }
+}
+
+fn deletions(mappings: &[KnownMapping]) -> impl Iterator<Item = Step> {
+    mappings.iter().filter_map(|known| {
+        let call = mappings::deletion(known.destination, known.mapping?);
+        Some(Step::ready(call))
+    })
+}
+
+/// Plans what goes although another share takes the objects over: the additional segments and the mappings that it does
+/// not declare. `kept`: what it does; where that is not known, all stays.
+pub fn hand_over(departure: Departure<'_>, kept: Option<Kept>) -> Plan<()> {
     let mut plan = Plan {
         steps: Vec::new(),
         holds: Vec::new(),
@@ -94,28 +121,144 @@ pub fn hand_over(departure: Departure<'_>, kept: Option<BTreeSet<IntegrationCode
     let taken_over = |sid: &SegmentSid| {
         let entry = departure.inventory.segments.get(sid);
         let code = entry.and_then(|entry| entry.record.integration_code.as_ref());
-        code.is_none_or(|code| Some(code) == shared.as_ref() || kept.contains(code))
+        code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
     };
-    let undeclared = segments.into_iter().filter(|sid| !taken_over(sid));
-    plan.steps
-        .extend(undeclared.map(|sid| Step::ready(Call::DeleteSegment(sid))));
+    let undeclared: Vec<_> = segments
+        .into_iter()
+        .filter(|sid| !taken_over(sid))
+        .collect();
+    let mut mappings = our_mappings(&departure, &mut plan.steps);
+    mappings.retain(|known| !kept.keeps(known, departure.inventory));
+    if !plan.steps.is_empty() {
+        return plan;
+    }
+    for sid in undeclared {
+        let key = departure.recorded.additional_segments.iter();
+        let key = key.filter(|(_, known)| *known == sid).map(|(key, _)| key);
+        let key: Vec<_> = key.collect();
+        let of_segment = |known: &KnownMapping| {
+            known
+                .segment
+                .as_ref()
+                .is_some_and(|segment| key.contains(&segment))
+        };
+        let is_mapped = mappings.iter().any(of_segment);
+        plan.steps.push(after(!is_mapped, Call::DeleteSegment(sid)));
+    }
+    plan.steps.extend(deletions(&mappings));
     plan
 }
 
-/// Without a list of our data source, absence cannot be judged.
-fn listings(departure: &Departure<'_>) -> Vec<Step> {
-    let Some(data_source) = departure.data_source else {
-        return Vec::new();
-    };
-    let coverage = Coverage::DataSource(data_source);
-    let mut steps = Vec::new();
-    if !departure.inventory.traits.is_listed(coverage) {
-        steps.push(Step::ready(Call::ListTraits(data_source)));
+impl Kept {
+    fn keeps(&self, known: &KnownMapping, inventory: &Inventory) -> bool {
+        let found = inventory.destinations.get(&known.destination);
+        let name = found.map(|entry| &entry.record.name);
+        let mut declared = self.destinations.iter();
+        declared.any(|declared| {
+            declared.segment == known.segment
+                && match &declared.destination {
+                    DestinationSelector::Id(id) => *id == known.destination,
+                    DestinationSelector::Name(wanted) => {
+                        known.found_by.as_ref() == Some(wanted) || name == Some(wanted)
+                    }
+                }
+        })
     }
-    if !departure.inventory.segments.is_listed(coverage) {
-        steps.push(Step::ready(Call::ListSegments(data_source)));
+}
+
+/// The mappings that the status names, and those to declared destinations whose ids were never written down.
+fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
+    let (inventory, recorded) = (departure.inventory, departure.recorded);
+    let stands = |known: &&KnownMapping| {
+        known
+            .mapping
+            .is_some_and(|id| !inventory.mappings.is_gone(&id))
+    };
+    let mut ours: Vec<_> = recorded.mappings.iter().filter(stands).cloned().collect();
+    for declared in departure.declared {
+        let is_recorded = |known: &KnownMapping| {
+            known.segment == declared.segment
+                && known.key == declared.key
+                && known.mapping.is_some()
+        };
+        let Some(sid) = departure.sid_of(declared.segment.as_deref()) else {
+            continue;
+        };
+        if recorded.mappings.iter().any(is_recorded) {
+            continue;
+        }
+        let destination = match mappings::resolve(inventory, &declared.destination, None) {
+            mappings::Resolved::Found(destination) => destination,
+            mappings::Resolved::Ask(call) => {
+                steps.push(Step::ready(call));
+                continue;
+            }
+            // Nothing was ever mapped there.
+            mappings::Resolved::Held(_) => continue,
+        };
+        let key = (sid, destination.id);
+        if !inventory.mappings.was_looked_up(&key, departure.since) {
+            steps.push(Step::ready(Call::LookUpMapping {
+                destination: destination.id,
+                segment: sid,
+            }));
+        }
+        ours.extend(inventory.mappings.find(&key).map(|entry| KnownMapping {
+            segment: declared.segment.clone(),
+            key: declared.key.clone(),
+            found_by: None,
+            destination: destination.id,
+            mapping: Some(entry.record.id),
+        }));
+    }
+    ours
+}
+
+impl Departure<'_> {
+    /// The segment that a mapping is of: by the status, else by its integration code.
+    fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
+        let recorded = match key {
+            None => self.recorded.segment_sid,
+            Some(key) => {
+                let mut known = self.recorded.additional_segments.iter();
+                known
+                    .find(|(known, _)| **known == *key)
+                    .map(|(_, sid)| *sid)
+            }
+        };
+        let code = |source: &AudienceId| match key {
+            None => IntegrationCode::new(source.as_str()),
+            Some(key) => additional_code(source, key),
+        };
+        let table = &self.inventory.segments;
+        let code = self.source.map(code);
+        let mut places = self.data_sources.iter();
+        let found = places.find_map(|place| table.find(&(*place, code.clone()?)).next());
+        let live = recorded.filter(|sid| !table.is_gone(sid));
+        live.or(found.map(|entry| entry.record.sid))
+    }
+}
+
+/// Without the lists of our data sources, absence cannot be judged.
+fn listings(departure: &Departure<'_>) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for data_source in departure.data_sources {
+        let coverage = Coverage::DataSource(*data_source);
+        if !departure.inventory.traits.is_listed(coverage) {
+            steps.push(Step::ready(Call::ListTraits(*data_source)));
+        }
+        if !departure.inventory.segments.is_listed(coverage) {
+            steps.push(Step::ready(Call::ListSegments(*data_source)));
+        }
     }
     steps
+}
+
+/// Where objects stand whose ids were never written down.
+fn places<'a>(departure: &Departure<'a>) -> impl Iterator<Item = (DataSourceId, &'a AudienceId)> {
+    let source = departure.source;
+    let data_sources = departure.data_sources.iter();
+    data_sources.filter_map(move |data_source| Some((*data_source, source?)))
 }
 
 fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> Vec<SegmentSid> {
@@ -129,7 +272,7 @@ fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -
         .collect();
     let recorded_count = sids.len();
     let table = &departure.inventory.segments;
-    if let (Some(data_source), Some(source)) = (departure.data_source, departure.source) {
+    for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
             steps.push(Step::ready(Call::LookUpSegment {
@@ -171,7 +314,7 @@ fn our_traits(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> 
         .filter(|_| !departure.recorded.observed);
     let mut sids: Vec<TraitSid> = recorded.into_iter().collect();
     let table = &departure.inventory.traits;
-    if let (Some(data_source), Some(source)) = (departure.data_source, departure.source) {
+    for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
             steps.push(Step::ready(Call::LookUpTrait {

@@ -1,16 +1,19 @@
 //! Which audience of Experience Platform a `SharedAudience` means, and whether it may be shared at all.
 
+pub mod audience_manager;
+
 use super::call::Call;
 use super::hold::Hold;
-use crate::compose::AudienceSelector;
+use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
+use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
-use crate::inventory::{Coverage, Inventory};
+use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolution<'a> {
-    Found(&'a Audience),
+pub enum Resolution<Source> {
+    Found(Source),
     /// Absence from a list proves nothing: this call decides.
     Ask(Call),
     Held(Hold),
@@ -21,14 +24,14 @@ pub fn resolve<'a>(
     selector: &AudienceSelector,
     pinned: Option<&AudienceId>,
     inventory: &'a Inventory,
-) -> Resolution<'a> {
+) -> Resolution<&'a Audience> {
     match (pinned, selector) {
         (Some(id), _) | (None, AudienceSelector::Id(id)) => by_id(id, inventory),
         (None, AudienceSelector::Name(name)) => by_name(name, inventory),
     }
 }
 
-fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<'a> {
+fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {
     match inventory.audiences.get(id) {
         Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
         Some(entry) => judge(&entry.record),
@@ -43,8 +46,11 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<'a> {
     }
 }
 
-fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<'a> {
-    let matching: Vec<_> = inventory.audiences.find(&name.into()).collect();
+fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience> {
+    let matching: Vec<_> = inventory
+        .audiences
+        .find(&AudienceNaturalKey::Name(name.into()))
+        .collect();
     match matching.as_slice() {
         [entry] if entry.doubtful => Resolution::Ask(Call::ReadAudience(entry.record.id.clone())),
         [entry] => judge(&entry.record),
@@ -76,13 +82,23 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<'a> {
     }
 }
 
-fn judge(audience: &Audience) -> Resolution<'_> {
+fn judge(audience: &Audience) -> Resolution<&Audience> {
     if audience.lifecycle == Lifecycle::Deleted {
         return Resolution::Held(Hold::stalled(
             Reason::SourceNotFound,
             format!(
                 "Audience {} {:?} was deleted in Experience Platform; what stands in Audience Manager was left as it \
                  is. Delete this SharedAudience, or share another source from a new one.",
+                audience.id, audience.name
+            ),
+        ));
+    }
+    if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
+        return Resolution::Held(Hold::stalled(
+            Reason::SharingLoop,
+            format!(
+                "Audience {} {:?} was shared from Audience Manager and carries the mark {mark}; it is not shared back. \
+                 Use its trait or segment there.",
                 audience.id, audience.name
             ),
         ));
@@ -101,7 +117,7 @@ fn judge(audience: &Audience) -> Resolution<'_> {
 
 /// Namespace and origin of Adobe's source connector; the namespace's case varies (experience-platform.md §3.3).
 fn came_from_audience_manager(audience: &Audience) -> bool {
-    audience.origin.eq_ignore_ascii_case("AUDIENCE_MANAGER")
+    audience.origin.eq_ignore_ascii_case(CONNECTOR_ORIGIN)
         || ["AAM", "AAMSegments", "AAMTraits"]
             .iter()
             .any(|known| audience.namespace.eq_ignore_ascii_case(known))

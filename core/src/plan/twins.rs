@@ -5,17 +5,13 @@
 
 use super::audience::{Situation, Standing};
 use super::call::{Call, Step};
-use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::domain::ownership::Mark;
 
 /// The deletions that leave the objects of `standing` alone with their keys; what is not known is asked for first.
-pub(super) fn steps(
-    situation: &Situation<'_>,
-    data_source: DataSourceId,
-    standing: &Standing,
-) -> Vec<Step> {
-    let (mut steps, segments) = segment_twins(situation, data_source, standing);
-    let traits = trait_twins(situation, data_source, standing);
+pub(super) fn steps(situation: &Situation<'_>, standing: &Standing) -> Vec<Step> {
+    let (mut steps, segments) = segment_twins(situation, standing);
+    let traits = trait_twins(situation, standing);
     for (sid, doubtful) in traits {
         let users = situation.inventory.trait_users.get(&sid);
         let users = users.filter(|users| users.seen >= situation.since);
@@ -43,11 +39,7 @@ fn is_ours(description: &str, situation: &Situation<'_>) -> bool {
     Mark::read(description).as_ref() == Some(&situation.desired.mark)
 }
 
-fn segment_twins(
-    situation: &Situation<'_>,
-    data_source: DataSourceId,
-    standing: &Standing,
-) -> (Vec<Step>, Vec<SegmentSid>) {
+fn segment_twins(situation: &Situation<'_>, standing: &Standing) -> (Vec<Step>, Vec<SegmentSid>) {
     let desired = situation.desired;
     let additional = desired.additional_segments.iter().filter_map(|segment| {
         let stands = &standing.additional_segments;
@@ -57,11 +49,11 @@ fn segment_twins(
     let kept = standing.segment_sid.map(|sid| (&desired.code, sid));
     let (mut steps, mut leaving) = (Vec::new(), Vec::new());
     for (code, kept) in kept.into_iter().chain(additional) {
-        for entry in situation
-            .inventory
-            .segments
-            .find(&(data_source, code.clone()))
-        {
+        // Labels may have changed between two creates: a twin can stand in another data source of ours.
+        let everywhere = situation.foundation.data_sources();
+        let everywhere: Vec<_> = everywhere.map(|id| (id, code.clone())).collect();
+        let segments = &situation.inventory.segments;
+        for entry in everywhere.iter().flat_map(|key| segments.find(key)) {
             let sid = entry.record.sid;
             if sid == kept || !is_ours(&entry.record.description, situation) {
                 continue;
@@ -77,16 +69,15 @@ fn segment_twins(
 }
 
 /// Each with whether it must be read again first.
-fn trait_twins(
-    situation: &Situation<'_>,
-    data_source: DataSourceId,
-    standing: &Standing,
-) -> Vec<(TraitSid, bool)> {
+fn trait_twins(situation: &Situation<'_>, standing: &Standing) -> Vec<(TraitSid, bool)> {
     let Some(kept) = standing.trait_sid else {
         return Vec::new();
     };
-    let key = (data_source, situation.desired.code.clone());
-    let found = situation.inventory.traits.find(&key);
+    let code = &situation.desired.code;
+    let everywhere = situation.foundation.data_sources();
+    let everywhere: Vec<_> = everywhere.map(|id| (id, code.clone())).collect();
+    let traits = &situation.inventory.traits;
+    let found = everywhere.iter().flat_map(|key| traits.find(key));
     found
         .filter(|entry| entry.record.sid != kept && is_ours(&entry.record.description, situation))
         .map(|entry| (entry.record.sid, entry.doubtful))

@@ -5,7 +5,7 @@ use audience_sharing_core::domain::identifier::SegmentFolderId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::audience::Standing;
 
-use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
+use super::{ADDITIONAL, Case, DATA_SOURCE, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
 
 #[test]
 fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
@@ -21,7 +21,9 @@ fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
             trait_sid: Some(TRAIT),
             segment_sid: Some(SEGMENT),
             observed: true,
+            data_source: Some(DATA_SOURCE),
             additional_segments: Vec::new(),
+            ..Standing::default()
         }
     );
 }
@@ -83,7 +85,9 @@ fn adobes_objects_are_observed_whatever_the_policy() {
                 trait_sid: Some(TRAIT),
                 segment_sid: Some(SEGMENT),
                 observed: true,
+                data_source: Some(DATA_SOURCE),
                 additional_segments: Vec::new(),
+                ..Standing::default()
             }
         );
     }

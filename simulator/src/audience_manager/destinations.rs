@@ -76,7 +76,8 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .collect();
     lists::answer(&world.flags, ask, found, |destination| {
         // Asked by segment, the list shows the mappings (§6.1).
-        let with_mappings = segment.is_some() || query.is_true("includeMappings");
+        let asked = world.flags.destination_list_tells_mappings && query.is_true("includeMappings");
+        let with_mappings = segment.is_some() || asked;
         let mut rendered = render(world, destination, with_mappings);
         lists::add_permissions(ask, true, &mut rendered);
         Value::Object(rendered)

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::endpoints::{Effect, Endpoint};
 use crate::exchange::{Answer, Incoming};
-use crate::flags::{Flags, StatusSpelling};
+use crate::flags::{DataSourceChange, Flags, StatusSpelling};
 use crate::gateway::Caller;
 use crate::state::Access;
 use crate::store::{Kind, Object, number, number_of, text_of};
@@ -223,6 +223,26 @@ pub(crate) fn usable_source(world: &World, caller: &Caller, body: &Object) -> Re
         .filter(|source| owns(caller, source))
         .map(|_| id)
         .ok_or_else(|| errors::invalid(&format!("dataSourceId {id} does not exist")))
+}
+
+/// The data source that a create or a PUT names. Whether one that stands can be changed is not known for sure: the user
+/// interface's lists of writable fields name it (§4.1, §5.2).
+pub(crate) fn source_of(
+    world: &World,
+    caller: &Caller,
+    body: &Object,
+    before: Option<&Object>,
+) -> Result<u64, Answer> {
+    let named = usable_source(world, caller, body)?;
+    let had = before.and_then(|before| number_of(before, "dataSourceId"));
+    match had.filter(|had| *had != named) {
+        None => Ok(named),
+        Some(had) => match world.flags.data_source_change {
+            DataSourceChange::Follows => Ok(named),
+            DataSourceChange::Ignored => Ok(had),
+            DataSourceChange::Refused => Err(errors::invalid("dataSourceId cannot be changed")),
+        },
+    }
 }
 
 pub(crate) fn existing_folder(

@@ -1,12 +1,14 @@
 //! Segments (audience-manager.md §5).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::rules::{SegmentRule, referenced_sids};
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
     export_controls, lists, mappings, models, narrowed, object_answer, optional_code,
-    optional_text, owns, required_name, sees, status_of, usable_source,
+    optional_text, owns, required_name, sees, source_of, status_of, usable_source,
 };
 use crate::exchange::{Answer, Payload, Query};
 use crate::gateway::Caller;
@@ -14,6 +16,9 @@ use crate::store::{Key, Kind, Object, number_of, text_of};
 use crate::world::{Ask, World};
 
 const KIND: Kind = Kind::Segments;
+
+/// Of the traits that the rule names.
+const TRAIT_SOURCES: &str = "traitDataSourceIds";
 
 /// Traits that may stand in FREQUENCY (§5.3).
 const COUNTABLE: [&str; 2] = ["RULE_BASED_TRAIT", "FOLDER_TRAIT"];
@@ -345,7 +350,7 @@ pub(crate) fn blank(world: &World, caller: &Caller, sid: u64) -> Object {
             ("status", json!("ACTIVE")),
             ("dataSourceId", Value::Null),
             ("mergeRuleDataSourceId", json!(merge_rule)),
-            ("traitDataSourceIds", json!([])),
+            (TRAIT_SOURCES, json!([])),
             ("isDestinationMappable", json!(true)),
             ("createTime", json!(now)),
             ("updateTime", json!(now)),
@@ -379,7 +384,7 @@ fn merge(
         segment.insert("name".to_owned(), required_name(body)?.into());
     }
     if body.contains_key("dataSourceId") {
-        let source = usable_source(world, caller, body)?;
+        let source = source_of(world, caller, body, before)?;
         segment.insert("dataSourceId".to_owned(), json!(source));
     }
     if body.contains_key("folderId") {
@@ -409,6 +414,26 @@ fn merge(
     Ok(())
 }
 
+fn trait_sources(world: &World, sids: impl IntoIterator<Item = u64>) -> BTreeSet<u64> {
+    sids.into_iter()
+        .filter_map(|sid| world.store.number(Kind::Traits, sid))
+        .filter_map(|object| number_of(object, "dataSourceId"))
+        .collect()
+}
+
+/// A trait went to another data source: its segments name that one.
+pub(crate) fn follow_trait(world: &mut World, sid: u64) {
+    let using = world.store.segments_using(sid);
+    let using: Vec<Object> = using.into_iter().cloned().collect();
+    for mut segment in using {
+        let rule = text_of(&segment, "segmentRule").unwrap_or_default();
+        let sources = json!(trait_sources(world, referenced_sids(rule)));
+        segment.insert(TRAIT_SOURCES.to_owned(), sources);
+        let sid = number_of(&segment, "sid").unwrap_or(0);
+        world.store.set(KIND, Key::Number(sid), Some(segment));
+    }
+}
+
 fn check(
     world: &World,
     caller: &Caller,
@@ -420,15 +445,10 @@ fn check(
         caller,
         text_of(segment, "segmentRule").unwrap_or_default(),
     )?;
-    let mut sources: Vec<u64> = rule
-        .sids()
-        .into_iter()
-        .filter_map(|sid| world.store.number(Kind::Traits, sid))
-        .filter_map(|object| number_of(object, "dataSourceId"))
-        .collect();
-    sources.sort_unstable();
-    sources.dedup();
-    segment.insert("traitDataSourceIds".to_owned(), json!(sources));
+    segment.insert(
+        TRAIT_SOURCES.to_owned(),
+        json!(trait_sources(world, rule.sids())),
+    );
     export_controls::check_segment(world, segment)?;
     let source = number_of(segment, "dataSourceId").unwrap_or(0);
     check_code(

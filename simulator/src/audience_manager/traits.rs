@@ -6,7 +6,7 @@ use super::folders::FOLDER_TRAIT;
 use super::{
     USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
     lists, models, narrowed, object_answer, optional_code, optional_text, owns, required_name,
-    rules, sees, usable_source,
+    rules, sees, segments, source_of, usable_source,
 };
 use crate::exchange::Answer;
 use crate::flags::InUseDelete;
@@ -180,6 +180,9 @@ fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answe
     world
         .store
         .set(KIND, Key::Number(sid), Some(object.clone()));
+    if before.get("dataSourceId") != object.get("dataSourceId") {
+        segments::follow_trait(world, sid);
+    }
     Ok(object_answer(world, 200, object))
 }
 
@@ -332,7 +335,7 @@ fn merge(
         object.insert("name".to_owned(), required_name(body)?.into());
     }
     if body.contains_key("dataSourceId") {
-        let source = usable_source(world, caller, body)?;
+        let source = source_of(world, caller, body, before)?;
         object.insert("dataSourceId".to_owned(), json!(source));
     }
     if body.contains_key("folderId") {

@@ -49,6 +49,8 @@ pub struct Flags {
     pub duplicate_integration_code_status: u16,
     /// Whether two data sources of a company may not have the same integration code.
     pub data_source_integration_code_unique: bool,
+    /// What becomes of a PUT that names another data source for a trait or a segment.
+    pub data_source_change: DataSourceChange,
     /// A change of the unique flags of a data source by PUT is refused (400) instead of ignored.
     pub unique_flags_change_refused: bool,
     /// Deleting a trait that a segment uses.
@@ -84,6 +86,8 @@ pub struct Flags {
     pub mixed_export_controls_refused: bool,
 
     // Audience Manager: destinations
+    /// Whether the list of destinations heeds `includeMappings`, which is documented for one destination alone.
+    pub destination_list_tells_mappings: bool,
     /// Whether the mappings of a destination that has none are 404, not `[]`.
     pub empty_mappings_not_found: bool,
     /// Whether a mapping's `startDate` is kept a day before the one that was sent.
@@ -229,6 +233,7 @@ impl Default for Flags {
             put_lenient: false,
             duplicate_integration_code_status: 409,
             data_source_integration_code_unique: true,
+            data_source_change: DataSourceChange::Follows,
             unique_flags_change_refused: false,
             trait_in_use_delete: InUseDelete::Conflict,
             data_source_in_use_delete: InUseDelete::Conflict,
@@ -245,6 +250,7 @@ impl Default for Flags {
             export_control_names: Vec::new(),
             export_controls_settable: true,
             mixed_export_controls_refused: false,
+            destination_list_tells_mappings: true,
             empty_mappings_not_found: true,
             mapping_start_date_shifted: true,
             mapping_id_names: MappingIdNames::Both,

@@ -48,6 +48,18 @@ pub enum InUseDelete {
     Allow,
 }
 
+/// What becomes of a PUT that names another data source for a trait or a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DataSourceChange {
+    /// It moves, under its sid.
+    Follows,
+    /// 400.
+    Refused,
+    /// 200, and it stays where it was.
+    Ignored,
+}
+
 /// What `start` counts, and `_page.next` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,6 @@
 //! The switches that no other case turns, and what holds for any input.
 
-use adobe_simulator::StatusSpelling;
+use adobe_simulator::{DataSourceChange, StatusSpelling};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -119,6 +119,46 @@ async fn a_bulk_deletion_may_answer_an_error_although_it_deleted() {
         .aam("GET", &format!("/traits/{sid}"), Value::Null)
         .await
         .expect(404);
+}
+
+#[tokio::test]
+async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
+    let tenant = small().await;
+    let (first, second) = (tenant.source("a").await, tenant.source("b").await);
+    let made = tenant.onboarded(first, "t", None).await;
+    let target = format!("/traits/{}", made["sid"]);
+    let mut moved = made.clone();
+    moved["dataSourceId"] = json!(second);
+    let segment = json!({"name": "s", "segmentRule": format!("{}T", made["sid"]), "folderId": 0, "dataSourceId": first});
+    let segment = tenant.aam("POST", "/segments", segment).await.expect(201);
+    let segment_target = format!("/segments/{}", segment["sid"]);
+    let mut moved_segment = segment.clone();
+    moved_segment["dataSourceId"] = json!(second);
+    for (change, status, stands_in) in [
+        (DataSourceChange::Refused, 400, first),
+        (DataSourceChange::Ignored, 200, first),
+        (DataSourceChange::Follows, 200, second),
+    ] {
+        tenant.flags(|flags| flags.data_source_change = change);
+        for (target, moved) in [(&segment_target, &moved_segment), (&target, &moved)] {
+            tenant
+                .aam("PUT", target, moved.clone())
+                .await
+                .expect(status);
+            let read = tenant.aam("GET", target, Value::Null).await.expect(200);
+            assert_eq!(read["dataSourceId"], stands_in, "{change:?}");
+            assert_eq!(read["sid"], moved["sid"]);
+        }
+        let segment = tenant
+            .aam("GET", &segment_target, Value::Null)
+            .await
+            .expect(200);
+        let sources = &segment["traitDataSourceIds"];
+        assert_eq!(*sources, json!([stands_in]), "{change:?}: by its trait");
+    }
+    // A PUT that leaves the data source as it is was never refused.
+    tenant.flags(|flags| flags.data_source_change = DataSourceChange::Refused);
+    tenant.aam("PUT", &target, moved).await.expect(200);
 }
 
 #[tokio::test]

@@ -54,13 +54,18 @@ impl AudienceManager {
             description,
             unique_trait_codes,
             unique_segment_codes,
+            restrictions,
         } = new;
-        let sent = json!({
+        let mut sent = json!({
             "name": name,
             "description": description,
             "uniqueTraitIntegrationCodes": unique_trait_codes,
             "uniqueSegmentIntegrationCodes": unique_segment_codes,
         });
+        let restrictions: Vec<&str> = restrictions.names().collect();
+        if !restrictions.is_empty() {
+            sent["dataExportRestrictions"] = json!(restrictions);
+        }
         self.create(
             turn,
             proof,

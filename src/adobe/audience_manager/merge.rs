@@ -11,6 +11,12 @@ const TEXTS: &[&str] = &[
     "traitRule",
     "segmentRule",
     "integrationCode",
+    "url",
+    "secureUrl",
+    "tagCode",
+    "secureTagCode",
+    "traitAlias",
+    "valueAlias",
 ];
 
 /// Makes of the object that was read the one to be sent: without what the server owns, with the changed fields.
@@ -35,7 +41,11 @@ pub(super) fn apply(
 
 /// The object as the answer to a write shows it. What the answer leaves out is as it was sent; an empty answer leaves
 /// out everything. `None` for a body that is no object.
-pub(super) fn answered<T>(sent: Value, body: &[u8], decode: fn(Value) -> Option<T>) -> Option<T> {
+pub(in crate::adobe) fn answered<T>(
+    sent: Value,
+    body: &[u8],
+    decode: fn(Value) -> Option<T>,
+) -> Option<T> {
     let answer: Map<String, Value> = if body.trim_ascii().is_empty() {
         Map::new()
     } else {

@@ -6,6 +6,7 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
+use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -15,26 +16,26 @@ use super::super::gateway::{Call, Turn};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
-use super::{AudienceManager, Update, Updated, merge, operation, query};
+use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query, search};
 
 impl AudienceManager {
-    /// Every segment of a data source.
+    /// Every segment of some data sources. One list tells of all: the filter may be repeated.
     ///
     /// # Errors
     /// Any kind but those of a write.
     pub async fn segments_of(
         &self,
         turn: &Turn,
-        data_source: DataSourceId,
+        data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let path = query(SEGMENTS, &[("dataSourceId", &data_source.to_string())]);
+        let path = narrowed(SEGMENTS, data_sources, &[]);
         let mut listing = self
             .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
             .items
-            .retain(|found: &Segment| found.data_source == data_source);
+            .retain(|found: &Segment| data_sources.contains(&found.data_source));
         Ok(listing)
     }
 
@@ -77,6 +78,23 @@ impl AudienceManager {
         Ok(found.into_iter().filter(fits).collect())
     }
 
+    /// The segments of every data source that carry a code or a name.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
+    pub async fn search_segments(
+        &self,
+        turn: &Turn,
+        naming: &Naming,
+    ) -> Result<Vec<Segment>, Error> {
+        let path = query(SEGMENTS, &[search(naming)]);
+        let found = self
+            .lookup(turn, "segments.search", path, from_bytes, wire::segment_sid)
+            .await?;
+        let fits = |one: &Segment| naming.fits(&one.name, one.integration_code.as_ref());
+        Ok(found.into_iter().filter(fits).collect())
+    }
+
     /// Every segment, of whatever data source, whose rule names the trait.
     ///
     /// # Errors
@@ -109,6 +127,7 @@ impl AudienceManager {
             body: Some(Bytes::from(json!({"rule": rule}).to_string())),
             sandbox: None,
             proof: None,
+            accept: None,
         };
         self.gateway.object(turn, &call).await.map(drop)
     }
@@ -158,6 +177,7 @@ impl AudienceManager {
         let SegmentChange {
             name,
             description,
+            data_source,
             folder,
             rule,
             merge_rule,
@@ -166,6 +186,7 @@ impl AudienceManager {
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("segmentRule", rule.as_ref().map(|text| json!(text))),
             ("mergeRuleDataSourceId", merge_rule.map(|id| json!(id.0))),

@@ -1,5 +1,8 @@
 //! The client against recorded shapes of Audience Manager.
 
+mod destinations;
+mod export_controls;
+
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitChange,
     TraitKind,
@@ -73,7 +76,7 @@ async fn a_list_is_decoded_and_one_bad_element_hides_no_other() {
     let listing = world
         .gateway
         .audience_manager()
-        .traits_of(&change(), SOURCE)
+        .traits_of(&change(), &[SOURCE])
         .await
         .expect("a list");
     assert_eq!(listing.items, [known_trait()]);
@@ -145,7 +148,7 @@ async fn a_missing_list_is_no_missing_object() {
             .is_not_found()
     );
     assert!(
-        !aam.traits_of(&change(), SOURCE)
+        !aam.traits_of(&change(), &[SOURCE])
             .await
             .expect_err("no list")
             .is_not_found()
@@ -414,7 +417,7 @@ async fn the_other_calls_have_their_paths() {
             .is_empty()
     );
     assert!(
-        aam.segments_of(&change(), SOURCE)
+        aam.segments_of(&change(), &[SOURCE])
             .await
             .expect("a list")
             .items

@@ -1,7 +1,10 @@
 //! Traits (audience-manager.md §4.1).
 
-use audience_sharing_core::domain::audience_manager::{Activity, NewTrait, Trait, TraitChange};
+use audience_sharing_core::domain::audience_manager::{
+    Activity, NewTrait, Trait, TraitChange, TraitReference,
+};
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
+use audience_sharing_core::domain::source::Naming;
 use serde_json::{Value, json};
 
 use super::super::error::{CallKind, Error};
@@ -9,29 +12,26 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
-use super::{AudienceManager, Update, Updated, merge, operation, query};
+use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query, search};
 
 impl AudienceManager {
-    /// Every trait of a data source, with its rule.
+    /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated.
     ///
     /// # Errors
     /// Any kind but those of a write.
     pub async fn traits_of(
         &self,
         turn: &Turn,
-        data_source: DataSourceId,
+        data_sources: &[DataSourceId],
     ) -> Result<Listing<Trait, TraitSid>, Error> {
-        let path = query(
-            "/traits/",
-            &[("dataSourceId", &data_source.to_string()), DETAILS],
-        );
+        let path = narrowed("/traits/", data_sources, &[DETAILS]);
         let mut listing = self
             .list(turn, "traits.list", path, from_bytes, wire::trait_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
             .items
-            .retain(|found: &Trait| found.data_source == data_source);
+            .retain(|found: &Trait| data_sources.contains(&found.data_source));
         Ok(listing)
     }
 
@@ -72,6 +72,53 @@ impl AudienceManager {
         let fits = |one: &Trait| {
             one.data_source == data_source && one.integration_code.as_ref() == Some(code)
         };
+        Ok(found.into_iter().filter(fits).collect())
+    }
+
+    /// The traits that a user's words fit, other providers' included.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: it may be the one that is meant.
+    pub async fn traits_by_reference(
+        &self,
+        turn: &Turn,
+        reference: &TraitReference,
+    ) -> Result<Vec<Trait>, Error> {
+        let (text, data_source) = match reference {
+            TraitReference::Code { code, data_source } => {
+                (("integrationCode", code.as_str()), *data_source)
+            }
+            // A substring of any text: it only narrows (§2.2).
+            TraitReference::Name { name, data_source } => (("search", &**name), Some(*data_source)),
+        };
+        let data_source = data_source.map(|id| id.to_string());
+        let mut pairs = vec![text, DETAILS];
+        pairs.extend(data_source.as_deref().map(|id| ("dataSourceId", id)));
+        let found = self
+            .lookup(
+                turn,
+                "traits.find-named",
+                query("/traits/", &pairs),
+                from_bytes,
+                wire::trait_sid,
+            )
+            .await?;
+        Ok(found
+            .into_iter()
+            .filter(|one| reference.fits(one))
+            .collect())
+    }
+
+    /// The traits of every data source that carry a code or a name.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
+    pub async fn search_traits(&self, turn: &Turn, naming: &Naming) -> Result<Vec<Trait>, Error> {
+        let path = query("/traits/", &[search(naming), DETAILS]);
+        let found = self
+            .lookup(turn, "traits.search", path, from_bytes, wire::trait_sid)
+            .await?;
+        let fits = |one: &Trait| naming.fits(&one.name, one.integration_code.as_ref());
         Ok(found.into_iter().filter(fits).collect())
     }
 
@@ -119,6 +166,7 @@ impl AudienceManager {
         let TraitChange {
             name,
             description,
+            data_source,
             folder,
             rule,
             ttl_days,
@@ -126,6 +174,7 @@ impl AudienceManager {
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("traitRule", rule.as_ref().map(|text| json!(text))),
             ("ttl", ttl_days.map(|days| json!(days))),

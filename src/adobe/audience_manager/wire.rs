@@ -7,12 +7,13 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::text::resolve_entities;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::adobe::lenient::{optional_number, optional_word, text};
+use crate::adobe::lenient::{optional_number, optional_word, text, texts};
 
 /// A record from one element of a list.
 pub(super) fn from_bytes<W: DeserializeOwned, T>(
@@ -30,7 +31,7 @@ pub(super) fn from_value<W: DeserializeOwned, T>(
     serde_json::from_value(object).ok().and_then(read)
 }
 
-fn resolved(text: Box<str>) -> Box<str> {
+pub(super) fn resolved(text: Box<str>) -> Box<str> {
     if text.contains('&') {
         resolve_entities(&text).into()
     } else {
@@ -43,7 +44,7 @@ fn code(code: Option<Box<str>>) -> Option<IntegrationCode> {
         .map(|code| IntegrationCode::new(resolved(code)))
 }
 
-fn activity(word: Option<Box<str>>) -> Activity {
+pub(super) fn activity(word: Option<Box<str>>) -> Activity {
     let word = word.unwrap_or_default();
     match word.to_ascii_lowercase().as_str() {
         "active" | "1" | "true" => Activity::Active,
@@ -75,6 +76,8 @@ pub(super) struct WireDataSource {
     description: Box<str>,
     unique_trait_integration_codes: Option<bool>,
     unique_segment_integration_codes: Option<bool>,
+    #[serde(default, deserialize_with = "texts")]
+    data_export_restrictions: Option<Vec<Box<str>>>,
 }
 
 impl WireDataSource {
@@ -86,6 +89,7 @@ impl WireDataSource {
             description: resolved(self.description),
             unique_trait_codes: self.unique_trait_integration_codes.unwrap_or_default(),
             unique_segment_codes: self.unique_segment_integration_codes.unwrap_or_default(),
+            restrictions: Restrictions::new(self.data_export_restrictions.unwrap_or_default()),
         })
     }
 }

@@ -37,6 +37,7 @@ pub(in crate::adobe) struct Splitter {
     /// The beginning of an element whose end has not arrived.
     element: Vec<u8>,
     envelope: Vec<u8>,
+    element_bytes_max: usize,
     count: usize,
     found: bool,
 }
@@ -52,6 +53,14 @@ impl Splitter {
         Self::new(Some(member))
     }
 
+    /// For a list whose elements hold lists of their own.
+    pub(in crate::adobe) fn with_elements_up_to(self, element_bytes_max: usize) -> Self {
+        Self {
+            element_bytes_max,
+            ..self
+        }
+    }
+
     fn new(member: Option<&'static str>) -> Self {
         Self {
             member,
@@ -61,6 +70,7 @@ impl Splitter {
             escaped: false,
             element: Vec::new(),
             envelope: Vec::new(),
+            element_bytes_max: ELEMENT_BYTES_MAX,
             count: 0,
             found: false,
         }
@@ -203,7 +213,7 @@ impl Splitter {
             self.keep(end)?;
             &self.element
         };
-        if whole.len() > ELEMENT_BYTES_MAX {
+        if whole.len() > self.element_bytes_max {
             return Err(Malformed::ElementTooLarge);
         }
         let trimmed = whole.trim_ascii();
@@ -225,7 +235,7 @@ impl Splitter {
     }
 
     fn keep(&mut self, part: &[u8]) -> Result<(), Malformed> {
-        if self.element.len() + part.len() > ELEMENT_BYTES_MAX {
+        if self.element.len() + part.len() > self.element_bytes_max {
             return Err(Malformed::ElementTooLarge);
         }
         self.element.extend_from_slice(part);

@@ -132,8 +132,13 @@ fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
         }
         // A right that could not be checked comes as 500 (experience-platform.md §3.6).
         Some("UPAPI-113751-500") => return Kind::AccessDenied,
+        // An organisation without the product (experience-platform.md §3.6, §3.8).
+        Some("UPAPI-113740-403" | "AIS-100922-401" | "100922-401") => return Kind::NotEntitled,
         Some("UPAPI-113631-403") => return Kind::DeletionBlocked,
-        Some("RESOURCE_LIMIT_EXCEEDED") if (400..500).contains(&status) => {
+        // The second: a destination that takes one segment has it (audience-manager.md §2.3).
+        Some("RESOURCE_LIMIT_EXCEEDED" | "BID_MANAGER_DESTINATION_1_SEGMENT")
+            if (400..500).contains(&status) =>
+        {
             return Kind::LimitExceeded;
         }
         Some("COMPLEX_RULE") if (400..500).contains(&status) => return Kind::RuleInvalid,
@@ -159,6 +164,8 @@ fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
         (404 | 410, _) => Kind::UnexpectedAnswer,
         (400 | 409 | 422, CallKind::Validate) => Kind::RuleInvalid,
         (409, CallKind::Create | CallKind::Update) => Kind::Conflict,
+        // A segment definition whose name is taken (experience-platform.md §2.1).
+        (422, CallKind::Create) => Kind::Conflict,
         // A folder that is not empty, a trait in a segment (audience-manager.md §3.3, §4.4).
         (409, CallKind::Delete) => Kind::DeletionBlocked,
         (400..=499, _) => Kind::RequestRefused,

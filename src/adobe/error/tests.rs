@@ -85,8 +85,9 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
     410 Retry RequestRefused                       Read Update Delete
     410 Stalled RequestRefused                     Create
     415 Stalled RequestRefused                     Token Read List Validate Create Update Delete
-    422 Stalled RequestRefused                     Token Read List Create Update Delete
+    422 Stalled RequestRefused                     Token Read List Update Delete
     422 Stalled RuleInvalid                        Validate
+    422 Retry RequestRefused                       Create
     429 Retry Throttled                            Token Read List Validate Create Update Delete
     500 Retry IdentityServiceUnavailable           Token
     500 Retry AudienceManagerUnavailable           Read List Validate
@@ -188,7 +189,13 @@ fn known_codes_say_more_than_their_status() {
             CallKind::List,
             403,
             r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113740-403"}"#,
-            Kind::AccessDenied,
+            Kind::NotEntitled,
+        ),
+        (
+            CallKind::Create,
+            401,
+            r#"{"type":"https://ns.adobe.com/aep/errors/AIS-100922-401"}"#,
+            Kind::NotEntitled,
         ),
         (
             CallKind::List,

@@ -28,8 +28,11 @@ fn known(id: &str) -> Audience {
         description: "".into(),
         kind: AudienceKind::SegmentDefinition,
         namespace: "AEPSegments".into(),
+        key: None,
+        expression: None,
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
         lifecycle: Lifecycle::Published,
+        controls: None,
         sandbox: Some(SandboxId::new("6ed34f6f")),
     }
 }
@@ -237,4 +240,30 @@ async fn sandboxes_are_read() {
         world.calls()[0].to_string(),
         "GET platform.adobe.io/data/foundation/sandbox-management/"
     );
+}
+
+#[rstest::rstest]
+#[case::those_that_count(json!(["core/C3", "custom/x", "core/c5", "core/C9"]), Some("C3+C5"))]
+#[case::none_that_counts(json!(["core/C2", "later/Z1"]), Some(""))]
+#[case::none(json!([]), Some(""))]
+#[case::what_is_no_label_hides_no_other(json!([5, null, {"a": "core/C5"}, "core/C7"]), Some("C7"))]
+#[case::nothing_said(Value::Null, None)]
+#[case::another_shape(json!({"labels": ["core/C3"]}), None)]
+#[tokio::test(start_paused = true)]
+async fn of_labels_is_kept_what_audience_manager_has_a_control_for(
+    #[case] labels: Value,
+    #[case] kept: Option<&str>,
+) {
+    let world = World::authorized(move |_, _| {
+        let mut audience = stored("a");
+        audience["labels"] = labels.clone();
+        Reply::json(
+            200,
+            &json!({"children": [audience], "_page": {"totalCount": 1}}),
+        )
+    });
+    let found = platform(&world).audiences(&change()).await;
+    let found = found.expect("audiences").listing.items;
+    let controls = found[0].controls.map(|controls| controls.to_string());
+    assert_eq!(controls.as_deref(), kept);
 }

@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 
 use audience_sharing_core::domain::experience_platform::{
-    Audience, AudienceKind, Lifecycle, Sandbox,
+    Audience, AudienceKey, AudienceKind, Lifecycle, Sandbox,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
+use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::ownership::Mark;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::adobe::lenient::text;
+use crate::adobe::lenient::{optional_word, text, texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,11 +28,23 @@ struct WireAudience {
     namespace: Box<str>,
     #[serde(default, deserialize_with = "text")]
     origin_name: Box<str>,
+    #[serde(default, deserialize_with = "optional_word")]
+    audience_id: Option<Box<str>>,
+    expression: Option<WireExpression>,
     /// The key has three spellings (experience-platform.md §0.1).
     lifecycle_state: Option<Box<str>>,
     lifecycle: Option<Box<str>>,
     lifecycle_status: Option<Box<str>>,
+    /// Common to both kinds of audience (experience-platform.md §3.3); an answer without it says nothing of labels.
+    #[serde(default, deserialize_with = "texts")]
+    labels: Option<Vec<Box<str>>>,
     sandbox: Option<WireSandboxOfAudience>,
+}
+
+#[derive(Deserialize)]
+struct WireExpression {
+    #[serde(default, deserialize_with = "text")]
+    value: Box<str>,
 }
 
 #[derive(Deserialize)]
@@ -48,18 +62,32 @@ impl WireAudience {
             .lifecycle_state
             .or(self.lifecycle)
             .or(self.lifecycle_status);
+        let kind = match &*self.r#type {
+            "SegmentDefinition" => AudienceKind::SegmentDefinition,
+            "ExternalSegment" | "ExternalAudience" => AudienceKind::External,
+            _ => AudienceKind::Other(self.r#type),
+        };
+        let named = self
+            .audience_id
+            .filter(|id| kind == AudienceKind::External && !id.is_empty());
+        let key = named.map(|id| AudienceKey::new(&self.namespace, &id));
+        let marked = Mark::read(&self.description).is_some();
         Some(Audience {
             id: AudienceId::new(self.id),
             name: self.name,
             description: self.description,
-            kind: match &*self.r#type {
-                "SegmentDefinition" => AudienceKind::SegmentDefinition,
-                "ExternalSegment" | "ExternalAudience" => AudienceKind::External,
-                _ => AudienceKind::Other(self.r#type),
-            },
+            expression: self
+                .expression
+                .filter(|_| marked && kind == AudienceKind::SegmentDefinition)
+                .map(|expression| expression.value),
+            kind,
+            key,
             namespace: self.namespace,
             origin: self.origin_name,
             lifecycle: lifecycle(state.unwrap_or_default()),
+            controls: self
+                .labels
+                .map(|labels| ExportControls::of_labels(labels.iter().map(|label| &**label))),
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)
@@ -80,6 +108,12 @@ fn lifecycle(word: Box<str>) -> Lifecycle {
 
 pub(super) fn audience(element: &[u8]) -> Option<Audience> {
     serde_json::from_slice::<WireAudience>(element)
+        .ok()
+        .and_then(WireAudience::read)
+}
+
+pub(super) fn audience_value(object: Value) -> Option<Audience> {
+    serde_json::from_value::<WireAudience>(object)
         .ok()
         .and_then(WireAudience::read)
 }

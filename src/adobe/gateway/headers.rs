@@ -26,6 +26,7 @@ impl Gateway {
             body,
             sandbox,
             proof: _,
+            accept,
         } = call;
         let base = match operation.system {
             System::IdentityService => &self.0.endpoints.ims,
@@ -39,7 +40,7 @@ impl Gateway {
             .header(API_KEY, &token.client_id)
             .header(ORGANIZATION, self.0.organization.as_str())
             .header(REQUEST_ID, self.0.exchange.request_id())
-            .header(ACCEPT, JSON);
+            .header(ACCEPT, accept.map_or(JSON, HeaderValue::from_static));
         if operation.system == System::AudienceManager {
             // Otherwise texts come HTML-escaped (audience-manager.md §1.4).
             request = request.header(DISABLE_ESCAPING, HeaderValue::from_static("true"));

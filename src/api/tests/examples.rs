@@ -11,6 +11,9 @@ use super::{decode, validate};
 #[case::audience(include_str!("../../../examples/audience.yaml"))]
 #[case::by_name(include_str!("../../../examples/audience-by-name.yaml"))]
 #[case::additional_segments(include_str!("../../../examples/audience-additional-segments.yaml"))]
+#[case::labelled(include_str!("../../../examples/audience-labelled.yaml"))]
+#[case::destinations(include_str!("../../../examples/audience-destinations.yaml"))]
+#[case::third_party_data(include_str!("../../../examples/audience-third-party-data.yaml"))]
 #[case::observe(include_str!("../../../examples/audience-observe.yaml"))]
 fn an_example_decodes_whole_and_breaks_no_rule(#[case] yaml: &str) {
     let manifest: Value = serde_saphyr::from_str(yaml).expect("the example is one document");

@@ -1,6 +1,6 @@
 //! Every rule both ways: what it lets pass, and what it refuses with its message and no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -192,13 +192,96 @@ fn audience_cases() -> Vec<Case> {
     ];
     cases.extend(source_cases());
     cases.extend(target_cases());
+    cases.extend(experience_platform_cases());
     cases
+}
+
+/// A manifest whose source is in Audience Manager.
+fn from_audience_manager(source: &Value) -> Value {
+    json!({"spec": {"source": {"experiencePlatform": null, "audienceManager": source}}})
+}
+
+fn to_experience_platform(target: &Value) -> Value {
+    let mut manifest = from_audience_manager(&json!({"segment": {"sid": 7}}));
+    manifest["spec"]["target"] = json!({"experiencePlatform": target});
+    manifest
+}
+
+fn experience_platform_cases() -> Vec<Case> {
+    let by_sid = json!({"segment": {"sid": 7}});
+    vec![
+        Case {
+            message: "source.audienceManager: write exactly one of trait and segment",
+            accepted: vec![
+                Create(from_audience_manager(&by_sid)),
+                Create(from_audience_manager(
+                    &json!({"trait": {"name": "Put into cart"}}),
+                )),
+            ],
+            refused: vec![
+                Create(from_audience_manager(&json!({}))),
+                Create(from_audience_manager(
+                    &json!({"trait": {"sid": 7}, "segment": {"sid": 8}}),
+                )),
+            ],
+        },
+        Case {
+            message: "source.audienceManager: write exactly one of sid, integrationCode and name",
+            accepted: vec![
+                Create(from_audience_manager(
+                    &json!({"trait": {"integrationCode": "gold"}}),
+                )),
+                Create(from_audience_manager(&by_sid)),
+            ],
+            refused: vec![
+                Create(from_audience_manager(&json!({"trait": {}}))),
+                Create(from_audience_manager(
+                    &json!({"trait": {"sid": 7, "name": "Gold"}}),
+                )),
+            ],
+        },
+        texts(
+            "source.audienceManager: leave tabs and line breaks out of the name",
+            |text| from_audience_manager(&json!({"trait": {"name": text}})),
+            PLAIN,
+            UNPRINTABLE,
+        ),
+        Case {
+            message: "target.audienceManager: the source is in Audience Manager already; write target.experiencePlatform",
+            accepted: vec![Create(to_experience_platform(&json!({"name": "Gold"})))],
+            refused: vec![Create({
+                let mut manifest = from_audience_manager(&by_sid);
+                manifest["spec"]["target"] = json!({"audienceManager": {"name": "Gold"}});
+                manifest
+            })],
+        },
+        Case {
+            message: "target.experiencePlatform: the source is in Experience Platform already; write target.audienceManager",
+            accepted: vec![Create(
+                json!({"spec": {"target": {"audienceManager": {"name": "Gold"}}}}),
+            )],
+            refused: vec![Create(
+                json!({"spec": {"target": {"experiencePlatform": {"name": "Gold"}}}}),
+            )],
+        },
+        immutable(
+            "target.experiencePlatform.strategy cannot change, for another strategy makes another audience; delete this SharedAudience and create one with the other strategy",
+            from_audience_manager(&by_sid),
+            vec![to_experience_platform(&json!({"strategy": "MetadataOnly"}))],
+        ),
+        texts(
+            "target.experiencePlatform.name: leave out tabs, line breaks, and spaces at either end",
+            |text| to_experience_platform(&json!({"name": text})),
+            PLAIN,
+            LOOSE,
+        ),
+    ]
 }
 
 fn source_cases() -> Vec<Case> {
     vec![
         Case {
-            message: "source: name the audience, by experiencePlatform.id or experiencePlatform.name",
+            message: "source: write exactly one of experiencePlatform and audienceManager",
             accepted: vec![Create(json!({}))],
             refused: vec![Create(source(&Value::Null))],
         },
@@ -259,6 +342,171 @@ fn target_cases() -> Vec<Case> {
     ]
 }
 
+/// With one destination, of the shared segment.
+fn destination(changes: &Value) -> Value {
+    let declared = json!({"key": "shop", "name": "Shop", "url": "https://shop.example/pixel"});
+    let destinations = [patched(declared, changes)];
+    json!({"spec": {"target": {"audienceManager": {"destinations": destinations}}}})
+}
+
+fn named_trait(changes: &Value) -> Value {
+    let declared = json!({"key": "auto", "sid": 9912});
+    additional(&json!({"rule": "{trait} AND {auto}", "traits": [patched(declared, changes)]}))
+}
+
+const DAYS: &[&str] = &["2026-07-04", "2030-12-31", "2026-01-01"];
+const NO_DAYS: &[&str] = &[
+    "2026-7-4",
+    "04.07.2026",
+    "2026-13-01",
+    "2026-00-10",
+    "2026-01-32",
+    "2026-01-1x",
+    "",
+];
+
+fn use_cases() -> Vec<Case> {
+    let observe = json!({"spec": {"mode": "Observe"}});
+    vec![
+        Case {
+            message: "target.audienceManager.destinations: mode Observe reports only and maps nothing; take the destinations out or set mode: Manage",
+            accepted: vec![Create(destination(&json!({})))],
+            refused: vec![Create(patched(destination(&json!({})), &observe))],
+        },
+        Case {
+            message: "destinations[]: write exactly one of id and name",
+            accepted: vec![
+                Create(destination(&json!({"name": null, "id": 4711}))),
+                Create(additional(
+                    &json!({"destinations": [{"key": "a", "id": 1}, {"key": "b", "name": "B"}]}),
+                )),
+            ],
+            refused: vec![
+                Create(destination(&json!({"name": null}))),
+                Create(destination(&json!({"id": 4711}))),
+                Create(additional(&json!({"destinations": [{"key": "a"}]}))),
+            ],
+        },
+        Case {
+            message: "destinations[]: startDate must not lie after endDate",
+            accepted: vec![
+                Create(destination(
+                    &json!({"startDate": "2026-07-04", "endDate": "2026-07-04"}),
+                )),
+                Create(destination(
+                    &json!({"startDate": "2026-07-04", "endDate": "2026-12-01"}),
+                )),
+                Create(destination(&json!({"endDate": "2026-12-01"}))),
+            ],
+            refused: vec![Create(destination(
+                &json!({"startDate": "2026-07-04", "endDate": "2026-07-03"}),
+            ))],
+        },
+        texts(
+            "destinations[].key: use lower-case letters, digits and hyphens, a letter or digit first and last",
+            |text| destination(&json!({"key": text})),
+            &["a", "shop-2"],
+            &["Shop", "-a", "a-", "a.b"],
+        ),
+        texts(
+            "destinations[].name: leave out tabs and line breaks",
+            |text| destination(&json!({"name": text})),
+            PLAIN,
+            UNPRINTABLE,
+        ),
+        texts(
+            "destinations[].url: write an address that begins with https:// or http://, without white space",
+            |text| destination(&json!({"url": text})),
+            &["https://shop.example/a?b=%ALIAS%", "http://x"],
+            &[
+                "shop.example",
+                "ftp://x",
+                "https://",
+                "https://a b",
+                "https://a\n",
+                " https://a",
+            ],
+        ),
+        texts(
+            "destinations[].alias: leave out tabs, line breaks, and spaces at either end",
+            |text| destination(&json!({"url": null, "alias": text})),
+            PLAIN,
+            LOOSE,
+        ),
+        texts(
+            "destinations[].valueAlias: leave out tabs, line breaks, and spaces at either end",
+            |text| destination(&json!({"url": null, "valueAlias": text})),
+            PLAIN,
+            LOOSE,
+        ),
+        texts(
+            "destinations[].startDate: write a day such as 2026-07-04",
+            |text| destination(&json!({"startDate": text})),
+            DAYS,
+            NO_DAYS,
+        ),
+        texts(
+            "destinations[].endDate: write a day such as 2026-12-31",
+            |text| destination(&json!({"endDate": text})),
+            DAYS,
+            NO_DAYS,
+        ),
+        Case {
+            message: "traits[]: write exactly one of sid, integrationCode and name",
+            accepted: vec![
+                Create(named_trait(&json!({}))),
+                Create(named_trait(&json!({"sid": null, "integrationCode": "vip"}))),
+                Create(named_trait(
+                    &json!({"sid": null, "integrationCode": "vip", "dataSourceId": 7}),
+                )),
+            ],
+            refused: vec![
+                Create(named_trait(&json!({"sid": null}))),
+                Create(named_trait(&json!({"integrationCode": "vip"}))),
+                Create(named_trait(
+                    &json!({"sid": null, "integrationCode": "vip", "name": "V", "dataSourceId": 7}),
+                )),
+            ],
+        },
+        Case {
+            message: "traits[]: a name is looked for in one data source; add dataSourceId",
+            accepted: vec![Create(named_trait(
+                &json!({"sid": null, "name": "V", "dataSourceId": 7}),
+            ))],
+            refused: vec![Create(named_trait(&json!({"sid": null, "name": "V"})))],
+        },
+        Case {
+            message: "traits[]: a sid needs no dataSourceId; take it out",
+            accepted: vec![Create(named_trait(&json!({})))],
+            refused: vec![Create(named_trait(&json!({"dataSourceId": 7})))],
+        },
+        texts(
+            "traits[].key: use lower-case letters, digits and hyphens, a letter or digit first and last",
+            |text| named_trait(&json!({"key": text})),
+            &["a", "auto-2"],
+            &["Auto", "-a", "a-", "a.b"],
+        ),
+        texts(
+            "traits[].key: {trait} is the shared trait; choose another key",
+            |text| named_trait(&json!({"key": text})),
+            &["traits", "trait-2"],
+            &["trait"],
+        ),
+        texts(
+            "traits[].integrationCode: leave out tabs and line breaks",
+            |text| named_trait(&json!({"sid": null, "integrationCode": text})),
+            PLAIN,
+            UNPRINTABLE,
+        ),
+        texts(
+            "traits[].name: leave out tabs and line breaks",
+            |text| named_trait(&json!({"sid": null, "name": text, "dataSourceId": 7})),
+            PLAIN,
+            UNPRINTABLE,
+        ),
+    ]
+}
+
 /// The messages with which the API server would refuse the attempt.
 fn refusals(base: fn() -> Value, attempt: &Attempt) -> Vec<String> {
     let outcome = match attempt {
@@ -295,30 +543,33 @@ fn every_rule_of_a_connection_holds_both_ways() {
 #[test]
 fn every_rule_of_an_audience_holds_both_ways() {
     check(audience, &audience_cases());
+    check(audience, &use_cases());
 }
 
 #[test]
 fn every_rule_of_the_definitions_has_its_case_and_a_message() {
     let definitions = definitions().expect("the definitions encode");
-    for (definition, cases) in definitions
-        .iter()
-        .zip([connection_cases(), audience_cases()])
-    {
-        let mut declared = BTreeSet::new();
+    let of_audience = audience_cases().into_iter().chain(use_cases()).collect();
+    for (definition, cases) in definitions.iter().zip([connection_cases(), of_audience]) {
+        let mut declared = BTreeMap::new();
         collect_messages(definition.as_value(), &mut declared);
+        let declared: BTreeSet<_> = declared.into_keys().collect();
         let tested: BTreeSet<_> = cases.iter().map(|case| case.message.to_owned()).collect();
         assert_eq!(declared, tested, "{}", definition.name());
     }
 }
 
-fn collect_messages(schema: &Value, into: &mut BTreeSet<String>) {
+/// Each message with its rule; the same fields may occur in several places.
+fn collect_messages(schema: &Value, into: &mut BTreeMap<String, Value>) {
     match schema {
         Value::Object(fields) => {
             if let Some(Value::Array(rules)) = fields.get("x-kubernetes-validations") {
                 for rule in rules {
                     let message = rule["message"].as_str();
                     let message = message.unwrap_or_else(|| panic!("no message: {rule}"));
-                    assert!(into.insert(message.to_owned()), "said twice: {message}");
+                    let known = into.insert(message.to_owned(), rule.clone());
+                    let same = known.is_none_or(|known| known == *rule);
+                    assert!(same, "said by two rules: {message}");
                 }
             }
             for inner in fields.values() {

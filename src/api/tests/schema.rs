@@ -118,6 +118,6 @@ fn columns_and_short_names_are_those_of_the_contract() {
     });
     insta::assert_snapshot!(described.collect::<Vec<_>>().join("\n"), @r#"
     ["shc"] ["audience-sharing"] "Namespaced" ".spec.credentialsSecretRef.name": Organization Sandbox Ready Reason Age (Message)
-    ["sha"] ["audience-sharing"] "Namespaced" ".spec.connectionRef.name": Direction Source Trait Segment Ready Reason Age (Message)
+    ["sha"] ["audience-sharing"] "Namespaced" ".spec.connectionRef.name": Direction Source Trait Segment Audience Ready Reason Age (Message)
     "#);
 }

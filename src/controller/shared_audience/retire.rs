@@ -3,12 +3,14 @@
 
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::audience::Recorded;
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::plan::audience;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 
+use super::status::Recorded;
 use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
 use crate::api::{DeletionPolicy, SharedAudience};
@@ -54,11 +56,15 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
     let Some(share) = share_name(audience) else {
         return release(audience, context).await;
     };
+    let to_experience_platform = audience.spec.source.audience_manager.is_some();
     let departure = Departure {
         share,
         source: recorded.source.or_else(|| declared_id(audience)),
         data_source: recorded.data_source,
         recorded: recorded.objects,
+        declared: validate::segment_destinations(audience),
+        recorded_audience: to_experience_platform.then_some(recorded.audience),
+        strategy: validate::strategy(audience),
         recorded_tenant: recorded.tenant,
         rivals: rivals(audience, context),
         confirmation: confirm::of(audience, &context.client),
@@ -109,7 +115,10 @@ async fn definition_is_leaving(context: &Context) -> bool {
         // The object was served, so that its definition is there: an answer from the past.
         Ok(None) => false,
         Err(error) => {
-            tracing::debug!("the definition was not read: {}", publish::describe(&error));
+            tracing::warn!(
+                "the definition was not read, so that its removal would not be seen: {}",
+                publish::describe(&error)
+            );
             false
         }
     }
@@ -118,8 +127,7 @@ async fn definition_is_leaving(context: &Context) -> bool {
 /// No credential to delete with: wait for one, then let go and say what is left.
 async fn without_engine(audience: &SharedAudience, context: &Context, connection: &str) -> Outcome {
     let Some(look_again) = context.leaving.patience(audience, Instant::now()) else {
-        let objects = status::recorded(audience).objects;
-        let left = left_behind(&objects);
+        let left = left_behind(&status::recorded(audience));
         tracing::warn!(
             target: "audit",
             audience = %super::name(audience),
@@ -127,8 +135,8 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
             "released without deleting its remote objects: no credential came in time"
         );
         let message = format!(
-            "SharedAudience {} went, and its objects in Audience Manager stay, since SharingConnection {connection} had \
-             no credential to delete them with for ten minutes: {left}. Delete them there.",
+            "SharedAudience {} went, and its remote objects stay, since SharingConnection {connection} had no credential \
+             to delete them with for ten minutes: {left}. Delete them there.",
             super::name(audience)
         );
         events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
@@ -141,14 +149,16 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
     })
 }
 
-/// What stays in Audience Manager, for a person.
-fn left_behind(objects: &Recorded) -> String {
-    let Recorded {
+/// What stays in either system, for a person.
+fn left_behind(recorded: &Recorded) -> String {
+    let audience::Recorded {
         trait_sid,
         segment_sid,
         observed,
         additional_segments,
-    } = objects;
+        mappings,
+        traits: _,
+    } = &recorded.objects;
     let own = [
         trait_sid.map(|sid| format!("trait {sid}")),
         segment_sid.map(|sid| format!("segment {sid}")),
@@ -157,7 +167,16 @@ fn left_behind(objects: &Recorded) -> String {
     let additional = additional_segments
         .iter()
         .map(|(key, sid)| format!("segment {sid} ({key})"));
-    own.chain(additional).collect::<Vec<_>>().join(", ")
+    let mappings = mappings.iter().filter_map(|known| {
+        let id = known.mapping?;
+        Some(format!("mapping {id} to destination {}", known.destination))
+    });
+    let audience = recorded.audience.audience.as_ref();
+    let audience = audience
+        .filter(|_| !recorded.audience.observed)
+        .map(|id| format!("audience {id} of Experience Platform"));
+    let all = own.chain(additional).chain(mappings).chain(audience);
+    all.collect::<Vec<_>>().join(", ")
 }
 
 async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
@@ -173,19 +192,8 @@ async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
     }
 }
 
-fn declared_id(
-    audience: &SharedAudience,
-) -> Option<audience_sharing_core::domain::identifier::AudienceId> {
-    let id = audience
-        .spec
-        .source
-        .experience_platform
-        .as_ref()?
-        .id
-        .as_deref()?;
-    Some(audience_sharing_core::domain::identifier::AudienceId::new(
-        id,
-    ))
+fn declared_id(audience: &SharedAudience) -> Option<SourceId> {
+    validate::source(audience).ok()?.id()
 }
 
 /// Every other audience of the connection that stays: one may share the same source.
@@ -206,11 +214,15 @@ fn rivals(audience: &SharedAudience, context: &Context) -> Vec<Declaration> {
 
 /// What an audience asks for, without looking at anything remote.
 pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
+    let recorded = status::recorded(audience);
     Some(Declaration {
         share: share_name(audience)?,
         created: created(audience),
         source: validate::source(audience).ok()?,
-        pinned: status::recorded(audience).source,
+        pinned: recorded.source,
+        home: recorded.home,
+        strategy: validate::strategy(audience),
         additional_keys: validate::additional_keys(audience),
+        destinations: validate::segment_destinations(audience),
     })
 }

@@ -1,20 +1,27 @@
 //! Last step: what a look found, as the whole status. Pure.
 
+mod uses;
+
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
-use audience_sharing_core::domain::experience_platform::Lifecycle;
 use audience_sharing_core::domain::identifier::{
     AudienceId, CompanyId, DataSourceId, SandboxId, SegmentSid, TraitSid,
 };
+use audience_sharing_core::domain::labels::ExportControl;
+use audience_sharing_core::domain::pql::{self, Certainty};
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
-use audience_sharing_core::plan::audience;
+use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::{audience, platform};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::shared_audience as api;
 use crate::api::shared_audience::{
-    AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceStatus,
+    AdditionalSegmentStatus, AudienceManagerStatus, Direction, ExperiencePlatformStatus, PqlStatus,
+    SharedAudienceStatus, SourceKind, SourceStatus, Strategy,
 };
 use crate::api::{SharedAudience, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
@@ -58,9 +65,13 @@ impl Verdict {
 /// What an earlier look wrote down: ids and where they are valid, nothing else.
 #[derive(Default)]
 pub(super) struct Recorded {
-    pub(super) source: Option<AudienceId>,
+    pub(super) source: Option<SourceId>,
+    /// Of a source of Audience Manager.
+    pub(super) home: Option<Home>,
+    /// Of our objects in Audience Manager.
     pub(super) data_source: Option<DataSourceId>,
     pub(super) objects: audience::Recorded,
+    pub(super) audience: platform::Recorded,
     pub(super) tenant: Tenant,
 }
 
@@ -69,6 +80,7 @@ impl Recorded {
         self.objects.trait_sid.is_none()
             && self.objects.segment_sid.is_none()
             && self.objects.additional_segments.is_empty()
+            && self.audience.audience.is_none()
     }
 }
 
@@ -78,12 +90,23 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
     };
     let objects = status.audience_manager.as_ref();
     let tenant = status.tenant.as_ref();
+    let source = status.source.as_ref().and_then(recorded_source);
+    let platform = status.experience_platform.as_ref();
     Recorded {
-        source: status
-            .source
-            .as_ref()
-            .and_then(|source| source.id.as_deref())
-            .map(AudienceId::new),
+        home: source.as_ref().and_then(|source| {
+            let (kind, _) = source.audience_manager()?;
+            let data_source = id(status.source.as_ref()?.data_source_id)?;
+            Some((kind, DataSourceId(data_source)))
+        }),
+        source,
+        audience: platform::Recorded {
+            audience: platform
+                .and_then(|audience| audience.id.as_deref())
+                .map(AudienceId::new),
+            observed: platform
+                .and_then(|audience| audience.observed)
+                .unwrap_or_default(),
+        },
         data_source: objects
             .and_then(|objects| id(objects.data_source_id))
             .map(DataSourceId),
@@ -107,6 +130,8 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
                     ))
                 })
                 .collect(),
+            mappings: objects.map_or_else(Vec::new, uses::recorded_mappings),
+            traits: objects.map_or_else(Vec::new, uses::recorded_traits),
         },
         tenant: Tenant {
             company: tenant
@@ -116,6 +141,15 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
                 .and_then(|tenant| tenant.sandbox_id.as_deref())
                 .map(SandboxId::new),
         },
+    }
+}
+
+fn recorded_source(source: &SourceStatus) -> Option<SourceId> {
+    let id = source.id.as_deref()?;
+    match source.kind {
+        None | Some(SourceKind::Audience) => Some(SourceId::Audience(AudienceId::new(id))),
+        Some(SourceKind::Trait) => Some(SourceId::Trait(TraitSid(id.parse().ok()?))),
+        Some(SourceKind::Segment) => Some(SourceId::Segment(SegmentSid(id.parse().ok()?))),
     }
 }
 
@@ -160,18 +194,40 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
         status.source = Some(source(origin));
     }
     status.last_applied_hash.clone_from(&settled.applied_hash);
+    if settled.standing.is_some() || settled.audience.is_some() {
+        status.tenant = Some(TenantStatus {
+            company_id: settled.tenant.company.and_then(|id| stored(id.0)),
+            sandbox_id: settled.tenant.sandbox.as_ref().map(ToString::to_string),
+        });
+    }
+    if let Some(audience) = &settled.audience {
+        status.experience_platform = Some(ExperiencePlatformStatus {
+            id: audience.id.as_ref().map(ToString::to_string),
+            audience_id: audience.audience_id.as_ref().map(ToString::to_string),
+            namespace: audience.namespace.as_ref().map(ToString::to_string),
+            observed: audience.observed.then_some(true),
+        });
+    }
+    if let Some(reference) = reference(settled) {
+        status.pql = Some(reference);
+    }
     let Some(standing) = &settled.standing else {
         return;
     };
     let foundation = &settled.foundation;
     status.audience_manager = Some(AudienceManagerStatus {
-        data_source_id: foundation.data_source.and_then(|id| stored(id.0)),
+        data_source_id: standing
+            .data_source
+            .or(foundation.data_source)
+            .and_then(|id| stored(id.0)),
+        export_controls: settled.controls.iter().map(export_control).collect(),
         trait_folder_id: foundation.trait_folder.and_then(|id| stored(id.0)),
         segment_folder_id: foundation.segment_folder.and_then(|id| stored(id.0)),
         profile_merge_rule_data_source_id: foundation.merge_rule.id().and_then(|id| stored(id.0)),
         trait_sid: standing.trait_sid.and_then(|sid| stored(sid.0)),
         segment_sid: standing.segment_sid.and_then(|sid| stored(sid.0)),
         observed: standing.observed.then_some(true),
+        destinations: uses::destinations(None, &standing.mappings),
         additional_segments: standing
             .additional_segments
             .iter()
@@ -179,31 +235,69 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
                 Some(AdditionalSegmentStatus {
                     key: key.to_string(),
                     sid: stored(sid.0)?,
+                    traits: uses::traits(key, &standing.traits),
+                    destinations: uses::destinations(Some(key), &standing.mappings),
                 })
             })
             .collect(),
     });
-    status.tenant = Some(TenantStatus {
-        company_id: settled.tenant.company.and_then(|id| stored(id.0)),
-        sandbox_id: settled.tenant.sandbox.as_ref().map(ToString::to_string),
-    });
+}
+
+/// How a segment definition refers to what is shared: the source itself, or what stands for it.
+fn reference(settled: &Settled) -> Option<PqlStatus> {
+    let reference = match &settled.audience {
+        Some(audience) => {
+            let id = audience.id.as_ref()?.as_str();
+            match (
+                audience.namespace.as_deref()?,
+                audience.audience_id.as_deref()?,
+            ) {
+                (_, audience_id) if audience_id == id => pql::evaluated(id),
+                (namespace, audience_id) => pql::external(namespace, audience_id, id),
+            }
+        }
+        None => pql::evaluated(settled.source.as_ref()?.id.audience()?.as_str()),
+    }?;
+    let word = |certainty| match certainty {
+        Certainty::Documented => "Documented".into(),
+        Certainty::Inferred => "Inferred".into(),
+    };
+    Some(PqlStatus {
+        text: reference.text,
+        text_certainty: word(reference.text_certainty),
+        json: reference.json,
+        json_certainty: word(reference.json_certainty),
+    })
+}
+
+fn export_control(control: ExportControl) -> api::ExportControl {
+    match control {
+        ExportControl::PersonalData => api::ExportControl::NoPersonalData,
+        ExportControl::OffSiteAds => api::ExportControl::NoOffSiteAds,
+        ExportControl::OnSiteAds => api::ExportControl::NoOnSiteAds,
+        ExportControl::OnSitePersonalization => api::ExportControl::NoOnSitePersonalization,
+    }
 }
 
 /// Characters of a name that are kept; Experience Platform states no bound.
 const NAME_CHARS_MAX: usize = 255;
 
+/// Characters of a lifecycle's word that are kept.
+const WORD_CHARS_MAX: usize = 32;
+
 fn source(origin: &Origin) -> SourceStatus {
+    let (direction, kind) = match &origin.id {
+        SourceId::Audience(_) => (Direction::ToAudienceManager, SourceKind::Audience),
+        SourceId::Trait(_) => (Direction::ToExperiencePlatform, SourceKind::Trait),
+        SourceId::Segment(_) => (Direction::ToExperiencePlatform, SourceKind::Segment),
+    };
     SourceStatus {
-        direction: Some(Direction::ToAudienceManager),
+        direction: Some(direction),
+        kind: Some(kind),
         id: Some(origin.id.to_string()),
         name: Some(origin.name.chars().take(NAME_CHARS_MAX).collect()),
-        lifecycle: Some(match &origin.lifecycle {
-            Lifecycle::Draft => "draft".into(),
-            Lifecycle::Published => "published".into(),
-            Lifecycle::Inactive => "inactive".into(),
-            Lifecycle::Deleted => "deleted".into(),
-            Lifecycle::Other(other) => other.chars().take(32).collect(),
-        }),
+        lifecycle: Some(origin.lifecycle.chars().take(WORD_CHARS_MAX).collect()),
+        data_source_id: origin.data_source.and_then(|id| stored(id.0)),
     }
 }
 
@@ -236,20 +330,7 @@ fn conditions(
         return conditions.finish();
     }
     let Some(obstacle) = &verdict.obstacle else {
-        let standing = verdict
-            .settled
-            .as_ref()
-            .and_then(|settled| settled.standing.as_ref());
-        let (reason, message) = match standing.is_some_and(|standing| standing.observed) {
-            true => (
-                Reason::AdobeSharingActive,
-                "Adobe's own sharing made the trait and the segment; they are observed and never changed.",
-            ),
-            false => (
-                Reason::Succeeded,
-                "Everything stands in Audience Manager as declared.",
-            ),
-        };
+        let (reason, message) = succeeded(verdict.settled.as_ref(), audience.spec.strategy());
         conditions = conditions.set(ConditionType::Ready, ConditionStatus::True, reason, message);
         conditions = conditions.set(
             ConditionType::ReferencesResolved,
@@ -257,12 +338,7 @@ fn conditions(
             Reason::Succeeded,
             "The connection and the source were found.",
         );
-        conditions = conditions.set(
-            ConditionType::AudienceManagerSynced,
-            ConditionStatus::True,
-            reason,
-            message,
-        );
+        conditions = conditions.set(synced(audience), ConditionStatus::True, reason, message);
         conditions = members(conditions);
         return conditions.finish();
     };
@@ -294,12 +370,7 @@ fn conditions(
                 Reason::Succeeded,
                 "The connection and the source were found.",
             );
-            conditions = conditions.set(
-                ConditionType::AudienceManagerSynced,
-                ConditionStatus::False,
-                reason,
-                &message,
-            );
+            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, &message);
         }
     }
     match obstacle.disposition {
@@ -321,6 +392,42 @@ fn conditions(
         }
     }
     conditions.finish()
+}
+
+/// The condition of the system that is written to.
+fn synced(audience: &SharedAudience) -> ConditionType {
+    match audience.spec.source.audience_manager {
+        None => ConditionType::AudienceManagerSynced,
+        Some(_) => ConditionType::ExperiencePlatformSynced,
+    }
+}
+
+/// What a good end is called.
+fn succeeded(settled: Option<&Settled>, strategy: Strategy) -> (Reason, &'static str) {
+    let standing = settled.and_then(|settled| settled.standing.as_ref());
+    let audience = settled.and_then(|settled| settled.audience.as_ref());
+    match (standing, audience) {
+        (Some(standing), _) if standing.observed => (
+            Reason::AdobeSharingActive,
+            "Adobe's own sharing made the trait and the segment; they are observed and never changed.",
+        ),
+        (_, Some(audience)) if audience.observed => (
+            Reason::DeliveredByConnector,
+            "Adobe's source connector delivers the audience; it is observed and never changed.",
+        ),
+        (_, Some(_)) if strategy == Strategy::SegmentDefinition => (
+            Reason::Succeeded,
+            "The segment definition stands in Experience Platform as declared; it is evaluated in batches, once a day.",
+        ),
+        (_, Some(_)) => (
+            Reason::Succeeded,
+            "The audience stands in Experience Platform as declared.",
+        ),
+        (_, None) => (
+            Reason::Succeeded,
+            "Everything stands in Audience Manager as declared.",
+        ),
+    }
 }
 
 /// That Adobe's link fills a trait that the operator made is not documented (design.md §2).
@@ -349,6 +456,7 @@ fn is_of_reference(reason: Reason) -> bool {
             | Reason::DependencyNotReady
             | Reason::SourceNotFound
             | Reason::SourceAmbiguous
+            | Reason::SourceNotShareable
             | Reason::SharingLoop
             | Reason::Progressing
     )

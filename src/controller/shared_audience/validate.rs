@@ -1,13 +1,16 @@
 //! Second step: what CEL cannot see. Past this line nobody reads the spec.
 
+mod activation;
+
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
-    Share, ToAudienceManager,
+    SegmentDestination, Share, SourceSelector, Strategy, ToAudienceManager, ToExperiencePlatform,
 };
 use audience_sharing_core::domain::disposition::Disposition;
-use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 
 use crate::api::{self, SharedAudience};
 use crate::controller::context::share_name;
@@ -22,17 +25,7 @@ pub(super) fn share(
         .ok_or_else(|| invalid("The name of this object cannot be written into a mark.".into()))?;
     Ok(Share {
         name,
-        direction: Direction::ToAudienceManager(ToAudienceManager {
-            source: source(audience)?,
-            name: spec.target_name().map(Into::into),
-            description: spec.target_description().map(Into::into),
-            ttl_days: spec.ttl_days(),
-            additional_segments: spec
-                .additional_segments()
-                .iter()
-                .map(additional_segment)
-                .collect::<Result<_, _>>()?,
-        }),
+        direction: direction(audience)?,
         mode: match spec.mode {
             api::shared_audience::Mode::Manage => Mode::Manage,
             api::shared_audience::Mode::Observe => Mode::Observe,
@@ -52,16 +45,114 @@ pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {
     }
 }
 
+/// From which system to which, with what shall differ from the source.
+fn direction(audience: &SharedAudience) -> Result<Direction, Obstacle> {
+    let spec = &audience.spec;
+    Ok(match source(audience)? {
+        SourceSelector::Audience(source) => Direction::ToAudienceManager(ToAudienceManager {
+            source,
+            name: spec.target_name().map(Into::into),
+            description: spec.target_description().map(Into::into),
+            ttl_days: spec.ttl_days(),
+            destinations: activation::destinations(spec.destinations(), "the segment")?,
+            additional_segments: spec
+                .additional_segments()
+                .iter()
+                .map(additional_segment)
+                .collect::<Result<_, _>>()?,
+        }),
+        SourceSelector::AudienceManager(source) => {
+            let target = spec.experience_platform();
+            Direction::ToExperiencePlatform(ToExperiencePlatform {
+                source,
+                strategy: strategy(audience),
+                name: target.and_then(|target| target.name.as_deref().map(Into::into)),
+                description: target
+                    .and_then(|target| target.description.as_deref().map(Into::into)),
+            })
+        }
+    })
+}
+
+pub(super) fn strategy(audience: &SharedAudience) -> Strategy {
+    match audience.spec.strategy() {
+        api::shared_audience::Strategy::ExternalAudience => Strategy::ExternalAudience,
+        api::shared_audience::Strategy::MetadataOnly => Strategy::MetadataOnly,
+        api::shared_audience::Strategy::SegmentDefinition => Strategy::SegmentDefinition,
+    }
+}
+
 /// The source as the spec names it.
-pub(crate) fn source(audience: &SharedAudience) -> Result<AudienceSelector, Obstacle> {
-    let source = audience.spec.source.experience_platform.as_ref();
-    match source.map(|source| (&source.id, &source.name)) {
-        Some((Some(id), None)) => Ok(AudienceSelector::Id(AudienceId::new(id.as_str()))),
-        Some((None, Some(name))) => Ok(AudienceSelector::Name(name.as_str().into())),
-        Some((Some(_), Some(_)) | (None, None)) | None => Err(invalid(
+pub(super) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstacle> {
+    let source = &audience.spec.source;
+    match (&source.experience_platform, &source.audience_manager) {
+        (Some(source), None) => audience_of(source).map(SourceSelector::Audience),
+        (None, Some(source)) => object_of(source).map(SourceSelector::AudienceManager),
+        (Some(_), Some(_)) | (None, None) => Err(invalid(
+            "spec.source must name exactly one of experiencePlatform and audienceManager.".into(),
+        )),
+    }
+}
+
+fn audience_of(
+    source: &api::shared_audience::ExperiencePlatformSource,
+) -> Result<AudienceSelector, Obstacle> {
+    match (&source.id, &source.name) {
+        (Some(id), None) => Ok(AudienceSelector::Id(AudienceId::new(id.as_str()))),
+        (None, Some(name)) => Ok(AudienceSelector::Name(name.as_str().into())),
+        (Some(_), Some(_)) | (None, None) => Err(invalid(
             "spec.source.experiencePlatform must name exactly one of id and name.".into(),
         )),
     }
+}
+
+/// The destinations of all segments, as far as they can be read.
+pub(crate) fn segment_destinations(audience: &SharedAudience) -> Vec<SegmentDestination> {
+    let spec = &audience.spec;
+    let additional = spec.additional_segments().iter().flat_map(|segment| {
+        let destinations = segment.destinations.iter();
+        destinations.map(|declared| (Some(segment.key.as_str()), declared))
+    });
+    let shared = spec.destinations().iter().map(|declared| (None, declared));
+    let declared = shared.chain(additional);
+    declared
+        .filter_map(|(segment, declared)| {
+            Some(SegmentDestination {
+                segment: segment.map(Into::into),
+                key: declared.key.as_str().into(),
+                destination: activation::destination_selector(declared)?,
+            })
+        })
+        .collect()
+}
+
+fn object_of(
+    source: &api::shared_audience::AudienceManagerSource,
+) -> Result<AudienceManagerSelector, Obstacle> {
+    let (kind, object) = match (&source.r#trait, &source.segment) {
+        (Some(object), None) => (SourceKind::Trait, object),
+        (None, Some(object)) => (SourceKind::Segment, object),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(invalid(
+                "spec.source.audienceManager must name exactly one of trait and segment.".into(),
+            ));
+        }
+    };
+    let naming = match (object.sid, &object.integration_code, &object.name) {
+        (Some(sid), None, None) => u64::try_from(sid).ok().map(Naming::Sid),
+        (None, Some(code), None) => {
+            Some(Naming::IntegrationCode(IntegrationCode::new(code.as_str())))
+        }
+        (None, None, Some(name)) => Some(Naming::Name(name.as_str().into())),
+        _ => None,
+    };
+    let naming = naming.ok_or_else(|| {
+        invalid(
+            "spec.source.audienceManager must name its object by exactly one of sid, integrationCode and name."
+                .into(),
+        )
+    })?;
+    Ok(AudienceManagerSelector { kind, naming })
 }
 
 /// The keys of the additional segments, as far as they are declared at all.
@@ -75,26 +166,28 @@ pub(crate) fn additional_keys(audience: &SharedAudience) -> Vec<Box<str>> {
 fn additional_segment(
     segment: &api::shared_audience::AdditionalSegment,
 ) -> Result<AdditionalSegment, Obstacle> {
-    let rule = RuleTemplate::parse(&segment.rule).map_err(|error| Obstacle {
-        reason: Reason::RuleInvalid,
-        disposition: Disposition::Stalled,
-        message: format!(
-            "The rule of additional segment {:?}: {error}; nothing was changed.",
-            segment.key
-        ),
-        of_connection: false,
+    let name = format!("additional segment {:?}", segment.key);
+    let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
+        let message = format!("The rule of {name}: {error}; nothing was changed.");
+        stalled(Reason::RuleInvalid, message)
     })?;
     Ok(AdditionalSegment {
         key: segment.key.as_str().into(),
         name: segment.name.as_str().into(),
         description: segment.description.as_deref().unwrap_or_default().into(),
+        traits: activation::traits(segment, &rule)?,
+        destinations: activation::destinations(&segment.destinations, &name)?,
         rule,
     })
 }
 
 fn invalid(message: String) -> Obstacle {
+    stalled(Reason::Unreadable, message)
+}
+
+fn stalled(reason: Reason, message: String) -> Obstacle {
     Obstacle {
-        reason: Reason::Unreadable,
+        reason,
         disposition: Disposition::Stalled,
         message,
         of_connection: false,

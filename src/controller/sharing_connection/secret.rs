@@ -89,6 +89,9 @@ fn missing(reason: Reason, message: String) -> Unusable {
 /// Wakes the connection when its Secret appears or changes. Needs `list` and `watch` on that one name; where they are
 /// refused, the connection is looked at again by and by.
 pub(super) fn watch(connection: &SharingConnection, context: &Context) {
+    if !context.settings.watch_secrets {
+        return;
+    }
     let (namespace, name) = (
         connection.namespace().unwrap_or_default(),
         connection.name_any(),

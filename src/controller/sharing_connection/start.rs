@@ -12,6 +12,7 @@ use audience_sharing_core::compose::ConnectionSettings;
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, OrganizationId, SandboxId, SandboxName, SegmentFolderId, TraitFolderId,
 };
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::foundation;
 use kube::ResourceExt;
@@ -326,6 +327,14 @@ fn recorded_foundation(connection: &SharingConnection) -> foundation::Recorded {
             .filter(|_| !observed)
             .and_then(|known| id(known.data_source_id))
             .map(DataSourceId),
+        controlled: known
+            .into_iter()
+            .flat_map(|known| &known.controlled_data_sources)
+            .filter_map(|known| {
+                let controls = ExportControls::parse(&known.labels)?;
+                Some((controls, DataSourceId(id(Some(known.data_source_id))?)))
+            })
+            .collect(),
         trait_folder: known
             .and_then(|known| id(known.trait_folder_id))
             .map(TraitFolderId),

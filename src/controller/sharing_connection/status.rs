@@ -7,7 +7,8 @@ use audience_sharing_core::plan::limits::{ItemCount, ItemCounts};
 use jiff::Timestamp;
 
 use crate::api::sharing_connection::{
-    ConnectionAudienceManagerStatus, ItemCountStatus, ItemCountsStatus, SharingConnectionStatus,
+    ConnectionAudienceManagerStatus, ControlledDataSourceStatus, ItemCountStatus, ItemCountsStatus,
+    SharingConnectionStatus,
 };
 use crate::api::{SharingConnection, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
@@ -147,6 +148,17 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
     status.audience_manager = Some(ConnectionAudienceManagerStatus {
         data_source_id: standing.data_source.and_then(|id| stored(id.0)),
         data_source_observed: standing.adobes.then_some(true),
+        controlled_data_sources: standing
+            .controlled
+            .iter()
+            .filter(|found| found.ours)
+            .filter_map(|found| {
+                Some(ControlledDataSourceStatus {
+                    labels: found.controls.to_string(),
+                    data_source_id: stored(found.place.data_source.0)?,
+                })
+            })
+            .collect(),
         trait_folder_id: standing.trait_folder.and_then(|id| stored(id.0)),
         segment_folder_id: standing.segment_folder.and_then(|id| stored(id.0)),
         profile_merge_rule_data_source_id: standing.merge_rule.id().and_then(|id| stored(id.0)),

@@ -197,7 +197,7 @@ async fn a_controller_reconciles_what_is_readable() {
     let paths = Arc::default();
     let api = Api::<DeserializeGuard<Lease>>::namespaced(client(Arc::clone(&paths)), "marketing");
     let watch = guarded(
-        api,
+        vec![api],
         &Metrics::default(),
         &tokio::sync::mpsc::unbounded_channel().0,
     );

@@ -99,7 +99,13 @@ pub(super) fn controller_manager_arguments(
     files: &Files,
     kubeconfig: &Path,
     port: u16,
+    workloads: bool,
 ) -> Vec<String> {
+    let mut controllers =
+        "garbage-collector-controller,namespace-controller,serviceaccount-controller".to_owned();
+    if workloads {
+        controllers.push_str(",deployment-controller,replicaset-controller");
+    }
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),
         format!("--authentication-kubeconfig={}", kubeconfig.display()),
@@ -109,7 +115,6 @@ pub(super) fn controller_manager_arguments(
         format!("--tls-cert-file={}", files.server_certificate.display()),
         format!("--tls-private-key-file={}", files.server_key.display()),
         "--leader-elect=false".to_owned(),
-        "--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller"
-            .to_owned(),
+        format!("--controllers={controllers}"),
     ]
 }

@@ -1,4 +1,5 @@
-//! The rule of an additional segment, as a user writes it: `{trait}` stands for the shared trait.
+//! The rule of an additional segment, as a user writes it: `{trait}` stands for the shared trait, `{key}` for a trait that
+//! is named beside the rule.
 //!
 //! Refuses what Audience Manager is known to refuse, before a call is spent; whether the other traits exist and may be
 //! used is left to Audience Manager's validation.
@@ -15,17 +16,22 @@ pub const TRAITS_MAX: usize = 5_000;
 /// How the shared trait is written.
 const SHARED_TRAIT: &str = "{trait}";
 
-const A_CONDITION: &str = "a trait such as 123T, {trait}, FREQUENCY, NOT or (";
+const A_CONDITION: &str = "a trait such as 123T, {trait}, {key}, FREQUENCY, NOT or (";
+const A_KEY: &str = "{trait}, or {key} for a key of traits: lower-case letters, digits and hyphens";
 
-/// A segment rule in which `{trait}` stands for the shared trait, at least once and never under FREQUENCY.
+/// A segment rule in which `{trait}` stands for the shared trait, at least once and never under FREQUENCY, and any other
+/// `{key}` for a trait whose sid is found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleTemplate(Expression<super::Condition<Operand>>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Operand {
     /// `{trait}`
     Shared,
-    Named(TraitSid),
+    /// `123T`
+    Numbered(TraitSid),
+    /// `{key}`
+    Keyed(Box<str>),
 }
 
 /// Why a rule cannot be an additional segment's.
@@ -60,20 +66,14 @@ impl RuleTemplate {
         let mut uses_shared = false;
         let mut frequency_over_shared = false;
         let mut has_positive = false;
-        let mut named = BTreeSet::new();
+        let mut named: BTreeSet<&Operand> = BTreeSet::new();
         rule.visit(&mut |condition, negated| {
             has_positive |= condition.is_positive() != negated;
             frequency_over_shared |= condition.is_frequency_over(&Operand::Shared);
-            for operand in condition.operands() {
-                match operand {
-                    Operand::Shared => uses_shared = true,
-                    Operand::Named(sid) => {
-                        named.insert(*sid);
-                    }
-                }
-            }
+            uses_shared |= condition.operands().contains(&Operand::Shared);
+            named.extend(condition.operands());
         });
-        let count = named.len() + 1; // and the shared trait
+        let count = named.len();
         if !uses_shared {
             Err(RuleTemplateError::SharedTraitMissing)
         } else if frequency_over_shared {
@@ -87,28 +87,83 @@ impl RuleTemplate {
         }
     }
 
-    /// The rule with the shared trait's number in the place of `{trait}`.
-    pub fn fill(&self, shared: TraitSid) -> SegmentRule {
-        let name = |operand: &Operand| match *operand {
+    /// The keys of the traits that are named beside the rule.
+    pub fn keys(&self) -> BTreeSet<&str> {
+        let mut keys = BTreeSet::new();
+        self.visit(&mut |operand| {
+            if let Operand::Keyed(key) = operand {
+                keys.insert(&**key);
+            }
+        });
+        keys
+    }
+
+    /// The traits that the rule names by their numbers.
+    pub fn numbered(&self) -> BTreeSet<TraitSid> {
+        let mut sids = BTreeSet::new();
+        self.visit(&mut |operand| {
+            if let Operand::Numbered(sid) = operand {
+                sids.insert(*sid);
+            }
+        });
+        sids
+    }
+
+    fn visit<'a>(&'a self, each: &mut impl FnMut(&'a Operand)) {
+        self.0
+            .visit(&mut |condition, _| condition.operands().iter().for_each(&mut *each));
+    }
+
+    /// The rule with a number in the place of `{trait}` and of each key.
+    ///
+    /// # Errors
+    /// The key of which `named` knows no number.
+    pub fn fill(
+        &self,
+        shared: TraitSid,
+        named: impl Fn(&str) -> Option<TraitSid>,
+    ) -> Result<SegmentRule, &str> {
+        if let Some(unknown) = self.keys().into_iter().find(|key| named(key).is_none()) {
+            return Err(unknown);
+        }
+        let number = |operand: &Operand| match operand {
             Operand::Shared => shared,
-            Operand::Named(sid) => sid,
+            Operand::Numbered(sid) => *sid,
+            Operand::Keyed(key) => named(key).unwrap_or(shared),
         };
-        self.0.map(&|condition| condition.map(name))
+        Ok(self.0.map(&|condition| condition.map(number)))
     }
 }
 
 fn read_operand(scanner: &mut Scanner<'_>, expected: &'static str) -> Result<Operand, ParseError> {
-    match scanner.take(SHARED_TRAIT) {
-        true => Ok(Operand::Shared),
-        false => read_trait(scanner, expected).map(Operand::Named),
+    let place = scanner.place();
+    if scanner.take(SHARED_TRAIT) {
+        return Ok(Operand::Shared);
     }
+    if !scanner.take("{") {
+        return read_trait(scanner, expected).map(Operand::Numbered);
+    }
+    let key = scanner.take_any_word();
+    match is_key(key) && scanner.take("}") {
+        true => Ok(Operand::Keyed(key.into())),
+        false => Err(scanner.expected_at(place, A_KEY)),
+    }
+}
+
+/// As the schema has it for the keys of `traits`.
+fn is_key(word: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    word.bytes().all(|byte| plain(byte) || byte == b'-')
+        && word.bytes().next().is_some_and(plain)
+        && word.bytes().next_back().is_some_and(plain)
 }
 
 impl Written for Operand {
     fn write(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Shared => formatter.write_str(SHARED_TRAIT),
-            Self::Named(sid) => sid.write(formatter),
+            Self::Numbered(sid) => sid.write(formatter),
+            Self::Keyed(key) => write!(formatter, "{{{key}}}"),
         }
     }
 }

@@ -189,9 +189,17 @@ fn the_rule_of_one_trait_is_that_trait() {
     "NOT {trait} AND frequency([1T]) >= 2",
     "NOT 77T AND FREQUENCY([1T]) >= 2"
 )]
+#[case::a_key("{trait} AND ({auto-2} OR 9913T)", "77T AND (9912T OR 9913T)")]
+#[case::a_key_under_frequency(
+    "{trait} AND frequency([{auto-2},1T]) >= 2",
+    "77T AND FREQUENCY([9912T,1T]) >= 2"
+)]
 fn templates_are_filled(#[case] template: &str, #[case] rule: &str) {
     let template = RuleTemplate::parse(template).expect("a template");
-    assert_eq!(template.fill(TraitSid(77)).to_string(), rule);
+    let filled = template.fill(TraitSid(77), |key| {
+        (key == "auto-2").then_some(TraitSid(9912))
+    });
+    assert_eq!(filled.map(|rule| rule.to_string()), Ok(rule.to_owned()));
     assert_eq!(RuleTemplate::parse(&template.to_string()), Ok(template));
 }
 
@@ -227,9 +235,24 @@ fn a_template_with_a_syntax_error_says_where() {
     let error = RuleTemplate::parse("{trait} AND {Trait}").expect_err("the word is lower-case");
     assert_eq!(
         error.to_string(),
-        "the rule cannot be read: at character 13: expected a trait such as 123T, {trait}, FREQUENCY, NOT or (, \
-         found `{Trait}`"
+        "the rule cannot be read: at character 13: expected {trait}, or {key} for a key of traits: \
+         lower-case letters, digits and hyphens, found `{Trait}`"
     );
+}
+
+#[test]
+fn a_key_that_nobody_names_is_told_and_nothing_is_filled() {
+    let template = RuleTemplate::parse("{trait} AND ({auto} OR {pets} OR 5T)").expect("a template");
+    assert_eq!(
+        template.keys().into_iter().collect::<Vec<_>>(),
+        ["auto", "pets"]
+    );
+    assert_eq!(
+        template.numbered().into_iter().collect::<Vec<_>>(),
+        [TraitSid(5)]
+    );
+    let filled = template.fill(TraitSid(77), |key| (key == "auto").then_some(TraitSid(1)));
+    assert_eq!(filled, Err("pets"));
 }
 
 #[test]
@@ -348,7 +371,7 @@ proptest! {
         let written = format!("{{trait}} AND ({{trait}} OR {})", others.join(" OR "));
         let template = RuleTemplate::parse(&written).expect("a template");
         let expected = written.replace("{trait}", &format!("{shared}T"));
-        assert_eq!(Ok(template.fill(TraitSid(shared))), SegmentRule::parse(&expected));
+        assert_eq!(template.fill(TraitSid(shared), |_| None).ok(), SegmentRule::parse(&expected).ok());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use audience_sharing_core::domain::audience_manager::NewDataSource;
 use audience_sharing_core::domain::identifier::{DataSourceId, TraitSid};
+use audience_sharing_core::domain::labels::Restrictions;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -22,6 +23,7 @@ fn new() -> NewDataSource {
         description: "".into(),
         unique_trait_codes: true,
         unique_segment_codes: true,
+        restrictions: Restrictions::default(),
     }
 }
 
@@ -233,7 +235,7 @@ async fn bodies_have_bounds_and_ends() {
         let error = world
             .gateway
             .audience_manager()
-            .traits_of(&change(), DataSourceId(1))
+            .traits_of(&change(), &[DataSourceId(1)])
             .await
             .expect_err(because);
         assert_eq!(error.kind(), Kind::UnexpectedAnswer);

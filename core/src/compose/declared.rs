@@ -1,0 +1,80 @@
+//! What a user declares beside the shared objects: destinations of a segment, and traits that a rule names by a key.
+
+use crate::domain::audience_manager::TraitReference;
+use crate::domain::destination::{Day, MappingKeys};
+use crate::domain::identifier::{DestinationId, TraitSid};
+
+use super::Desired;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DestinationSelector {
+    Id(DestinationId),
+    /// The exact name; the first resolution is pinned by its id.
+    Name(Box<str>),
+}
+
+/// A destination that a segment shall be mapped to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredDestination {
+    /// Tells it from the others of its segment.
+    pub key: Box<str>,
+    pub destination: DestinationSelector,
+    pub keys: MappingKeys,
+    pub start: Option<Day>,
+    pub end: Option<Day>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TraitSelector {
+    Sid(TraitSid),
+    /// The first resolution is pinned by its sid.
+    Reference(TraitReference),
+}
+
+/// A trait that the rule of its segment calls `{key}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTrait {
+    pub key: Box<str>,
+    pub selector: TraitSelector,
+}
+
+/// A destination, and which segment it is declared for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentDestination {
+    /// The key of the additional segment; `None` for the shared one.
+    pub segment: Option<Box<str>>,
+    pub key: Box<str>,
+    pub destination: DestinationSelector,
+}
+
+impl Desired {
+    /// Of the shared segment and of the additional ones.
+    pub fn all_destinations(&self) -> impl Iterator<Item = &DeclaredDestination> {
+        let additional = self.additional_segments.iter();
+        let additional = additional.flat_map(|segment| &segment.destinations);
+        self.destinations.iter().chain(additional)
+    }
+
+    /// Whether a destination is declared under this key for the additional segment, or for the shared one.
+    pub fn declares_destination(&self, segment: Option<&str>, key: &str) -> bool {
+        let declared = match segment {
+            None => Some(&self.destinations),
+            Some(segment) => {
+                let mut segments = self.additional_segments.iter();
+                let found = segments.find(|found| *found.key == *segment);
+                found.map(|found| &found.destinations)
+            }
+        };
+        let mut declared = declared.into_iter().flatten();
+        declared.any(|declared| *declared.key == *key)
+    }
+
+    /// Whether a trait is declared under this key for the additional segment.
+    pub fn declares_trait(&self, segment: &str, key: &str) -> bool {
+        let segments = self.additional_segments.iter();
+        let mut declared = segments
+            .filter(|found| *found.key == *segment)
+            .flat_map(|found| &found.traits);
+        declared.any(|declared| *declared.key == *key)
+    }
+}

@@ -1,0 +1,82 @@
+//! Destinations and mappings, folded. A mapping has no read of its own: what a list lacks is decided by a look into its
+//! destination.
+
+use super::table::LIST_LAG_MS;
+use super::{Coverage, Inventory, Key, Moment, Sequence};
+use crate::domain::destination::{Destination, Mapping};
+use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
+
+/// The mappings that one list told, and the ids of those that could not be read.
+pub type ListedMappings = (Vec<Mapping>, Vec<MappingId>);
+
+impl Inventory {
+    /// A list of all destinations, with their mappings where the list tells them.
+    pub fn fold_destinations(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        listed: Vec<(Destination, Option<ListedMappings>)>,
+        undecodable: &[DestinationId],
+    ) -> Vec<Key> {
+        let mut touched = Vec::new();
+        let mut destinations = Vec::with_capacity(listed.len());
+        for (destination, mappings) in listed {
+            if let Some(mappings) = mappings {
+                touched.extend(self.fold_mappings(started, now, destination.id, mappings));
+            }
+            destinations.push(destination);
+        }
+        let coverage = Coverage::Whole;
+        touched.extend(self.destinations.fold_list(
+            started,
+            now,
+            coverage,
+            destinations,
+            undecodable,
+        ));
+        touched
+    }
+
+    /// All mappings of one destination; those of segments that are not known are passed over.
+    pub fn fold_mappings(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        destination: DestinationId,
+        (mut mappings, undecodable): ListedMappings,
+    ) -> Vec<Key> {
+        mappings.retain(|mapping| self.segments.get(&mapping.segment).is_some());
+        let coverage = Coverage::Destination(destination);
+        self.mappings
+            .fold_list(started, now, coverage, mappings, &undecodable)
+    }
+
+    /// A look into a destination for one segment: what it lacks is gone, unless it was written so lately that the look may
+    /// lag behind.
+    pub fn fold_mappings_looked_up(
+        &mut self,
+        at: Sequence,
+        now: Moment,
+        key: (SegmentSid, DestinationId),
+        found: Vec<Mapping>,
+    ) -> Vec<Key> {
+        let lacking: Vec<MappingId> = self
+            .mappings
+            .find(&key)
+            .filter(|entry| entry.seen < at)
+            .filter(|entry| {
+                entry
+                    .written
+                    .is_none_or(|written| now.since(written) >= LIST_LAG_MS)
+            })
+            .map(|entry| entry.record.id)
+            .filter(|id| found.iter().all(|mapping| mapping.id != *id))
+            .collect();
+        let mut touched = self.mappings.fold_look_up(at, key, found);
+        for id in lacking {
+            touched.extend(self.mappings.fold_gone(&id));
+        }
+        self.mappings.trust(&key);
+        touched
+    }
+}

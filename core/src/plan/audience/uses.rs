@@ -1,0 +1,220 @@
+//! What puts the segments to use: the destinations that they are mapped to and the traits that their rules name, checked
+//! before anything of the audience is made, then planned beside the segments that stand.
+
+use super::super::call::{Call, Step};
+use super::super::hold::Hold;
+use super::super::mappings::{self, Checked, KnownMapping, Mapped};
+use super::super::rules::{self, Outcome, Resolved};
+use super::{Planner, TraitState};
+use crate::compose::{AdoptionPolicy, DeclaredDestination, DesiredSegment};
+use crate::domain::identifier::{SegmentSid, TraitSid};
+
+/// Of the shared segment, and of each additional one in the order of their declaration.
+#[derive(Default)]
+pub(super) struct Uses<'a> {
+    pub(super) shared: Checked<'a>,
+    pub(super) additional: Vec<SegmentUses<'a>>,
+}
+
+pub(super) struct SegmentUses<'a> {
+    pub(super) destinations: Checked<'a>,
+    /// `None`: not all of its traits are known.
+    pub(super) rule: Option<Resolved<'a>>,
+}
+
+impl<'a> Planner<'a> {
+    /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
+    pub(super) fn uses(&mut self, begins: bool) -> Uses<'a> {
+        let situation = self.situation;
+        let shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        let additional = situation.desired.additional_segments.iter().map(|segment| {
+            let name = format!("additional segment {:?}", segment.key);
+            let destinations = self.destinations(Some(&segment.key), &segment.destinations, &name);
+            let (inventory, since) = (situation.inventory, situation.since);
+            let rule = rules::resolve(inventory, segment, &situation.recorded.traits, since);
+            let rule = self.known(rule);
+            if let Some(rule) = rule.as_ref().filter(|_| begins) {
+                self.known(rule.validated(inventory, segment, None, since));
+            }
+            SegmentUses { destinations, rule }
+        });
+        let additional = additional.collect();
+        Uses { shared, additional }
+    }
+
+    fn destinations(
+        &mut self,
+        key: Option<&str>,
+        declared: &'a [DeclaredDestination],
+        segment: &str,
+    ) -> Checked<'a> {
+        let recorded = self.recorded_mappings(key);
+        let inventory = self.situation.inventory;
+        let mut checked = mappings::check(inventory, declared, &recorded, segment);
+        self.ask(std::mem::take(&mut checked.asked));
+        checked.in_vain = !checked.holds.is_empty();
+        self.hold(std::mem::take(&mut checked.holds));
+        checked
+    }
+
+    fn known<T>(&mut self, outcome: Outcome<T>) -> Option<T> {
+        match outcome {
+            Outcome::Known(value) => return Some(value),
+            Outcome::Ask(calls) => self.ask(calls),
+            Outcome::Held(hold) => self.hold(vec![hold]),
+        }
+        None
+    }
+
+    fn ask(&mut self, calls: Vec<Call>) {
+        for call in calls {
+            self.asks = true;
+            let step = Step::ready(call);
+            if !self.plan.steps.contains(&step) {
+                self.plan.steps.push(step);
+            }
+        }
+    }
+
+    fn hold(&mut self, holds: Vec<Hold>) {
+        self.in_vain |= !holds.is_empty();
+        for hold in holds {
+            if !self.plan.holds.contains(&hold) {
+                self.plan.holds.push(hold);
+            }
+        }
+    }
+
+    fn recorded_mappings(&self, key: Option<&str>) -> Vec<&'a KnownMapping> {
+        let recorded = self.situation.recorded.mappings.iter();
+        recorded
+            .filter(|known| known.segment.as_deref() == key)
+            .collect()
+    }
+
+    /// Whether Audience Manager accepts the rule that a user wrote; asked for where nobody knows.
+    pub(super) fn accepts(
+        &mut self,
+        (rule, segment): (&Resolved<'_>, &DesiredSegment),
+        shared: TraitSid,
+    ) -> bool {
+        let (inventory, since) = (self.situation.inventory, self.situation.since);
+        let outcome = rule.validated(inventory, segment, Some(shared), since);
+        self.known(outcome).is_some()
+    }
+
+    /// Plans the mappings of one segment. `sid`: where it stands and is ours or observed.
+    pub(super) fn map(
+        &mut self,
+        key: Option<&str>,
+        sid: Option<SegmentSid>,
+        checked: &Checked<'a>,
+        adoption: Option<AdoptionPolicy>,
+    ) {
+        let recorded = self.recorded_mappings(key);
+        for target in &checked.targets {
+            let Some(sid) = sid else {
+                let known = mappings::unmapped(key, *target);
+                self.plan.standing.mappings.push(known);
+                continue;
+            };
+            let mapped = Mapped {
+                inventory: self.situation.inventory,
+                key,
+                sid,
+                recorded: &recorded,
+                adoption,
+                retain: self.situation.retain,
+                since: self.situation.since,
+            };
+            let plan = &mut self.plan;
+            let known = mappings::plan(&mapped, *target, &mut plan.steps, &mut plan.holds);
+            plan.standing.mappings.extend(known);
+        }
+    }
+
+    /// Mappings of ours that are no longer declared: those that the status still names.
+    pub(super) fn undeclared_mappings(&mut self, uses: &Uses<'a>) {
+        let situation = self.situation;
+        for known in &situation.recorded.mappings {
+            let Some(id) = known.mapping.filter(|_| !situation.retain) else {
+                continue;
+            };
+            let standing = &self.plan.standing.mappings;
+            if situation.inventory.mappings.is_gone(&id)
+                || standing.iter().any(|standing| standing.mapping == Some(id))
+            {
+                continue;
+            }
+            let declared = uses.of(situation.desired, known);
+            let leaves = match declared {
+                Declared::No => true,
+                // Its destination is not known now, or it is not its turn.
+                Declared::Unknown => false,
+                Declared::At(destination) => {
+                    let same = |standing: &&KnownMapping| {
+                        (&standing.segment, &standing.key) == (&known.segment, &known.key)
+                    };
+                    let stands = standing.iter().find(same).and_then(|found| found.mapping);
+                    destination != known.destination || stands.is_some()
+                }
+            };
+            if leaves {
+                let call = mappings::deletion(known.destination, id);
+                self.plan.steps.push(Step::ready(call));
+            }
+        }
+    }
+
+    /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
+    pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
+        let recorded = self.situation.recorded;
+        let key = recorded.additional_segments.iter();
+        let key = key
+            .filter(|(_, known)| *known == sid)
+            .map(|(key, _)| &**key);
+        let ours: Vec<_> = key
+            .flat_map(|key| self.recorded_mappings(Some(key)))
+            .collect();
+        let found = mappings::of_leaving(self.situation.inventory, sid, &ours);
+        self.plan.holds.extend(found.foreign);
+        found.in_the_way
+    }
+}
+
+enum Declared {
+    No,
+    Unknown,
+    At(crate::domain::identifier::DestinationId),
+}
+
+impl Uses<'_> {
+    /// Where the declaration behind a recorded mapping leads now.
+    fn of(&self, desired: &crate::compose::Desired, known: &KnownMapping) -> Declared {
+        if !desired.declares_destination(known.segment.as_deref(), &known.key) {
+            return Declared::No;
+        }
+        let checked = match &known.segment {
+            None => Some(&self.shared),
+            Some(key) => {
+                let segments = desired.additional_segments.iter().zip(&self.additional);
+                let mut of_key = segments.filter(|(segment, _)| segment.key == *key);
+                of_key.next().map(|(_, uses)| &uses.destinations)
+            }
+        };
+        let mut targets = checked.into_iter().flat_map(|checked| &checked.targets);
+        match targets.find(|target| target.declared.key == known.key) {
+            Some(target) => Declared::At(target.destination.id),
+            None => Declared::Unknown,
+        }
+    }
+}
+
+impl TraitState {
+    pub(super) fn sid(&self) -> Option<TraitSid> {
+        match self {
+            Self::Stands(sid) => Some(*sid),
+            Self::Planned | Self::Missing => None,
+        }
+    }
+}

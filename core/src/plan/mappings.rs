@@ -1,0 +1,447 @@
+//! The destinations of one segment: found, checked before anything of the audience is written, and its mappings to them
+//! (audience-manager.md §6.2).
+//!
+//! A mapping carries no mark. Ours is what the status recorded, and what maps a segment of ours to a destination that is
+//! declared; every other mapping is a person's.
+
+use super::call::{Call, Step};
+use super::hold::Hold;
+use super::source::bounded_list;
+use crate::compose::{AdoptionPolicy, DeclaredDestination, DestinationSelector};
+use crate::domain::audience_manager::Activity;
+use crate::domain::destination::{
+    Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
+};
+use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use crate::domain::reason::Reason;
+use crate::domain::text::same_text;
+use crate::inventory::{Coverage, Inventory, Sequence};
+
+/// A destination as it was found for a segment, and the mapping to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMapping {
+    /// The key of the additional segment; `None` for the shared one.
+    pub segment: Option<Box<str>>,
+    pub key: Box<str>,
+    /// The name that it was found by: as long as the name stays declared, the id is the destination.
+    pub found_by: Option<Box<str>>,
+    pub destination: DestinationId,
+    pub mapping: Option<MappingId>,
+}
+
+/// A declared destination that a mapping may be made to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) declared: &'a DeclaredDestination,
+    pub(super) destination: &'a Destination,
+}
+
+/// What the declared destinations of one segment come to.
+#[derive(Default)]
+pub(super) struct Checked<'a> {
+    pub(super) targets: Vec<Target<'a>>,
+    /// What is not known: asked before the first write.
+    pub(super) asked: Vec<Call>,
+    /// Why a declared destination cannot be mapped, as far as it can be known before.
+    pub(super) holds: Vec<Hold>,
+    /// There were such.
+    pub(super) in_vain: bool,
+}
+
+pub(super) enum Resolved<'a> {
+    Found(&'a Destination),
+    Ask(Call),
+    Held(Hold),
+}
+
+/// `segment`: how messages call it.
+pub(super) fn check<'a>(
+    inventory: &'a Inventory,
+    declared: &'a [DeclaredDestination],
+    recorded: &[&KnownMapping],
+    segment: &str,
+) -> Checked<'a> {
+    let mut checked = Checked::default();
+    for declared in declared {
+        match resolve(inventory, &declared.destination, pinned(declared, recorded)) {
+            Resolved::Ask(call) => checked.asked.push(call),
+            Resolved::Held(hold) => checked.holds.push(hold),
+            Resolved::Found(destination) => {
+                let twice = checked
+                    .targets
+                    .iter()
+                    .find(|target| target.destination.id == destination.id);
+                let fault = match twice {
+                    Some(other) => Some(Hold::stalled(
+                        Reason::MappingInvalid,
+                        format!(
+                            "The destinations {:?} and {:?} of {segment} are both {}; the second was not mapped. Take \
+                             one of them out.",
+                            other.declared.key,
+                            declared.key,
+                            label(destination)
+                        ),
+                    )),
+                    None => unusable(destination).or_else(|| misfit(declared, destination)),
+                };
+                match fault {
+                    Some(hold) => checked.holds.push(hold),
+                    None => checked.targets.push(Target {
+                        declared,
+                        destination,
+                    }),
+                }
+            }
+        }
+    }
+    checked
+}
+
+/// The recorded id, as long as the declared name is the one that it was found by.
+fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<DestinationId> {
+    let DestinationSelector::Name(name) = &declared.destination else {
+        return None;
+    };
+    recorded
+        .iter()
+        .find(|known| known.key == declared.key && known.found_by.as_ref() == Some(name))
+        .map(|known| known.destination)
+}
+
+pub(super) fn resolve<'a>(
+    inventory: &'a Inventory,
+    selector: &DestinationSelector,
+    pinned: Option<DestinationId>,
+) -> Resolved<'a> {
+    let table = &inventory.destinations;
+    if !table.is_listed(Coverage::Whole) {
+        return Resolved::Ask(Call::ListDestinations);
+    }
+    let name = match (selector, pinned) {
+        (DestinationSelector::Name(name), None) => name,
+        (DestinationSelector::Id(id), _) => return by_id(inventory, *id),
+        (DestinationSelector::Name(_), Some(id)) => return by_id(inventory, id),
+    };
+    let found: Vec<_> = table.find(name).collect();
+    match found.as_slice() {
+        [entry] if entry.doubtful => Resolved::Ask(Call::ReadDestination(entry.record.id)),
+        [entry] => Resolved::Found(&entry.record),
+        [] => Resolved::Held(Hold::stalled(
+            Reason::DestinationNotFound,
+            format!(
+                "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
+                 compared exactly), create the destination in Audience Manager, or give the credential the right to see it."
+            ),
+        )),
+        several => {
+            let ids: Vec<_> = several
+                .iter()
+                .map(|entry| entry.record.id.to_string())
+                .collect();
+            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+            Resolved::Held(Hold::stalled(
+                Reason::DestinationAmbiguous,
+                format!(
+                    "The name {name:?} fits several destinations of Audience Manager: {}. Name the destination by its id.",
+                    bounded_list(&ids)
+                ),
+            ))
+        }
+    }
+}
+
+fn by_id(inventory: &Inventory, id: DestinationId) -> Resolved<'_> {
+    let table = &inventory.destinations;
+    match table.get(&id) {
+        Some(entry) if !entry.doubtful => Resolved::Found(&entry.record),
+        None if table.is_gone(&id) => Resolved::Held(Hold::stalled(
+            Reason::DestinationNotFound,
+            format!(
+                "Audience Manager has no destination with the id {id}; nothing was mapped to it. Correct the id, or take \
+                 the destination out."
+            ),
+        )),
+        Some(_) | None => Resolved::Ask(Call::ReadDestination(id)),
+    }
+}
+
+/// "destination 4711 "Shop"", for messages.
+pub(super) fn label(destination: &Destination) -> String {
+    format!("destination {} {:?}", destination.id, destination.name)
+}
+
+fn unusable(destination: &Destination) -> Option<Hold> {
+    let label = label(destination);
+    if destination.kind.needs().is_none() {
+        return Some(Hold::stalled(
+            Reason::DestinationUnsupported,
+            format!(
+                "To {label} (kind {}) Audience Manager's API maps no segment; nothing was mapped. Take it out here, and map \
+                 the segment in Audience Manager under Audience Data > Destinations > {} > Segment Mappings.",
+                destination.kind.label(),
+                destination.name
+            ),
+        ));
+    }
+    (destination.activity == Activity::Inactive).then(|| {
+        Hold::stalled(
+            Reason::DestinationInactive,
+            format!(
+                "The {label} is inactive; nothing was mapped to it, and a mapping that stands was left. Activate it in \
+                 Audience Manager under Audience Data > Destinations, or take it out here."
+            ),
+        )
+    })
+}
+
+/// A key that the kind of destination needs and the declaration lacks, or the other way round (§6.2).
+fn misfit(declared: &DeclaredDestination, destination: &Destination) -> Option<Hold> {
+    let needs = destination.kind.needs()?;
+    let MappingKeys {
+        url,
+        alias,
+        value_alias,
+    } = &declared.keys;
+    let fills_alias = destination.fills_alias;
+    let fields = [
+        ("url", needs.url, url, false),
+        ("alias", needs.alias, alias, fills_alias),
+        ("valueAlias", needs.value_alias, value_alias, false),
+    ];
+    let (field, needed, ..) = fields
+        .into_iter()
+        .find(|(_, needed, text, filled)| match text {
+            Some(_) => !needed && !filled,
+            None => *needed && !filled,
+        })?;
+    let (label, kind) = (label(destination), destination.kind.label());
+    let key = &declared.key;
+    Some(Hold::stalled(
+        Reason::MappingInvalid,
+        match needed {
+            true => format!(
+                "A mapping to {label} (kind {kind}) needs {field}; nothing was mapped to it. Write destinations[{key}].{field}."
+            ),
+            false => format!(
+                "A mapping to {label} (kind {kind}) takes no {field}; nothing was mapped to it. Take \
+                 destinations[{key}].{field} out."
+            ),
+        },
+    ))
+}
+
+/// One segment that stands, and what is known of its mappings.
+pub(super) struct Mapped<'a> {
+    pub(super) inventory: &'a Inventory,
+    /// The key of the additional segment; `None` for the shared one.
+    pub(super) key: Option<&'a str>,
+    pub(super) sid: SegmentSid,
+    /// Of its status entries.
+    pub(super) recorded: &'a [&'a KnownMapping],
+    /// For a segment that is not ours: what to do with mappings that a person made.
+    pub(super) adoption: Option<AdoptionPolicy>,
+    /// What is no longer declared stays.
+    pub(super) retain: bool,
+    pub(super) since: Sequence,
+}
+
+/// A destination that was found for a segment that does not stand.
+pub(super) fn unmapped(segment: Option<&str>, target: Target<'_>) -> KnownMapping {
+    known(segment, target, None)
+}
+
+fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) -> KnownMapping {
+    KnownMapping {
+        segment: segment.map(Into::into),
+        key: target.declared.key.clone(),
+        found_by: match &target.declared.destination {
+            DestinationSelector::Id(_) => None,
+            DestinationSelector::Name(name) => Some(name.clone()),
+        },
+        destination: target.destination.id,
+        mapping,
+    }
+}
+
+/// Plans the mapping to one destination; what stands of it.
+pub(super) fn plan(
+    mapped: &Mapped<'_>,
+    target: Target<'_>,
+    steps: &mut Vec<Step>,
+    holds: &mut Vec<Hold>,
+) -> Option<KnownMapping> {
+    let Target {
+        declared,
+        destination,
+    } = target;
+    let recorded = mapped
+        .recorded
+        .iter()
+        .find(|known| known.key == declared.key);
+    // The status has one place for each key: what stands elsewhere under it goes first.
+    if recorded.is_some_and(|known| {
+        !mapped.retain
+            && known.destination != destination.id
+            && known
+                .mapping
+                .is_some_and(|id| !mapped.inventory.mappings.is_gone(&id))
+    }) {
+        return None;
+    }
+    let standing = |mapping| known(mapped.key, target, mapping);
+    let table = &mapped.inventory.mappings;
+    let key = (mapped.sid, destination.id);
+    let look_up = Call::LookUpMapping {
+        destination: destination.id,
+        segment: mapped.sid,
+    };
+    let found: Vec<_> = table.find(&key).collect();
+    if table.is_unresolved(&key) || found.iter().any(|entry| entry.doubtful) {
+        steps.push(Step::ready(look_up));
+        return Some(standing(recorded.and_then(|known| known.mapping)));
+    }
+    let of_record = recorded.and_then(|known| known.mapping);
+    let is_recorded = |mapping: &Mapping| of_record == Some(mapping.id);
+    let wants_nothing = |mapping: &Mapping| change(declared, mapping).is_none();
+    let chosen = found
+        .iter()
+        .map(|entry| &entry.record)
+        .min_by_key(|mapping| (!is_recorded(mapping), !wants_nothing(mapping), mapping.id));
+    let Some(chosen) = chosen else {
+        let listed = table.is_listed(Coverage::Destination(destination.id));
+        steps.push(Step::ready(if !listed {
+            Call::ListMappings(destination.id)
+        } else if !table.was_looked_up(&key, mapped.since) {
+            look_up
+        } else {
+            Call::CreateMapping(NewMapping {
+                destination: destination.id,
+                destination_name: destination.name.clone(),
+                segment: mapped.sid,
+                keys: declared.keys.clone(),
+                start: declared.start.as_ref().map(|day| day.date.clone()),
+                end: declared.end.as_ref().map(|day| day.date.clone()),
+            })
+        }));
+        return Some(standing(None));
+    };
+    if let Some(policy) = mapped.adoption.filter(|_| !is_recorded(chosen))
+        && let Some(hold) = not_taken(policy, chosen, destination, wants_nothing(chosen))
+    {
+        holds.push(hold);
+        return Some(standing(None));
+    }
+    steps.extend(change(declared, chosen).map(|change| {
+        Step::ready(Call::UpdateMapping {
+            expected: chosen.clone(),
+            change,
+        })
+    }));
+    // A create that came late leaves a second one (design.md §4.4); one with other keys is a person's.
+    let twins = found.iter().map(|entry| &entry.record).filter(|mapping| {
+        mapping.id != chosen.id && mapped.adoption.is_none() && mapping.keys == chosen.keys
+    });
+    steps.extend(twins.map(|mapping| Step::ready(deletion(mapping.destination, mapping.id))));
+    Some(standing(Some(chosen.id)))
+}
+
+/// A mapping that a person made of a segment that is not ours.
+fn not_taken(
+    policy: AdoptionPolicy,
+    found: &Mapping,
+    destination: &Destination,
+    equal: bool,
+) -> Option<Hold> {
+    let (id, label) = (found.id, label(destination));
+    match policy {
+        AdoptionPolicy::Adopt => None,
+        AdoptionPolicy::Match if equal => None,
+        AdoptionPolicy::Match | AdoptionPolicy::Never => Some(Hold::stalled(
+            Reason::AdoptionRefused,
+            format!(
+                "Mapping {id} to {label} exists already and was not made by this operator; nothing was changed. Delete \
+                 it, or set adoptionPolicy to Adopt to take it over."
+            ),
+        )),
+    }
+}
+
+pub(super) fn deletion(destination: DestinationId, id: MappingId) -> Call {
+    Call::DeleteMapping { destination, id }
+}
+
+/// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
+fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChange> {
+    let text = |found: &Option<Box<str>>, wanted: &Option<Box<str>>| {
+        let wanted = wanted.as_ref()?;
+        (!found.as_ref().is_some_and(|found| same_text(found, wanted))).then(|| wanted.clone())
+    };
+    let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
+        day.as_ref()
+            .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
+    };
+    let mut change = MappingChange {
+        keys: MappingKeys {
+            url: text(&found.keys.url, &declared.keys.url),
+            alias: text(&found.keys.alias, &declared.keys.alias),
+            value_alias: text(&found.keys.value_alias, &declared.keys.value_alias),
+        },
+        start: None,
+        end: match &declared.end {
+            None => found.end.as_ref().map(|_| EndChange::Clear),
+            Some(_) if shown_as(&declared.end, &found.end) => None,
+            Some(day) => Some(EndChange::Set(day.date.clone())),
+        },
+        activate: found.activity == Activity::Inactive,
+    };
+    if change == MappingChange::default() && shown_as(&declared.start, &found.start) {
+        return None;
+    }
+    change.start = declared.start.as_ref().map(|day| day.date.clone());
+    Some(change)
+}
+
+/// What stands in the way of a segment that leaves.
+pub(super) struct InTheWay {
+    pub(super) in_the_way: bool,
+    /// A person's mapping.
+    pub(super) foreign: Option<Hold>,
+}
+
+/// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
+pub(super) fn of_leaving(
+    inventory: &Inventory,
+    sid: SegmentSid,
+    ours: &[&KnownMapping],
+) -> InTheWay {
+    let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
+    let of_segment = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
+    let foreign: Vec<String> = inventory
+        .mappings
+        .range(of_segment)
+        .map(|(_, entry)| &entry.record)
+        .filter(|mapping| !is_ours(mapping.id))
+        .map(
+            |mapping| match inventory.destinations.get(&mapping.destination) {
+                Some(entry) => label(&entry.record),
+                None => format!("destination {}", mapping.destination),
+            },
+        )
+        .collect();
+    let mut ids = ours.iter().filter_map(|known| known.mapping);
+    let ours_stand = ids.any(|id| !inventory.mappings.is_gone(&id));
+    let names: Vec<_> = foreign.iter().map(String::as_str).collect();
+    InTheWay {
+        in_the_way: ours_stand || !foreign.is_empty(),
+        foreign: (!foreign.is_empty()).then(|| {
+            Hold::stalled(
+                Reason::DeletionBlocked,
+                format!(
+                    "Segment {sid} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \
+                     Audience Data > Destinations, or set deletionPolicy to Retain.",
+                    bounded_list(&names)
+                ),
+            )
+        }),
+    }
+}

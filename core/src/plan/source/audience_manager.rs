@@ -1,0 +1,247 @@
+//! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
+
+use super::{Resolution, bounded_list};
+use crate::compose::{AudienceManagerSource, ConnectionSettings};
+use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
+use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
+use crate::domain::ownership::Mark;
+use crate::domain::reason::Reason;
+use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
+use crate::domain::trait_rule;
+use crate::inventory::{Coverage, Entry, Inventory, Record, Sequence, Table};
+use crate::plan::call::Call;
+use crate::plan::hold::Hold;
+
+/// What a source is judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    pub settings: &'a ConnectionSettings,
+    pub inventory: &'a Inventory,
+    /// The recorded source: a name or code is resolved once (design.md §3).
+    pub pinned: Option<&'a SourceId>,
+    /// Only a search at or after this call counts.
+    pub since: Sequence,
+}
+
+/// Where a source stands: its kind has a list per data source.
+pub type Home = (SourceKind, DataSourceId);
+
+pub fn resolve(
+    selector: &AudienceManagerSelector,
+    question: Question<'_>,
+) -> Resolution<AudienceManagerSource> {
+    let pinned = question.pinned.and_then(SourceId::audience_manager);
+    let named = match &selector.naming {
+        Naming::Sid(sid) => Some((selector.kind, *sid)),
+        Naming::IntegrationCode(_) | Naming::Name(_) => None,
+    };
+    if let Some((kind, sid)) = pinned.or(named) {
+        return by_sid(kind, sid, question);
+    }
+    let findings = question.inventory.searches.get(selector);
+    let Some(findings) = findings.filter(|findings| findings.seen >= question.since) else {
+        return Resolution::Ask(Call::Search(selector.clone()));
+    };
+    match findings.sids.as_slice() {
+        [sid] => by_sid(selector.kind, *sid, question),
+        [] => Resolution::Held(Hold::stalled(
+            Reason::SourceNotFound,
+            format!(
+                "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or \
+                 name the source by its sid.",
+                selector.kind, selector.naming
+            ),
+        )),
+        several => {
+            let sids: Vec<String> = several.iter().map(u64::to_string).collect();
+            Resolution::Held(Hold::stalled(
+                Reason::SourceAmbiguous,
+                format!(
+                    "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
+                    selector.kind,
+                    selector.naming,
+                    bounded_list(&sids.iter().map(String::as_str).collect::<Vec<_>>())
+                ),
+            ))
+        }
+    }
+}
+
+fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<AudienceManagerSource> {
+    match kind {
+        SourceKind::Trait => {
+            let sid = TraitSid(sid);
+            match entry(&question.inventory.traits, &sid) {
+                Known::Present(entry) => judge(&Candidate::of_trait(&entry.record), question),
+                Known::Gone => not_found(kind, sid.0),
+                Known::Open => Resolution::Ask(Call::ReadTrait(sid)),
+            }
+        }
+        SourceKind::Segment => {
+            let sid = SegmentSid(sid);
+            match entry(&question.inventory.segments, &sid) {
+                Known::Present(entry) => judge(&Candidate::of_segment(&entry.record), question),
+                Known::Gone => not_found(kind, sid.0),
+                Known::Open => Resolution::Ask(Call::ReadSegment(sid)),
+            }
+        }
+    }
+}
+
+enum Known<'a, R> {
+    Present(&'a Entry<R>),
+    Gone,
+    /// Its own read decides.
+    Open,
+}
+
+fn entry<'a, R: Record>(table: &'a Table<R>, id: &R::Id) -> Known<'a, R> {
+    match table.get(id) {
+        Some(entry) if entry.doubtful => Known::Open,
+        Some(entry) => Known::Present(entry),
+        None if table.is_gone(id) => Known::Gone,
+        None => Known::Open,
+    }
+}
+
+fn not_found(kind: SourceKind, sid: u64) -> Resolution<AudienceManagerSource> {
+    Resolution::Held(Hold::stalled(
+        Reason::SourceNotFound,
+        format!(
+            "Audience Manager has no {kind} {sid} for this credential: it was deleted, or belongs to another company; \
+             what stands in Experience Platform was left as it is. Delete this SharedAudience, or share another source \
+             from a new one."
+        ),
+    ))
+}
+
+/// What a trait and a segment have in common.
+struct Candidate<'a> {
+    kind: SourceKind,
+    sid: u64,
+    name: &'a str,
+    description: &'a str,
+    data_source: DataSourceId,
+    code: Option<&'a IntegrationCode>,
+    activity: &'a Activity,
+    /// Of a trait.
+    form: Option<(&'a TraitKind, &'a str)>,
+}
+
+impl<'a> Candidate<'a> {
+    fn of_trait(found: &'a Trait) -> Self {
+        Self {
+            kind: SourceKind::Trait,
+            sid: found.sid.0,
+            name: &found.name,
+            description: &found.description,
+            data_source: found.data_source,
+            code: found.integration_code.as_ref(),
+            activity: &found.activity,
+            form: Some((&found.kind, &found.rule)),
+        }
+    }
+
+    fn of_segment(found: &'a Segment) -> Self {
+        Self {
+            kind: SourceKind::Segment,
+            sid: found.sid.0,
+            name: &found.name,
+            description: &found.description,
+            data_source: found.data_source,
+            code: found.integration_code.as_ref(),
+            activity: &found.activity,
+            form: None,
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("{} {} {:?}", self.kind, self.sid, self.name)
+    }
+}
+
+fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
+    let held = |reason, because: String| {
+        Resolution::Held(Hold::stalled(
+            reason,
+            format!("Audience Manager's {} {because}", candidate.label()),
+        ))
+    };
+    if let Some(because) = loops(candidate, question) {
+        return held(
+            Reason::SharingLoop,
+            format!("{because}; it is not shared back. Use its audience in Experience Platform."),
+        );
+    }
+    if let Some(because) = barred(candidate, question.inventory) {
+        return held(Reason::SourceNotShareable, because);
+    }
+    Resolution::Found(AudienceManagerSource {
+        kind: candidate.kind,
+        sid: candidate.sid,
+        name: candidate.name.into(),
+        description: candidate.description.into(),
+        data_source: candidate.data_source,
+        activity: candidate.activity.clone(),
+    })
+}
+
+/// Why it came from Experience Platform, if it did: marks, data source, integration code, rule.
+fn loops(candidate: &Candidate<'_>, question: Question<'_>) -> Option<String> {
+    let Question {
+        settings,
+        inventory,
+        ..
+    } = question;
+    if let Some(mark) = Mark::read(candidate.description) {
+        return Some(format!("carries the mark {mark} of sharing"));
+    }
+    let source = inventory.data_sources.get(&candidate.data_source);
+    if let Some(source) = source.map(|entry| &entry.record)
+        && (source.name == settings.data_source || Mark::read(&source.description).is_some())
+    {
+        return Some(format!(
+            "stands in data source {:?}, which holds what is shared from Experience Platform",
+            source.name
+        ));
+    }
+    let is_audience = |id: &str| inventory.audiences.get(&AudienceId::new(id)).is_some();
+    if let Some(code) = candidate.code.filter(|code| is_audience(code.as_str())) {
+        return Some(format!(
+            "has the id of an audience of Experience Platform as its integration code, {code}"
+        ));
+    }
+    let (_, rule) = candidate.form?;
+    let audience = trait_rule::audience_of(&settings.trait_rule_key, rule)?;
+    is_audience(audience.as_str()).then(|| {
+        format!("is filled by audience {audience} of Experience Platform, as its rule says")
+    })
+}
+
+/// Why Adobe's products do not let it pass (experience-platform.md §5.1, audience-manager.md §4.1).
+fn barred(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<String> {
+    if let Some((TraitKind::Other(word), _)) = candidate.form
+        && word.to_ascii_uppercase().contains("FOLDER")
+    {
+        return Some("is a folder, not an audience; share a trait or segment in it.".into());
+    }
+    if *candidate.activity == Activity::Inactive {
+        return Some(
+            "is inactive: nobody is in it. Activate it in Audience Manager, or share another one."
+                .into(),
+        );
+    }
+    let sources = &inventory.data_sources;
+    let company = |entry: &Entry<DataSource>| entry.record.company;
+    let foreign = match sources.get(&candidate.data_source) {
+        None => sources.is_listed(Coverage::Whole),
+        Some(entry) => company(entry).is_some() && company(entry) != inventory.tenant.company,
+    };
+    foreign.then(|| {
+        format!(
+            "belongs to data source {}, which is not your company's: third-party data may not leave Audience Manager. \
+             Share a segment of yours that uses it, if its provider's terms allow that.",
+            candidate.data_source
+        )
+    })
+}

@@ -1,0 +1,128 @@
+//! Mappings of an audience that leaves.
+
+use audience_sharing_core::compose::{DestinationSelector, SegmentDestination};
+use audience_sharing_core::domain::identifier::{
+    AudienceId, DataSourceId, DestinationId, MappingId,
+};
+use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::retirement::{self, Departure, Kept};
+
+use super::{calls, mapped, partner, pass, shop, standing, tenant};
+use crate::model::{World, name};
+
+fn departure<'a>(world: &'a World, declared: &'a [SegmentDestination]) -> Plan<()> {
+    let (owner, share) = (OwnerId::parse("us").unwrap(), name("loyal"));
+    let source = AudienceId::new("I");
+    retirement::plan(leaving(world, declared, &owner, &share, &source))
+}
+
+fn leaving<'a>(
+    world: &'a World,
+    declared: &'a [SegmentDestination],
+    owner: &'a OwnerId,
+    share: &'a audience_sharing_core::compose::ShareName,
+    source: &'a AudienceId,
+) -> Departure<'a> {
+    Departure {
+        owner,
+        share,
+        source: Some(source),
+        data_sources: &[DataSourceId(1_001)],
+        recorded: &world.recorded,
+        declared,
+        inventory: &world.inventory,
+        since: Sequence(1),
+    }
+}
+
+fn retired(world: &mut World, declared: &[SegmentDestination]) -> Vec<String> {
+    world.calls.clear();
+    for _ in 0..16 {
+        let plan = departure(world, declared);
+        assert!(plan.holds.is_empty(), "{:?}", plan.holds);
+        let Some(step) = plan.steps.into_iter().find(|step| step.ready) else {
+            return calls(world);
+        };
+        world.at += 1;
+        world.calls.push(step.call.clone());
+        world
+            .tenant
+            .carry_out(&step.call, world.at, &mut world.inventory);
+    }
+    panic!("it never ends: {:?}", world.calls);
+}
+
+#[test]
+fn an_audience_that_leaves_takes_its_mappings_first() {
+    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    assert_eq!(
+        retired(&mut world, &[]),
+        [
+            "read the users of trait 1004",
+            "delete mapping 1006 to destination 4711",
+            "delete mapping 1007 to destination 4712",
+            "delete segment 1005",
+            "delete trait 1004",
+        ]
+    );
+    assert!(world.tenant.mappings.is_empty());
+}
+
+#[test]
+fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
+    let mut world = standing(tenant(), &mapped(&[shop()]));
+    world.recorded.mappings.clear();
+    let declared = [SegmentDestination {
+        segment: None,
+        key: "shop".into(),
+        destination: DestinationSelector::Name("Shop".into()),
+    }];
+    let calls = retired(&mut world, &declared);
+    assert!(
+        calls.contains(&"delete mapping 1006 to destination 4711".to_owned()),
+        "{calls:?}"
+    );
+    assert!(world.tenant.mappings.is_empty() && world.tenant.segments.is_empty());
+}
+
+#[test]
+fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
+    let mut world = standing(tenant(), &mapped(&[shop()]));
+    let mut foreign = world.tenant.mappings[&MappingId(1_006)].clone();
+    (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_712));
+    world.tenant.mappings.insert(foreign.id, foreign);
+    pass(&mut world);
+    let plan = departure(&world, &[]);
+    assert_eq!(plan.holds[0].reason, Reason::DeletionBlocked);
+    assert!(
+        plan.holds[0].message.contains("4712 \"Partner\""),
+        "{}",
+        plan.holds[0].message
+    );
+    assert!(!plan.steps.iter().any(|step| step.call.is_deletion()));
+}
+
+#[test]
+fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
+    let world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let kept = Kept {
+        codes: Default::default(),
+        destinations: vec![SegmentDestination {
+            segment: None,
+            key: "another-key".into(),
+            destination: DestinationSelector::Name("Shop".into()),
+        }],
+    };
+    let (owner, share) = (OwnerId::parse("us").unwrap(), name("loyal"));
+    let source = AudienceId::new("I");
+    let plan = retirement::hand_over(leaving(&world, &[], &owner, &share, &source), Some(kept));
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| step.call.to_string())
+        .collect();
+    assert_eq!(steps, ["delete mapping 1007 to destination 4712"]);
+}

@@ -1,0 +1,135 @@
+//! Audiences and connections that leave from several data sources.
+
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::plan::Step;
+use audience_sharing_core::plan::audience::Recorded;
+use audience_sharing_core::plan::foundation::{self, Standing};
+use audience_sharing_core::plan::retirement::{self, Departure};
+
+use super::{OURS, data_source, settle, unlabelled};
+use crate::model::{World, name};
+
+const OWN: DataSourceId = DataSourceId(1_001);
+const CONTROLLED: DataSourceId = DataSourceId(1_006);
+
+fn standing(world: &World, recorded: &foundation::Recorded) -> Standing {
+    let (needed, mode) = (BTreeSet::new(), Mode::Observe);
+    foundation::plan(&world.settings, recorded, &needed, &world.inventory, mode).standing
+}
+
+fn found(world: &World) -> Standing {
+    standing(world, &foundation::Recorded::default())
+}
+
+fn lines(steps: Vec<Step>) -> Vec<String> {
+    steps.iter().map(|step| step.call.to_string()).collect()
+}
+
+/// Labelled, so that it stands in 1006; the status was lost.
+fn controlled() -> World {
+    let mut world = unlabelled(&[]);
+    settle(&mut world, &["core/C3"]);
+    world.refresh();
+    world
+}
+
+#[test]
+fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
+    let world = controlled();
+    let leave = |data_sources: &[DataSourceId]| {
+        let plan = retirement::plan(Departure {
+            owner: &OwnerId::parse("us").unwrap(),
+            share: &name("loyal"),
+            source: Some(&AudienceId::new("I")),
+            data_sources,
+            recorded: &Recorded::default(),
+            declared: &[],
+            inventory: &world.inventory,
+            since: Sequence(50),
+        });
+        lines(plan.steps)
+    };
+    let all: Vec<DataSourceId> = found(&world).data_sources().collect();
+    assert_eq!(all, [OWN, CONTROLLED]);
+    assert_eq!(leave(&all), ["read the users of trait 1004"]);
+    assert_eq!(leave(&[OWN]), [""; 0]);
+}
+
+#[test]
+fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
+    let mut world = controlled();
+    let left = |world: &World| {
+        lines(foundation::retire(
+            &world.settings,
+            &found(world),
+            &world.inventory,
+        ))
+    };
+    assert_eq!(left(&world), [""; 0], "one of them is in use");
+    world.tenant.traits.clear();
+    world.tenant.segments.clear();
+    world.inventory = world.tenant.listed(60);
+    assert_eq!(
+        left(&world),
+        ["delete data source 1001", "delete data source 1006"]
+    );
+    // One that a person made, and nobody used, stays.
+    world
+        .tenant
+        .data_sources
+        .get_mut(&CONTROLLED)
+        .unwrap()
+        .description = "by hand".into();
+    world.inventory = world.tenant.listed(61);
+    assert_eq!(left(&world), ["delete data source 1001"]);
+}
+
+#[test]
+fn an_empty_twin_of_a_controlled_data_source_goes() {
+    let mut world = controlled();
+    let twin = data_source(9_000, "Sharing (C3)", OURS, &["PII"]);
+    world.tenant.data_sources.insert(twin.id, twin);
+    world.refresh();
+    let swept = foundation::sweep(&world.settings, &found(&world), &world.inventory);
+    assert_eq!(lines(swept), ["delete data source 9000"]);
+}
+
+#[test]
+fn a_recorded_data_source_is_ours_whatever_it_is_called_and_marked_now() {
+    let mut world = controlled();
+    let renamed = world.tenant.data_sources.get_mut(&CONTROLLED).unwrap();
+    (renamed.name, renamed.description) = ("Renamed".into(), "".into());
+    world.refresh();
+    assert_eq!(found(&world).controlled, []);
+    let controls = ExportControls::of_labels(["core/C3"]);
+    let recorded = foundation::Recorded {
+        controlled: vec![(controls, CONTROLLED)],
+        ..foundation::Recorded::default()
+    };
+    let standing = standing(&world, &recorded);
+    assert_eq!(
+        standing.data_sources().collect::<Vec<_>>(),
+        [OWN, CONTROLLED]
+    );
+    assert_eq!(standing.controls_of(CONTROLLED, &world.inventory), controls);
+    assert!(standing.controls_of(OWN, &world.inventory).is_empty());
+    // Its mark is drift once an audience needs it.
+    let needed = BTreeSet::from([controls]);
+    let plan = foundation::plan(
+        &world.settings,
+        &recorded,
+        &needed,
+        &world.inventory,
+        Mode::Manage,
+    );
+    assert_eq!(
+        lines(plan.steps),
+        ["update data source 1006 \"Renamed\" description \"\" → \"[audience-sharing:us]\""]
+    );
+}

@@ -1,0 +1,162 @@
+//! Destinations, mappings, other providers' traits and the validation of rules, in the model.
+
+use std::collections::BTreeMap;
+
+use audience_sharing_core::domain::audience_manager::{Activity, Trait, TraitKind};
+use audience_sharing_core::domain::destination::{
+    Destination, DestinationKind, EndChange, Mapping,
+};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, DestinationId, MappingId, SegmentSid, TraitFolderId, TraitSid,
+};
+use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
+use audience_sharing_core::plan::Call;
+
+use super::Tenant;
+
+impl Tenant {
+    pub(crate) fn with_destination(mut self, id: u64, name: &str, kind: DestinationKind) -> Self {
+        let id = DestinationId(id);
+        let made = Destination {
+            id,
+            name: name.into(),
+            kind,
+            activity: Activity::Active,
+            fills_alias: false,
+            tells_mappings: true,
+        };
+        self.destinations.insert(id, made);
+        self
+    }
+
+    pub(crate) fn with_foreign_trait(mut self, sid: u64, name: &str, kind: TraitKind) -> Self {
+        let sid = TraitSid(sid);
+        let made = Trait {
+            sid,
+            kind,
+            name: name.into(),
+            description: "".into(),
+            integration_code: None,
+            data_source: DataSourceId(6_601),
+            folder: TraitFolderId(0),
+            rule: "".into(),
+            ttl_days: None,
+            activity: Activity::Active,
+        };
+        self.foreign_traits.insert(sid, made);
+        self
+    }
+
+    /// A list with the mappings where a destination tells them.
+    pub(crate) fn fold_destinations(&self, inventory: &mut Inventory, at: u64) {
+        let listed = self.destinations.values().map(|found| {
+            let mappings = || {
+                (
+                    self.mappings_of(|mapping| mapping.destination == found.id),
+                    Vec::new(),
+                )
+            };
+            (found.clone(), found.tells_mappings.then(mappings))
+        });
+        let listed = listed.collect();
+        inventory.fold_destinations(Sequence(at), Moment(at * 100_000), listed, &[]);
+    }
+
+    fn mappings_of(&self, fits: impl Fn(&Mapping) -> bool) -> Vec<Mapping> {
+        let mappings = self.mappings.values();
+        mappings.filter(|mapping| fits(mapping)).cloned().collect()
+    }
+
+    pub(super) fn carry_out_use(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
+        let (sequence, now) = (Sequence(at), Moment(at * 100_000));
+        match call {
+            Call::ListDestinations => self.fold_destinations(inventory, at),
+            Call::ReadDestination(id) => match self.destinations.get(id) {
+                Some(found) => drop(inventory.destinations.fold_read(sequence, found.clone())),
+                None => drop(inventory.destinations.fold_gone(id)),
+            },
+            Call::ListMappings(id) => {
+                let found = self.mappings_of(|mapping| mapping.destination == *id);
+                inventory.fold_mappings(sequence, now, *id, (found, Vec::new()));
+            }
+            Call::LookUpMapping {
+                destination,
+                segment,
+            } => {
+                let found = self.mappings_of(|mapping| {
+                    (mapping.destination, mapping.segment) == (*destination, *segment)
+                });
+                let key = (*segment, *destination);
+                inventory.fold_mappings_looked_up(sequence, now, key, found);
+            }
+            Call::CreateMapping(new) => {
+                assert!(self.segments.contains_key(&new.segment), "{call}");
+                let made = Mapping {
+                    id: MappingId(self.id()),
+                    destination: new.destination,
+                    segment: new.segment,
+                    keys: new.keys.clone(),
+                    start: new.start.clone(),
+                    end: new.end.clone(),
+                    activity: Activity::Active,
+                };
+                self.mappings.insert(made.id, made.clone());
+                inventory.mappings.fold_written(sequence, now, made);
+            }
+            Call::UpdateMapping { expected, change } => {
+                let found = self.mappings.get_mut(&expected.id).unwrap();
+                assert_eq!(found, expected, "planned on what stands");
+                let keys = change.keys.clone();
+                found.keys.url = keys.url.or(found.keys.url.take());
+                found.keys.alias = keys.alias.or(found.keys.alias.take());
+                found.keys.value_alias = keys.value_alias.or(found.keys.value_alias.take());
+                found.start = change.start.clone().or(found.start.take());
+                match &change.end {
+                    Some(EndChange::Set(date)) => found.end = Some(date.clone()),
+                    Some(EndChange::Clear) => found.end = None,
+                    None => {}
+                }
+                if change.activate {
+                    found.activity = Activity::Active;
+                }
+                inventory
+                    .mappings
+                    .fold_written(sequence, now, found.clone());
+            }
+            Call::DeleteMapping { id, .. } => {
+                self.mappings.remove(id);
+                inventory.mappings.fold_gone(id);
+            }
+            Call::FindTrait(reference) => {
+                let found = self.foreign_traits.values().chain(self.traits.values());
+                let found = found.filter(|one| reference.fits(one));
+                let sids = found.map(|one| one.sid).collect();
+                let found = FoundTraits {
+                    seen: sequence,
+                    sids,
+                };
+                inventory.named_traits.insert(reference.clone(), found);
+            }
+            Call::ValidateRule { content, rule, .. } => {
+                assert!(!rule.contains('{'), "nobody else knows a key: {rule}");
+                let accepted = !self.refused.is_some_and(|refused| rule.contains(refused));
+                let verdict = RuleVerdict {
+                    seen: sequence,
+                    accepted,
+                };
+                inventory.fold_rule_verdict(content.clone(), verdict);
+            }
+            other => panic!("the model does not know {other}"),
+        }
+    }
+
+    /// By segment and destination, for comparisons.
+    pub(crate) fn mapped(&self) -> BTreeMap<(SegmentSid, DestinationId), Vec<&Mapping>> {
+        let mut mapped: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for mapping in self.mappings.values() {
+            let key = (mapping.segment, mapping.destination);
+            mapped.entry(key).or_default().push(mapping);
+        }
+        mapped
+    }
+}

@@ -1,0 +1,537 @@
+//! One trait or segment of Audience Manager, as an audience of Experience Platform.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use audience_sharing_core::compose::{
+    AdoptionPolicy, AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Mode, ShareName,
+    Strategy, ToExperiencePlatform, compose_audience,
+};
+use audience_sharing_core::domain::audience_manager::Activity;
+use audience_sharing_core::domain::experience_platform::{
+    Audience, AudienceKey, AudienceKind, Lifecycle, NewForm,
+};
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::{
+    AudienceManagerSelector, Naming, SourceId, SourceKind,
+};
+use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_core::plan::platform::{self, Recorded, Situation, Standing};
+use audience_sharing_core::plan::{AudienceLookUp, Call, Claims, Plan};
+use proptest::prelude::{
+    Just, Strategy as _, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
+use rstest::rstest;
+
+use crate::model::{name, settings};
+
+/// Experience Platform as a map, and what is known of it.
+struct World {
+    audiences: BTreeMap<AudienceId, Audience>,
+    inventory: Inventory,
+    claims: Claims,
+    living: BTreeSet<ShareName>,
+    recorded: Recorded,
+    mode: Mode,
+    adoption: AdoptionPolicy,
+    calls: Vec<String>,
+    at: u64,
+}
+
+fn audience(id: &str, name: &str, key: Option<AudienceKey>) -> Audience {
+    Audience {
+        id: AudienceId::new(id),
+        name: name.into(),
+        description: "".into(),
+        kind: match key {
+            Some(_) => AudienceKind::External,
+            None => AudienceKind::SegmentDefinition,
+        },
+        namespace: "".into(),
+        origin: "CUSTOM_UPLOAD".into(),
+        key,
+        expression: None,
+        controls: None,
+        lifecycle: Lifecycle::Published,
+        sandbox: None,
+    }
+}
+
+fn delivered() -> Audience {
+    Audience {
+        origin: CONNECTOR_ORIGIN.into(),
+        ..audience("delivered", "Console buyers", Some(connector_key()))
+    }
+}
+
+fn connector_key() -> AudienceKey {
+    AudienceKey::new("AAMSegments", "7")
+}
+
+fn source(name: &str) -> AudienceManagerSource {
+    AudienceManagerSource {
+        kind: SourceKind::Segment,
+        sid: 7,
+        name: name.into(),
+        description: "Bought a console".into(),
+        data_source: DataSourceId(3),
+        activity: Activity::Active,
+    }
+}
+
+fn desired(share: &str, strategy: Strategy, named: &str) -> DesiredAudience {
+    let target = ToExperiencePlatform {
+        source: AudienceManagerSelector {
+            kind: SourceKind::Segment,
+            naming: Naming::Sid(7),
+        },
+        strategy,
+        name: None,
+        description: None,
+    };
+    compose_audience(&settings(), &name(share), &target, &source(named))
+}
+
+impl World {
+    fn over(audiences: impl IntoIterator<Item = Audience>) -> Self {
+        let mut world = Self {
+            audiences: audiences
+                .into_iter()
+                .map(|audience| (audience.id.clone(), audience))
+                .collect(),
+            inventory: Inventory::default(),
+            claims: Claims::default(),
+            living: BTreeSet::new(),
+            recorded: Recorded::default(),
+            mode: Mode::Manage,
+            adoption: AdoptionPolicy::Match,
+            calls: Vec::new(),
+            at: 1,
+        };
+        world.refresh();
+        world
+    }
+
+    fn refresh(&mut self) {
+        self.at += 1;
+        let listed = self.audiences.values().cloned().collect();
+        let now = Moment(self.at * 100_000);
+        self.inventory
+            .fold_audiences(Sequence(self.at), now, listed, &[]);
+    }
+
+    fn plan(&mut self, share: &str, desired: &DesiredAudience, since: u64) -> Plan<Standing> {
+        self.claims
+            .claim(&name(share), &desired.source, CreatedAt(0));
+        platform::plan(Situation {
+            share: &name(share),
+            desired,
+            mode: self.mode,
+            adoption: self.adoption,
+            recorded: &self.recorded,
+            claims: &self.claims,
+            living: &self.living,
+            inventory: &self.inventory,
+            since: Sequence(since),
+        })
+    }
+
+    fn settle(&mut self, share: &str, desired: &DesiredAudience) -> Plan<Standing> {
+        let since = self.at;
+        for _ in 0..16 {
+            let plan = self.plan(share, desired, since);
+            let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
+                return plan;
+            };
+            self.carry_out(&step.call);
+        }
+        panic!("planning does not come to an end: {:?}", self.calls);
+    }
+
+    fn retire(&mut self, share: &str) {
+        let source = SourceId::of(SourceKind::Segment, 7);
+        for _ in 0..16 {
+            let plan = platform::retire(platform::Departure {
+                owner: &settings().owner,
+                share: &name(share),
+                source: Some(&source),
+                recorded: &self.recorded,
+                inventory: &self.inventory,
+            });
+            let Some(step) = plan.steps.first().cloned() else {
+                return;
+            };
+            self.carry_out(&step.call);
+        }
+        panic!("planning does not come to an end: {:?}", self.calls);
+    }
+
+    fn carry_out(&mut self, call: &Call) {
+        self.at += 1;
+        self.calls.push(call.to_string());
+        let (at, now) = (Sequence(self.at), Moment(self.at * 100_000));
+        let table = &mut self.inventory.audiences;
+        match call {
+            Call::ReadAudience(id) => match self.audiences.get(id) {
+                Some(found) => drop(table.fold_read(at, found.clone())),
+                None => drop(table.fold_gone(id)),
+            },
+            Call::LookUpAudience(look_up) => {
+                let fits = |found: &&Audience| match look_up {
+                    AudienceLookUp::Key(key) => found.key.as_ref() == Some(key),
+                    AudienceLookUp::DefinitionName(name) => found.name == *name,
+                };
+                let found = self.audiences.values().filter(fits).cloned().collect();
+                table.fold_look_up(at, look_up.natural_key(), found);
+            }
+            Call::CreateAudience(new) => {
+                let made = Audience {
+                    description: new.description.clone(),
+                    expression: match &new.form {
+                        NewForm::SegmentDefinition { expression } => Some(expression.clone()),
+                        NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
+                    },
+                    ..audience(&format!("made-{}", self.at), &new.name, new.form.key())
+                };
+                self.audiences.insert(made.id.clone(), made.clone());
+                table.fold_written(at, now, made);
+            }
+            Call::UpdateAudience { expected, change } => {
+                let found = self.audiences.get_mut(&expected.id).unwrap();
+                assert_eq!(found, &**expected, "planned on what stands");
+                assert!(
+                    found.origin != CONNECTOR_ORIGIN.into(),
+                    "the connector's is written"
+                );
+                if let Some(name) = change.name.clone() {
+                    found.name = name;
+                }
+                if let Some(description) = change.description.clone() {
+                    found.description = description;
+                }
+                if let Some(expression) = change.expression.clone() {
+                    found.expression = Some(expression);
+                }
+                if change.publish {
+                    found.lifecycle = Lifecycle::Published;
+                }
+                table.fold_written(at, now, found.clone());
+            }
+            Call::DeleteAudience { id, .. } => {
+                let gone = self.audiences.remove(id).unwrap();
+                assert!(
+                    gone.origin != CONNECTOR_ORIGIN.into(),
+                    "the connector's is deleted"
+                );
+                table.fold_gone(id);
+            }
+            other => panic!("the model does not know {other}"),
+        }
+    }
+
+    fn reasons(plan: &Plan<Standing>) -> Vec<Reason> {
+        plan.holds.iter().map(|hold| hold.reason).collect()
+    }
+}
+
+#[rstest]
+#[case::external(
+    Strategy::ExternalAudience,
+    "create audience \"Console buyers\" AAMSegments/7"
+)]
+#[case::metadata(
+    Strategy::MetadataOnly,
+    "create audience \"Console buyers\" AudienceManagerSharing/aam_seg_7"
+)]
+fn an_audience_is_looked_up_and_made_once(#[case] strategy: Strategy, #[case] made: &str) {
+    let mut world = World::over([]);
+    let plan = world.settle("gamers", &desired("gamers", strategy, "Console buyers"));
+    assert!(plan.is_settled());
+    assert!(!plan.standing.observed);
+    assert_eq!(world.calls.len(), 2, "{:?}", world.calls);
+    assert!(
+        world.calls[0].starts_with("look up audience"),
+        "{:?}",
+        world.calls
+    );
+    assert_eq!(world.calls[1], made);
+    world.refresh();
+    world.calls.clear();
+    assert!(
+        world
+            .settle("gamers", &desired("gamers", strategy, "Console buyers"))
+            .is_settled()
+    );
+    assert_eq!(world.calls, [""; 0]);
+}
+
+#[test]
+fn a_renamed_source_renames_its_audience_and_nothing_else() {
+    let mut world = World::over([]);
+    let strategy = Strategy::ExternalAudience;
+    world.settle("gamers", &desired("gamers", strategy, "Console buyers"));
+    world.calls.clear();
+    world.settle("gamers", &desired("gamers", strategy, "Buyers of consoles"));
+    assert_eq!(world.calls.len(), 1);
+    assert!(
+        world.calls[0].ends_with(r#"name "Console buyers" → "Buyers of consoles""#),
+        "{:?}",
+        world.calls
+    );
+}
+
+#[rstest]
+#[case::external(Strategy::ExternalAudience)]
+#[case::metadata(Strategy::MetadataOnly)]
+fn what_the_connector_delivers_is_observed_and_ours_steps_aside(#[case] strategy: Strategy) {
+    let mut world = World::over([]);
+    let wanted = desired("gamers", strategy, "Console buyers");
+    let first = world.settle("gamers", &wanted);
+    world.recorded.audience.clone_from(&first.standing.audience);
+    world.audiences.insert(delivered().id, delivered());
+    world.refresh();
+    world.calls.clear();
+    let plan = world.settle("gamers", &wanted);
+    assert!(plan.is_settled());
+    assert_eq!(plan.standing.audience, Some(delivered().id));
+    assert!(plan.standing.observed);
+    assert_eq!(world.calls.len(), 1, "{:?}", world.calls);
+    assert!(
+        world.calls[0].starts_with("delete audience"),
+        "{:?}",
+        world.calls
+    );
+    assert_eq!(world.audiences.len(), 1);
+    // It goes again: the audience is made anew.
+    world.recorded = Recorded {
+        audience: plan.standing.audience,
+        observed: true,
+    };
+    world.audiences.clear();
+    world.refresh();
+    let plan = world.settle("gamers", &wanted);
+    assert!(plan.is_settled() && !plan.standing.observed);
+    assert_eq!(world.audiences.len(), 1);
+}
+
+#[test]
+fn observing_waits_for_the_connector_and_writes_nothing() {
+    let mut world = World::over([]);
+    world.mode = Mode::Observe;
+    let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
+    let plan = world.settle("gamers", &wanted);
+    assert_eq!(World::reasons(&plan), [Reason::AwaitingAdobeSharing]);
+    world.audiences.insert(delivered().id, delivered());
+    world.refresh();
+    let plan = world.settle("gamers", &wanted);
+    assert!(plan.is_settled() && plan.standing.observed);
+    assert_eq!(world.calls, [""; 0]);
+}
+
+#[test]
+fn a_definition_needs_the_connectors_audience_and_mirrors_it() {
+    let mut world = World::over([]);
+    let wanted = desired("gamers", Strategy::SegmentDefinition, "Console buyers");
+    let plan = world.settle("gamers", &wanted);
+    assert_eq!(World::reasons(&plan), [Reason::NoMemberSource]);
+    assert_eq!(world.calls, [""; 0]);
+    world.audiences.insert(delivered().id, delivered());
+    world.refresh();
+    let plan = world.settle("gamers", &wanted);
+    assert!(plan.is_settled() && !plan.standing.observed);
+    assert_eq!(
+        world.calls.last().map(String::as_str),
+        Some(
+            r#"create audience "Console buyers" segmentMembership.get("AAMSegments").get("7").status = "realized""#
+        )
+    );
+    // The name of the connector's audience is no name of a definition.
+    assert_eq!(world.audiences.len(), 2);
+}
+
+#[test]
+fn an_audience_of_somebody_else_is_taken_over_as_the_policy_says() {
+    let there = || audience("theirs", "Console buyers", Some(connector_key()));
+    let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
+    let mut world = World::over([there()]);
+    let plan = world.settle("gamers", &wanted);
+    assert_eq!(World::reasons(&plan), [Reason::AdoptionRefused]);
+    assert_eq!(world.calls, [""; 0]);
+    world.adoption = AdoptionPolicy::Adopt;
+    let plan = world.settle("gamers", &wanted);
+    assert!(plan.is_settled());
+    assert_eq!(plan.standing.audience, Some(there().id));
+    assert_eq!(world.audiences.len(), 1);
+}
+
+#[test]
+fn of_two_shares_of_one_source_the_marked_one_holds_it_and_a_successor_takes_it_over() {
+    let mut world = World::over([]);
+    world.living = BTreeSet::from([name("first"), name("second")]);
+    for strategy in [Strategy::ExternalAudience, Strategy::SegmentDefinition] {
+        world.audiences.insert(delivered().id, delivered());
+        if strategy == Strategy::ExternalAudience {
+            world.audiences.clear();
+        }
+        world.refresh();
+        world.living = BTreeSet::from([name("first"), name("second")]);
+        assert!(
+            world
+                .settle("first", &desired("first", strategy, "Console buyers"))
+                .is_settled()
+        );
+        let second = desired("second", strategy, "Console buyers");
+        let plan = world.settle("second", &second);
+        assert_eq!(World::reasons(&plan), [Reason::SourceClaimed]);
+        let before = world.audiences.len();
+        // The first is gone; what it made is the second's, under the same id.
+        world.living.remove(&name("first"));
+        world.claims.release(&name("first"));
+        let plan = world.settle("second", &second);
+        assert!(plan.is_settled());
+        assert_eq!(world.audiences.len(), before);
+        world.claims = Claims::default();
+        world.retire("second");
+        world.calls.clear();
+    }
+}
+
+#[test]
+fn what_leaves_takes_all_that_carries_its_mark_and_nothing_else() {
+    let strategy = Strategy::ExternalAudience;
+    let mut world = World::over([audience("theirs", "Others", None)]);
+    world.settle("gamers", &desired("gamers", strategy, "Console buyers"));
+    // A late twin, never recorded.
+    let ours = world
+        .audiences
+        .values()
+        .find(|found| found.key.is_some())
+        .unwrap();
+    let twin = Audience {
+        id: AudienceId::new("twin"),
+        ..ours.clone()
+    };
+    world.audiences.insert(twin.id.clone(), twin);
+    world.refresh();
+    world.retire("gamers");
+    let left: Vec<_> = world.audiences.keys().map(AudienceId::as_str).collect();
+    assert_eq!(left, ["theirs"]);
+    world.retire("gamers");
+}
+
+#[test]
+fn at_most_one_of_two_twins_survives() {
+    let strategy = Strategy::MetadataOnly;
+    let mut world = World::over([]);
+    world.settle("gamers", &desired("gamers", strategy, "Console buyers"));
+    let ours = world.audiences.values().next().unwrap();
+    let twin = Audience {
+        id: AudienceId::new("twin"),
+        ..ours.clone()
+    };
+    world.audiences.insert(twin.id.clone(), twin);
+    world.refresh();
+    assert!(
+        world
+            .settle("gamers", &desired("gamers", strategy, "Console buyers"))
+            .is_settled()
+    );
+    assert_eq!(world.audiences.len(), 1);
+}
+
+fn strategies() -> impl prop::strategy::Strategy<Value = Strategy> {
+    prop_oneof![
+        Just(Strategy::ExternalAudience),
+        Just(Strategy::MetadataOnly),
+        Just(Strategy::SegmentDefinition),
+    ]
+}
+
+/// Audiences of several makers: the connector's, ours with and without drift, other people's with our key or name.
+fn tenants() -> impl prop::strategy::Strategy<Value = Vec<Audience>> {
+    let mark = |share: &str| {
+        desired(share, Strategy::ExternalAudience, "x")
+            .new
+            .description
+    };
+    let one = (
+        prop_oneof![
+            Just(Some(connector_key())),
+            Just(Some(AudienceKey::new(
+                "AudienceManagerSharing",
+                "aam_seg_7"
+            ))),
+            Just(Some(AudienceKey::new("AAMTraits", "7"))),
+            Just(None)
+        ],
+        prop_oneof![Just("Console buyers"), Just("Others")],
+        any::<bool>(),
+        prop_oneof![Just("".into()), Just(mark("gamers")), Just(mark("others"))],
+        prop_oneof![
+            Just(Lifecycle::Published),
+            Just(Lifecycle::Inactive),
+            Just(Lifecycle::Deleted)
+        ],
+    );
+    prop::collection::vec(one, 0..5).prop_map(|all| {
+        let numbered = all.into_iter().enumerate();
+        numbered
+            .map(
+                |(number, (key, name, connectors, description, lifecycle))| Audience {
+                    origin: match connectors {
+                        true => CONNECTOR_ORIGIN.into(),
+                        false => "CUSTOM_UPLOAD".into(),
+                    },
+                    description,
+                    lifecycle,
+                    ..audience(&format!("there-{number}"), name, key)
+                },
+            )
+            .collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_a_plan_ends_touches_nothing_foreign_and_is_then_empty(
+        there in tenants(), strategy in strategies(), adopts in any::<bool>(),
+    ) {
+        let wanted = desired("gamers", strategy, "Console buyers");
+        let mut world = World::over(there.clone());
+        if adopts {
+            world.adoption = AdoptionPolicy::Adopt;
+        }
+        let plan = world.settle("gamers", &wanted);
+        let is_foreign = |found: &&Audience| {
+            found.origin == CONNECTOR_ORIGIN.into()
+                || (found.description.is_empty() && !adopts)
+        };
+        for foreign in there.iter().filter(is_foreign) {
+            prop_assert_eq!(world.audiences.get(&foreign.id), Some(foreign));
+        }
+        if plan.holds.is_empty() {
+            let stands = plan.standing.audience.clone().expect("an audience stands");
+            let stands = &world.audiences[&stands];
+            prop_assert_eq!(plan.standing.observed, stands.origin == CONNECTOR_ORIGIN.into());
+            if !plan.standing.observed {
+                prop_assert_eq!(&stands.description, &wanted.new.description);
+                prop_assert_eq!(&stands.name, &wanted.new.name);
+            }
+        }
+        let calls = world.calls.len();
+        let again = world.settle("gamers", &wanted);
+        prop_assert_eq!(world.calls.len(), calls, "{:?}", world.calls);
+        prop_assert_eq!(again, plan);
+        // And away again: nothing with our mark is left, nothing foreign is gone.
+        world.retire("gamers");
+        let marked = world.audiences.values().filter(|found| {
+            found.description.ends_with("/gamers]") && found.origin != CONNECTOR_ORIGIN.into()
+                && found.lifecycle != Lifecycle::Deleted
+        });
+        prop_assert_eq!(marked.count(), 0);
+        for foreign in there.iter().filter(is_foreign) {
+            prop_assert!(world.audiences.contains_key(&foreign.id));
+        }
+    }
+}

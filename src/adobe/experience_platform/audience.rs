@@ -1,0 +1,249 @@
+//! Audiences of our own: looked up, made, changed, deleted (experience-platform.md §3.4, §3.5, §3.8, §5.6).
+//!
+//! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
+
+use audience_sharing_core::domain::experience_platform::{
+    Audience, AudienceChange, NewAudience, NewForm,
+};
+use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::plan::AudienceLookUp;
+use bytes::Bytes;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::super::audience_manager::{Updated, answered};
+use super::super::body::OBJECT_BYTES_MAX;
+use super::super::error::{CallKind, Error, Kind};
+use super::super::gateway::{Call, Operation, Reading, Turn};
+use super::super::proof::WriteProof;
+use super::{AUDIENCES, ExperiencePlatform, operation, wire};
+
+/// The external audiences service, asked for metadata alone (§3.8, a page that Adobe does not list).
+const METADATA: &str = "/data/core/ais/audiences?createAudienceMetaOnly=true";
+const METADATA_VERSION: &str = "application/vnd.adobe.external.audiences+json; version=2";
+/// The only origin that both services take for an audience made from outside (§3.4, §3.8).
+const ORIGIN: &str = "CUSTOM_UPLOAD";
+
+impl ExperiencePlatform {
+    /// Every audience with a key, inactive ones included, or every definition with a name, inactive ones perhaps not.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the key is free.
+    pub async fn look_up_audience(
+        &self,
+        turn: &Turn,
+        look_up: &AudienceLookUp,
+    ) -> Result<Vec<Audience>, Error> {
+        let operation = operation("audiences.find", CallKind::List);
+        let (parameter, value) = match look_up {
+            AudienceLookUp::Key(key) => ("property", format!("audienceId=={}", key.audience_id())),
+            AudienceLookUp::DefinitionName(name) => ("name", name.to_string()),
+        };
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair(parameter, &value)
+            .finish();
+        let found = self.pages(turn, operation, &query).await?.listing;
+        if !found.undecodable.is_empty() {
+            return Err(operation.unexpected("an element of the list cannot be read"));
+        }
+        // A filter that a server does not know is not one.
+        let fits = |audience: &Audience| match look_up {
+            AudienceLookUp::Key(key) => audience.key.as_ref() == Some(key),
+            AudienceLookUp::DefinitionName(name) => audience.name == *name,
+        };
+        Ok(found.items.into_iter().filter(fits).collect())
+    }
+
+    /// # Errors
+    /// `Conflict` if the key or the name is taken, `NotEntitled` if the organisation lacks the product; `effect` tells
+    /// whether it may exist all the same.
+    pub async fn create_audience(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        new: &NewAudience,
+    ) -> Result<Audience, Error> {
+        let (operation, path, accept, sent) = creation(new);
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(sent.to_string())),
+            proof: Some(proof),
+            accept,
+            ..self.get(operation, path.into())
+        };
+        let body = self.small(turn, &call).await?;
+        // Metadata alone is answered with three fields; its type is the same.
+        let mut known = sent;
+        if let Value::Object(known) = &mut known {
+            known
+                .entry("type")
+                .or_insert_with(|| json!("ExternalSegment"));
+        }
+        answered(known, &body, wire::audience_value)
+            .ok_or_else(|| operation.unexpected("the body holds no such object"))
+    }
+
+    /// Reads, compares, writes what differs (design.md §4.5).
+    ///
+    /// # Errors
+    /// `is_not_found` if it is gone.
+    pub async fn update_audience(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Audience,
+        change: &AudienceChange,
+    ) -> Result<Updated<Audience>, Error> {
+        let operation = operation("audiences.update", CallKind::Update);
+        let Some(read) = self.audience_by_id(turn, &expected.id).await? else {
+            return Err(operation.error(Kind::NotFound));
+        };
+        if !believed(expected, &read) {
+            return Ok(Updated::Changed(read));
+        }
+        let call = Call {
+            method: Method::PATCH,
+            body: Some(Bytes::from(Value::from(patch(change)).to_string())),
+            proof: Some(proof),
+            ..self.get(operation, path(&expected.id))
+        };
+        let body = self.small(turn, &call).await?;
+        match body.trim_ascii().is_empty() {
+            true => Ok(Updated::Written(applied(read, change))),
+            false => wire::audience(&body)
+                .map(Updated::Written)
+                .ok_or_else(|| operation.unexpected("the body holds no such object")),
+        }
+    }
+
+    /// # Errors
+    /// `DeletionBlocked` if something uses it, `is_not_found` if it was gone already.
+    pub async fn delete_audience(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        id: &AudienceId,
+    ) -> Result<(), Error> {
+        let call = Call {
+            method: Method::DELETE,
+            proof: Some(proof),
+            ..self.get(operation("audiences.delete", CallKind::Delete), path(id))
+        };
+        self.small(turn, &call).await.map(drop)
+    }
+
+    async fn small(&self, turn: &Turn, call: &Call<'_>) -> Result<Bytes, Error> {
+        let mut whole = Reading::Whole {
+            bytes_max: OBJECT_BYTES_MAX,
+        };
+        self.gateway.run(turn, call, &mut whole).await
+    }
+}
+
+fn path(id: &AudienceId) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+    format!("{AUDIENCES}/{id}")
+}
+
+fn creation(new: &NewAudience) -> (Operation, &'static str, Option<&'static str>, Value) {
+    let NewAudience {
+        name,
+        description,
+        form,
+    } = new;
+    let creation = |name| operation(name, CallKind::Create);
+    match form {
+        NewForm::External {
+            namespace,
+            audience_id,
+        } => (
+            creation("audiences.create-external"),
+            AUDIENCES,
+            None,
+            json!({
+                "type": "ExternalSegment", "audienceId": audience_id, "namespace": namespace,
+                "originName": ORIGIN, "name": name, "description": description,
+                "lifecycleState": "published",
+            }),
+        ),
+        NewForm::MetadataOnly {
+            namespace,
+            audience_id,
+        } => (
+            creation("audiences.create-metadata"),
+            METADATA,
+            Some(METADATA_VERSION),
+            json!({
+                "audienceId": audience_id, "namespace": namespace, "originName": ORIGIN,
+                "name": name, "description": description,
+            }),
+        ),
+        NewForm::SegmentDefinition { expression } => (
+            creation("audiences.create-definition"),
+            AUDIENCES,
+            None,
+            json!({
+                "type": "SegmentDefinition", "name": name, "description": description,
+                "profileInstanceId": "ups", "schema": {"name": "_xdm.context.profile"},
+                "expression": {"type": "PQL", "format": "pql/text", "value": expression},
+                "evaluationInfo": {
+                    "batch": {"enabled": true}, "continuous": {"enabled": false},
+                    "synchronous": {"enabled": false},
+                },
+            }),
+        ),
+    }
+}
+
+/// `op` is `add` always, also where a value is replaced (§3.5).
+fn patch(change: &AudienceChange) -> Vec<Value> {
+    let AudienceChange {
+        name,
+        description,
+        expression,
+        publish,
+    } = change;
+    let fields = [
+        ("/name", name.as_ref().map(|text| json!(text))),
+        ("/description", description.as_ref().map(|text| json!(text))),
+        (
+            "/expression",
+            expression
+                .as_ref()
+                .map(|pql| json!({"type": "PQL", "format": "pql/text", "value": pql})),
+        ),
+        ("/lifecycleState", publish.then(|| json!("published"))),
+    ];
+    let set = fields
+        .into_iter()
+        .filter_map(|(path, value)| Some((path, value?)));
+    set.map(|(path, value)| json!({"op": "add", "path": path, "value": value}))
+        .collect()
+}
+
+fn applied(read: Audience, change: &AudienceChange) -> Audience {
+    let AudienceChange {
+        name,
+        description,
+        expression,
+        publish,
+    } = change.clone();
+    Audience {
+        name: name.unwrap_or(read.name),
+        description: description.unwrap_or(read.description),
+        expression: expression.or(read.expression),
+        lifecycle: match publish {
+            true => audience_sharing_core::domain::experience_platform::Lifecycle::Published,
+            false => read.lifecycle,
+        },
+        ..read
+    }
+}
+
+/// Equal in all that an update writes or is decided by; the rest may be said in one answer and not in another.
+fn believed(expected: &Audience, read: &Audience) -> bool {
+    expected.name == read.name
+        && expected.description == read.description
+        && expected.expression == read.expression
+        && expected.origin == read.origin
+}

@@ -1,0 +1,151 @@
+//! The next step of a trait or segment that shall stand in Experience Platform: source, claim, its audience, in order.
+
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::{
+    AudienceManagerSource, DesiredAudience, ToExperiencePlatform, compose_audience,
+};
+use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::inventory::{Key, Sequence};
+use audience_sharing_core::plan::foundation;
+use audience_sharing_core::plan::platform::{self, Situation};
+use audience_sharing_core::plan::source::Resolution;
+use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
+
+use super::job::{Choice, Job};
+use super::request::{Origin, SettleRequest, Settled, StandingAudience};
+use super::settle::{digest, is_conflict};
+use super::worker::Next;
+use super::world::World;
+
+impl World {
+    pub(super) fn settle_to_experience_platform(
+        &mut self,
+        job: &mut Job,
+        request: &SettleRequest,
+        target: &ToExperiencePlatform,
+    ) -> Next<Settled> {
+        let question = self.question(request.pinned.as_ref(), job.since);
+        let source = match resolve(&target.source, question) {
+            Resolution::Found(source) => source,
+            Resolution::Ask(call) => return self.ask(job, call),
+            Resolution::Held(hold) => {
+                let known = request.pinned.iter().filter_map(source_key).collect();
+                self.interest.set(&request.share.name, known);
+                return Next::Finish(self.unjudged(None, hold.into()));
+            }
+        };
+        self.claims
+            .claim(&request.share.name, &source.id(), request.created);
+        let desired = compose_audience(&self.settings, &request.share.name, target, &source);
+        self.observer.on_plan();
+        let plan = platform::plan(Situation {
+            share: &request.share.name,
+            desired: &desired,
+            mode: request.share.mode,
+            adoption: request.share.adoption,
+            recorded: &request.recorded_audience,
+            claims: &self.claims,
+            living: &*self.living,
+            inventory: &self.inventory,
+            since: job.since,
+        });
+        self.watch_audience(request, &desired, &plan.standing);
+        let conflict = plan.holds.first().is_some_and(is_conflict);
+        let standing = self.standing_audience(plan.standing, &request.recorded_audience);
+        match job.choose(plan.steps, plan.holds, 2) {
+            Choice::Send(calls) => Next::Send(calls),
+            Choice::Finish(obstacle) => Next::Finish(Settled {
+                source: Some(origin(&source)),
+                standing: None,
+                // What another one holds is not ours to record.
+                audience: (!conflict).then_some(standing),
+                controls: ExportControls::NONE,
+                foundation: foundation::Standing::default(),
+                tenant: self.inventory.tenant.clone(),
+                applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                obstacle,
+            }),
+        }
+    }
+
+    pub(super) fn question<'a>(
+        &'a self,
+        pinned: Option<&'a SourceId>,
+        since: Sequence,
+    ) -> Question<'a> {
+        Question {
+            settings: &self.settings,
+            inventory: &self.inventory,
+            pinned,
+            since,
+        }
+    }
+
+    /// A recorded audience that could not be judged stays recorded; only a 404 of its own forgets it.
+    fn standing_audience(
+        &self,
+        standing: platform::Standing,
+        recorded: &platform::Recorded,
+    ) -> StandingAudience {
+        let table = &self.inventory.audiences;
+        let (id, observed) = match standing.audience {
+            Some(id) => (Some(id), standing.observed),
+            None => {
+                let lives = recorded.audience.clone().filter(|id| !table.is_gone(id));
+                (lives, recorded.observed)
+            }
+        };
+        let known = id.as_ref().and_then(|id| table.get(id));
+        let known = known.map(|entry| &entry.record);
+        StandingAudience {
+            audience_id: known.map(|known| match &known.key {
+                Some(key) => key.audience_id().into(),
+                None => known.id.as_str().into(),
+            }),
+            namespace: known.map(|known| known.namespace.clone()),
+            observed: observed && id.is_some(),
+            id,
+        }
+    }
+
+    fn watch_audience(
+        &mut self,
+        request: &SettleRequest,
+        desired: &DesiredAudience,
+        standing: &platform::Standing,
+    ) {
+        let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
+        keys.extend(source_key(&desired.source));
+        keys.extend(desired.new.form.key().map(Key::AudienceKey));
+        // A definition has no key of ours: a second one that came late shows by its name.
+        keys.insert(Key::AudienceName(desired.new.name.clone()));
+        keys.extend(standing.audience.clone().map(Key::Audience));
+        keys.extend(
+            request
+                .recorded_audience
+                .audience
+                .clone()
+                .map(Key::Audience),
+        );
+        self.interest.set(&request.share.name, keys);
+    }
+}
+
+fn source_key(source: &SourceId) -> Option<Key> {
+    match source {
+        SourceId::Audience(_) => None,
+        SourceId::Trait(sid) => Some(Key::Trait(*sid)),
+        SourceId::Segment(sid) => Some(Key::Segment(*sid)),
+    }
+}
+
+fn origin(source: &AudienceManagerSource) -> Origin {
+    Origin {
+        id: source.id(),
+        name: source.name.clone(),
+        lifecycle: source.activity.to_string().into(),
+        data_source: Some(source.data_source),
+    }
+}
