@@ -15,6 +15,7 @@ mod killed;
 mod labels;
 mod noticed;
 mod openapi;
+mod platform;
 mod replicas;
 mod rights;
 mod rooms;

@@ -14,6 +14,15 @@ use super::{decode, validate};
 #[case::labelled(include_str!("../../../examples/audience-labelled.yaml"))]
 #[case::destinations(include_str!("../../../examples/audience-destinations.yaml"))]
 #[case::third_party_data(include_str!("../../../examples/audience-third-party-data.yaml"))]
+#[case::segment_to_experience_platform(
+    include_str!("../../../examples/segment-to-experience-platform.yaml")
+)]
+#[case::trait_to_experience_platform(
+    include_str!("../../../examples/trait-to-experience-platform.yaml")
+)]
+#[case::definition_over_connector(
+    include_str!("../../../examples/segment-definition-over-connector.yaml")
+)]
 #[case::observe(include_str!("../../../examples/audience-observe.yaml"))]
 fn an_example_decodes_whole_and_breaks_no_rule(#[case] yaml: &str) {
     let manifest: Value = serde_saphyr::from_str(yaml).expect("the example is one document");

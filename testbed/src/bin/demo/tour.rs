@@ -1,4 +1,4 @@
-//! The tour: share, rename, drift, delete. Each step does what a user or a colleague of theirs would, then looks until
+//! The tour: share, rename, drift, share the other way, delete. Each step does what a user or a colleague of theirs would, then looks until
 //! its effect is there.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -27,6 +27,7 @@ pub(crate) async fn walk(stage: &Stage) -> Result<(), Failure> {
     let audience = share(stage).await?;
     let audience = rename(stage, audience).await?;
     drift(stage, &audience).await?;
+    the_other_way(stage).await?;
     delete(stage, &audience).await
 }
 
@@ -112,6 +113,60 @@ async fn drift(stage: &Stage, audience: &Audience) -> Result<(), Failure> {
     screen::seen("it is as declared again:");
     screen::lines(&shared.table());
     Ok(())
+}
+
+/// A segment of Audience Manager in Experience Platform, by the example that a user copies.
+async fn the_other_way(stage: &Stage) -> Result<(), Failure> {
+    let step = "share a segment of Audience Manager to Experience Platform";
+    screen::step(step, "the same resource, with its source on the other side");
+    let path = stage.examples.join("segment-to-experience-platform.yaml");
+    let path = path.display().to_string();
+    screen::kubectl(&stage.control_plane, &["apply", "--filename", &path])
+        .await
+        .map_err(at(step))?;
+    let made = eventually("an audience in Experience Platform", SEEN_WITHIN, || {
+        shared_back(stage)
+    })
+    .await
+    .map_err(at(step))?;
+    screen::seen("in Experience Platform:");
+    for field in [
+        "name",
+        "namespace",
+        "audienceId",
+        "lifecycleState",
+        "description",
+    ] {
+        screen::lines(&format!("{field}: {}", text(&made, field)));
+    }
+    let arguments = ["delete", "--filename", &path, "--timeout=60s"];
+    screen::kubectl(&stage.control_plane, &arguments)
+        .await
+        .map_err(at(step))?;
+    eventually(
+        "no audience of ours in Experience Platform",
+        SEEN_WITHIN,
+        || async {
+            match shared_back(stage).await {
+                Ok(made) => Err(made.to_string()),
+                Err(_) => Ok(()),
+            }
+        },
+    )
+    .await
+    .map_err(at(step))?;
+    screen::seen("it went with its resource");
+    Ok(())
+}
+
+/// The audience that carries the mark of a SharedAudience.
+async fn shared_back(stage: &Stage) -> Result<Value, String> {
+    let state = stage.adobe.state().await;
+    let state = state.map_err(|error| error.to_string())?;
+    let audiences = state["audiences"].as_array();
+    let mut audiences = audiences.into_iter().flatten();
+    let made = audiences.find(|found| text(found, "description").contains("[audience-sharing:"));
+    made.cloned().ok_or_else(|| "none carries a mark".into())
 }
 
 async fn delete(stage: &Stage, audience: &Audience) -> Result<(), Failure> {
