@@ -440,6 +440,44 @@ fn at_most_one_of_two_twins_survives() {
     assert_eq!(world.audiences.len(), 1);
 }
 
+#[test]
+fn what_another_owner_marked_meanwhile_stays_when_its_former_share_leaves() {
+    let mut world = World::over([]);
+    let plan = world.settle(
+        "gamers",
+        &desired("gamers", Strategy::ExternalAudience, "Console buyers"),
+    );
+    let id = plan.standing.audience.unwrap();
+    world.audiences.get_mut(&id).unwrap().description =
+        "[audience-sharing:them/marketing/gamers]".into();
+    world.recorded.audience = Some(id.clone());
+    world.refresh();
+    world.retire("gamers");
+    assert!(world.audiences.contains_key(&id));
+}
+
+#[test]
+fn an_audience_of_ours_that_somebody_deactivates_is_published_again() {
+    let mut world = World::over([]);
+    let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
+    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    world.audiences.get_mut(&id).unwrap().lifecycle = Lifecycle::Inactive;
+    world.refresh();
+    world.settle("gamers", &wanted);
+    assert_eq!(world.audiences[&id].lifecycle, Lifecycle::Published);
+}
+
+#[test]
+fn a_definition_is_taken_over_by_what_it_mirrors_whatever_its_name() {
+    let mut world = World::over([delivered()]);
+    let strategy = Strategy::SegmentDefinition;
+    let first = world.settle("first", &desired("first", strategy, "Console buyers"));
+    world.claims.release(&name("first"));
+    let second = world.settle("second", &desired("second", strategy, "Buyers of consoles"));
+    assert!(second.is_settled());
+    assert_eq!(second.standing.audience, first.standing.audience);
+}
+
 fn strategies() -> impl prop::strategy::Strategy<Value = Strategy> {
     prop_oneof![
         Just(Strategy::ExternalAudience),
