@@ -115,11 +115,11 @@ async fn drift(stage: &Stage, audience: &Audience) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A segment of Audience Manager in Experience Platform, by the example that a user copies.
+/// A trait of Audience Manager in Experience Platform, by the example that a user copies.
 async fn the_other_way(stage: &Stage) -> Result<(), Failure> {
-    let step = "share a segment of Audience Manager to Experience Platform";
+    let step = "share a trait of Audience Manager to Experience Platform";
     screen::step(step, "the same resource, with its source on the other side");
-    let path = stage.examples.join("segment-to-experience-platform.yaml");
+    let path = stage.examples.join("trait-to-experience-platform.yaml");
     let path = path.display().to_string();
     screen::kubectl(&stage.control_plane, &["apply", "--filename", &path])
         .await
