@@ -1,11 +1,6 @@
 //! The one numbered choke point: every call that leaves the operator, to the API server and to Adobe alike, and the
 //! kinds of fault that may befall it (F1 to F15).
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a fault takes time, which is virtual here"
-)]
-
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +21,7 @@ use crate::judged::note_request;
 use crate::operator::OWNER;
 use crate::oracles::AUDIENCES;
 use crate::standing;
+use crate::virtual_time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum System {
@@ -346,7 +342,7 @@ impl Outgoing {
         let point = &self.point;
         let (call, fault) = point.number(self.process, system, &request);
         if system == System::Kubernetes && point.is_partitioned() {
-            tokio::time::sleep(Duration::from_secs(3)).await;
+            virtual_time::passes(Duration::from_secs(3)).await;
             return Err(Lost);
         }
         let gate = point.log.lock().unwrap().gate.clone();
@@ -388,11 +384,11 @@ impl Outgoing {
             }
             Fault::NoAnswer => {
                 let _ = perform().await;
-                tokio::time::sleep(FOR_EVER).await;
+                virtual_time::passes(FOR_EVER).await;
                 Err(Lost)
             }
             Fault::Nothing => {
-                tokio::time::sleep(FOR_EVER).await;
+                virtual_time::passes(FOR_EVER).await;
                 Err(Lost)
             }
             Fault::Error => Ok(failure(call.system, 503, "ServiceUnavailable", None)),
@@ -466,7 +462,7 @@ impl Outgoing {
                 point.log.lock().unwrap().unreachable_until = Some(until);
                 let _ = point.partitions.send(PARTITION);
                 // The call in flight is a slow one.
-                tokio::time::sleep(Duration::from_secs(40)).await;
+                virtual_time::passes(Duration::from_secs(40)).await;
                 match call.system {
                     System::Kubernetes => Err(Lost),
                     _ => perform().await,
@@ -475,7 +471,7 @@ impl Outgoing {
             Fault::LateEffect => {
                 let (point, call, request) = (point.clone(), call.clone(), request.clone());
                 tokio::spawn(async move {
-                    tokio::time::sleep(LATE).await;
+                    virtual_time::passes(LATE).await;
                     let _ = point.perform(&call, &request, Service::default()).await;
                 });
                 self.die().await

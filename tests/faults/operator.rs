@@ -1,11 +1,6 @@
 //! The whole operator in one process over the modelled cluster and the simulated systems, on a virtual clock. A process
 //! that dies is started again, as the kubelet would.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a process takes time to start again, and a lease to run out: virtual here"
-)]
-
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -378,7 +373,7 @@ async fn supervise(
             Some(life) = crashes.recv() => {
                 if life == lives {
                     drop(process.take());
-                    tokio::time::sleep(RESTART_AFTER).await;
+                    virtual_time::passes(RESTART_AFTER).await;
                     lives += 1;
                     process = Some(launch(&point, lives));
                 }
@@ -456,7 +451,7 @@ async fn rival(point: ChokePoint, lasts: Duration) {
     let resource = "coordination.k8s.io/v1/leases";
     let ends = Instant::now() + lasts;
     // By its own clock, from when it saw the record last change.
-    tokio::time::sleep(Duration::from_secs(90)).await;
+    virtual_time::passes(Duration::from_secs(90)).await;
     point.set_leased_elsewhere(true);
     let hold = |holder: Value| {
         let (leases, _) = point.cluster.list(resource, None, None, 0);
@@ -474,7 +469,7 @@ async fn rival(point: ChokePoint, lasts: Duration) {
         }
     };
     hold(json!("audience-sharing-1_uid-1"));
-    tokio::time::sleep_until(ends).await;
+    virtual_time::passes(ends - Instant::now()).await;
     point.set_leased_elsewhere(false);
     hold(Value::Null);
 }

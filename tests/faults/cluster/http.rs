@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a watch lags and ends after a time, which is virtual here"
+    reason = "a watch ends after a time, which is virtual here, or when something changes"
 )]
 
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{Change, ChangeKind, Cluster, Key, Refusal};
+use crate::virtual_time;
 
 /// How a request is served: a reader may be told the past, and a watch may be slow, repeat itself or end early.
 #[derive(Clone, Copy, Debug, Default)]
@@ -209,7 +210,9 @@ impl Watch {
                 *left -= told.len();
             }
             if !told.is_empty() {
-                tokio::time::sleep(self.service.lag).await;
+                if !self.service.lag.is_zero() {
+                    virtual_time::passes(self.service.lag).await;
+                }
                 let times = if self.service.repeats { 2 } else { 1 };
                 let lines = told.iter().map(|change| event(change).repeat(times));
                 return Some((lines.collect(), true));
