@@ -193,6 +193,10 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
 }
 
 async fn retire(world: &World, settled: &Settled) -> Retired {
+    retire_beside(world, settled, Vec::new()).await
+}
+
+async fn retire_beside(world: &World, settled: &Settled, rivals: Vec<Declaration>) -> Retired {
     let recorded = after(buyers(Strategy::ExternalAudience), settled);
     let departure = Departure {
         share: share_name("buyers"),
@@ -203,7 +207,7 @@ async fn retire(world: &World, settled: &Settled) -> Retired {
         strategy: Strategy::ExternalAudience,
         declared: Vec::new(),
         recorded_tenant: settled.tenant.clone(),
-        rivals: Vec::new(),
+        rivals,
         confirmation: Confirmation::given(),
     };
     world.engine.retire(departure).await.unwrap()
@@ -384,7 +388,6 @@ async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_a
         (Strategy::ExternalAudience, true),
         (Strategy::MetadataOnly, false),
     ] {
-        let recorded = after(buyers(Strategy::ExternalAudience), &settled);
         let rival = Declaration {
             share: share_name("renamed"),
             created: CreatedAt(1),
@@ -398,19 +401,7 @@ async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_a
             destinations: Vec::new(),
             strategy,
         };
-        let departure = Departure {
-            share: share_name("buyers"),
-            source: recorded.pinned,
-            data_source: None,
-            recorded: recorded.recorded,
-            recorded_audience: Some(recorded.recorded_audience),
-            strategy: Strategy::ExternalAudience,
-            declared: Vec::new(),
-            recorded_tenant: settled.tenant.clone(),
-            rivals: vec![rival],
-            confirmation: Confirmation::given(),
-        };
-        let retired = world.engine.retire(departure).await.unwrap();
+        let retired = retire_beside(&world, &settled, vec![rival]).await;
         let audiences = world.simulator.state()["audiences"].clone();
         let stands = audiences
             .as_array()

@@ -68,39 +68,37 @@ pub fn resolve(
 }
 
 fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<AudienceManagerSource> {
-    match kind {
-        SourceKind::Trait => {
-            let sid = TraitSid(sid);
-            match entry(&question.inventory.traits, &sid) {
-                Known::Present(entry) => judge(&Candidate::of_trait(&entry.record), question),
-                Known::Gone => not_found(kind, sid.0),
-                Known::Open => Resolution::Ask(Call::ReadTrait(sid)),
-            }
-        }
-        SourceKind::Segment => {
-            let sid = SegmentSid(sid);
-            match entry(&question.inventory.segments, &sid) {
-                Known::Present(entry) => judge(&Candidate::of_segment(&entry.record), question),
-                Known::Gone => not_found(kind, sid.0),
-                Known::Open => Resolution::Ask(Call::ReadSegment(sid)),
-            }
-        }
+    let Inventory {
+        traits, segments, ..
+    } = question.inventory;
+    let found = match kind {
+        SourceKind::Trait => find(traits, TraitSid(sid), Candidate::of_trait, Call::ReadTrait),
+        SourceKind::Segment => find(
+            segments,
+            SegmentSid(sid),
+            Candidate::of_segment,
+            Call::ReadSegment,
+        ),
+    };
+    match found {
+        Resolution::Found(Some(candidate)) => judge(&candidate, question),
+        Resolution::Found(None) => not_found(kind, sid),
+        Resolution::Ask(call) => Resolution::Ask(call),
+        Resolution::Held(hold) => Resolution::Held(hold),
     }
 }
 
-enum Known<'a, R> {
-    Present(&'a Entry<R>),
-    Gone,
-    /// Its own read decides.
-    Open,
-}
-
-fn entry<'a, R: Record>(table: &'a Table<R>, id: &R::Id) -> Known<'a, R> {
-    match table.get(id) {
-        Some(entry) if entry.doubtful => Known::Open,
-        Some(entry) => Known::Present(entry),
-        None if table.is_gone(id) => Known::Gone,
-        None => Known::Open,
+/// `Found(None)`: it answered that it is gone.
+fn find<'a, R: Record>(
+    table: &'a Table<R>,
+    id: R::Id,
+    candidate: fn(&'a R) -> Candidate<'a>,
+    read: fn(R::Id) -> Call,
+) -> Resolution<Option<Candidate<'a>>> {
+    match table.get(&id) {
+        Some(entry) if !entry.doubtful => Resolution::Found(Some(candidate(&entry.record))),
+        None if table.is_gone(&id) => Resolution::Found(None),
+        Some(_) | None => Resolution::Ask(read(id)),
     }
 }
 
