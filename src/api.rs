@@ -5,6 +5,7 @@
 pub mod activation;
 pub mod annotations;
 pub mod common;
+pub mod experience_platform;
 pub mod shared_audience;
 pub mod sharing_connection;
 

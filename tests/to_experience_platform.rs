@@ -1,5 +1,6 @@
 //! Traits and segments of Audience Manager in Experience Platform: what the engine does, call by call, on virtual time.
 
+mod labels;
 mod refused;
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use audience_sharing_core::compose::{
     Direction, Mode, SourceSelector, Strategy, ToExperiencePlatform,
 };
 use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 use audience_sharing_core::plan::claims::CreatedAt;
@@ -41,6 +43,7 @@ fn share(name: &str, kind: SourceKind, naming: Naming, strategy: Strategy) -> Se
         strategy,
         name: None,
         description: None,
+        labels: UsageLabels::default(),
     });
     request
 }
@@ -125,14 +128,18 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
     world.simulator.clear_calls();
     let settled = world.settle(buyers(strategy)).await;
     assert_eq!(settled.obstacle, None);
-    assert_eq!(
-        world.calls(),
-        [
-            format!("GET /v1/segments/{GOLD_MEMBERS}"),
-            "GET /data/core/ups/audiences".into(),
-            create.into()
-        ]
-    );
+    let id = settled.audience.clone().unwrap().id.unwrap();
+    let mut calls = vec![
+        format!("GET /v1/segments/{GOLD_MEMBERS}"),
+        "GET /data/core/ups/audiences".into(),
+        create.into(),
+    ];
+    if strategy == Strategy::MetadataOnly {
+        // Metadata alone is created without labels.
+        calls.push("POST /data/core/ups/audiences/bulk-get".into());
+        calls.push(format!("PATCH /data/core/ups/audiences/{id}"));
+    }
+    assert_eq!(world.calls(), calls);
     let made = stands(&world, &settled);
     assert_eq!(made["name"], "Gold members");
     assert_eq!(

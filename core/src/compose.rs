@@ -203,7 +203,7 @@ pub fn compose(
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
         ttl_days: target.ttl_days,
-        controls: source.controls,
+        controls: source.controls(),
         destinations: target.destinations.clone(),
         additional_segments: target
             .additional_segments

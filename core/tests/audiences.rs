@@ -107,7 +107,7 @@ impl Case {
     }
 
     fn plan(&self) -> Plan<Standing> {
-        let controls = self.source.controls.unwrap_or_default();
+        let controls = self.source.controls().unwrap_or_default();
         let place = self.foundation.place(&self.world.settings, controls);
         audience::plan(Situation {
             share: &self.share.name,

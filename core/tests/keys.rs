@@ -46,11 +46,12 @@ fn each_kind_concerns_those_that_depend_on_it() {
     let (at, now) = (Sequence(1), LONG_AGO);
     let mut inventory = Inventory::default();
     let shared = [Key::Foundation];
+    let of_source = [Key::Foundation, Key::DataSource(DataSourceId(5))];
     assert_eq!(
         inventory
             .data_sources
             .fold_written(at, now, data_source(5, "")),
-        shared
+        of_source
     );
     assert_eq!(
         inventory

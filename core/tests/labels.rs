@@ -8,7 +8,7 @@ mod leaving;
 use audience_sharing_core::domain::audience_manager::DataSource;
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::DataSourceId;
-use audience_sharing_core::domain::labels::{ExportControls, Restrictions};
+use audience_sharing_core::domain::labels::{Restrictions, UsageLabels};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::audience::Standing;
 
@@ -19,7 +19,7 @@ const OURS: &str = "[audience-sharing:us]";
 /// Audience "I", with these labels.
 fn labelled(labels: &[&str]) -> Audience {
     Audience {
-        controls: Some(ExportControls::of_labels(labels.iter().copied())),
+        labels: Some(UsageLabels::read(labels.iter().copied())),
         ..source("I", "Loyal gamers")
     }
 }

@@ -17,7 +17,7 @@ use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId,
     TraitSid,
 };
-use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
@@ -207,6 +207,7 @@ impl Tenant {
                     folder: new.folder,
                     rule: new.rule.clone(),
                     merge_rule: new.merge_rule,
+                    trait_data_sources: None,
                     activity: Activity::Active,
                 };
                 self.segments.insert(sid, created.clone());
@@ -346,7 +347,7 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         key: None,
         expression: None,
         lifecycle: Lifecycle::Published,
-        controls: Some(ExportControls::NONE),
+        labels: Some(UsageLabels::default()),
         sandbox: None,
     }
 }
@@ -441,7 +442,7 @@ impl World {
     }
 
     pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
-        let asked = source.controls.filter(|controls| !controls.is_empty());
+        let asked = source.controls().filter(|controls| !controls.is_empty());
         self.needed.extend(asked);
         let foundation = self.foundation();
         let desired = compose(&self.settings, &share.name, target(share), source);

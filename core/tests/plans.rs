@@ -88,6 +88,7 @@ fn place(tenant: &mut Tenant, foreign: &[Foreign]) {
                 folder: SegmentFolderId(0),
                 rule: "1T".into(),
                 merge_rule: None,
+                trait_data_sources: None,
                 activity: Activity::Active,
             },
         );

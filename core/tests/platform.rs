@@ -1,5 +1,7 @@
 //! One trait or segment of Audience Manager, as an audience of Experience Platform.
 
+mod labels;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
@@ -11,6 +13,7 @@ use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceKey, AudienceKind, Lifecycle, NewForm,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::labels::{SourceControls, UsageLabels};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{
     AudienceManagerSelector, Naming, SourceId, SourceKind,
@@ -52,7 +55,7 @@ fn audience(id: &str, name: &str, key: Option<AudienceKey>) -> Audience {
         origin: "CUSTOM_UPLOAD".into(),
         key,
         expression: None,
-        controls: None,
+        labels: Some(UsageLabels::default()),
         lifecycle: Lifecycle::Published,
         sandbox: None,
     }
@@ -77,11 +80,12 @@ fn source(name: &str) -> AudienceManagerSource {
         description: "Bought a console".into(),
         data_source: DataSourceId(3),
         activity: Activity::Active,
+        controls: SourceControls::default(),
     }
 }
 
-fn desired(share: &str, strategy: Strategy, named: &str) -> DesiredAudience {
-    let target = ToExperiencePlatform {
+fn target(strategy: Strategy) -> ToExperiencePlatform {
+    ToExperiencePlatform {
         source: AudienceManagerSelector {
             kind: SourceKind::Segment,
             naming: Naming::Sid(7),
@@ -89,8 +93,12 @@ fn desired(share: &str, strategy: Strategy, named: &str) -> DesiredAudience {
         strategy,
         name: None,
         description: None,
-    };
-    compose_audience(&settings(), &name(share), &target, &source(named))
+        labels: UsageLabels::default(),
+    }
+}
+
+fn desired(share: &str, strategy: Strategy, named: &str) -> DesiredAudience {
+    compose_audience(&settings(), &name(share), &target(strategy), &source(named))
 }
 
 impl World {
@@ -187,6 +195,7 @@ impl World {
             }
             Call::CreateAudience(new) => {
                 let made = Audience {
+                    labels: Some(new.labels.clone()),
                     description: new.description.clone(),
                     expression: match &new.form {
                         NewForm::SegmentDefinition { expression } => Some(expression.clone()),
@@ -213,6 +222,8 @@ impl World {
                 if let Some(expression) = change.expression.clone() {
                     found.expression = Some(expression);
                 }
+                let labels = found.labels.take();
+                found.labels = labels.map(|labels| labels.with(&change.labels));
                 if change.publish {
                     found.lifecycle = Lifecycle::Published;
                 }

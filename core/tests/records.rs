@@ -67,6 +67,7 @@ pub(crate) fn segment(sid: u64, code: Option<&str>) -> Segment {
         folder: SegmentFolderId(7),
         rule: "1T".into(),
         merge_rule: None,
+        trait_data_sources: None,
         activity: Activity::Active,
     }
 }

@@ -72,7 +72,7 @@ pub use flags::{
     ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DuplicateAudience,
     ExternalAudienceErrors, ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal,
     Flags, InUseDelete, InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling,
-    Picked, RateLimit, ReadOnlyAudience, StatusSpelling,
+    Picked, RateLimit, ReadOnlyAudience, StatusSpelling, TraitDataSources,
 };
 pub use observer::{Exchange, Told};
 pub use server::serve;

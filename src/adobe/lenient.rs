@@ -84,6 +84,20 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(
     Ok(Some(items.into_iter().filter_map(text).collect()))
 }
 
+/// A list of ids. `None` for whatever else stands there, and where one of them is no number: then not all are told.
+pub(super) fn numbers<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<u64>>, D::Error> {
+    let Value::Array(items) = <Value as serde::Deserialize>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let number = |item: Value| match item {
+        Value::String(text) => text.parse().ok(),
+        item => item.as_u64(),
+    };
+    Ok(items.into_iter().map(number).collect())
+}
+
 /// A text that may be null.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     Ok(<Option<Box<str>> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())

@@ -18,6 +18,9 @@ use super::common::{
     AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
     pending,
 };
+use super::experience_platform::{
+    ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
+};
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
 const TTL_DAYS: i32 = 120;
@@ -53,6 +56,8 @@ const TTL_DAYS: i32 = 120;
     .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"),
     validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.destinations) || size(self.target.audienceManager.destinations) == 0")
     .message("target.audienceManager.destinations: mode Observe reports only and maps nothing; take the destinations out or set mode: Manage"))]
+#[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.experiencePlatform) || !has(self.target.experiencePlatform.dataUsageLabels) || size(self.target.experiencePlatform.dataUsageLabels) == 0")
+    .message("target.experiencePlatform.dataUsageLabels: mode Observe reports only and labels nothing; take the labels out or set mode: Manage"))]
 #[x_kube(validation = Rule::new("has(self.source.experiencePlatform) || !has(self.target) || !has(self.target.audienceManager)")
     .message("target.audienceManager: the source is in Audience Manager already; write target.experiencePlatform"))]
 #[x_kube(validation = Rule::new("has(self.source.audienceManager) || !has(self.target) || !has(self.target.experiencePlatform)")
@@ -178,36 +183,6 @@ pub struct Target {
     /// The audience in Experience Platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experience_platform: Option<ExperiencePlatformTarget>,
-}
-
-/// The audience in Experience Platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExperiencePlatformTarget {
-    /// How the audience is made where Adobe's source connector does not deliver it. Cannot change.
-    #[serde(default)]
-    pub strategy: Strategy,
-    /// The name of the audience. Left out: the source's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 255))]
-    #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\t\\r\\n]')").message("target.experiencePlatform.name: leave out tabs, line breaks, and spaces at either end"))]
-    pub name: Option<String>,
-    /// The description of the audience, before the operator's mark. Left out: the source's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
-    pub description: Option<String>,
-}
-
-/// How an audience comes to stand in Experience Platform.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Strategy {
-    /// An external audience under the key that Adobe's source connector would use.
-    #[default]
-    ExternalAudience,
-    /// An audience of which there is metadata only, in a namespace of its own.
-    MetadataOnly,
-    /// A segment definition over the connector's audience, evaluated once a day.
-    SegmentDefinition,
 }
 
 /// The trait and the segments in Audience Manager.
@@ -374,46 +349,6 @@ pub struct SourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub data_source_id: Option<i64>,
-}
-
-/// The audience in Experience Platform.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExperiencePlatformStatus {
-    /// Its id, by which the API and segment definitions name it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub id: Option<String>,
-    /// Its `audienceId`, by which memberships on a profile name it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub audience_id: Option<String>,
-    /// The namespace of its `audienceId`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
-    pub namespace: Option<String>,
-    /// Adobe's source connector delivers it: it is reported and never written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed: Option<bool>,
-}
-
-/// How a segment definition of Experience Platform refers to the audience.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PqlStatus {
-    /// In the format `pql/text`.
-    #[schemars(length(max = 1024))]
-    pub text: String,
-    /// How sure the text is: `Documented` by Adobe, or `Inferred` from Adobe's samples; then compare it with the code view
-    /// of Segment Builder before you rely on it.
-    #[schemars(length(max = 16))]
-    pub text_certainty: String,
-    /// In the format `pql/json`.
-    #[schemars(length(max = 1024))]
-    pub json: String,
-    /// How sure the JSON is, in the same words.
-    #[schemars(length(max = 16))]
-    pub json_certainty: String,
 }
 
 /// The objects of this audience in Audience Manager.

@@ -1,7 +1,9 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
 use audience_sharing_core::domain::destination::Mapping;
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, TraitSid};
+use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
@@ -193,6 +195,19 @@ pub(super) fn unmoved(call: &Call, answer: &Answer) -> Option<DataSourceId> {
         _ => return None,
     };
     call.moves_to().filter(|to| *to != stands_in)
+}
+
+/// Labels that were to be put on an audience, if the answer shows that they were not.
+pub(super) fn unlabelled(call: &Call, answer: &Answer) -> Option<UsageLabels> {
+    let Answer::AudienceWritten(Audience {
+        labels: Some(found),
+        ..
+    }) = answer
+    else {
+        return None;
+    };
+    let lacking = call.labels()?.missing_from(found);
+    (!lacking.is_empty()).then_some(lacking)
 }
 
 /// What a list of several data sources holds, each judged by itself.

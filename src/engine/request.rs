@@ -5,7 +5,7 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
-use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
@@ -188,6 +188,7 @@ pub struct StandingAudience {
     /// Under which memberships name it; of a definition, its id.
     pub audience_id: Option<Box<str>>,
     pub namespace: Option<Box<str>>,
+    pub labels: UsageLabels,
     /// Adobe's source connector delivers it.
     pub observed: bool,
 }

@@ -128,7 +128,7 @@ impl World {
     /// takes nothing away: the audience stays under the controls that it is under.
     fn controls_for(&mut self, request: &SettleRequest, source: &Audience) -> ExportControls {
         let share = &request.share;
-        let controls = match (share.mode, source.controls) {
+        let controls = match (share.mode, source.controls()) {
             (Mode::Observe, _) => ExportControls::NONE,
             (Mode::Manage, Some(controls)) => controls,
             (Mode::Manage, None) => self.controls_at_rest(source),

@@ -105,6 +105,9 @@ impl World {
                 None => known.id.as_str().into(),
             }),
             namespace: known.map(|known| known.namespace.clone()),
+            labels: known
+                .and_then(|known| known.labels.clone())
+                .unwrap_or_default(),
             observed: observed && id.is_some(),
             id,
         }
@@ -118,6 +121,7 @@ impl World {
     ) {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
+        keys.extend(desired.controls.told_by().map(Key::DataSource));
         keys.extend(desired.new.form.key().map(Key::AudienceKey));
         // A definition has no key of ours: a second one that came late shows by its name.
         keys.insert(Key::AudienceName(desired.new.name.clone()));

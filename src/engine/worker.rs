@@ -455,14 +455,11 @@ impl Worker {
         let now = self.now();
         match result {
             Ok(answer) => {
-                let unmoved = fold::unmoved(call, &answer);
+                let undone = self.world.undone(call, &answer);
                 let touched =
                     fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
                 self.wake_touched(&touched, own);
-                unmoved.map(|to| {
-                    self.world
-                        .not_moved(call, to, ", although it was answered as done")
-                })
+                undone
             }
             Err(error) => {
                 let answered = fold::failure(&mut self.world.inventory, call, sent, &error);

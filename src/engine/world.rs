@@ -7,7 +7,7 @@ use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::audience_manager::NewSegment;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::DataSourceId;
-use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
@@ -16,6 +16,8 @@ use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
 
 use super::EngineObserver;
+use super::execute::Answer;
+use super::fold;
 use super::interest::Interest;
 use super::request::{Declaration, Obstacle};
 use crate::adobe::{Error, Kind};
@@ -121,6 +123,9 @@ impl World {
         if refused && let Some(to) = call.moves_to() {
             return self.not_moved(call, to, &format!(": {error}"));
         }
+        if refused && let Some(labels) = call.labels() {
+            return not_labelled(call, labels, Some(error));
+        }
         match self.explanation(call, error) {
             None => Obstacle::failed(&what, error),
             Some((reason, explanation)) => Obstacle {
@@ -132,8 +137,16 @@ impl World {
         }
     }
 
+    /// What an answer shows to be undone although it says that it is done.
+    pub(super) fn undone(&self, call: &Call, answer: &Answer) -> Option<Obstacle> {
+        if let Some(to) = fold::unmoved(call, answer) {
+            return Some(self.not_moved(call, to, ", although it was answered as done"));
+        }
+        fold::unlabelled(call, answer).map(|labels| not_labelled(call, &labels, None))
+    }
+
     /// An object stayed in its data source although it was told to go to another one.
-    pub(super) fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
+    fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
         Obstacle {
             reason: Reason::MoveRefused,
             disposition: Disposition::Stalled,
@@ -256,5 +269,27 @@ impl World {
             return Ok(plan.standing);
         }
         Err(self.foundation_failure.as_ref().map(told))
+    }
+}
+
+/// Adobe's pages disagree about labels on an audience that is made from outside (experience-platform.md §4.4).
+/// `error`: why, where the call was refused; else the answer shows it.
+fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Obstacle {
+    let because = match (error, call) {
+        (Some(error), Call::CreateAudience(_)) => format!(": {error}. None is made without them."),
+        (Some(error), _) => format!(": {error}. It stands without them."),
+        (None, _) => ", although it was answered as done. It stands without them.".to_owned(),
+    };
+    Obstacle {
+        reason: Reason::UsageLabelsRefused,
+        disposition: Disposition::Stalled,
+        message: format!(
+            "Could not {} with the usage labels {}{because} If Experience Platform takes no labels on an audience of this \
+             kind, share the source from a new SharedAudience with the strategy SegmentDefinition, or set the labels in \
+             Experience Platform by hand.",
+            call.label(),
+            labels.listed()
+        ),
+        of_connection: false,
     }
 }

@@ -4,6 +4,7 @@ use super::{ConnectionSettings, ShareName, bounded, mark};
 use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;
+use crate::domain::labels::{SourceControls, UsageLabels};
 use crate::domain::ownership::{Mark, describe};
 use crate::domain::pql;
 use crate::domain::source::{AudienceManagerSelector, SourceId, SourceKind};
@@ -37,6 +38,8 @@ pub struct ToExperiencePlatform {
     pub name: Option<Box<str>>,
     /// `None`: the source's own description.
     pub description: Option<Box<str>>,
+    /// Beside those that the source's export controls ask for.
+    pub labels: UsageLabels,
 }
 
 /// The source, as it was found.
@@ -48,6 +51,7 @@ pub struct AudienceManagerSource {
     pub description: Box<str>,
     pub data_source: DataSourceId,
     pub activity: Activity,
+    pub controls: SourceControls,
 }
 
 impl AudienceManagerSource {
@@ -62,6 +66,9 @@ pub struct DesiredAudience {
     pub mark: Mark,
     pub source: SourceId,
     pub new: NewAudience,
+    /// The labels that the user declares; `new` has them, and those for the controls.
+    pub declared_labels: UsageLabels,
+    pub controls: SourceControls,
     /// Where Adobe's connector would deliver the source; the first is the more likely one.
     pub connector: [AudienceKey; 2],
 }
@@ -123,8 +130,11 @@ pub fn compose_audience(
         new: NewAudience {
             name: bounded(target.name.as_deref().unwrap_or(&source.name)),
             description: describe(text, &mark).into(),
+            labels: source.controls.labels(&target.labels),
             form,
         },
+        declared_labels: target.labels.clone(),
+        controls: source.controls.clone(),
         connector: [namespace, EITHER].map(|namespace| AudienceKey::new(namespace, &sid)),
         mark,
     }

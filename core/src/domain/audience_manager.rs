@@ -135,6 +135,9 @@ pub struct Segment {
     pub rule: Box<str>,
     /// The data source id that names the profile merge rule; null, absent and 0 all read as `None` (§7).
     pub merge_rule: Option<DataSourceId>,
+    /// The data sources of its traits, of a segment that carries no mark: they say what an audience of it may be used for.
+    /// `None` where the answer did not say.
+    pub trait_data_sources: Option<Box<[DataSourceId]>>,
     pub activity: Activity,
 }
 

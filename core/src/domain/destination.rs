@@ -3,6 +3,7 @@
 
 use super::audience_manager::Activity;
 use super::identifier::{DestinationId, MappingId, SegmentSid};
+use super::labels::Restrictions;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationKind {
@@ -24,6 +25,8 @@ pub struct Destination {
     pub activity: Activity,
     /// `mappingAutoFiller`: Audience Manager chooses the alias by itself.
     pub fills_alias: bool,
+    /// `dataExportLabels`: what it uses data for.
+    pub labels: Restrictions,
     /// Its mappings came with it; else they are listed by themselves.
     pub tells_mappings: bool,
 }

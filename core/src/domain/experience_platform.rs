@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::identifier::{AudienceId, SandboxId};
-use super::labels::ExportControls;
+use super::labels::{ExportControls, UsageLabels};
 
 /// `lifecycleState`, whose spellings vary (experience-platform.md §3.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,11 +41,17 @@ pub struct Audience {
     /// The PQL text of a definition that carries a mark: nobody else's is compared with anything.
     pub expression: Option<Box<str>>,
     pub lifecycle: Lifecycle,
-    /// What its usage labels ask of Audience Manager; all other labels are passed over. `None` where the answer did not
-    /// name any labels, not even none.
-    pub controls: Option<ExportControls>,
+    /// `None` where the answer did not name any labels, not even none.
+    pub labels: Option<UsageLabels>,
     /// The sandbox that answered; absent in some samples (§2.3).
     pub sandbox: Option<SandboxId>,
+}
+
+impl Audience {
+    /// What its usage labels ask of Audience Manager.
+    pub fn controls(&self) -> Option<ExportControls> {
+        self.labels.as_ref().map(UsageLabels::controls)
+    }
 }
 
 /// Under which membership on a profile says that it is in an external audience (§3.3, §5.3): unique in a sandbox, as far
@@ -76,6 +82,7 @@ pub struct NewAudience {
     pub name: Box<str>,
     /// The user's text and the mark.
     pub description: Box<str>,
+    pub labels: UsageLabels,
     pub form: NewForm,
 }
 
@@ -119,6 +126,8 @@ pub struct AudienceChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
     pub expression: Option<Box<str>>,
+    /// Added to those that stand there when it is written: none is ever taken away.
+    pub labels: UsageLabels,
     /// `true` publishes it again.
     pub publish: bool,
 }

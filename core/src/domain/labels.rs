@@ -7,11 +7,13 @@
 //! Audience Manager it is passed over, in Experience Platform it is never taken away.
 
 mod controls;
+mod source;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 pub use controls::{ExportControl, ExportControls, Restrictions};
+pub use source::{SourceControls, Unlabelled};
 pub use usage::{UnknownLabel, UsageLabel, UsageLabels};
 
 /// The labels of an audience that comes from Audience Manager: what any of the sources that count forbids, the whole may

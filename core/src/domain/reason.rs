@@ -76,6 +76,10 @@ reasons! {
     MoveRefused,
     /// A destination is labelled with what an export control forbids.
     ExportControlViolated,
+    /// Which usage labels stand for the export controls of the source nobody can tell.
+    UsageLabelsUnknown,
+    /// Experience Platform does not put usage labels on the audience.
+    UsageLabelsRefused,
     /// Adobe's source connector delivers the audience; it is only observed.
     DeliveredByConnector,
     /// Nothing delivers the members that a segment definition would test.

@@ -23,6 +23,7 @@ pub enum Coverage {
 pub enum Key {
     /// The shared objects: data sources and folders.
     Foundation,
+    DataSource(DataSourceId),
     Trait(TraitSid),
     Segment(SegmentSid),
     /// A trait or segment of any data source by its integration code.
@@ -49,6 +50,7 @@ impl Record for DataSource {
     }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Foundation);
+        keys.push(Key::DataSource(self.id));
     }
 }
 

@@ -103,6 +103,8 @@ struct Planner<'a> {
     asks: bool,
     /// It is known that what is declared cannot all stand: nothing is begun.
     in_vain: bool,
+    /// A destination's export labels keep it from where it belongs.
+    forbidden: bool,
 }
 
 /// Plans one audience over shared objects that stand.
@@ -128,6 +130,7 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
                 plan: empty,
                 asks: false,
                 in_vain: false,
+                forbidden: false,
             };
             planner.audience();
             planner.plan
@@ -325,7 +328,7 @@ impl<'a> Planner<'a> {
 
     /// Nothing moves out of or into what Adobe's own sharing fills.
     fn data_source_for(&self, stands_in: DataSourceId) -> DataSourceId {
-        match self.observes() {
+        match self.observes() || self.forbidden {
             true => stands_in,
             false => self.place.data_source,
         }

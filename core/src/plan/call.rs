@@ -14,6 +14,7 @@ use crate::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
     SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::domain::labels::UsageLabels;
 use crate::domain::source::{AudienceManagerSelector, SourceKind};
 use crate::inventory::{AudienceNaturalKey, RuleContent};
 
@@ -188,6 +189,16 @@ impl Call {
             Self::UpdateSegment { change, .. } => change.data_source,
             _ => None,
         }
+    }
+
+    /// The usage labels that it puts on an audience.
+    pub fn labels(&self) -> Option<&UsageLabels> {
+        let labels = match self {
+            Self::CreateAudience(new) => &new.labels,
+            Self::UpdateAudience { change, .. } => &change.labels,
+            _ => return None,
+        };
+        Some(labels).filter(|labels| !labels.is_empty())
     }
 
     /// A list whose one answer serves every audience that waits for it.
@@ -384,17 +395,20 @@ impl fmt::Display for Call {
                     false => write!(formatter, " export controls {}", controls.join(", ")),
                 }
             }
-            Self::CreateAudience(new) => match &new.form {
-                NewForm::External {
-                    namespace,
-                    audience_id,
-                }
-                | NewForm::MetadataOnly {
-                    namespace,
-                    audience_id,
-                } => write!(formatter, " {namespace}/{audience_id}"),
-                NewForm::SegmentDefinition { expression } => write!(formatter, " {expression}"),
-            },
+            Self::CreateAudience(new) => {
+                match &new.form {
+                    NewForm::External {
+                        namespace,
+                        audience_id,
+                    }
+                    | NewForm::MetadataOnly {
+                        namespace,
+                        audience_id,
+                    } => write!(formatter, " {namespace}/{audience_id}"),
+                    NewForm::SegmentDefinition { expression } => write!(formatter, " {expression}"),
+                }?;
+                labels(formatter, &new.labels)
+            }
             Self::UpdateAudience { expected, change } => {
                 text_change(formatter, "name", &expected.name, change.name.as_deref())?;
                 text_change(
@@ -409,10 +423,10 @@ impl fmt::Display for Call {
                     expected.expression.as_deref().unwrap_or_default(),
                     change.expression.as_deref(),
                 )?;
-                match change.publish {
-                    true => formatter.write_str(" lifecycle → published"),
-                    false => Ok(()),
+                if change.publish {
+                    formatter.write_str(" lifecycle → published")?;
                 }
+                labels(formatter, &change.labels)
             }
             Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
             Self::CreateSegment(new) => write!(formatter, " rule {}", new.rule),
@@ -483,6 +497,13 @@ fn key(formatter: &mut fmt::Formatter<'_>, field: &str, text: Option<&str>) -> f
     match text {
         Some(text) => write!(formatter, " {field} {text:?}"),
         None => Ok(()),
+    }
+}
+
+fn labels(formatter: &mut fmt::Formatter<'_>, labels: &UsageLabels) -> fmt::Result {
+    match labels.is_empty() {
+        true => Ok(()),
+        false => write!(formatter, " labels + {}", labels.listed()),
     }
 }
 

@@ -401,6 +401,22 @@ fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChan
     Some(change)
 }
 
+fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Mapping> {
+    let all = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
+    let found = inventory.mappings.range(all);
+    found.map(|(_, entry)| &entry.record)
+}
+
+/// The destinations that a segment is mapped to, as far as they are listed.
+pub(super) fn mapped_to(
+    inventory: &Inventory,
+    sid: Option<SegmentSid>,
+) -> impl Iterator<Item = &Destination> {
+    let mapped = sid.into_iter().flat_map(|sid| of_segment(inventory, sid));
+    let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.destination));
+    found.map(|entry| &entry.record)
+}
+
 /// What stands in the way of a segment that leaves.
 pub(super) struct InTheWay {
     pub(super) in_the_way: bool,
@@ -415,11 +431,7 @@ pub(super) fn of_leaving(
     ours: &[&KnownMapping],
 ) -> InTheWay {
     let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
-    let of_segment = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
-    let foreign: Vec<String> = inventory
-        .mappings
-        .range(of_segment)
-        .map(|(_, entry)| &entry.record)
+    let foreign: Vec<String> = of_segment(inventory, sid)
         .filter(|mapping| !is_ours(mapping.id))
         .map(
             |mapping| match inventory.destinations.get(&mapping.destination) {

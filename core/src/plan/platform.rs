@@ -2,6 +2,8 @@
 //!
 //! What Adobe's source connector delivers is the audience, and is never written. Ours steps aside for it.
 
+mod labels;
+
 use std::collections::BTreeSet;
 
 use super::Plan;
@@ -17,6 +19,7 @@ use crate::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, AudienceKind, Lifecycle, NewForm,
 };
 use crate::domain::identifier::AudienceId;
+use crate::domain::labels::UsageLabels;
 use crate::domain::ownership::{OwnerId, strip};
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
@@ -207,6 +210,8 @@ fn observe(
     if situation.mode == Mode::Observe {
         return;
     }
+    plan.holds
+        .extend(labels::of_connectors(situation.desired, connectors));
     let recorded = |audience: &Audience| {
         !situation.recorded.observed && situation.recorded.audience.as_ref() == Some(&audience.id)
     };
@@ -256,10 +261,13 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
     let Some(found) = found else {
         let look_up = AudienceLookUp::of(new);
         let table = &situation.inventory.audiences;
+        if let Some(hold) = labels::unknown(situation.desired, None) {
+            return plan.holds.push(hold);
+        }
         plan.steps.push(Step::ready(
             match table.was_looked_up(&look_up.natural_key(), situation.since) {
                 false => Call::LookUpAudience(look_up),
-                true => Call::CreateAudience(new.clone()),
+                true => Call::CreateAudience(labels::at_creation(new)),
             },
         ));
         return;
@@ -275,6 +283,7 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
         recorded: !situation.recorded.observed
             && situation.recorded.audience.as_ref() == Some(&found.id),
         equal: unmarked == AudienceChange::default()
+            && labels::lacking(situation.desired, found).is_empty()
             && same_text(strip(&found.description), strip(&new.description)),
         in_adobes_data_source: false,
     };
@@ -293,6 +302,8 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
         Verdict::Ours | Verdict::Adobes => {}
         Verdict::Held(hold) => return plan.holds.push(hold),
     }
+    plan.holds
+        .extend(labels::unknown(situation.desired, Some(found)));
     plan.standing.audience = Some(found.id.clone());
     // A create whose effect came late left a second one: at most one survives the next pass (design.md §4.4).
     let twins = marked(situation).filter(|twin| twin.id != found.id);
@@ -300,13 +311,15 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
         .extend(twins.filter_map(|twin| delete(situation.inventory, &twin.id, None)));
 }
 
-/// The fields in which what stands differs from what is declared, normalised.
+/// The fields in which what stands differs from what is declared, normalised. Labels are put on by themselves, after the
+/// rest: a service that refuses them refuses nothing else with them.
 fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
     let new = &desired.new;
     let text = |found: &str, wanted: &str| (!same_text(found, wanted)).then(|| wanted.into());
-    AudienceChange {
+    let rest = AudienceChange {
         name: text(&found.name, &new.name),
         description: text(&found.description, &new.description),
+        labels: UsageLabels::default(),
         expression: match &new.form {
             NewForm::SegmentDefinition { expression } => {
                 let found = found.expression.as_deref().unwrap_or_default();
@@ -315,6 +328,13 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
         },
         publish: found.lifecycle == Lifecycle::Inactive,
+    };
+    match rest == AudienceChange::default() {
+        false => rest,
+        true => AudienceChange {
+            labels: labels::lacking(desired, found),
+            ..rest
+        },
     }
 }
 

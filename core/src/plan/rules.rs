@@ -114,6 +114,12 @@ fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid
 }
 
 impl Resolved<'_> {
+    /// The traits of the rule beside the shared one.
+    pub(super) fn named(&self) -> impl Iterator<Item = TraitSid> {
+        let by_key = self.sids.values().copied();
+        self.template.numbered().into_iter().chain(by_key)
+    }
+
     /// `Err`: a key that the rule uses and nobody names.
     pub(super) fn fill(&self, shared: TraitSid) -> Result<SegmentRule, &str> {
         self.template

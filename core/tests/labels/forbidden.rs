@@ -1,8 +1,11 @@
 //! Which destinations the controls of an audience forbid.
 
+use audience_sharing_core::domain::audience_manager::Activity;
+use audience_sharing_core::domain::destination::{Destination, DestinationKind};
+use audience_sharing_core::domain::identifier::DestinationId;
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::forbidden::{Labelled, destinations};
+use audience_sharing_core::plan::forbidden::destinations;
 use proptest::prelude::proptest;
 use proptest::sample::subsequence;
 
@@ -10,24 +13,32 @@ fn restrictions(names: &[&str]) -> Restrictions {
     Restrictions::new(names.iter().copied())
 }
 
+fn destination(name: &str, labels: &[&str]) -> Destination {
+    Destination {
+        id: DestinationId(7),
+        name: name.into(),
+        kind: DestinationKind::ServerToServer,
+        activity: Activity::Active,
+        fills_alias: false,
+        labels: restrictions(labels),
+        tells_mappings: true,
+    }
+}
+
 #[test]
 fn each_forbidden_destination_is_named_with_what_forbids_it() {
-    let (pii, ads, none) = (
-        restrictions(&["pii"]),
-        restrictions(&["ADS", "PII"]),
-        restrictions(&[]),
-    );
-    let of = |controls: &[&str]| {
-        let all = [("Partner", &pii), ("Plain", &none), ("Both", &ads)];
-        let all = all.map(|(name, labels)| Labelled { name, labels });
-        destinations(&restrictions(controls), all)
-    };
+    let all = [
+        destination("Partner", &["pii"]),
+        destination("Plain", &[]),
+        destination("Both", &["ADS", "PII"]),
+    ];
+    let of = |controls: &[&str]| destinations(&restrictions(controls), &all);
     let hold = of(&["PII", "ADS"]).unwrap();
     assert_eq!(hold.reason, Reason::ExportControlViolated);
-    insta::assert_snapshot!(hold.message, @r#"The labels of the source put the audience under export controls that forbid it to destination "Partner" (PII), "Both" (ADS, PII). Take it out of the destinations, or change the export labels of the destination, or the labels of the source."#);
+    insta::assert_snapshot!(hold.message, @r#"The export controls that the audience belongs under forbid it to destination 7 "Partner" (PII), 7 "Both" (ADS, PII); nothing was mapped to it, and nothing that stands was moved or torn down. Take the destination out, or change its export labels, or the labels of the source."#);
     let hold = of(&["ADS"]).unwrap();
     assert!(
-        hold.message.contains("to destination \"Both\" (ADS). "),
+        hold.message.contains("to destination 7 \"Both\" (ADS); "),
         "{}",
         hold.message
     );
@@ -41,8 +52,7 @@ proptest! {
         controls in subsequence(vec!["PII", "A", "B", "C"], 0..=4), labels in subsequence(vec!["pii", "A", "b", "D"], 0..=4)
     ) {
         let met = controls.iter().any(|one| labels.iter().any(|other| one.to_uppercase() == other.to_uppercase()));
-        let labels = restrictions(&labels);
-        let found = destinations(&restrictions(&controls), [Labelled { name: "D", labels: &labels }]);
+        let found = destinations(&restrictions(&controls), [&destination("D", &labels)]);
         assert_eq!(found.is_some(), met);
     }
 }

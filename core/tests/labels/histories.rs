@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{SegmentSid, TraitSid};
-use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::labels::UsageLabels;
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, proptest};
 use proptest::sample::{select, subsequence};
@@ -40,7 +40,7 @@ fn by_hand() -> impl Strategy<Value = Vec<Vec<&'static str>>> {
 
 fn labelled(id: &str, labels: &[&str]) -> Audience {
     Audience {
-        controls: Some(ExportControls::of_labels(labels.iter().copied())),
+        labels: Some(UsageLabels::read(labels.iter().copied())),
         ..source(id, &format!("Audience {id}"))
     }
 }

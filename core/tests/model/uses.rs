@@ -9,6 +9,7 @@ use audience_sharing_core::domain::destination::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, MappingId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
 use audience_sharing_core::plan::Call;
 
@@ -23,6 +24,7 @@ impl Tenant {
             kind,
             activity: Activity::Active,
             fills_alias: false,
+            labels: Restrictions::default(),
             tells_mappings: true,
         };
         self.destinations.insert(id, made);

@@ -11,6 +11,7 @@ use super::{
     optional_text, owns, required_name, sees, source_of, status_of, usable_source,
 };
 use crate::exchange::{Answer, Payload, Query};
+use crate::flags::TraitDataSources;
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, number_of, text_of};
 use crate::world::{Ask, World};
@@ -85,7 +86,16 @@ pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
     let query = &ask.query;
     let mut rendered = segment.clone();
-    rendered.retain(|field, _| field != "mappedEntities" && !is_metric(field));
+    let tells_sources = match world.flags.trait_data_sources {
+        TraitDataSources::Always => true,
+        TraitDataSources::OnRequest => query.is_true("includeTraitDataSourceIds"),
+        TraitDataSources::Never => false,
+    };
+    rendered.retain(|field, _| match field.as_str() {
+        "mappedEntities" => false,
+        TRAIT_SOURCES => tells_sources,
+        field => !is_metric(field),
+    });
     if query.is_true("includeMetrics") {
         for metric in metrics() {
             let value = segment.get(&metric).cloned().unwrap_or(json!(0));

@@ -72,6 +72,8 @@ pub struct Flags {
     /// Status of RESOURCE_LIMIT_EXCEEDED: 400 or 409.
     pub item_limit_status: u16,
     pub item_limits: ItemLimits,
+    /// When `traitDataSourceIds` is told.
+    pub trait_data_sources: TraitDataSources,
     /// Status of a segment or trait rule that is refused: 400, or another of the 4xx.
     pub rule_refusal_status: u16,
 
@@ -245,6 +247,7 @@ impl Default for Flags {
             etags: false,
             item_limit_status: 400,
             item_limits: ItemLimits::default(),
+            trait_data_sources: TraitDataSources::Always,
             rule_refusal_status: 400,
             export_control_status: Some(400),
             export_control_names: Vec::new(),

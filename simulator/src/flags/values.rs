@@ -206,6 +206,16 @@ pub enum ExternalAudienceLabels {
     Refused,
 }
 
+/// When a segment names the data sources of its traits (audience-manager.md §5.1, §5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TraitDataSources {
+    Always,
+    /// With `includeTraitDataSourceIds`.
+    OnRequest,
+    Never,
+}
+
 /// Which id of an audience is meant where only one is given (experience-platform.md §0.1, §3.8, §5.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

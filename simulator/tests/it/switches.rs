@@ -1,6 +1,6 @@
 //! The switches that no other case turns, and what holds for any input.
 
-use adobe_simulator::{DataSourceChange, StatusSpelling};
+use adobe_simulator::{DataSourceChange, StatusSpelling, TraitDataSources};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -302,5 +302,27 @@ async fn a_rule_that_is_nested_without_end_is_refused() {
             .aam("POST", "/segments/validate", json!({"rule": rule}))
             .await
             .expect(400);
+    }
+}
+
+#[tokio::test]
+async fn when_a_segment_names_the_data_sources_of_its_traits_is_a_switch() {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let made = tenant.onboarded(source, "t", None).await;
+    let segment = json!({"name": "s", "segmentRule": format!("{}T", made["sid"]), "folderId": 0, "dataSourceId": source});
+    let made = tenant.aam("POST", "/segments/", segment).await.expect(201);
+    for (told, plain, asked) in [
+        (TraitDataSources::Always, true, true),
+        (TraitDataSources::OnRequest, false, true),
+        (TraitDataSources::Never, false, false),
+    ] {
+        tenant.flags(|flags| flags.trait_data_sources = told);
+        for (query, told) in [("", plain), ("?includeTraitDataSourceIds=true", asked)] {
+            let target = format!("/segments/{}{query}", made["sid"]);
+            let read = tenant.aam("GET", &target, Value::Null).await.expect(200);
+            let named = told.then(|| json!([source]));
+            assert_eq!(read.get("traitDataSourceIds"), named.as_ref());
+        }
     }
 }

@@ -28,7 +28,7 @@ impl AudienceManager {
         turn: &Turn,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let path = narrowed(SEGMENTS, data_sources, &[]);
+        let path = narrowed(SEGMENTS, data_sources, &[WITH_TRAIT_SOURCES]);
         let mut listing = self
             .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
             .await?;
@@ -42,7 +42,8 @@ impl AudienceManager {
     /// # Errors
     /// `is_not_found` if there is none.
     pub async fn segment_by_sid(&self, turn: &Turn, sid: SegmentSid) -> Result<Segment, Error> {
-        let body = self.read(turn, READ, path(sid)).await?;
+        let path = query(&path(sid), &[WITH_TRAIT_SOURCES]);
+        let body = self.read(turn, READ, path).await?;
         from_bytes(&body).ok_or_else(|| {
             operation(READ, CallKind::Read).unexpected("the body holds no such object")
         })
@@ -62,6 +63,7 @@ impl AudienceManager {
         let pairs = [
             ("dataSourceId", source.as_str()),
             ("integrationCode", code.as_str()),
+            WITH_TRAIT_SOURCES,
         ];
         let found = self
             .lookup(
@@ -221,6 +223,8 @@ impl AudienceManager {
 
 const READ: &str = "segments.read";
 const SEGMENTS: &str = "/segments/";
+/// Asks for the data sources of the traits of each segment (§5.1).
+const WITH_TRAIT_SOURCES: (&str, &str) = ("includeTraitDataSourceIds", "true");
 
 fn path(sid: SegmentSid) -> String {
     format!("{SEGMENTS}{sid}")
@@ -260,6 +264,9 @@ fn believed(expected: &Segment, read: &Segment) -> bool {
     let mut same = expected.clone();
     if unsaid(&expected.activity) || unsaid(&read.activity) {
         same.activity = read.activity.clone();
+    }
+    if expected.trait_data_sources.is_none() || read.trait_data_sources.is_none() {
+        same.trait_data_sources.clone_from(&read.trait_data_sources);
     }
     same == *read
 }

@@ -8,12 +8,13 @@ use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::text::resolve_entities;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::adobe::lenient::{optional_number, optional_word, text, texts};
+use crate::adobe::lenient::{numbers, optional_number, optional_word, text, texts};
 
 /// A record from one element of a list.
 pub(super) fn from_bytes<W: DeserializeOwned, T>(
@@ -182,16 +183,23 @@ pub(super) struct WireSegment {
     segment_rule: Box<str>,
     #[serde(default, deserialize_with = "optional_number")]
     merge_rule_data_source_id: Option<u64>,
+    #[serde(default, deserialize_with = "numbers")]
+    trait_data_source_ids: Option<Vec<u64>>,
     #[serde(default, deserialize_with = "optional_word")]
     status: Option<Box<str>>,
 }
 
 impl WireSegment {
     pub(super) fn read(self) -> Option<Segment> {
+        let description = resolved(self.description);
+        let told = self
+            .trait_data_source_ids
+            .filter(|_| Mark::read(&description).is_none());
         Some(Segment {
             sid: SegmentSid(self.sid?),
             name: resolved(self.name),
-            description: resolved(self.description),
+            trait_data_sources: told.map(|ids| ids.into_iter().map(DataSourceId).collect()),
+            description,
             integration_code: code(self.integration_code),
             data_source: DataSourceId(self.data_source_id?),
             folder: SegmentFolderId(self.folder_id?),

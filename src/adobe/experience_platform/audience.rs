@@ -6,6 +6,7 @@ use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceChange, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::labels::{UsageLabel, UsageLabels};
 use audience_sharing_core::plan::AudienceLookUp;
 use bytes::Bytes;
 use http::Method;
@@ -101,19 +102,33 @@ impl ExperiencePlatform {
         if !believed(expected, &read) {
             return Ok(Updated::Changed(read));
         }
+        let mut patch = patch(change);
+        let labels = match &read.labels {
+            _ if change.labels.is_empty() => None,
+            Some(there) => Some(there.clone().with(&change.labels)),
+            // Whoever writes labels replaces them.
+            None => return Err(operation.unexpected("it does not tell the labels that stand")),
+        };
+        patch.extend(labels.as_ref().map(|all| added("/labels", texts(all))));
         let call = Call {
             method: Method::PATCH,
-            body: Some(Bytes::from(Value::from(patch(change)).to_string())),
+            body: Some(Bytes::from(Value::from(patch).to_string())),
             proof: Some(proof),
             ..self.get(operation, path(&expected.id))
         };
         let body = self.small(turn, &call).await?;
-        match body.trim_ascii().is_empty() {
-            true => Ok(Updated::Written(applied(read, change))),
+        let written = match body.trim_ascii().is_empty() {
+            true => Audience {
+                labels: labels.clone().or_else(|| read.labels.clone()),
+                ..applied(read, change)
+            },
             false => wire::audience(&body)
-                .map(Updated::Written)
-                .ok_or_else(|| operation.unexpected("the body holds no such object")),
-        }
+                .ok_or_else(|| operation.unexpected("the body holds no such object"))?,
+        };
+        Ok(Updated::Written(Audience {
+            labels: written.labels.or(labels),
+            ..written
+        }))
     }
 
     /// # Errors
@@ -146,9 +161,24 @@ fn path(id: &AudienceId) -> String {
 }
 
 fn creation(new: &NewAudience) -> (Operation, &'static str, Option<&'static str>, Value) {
+    let (operation, path, accept, mut body) = creation_without_labels(new);
+    if !new.labels.is_empty() {
+        body["labels"] = texts(&new.labels);
+    }
+    (operation, path, accept, body)
+}
+
+fn texts(labels: &UsageLabels) -> Value {
+    labels.iter().map(UsageLabel::as_str).collect()
+}
+
+fn creation_without_labels(
+    new: &NewAudience,
+) -> (Operation, &'static str, Option<&'static str>, Value) {
     let NewAudience {
         name,
         description,
+        labels: _,
         form,
     } = new;
     let creation = |name| operation(name, CallKind::Create);
@@ -195,12 +225,13 @@ fn creation(new: &NewAudience) -> (Operation, &'static str, Option<&'static str>
     }
 }
 
-/// `op` is `add` always, also where a value is replaced (§3.5).
+/// All but the labels, of which none may be taken away.
 fn patch(change: &AudienceChange) -> Vec<Value> {
     let AudienceChange {
         name,
         description,
         expression,
+        labels: _,
         publish,
     } = change;
     let fields = [
@@ -217,8 +248,12 @@ fn patch(change: &AudienceChange) -> Vec<Value> {
     let set = fields
         .into_iter()
         .filter_map(|(path, value)| Some((path, value?)));
-    set.map(|(path, value)| json!({"op": "add", "path": path, "value": value}))
-        .collect()
+    set.map(|(path, value)| added(path, value)).collect()
+}
+
+/// `op` is `add` always, also where a value is replaced (§3.5).
+fn added(path: &str, value: Value) -> Value {
+    json!({"op": "add", "path": path, "value": value})
 }
 
 fn applied(read: Audience, change: &AudienceChange) -> Audience {
@@ -226,6 +261,7 @@ fn applied(read: Audience, change: &AudienceChange) -> Audience {
         name,
         description,
         expression,
+        labels: _,
         publish,
     } = change.clone();
     Audience {

@@ -32,7 +32,7 @@ fn known(id: &str) -> Audience {
         expression: None,
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
         lifecycle: Lifecycle::Published,
-        controls: None,
+        labels: None,
         sandbox: Some(SandboxId::new("6ed34f6f")),
     }
 }
@@ -264,6 +264,6 @@ async fn of_labels_is_kept_what_audience_manager_has_a_control_for(
     });
     let found = platform(&world).audiences(&change()).await;
     let found = found.expect("audiences").listing.items;
-    let controls = found[0].controls.map(|controls| controls.to_string());
+    let controls = found[0].controls().map(|controls| controls.to_string());
     assert_eq!(controls.as_deref(), kept);
 }

@@ -7,7 +7,7 @@ use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceKey, AudienceKind, Lifecycle, Sandbox,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
-use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::ownership::Mark;
 use serde::Deserialize;
 use serde_json::Value;
@@ -85,9 +85,9 @@ impl WireAudience {
             namespace: self.namespace,
             origin: self.origin_name,
             lifecycle: lifecycle(state.unwrap_or_default()),
-            controls: self
+            labels: self
                 .labels
-                .map(|labels| ExportControls::of_labels(labels.iter().map(|label| &**label))),
+                .map(|labels| UsageLabels::read(labels.iter().map(|label| &**label))),
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)

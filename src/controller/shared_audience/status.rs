@@ -18,10 +18,11 @@ use audience_sharing_core::plan::{audience, platform};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::api::experience_platform::{ExperiencePlatformStatus, PqlStatus, Strategy};
 use crate::api::shared_audience as api;
 use crate::api::shared_audience::{
-    AdditionalSegmentStatus, AudienceManagerStatus, Direction, ExperiencePlatformStatus, PqlStatus,
-    SharedAudienceStatus, SourceKind, SourceStatus, Strategy,
+    AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceKind,
+    SourceStatus,
 };
 use crate::api::{SharedAudience, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
@@ -189,6 +190,9 @@ pub(super) fn after(
     status
 }
 
+/// Of an audience, in the status.
+const LABELS_SHOWN_MAX: usize = 64;
+
 fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
     if let Some(origin) = &settled.source {
         status.source = Some(source(origin));
@@ -205,6 +209,12 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
             id: audience.id.as_ref().map(ToString::to_string),
             audience_id: audience.audience_id.as_ref().map(ToString::to_string),
             namespace: audience.namespace.as_ref().map(ToString::to_string),
+            data_usage_labels: audience
+                .labels
+                .iter()
+                .take(LABELS_SHOWN_MAX)
+                .map(ToString::to_string)
+                .collect(),
             observed: audience.observed.then_some(true),
         });
     }

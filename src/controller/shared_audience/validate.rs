@@ -8,6 +8,7 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
+use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
@@ -69,6 +70,7 @@ fn direction(audience: &SharedAudience) -> Result<Direction, Obstacle> {
                 name: target.and_then(|target| target.name.as_deref().map(Into::into)),
                 description: target
                     .and_then(|target| target.description.as_deref().map(Into::into)),
+                labels: labels(target)?,
             })
         }
     })
@@ -76,10 +78,23 @@ fn direction(audience: &SharedAudience) -> Result<Direction, Obstacle> {
 
 pub(super) fn strategy(audience: &SharedAudience) -> Strategy {
     match audience.spec.strategy() {
-        api::shared_audience::Strategy::ExternalAudience => Strategy::ExternalAudience,
-        api::shared_audience::Strategy::MetadataOnly => Strategy::MetadataOnly,
-        api::shared_audience::Strategy::SegmentDefinition => Strategy::SegmentDefinition,
+        api::experience_platform::Strategy::ExternalAudience => Strategy::ExternalAudience,
+        api::experience_platform::Strategy::MetadataOnly => Strategy::MetadataOnly,
+        api::experience_platform::Strategy::SegmentDefinition => Strategy::SegmentDefinition,
     }
+}
+
+fn labels(
+    target: Option<&api::experience_platform::ExperiencePlatformTarget>,
+) -> Result<UsageLabels, Obstacle> {
+    let declared = target
+        .into_iter()
+        .flat_map(|target| &target.data_usage_labels);
+    UsageLabels::parse(declared.map(String::as_str)).map_err(|error| {
+        invalid(format!(
+            "target.experiencePlatform.dataUsageLabels: {error}; nothing was changed."
+        ))
+    })
 }
 
 /// The source as the spec names it.

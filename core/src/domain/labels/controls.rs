@@ -167,15 +167,17 @@ impl Restrictions {
         self.names().filter_map(control_of).collect()
     }
 
+    /// The names among them that no control is known by.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.names().filter(|name| control_of(name).is_none())
+    }
+
     /// The first of `wanted` that cannot be among them.
     ///
     /// Where a control's name is not known, a name that is not known must stand for it: there have to be as many as
     /// there are such controls. Which of them a name means nobody can tell, so what a person set is believed.
     pub fn missing(&self, wanted: ExportControls) -> Option<ExportControl> {
-        let mut unknown = self
-            .names()
-            .filter(|name| control_of(name).is_none())
-            .count();
+        let mut unknown = self.unknown().count();
         let has = self.controls();
         wanted.iter().find(|control| match control.restriction() {
             Some(_) => !has.contains(*control),

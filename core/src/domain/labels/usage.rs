@@ -85,9 +85,17 @@ impl fmt::Display for UsageLabel {
     }
 }
 
-/// The usage labels of an audience, or those that a user declares.
+/// The usage labels of an audience, or those that a user declares: in order, each once. A slice, since each of many
+/// thousand audiences keeps one, mostly an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UsageLabels(BTreeSet<UsageLabel>);
+pub struct UsageLabels(Box<[UsageLabel]>);
+
+impl FromIterator<UsageLabel> for UsageLabels {
+    fn from_iter<Labels: IntoIterator<Item = UsageLabel>>(labels: Labels) -> Self {
+        let sorted: BTreeSet<UsageLabel> = labels.into_iter().collect();
+        Self(sorted.into_iter().collect())
+    }
+}
 
 impl UsageLabels {
     /// Labels that a user declares (`dataUsageLabels`).
@@ -95,13 +103,12 @@ impl UsageLabels {
     /// # Errors
     /// The first that Experience Platform has not.
     pub fn parse<'a>(labels: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownLabel> {
-        let labels = labels.into_iter().map(UsageLabel::parse);
-        labels.collect::<Result<_, _>>().map(Self)
+        labels.into_iter().map(UsageLabel::parse).collect()
     }
 
     /// Labels that Experience Platform answered.
     pub fn read<'a>(labels: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(labels.into_iter().map(UsageLabel::read).collect())
+        labels.into_iter().map(UsageLabel::read).collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &UsageLabel> {
@@ -114,15 +121,22 @@ impl UsageLabels {
 
     /// These and those that are declared beside them: a declaration adds, it never takes away.
     #[must_use]
-    pub fn with(mut self, declared: &Self) -> Self {
-        self.0.extend(declared.0.iter().cloned());
-        self
+    pub fn with(self, declared: &Self) -> Self {
+        let declared = declared.0.iter().cloned();
+        self.0.into_iter().chain(declared).collect()
     }
 
     /// Those that `found` lacks: what is to be written so that nothing that stands there goes.
     #[must_use]
     pub fn missing_from(&self, found: &Self) -> Self {
-        Self(self.0.difference(&found.0).cloned().collect())
+        let lacks = |label: &&UsageLabel| found.0.binary_search(label).is_err();
+        self.iter().filter(lacks).cloned().collect()
+    }
+
+    /// `core/C3, core/C5`
+    pub fn listed(&self) -> String {
+        let labels: Vec<&str> = self.iter().map(UsageLabel::as_str).collect();
+        labels.join(", ")
     }
 
     /// What they ask of Audience Manager.

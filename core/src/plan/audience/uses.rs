@@ -1,13 +1,18 @@
 //! What puts the segments to use: the destinations that they are mapped to and the traits that their rules name, checked
 //! before anything of the audience is made, then planned beside the segments that stand.
 
+use std::collections::BTreeMap;
+
 use super::super::call::{Call, Step};
 use super::super::hold::Hold;
 use super::super::mappings::{self, Checked, KnownMapping, Mapped};
 use super::super::rules::{self, Outcome, Resolved};
+use super::super::{elsewhere, forbidden};
 use super::{Planner, TraitState};
 use crate::compose::{AdoptionPolicy, DeclaredDestination, DesiredSegment};
+use crate::domain::destination::Destination;
 use crate::domain::identifier::{SegmentSid, TraitSid};
+use crate::domain::labels::Restrictions;
 
 /// Of the shared segment, and of each additional one in the order of their declaration.
 #[derive(Default)]
@@ -26,16 +31,20 @@ impl<'a> Planner<'a> {
     /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
     pub(super) fn uses(&mut self, begins: bool) -> Uses<'a> {
         let situation = self.situation;
-        let shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        let mut shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        self.allow(None, &mut shared, &[]);
         let additional = situation.desired.additional_segments.iter().map(|segment| {
             let name = format!("additional segment {:?}", segment.key);
-            let destinations = self.destinations(Some(&segment.key), &segment.destinations, &name);
+            let mut destinations =
+                self.destinations(Some(&segment.key), &segment.destinations, &name);
             let (inventory, since) = (situation.inventory, situation.since);
             let rule = rules::resolve(inventory, segment, &situation.recorded.traits, since);
             let rule = self.known(rule);
             if let Some(rule) = rule.as_ref().filter(|_| begins) {
                 self.known(rule.validated(inventory, segment, None, since));
             }
+            let named: Vec<TraitSid> = rule.iter().flat_map(Resolved::named).collect();
+            self.allow(Some(&segment.key), &mut destinations, &named);
             SegmentUses { destinations, rule }
         });
         let additional = additional.collect();
@@ -55,6 +64,48 @@ impl<'a> Planner<'a> {
         checked.in_vain = !checked.holds.is_empty();
         self.hold(std::mem::take(&mut checked.holds));
         checked
+    }
+
+    /// Keeps of the destinations those that the export controls allow, where the audience belongs by its labels. A segment
+    /// that is mapped to another one, by whomever, keeps the audience where it is: Audience Manager would refuse the move.
+    /// `named`: further traits of the segment's rule.
+    fn allow(&mut self, key: Option<&str>, checked: &mut Checked<'a>, named: &[TraitSid]) {
+        let inventory = self.situation.inventory;
+        let traits = named.iter().filter_map(|sid| inventory.traits.get(sid));
+        let merge_rule = self.situation.foundation.merge_rule.id();
+        let counting = [self.place.data_source]
+            .into_iter()
+            .chain(merge_rule)
+            .chain(traits.map(|entry| entry.record.data_source));
+        let counting = counting.filter_map(|id| inventory.data_sources.get(&id));
+        let controls = counting.flat_map(|entry| entry.record.restrictions.names());
+        let controls = Restrictions::new(controls);
+        let forbids =
+            |destination: &Destination| controls.shared_with(&destination.labels).next().is_some();
+        let mapped = mappings::mapped_to(inventory, self.known_segment(key));
+        let all = checked.targets.iter().map(|target| target.destination);
+        let forbidden: BTreeMap<_, _> = all
+            .chain(mapped)
+            .filter(|destination| forbids(destination))
+            .map(|destination| (destination.id, destination))
+            .collect();
+        let Some(hold) = forbidden::destinations(&controls, forbidden.into_values()) else {
+            return;
+        };
+        checked
+            .targets
+            .retain(|target| !forbids(target.destination));
+        checked.in_vain = true;
+        self.forbidden = true;
+        self.hold(vec![elsewhere::held(&self.situation, &hold)]);
+    }
+
+    /// As the status names it.
+    fn known_segment(&self, key: Option<&str>) -> Option<SegmentSid> {
+        match key {
+            None => self.situation.recorded.segment_sid,
+            Some(key) => self.situation.recorded.additional(key),
+        }
     }
 
     fn known<T>(&mut self, outcome: Outcome<T>) -> Option<T> {

@@ -4,6 +4,7 @@ use super::{Resolution, bounded_list};
 use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
+use crate::domain::labels::SourceControls;
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
@@ -124,6 +125,8 @@ struct Candidate<'a> {
     activity: &'a Activity,
     /// Of a trait.
     form: Option<(&'a TraitKind, &'a str)>,
+    /// Of a segment: what its members stand for, and under which rule they are merged.
+    made_of: Option<(Option<&'a [DataSourceId]>, Option<DataSourceId>)>,
 }
 
 impl<'a> Candidate<'a> {
@@ -137,6 +140,7 @@ impl<'a> Candidate<'a> {
             code: found.integration_code.as_ref(),
             activity: &found.activity,
             form: Some((&found.kind, &found.rule)),
+            made_of: None,
         }
     }
 
@@ -150,6 +154,7 @@ impl<'a> Candidate<'a> {
             code: found.integration_code.as_ref(),
             activity: &found.activity,
             form: None,
+            made_of: Some((found.trait_data_sources.as_deref(), found.merge_rule)),
         }
     }
 
@@ -181,7 +186,28 @@ fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<Audien
         description: candidate.description.into(),
         data_source: candidate.data_source,
         activity: candidate.activity.clone(),
+        controls: controls(candidate, question.inventory),
     })
+}
+
+/// Of a trait its data source's, of a segment those of its traits' data sources and of the profile merge rule's, never of
+/// its own (audience-manager.md §3.2). The controls of the merge rule itself no API shows.
+fn controls(candidate: &Candidate<'_>, inventory: &Inventory) -> SourceControls {
+    let shown = |id: DataSourceId| {
+        let found = inventory.data_sources.get(&id);
+        (id, found.map(|entry| &entry.record.restrictions))
+    };
+    let Some((traits, merge_rule)) = candidate.made_of else {
+        return SourceControls::of([shown(candidate.data_source)]);
+    };
+    // The id of a merge rule may be listed nowhere (§7).
+    let of_rule = merge_rule.map(shown).filter(|(_, found)| found.is_some());
+    let of_traits = traits.unwrap_or_default().iter().copied().map(shown);
+    let controls = SourceControls::of(of_traits.chain(of_rule));
+    match traits {
+        Some(_) => controls,
+        None => controls.unsaid(),
+    }
 }
 
 /// Why it came from Experience Platform, if it did: marks, data source, integration code, rule.

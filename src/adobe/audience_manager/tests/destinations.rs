@@ -69,6 +69,7 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
             kind: DestinationKind::Url { serial: true },
             activity: Activity::Active,
             fills_alias: false,
+            labels: Restrictions::default(),
             tells_mappings: true,
         }
     );
