@@ -1,5 +1,6 @@
 //! What the engine does to the two systems, call by call, on virtual time.
 
+mod forbidden;
 mod labels;
 
 use std::time::Duration;

@@ -63,16 +63,23 @@ async fn a_segment_is_shared_renamed_corrected_and_deleted_and_nothing_foreign_c
         )
     );
     assert_eq!(stands(&world, &ready).await["name"], "Gold members");
+    assert_eq!(
+        status["experiencePlatform"]["dataUsageLabels"],
+        json!(["core/C3"]),
+        "of the data source of its trait"
+    );
 
     // The manifest names it otherwise, then a person does.
     world
         .apply(&segment(
             "gold",
             GOLD_MEMBERS,
-            &json!({"strategy": strategy, "name": "Our gold members"}),
+            &json!({"strategy": strategy, "name": "Our gold members", "dataUsageLabels": ["custom/partners-only"]}),
         ))
         .await;
     let renamed = world.ready("gold").await;
+    let labels = json!(["core/C3", "custom/partners-only"]);
+    assert_eq!(stands(&world, &renamed).await["labels"], labels);
     assert_eq!(stands(&world, &renamed).await["name"], "Our gold members");
     let id = status["experiencePlatform"]["id"].as_str().unwrap();
     world
@@ -122,7 +129,8 @@ async fn what_the_connector_delivers_is_reported_and_mirrored_and_never_written(
 async fn somebodys_audience_with_the_key_is_taken_over_only_by_an_explicit_policy() {
     let world = world().await;
     // "Buyers who intend", made by a client of somebody's.
-    let mut declared = segment("intend", 16_450_004, &json!({}));
+    let labels = json!({"dataUsageLabels": ["core/C2"]});
+    let mut declared = segment("intend", 16_450_004, &labels);
     world.apply(&declared).await;
     let refused = world
         .until("sharedaudience", "intend", "False", "AdoptionRefused")
@@ -135,6 +143,8 @@ async fn somebodys_audience_with_the_key_is_taken_over_only_by_an_explicit_polic
         ready["status"]["experiencePlatform"]["id"],
         "5d0c7c8e-1a2b-4c3d-8e4f-000000000001"
     );
+    let labels = stands(&world, &ready).await["labels"].clone();
+    assert_eq!(labels, json!(["core/C2"]));
 }
 
 #[rstest]
@@ -143,6 +153,12 @@ async fn somebodys_audience_with_the_key_is_taken_over_only_by_an_explicit_polic
     json!({"trait": {"name": "Nobody"}}), json!({}), "SourceNotFound", "named \"Nobody\""
 )]
 #[case::third_party(json!({"trait": {"sid": 9912}}), json!({}), "SourceNotShareable", "third-party data")]
+#[case::a_control_without_a_label(
+    json!({"trait": {"sid": 16_440_004}}), json!({}), "UsageLabelsUnknown", "the export control \"SOMETHING_NEW\""
+)]
+#[case::labels_of_a_provider_unknown(
+    json!({"segment": {"sid": 16_450_004}}), json!({"strategy": "MetadataOnly"}), "UsageLabelsUnknown", "data source 6601"
+)]
 #[case::inactive(json!({"segment": {"sid": 16_450_003}}), json!({}), "SourceNotShareable", "inactive")]
 #[case::of_adobes_sharing(
     json!({"segment": {"sid": 16_448_929}}), json!({}), "SharingLoop", "not shared back"

@@ -14,7 +14,7 @@ use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::mappings::KnownMapping;
 use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::{Hold, foundation, tenant};
+use audience_sharing_core::plan::{Hold, forbidden, foundation, tenant};
 use sha2::{Digest, Sha256};
 
 use super::job::{Choice, Job};
@@ -63,6 +63,19 @@ impl World {
         self.claims
             .claim(&request.share.name, &claimed, request.created);
         let controls = self.controls_for(request, &source);
+        if !controls.is_empty() && !self.has_data_source(controls) {
+            let desired = compose(&self.settings, &request.share.name, target, &source);
+            let (recorded, inventory) = (&request.recorded, &self.inventory);
+            match forbidden::before_data_source(&desired, recorded, controls, inventory) {
+                Err(call) => return self.ask(job, call),
+                Ok(Some(hold)) => {
+                    self.controls.remove(&request.share.name);
+                    self.watch_objects(request, target, &desired, &audience::Standing::default());
+                    return Next::Finish(self.unjudged(Some(origin(&source)), hold.into()));
+                }
+                Ok(None) => {}
+            }
+        }
         match self.foundation_for(request.share.mode, controls) {
             Ok(foundation) => {
                 self.settle_objects(job, request, target, &source, foundation, controls)
@@ -138,6 +151,12 @@ impl World {
             false => self.controls.insert(share.name.clone(), controls),
         };
         controls
+    }
+
+    fn has_data_source(&self, controls: ExportControls) -> bool {
+        let standing = self.foundation_plan(Mode::Observe).standing;
+        let mut controlled = standing.controlled.iter();
+        controlled.any(|found| found.controls == controls)
     }
 
     fn controls_at_rest(&self, source: &Audience) -> ExportControls {
@@ -308,6 +327,10 @@ impl World {
         }));
         let found = standing.mappings.iter();
         keys.extend(found.map(|known| Key::Destination(known.destination)));
+        if desired.all_destinations().next().is_some() {
+            // What its controls forbid may change.
+            keys.extend(standing.data_source.map(Key::DataSource));
+        }
         self.interest.set(&request.share.name, keys);
     }
 }

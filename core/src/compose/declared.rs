@@ -50,9 +50,19 @@ pub struct SegmentDestination {
 impl Desired {
     /// Of the shared segment and of the additional ones.
     pub fn all_destinations(&self) -> impl Iterator<Item = &DeclaredDestination> {
-        let additional = self.additional_segments.iter();
-        let additional = additional.flat_map(|segment| &segment.destinations);
-        self.destinations.iter().chain(additional)
+        self.destinations_by_segment().map(|(_, declared)| declared)
+    }
+
+    /// The same, each with the key of its additional segment.
+    pub fn destinations_by_segment(
+        &self,
+    ) -> impl Iterator<Item = (Option<&str>, &DeclaredDestination)> {
+        let additional = self.additional_segments.iter().flat_map(|segment| {
+            let destinations = segment.destinations.iter();
+            destinations.map(|declared| (Some(&*segment.key), declared))
+        });
+        let shared = self.destinations.iter().map(|declared| (None, declared));
+        shared.chain(additional)
     }
 
     /// Whether a destination is declared under this key for the additional segment, or for the shared one.

@@ -1,11 +1,16 @@
 //! Destinations that the export controls of an audience forbid (audience-manager.md §8.5): found before a segment is
 //! mapped there, and before an audience that is mapped there gets a label.
 
+use super::audience;
+use super::call::Call;
 use super::hold::Hold;
+use super::mappings::{self, KnownMapping, Resolved};
 use super::source::bounded_list;
+use crate::compose::Desired;
 use crate::domain::destination::Destination;
-use crate::domain::labels::Restrictions;
+use crate::domain::labels::{ExportControls, Restrictions};
 use crate::domain::reason::Reason;
+use crate::inventory::Inventory;
 
 /// Why an audience in a data source with these controls may not go to all of the destinations; `None` if it may.
 ///
@@ -32,4 +37,43 @@ pub fn destinations<'a>(
             ),
         )
     })
+}
+
+/// Before a data source for `controls` is made: why none is needed, since a destination of the audience forbids the way
+/// there.
+///
+/// # Errors
+/// What must be known first.
+pub fn before_data_source(
+    desired: &Desired,
+    recorded: &audience::Recorded,
+    controls: ExportControls,
+    inventory: &Inventory,
+) -> Result<Option<Hold>, Call> {
+    // Any other data source a person makes, with names that only then are known.
+    let Some(controls) = controls.restrictions() else {
+        return Ok(None);
+    };
+    let mut found = Vec::new();
+    for (key, declared) in desired.destinations_by_segment() {
+        let of_segment = |known: &&KnownMapping| known.segment.as_deref() == key;
+        let recorded: Vec<_> = recorded.mappings.iter().filter(of_segment).collect();
+        match mappings::find(inventory, declared, &recorded) {
+            Resolved::Found(destination) => found.push(destination),
+            Resolved::Ask(call) => return Err(call),
+            Resolved::Held(_) => {} // told by the plan of the audience
+        }
+    }
+    let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
+    let segments = recorded.segment_sid.into_iter().chain(additional);
+    // Those that are no longer declared go before anything moves.
+    let leaving = recorded.mappings.iter().filter(|known| {
+        let (segment, key) = (known.segment.as_deref(), &known.key);
+        !desired.declares_destination(segment, key)
+    });
+    let leaving: Vec<_> = leaving.filter_map(|known| known.mapping).collect();
+    found.extend(segments.flat_map(|sid| mappings::mapped_to(inventory, Some(sid), &leaving)));
+    found.sort_by_key(|destination| destination.id);
+    found.dedup_by_key(|destination| destination.id);
+    Ok(destinations(&controls, found))
 }

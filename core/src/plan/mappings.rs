@@ -63,7 +63,7 @@ pub(super) fn check<'a>(
 ) -> Checked<'a> {
     let mut checked = Checked::default();
     for declared in declared {
-        match resolve(inventory, &declared.destination, pinned(declared, recorded)) {
+        match find(inventory, declared, recorded) {
             Resolved::Ask(call) => checked.asked.push(call),
             Resolved::Held(hold) => checked.holds.push(hold),
             Resolved::Found(destination) => {
@@ -95,6 +95,15 @@ pub(super) fn check<'a>(
         }
     }
     checked
+}
+
+/// The destination that a declaration means.
+pub(super) fn find<'a>(
+    inventory: &'a Inventory,
+    declared: &DeclaredDestination,
+    recorded: &[&KnownMapping],
+) -> Resolved<'a> {
+    resolve(inventory, &declared.destination, pinned(declared, recorded))
 }
 
 /// The recorded id, as long as the declared name is the one that it was found by.
@@ -407,12 +416,14 @@ fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &M
     found.map(|(_, entry)| &entry.record)
 }
 
-/// The destinations that a segment is mapped to, as far as they are listed.
-pub(super) fn mapped_to(
-    inventory: &Inventory,
+/// The destinations that a segment is mapped to, as far as they are listed, some mappings apart.
+pub(super) fn mapped_to<'a>(
+    inventory: &'a Inventory,
     sid: Option<SegmentSid>,
-) -> impl Iterator<Item = &Destination> {
+    apart: &[MappingId],
+) -> impl Iterator<Item = &'a Destination> {
     let mapped = sid.into_iter().flat_map(|sid| of_segment(inventory, sid));
+    let mapped = mapped.filter(|mapping| !apart.contains(&mapping.id));
     let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.destination));
     found.map(|entry| &entry.record)
 }

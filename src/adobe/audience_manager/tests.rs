@@ -62,6 +62,7 @@ fn known_segment() -> Segment {
         folder: SegmentFolderId(6),
         rule: "77T".into(),
         merge_rule: None,
+        trait_data_sources: Some([DataSourceId(29769)].into()),
         activity: Activity::Inactive,
     }
 }
@@ -98,7 +99,7 @@ async fn spellings_and_nulls_of_a_segment_are_read() {
     assert_eq!(segment, Ok(known_segment()));
     assert_eq!(
         world.calls()[0].to_string(),
-        "GET aam.adobe.io/v1/segments/9001"
+        "GET aam.adobe.io/v1/segments/9001?includeTraitDataSourceIds=true"
     );
 }
 
@@ -122,7 +123,7 @@ async fn a_code_is_looked_up_exactly_and_in_its_data_source() {
     );
     assert_eq!(
         world.calls()[1].target,
-        "aam.adobe.io/v1/segments/?dataSourceId=29769&integrationCode=a%26b+c%2Fd%3F",
+        "aam.adobe.io/v1/segments/?dataSourceId=29769&integrationCode=a%26b+c%2Fd%3F&includeTraitDataSourceIds=true",
     );
 }
 
@@ -453,7 +454,7 @@ async fn the_other_calls_have_their_paths() {
         [
             "GET /datasources/",
             "GET /segments/?containsTrait=77",
-            "GET /segments/?dataSourceId=29769",
+            "GET /segments/?dataSourceId=29769&includeTraitDataSourceIds=true",
             "POST /segments/validate/",
             "DELETE /segments/1",
             "DELETE /traits/2",

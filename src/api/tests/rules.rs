@@ -1,5 +1,7 @@
 //! Every rule both ways: what it lets pass, and what it refuses with its message and no other.
 
+mod experience_platform;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -192,90 +194,8 @@ fn audience_cases() -> Vec<Case> {
     ];
     cases.extend(source_cases());
     cases.extend(target_cases());
-    cases.extend(experience_platform_cases());
+    cases.extend(experience_platform::cases());
     cases
-}
-
-/// A manifest whose source is in Audience Manager.
-fn from_audience_manager(source: &Value) -> Value {
-    json!({"spec": {"source": {"experiencePlatform": null, "audienceManager": source}}})
-}
-
-fn to_experience_platform(target: &Value) -> Value {
-    let mut manifest = from_audience_manager(&json!({"segment": {"sid": 7}}));
-    manifest["spec"]["target"] = json!({"experiencePlatform": target});
-    manifest
-}
-
-fn experience_platform_cases() -> Vec<Case> {
-    let by_sid = json!({"segment": {"sid": 7}});
-    vec![
-        Case {
-            message: "source.audienceManager: write exactly one of trait and segment",
-            accepted: vec![
-                Create(from_audience_manager(&by_sid)),
-                Create(from_audience_manager(
-                    &json!({"trait": {"name": "Put into cart"}}),
-                )),
-            ],
-            refused: vec![
-                Create(from_audience_manager(&json!({}))),
-                Create(from_audience_manager(
-                    &json!({"trait": {"sid": 7}, "segment": {"sid": 8}}),
-                )),
-            ],
-        },
-        Case {
-            message: "source.audienceManager: write exactly one of sid, integrationCode and name",
-            accepted: vec![
-                Create(from_audience_manager(
-                    &json!({"trait": {"integrationCode": "gold"}}),
-                )),
-                Create(from_audience_manager(&by_sid)),
-            ],
-            refused: vec![
-                Create(from_audience_manager(&json!({"trait": {}}))),
-                Create(from_audience_manager(
-                    &json!({"trait": {"sid": 7, "name": "Gold"}}),
-                )),
-            ],
-        },
-        texts(
-            "source.audienceManager: leave tabs and line breaks out of the name",
-            |text| from_audience_manager(&json!({"trait": {"name": text}})),
-            PLAIN,
-            UNPRINTABLE,
-        ),
-        Case {
-            message: "target.audienceManager: the source is in Audience Manager already; write target.experiencePlatform",
-            accepted: vec![Create(to_experience_platform(&json!({"name": "Gold"})))],
-            refused: vec![Create({
-                let mut manifest = from_audience_manager(&by_sid);
-                manifest["spec"]["target"] = json!({"audienceManager": {"name": "Gold"}});
-                manifest
-            })],
-        },
-        Case {
-            message: "target.experiencePlatform: the source is in Experience Platform already; write target.audienceManager",
-            accepted: vec![Create(
-                json!({"spec": {"target": {"audienceManager": {"name": "Gold"}}}}),
-            )],
-            refused: vec![Create(
-                json!({"spec": {"target": {"experiencePlatform": {"name": "Gold"}}}}),
-            )],
-        },
-        immutable(
-            "target.experiencePlatform.strategy cannot change, for another strategy makes another audience; delete this SharedAudience and create one with the other strategy",
-            from_audience_manager(&by_sid),
-            vec![to_experience_platform(&json!({"strategy": "MetadataOnly"}))],
-        ),
-        texts(
-            "target.experiencePlatform.name: leave out tabs, line breaks, and spaces at either end",
-            |text| to_experience_platform(&json!({"name": text})),
-            PLAIN,
-            LOOSE,
-        ),
-    ]
 }
 
 fn source_cases() -> Vec<Case> {

@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
         let controls = Restrictions::new(controls);
         let forbids =
             |destination: &Destination| controls.shared_with(&destination.labels).next().is_some();
-        let mapped = mappings::mapped_to(inventory, self.known_segment(key));
+        let mapped = mappings::mapped_to(inventory, self.known_segment(key), &[]);
         let all = checked.targets.iter().map(|target| target.destination);
         let forbidden: BTreeMap<_, _> = all
             .chain(mapped)

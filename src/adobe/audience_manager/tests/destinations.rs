@@ -5,6 +5,7 @@ use audience_sharing_core::domain::destination::{
     Destination, DestinationKind, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use audience_sharing_core::domain::labels::Restrictions;
 use serde_json::{Value, json};
 
 use super::super::Updated;
