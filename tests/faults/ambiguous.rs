@@ -1,13 +1,15 @@
 //! Calls whose outcome nobody knows (T4 to T7): looked up by their keys, resolved without a person, and nothing twice.
 
+use std::time::Duration;
+
 use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
 use http::Method;
 use rstest::rstest;
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::operations::{LOYAL_GAMERS, OTHER};
-use crate::operator::{OWNER, World, audience, connection, secret, seed};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers};
+use crate::operator::{OWNER, World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::ends_well;
 use crate::virtual_time;
@@ -186,5 +188,29 @@ fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
             .iter()
             .filter(|call| call.method == Method::DELETE && call.path.starts_with(path));
         assert_eq!(deletes.count(), 1, "the look-up says that it is gone");
+    });
+}
+
+/// The process dies before a status tells what it made: the finalizer alone, which stands before the first remote
+/// object, tells its successor that there may be something.
+#[rstest]
+fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: bool) {
+    on_virtual_time(async {
+        let world = World::sharing("other", OTHER).await;
+        let sid = console_buyers(&world);
+        let before = world.simulator.state();
+        let status = "/sharedaudiences/fresh/status";
+        world
+            .choke_point
+            .plan_next(Method::PATCH, status, Fault::CrashBefore);
+        world.apply(match back {
+            false => audience("fresh", LOYAL_GAMERS),
+            true => shared_segment("fresh", &sid, "ExternalAudience"),
+        });
+        virtual_time::passes(Duration::from_secs(1)).await;
+        assert_eq!(world.choke_point.played().len(), 1, "nobody runs now");
+        world.delete("fresh");
+        ends_well(&world, &before).await;
+        assert!(world.audience("fresh").is_null());
     });
 }

@@ -216,7 +216,7 @@ fn label(world: &World, labels: &[&str]) {
 }
 
 /// A segment of the company's own; gives its sid.
-fn console_buyers(world: &World) -> Value {
+pub(crate) fn console_buyers(world: &World) -> Value {
     let made = world.create(
         "segments",
         json!({
