@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, destinations, partner};
 use crate::operator::{OWNER, World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::ends_well;
@@ -212,5 +212,47 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
         world.delete("fresh");
         ends_well(&world, &before).await;
         assert!(world.audience("fresh").is_null());
+    });
+}
+
+/// A mapping carries no mark: until a status names it, only the process that made it knows that it is ours.
+#[rstest]
+fn a_mapping_that_is_undeclared_while_it_is_made_goes_all_the_same(
+    #[values("the shared segment", "an additional segment", "the whole audience")] leaves: &str,
+) {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        destinations(&world);
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        let before = world.simulator.state();
+        world.simulator.add_fault(SimulatorFault {
+            matching: Match {
+                method: Some("POST".into()),
+                path_contains: Some("/mappings/".into()),
+                ..Match::default()
+            },
+            skip: 0,
+            times: 1,
+            kind: FaultKind::Slow { delay_ms: 5_000 },
+        });
+        let mut declared = audience("loyal", LOYAL_GAMERS);
+        let uses = json!([partner("gamers")]);
+        declared["spec"]["target"]["audienceManager"] = match leaves {
+            "an additional segment" => json!({"additionalSegments": [
+                {"key": "one", "name": "One", "rule": "{trait} AND 16440001T", "destinations": uses},
+            ]}),
+            _ => json!({"destinations": uses}),
+        };
+        world.apply(declared);
+        virtual_time::passes(Duration::from_secs(4)).await;
+        assert_eq!(creates(&world, "/v1/destinations/"), 1, "it is on its way");
+        match leaves {
+            "the whole audience" => world.delete("loyal"),
+            _ => world.apply(audience("loyal", LOYAL_GAMERS)),
+        }
+        ends_well(&world, &before).await;
     });
 }

@@ -272,7 +272,7 @@ fn with_segments(keys: &[&str]) -> Value {
 }
 
 /// Destinations of the tenant, and a mapping of a person's.
-fn destinations(world: &World) {
+pub(crate) fn destinations(world: &World) {
     world.create(
         "destinations",
         json!({"pid": 1794, "destinationId": 4711, "name": "Shop", "destinationType": "PUSH", "status": "ACTIVE",
@@ -293,7 +293,7 @@ fn shop(page: &str) -> Value {
     json!({"key": "shop", "name": "Shop", "url": format!("https://shop.example/{page}"), "startDate": "2026-07-04"})
 }
 
-fn partner(alias: &str) -> Value {
+pub(crate) fn partner(alias: &str) -> Value {
     json!({"key": "partner", "id": 4712, "alias": alias})
 }
 

@@ -161,6 +161,7 @@ impl<'a> Planner<'a> {
         if manages {
             self.additional_segments(&state, &uses);
             self.undeclared_mappings(&uses);
+            self.unrecorded_mappings(&uses);
             self.undeclared_segments();
         }
         if !self.observes() {

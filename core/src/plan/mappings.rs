@@ -15,7 +15,7 @@ use crate::domain::destination::{
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::domain::reason::Reason;
 use crate::domain::text::same_text;
-use crate::inventory::{Coverage, Inventory, Sequence};
+use crate::inventory::{Coverage, Entry, Inventory, Sequence};
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -408,6 +408,17 @@ pub(super) struct InTheWay {
     pub(super) foreign: Option<Hold>,
 }
 
+fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Entry<Mapping>> {
+    let keys = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
+    inventory.mappings.range(keys).map(|(_, entry)| entry)
+}
+
+/// What this process mapped itself: ours, though no status may name it yet.
+pub(super) fn made(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Mapping> {
+    let made = of_segment(inventory, sid).filter(|entry| entry.written.is_some());
+    made.map(|entry| &entry.record)
+}
+
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
 pub(super) fn of_leaving(
     inventory: &Inventory,
@@ -415,21 +426,18 @@ pub(super) fn of_leaving(
     ours: &[&KnownMapping],
 ) -> InTheWay {
     let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
-    let of_segment = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
-    let foreign: Vec<String> = inventory
-        .mappings
-        .range(of_segment)
-        .map(|(_, entry)| &entry.record)
-        .filter(|mapping| !is_ours(mapping.id))
+    let foreign: Vec<String> = of_segment(inventory, sid)
+        .filter(|entry| entry.written.is_none() && !is_ours(entry.record.id))
         .map(
-            |mapping| match inventory.destinations.get(&mapping.destination) {
+            |entry| match inventory.destinations.get(&entry.record.destination) {
                 Some(entry) => label(&entry.record),
-                None => format!("destination {}", mapping.destination),
+                None => format!("destination {}", entry.record.destination),
             },
         )
         .collect();
     let mut ids = ours.iter().filter_map(|known| known.mapping);
-    let ours_stand = ids.any(|id| !inventory.mappings.is_gone(&id));
+    let ours_stand =
+        ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
     let names: Vec<_> = foreign.iter().map(String::as_str).collect();
     InTheWay {
         in_the_way: ours_stand || !foreign.is_empty(),
