@@ -61,7 +61,7 @@ async fn play(order: &[Event], pauses: usize) -> Vec<String> {
             virtual_time::passes(LOOK).await;
         }
     }
-    let mut failures = verdict::at_rest(&world, &before, &Default::default()).await;
+    let mut failures = verdict::at_rest(&world, &before, &Default::default(), None).await;
     // A source that is claimed by somebody all the time keeps its trait: nobody in it is lost.
     let mut claimed = 0;
     let gaps = order[..order.len() - 1].iter().filter(|event| {
