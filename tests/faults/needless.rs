@@ -59,7 +59,8 @@ fn object<'a>(state: &'a Value, collection: &str, id: &str) -> Option<&'a Value>
     };
     let is_it = |found: &&Value| {
         let lives = found["elementStatus"] != "deleted";
-        lives && (found[field] == id || found[field].to_string() == id)
+        let is_number = id.parse().is_ok_and(|id: u64| found[field] == id);
+        lives && (is_number || found[field] == id)
     };
     state[collection].as_array()?.iter().find(is_it)
 }

@@ -280,7 +280,7 @@ impl World {
             let mut objects = state[collection].as_array().into_iter().flatten();
             objects.find(|object| fits(object)).cloned()
         };
-        let is_id = |found: &Value| found.to_string() == id || found == id;
+        let is_id = |found: &Value| id.parse().is_ok_and(|id: u64| *found == id) || *found == id;
         let found = match collection {
             // It is whose segment it is of.
             "mappings" => find(collection, &|found| is_id(&found["destinationMappingId"]))
