@@ -76,7 +76,7 @@ struct History {
     /// The tenant with what a person changed of what is not ours.
     before: Value,
     retained: BTreeSet<String>,
-    /// How what goes to Experience Platform was declared last.
+    /// How what goes to Experience Platform was declared last, by the first share of its source.
     strategies: BTreeMap<usize, &'static str>,
     lease_was_lost: bool,
 }
@@ -169,9 +169,15 @@ impl History {
         if known.is_null() && self.retained.contains(&mark_of(SHARES[share].0)) {
             self.tear_retained(&mark_of(SHARES[share].0));
         }
-        let last = self.strategies.get(&share).filter(|_| !known.is_null());
+        // Two that ask for one source ask for the same strategy: else both may come to stand.
+        let rivals = SHARES.iter().filter(|rival| rival.2 == SHARES[share].2);
+        let mut rivals = rivals.map(|(name, _, _)| self.world.audience(name));
+        let is_shared = rivals.any(|rival| !rival.is_null());
+        let source = SHARES.iter().position(|rival| rival.2 == SHARES[share].2);
+        let source = source.unwrap_or(share);
+        let last = self.strategies.get(&source).filter(|_| is_shared);
         let strategy = last.copied().unwrap_or(strategy);
-        self.strategies.insert(share, strategy);
+        self.strategies.insert(source, strategy);
         self.world.apply(declared(share, variant, strategy));
     }
 
