@@ -19,35 +19,6 @@ fn reason(settled: &audience_sharing_operator::engine::Settled) -> Option<Reason
     settled.obstacle.as_ref().map(|obstacle| obstacle.reason)
 }
 
-#[tokio::test(start_paused = true)]
-async fn five_hundred_audiences_at_rest_cost_five_calls_and_their_pages_a_pass_and_no_write() {
-    let mut world = World::with(Setting {
-        seed: tenant_with(500),
-        ..Setting::default()
-    });
-    for index in 0..500 {
-        world
-            .share(&format!("share-{index}"), &format!("audience-{index}"))
-            .await;
-    }
-    world.engine.refresh().await.unwrap();
-    while world.woken.try_recv().is_ok() {}
-    world.simulator.clear_calls();
-    for _ in 0..10 {
-        world.engine.refresh().await.unwrap();
-    }
-    let calls = world.calls();
-    let audience_manager = calls.iter().filter(|call| call.contains("/v1/")).count();
-    let pages = calls.len() - audience_manager;
-    assert_eq!(audience_manager, 50, "five lists a pass");
-    assert_eq!(
-        pages, 60,
-        "six pages of a hundred hold the tenant's audiences"
-    );
-    assert_eq!(world.writes(), Vec::<String>::new());
-    assert!(world.woken.try_recv().is_err(), "nothing to look at again");
-}
-
 #[rstest]
 #[case::later(120, &["GET", "PUT"])]
 #[case::within_a_minute_of_our_own_write(10, &["GET", "GET", "PUT"])]

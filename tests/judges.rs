@@ -27,7 +27,7 @@ pub(crate) async fn faults(world: &World, declared: &[&str]) -> Vec<String> {
         recorded.extend(standing::recorded_ids(&audience));
         recorded_mappings.extend(standing::recorded_mappings(&audience));
     }
-    let leaked = standing::leaked_mappings(&world.namespace, &state, &recorded_mappings);
+    let leaked = standing::leaked_mappings(&world.namespace, &state, &recorded_mappings, |_| false);
     faults.extend(leaked);
     for collection in ["traits", "segments"] {
         let leaked = standing::of_ours(&world.namespace, &state, collection)

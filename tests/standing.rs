@@ -62,9 +62,34 @@ pub(crate) fn difference_from(
         return Some("there is no source".into());
     };
     match platform::is_declared(audience) {
-        true => platform::compare(owner, audience, state, source).err(),
+        true => platform::compare(owner, audience, state, (source, sources)).err(),
         false => compare(owner, audience, connection, state, source).err(),
     }
+}
+
+/// Adobe's source connector delivers its source.
+#[allow(dead_code, reason = "not every test program judges what stood before")]
+pub(crate) fn is_delivered(audience: &Value, state: &Value) -> bool {
+    source(audience, state).is_some_and(|source| platform::is_delivered(state, source))
+}
+
+/// The reason for which what is declared cannot stand, as things are; `None` if it can.
+#[allow(
+    dead_code,
+    reason = "not every test program declares what cannot stand"
+)]
+pub(crate) fn refusal(owner: &str, audience: &Value, state: &Value) -> Option<&'static str> {
+    match platform::is_declared(audience) {
+        true => platform::refusal(owner, audience, state),
+        false => None,
+    }
+}
+
+/// The destinations that a declared one means.
+pub(crate) fn destinations<'a>(wanted: &Value, state: &'a Value) -> Vec<&'a Value> {
+    find(state, "destinations", |found| {
+        found["destinationId"] == wanted["id"] || found["name"] == wanted["name"]
+    })
 }
 
 fn compare(
@@ -217,9 +242,7 @@ fn is_mapped(state: &Value, segment: &Value, declared: &Value) -> Result<(), Str
     let declared = declared.as_array().cloned().unwrap_or_default();
     let mappings = mappings_of(state, &segment["sid"]);
     for wanted in &declared {
-        let destinations = find(state, "destinations", |found| {
-            found["destinationId"] == wanted["id"] || found["name"] == wanted["name"]
-        });
+        let destinations = destinations(wanted, state);
         let [destination] = destinations[..] else {
             return Err(format!("{} destinations are {wanted}", destinations.len()));
         };
@@ -398,13 +421,15 @@ pub(crate) fn recorded_mappings(audience: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Mappings of our segments that no status names.
+/// Mappings of our segments that no status names, those of retained ones apart.
 pub(crate) fn leaked_mappings(
     owner: &str,
     state: &Value,
     recorded: &BTreeSet<String>,
+    is_retained: impl Fn(&Value) -> bool,
 ) -> Vec<String> {
     of_ours(owner, state, "segments")
+        .filter(|segment| !is_retained(segment))
         .flat_map(|segment| mappings_of(state, &segment["sid"]))
         .filter(|mapping| !recorded.contains(&mapping["destinationMappingId"].to_string()))
         .map(|mapping| {

@@ -16,26 +16,64 @@ pub(super) fn is_declared(audience: &Value) -> bool {
     declared(audience).is_some()
 }
 
-/// The source, by sid or by the sid that its name was pinned to.
-pub(super) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value> {
-    let (collection, named) = declared(audience)?;
-    let pinned = &audience["status"]["source"]["id"];
-    let found = match (named["sid"].as_u64(), pinned.as_str()) {
-        (Some(sid), _) => find(state, collection, |found| found["sid"] == sid),
-        (None, Some(sid)) => {
-            let sid = sid.parse::<u64>().unwrap_or_default();
-            find(state, collection, |found| found["sid"] == sid)
-        }
-        (None, None) => find(state, collection, |found| found["name"] == named["name"]),
+/// What the resource names; a name or code means the sid that it was pinned to.
+fn named<'a>(audience: &Value, state: &'a Value) -> Vec<&'a Value> {
+    let Some((collection, named)) = declared(audience) else {
+        return Vec::new();
     };
-    (found.len() == 1).then(|| found[0])
+    let pinned = audience["status"]["source"]["id"].as_str();
+    let pinned = pinned.and_then(|sid| sid.parse().ok());
+    match named["sid"].as_u64().or(pinned) {
+        Some(sid) => find(state, collection, |found| found["sid"] == sid),
+        None => find(state, collection, |found| {
+            let fields = ["name", "integrationCode"].into_iter();
+            let mut given = fields.filter(|field| named[*field].is_string());
+            given.all(|field| found[field] == named[field])
+        }),
+    }
 }
 
+/// The source, if it is the only one that is meant.
+pub(super) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value> {
+    match named(audience, state)[..] {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// Adobe's source connector delivers it.
+pub(super) fn is_delivered(state: &Value, source: &Value) -> bool {
+    let sid = source["sid"].to_string();
+    let is_it = |found: &Value| {
+        found["originName"] == "AUDIENCE_MANAGER" && found["audienceId"] == sid.as_str()
+    };
+    !find(state, "audiences", is_it).is_empty()
+}
+
+pub(super) fn refusal(owner: &str, audience: &Value, state: &Value) -> Option<&'static str> {
+    let source = match named(audience, state)[..] {
+        [] => return Some("SourceNotFound"),
+        [one] => one,
+        _ => return Some("SourceAmbiguous"),
+    };
+    let is_mirror = strategy(audience) == "SegmentDefinition";
+    if text(source, "description").contains(&format!("[audience-sharing:{owner}")) {
+        return Some("SharingLoop");
+    }
+    (is_mirror && !is_delivered(state, source)).then_some("NoMemberSource")
+}
+
+fn strategy(audience: &Value) -> &str {
+    let declared = &audience["spec"]["target"]["experiencePlatform"]["strategy"];
+    declared.as_str().unwrap_or("ExternalAudience")
+}
+
+/// `source`: with the state in which it is seen so.
 pub(super) fn compare(
     owner: &str,
     audience: &Value,
     state: &Value,
-    source: &Value,
+    (source, seen_in): (&Value, &Value),
 ) -> Result<(), String> {
     let (collection, _) = declared(audience).ok_or("no source of Audience Manager is declared")?;
     let target = &audience["spec"]["target"]["experiencePlatform"];
@@ -48,12 +86,8 @@ pub(super) fn compare(
     let ours = find(state, "audiences", |found| {
         text(found, "description").contains(&mark)
     });
-    let delivered = !find(state, "audiences", |found| {
-        found["originName"] == "AUDIENCE_MANAGER" && found["audienceId"] == sid
-    })
-    .is_empty();
-    let strategy = target["strategy"].as_str().unwrap_or("ExternalAudience");
-    let mut wanted = match strategy {
+    let delivered = is_delivered(seen_in, source);
+    let mut wanted = match strategy(audience) {
         "SegmentDefinition" if !delivered => return Err("nothing delivers the members".into()),
         "SegmentDefinition" => vec![(
             "expression",

@@ -3,14 +3,12 @@
 mod labels;
 mod refused;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use adobe_simulator::{Connector, Picked, Seed};
 use audience_sharing_core::compose::{
     Direction, Mode, SourceSelector, Strategy, ToExperiencePlatform,
 };
-use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
@@ -48,7 +46,7 @@ fn share(name: &str, kind: SourceKind, naming: Naming, strategy: Strategy) -> Se
     request
 }
 
-fn segment(name: &str, sid: u64, strategy: Strategy) -> SettleRequest {
+pub(crate) fn segment(name: &str, sid: u64, strategy: Strategy) -> SettleRequest {
     share(name, SourceKind::Segment, Naming::Sid(sid), strategy)
 }
 
@@ -68,7 +66,7 @@ fn message(settled: &Settled) -> &str {
 }
 
 /// What status would have written down.
-fn after(mut request: SettleRequest, settled: &Settled) -> SettleRequest {
+pub(crate) fn after(mut request: SettleRequest, settled: &Settled) -> SettleRequest {
     let audience = settled.audience.clone().unwrap_or_default();
     request.recorded_audience = platform::Recorded {
         audience: audience.id,
@@ -191,8 +189,26 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
     );
     assert_eq!(stands(&world, &renamed)["name"], "Buyers");
 
+    // The manifest changes: the same two.
+    virtual_time::passes(Duration::from_secs(120)).await;
+    world.engine.refresh().await.unwrap();
+    let mut named = recorded;
+    if let Direction::ToExperiencePlatform(target) = &mut named.share.direction {
+        target.name = Some("Gold, by name".into());
+    }
     world.simulator.clear_calls();
-    assert_eq!(retire(&world, &renamed).await, Retired::Gone);
+    let changed = world.settle(named).await;
+    assert_eq!(
+        world.calls(),
+        [
+            "POST /data/core/ups/audiences/bulk-get".to_owned(),
+            format!("PATCH /data/core/ups/audiences/{id}")
+        ]
+    );
+    assert_eq!(stands(&world, &changed)["name"], "Gold, by name");
+
+    world.simulator.clear_calls();
+    assert_eq!(retire(&world, &changed).await, Retired::Gone);
     assert_eq!(
         world.calls(),
         [format!("DELETE /data/core/ups/audiences/{id}")]
@@ -307,8 +323,17 @@ async fn a_definition_mirrors_what_the_connector_delivers_and_waits_for_it() {
     connect(&world, &[GOLD_MEMBERS]);
     virtual_time::passes(Duration::from_secs(120)).await;
     world.engine.refresh().await.unwrap();
+    world.simulator.clear_calls();
     let settled = world.settle(buyers(Strategy::SegmentDefinition)).await;
     assert_eq!(settled.obstacle, None, "{}", message(&settled));
+    assert_eq!(
+        world.calls(),
+        [
+            "GET /data/core/ups/audiences",
+            "POST /data/core/ups/audiences"
+        ],
+        "the source is known, and no server enforces the name"
+    );
     let made = stands(&world, &settled);
     assert_eq!(
         made["expression"]["value"],
@@ -323,11 +348,25 @@ async fn a_definition_mirrors_what_the_connector_delivers_and_waits_for_it() {
         .patch_object("audiences", id.as_str(), &edited)
         .unwrap();
     world.engine.refresh().await.unwrap();
+    world.simulator.clear_calls();
     let corrected = world
         .settle(after(buyers(Strategy::SegmentDefinition), &settled))
         .await;
+    assert_eq!(
+        world.calls(),
+        [
+            "POST /data/core/ups/audiences/bulk-get".to_owned(),
+            format!("PATCH /data/core/ups/audiences/{id}")
+        ]
+    );
     assert_eq!(corrected.obstacle, None);
     assert_eq!(stands(&world, &corrected)["expression"], made["expression"]);
+    world.simulator.clear_calls();
+    assert_eq!(retire(&world, &corrected).await, Retired::Gone);
+    assert_eq!(
+        world.calls(),
+        [format!("DELETE /data/core/ups/audiences/{id}")]
+    );
 }
 
 #[rstest]
@@ -418,77 +457,6 @@ async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_a
         assert_eq!(stands, kept);
         assert_eq!(matches!(retired, Retired::HandedOver(_)), kept);
     }
-}
-
-/// Their data source is listed together with ours, also in the first pass after a restart.
-#[tokio::test(start_paused = true)]
-async fn five_hundred_sources_cost_no_further_list() {
-    const SOURCES: u64 = 500;
-    let mut world = world();
-    let mut sids = BTreeSet::new();
-    for index in 0..SOURCES {
-        let made = world
-            .simulator
-            .create_object(
-                "segments",
-                json!({"pid": 1794, "name": format!("Segment {index}"), "segmentRule": "16440001T",
-                       "dataSourceId": 29769, "folderId": 0, "status": "ACTIVE"}),
-            )
-            .unwrap();
-        sids.insert(made["sid"].as_u64().unwrap());
-    }
-    let mut settled = Vec::new();
-    for sid in &sids {
-        let request = segment(&format!("share-{sid}"), *sid, Strategy::ExternalAudience);
-        settled.push((request.clone(), world.settle(request).await));
-    }
-    world.engine.refresh().await.unwrap();
-    while world.woken.try_recv().is_ok() {}
-    world.simulator.clear_calls();
-    for _ in 0..10 {
-        world.engine.refresh().await.unwrap();
-    }
-    let of = |world: &World, part: &str| {
-        let calls = world.calls();
-        calls.iter().filter(|call| call.contains(part)).count()
-    };
-    assert_eq!(
-        of(&world, "/v1/"),
-        50,
-        "five lists a pass, those of the sources among them"
-    );
-    assert_eq!(of(&world, "/data/"), 60, "six pages of a hundred");
-    assert_eq!(world.writes(), Vec::<String>::new());
-    assert!(world.woken.try_recv().is_err(), "nothing to look at again");
-
-    let world = world.restarted();
-    world.simulator.clear_calls();
-    let declarations = settled.iter().map(|(request, _)| {
-        let Direction::ToExperiencePlatform(target) = &request.share.direction else {
-            unreachable!("a share to Experience Platform");
-        };
-        Declaration {
-            share: request.share.name.clone(),
-            created: request.created,
-            source: SourceSelector::AudienceManager(target.source.clone()),
-            pinned: SourceSelector::AudienceManager(target.source.clone()).id(),
-            home: Some((SourceKind::Segment, DataSourceId(29_769))),
-            additional_keys: Vec::new(),
-            destinations: Vec::new(),
-            strategy: target.strategy,
-        }
-    });
-    world.engine.declare(declarations.collect()).await.unwrap();
-    for (request, before) in settled {
-        let again = world.settle(after(request, &before)).await;
-        assert_eq!(again.obstacle, None);
-    }
-    assert_eq!(world.writes(), Vec::<String>::new());
-    assert_eq!(
-        of(&world, "/v1/segments/1"),
-        0,
-        "no source is read by itself"
-    );
 }
 
 #[tokio::test(start_paused = true)]

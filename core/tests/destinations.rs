@@ -426,6 +426,23 @@ fn a_destination_that_is_no_longer_declared_loses_its_mapping_alone() {
     assert_eq!(world.tenant.mappings.len(), 2);
 }
 
+/// The declaration changed while the mapping was made: only who made it knows that it is no person's.
+#[test]
+fn a_mapping_that_no_status_names_yet_goes_with_its_declaration_and_a_persons_stays() {
+    let mut world = World::over(tenant());
+    world.settle(&mapped(&[shop(), partner()]), &gamers());
+    // What a person mapped meanwhile is known by the list alone.
+    let mut foreign = world.tenant.mappings[&MappingId(1_006)].clone();
+    (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_713));
+    world.tenant.mappings.insert(foreign.id, foreign);
+    pass(&mut world);
+    assert_eq!(
+        settled(&mut world, &mapped(&[partner()])),
+        ["delete mapping 1006 to destination 4711"]
+    );
+    assert!(world.tenant.mappings.contains_key(&MappingId(9_000)));
+}
+
 #[test]
 fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
     let mut both = share("loyal", "I", &["third"]);

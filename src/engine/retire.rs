@@ -1,11 +1,13 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use audience_sharing_core::compose::{Mode, ShareName, SourceSelector, additional_code};
-use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::compose::{
+    AudienceManagerSource, Mode, ShareName, SourceSelector, additional_code,
+};
+use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::retirement::Kept;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::{platform, retirement, tenant};
+use audience_sharing_core::plan::{Step, platform, retirement, tenant};
 
 use super::job::{Choice, Job};
 use super::request::{Declaration, Departure, Retired};
@@ -92,8 +94,21 @@ impl World {
         recorded: &platform::Recorded,
     ) -> Next<Retired> {
         if let Some(successor) = self.successor(departure) {
-            // Its own look takes the audience over by its key.
-            return Next::Finish(Retired::HandedOver(successor));
+            match self.source_of(departure, job.since) {
+                // Its own look takes the audience over by its key.
+                Some(Resolution::Found(_)) | None => {
+                    return Next::Finish(Retired::HandedOver(successor));
+                }
+                Some(Resolution::Ask(call)) => {
+                    return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
+                        Choice::Send(calls) => Next::Send(calls),
+                        Choice::Finish(None) => Next::Finish(Retired::HandedOver(successor)),
+                        Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+                    };
+                }
+                // Whoever asks for what cannot be shared any more takes nothing over.
+                Some(Resolution::Held(_)) => {}
+            }
         }
         let plan = platform::retire(platform::Departure {
             owner: &self.settings.owner,
@@ -107,6 +122,20 @@ impl World {
             Choice::Finish(None) => Next::Finish(Retired::Gone),
             Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
         }
+    }
+
+    fn source_of(
+        &self,
+        departure: &Departure,
+        since: Sequence,
+    ) -> Option<Resolution<AudienceManagerSource>> {
+        let (kind, sid) = departure.source.as_ref()?.audience_manager()?;
+        let naming = Naming::Sid(sid);
+        let selector = AudienceManagerSelector { kind, naming };
+        Some(audience_manager::resolve(
+            &selector,
+            self.question(None, since),
+        ))
     }
 
     fn asks_for(&self, rival: &Declaration, source: &SourceId) -> bool {

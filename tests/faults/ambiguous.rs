@@ -1,13 +1,15 @@
 //! Calls whose outcome nobody knows (T4 to T7): looked up by their keys, resolved without a person, and nothing twice.
 
+use std::time::Duration;
+
 use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
 use http::Method;
 use rstest::rstest;
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::operations::{LOYAL_GAMERS, OTHER};
-use crate::operator::{OWNER, World, audience, connection, secret, seed};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, destinations, partner};
+use crate::operator::{OWNER, World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::ends_well;
 use crate::virtual_time;
@@ -186,5 +188,71 @@ fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
             .iter()
             .filter(|call| call.method == Method::DELETE && call.path.starts_with(path));
         assert_eq!(deletes.count(), 1, "the look-up says that it is gone");
+    });
+}
+
+/// The process dies before a status tells what it made: the finalizer alone, which stands before the first remote
+/// object, tells its successor that there may be something.
+#[rstest]
+fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: bool) {
+    on_virtual_time(async {
+        let world = World::sharing("other", OTHER).await;
+        let sid = console_buyers(&world);
+        let before = world.simulator.state();
+        let status = "/sharedaudiences/fresh/status";
+        world
+            .choke_point
+            .plan_next(Method::PATCH, status, Fault::CrashBefore);
+        world.apply(match back {
+            false => audience("fresh", LOYAL_GAMERS),
+            true => shared_segment("fresh", &sid, "ExternalAudience"),
+        });
+        virtual_time::passes(Duration::from_secs(1)).await;
+        assert_eq!(world.choke_point.played().len(), 1, "nobody runs now");
+        world.delete("fresh");
+        ends_well(&world, &before).await;
+        assert!(world.audience("fresh").is_null());
+    });
+}
+
+/// A mapping carries no mark: until a status names it, only the process that made it knows that it is ours.
+#[rstest]
+fn a_mapping_that_is_undeclared_while_it_is_made_goes_all_the_same(
+    #[values("the shared segment", "an additional segment", "the whole audience")] leaves: &str,
+) {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        destinations(&world);
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        let before = world.simulator.state();
+        world.simulator.add_fault(SimulatorFault {
+            matching: Match {
+                method: Some("POST".into()),
+                path_contains: Some("/mappings/".into()),
+                ..Match::default()
+            },
+            skip: 0,
+            times: 1,
+            kind: FaultKind::Slow { delay_ms: 5_000 },
+        });
+        let mut declared = audience("loyal", LOYAL_GAMERS);
+        let uses = json!([partner("gamers")]);
+        declared["spec"]["target"]["audienceManager"] = match leaves {
+            "an additional segment" => json!({"additionalSegments": [
+                {"key": "one", "name": "One", "rule": "{trait} AND 16440001T", "destinations": uses},
+            ]}),
+            _ => json!({"destinations": uses}),
+        };
+        world.apply(declared);
+        virtual_time::passes(Duration::from_secs(4)).await;
+        assert_eq!(creates(&world, "/v1/destinations/"), 1, "it is on its way");
+        match leaves {
+            "the whole audience" => world.delete("loyal"),
+            _ => world.apply(audience("loyal", LOYAL_GAMERS)),
+        }
+        ends_well(&world, &before).await;
     });
 }

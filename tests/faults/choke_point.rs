@@ -18,9 +18,8 @@ use crate::cluster::{Cluster, Refusal, Service, answer, is_watch, refused};
 use crate::fault::{FOR_EVER, Fault, LATE, PARTITION};
 use crate::gate::{Gate, Moment};
 use crate::judged::note_request;
-use crate::operator::OWNER;
+use crate::needless;
 use crate::oracles::AUDIENCES;
-use crate::standing;
 use crate::virtual_time;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -256,8 +255,10 @@ impl ChokePoint {
             log.violations
                 .push(format!("O7: the secret was told in {call}"));
         }
-        if let Some(wrong) = self.needless_deletion(&call) {
-            log.violations.push(wrong);
+        if call.is_remote_write() && call.method == Method::DELETE {
+            let (audiences, _) = self.cluster.list(AUDIENCES, None, None, 0);
+            let wrong = needless::deletion(&call, &self.simulator.state(), &audiences);
+            log.violations.extend(wrong);
         }
         if log.leased_elsewhere && call.is_remote_write() {
             log.violations
@@ -272,32 +273,6 @@ impl ChokePoint {
             log.played.push((call.clone(), fault));
         }
         (call, fault)
-    }
-
-    /// O4: a trait or a segment is deleted only when its audience leaves, or no longer declares it.
-    fn needless_deletion(&self, call: &Call) -> Option<String> {
-        if call.system != System::AudienceManager || call.method != Method::DELETE {
-            return None;
-        }
-        let mut path = call.path.trim_matches('/').rsplit('/');
-        let (sid, collection) = (path.next()?, path.next()?);
-        let state = self.simulator.state();
-        let mut objects = state[collection].as_array()?.iter();
-        let sid: u64 = sid.parse().ok()?;
-        let object = objects.find(|object| object["sid"].as_u64() == Some(sid))?;
-        let (audiences, _) = self.cluster.list(AUDIENCES, None, None, 0);
-        let holder = audiences.iter().find(|audience| {
-            let text = object["description"].as_str().unwrap_or_default();
-            text.contains(&standing::mark(OWNER, audience))
-        })?;
-        let mut twins = state[collection].as_array()?.iter().filter(|twin| {
-            twin["dataSourceId"] == object["dataSourceId"]
-                && twin["integrationCode"] == object["integrationCode"]
-        });
-        let leaving = holder["metadata"]["deletionTimestamp"].is_string() || twins.nth(1).is_some();
-        let code = object["integrationCode"].as_str().unwrap_or_default();
-        let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
-        (!leaving && *source == code).then(|| format!("O4: {call}: {holder} declares it"))
     }
 
     fn is_partitioned(&self) -> bool {

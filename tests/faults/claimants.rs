@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::operations::LOYAL_GAMERS;
-use crate::operator::{World, audience, connection, secret, seed};
+use crate::operations::{LOYAL_GAMERS, console_buyers};
+use crate::operator::{OWNER, World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
-use crate::verdict;
 use crate::virtual_time;
+use crate::{standing, verdict};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Event {
@@ -61,7 +61,7 @@ async fn play(order: &[Event], pauses: usize) -> Vec<String> {
             virtual_time::passes(LOOK).await;
         }
     }
-    let mut failures = verdict::at_rest(&world, &before, &Default::default()).await;
+    let mut failures = verdict::at_rest(&world, &before, &Default::default(), None).await;
     // A source that is claimed by somebody all the time keeps its trait: nobody in it is lost.
     let mut claimed = 0;
     let gaps = order[..order.len() - 1].iter().filter(|event| {
@@ -114,4 +114,29 @@ fn two_claimants_of_one_source_in_every_order() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// Nobody could take it over: what it made goes with it.
+#[test]
+fn a_holder_whose_source_is_gone_leaves_nothing_to_the_other_claimant() {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        world.start_operator();
+        let sid = console_buyers(&world);
+        for name in ["buyers", "buyers-again"] {
+            world.apply(shared_segment(name, &sid, "ExternalAudience"));
+            virtual_time::passes(LOOK).await;
+        }
+        world.person_deletes("segments", &sid.to_string());
+        let before = world.simulator.state();
+        world.look_now("buyers");
+        virtual_time::passes(LOOK).await;
+        world.delete("buyers");
+        let failures = verdict::at_rest(&world, &before, &Default::default(), None).await;
+        assert!(failures.is_empty(), "{failures:#?}");
+        let state = world.simulator.state();
+        assert_eq!(standing::of_ours(OWNER, &state, "audiences").count(), 0);
+    });
 }

@@ -136,7 +136,7 @@ async fn play(change: Change, order: &[usize]) -> Vec<String> {
     }
     gate.open_wide();
     world.choke_point.set_gate(None);
-    let mut failures = verdict::at_rest(&world, &before, &Default::default()).await;
+    let mut failures = verdict::at_rest(&world, &before, &Default::default(), None).await;
     let writes: Vec<String> = world.choke_point.calls()[began..]
         .iter()
         .filter(|call| call.is_remote_write())

@@ -14,6 +14,7 @@ mod histories;
 mod interleavings;
 #[path = "../judged.rs"]
 mod judged;
+mod needless;
 mod operations;
 mod operator;
 mod oracles;

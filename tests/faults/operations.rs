@@ -116,7 +116,7 @@ impl Operation {
             Self::ShareBack | Self::ShareMetadata => drop(console_buyers(world)),
             Self::Mirror => {
                 console_buyers(world);
-                deliver(world);
+                deliver_buyers(world);
             }
             Self::Deliver => {
                 let sid = console_buyers(world);
@@ -199,7 +199,7 @@ impl Operation {
                 world.look_now("buyers");
             }
             Self::Deliver => {
-                deliver(world);
+                deliver_buyers(world);
                 world.look_now("buyers");
             }
             Self::HandOverBack => {
@@ -216,7 +216,7 @@ fn label(world: &World, labels: &[&str]) {
 }
 
 /// A segment of the company's own; gives its sid.
-fn console_buyers(world: &World) -> Value {
+pub(crate) fn console_buyers(world: &World) -> Value {
     let made = world.create(
         "segments",
         json!({
@@ -240,19 +240,32 @@ fn share(world: &World, name: &str, strategy: &str) {
     world.apply(shared_segment(name, &sid_of_buyers(world), strategy));
 }
 
-/// A person sets Adobe's source connector up for it.
-fn deliver(world: &World) {
+/// A person sets Adobe's source connector up for it, beside what it delivers already.
+pub(crate) fn deliver(world: &World, collection: &str, sid: u64) {
     let mut flags = world.simulator.flags();
-    let sid = sid_of_buyers(world).as_u64().unwrap();
-    flags.connector = Some(Connector {
+    let connector = flags.connector.get_or_insert_with(|| Connector {
         pid: None,
         sandbox: "prod".into(),
-        segments: Picked::Some([sid].into()),
+        segments: Picked::None,
         traits: Picked::None,
         delay_ms: 0,
     });
+    let picked = match collection {
+        "traits" => &mut connector.traits,
+        _ => &mut connector.segments,
+    };
+    match picked {
+        Picked::All => {}
+        Picked::None => *picked = Picked::Some([sid].into()),
+        Picked::Some(sids) => drop(sids.insert(sid)),
+    }
     world.simulator.set_flags(flags);
     world.choke_point.snapshot();
+}
+
+fn deliver_buyers(world: &World) {
+    let sid = sid_of_buyers(world).as_u64().unwrap();
+    deliver(world, "segments", sid);
 }
 
 pub(crate) const OTHER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";
@@ -272,7 +285,7 @@ fn with_segments(keys: &[&str]) -> Value {
 }
 
 /// Destinations of the tenant, and a mapping of a person's.
-fn destinations(world: &World) {
+pub(crate) fn destinations(world: &World) {
     world.create(
         "destinations",
         json!({"pid": 1794, "destinationId": 4711, "name": "Shop", "destinationType": "PUSH", "status": "ACTIVE",
@@ -289,11 +302,11 @@ fn destinations(world: &World) {
     );
 }
 
-fn shop(page: &str) -> Value {
+pub(crate) fn shop(page: &str) -> Value {
     json!({"key": "shop", "name": "Shop", "url": format!("https://shop.example/{page}"), "startDate": "2026-07-04"})
 }
 
-fn partner(alias: &str) -> Value {
+pub(crate) fn partner(alias: &str) -> Value {
     json!({"key": "partner", "id": 4712, "alias": alias})
 }
 

@@ -276,12 +276,21 @@ impl World {
 
     fn note_by_hand(&self, collection: &str, id: &str) {
         let state = self.simulator.state();
-        let objects = state[collection].as_array();
-        let found = objects.into_iter().flatten().find(|object| {
-            id.parse::<u64>().is_ok_and(|sid| object["sid"] == sid) || object["id"] == id
-        });
+        let find = |collection: &str, fits: &dyn Fn(&Value) -> bool| {
+            let mut objects = state[collection].as_array().into_iter().flatten();
+            objects.find(|object| fits(object)).cloned()
+        };
+        let is_id = |found: &Value| id.parse().is_ok_and(|id: u64| *found == id) || *found == id;
+        let found = match collection {
+            // It is whose segment it is of.
+            "mappings" => find(collection, &|found| is_id(&found["destinationMappingId"]))
+                .and_then(|mapping| find("segments", &|found| found["sid"] == mapping["sid"])),
+            _ => find(collection, &|found| {
+                is_id(&found["sid"]) || is_id(&found["id"])
+            }),
+        };
         if let Some(object) = found {
-            self.choke_point.note_by_hand(object.clone());
+            self.choke_point.note_by_hand(object);
         }
     }
 

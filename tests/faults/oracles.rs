@@ -10,6 +10,7 @@ use crate::choke_point::{Call, System};
 use crate::cluster::ChangeKind;
 use crate::operator::{OWNER, SECRET, World};
 use crate::standing::{self, of_ours};
+use crate::verdict;
 
 pub(crate) const AUDIENCES: &str = "audience-sharing.dev/v1alpha1/sharedaudiences";
 
@@ -166,16 +167,19 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
     }
 }
 
-/// O3: every object that carries our mark stands in the status of a resource, or in none that was `retained`.
+/// O3: every object that carries our mark stands in the status of a resource, unless it was `retained`.
 pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let state = world.simulator.state();
     let (mut known, mut mappings) = (BTreeSet::new(), BTreeSet::new());
+    // Who stands as declared has taken over what an earlier one of its name retained.
+    let mut ready = Vec::new();
     for audience in world.audiences() {
+        if verdict::ready(&audience).0 == "True" {
+            ready.push(standing::mark(OWNER, &audience));
+        }
         known.extend(standing::recorded_ids(&audience));
         mappings.extend(standing::recorded_mappings(&audience));
     }
-    let leaked = standing::leaked_mappings(OWNER, &state, &mappings);
-    let leaked = leaked.into_iter().map(|mapping| format!("O3: {mapping}"));
     let standing = [("traits", "sid"), ("segments", "sid"), ("audiences", "id")]
         .into_iter()
         .flat_map(|(collection, id)| {
@@ -187,7 +191,10 @@ pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
         let text = object["description"].as_str().unwrap_or_default();
         let mut kept = retained.iter().chain(&released);
         kept.any(|part| text.contains(part.as_str()))
+            && !ready.iter().any(|mark| text.contains(mark))
     };
+    let leaked = standing::leaked_mappings(OWNER, &state, &mappings, is_retained);
+    let leaked = leaked.into_iter().map(|mapping| format!("O3: {mapping}"));
     standing
         .filter(|(id, object)| !known.contains(&id.to_string()) && !is_retained(object))
         .map(|(id, object)| {
@@ -196,7 +203,7 @@ pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
                 object["name"], object["description"]
             )
         })
-        .chain(leaked.filter(|_| retained.is_empty()))
+        .chain(leaked)
         .collect()
 }
 
@@ -323,11 +330,16 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
         if !ready || observed != Some(generation) || !judged.insert((uid, generation)) {
             continue;
         }
-        // What a person changes is noticed within a pass: until then no verdict knows of it.
+        // What a person changes is noticed within a pass: until then no verdict knows of it. The object may have been
+        // another's, who handed it over since.
         let mark = standing::mark(OWNER, audience);
+        let code = &audience["spec"]["source"]["experiencePlatform"]["id"];
         let touched = |(version, object): &(u64, Value)| {
-            let text = object["description"].as_str().unwrap_or_default();
-            *version <= change.version && text.contains(&mark)
+            let text = |field: &str| object[field].as_str().unwrap_or_default();
+            let of_source = code
+                .as_str()
+                .is_some_and(|code| text("integrationCode").starts_with(code));
+            *version <= change.version && (text("description").contains(&mark) || of_source)
         };
         if by_hand.iter().any(touched) {
             continue;
@@ -372,7 +384,11 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
 /// The states in which the source of `audience` stood differently.
 fn sources_of<'a>(audience: &Value, states: &'a [(u64, Value)]) -> Vec<&'a Value> {
     let mut sources: Vec<&Value> = states.iter().map(|(_, state)| state).collect();
-    sources.dedup_by_key(|state| standing::source(audience, state).cloned());
+    // The other system's side depends on both.
+    sources.dedup_by_key(|state| {
+        let source = standing::source(audience, state);
+        (source.cloned(), standing::is_delivered(audience, state))
+    });
     sources
 }
 

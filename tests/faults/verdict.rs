@@ -14,11 +14,13 @@ use crate::standing;
 use crate::virtual_time;
 
 /// Waits until all is as declared and nothing is written any more, then judges. `retained`: the marks whose objects may
-/// stay without a resource. `before`: the tenant as it stood, without what a person changed since.
+/// stay without a resource. `before`: the tenant as it stood, with what a person changed since; of what `edited` names,
+/// nothing is said.
 pub(crate) async fn at_rest(
     world: &World,
     before: &Value,
     retained: &BTreeSet<String>,
+    edited: Option<&str>,
 ) -> Vec<String> {
     let point = &world.choke_point;
     let started = tokio::time::Instant::now();
@@ -45,7 +47,7 @@ pub(crate) async fn at_rest(
             .map(|twice| format!("O2: twice: {twice}")),
     );
     failures.extend(oracles::leaks(world, retained));
-    failures.extend(oracles::foreign_changes(before, &state, Some("audiences")));
+    failures.extend(oracles::foreign_changes(before, &state, edited));
     failures.extend(oracles::untrue_verdicts(world, &snapshots));
     failures.extend(oracles::heard());
     let (announced, changed) = changed_since(world, version);
@@ -59,7 +61,7 @@ pub(crate) async fn at_rest(
 
 /// Nothing is wrong once all is at rest.
 pub(crate) async fn ends_well(world: &World, before: &Value) {
-    let failures = at_rest(world, before, &BTreeSet::new()).await;
+    let failures = at_rest(world, before, &BTreeSet::new(), Some("audiences")).await;
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
@@ -108,8 +110,14 @@ pub(crate) fn differences(world: &World) -> Vec<String> {
         let rivals: Vec<&Value> = audiences.iter().filter(asks_for_the_same).collect();
         let (verdict, reason) = ready(audience);
         if reason == "SourceClaimed" {
-            if !rivals.iter().any(|rival| ready(rival).0 == "True") {
+            if rivals.iter().all(|rival| ready(rival).1 == "SourceClaimed") {
                 wrong.push(format!("O1: {name} yields to nobody"));
+            }
+            continue;
+        }
+        if let Some(refused) = standing::refusal(OWNER, audience, &state) {
+            if reason != refused || !is_current(audience) {
+                wrong.push(format!("O1: {name} is {verdict} {reason}, not {refused}"));
             }
             continue;
         }

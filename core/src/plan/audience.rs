@@ -24,6 +24,7 @@ use crate::domain::audience_manager::{
 use crate::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitSid,
 };
+use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
 use crate::domain::source::SourceId;
@@ -163,6 +164,7 @@ impl<'a> Planner<'a> {
         if manages {
             self.additional_segments(&state, &uses);
             self.undeclared_mappings(&uses);
+            self.unrecorded_mappings(&uses);
             self.undeclared_segments();
         }
         if !self.observes() {
@@ -217,7 +219,13 @@ impl<'a> Planner<'a> {
     fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
         let situation = &self.situation;
         let owner = situation.desired.mark.owner();
-        let marked = found.and_then(|found| marked_share(owner, &found.description));
+        let marked = match found {
+            Some(found) if Mark::read(&found.description).is_some() => {
+                marked_share(owner, &found.description)
+            }
+            // A person deleted the trait alone, or its mark: the segment still says whose both are.
+            Some(_) | None => self.marked_segment(),
+        };
         let holder = situation.claims.holder(
             situation.share,
             &SourceId::Audience(situation.desired.source.clone()),
@@ -226,6 +234,17 @@ impl<'a> Planner<'a> {
         )?;
         (holder != situation.share)
             .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
+    }
+
+    fn marked_segment(&self) -> Option<ShareName> {
+        let situation = &self.situation;
+        let (owner, code) = (situation.desired.mark.owner(), &situation.desired.code);
+        let segments = &situation.inventory.segments;
+        let mut found = situation
+            .foundation
+            .data_sources()
+            .flat_map(|data_source| segments.find(&(data_source, code.clone())));
+        found.find_map(|entry| marked_share(owner, &entry.record.description))
     }
 
     fn shared_trait(&mut self, found: Option<&Trait>) -> TraitState {

@@ -15,7 +15,7 @@ use crate::domain::destination::{
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::domain::reason::Reason;
 use crate::domain::text::same_text;
-use crate::inventory::{Coverage, Inventory, Sequence};
+use crate::inventory::{Coverage, Entry, Inventory, Sequence};
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -410,12 +410,6 @@ fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChan
     Some(change)
 }
 
-fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Mapping> {
-    let all = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
-    let found = inventory.mappings.range(all);
-    found.map(|(_, entry)| &entry.record)
-}
-
 /// The destinations that a segment is mapped to, as far as they are listed, some mappings apart.
 pub(super) fn mapped_to<'a>(
     inventory: &'a Inventory,
@@ -423,6 +417,7 @@ pub(super) fn mapped_to<'a>(
     apart: &[MappingId],
 ) -> impl Iterator<Item = &'a Destination> {
     let mapped = sid.into_iter().flat_map(|sid| of_segment(inventory, sid));
+    let mapped = mapped.map(|entry| &entry.record);
     let mapped = mapped.filter(|mapping| !apart.contains(&mapping.id));
     let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.destination));
     found.map(|entry| &entry.record)
@@ -435,6 +430,17 @@ pub(super) struct InTheWay {
     pub(super) foreign: Option<Hold>,
 }
 
+fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Entry<Mapping>> {
+    let keys = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
+    inventory.mappings.range(keys).map(|(_, entry)| entry)
+}
+
+/// What this process mapped itself: ours, though no status may name it yet.
+pub(super) fn made(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Mapping> {
+    let made = of_segment(inventory, sid).filter(|entry| entry.written.is_some());
+    made.map(|entry| &entry.record)
+}
+
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
 pub(super) fn of_leaving(
     inventory: &Inventory,
@@ -443,16 +449,17 @@ pub(super) fn of_leaving(
 ) -> InTheWay {
     let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
     let foreign: Vec<String> = of_segment(inventory, sid)
-        .filter(|mapping| !is_ours(mapping.id))
+        .filter(|entry| entry.written.is_none() && !is_ours(entry.record.id))
         .map(
-            |mapping| match inventory.destinations.get(&mapping.destination) {
+            |entry| match inventory.destinations.get(&entry.record.destination) {
                 Some(entry) => label(&entry.record),
-                None => format!("destination {}", mapping.destination),
+                None => format!("destination {}", entry.record.destination),
             },
         )
         .collect();
     let mut ids = ours.iter().filter_map(|known| known.mapping);
-    let ours_stand = ids.any(|id| !inventory.mappings.is_gone(&id));
+    let ours_stand =
+        ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
     let names: Vec<_> = foreign.iter().map(String::as_str).collect();
     InTheWay {
         in_the_way: ours_stand || !foreign.is_empty(),

@@ -53,10 +53,11 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
     plan.steps.extend(listings(&departure));
     let segments = our_segments(&departure, &mark, &mut plan.steps);
     let traits = our_traits(&departure, &mark, &mut plan.steps);
-    let mappings = our_mappings(&departure, &mut plan.steps);
+    let mut mappings = our_mappings(&departure, &mut plan.steps);
     if !plan.steps.is_empty() {
         return plan; // what is not known is asked for before anything is deleted
     }
+    add_unrecorded(&mut mappings, &departure, &segments);
     for sid in &segments {
         let ours: Vec<_> = mappings.iter().collect();
         let found = mappings::of_leaving(departure.inventory, *sid, &ours);
@@ -212,6 +213,27 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
         }));
     }
     ours
+}
+
+/// What this process mapped for a declaration that changed before a status could name it.
+fn add_unrecorded(
+    mappings: &mut Vec<KnownMapping>,
+    departure: &Departure<'_>,
+    segments: &[SegmentSid],
+) {
+    for sid in segments {
+        for made in mappings::made(departure.inventory, *sid) {
+            if !mappings.iter().any(|known| known.mapping == Some(made.id)) {
+                mappings.push(KnownMapping {
+                    segment: None,
+                    key: "".into(),
+                    found_by: None,
+                    destination: made.destination,
+                    mapping: Some(made.id),
+                });
+            }
+        }
+    }
 }
 
 impl Departure<'_> {

@@ -4,7 +4,7 @@ use audience_sharing_core::compose::AdoptionPolicy;
 use audience_sharing_core::domain::audience_manager::TraitKind;
 use audience_sharing_core::domain::identifier::SegmentSid;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::audience::Standing;
+use audience_sharing_core::plan::audience::{Recorded, Standing};
 use rstest::rstest;
 
 use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, SIBLINGS, TRAIT};
@@ -65,6 +65,28 @@ fn a_claimant_whose_mark_stands_holds_the_source_before_an_older_one(
     case.claim(&name("older"), 1);
     case.living.insert(name("older"));
     assert_eq!(case.reasons(), reasons);
+    assert_eq!(case.steps(), NOTHING);
+}
+
+/// Else the older would make the trait and the other keep the segment, and each would wait for the other.
+#[rstest]
+#[case::its_trait_was_deleted(true)]
+#[case::its_trait_lost_the_mark(false)]
+fn a_claimant_whose_segment_alone_tells_of_it_holds_the_source_all_the_same(#[case] deleted: bool) {
+    let mut case = Case::recorded(&[]);
+    match deleted {
+        true => drop(case.world.inventory.traits.fold_gone(&TRAIT)),
+        false => case.change_trait(|found| found.description = "By hand".into()),
+    }
+    case.living.insert(name("loyal"));
+    case.claim(&name("older"), 1);
+    case.living.insert(name("older"));
+    assert_eq!(case.reasons(), []);
+    assert_eq!(case.steps().len(), 1);
+
+    case.share.name = name("older");
+    case.recorded = Recorded::default();
+    assert_eq!(case.reasons(), [Reason::SourceClaimed]);
     assert_eq!(case.steps(), NOTHING);
 }
 

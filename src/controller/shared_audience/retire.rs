@@ -37,16 +37,6 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         return release(audience, context).await;
     }
     let recorded = status::recorded(audience);
-    if recorded.is_empty()
-        && audience
-            .status
-            .as_ref()
-            .is_none_or(|status| status.observed_generation.is_none())
-        && running.is_none()
-    {
-        // Nobody ever looked at it with an engine at hand: nothing of it stands.
-        return release(audience, context).await;
-    }
     let Some(running) = running else {
         return match may_run(context, &namespace, connection) {
             true => Outcome::NotOurs,

@@ -76,15 +76,6 @@ pub(super) struct Recorded {
     pub(super) tenant: Tenant,
 }
 
-impl Recorded {
-    pub(super) fn is_empty(&self) -> bool {
-        self.objects.trait_sid.is_none()
-            && self.objects.segment_sid.is_none()
-            && self.objects.additional_segments.is_empty()
-            && self.audience.audience.is_none()
-    }
-}
-
 pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
     let Some(status) = &audience.status else {
         return Recorded::default();

@@ -217,8 +217,43 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// The same, of those that were made for a declaration that changed before a status could name them.
+    pub(super) fn unrecorded_mappings(&mut self, uses: &Uses<'a>) {
+        let situation = self.situation;
+        if situation.retain || self.asks || self.in_vain {
+            return;
+        }
+        let standing = &self.plan.standing;
+        let additional = situation.desired.additional_segments.iter();
+        let additional = additional
+            .zip(&uses.additional)
+            .filter_map(|(segment, uses)| {
+                let mut known = standing.additional_segments.iter();
+                let (_, sid) = known.find(|(key, _)| *key == segment.key)?;
+                Some((*sid, &uses.destinations))
+            });
+        let shared = standing.segment_sid.map(|sid| (sid, &uses.shared));
+        let segments: Vec<_> = shared.into_iter().chain(additional).collect();
+        for (sid, checked) in segments {
+            self.delete_made(sid, checked);
+        }
+    }
+
+    fn delete_made(&mut self, sid: SegmentSid, declared: &Checked<'_>) {
+        for mapping in mappings::made(self.situation.inventory, sid) {
+            let mut targets = declared.targets.iter();
+            if !targets.any(|target| target.destination.id == mapping.destination) {
+                let step = Step::ready(mappings::deletion(mapping.destination, mapping.id));
+                if !self.plan.steps.contains(&step) {
+                    self.plan.steps.push(step);
+                }
+            }
+        }
+    }
+
     /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
     pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
+        self.delete_made(sid, &Checked::default());
         let recorded = self.situation.recorded;
         let key = recorded.additional_segments.iter();
         let key = key
