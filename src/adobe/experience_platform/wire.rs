@@ -53,9 +53,12 @@ struct WireSandboxOfAudience {
     sandbox_id: Option<Box<str>>,
 }
 
+/// What a status can hold; Adobe's own ids have 36.
+const ID_BYTES_MAX: usize = 128;
+
 impl WireAudience {
     fn read(self) -> Option<Audience> {
-        if self.id.is_empty() {
+        if self.id.is_empty() || self.id.len() > ID_BYTES_MAX {
             return None;
         }
         let state = self
@@ -91,6 +94,7 @@ impl WireAudience {
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)
+                .filter(|id| id.len() <= ID_BYTES_MAX)
                 .map(SandboxId::new),
         })
     }
