@@ -58,7 +58,11 @@ pub(super) async fn request_token(
     let mut reading = Reading::Whole {
         bytes_max: OBJECT_BYTES_MAX,
     };
-    let body = exchange.run(&OPERATION, request, &mut reading).await?;
+    let body = exchange
+        .run(&OPERATION, request, &mut reading, &|code| {
+            credential.is_in(code)
+        })
+        .await?;
     granted(&body).ok_or_else(|| OPERATION.unexpected("the body holds no token"))
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::identity::Granted;
 use crate::adobe::Error;
-use crate::adobe::credential::Credential;
+use crate::adobe::credential::{Credential, repeats};
 
 /// A token is renewed this long before it expires, or at nine tenths of a shorter life.
 const RENEWED_BEFORE: Duration = Duration::from_secs(600);
@@ -24,6 +24,14 @@ pub(super) struct Token {
     serial: u64,
     renew_at: Instant,
     expires_at: Instant,
+}
+
+impl Token {
+    /// Whether a text that would be told repeats it.
+    pub(super) fn is_in(&self, text: &str) -> bool {
+        let whole = self.authorization.to_str().unwrap_or_default();
+        repeats(text, whole.trim_start_matches("Bearer "))
+    }
 }
 
 pub(super) struct Tokens {
