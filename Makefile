@@ -47,6 +47,7 @@ histories: ## Play N random histories (N=10000; SEED=2 for others) and judge eac
 .PHONY: lint
 lint: $(CARGO_DENY) ## Check format, lints, licences and sources
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	"$(CARGO_DENY)" --log-level error check licenses bans sources
 	@hack/advisories.sh "$(CARGO_DENY)"
@@ -66,6 +67,11 @@ mutants: $(CARGO_MUTANTS) ## Break core/ in every small way and list what no tes
 	@echo "mutants: changing core/ one place at a time (about 800 of them, half an hour on two cores)…"
 	@# 3: some changes made a test run for ever, which is as good as failing.
 	@"$(CARGO_MUTANTS)" mutants --package audience-sharing-core --output "$(TARGET)" $(MUTANTS_ARGS) || [ $$? -eq 3 ]
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser of outside bytes, FUZZ_SECONDS=60 each (FUZZ_ARGS="marks pql" for some; FUZZ_KEEP=1 keeps what reaches more)
+	@echo "fuzz: building the library with coverage (about 8 minutes on two cores)…"
+	@hack/fuzz.sh $(FUZZ_ARGS)
 
 .PHONY: bench
 bench: control-plane ## Measure the operator's figures, each beside its limit (13 minutes once built; BENCH_ARGS=edits for a part)

@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod at_rest;
+mod attempts;
 mod bad_input;
 mod calls;
+mod corpus;
 mod destinations;
 mod engine;
 mod harness;

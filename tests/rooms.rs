@@ -115,6 +115,7 @@ fn every_file_says_what_it_is_and_stays_one_room() {
     let files = sources(&[
         "src",
         "core/src",
+        "fuzz",
         "openapi",
         "simulator",
         "testbed",
