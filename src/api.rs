@@ -8,6 +8,7 @@ pub mod common;
 pub mod experience_platform;
 pub mod shared_audience;
 pub mod sharing_connection;
+pub mod used_by;
 
 pub mod crd;
 pub mod reference;

@@ -22,6 +22,7 @@ pub mod rules;
 pub mod source;
 pub mod tenant;
 mod twins;
+pub mod used_by;
 
 pub use call::{AudienceLookUp, Call, Step};
 pub use claims::{Claims, Living};

@@ -348,6 +348,8 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         expression: None,
         lifecycle: Lifecycle::Published,
         labels: Some(UsageLabels::default()),
+        dependents: [].into(),
+        dependencies: [].into(),
         sandbox: None,
     }
 }

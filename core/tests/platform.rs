@@ -56,6 +56,8 @@ fn audience(id: &str, name: &str, key: Option<AudienceKey>) -> Audience {
         key,
         expression: None,
         labels: Some(UsageLabels::default()),
+        dependents: [].into(),
+        dependencies: [].into(),
         lifecycle: Lifecycle::Published,
         sandbox: None,
     }

@@ -8,6 +8,7 @@ mod data_source;
 mod destination;
 mod folder;
 mod merge;
+mod model;
 mod segment;
 mod r#trait;
 mod wire;

@@ -21,6 +21,7 @@ use super::common::{
 use super::experience_platform::{
     ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
 };
+use super::used_by::UsedByStatus;
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
 const TTL_DAYS: i32 = 120;
@@ -283,6 +284,9 @@ pub struct SharedAudienceStatus {
     /// The audience in Experience Platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experience_platform: Option<ExperiencePlatformStatus>,
+    /// Who uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<UsedByStatus>,
     /// How a segment definition of Experience Platform refers to the audience.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pql: Option<PqlStatus>,

@@ -83,7 +83,9 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if let Some(requested) = context.served.open(audience, handled) {
+    let requested = context.served.open(audience, handled);
+    let asked = requested.is_some();
+    if let Some(requested) = requested {
         if running.engine.refresh().await.is_err() {
             return Outcome::NotOurs;
         }
@@ -96,10 +98,16 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
     };
     let request = request(audience, share, confirmation);
     match running.engine.settle(request).await {
-        Ok(settled) if running.holds_lease() => Outcome::Settled {
-            settled: Box::new(settled),
-            version,
-        },
+        Ok(mut settled) if running.holds_lease() => {
+            if asked && let Some(standing) = &settled.standing {
+                let looked = running.engine.look_for_users(standing).await;
+                settled.used_by = settled.used_by.updated(looked);
+            }
+            Outcome::Settled {
+                settled: Box::new(settled),
+                version,
+            }
+        }
         Ok(_) => Outcome::NotOurs,
         Err(unsettled) => unsettled.into(),
     }

@@ -12,6 +12,7 @@ use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Call, Hold, audience, foundation, platform};
 
 use super::confirmation::Confirmation;
@@ -173,6 +174,7 @@ pub struct Settled {
     pub controls: ExportControls,
     /// The same of the audience in Experience Platform.
     pub audience: Option<StandingAudience>,
+    pub used_by: UsedBy,
     pub foundation: foundation::Standing,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.

@@ -14,6 +14,7 @@ use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::mappings::KnownMapping;
 use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Hold, forbidden, foundation, tenant};
 use sha2::{Digest, Sha256};
 
@@ -127,6 +128,9 @@ impl World {
                     .data_source
                     .map(|id| foundation.controls_of(id, &self.inventory))
                     .unwrap_or_default(),
+                used_by: self
+                    .listed_users(&standing)
+                    .updated(self.definitions_using(&source.id)),
                 standing: (!conflict).then_some(standing),
                 audience: None,
                 foundation,
@@ -267,6 +271,7 @@ impl World {
             standing: None,
             controls: ExportControls::NONE,
             audience: None,
+            used_by: UsedBy::default(),
             foundation: foundation::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,

@@ -215,3 +215,13 @@ impl std::fmt::Display for TraitReference {
         }
     }
 }
+
+/// An algorithmic model (audience-manager.md §6.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlgorithmicModel {
+    pub id: u64,
+    pub name: Box<str>,
+    /// The trait or segment whose look-alikes it finds; the two share one sequence of ids (§4.1).
+    pub baseline: Option<u64>,
+    pub excluded: Box<[TraitSid]>,
+}

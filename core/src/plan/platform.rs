@@ -395,6 +395,7 @@ pub fn retire(departure: Departure<'_>) -> Plan<()> {
             }
             AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
             AudienceNaturalKey::External(_)
+            | AudienceNaturalKey::Dependency(_)
             | AudienceNaturalKey::Expression(_)
             | AudienceNaturalKey::Marked(_) => continue,
         };

@@ -1,5 +1,6 @@
 //! Last step: what a look found, as the whole status. Pure.
 
+mod used_by;
 mod uses;
 
 use std::time::Duration;
@@ -209,6 +210,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
             observed: audience.observed.then_some(true),
         });
     }
+    status.used_by = used_by::after(status.used_by.take(), &settled.used_by);
     if let Some(reference) = reference(settled) {
         status.pql = Some(reference);
     }
