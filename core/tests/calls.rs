@@ -3,7 +3,6 @@
 use audience_sharing_core::domain::audience_manager::{
     DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
 };
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
@@ -171,7 +170,6 @@ fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
     };
     let hold = Hold {
         reason: Reason::AdoptionRefused,
-        disposition: Disposition::Stalled,
         message: "Held.".into(),
     };
     assert!(of(&[], &[]).is_settled());

@@ -88,19 +88,19 @@ fn only_its_own_404_says_that_a_source_is_not_there() {
     inventory.audiences.fold_gone(&id("I"));
     let hold = held(resolve(&by_id("I"), None, &inventory));
     assert_eq!(hold.reason, Reason::SourceNotFound);
-    assert_eq!(hold.disposition, Disposition::Stalled);
+    assert_eq!(hold.reason.disposition(), Disposition::Stalled);
 }
 
 #[test]
 fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
     let hold = held(resolve(&by_name("x"), None, &Inventory::default()));
     assert_eq!(
-        (hold.reason, hold.disposition),
+        (hold.reason, hold.reason.disposition()),
         (Reason::Progressing, Disposition::Wait)
     );
     let hold = held(resolve(&by_name("x"), None, &listed(&[])));
     assert_eq!(
-        (hold.reason, hold.disposition),
+        (hold.reason, hold.reason.disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
     );
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::Share;
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::claims::CreatedAt;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
@@ -156,15 +157,12 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         }
         Outcome::Settled { settled, version } => {
             made = version;
-            Verdict::of_settled(*settled)
+            Verdict::of_settled(*settled, &audience.spec.connection_ref.name)
         }
         Outcome::Suspended => Verdict::suspended(),
         Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
     };
-    let disposition = verdict
-        .obstacle
-        .as_ref()
-        .map(|obstacle| obstacle.disposition);
+    let disposition = verdict.obstacle.as_ref().map(Obstacle::disposition);
     let pause = next_look(context, &key, disposition);
     // Told only where the object itself fails by itself: what waits for something else has no time of its own.
     let retries = matches!(
@@ -247,10 +245,6 @@ fn name(audience: &SharedAudience) -> String {
 
 /// What a connection that is not ready means for its audiences: told there, referred to here.
 fn dependency_not_ready(connection: &str) -> Obstacle {
-    Obstacle {
-        reason: audience_sharing_core::domain::reason::Reason::DependencyNotReady,
-        disposition: Disposition::Wait,
-        message: format!("SharingConnection {connection} is not ready; its status says why."),
-        of_connection: true,
-    }
+    let message = format!("SharingConnection {connection} is not ready; its status says why.");
+    Obstacle::new(Reason::DependencyNotReady, message).of_connection()
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Sandbox;
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, SandboxName, SegmentSid, TraitSid,
@@ -333,13 +332,7 @@ impl Refresh {
     /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).
     fn check_tenant(&mut self, world: &World) {
         if let Some(hold) = tenant::mismatch(&world.recorded_tenant, &world.inventory.tenant) {
-            self.fail(
-                Obstacle {
-                    of_connection: true,
-                    ..hold.into()
-                },
-                None,
-            );
+            self.fail(Obstacle::from(hold).of_connection(), None);
         }
     }
 
@@ -424,10 +417,5 @@ fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> 
         ),
         Some(_) => return None,
     };
-    Some(Obstacle {
-        reason,
-        disposition: Disposition::Stalled,
-        message,
-        of_connection: true,
-    })
+    Some(Obstacle::new(reason, message).of_connection())
 }

@@ -2,7 +2,6 @@
 //! leaves and its policy says so. One call at a time; every audience that needs them waits.
 
 use audience_sharing_core::compose::Mode;
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::{Call, foundation};
@@ -97,13 +96,7 @@ impl Worker {
                     "Could not {}: another connection changed it meanwhile.",
                     call.label()
                 );
-                let obstacle = Obstacle {
-                    reason: Reason::Progressing,
-                    disposition: Disposition::Retry,
-                    message,
-                    of_connection: false,
-                };
-                self.retire_failed(call, obstacle);
+                self.retire_failed(call, Obstacle::new(Reason::ChangedMeanwhile, message));
             }
             Errand::Foundation(_) => {
                 self.foundation_in_flight = false;

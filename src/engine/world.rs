@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::audience_manager::NewSegment;
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
@@ -91,7 +90,6 @@ impl World {
             .filter(|failure| failure.of_connection || !self.ready)?;
         Some(Obstacle {
             of_connection: true,
-            disposition: Disposition::Wait,
             ..failure.clone()
         })
     }
@@ -106,16 +104,14 @@ impl World {
         } = call
             && error.reason() == Reason::DeletionBlocked
         {
-            return Obstacle {
-                reason: Reason::DeliveredByConnector,
-                disposition: error.disposition(),
-                message: format!(
+            return Obstacle::new(
+                Reason::DeliveredByConnector,
+                format!(
                     "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator \
                      made, is still used and was left as it is: let the segment definitions, destinations and journeys \
                      that use it use {connectors}, then it is deleted."
                 ),
-                of_connection: false,
-            };
+            );
         }
         let refused = error.kind() == Kind::RequestRefused;
         if refused && let Some(to) = call.moves_to() {
@@ -123,21 +119,17 @@ impl World {
         }
         match self.explanation(call, error) {
             None => Obstacle::failed(&what, error),
-            Some((reason, explanation)) => Obstacle {
-                reason,
-                disposition: error.disposition(),
-                message: format!("Could not {what}: {error}. {explanation}"),
-                of_connection: false,
-            },
+            Some((reason, explanation)) => {
+                Obstacle::new(reason, format!("Could not {what}: {error}. {explanation}"))
+            }
         }
     }
 
     /// An object stayed in its data source although it was told to go to another one.
     pub(super) fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
-        Obstacle {
-            reason: Reason::MoveRefused,
-            disposition: Disposition::Stalled,
-            message: format!(
+        Obstacle::new(
+            Reason::MoveRefused,
+            format!(
                 "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
                  stays where it is and is used under the export controls of its present data source. Audience Manager \
                  seems not to move an object between data sources: the way is a new one, with a new sid, no members at \
@@ -145,8 +137,7 @@ impl World {
                  this SharedAudience and create it again; else take back the change of the labels.",
                 call.label()
             ),
-            of_connection: false,
-        }
+        )
     }
 
     /// Where the refusal of a call says less than what is known of its object.
@@ -246,7 +237,6 @@ impl World {
         let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
         let told = |obstacle: &Obstacle| Obstacle {
             of_connection: true,
-            disposition: Disposition::Wait,
             ..obstacle.clone()
         };
         if let Some(hold) = plan.holds.into_iter().next() {

@@ -28,7 +28,7 @@ pub fn destinations<'a>(
     let forbidden: Vec<String> = destinations.into_iter().filter_map(told).collect();
     let names: Vec<&str> = forbidden.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| {
-        Hold::stalled(
+        Hold::new(
             Reason::ExportControlViolated,
             format!(
                 "The labels of the source put the audience under export controls that forbid it to destination {}. Take \

@@ -365,7 +365,7 @@ fn users(departure: &Departure<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Us
         .collect();
     match foreign.is_empty() {
         true => Users::OursAlone,
-        false => Users::Foreign(Hold::stalled(
+        false => Users::Foreign(Hold::new(
             Reason::DeletionBlocked,
             format!(
                 "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to \

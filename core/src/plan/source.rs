@@ -35,7 +35,7 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audien
     match inventory.audiences.get(id) {
         Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
         Some(entry) => judge(&entry.record),
-        None if inventory.audiences.is_gone(id) => Resolution::Held(Hold::stalled(
+        None if inventory.audiences.is_gone(id) => Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Experience Platform has no audience with the id {id} in this sandbox; what stands in Audience \
@@ -54,11 +54,11 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
     match matching.as_slice() {
         [entry] if entry.doubtful => Resolution::Ask(Call::ReadAudience(entry.record.id.clone())),
         [entry] => judge(&entry.record),
-        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::wait(
+        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::new(
             Reason::Progressing,
             "The audiences of Experience Platform are being read.".into(),
         )),
-        [] => Resolution::Held(Hold::stalled(
+        [] => Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is \
@@ -71,7 +71,7 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
                 .map(|entry| entry.record.id.as_str())
                 .collect();
             ids.sort_unstable();
-            Resolution::Held(Hold::stalled(
+            Resolution::Held(Hold::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
@@ -84,7 +84,7 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
 
 fn judge(audience: &Audience) -> Resolution<&Audience> {
     if audience.lifecycle == Lifecycle::Deleted {
-        return Resolution::Held(Hold::stalled(
+        return Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Audience {} {:?} was deleted in Experience Platform; what stands in Audience Manager was left as it \
@@ -94,7 +94,7 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
         ));
     }
     if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
-        return Resolution::Held(Hold::stalled(
+        return Resolution::Held(Hold::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} was shared from Audience Manager and carries the mark {mark}; it is not shared back. \
@@ -104,7 +104,7 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
         ));
     }
     if came_from_audience_manager(audience) {
-        return Resolution::Held(Hold::stalled(
+        return Resolution::Held(Hold::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} came from Audience Manager and is not shared back. Use its segment there.",

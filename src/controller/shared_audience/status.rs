@@ -10,7 +10,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::ExportControl;
 use audience_sharing_core::domain::pql::{self, Certainty};
-use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::source::audience_manager::Home;
@@ -36,8 +36,15 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of_settled(settled: Settled) -> Self {
-        let obstacle = settled.obstacle.clone();
+    /// A failure of the connection is told once, there, and waited for here.
+    pub(super) fn of_settled(settled: Settled, connection: &str) -> Self {
+        let obstacle = settled
+            .obstacle
+            .clone()
+            .map(|obstacle| match obstacle.of_connection {
+                true => super::dependency_not_ready(connection),
+                false => obstacle,
+            });
         Self {
             settled: Some(settled),
             obstacle,
@@ -342,25 +349,20 @@ fn conditions(
         conditions = members(conditions);
         return conditions.finish();
     };
-    let message = told(audience, obstacle);
-    let reason = if obstacle.of_connection {
-        Reason::DependencyNotReady
-    } else {
-        obstacle.reason
-    };
+    let (reason, message) = (obstacle.reason, &obstacle.message);
     conditions = conditions.set(
         ConditionType::Ready,
         ConditionStatus::False,
         reason,
-        &message,
+        message,
     );
-    match is_of_reference(reason) {
+    match reason.aspect() == Aspect::References {
         true => {
             conditions = conditions.set(
                 ConditionType::ReferencesResolved,
                 ConditionStatus::False,
                 reason,
-                &message,
+                message,
             )
         }
         false => {
@@ -370,16 +372,16 @@ fn conditions(
                 Reason::Succeeded,
                 "The connection and the source were found.",
             );
-            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, &message);
+            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, message);
         }
     }
-    match obstacle.disposition {
+    match obstacle.disposition() {
         Disposition::Stalled => {
             conditions = conditions.set(
                 ConditionType::Stalled,
                 ConditionStatus::True,
                 reason,
-                &message,
+                message,
             )
         }
         Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Wait => {
@@ -387,7 +389,7 @@ fn conditions(
                 ConditionType::Reconciling,
                 ConditionStatus::True,
                 reason,
-                &message,
+                message,
             );
         }
     }
@@ -439,27 +441,6 @@ fn members(mut conditions: Conditions<'_>) -> Conditions<'_> {
          systems a day after the link was set up.",
     );
     conditions
-}
-
-/// A failure of the connection is told once, there.
-fn told(audience: &SharedAudience, obstacle: &Obstacle) -> String {
-    match obstacle.of_connection {
-        true => super::dependency_not_ready(&audience.spec.connection_ref.name).message,
-        false => obstacle.message.clone(),
-    }
-}
-
-fn is_of_reference(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::ConnectionNotFound
-            | Reason::DependencyNotReady
-            | Reason::SourceNotFound
-            | Reason::SourceAmbiguous
-            | Reason::SourceNotShareable
-            | Reason::SharingLoop
-            | Reason::Progressing
-    )
 }
 
 /// Kept while it lies ahead, so that looking alone writes nothing.

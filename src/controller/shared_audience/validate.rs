@@ -6,7 +6,6 @@ use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
     SegmentDestination, Share, SourceSelector, Strategy, ToAudienceManager, ToExperiencePlatform,
 };
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
@@ -169,7 +168,7 @@ fn additional_segment(
     let name = format!("additional segment {:?}", segment.key);
     let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
         let message = format!("The rule of {name}: {error}; nothing was changed.");
-        stalled(Reason::RuleInvalid, message)
+        Obstacle::new(Reason::RuleInvalid, message)
     })?;
     Ok(AdditionalSegment {
         key: segment.key.as_str().into(),
@@ -182,14 +181,5 @@ fn additional_segment(
 }
 
 fn invalid(message: String) -> Obstacle {
-    stalled(Reason::Unreadable, message)
-}
-
-fn stalled(reason: Reason, message: String) -> Obstacle {
-    Obstacle {
-        reason,
-        disposition: Disposition::Stalled,
-        message,
-        of_connection: false,
-    }
+    Obstacle::new(Reason::Unreadable, message)
 }

@@ -44,7 +44,7 @@ pub fn resolve(
     };
     match findings.sids.as_slice() {
         [sid] => by_sid(selector.kind, *sid, question),
-        [] => Resolution::Held(Hold::stalled(
+        [] => Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or \
@@ -54,7 +54,7 @@ pub fn resolve(
         )),
         several => {
             let sids: Vec<String> = several.iter().map(u64::to_string).collect();
-            Resolution::Held(Hold::stalled(
+            Resolution::Held(Hold::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
@@ -103,7 +103,7 @@ fn find<'a, R: Record>(
 }
 
 fn not_found(kind: SourceKind, sid: u64) -> Resolution<AudienceManagerSource> {
-    Resolution::Held(Hold::stalled(
+    Resolution::Held(Hold::new(
         Reason::SourceNotFound,
         format!(
             "Audience Manager has no {kind} {sid} for this credential: it was deleted, or belongs to another company; \
@@ -160,7 +160,7 @@ impl<'a> Candidate<'a> {
 
 fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
     let held = |reason, because: String| {
-        Resolution::Held(Hold::stalled(
+        Resolution::Held(Hold::new(
             reason,
             format!("Audience Manager's {} {because}", candidate.label()),
         ))
