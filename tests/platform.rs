@@ -143,7 +143,7 @@ async fn somebodys_audience_with_the_key_is_taken_over_only_by_an_explicit_polic
     json!({"trait": {"name": "Nobody"}}), json!({}), "SourceNotFound", "named \"Nobody\""
 )]
 #[case::third_party(json!({"trait": {"sid": 9912}}), json!({}), "SourceNotShareable", "third-party data")]
-#[case::inactive(json!({"segment": {"sid": 16_450_003}}), json!({}), "SourceNotShareable", "inactive")]
+#[case::inactive(json!({"segment": {"sid": 16_450_003}}), json!({}), "SourceInactive", "inactive")]
 #[case::of_adobes_sharing(
     json!({"segment": {"sid": 16_448_929}}), json!({}), "SharingLoop", "not shared back"
 )]

@@ -12,6 +12,7 @@ mod elsewhere;
 pub mod forbidden;
 mod found;
 pub mod foundation;
+pub mod gone;
 pub mod hold;
 pub mod limits;
 pub mod mappings;

@@ -216,6 +216,9 @@ impl World {
                 if change.publish {
                     found.lifecycle = Lifecycle::Published;
                 }
+                if change.deactivate {
+                    found.lifecycle = Lifecycle::Inactive;
+                }
                 table.fold_written(at, now, found.clone());
             }
             Call::DeleteAudience { id, .. } => {

@@ -204,11 +204,16 @@ impl Refresh {
 
     /// After a failure: soon, then later and later; never before the server's own word.
     pub(super) fn retry(&mut self, retry_after: Option<Duration>) {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.retry_after_failures(self.failures_in_row, retry_after);
+    }
+
+    /// The same after so many failures of something that passes which end well do not mend.
+    pub(super) fn retry_after_failures(&mut self, failures: u32, retry_after: Option<Duration>) {
         let pause = RETRY_MIN
-            .saturating_mul(1 << self.failures_in_row.min(5))
+            .saturating_mul(1 << failures.saturating_sub(1).min(5))
             .min(RETRY_MAX)
             .min(self.interval);
-        self.failures_in_row = self.failures_in_row.saturating_add(1);
         let pause = pause.max(retry_after.unwrap_or_default());
         self.next_at = Instant::now() + pause.mul_f64(1.0 + self.rng.f64() * 0.1);
     }
@@ -404,8 +409,8 @@ fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> 
         None => (
             Reason::SandboxNotFound,
             format!(
-                "The credential sees no sandbox named {name}; nothing was changed. Correct the name in a new \
-                 connection, or add the sandbox to the role of the credential in Experience Platform."
+                "The credential sees no active sandbox named {name}; nothing was changed. Correct the name in a new \
+                 connection, activate the sandbox, or add it to the role of the credential in Experience Platform."
             ),
         ),
         Some(sandbox) if !sandbox.is_active() => (

@@ -58,6 +58,11 @@ impl World {
                 self.watch_source(request, target);
                 return Next::Finish(self.unjudged(self.origin_of(request), hold.into()));
             }
+            Resolution::Gone(gone) => {
+                self.watch_source(request, target);
+                let origin = self.origin_of(request);
+                return self.source_gone(job, request, target, (&gone, origin));
+            }
         };
         let claimed = SourceId::Audience(source.id.clone());
         self.claims

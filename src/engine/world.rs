@@ -82,6 +82,22 @@ impl World {
         known.chain(recorded.filter(|_| !self.ready)).collect()
     }
 
+    /// Who the credential is and what it may see is asked again as long as that is what failed: an inactive sandbox
+    /// denies its lists like a right that is missing.
+    pub(super) fn is_identity_in_doubt(&self) -> bool {
+        let failure = self.failure.as_ref().or(self.foundation_failure.as_ref());
+        let of_identity = |failure: &Obstacle| {
+            matches!(
+                failure.reason,
+                Reason::AccessDenied
+                    | Reason::TenantMismatch
+                    | Reason::SandboxNotFound
+                    | Reason::SandboxNotActive
+            )
+        };
+        self.inventory.tenant.company.is_none() || failure.is_some_and(of_identity)
+    }
+
     /// The connection's failure, as its audiences tell it.
     pub(super) fn not_ready(&self) -> Option<Obstacle> {
         let failure = self

@@ -121,6 +121,8 @@ pub struct AudienceChange {
     pub expression: Option<Box<str>>,
     /// `true` publishes it again.
     pub publish: bool,
+    /// `true` takes it out of use; never both.
+    pub deactivate: bool,
 }
 
 impl fmt::Display for Lifecycle {

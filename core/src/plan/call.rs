@@ -409,9 +409,10 @@ impl fmt::Display for Call {
                     expected.expression.as_deref().unwrap_or_default(),
                     change.expression.as_deref(),
                 )?;
-                match change.publish {
-                    true => formatter.write_str(" lifecycle → published"),
-                    false => Ok(()),
+                match (change.publish, change.deactivate) {
+                    (true, _) => formatter.write_str(" lifecycle → published"),
+                    (false, true) => formatter.write_str(" lifecycle → inactive"),
+                    (false, false) => Ok(()),
                 }
             }
             Self::CreateTrait(new) => write!(formatter, " rule {}", new.rule),
@@ -435,9 +436,10 @@ impl fmt::Display for Call {
                 if let Some(to) = change.merge_rule {
                     write!(formatter, " merge rule → {to}")?;
                 }
-                match change.activate {
-                    true => formatter.write_str(" status → ACTIVE"),
-                    false => Ok(()),
+                match (change.activate, change.pause) {
+                    (true, _) => formatter.write_str(" status → ACTIVE"),
+                    (false, true) => formatter.write_str(" status → INACTIVE"),
+                    (false, false) => Ok(()),
                 }
             }
             Self::CreateMapping(new) => {

@@ -315,6 +315,7 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
         },
         publish: found.lifecycle == Lifecycle::Inactive,
+        deactivate: false,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod audience_manager;
 
 use super::call::Call;
+use super::gone::Gone;
 use super::hold::Hold;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
@@ -17,6 +18,8 @@ pub enum Resolution<Source> {
     /// Absence from a list proves nothing: this call decides.
     Ask(Call),
     Held(Hold),
+    /// It was deleted or deactivated; what was made of it may stand.
+    Gone(Gone),
 }
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
@@ -35,13 +38,9 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audien
     match inventory.audiences.get(id) {
         Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
         Some(entry) => judge(&entry.record),
-        None if inventory.audiences.is_gone(id) => Resolution::Held(Hold::new(
-            Reason::SourceNotFound,
-            format!(
-                "Experience Platform has no audience with the id {id} in this sandbox; what stands in Audience \
-                 Manager was left as it is. Delete this SharedAudience, or share another source from a new one."
-            ),
-        )),
+        None if inventory.audiences.is_gone(id) => Resolution::Gone(Gone::deleted(format!(
+            "Experience Platform has no audience with the id {id} in this sandbox"
+        ))),
         None => Resolution::Ask(Call::ReadAudience(id.clone())),
     }
 }
@@ -84,14 +83,10 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
 
 fn judge(audience: &Audience) -> Resolution<&Audience> {
     if audience.lifecycle == Lifecycle::Deleted {
-        return Resolution::Held(Hold::new(
-            Reason::SourceNotFound,
-            format!(
-                "Audience {} {:?} was deleted in Experience Platform; what stands in Audience Manager was left as it \
-                 is. Delete this SharedAudience, or share another source from a new one.",
-                audience.id, audience.name
-            ),
-        ));
+        return Resolution::Gone(Gone::deleted(format!(
+            "Audience {} {:?} was deleted in Experience Platform",
+            audience.id, audience.name
+        )));
     }
     if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
         return Resolution::Held(Hold::new(
@@ -111,6 +106,12 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
                 audience.id, audience.name
             ),
         ));
+    }
+    if audience.lifecycle == Lifecycle::Inactive {
+        return Resolution::Gone(Gone::inactive(format!(
+            "Audience {} {:?} is inactive in Experience Platform: nobody enters it any more",
+            audience.id, audience.name
+        )));
     }
     Resolution::Found(audience)
 }

@@ -182,7 +182,13 @@ impl AudienceManager {
             rule,
             merge_rule,
             activate,
+            pause,
         } = change;
+        let status = match (activate, pause) {
+            (true, _) => Some("ACTIVE"),
+            (false, true) => Some("INACTIVE"),
+            (false, false) => None,
+        };
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
@@ -190,7 +196,7 @@ impl AudienceManager {
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("segmentRule", rule.as_ref().map(|text| json!(text))),
             ("mergeRuleDataSourceId", merge_rule.map(|id| json!(id.0))),
-            ("status", activate.then(|| json!("ACTIVE"))),
+            ("status", status.map(|word| json!(word))),
         ];
         let update = Update {
             read_name: READ,

@@ -3,7 +3,7 @@
 //! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
 
 use audience_sharing_core::domain::experience_platform::{
-    Audience, AudienceChange, NewAudience, NewForm,
+    Audience, AudienceChange, Lifecycle, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::plan::AudienceLookUp;
@@ -202,7 +202,13 @@ fn patch(change: &AudienceChange) -> Vec<Value> {
         description,
         expression,
         publish,
+        deactivate,
     } = change;
+    let lifecycle = match (publish, deactivate) {
+        (true, _) => Some("published"),
+        (false, true) => Some("inactive"),
+        (false, false) => None,
+    };
     let fields = [
         ("/name", name.as_ref().map(|text| json!(text))),
         ("/description", description.as_ref().map(|text| json!(text))),
@@ -212,7 +218,7 @@ fn patch(change: &AudienceChange) -> Vec<Value> {
                 .as_ref()
                 .map(|pql| json!({"type": "PQL", "format": "pql/text", "value": pql})),
         ),
-        ("/lifecycleState", publish.then(|| json!("published"))),
+        ("/lifecycleState", lifecycle.map(|word| json!(word))),
     ];
     let set = fields
         .into_iter()
@@ -227,14 +233,16 @@ fn applied(read: Audience, change: &AudienceChange) -> Audience {
         description,
         expression,
         publish,
+        deactivate,
     } = change.clone();
     Audience {
         name: name.unwrap_or(read.name),
         description: description.unwrap_or(read.description),
         expression: expression.or(read.expression),
-        lifecycle: match publish {
-            true => audience_sharing_core::domain::experience_platform::Lifecycle::Published,
-            false => read.lifecycle,
+        lifecycle: match (publish, deactivate) {
+            (true, _) => Lifecycle::Published,
+            (false, true) => Lifecycle::Inactive,
+            (false, false) => read.lifecycle,
         },
         ..read
     }

@@ -4,7 +4,8 @@ mod activation;
 
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
-    SegmentDestination, Share, SourceSelector, Strategy, ToAudienceManager, ToExperiencePlatform,
+    SegmentDestination, Share, SourceGonePolicy, SourceSelector, Strategy, ToAudienceManager,
+    ToExperiencePlatform,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::reason::Reason;
@@ -33,6 +34,11 @@ pub(super) fn share(
             .adoption_policy
             .map_or(settings.adoption, adoption_policy),
         retain: spec.deletion_policy == api::DeletionPolicy::Retain,
+        source_gone: match spec.source_gone_policy {
+            api::SourceGonePolicy::Keep => SourceGonePolicy::Keep,
+            api::SourceGonePolicy::Pause => SourceGonePolicy::Pause,
+            api::SourceGonePolicy::Delete => SourceGonePolicy::Delete,
+        },
     })
 }
 
