@@ -92,6 +92,9 @@ impl Which {
     }
 }
 
+/// Answers in the place of a system, for as long as it stands there; what it leaves alone passes.
+pub(crate) type Proxy = Arc<dyn Fn(&Call) -> Option<Response<Body>> + Send + Sync>;
+
 #[derive(Default)]
 struct Log {
     calls: Vec<Call>,
@@ -105,6 +108,7 @@ struct Log {
     snapshots: Vec<(u64, serde_json::Value)>,
     keeps_no_snapshots: bool,
     gate: Option<Arc<Gate>>,
+    proxy: Option<Proxy>,
     /// What a person changed by hand: the version of the cluster then, and the object as it was before.
     by_hand: Vec<(u64, serde_json::Value)>,
 }
@@ -180,6 +184,10 @@ impl ChokePoint {
     /// Holds calls as `gate` says.
     pub(crate) fn set_gate(&self, gate: Option<Arc<Gate>>) {
         self.log.lock().unwrap().gate = gate;
+    }
+
+    pub(crate) fn set_proxy(&self, proxy: Option<Proxy>) {
+        self.log.lock().unwrap().proxy = proxy;
     }
 
     /// What was planned and not met will not be.
@@ -274,7 +282,8 @@ impl ChokePoint {
         (call, fault)
     }
 
-    /// O4: a trait or a segment is deleted only when its audience leaves, or no longer declares it.
+    /// O4: a trait or a segment is deleted only when its audience leaves, or no longer declares it, or lost its source and
+    /// says so.
     fn needless_deletion(&self, call: &Call) -> Option<String> {
         if call.system != System::AudienceManager || call.method != Method::DELETE {
             return None;
@@ -297,7 +306,12 @@ impl ChokePoint {
         let leaving = holder["metadata"]["deletionTimestamp"].is_string() || twins.nth(1).is_some();
         let code = object["integrationCode"].as_str().unwrap_or_default();
         let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
-        (!leaving && *source == code).then(|| format!("O4: {call}: {holder} declares it"))
+        let mut audiences = state["audiences"].as_array()?.iter();
+        let lives = |found: &serde_json::Value| {
+            found["id"] == *source && found["lifecycleState"] != "inactive"
+        };
+        let gone = holder["spec"]["sourceGonePolicy"] == "Delete" && !audiences.any(lives);
+        (!leaving && !gone && *source == code).then(|| format!("O4: {call}: {holder} declares it"))
     }
 
     fn is_partitioned(&self) -> bool {
@@ -349,6 +363,10 @@ impl Outgoing {
         let held = gate.as_ref().and_then(|gate| gate.holds(&call));
         if let (Some(gate), Some(held)) = (&gate, held) {
             gate.pass(held, Moment::Effect).await;
+        }
+        let proxy = point.log.lock().unwrap().proxy.clone();
+        if let Some(answer) = proxy.and_then(|proxy| proxy(&call)) {
+            return Ok(answer);
         }
         let result = match fault {
             None => point.perform(&call, &request, Service::default()).await,

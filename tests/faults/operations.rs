@@ -211,12 +211,12 @@ impl Operation {
     }
 }
 
-fn label(world: &World, labels: &[&str]) {
+pub(crate) fn label(world: &World, labels: &[&str]) {
     world.person("audiences", LOYAL_GAMERS, &json!({"labels": labels}));
 }
 
 /// A segment of the company's own; gives its sid.
-fn console_buyers(world: &World) -> Value {
+pub(crate) fn console_buyers(world: &World) -> Value {
     let made = world.create(
         "segments",
         json!({
@@ -227,7 +227,7 @@ fn console_buyers(world: &World) -> Value {
     made["sid"].clone()
 }
 
-fn sid_of_buyers(world: &World) -> Value {
+pub(crate) fn sid_of_buyers(world: &World) -> Value {
     let state = world.simulator.state();
     let mut segments = state["segments"].as_array().unwrap().iter();
     segments
@@ -241,7 +241,7 @@ fn share(world: &World, name: &str, strategy: &str) {
 }
 
 /// A person sets Adobe's source connector up for it.
-fn deliver(world: &World) {
+pub(crate) fn deliver(world: &World) {
     let mut flags = world.simulator.flags();
     let sid = sid_of_buyers(world).as_u64().unwrap();
     flags.connector = Some(Connector {
@@ -272,7 +272,7 @@ fn with_segments(keys: &[&str]) -> Value {
 }
 
 /// Destinations of the tenant, and a mapping of a person's.
-fn destinations(world: &World) {
+pub(crate) fn destinations(world: &World) {
     world.create(
         "destinations",
         json!({"pid": 1794, "destinationId": 4711, "name": "Shop", "destinationType": "PUSH", "status": "ACTIVE",
