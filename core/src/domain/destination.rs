@@ -3,6 +3,7 @@
 
 use super::audience_manager::Activity;
 use super::identifier::{DestinationId, MappingId, SegmentSid};
+use super::labels::Restrictions;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationKind {
@@ -22,6 +23,8 @@ pub struct Destination {
     pub name: Box<str>,
     pub kind: DestinationKind,
     pub activity: Activity,
+    /// `dataExportLabels`: what it uses data for.
+    pub labels: Restrictions,
     /// `mappingAutoFiller`: Audience Manager chooses the alias by itself.
     pub fills_alias: bool,
     /// Its mappings came with it; else they are listed by themselves.

@@ -1,5 +1,6 @@
 //! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
 
+mod forbidden;
 mod undeclared;
 mod uses;
 
@@ -151,10 +152,11 @@ impl<'a> Planner<'a> {
             return;
         }
         let manages = self.situation.mode == Mode::Manage;
-        let uses = match manages {
+        let mut uses = match manages {
             true => self.uses(present.is_none() && self.may_create()),
             false => Uses::default(),
         };
+        self.forbid(&mut uses);
         let state = self.shared_trait(present);
         self.shared_segment(&state, &uses);
         if manages {

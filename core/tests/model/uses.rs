@@ -9,6 +9,7 @@ use audience_sharing_core::domain::destination::{
 use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, MappingId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
 use audience_sharing_core::plan::Call;
 
@@ -18,6 +19,7 @@ impl Tenant {
     pub(crate) fn with_destination(mut self, id: u64, name: &str, kind: DestinationKind) -> Self {
         let id = DestinationId(id);
         let made = Destination {
+            labels: Restrictions::default(),
             id,
             name: name.into(),
             kind,

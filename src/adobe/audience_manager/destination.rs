@@ -5,6 +5,7 @@ use audience_sharing_core::domain::destination::{
     Destination, DestinationKind, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use audience_sharing_core::domain::labels::Restrictions;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::super::body::Splitter;
 use super::super::error::{CallKind, Error, Kind};
 use super::super::gateway::{Reading, Turn};
-use super::super::lenient::{optional_number, optional_word, text};
+use super::super::lenient::{optional_number, optional_word, text, texts};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, activity, resolved};
@@ -100,7 +101,9 @@ impl AudienceManager {
         destination: DestinationId,
         segment: SegmentSid,
     ) -> Result<Vec<Mapping>, Error> {
-        let Listing { items, undecodable } = self.mappings_of(turn, destination).await?;
+        let Listing {
+            items, undecodable, ..
+        } = self.mappings_of(turn, destination).await?;
         if !undecodable.is_empty() {
             let error = operation(LIST_MAPPINGS, CallKind::List);
             return Err(error.unexpected("an element of the list cannot be read"));
@@ -301,6 +304,8 @@ struct WireDestination {
     serialization_enabled: Option<bool>,
     #[serde(default, deserialize_with = "optional_word")]
     mapping_auto_filler: Option<Box<str>>,
+    #[serde(default, deserialize_with = "texts")]
+    data_export_labels: Option<Vec<Box<str>>>,
     #[serde(default, deserialize_with = "optional_word")]
     status: Option<Box<str>>,
     mappings: Option<Vec<WireElement>>,
@@ -358,6 +363,7 @@ fn listed(element: &[u8]) -> Option<ListedDestination> {
         name: resolved(wire.name),
         kind,
         activity: activity(wire.status),
+        labels: Restrictions::new(wire.data_export_labels.unwrap_or_default()),
         fills_alias: matches!(wire.mapping_auto_filler.as_deref(), Some("SID" | "IC")),
         tells_mappings: mappings.is_some(),
     };

@@ -5,6 +5,7 @@ use audience_sharing_core::domain::destination::{
     Destination, DestinationKind, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use audience_sharing_core::domain::labels::Restrictions;
 use serde_json::{Value, json};
 
 use super::super::Updated;
@@ -68,6 +69,7 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
             name: "Cats & dogs".into(),
             kind: DestinationKind::Url { serial: true },
             activity: Activity::Active,
+            labels: Restrictions::default(),
             fills_alias: false,
             tells_mappings: true,
         }
