@@ -19,6 +19,7 @@ pub mod mappings;
 mod ownership;
 pub mod platform;
 pub mod retirement;
+pub mod rights;
 pub mod rules;
 pub mod source;
 pub mod tenant;

@@ -1,11 +1,12 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
+use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::destination::Mapping;
-use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, TraitSid};
+use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
-    Sequence, Table, Users,
+    Sequence, Table, Users, fold_rights,
 };
 use audience_sharing_core::plan::{AudienceLookUp, Call};
 
@@ -60,7 +61,14 @@ pub(super) fn answer(
             .into_iter()
             .flat_map(|item| inventory.data_sources.fold_read(sent, item))
             .collect(),
-        Answer::DataSources(listing) => inventory.data_sources.fold_tree(sent, now, listing.items),
+        Answer::DataSources(listing) => {
+            let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
+            let known = &mut inventory.rights.data_sources;
+            let changed = fold_rights(known, listed, listing.lacking);
+            let mut touched = inventory.data_sources.fold_tree(sent, now, listing.items);
+            touched.extend(changed.first().map(|_| Key::Foundation));
+            touched
+        }
         Answer::DataSource(written) => {
             let created = matches!(call, Call::CreateDataSource(_))
                 .then_some(Coverage::DataSource(written.id));
@@ -97,18 +105,13 @@ pub(super) fn answer(
             let Call::ListTraits(data_source) = call else {
                 return Vec::new();
             };
-            contents(&mut inventory.traits, &[*data_source], (sent, now), listing)
+            traits(inventory, &[*data_source], (sent, now), listing)
         }
         Answer::Segments(listing) => {
             let Call::ListSegments(data_source) = call else {
                 return Vec::new();
             };
-            contents(
-                &mut inventory.segments,
-                &[*data_source],
-                (sent, now),
-                listing,
-            )
+            segments(inventory, &[*data_source], (sent, now), listing)
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
         Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
@@ -195,8 +198,38 @@ pub(super) fn unmoved(call: &Call, answer: &Answer) -> Option<DataSourceId> {
     call.moves_to().filter(|to| *to != stands_in)
 }
 
+/// Traits of some data sources, and what may be done with each.
+pub(super) fn traits(
+    inventory: &mut Inventory,
+    data_sources: &[DataSourceId],
+    at: (Sequence, Moment),
+    mut listing: Listing<Trait, TraitSid>,
+) -> Vec<Key> {
+    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
+    let lacking = std::mem::take(&mut listing.lacking);
+    let changed = fold_rights(&mut inventory.rights.traits, listed, lacking);
+    let mut touched = contents(&mut inventory.traits, data_sources, at, listing);
+    touched.extend(changed.into_iter().map(Key::Trait));
+    touched
+}
+
+/// The same of segments.
+pub(super) fn segments(
+    inventory: &mut Inventory,
+    data_sources: &[DataSourceId],
+    at: (Sequence, Moment),
+    mut listing: Listing<Segment, SegmentSid>,
+) -> Vec<Key> {
+    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
+    let lacking = std::mem::take(&mut listing.lacking);
+    let changed = fold_rights(&mut inventory.rights.segments, listed, lacking);
+    let mut touched = contents(&mut inventory.segments, data_sources, at, listing);
+    touched.extend(changed.into_iter().map(Key::Segment));
+    touched
+}
+
 /// What a list of several data sources holds, each judged by itself.
-pub(super) fn contents<R: Record>(
+fn contents<R: Record>(
     table: &mut Table<R>,
     data_sources: &[DataSourceId],
     (sent, now): (Sequence, Moment),
@@ -228,10 +261,7 @@ fn fold_users(
     inventory: &mut Inventory,
     sid: TraitSid,
     sent: Sequence,
-    listing: Listing<
-        audience_sharing_core::domain::audience_manager::Segment,
-        audience_sharing_core::domain::identifier::SegmentSid,
-    >,
+    listing: Listing<Segment, SegmentSid>,
 ) -> Vec<Key> {
     let mut segments: Vec<_> = listing
         .items

@@ -8,9 +8,7 @@ use std::time::Duration;
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::experience_platform::Sandbox;
-use audience_sharing_core::domain::identifier::{
-    CompanyId, DataSourceId, SandboxName, SegmentSid, TraitSid,
-};
+use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
@@ -23,6 +21,7 @@ use super::fold;
 use super::request::Obstacle;
 use super::world::World;
 use crate::adobe::Error;
+use crate::adobe::audience_manager::Me;
 use crate::adobe::experience_platform::Audiences;
 use crate::adobe::gateway::{Priority, Turn};
 use crate::adobe::listing::Listing;
@@ -51,7 +50,7 @@ pub(super) struct Landed {
 }
 
 enum Read {
-    Me(CompanyId),
+    Me(Me),
     Sandboxes(Vec<Sandbox>),
     Audiences(Audiences),
     Traits(Listing<Trait, TraitSid>),
@@ -276,8 +275,9 @@ impl Refresh {
     ) -> Vec<Key> {
         let Landed { list, sent, result } = landed;
         match result {
-            Ok(Read::Me(company)) => {
-                world.inventory.tenant.company = Some(company);
+            Ok(Read::Me(me)) => {
+                world.inventory.tenant.company = Some(me.company);
+                world.inventory.rights.administrator = me.administrator;
                 self.check_tenant(world);
                 Vec::new()
             }
@@ -302,14 +302,12 @@ impl Refresh {
                 touched
             }
             Ok(Read::Traits(listing)) => match &list {
-                Lists::Traits(ids) => {
-                    fold::contents(&mut world.inventory.traits, ids, (sent, now), listing)
-                }
+                Lists::Traits(ids) => fold::traits(&mut world.inventory, ids, (sent, now), listing),
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
-                    fold::contents(&mut world.inventory.segments, ids, (sent, now), listing)
+                    fold::segments(&mut world.inventory, ids, (sent, now), listing)
                 }
                 _ => Vec::new(),
             },

@@ -5,7 +5,7 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::retirement::Kept;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::{platform, retirement, tenant};
+use audience_sharing_core::plan::{platform, retirement, rights, tenant};
 
 use super::job::{Choice, Job};
 use super::request::{Declaration, Departure, Retired};
@@ -54,6 +54,7 @@ impl World {
             None => retirement::plan(leaving),
             Some(successor) => retirement::hand_over(leaving, declared_by(successor, departure)),
         };
+        let plan = rights::checked(plan, &self.inventory);
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => {

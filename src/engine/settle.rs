@@ -14,7 +14,7 @@ use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::mappings::KnownMapping;
 use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::{Hold, foundation, tenant};
+use audience_sharing_core::plan::{Hold, foundation, rights, tenant};
 use sha2::{Digest, Sha256};
 
 use super::job::{Choice, Job};
@@ -106,6 +106,7 @@ impl World {
             inventory: &self.inventory,
             since: job.since,
         });
+        let plan = rights::checked(plan, &self.inventory);
         self.watch_objects(request, target, &desired, &plan.standing);
         let objects = objects(&desired);
         let conflict = plan.holds.first().is_some_and(is_conflict);
@@ -301,8 +302,10 @@ impl World {
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
         );
-        if self.controls.contains_key(&request.share.name) {
-            keys.insert(Key::Foundation); // its data source may come, or lose a control
+        if self.controls.contains_key(&request.share.name)
+            || !self.inventory.rights.data_sources.is_empty()
+        {
+            keys.insert(Key::Foundation); // its data source may come, lose a control, or be opened to the credential
         }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));

@@ -7,7 +7,7 @@ use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::gone::{Gone, Receiver, pause_audience};
-use audience_sharing_core::plan::{Plan, audience, platform, retirement};
+use audience_sharing_core::plan::{Plan, audience, platform, retirement, rights};
 
 use super::job::{Choice, Job};
 use super::request::{Origin, SettleRequest, Settled};
@@ -43,7 +43,7 @@ impl World {
             SourceGonePolicy::Pause => retirement::pause(leaving),
             SourceGonePolicy::Delete => retirement::plan(leaving),
         };
-        let Plan { steps, holds, .. } = plan;
+        let Plan { steps, holds, .. } = rights::checked(plan, &self.inventory);
         let holds = holds.into_iter().chain([hold]).collect();
         let recorded = &request.recorded;
         let count = recorded.additional_segments.len() + recorded.mappings.len() + declared.len();

@@ -244,7 +244,12 @@ impl Worker {
         match job.work.take() {
             None => {}
             Some(Work::Settle(request, reply)) => {
+                let needed = self.world.foundation_needed;
                 let next = self.world.settle(&mut job, &request);
+                if needed != self.world.foundation_needed {
+                    // What is in the way of the shared objects is the connection's to tell, from now on.
+                    self.publish_report();
+                }
                 let told_of_connection =
                     |settled: &Settled| is_of_connection(settled.obstacle.as_ref());
                 self.follow(

@@ -12,7 +12,7 @@ use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
+use audience_sharing_core::plan::{Call, Claims, Hold, Living, Plan, foundation, rights};
 
 use super::EngineObserver;
 use super::interest::Interest;
@@ -95,7 +95,16 @@ impl World {
                     | Reason::SandboxNotActive
             )
         };
-        self.inventory.tenant.company.is_none() || failure.is_some_and(of_identity)
+        let company = self.inventory.tenant.company;
+        company.is_none() || failure.is_some_and(of_identity) || self.lacks_administrator()
+    }
+
+    /// Only an administrator makes data sources; who is one shows nowhere but in the answer to who the credential is.
+    fn lacks_administrator(&self) -> bool {
+        let denied = |hold: &Hold| hold.reason == Reason::AccessDenied;
+        self.inventory.rights.administrator == Some(false)
+            && self.foundation_needed
+            && self.foundation_plan(Mode::Manage).holds.iter().any(denied)
     }
 
     /// The connection's failure, as its audiences tell it.
@@ -233,13 +242,14 @@ impl World {
         needed: &BTreeSet<ExportControls>,
         mode: Mode,
     ) -> Plan<foundation::Standing> {
-        foundation::plan(
+        let plan = foundation::plan(
             &self.settings,
             &self.recorded_foundation,
             needed,
             &self.inventory,
             mode,
-        )
+        );
+        rights::checked(plan, &self.inventory)
     }
 
     /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due

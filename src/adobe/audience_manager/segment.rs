@@ -16,7 +16,9 @@ use super::super::gateway::{Call, Turn};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
-use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query, search};
+use super::{
+    AudienceManager, PERMISSIONS, Update, Updated, merge, narrowed, operation, query, search,
+};
 
 impl AudienceManager {
     /// Every segment of some data sources. One list tells of all: the filter may be repeated.
@@ -28,9 +30,9 @@ impl AudienceManager {
         turn: &Turn,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let path = narrowed(SEGMENTS, data_sources, &[]);
+        let path = narrowed(SEGMENTS, data_sources, &[PERMISSIONS]);
         let mut listing = self
-            .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
+            .list_with_rights(turn, "segments.list", path, from_bytes, wire::segment_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing

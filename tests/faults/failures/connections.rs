@@ -12,20 +12,23 @@ use super::answers::{answer, clear, stand_in};
 use super::{Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::System;
 use crate::fault::Fault;
-use crate::operations::LOYAL_GAMERS;
+use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{
     SECRET, World, audience, connection, key_of, secret, set_read_only, set_skew,
 };
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = secrets();
+    scenarios.extend(rights());
     scenarios.extend(tenants());
     scenarios.extend(of_the_operator());
     scenarios
 }
 
-/// Broken as long as they are, they cost a probe of the breaker every five minutes, each a token and the call with it.
-const PROBES: usize = 2 * 13;
+/// Tries of an hour: soon, then later and later, at last every five minutes.
+pub(super) const TRIES: usize = 15;
+/// As long as it is asked who the credential is, each is two calls.
+const PROBES: usize = 2 * TRIES;
 
 fn secrets() -> Vec<Scenario> {
     vec![
@@ -103,6 +106,109 @@ fn change_state(world: &World, change: impl Fn(&mut Value)) {
     let mut state = world.simulator.state();
     change(&mut state);
     world.simulator.set_state(state).unwrap();
+}
+
+/// What Audience Manager's role-based access lets the credential do.
+fn set_access(world: &World, access: &str) {
+    change_state(world, |state| {
+        let credentials = state["credentials"].as_array_mut().unwrap();
+        credentials[0]["aamAccess"] = json!(access);
+    });
+}
+
+/// Nothing was written to find out.
+fn nothing_is_written(world: &World) {
+    let calls = world.choke_point.calls();
+    let written: Vec<_> = calls.iter().filter(|call| call.is_remote_write()).collect();
+    assert!(written.is_empty(), "{written:?}");
+}
+
+/// Rights are asked with the lists: what they do not grant is never tried.
+fn rights() -> Vec<Scenario> {
+    vec![
+        of_connection(
+            Reason::AccessDenied,
+            "the technical account may only read in Audience Manager, and the data source is to be made",
+        )
+        .before(|world| {
+            set_access(world, "read");
+            world.apply(secret());
+            world.apply(connection("acme"));
+            world.apply(audience("loyal", LOYAL_GAMERS));
+        })
+        .mended_by(|world| {
+            nothing_is_written(world);
+            set_access(world, "full");
+        })
+        .calls(8 * 8),
+        of_audience(
+            Reason::AccessDenied,
+            "the technical account may only read in Audience Manager, and a trait is to be made",
+        )
+        .told_by(Teller::Audience("another"))
+        .happens(|world| {
+            set_access(world, "read");
+            world.look_now("loyal");
+        })
+        .happens(|world| {
+            refuse_writes(world);
+            world.apply(audience("another", OTHER));
+        })
+        .mended_by(|world| {
+            clear(world);
+            set_access(world, "full");
+        })
+        .calls(8 * 8),
+        of_audience(
+            Reason::AccessDenied,
+            "the technical account may only read in Audience Manager, and the trait is to be changed",
+        )
+        .happens(|world| {
+            set_access(world, "read");
+            world.look_now("loyal");
+        })
+        .happens(|world| {
+            refuse_writes(world);
+            edit(world, json!({"target": {"audienceManager": {"ttlDays": 30}}}));
+        })
+        .mended_by(|world| {
+            clear(world);
+            set_access(world, "full");
+        })
+        .calls(8 * 8),
+        of_audience(
+            Reason::AccessDenied,
+            "the technical account may only read in Audience Manager, and the audience is deleted",
+        )
+        .happens(|world| {
+            set_access(world, "read");
+            world.look_now("loyal");
+        })
+        .happens(|world| {
+            refuse_writes(world);
+            world.delete("loyal");
+        })
+        .ended_by(|world| {
+            clear(world);
+            set_access(world, "full");
+        })
+        .calls(8 * 8),
+    ]
+}
+
+/// Whoever writes has not asked.
+fn refuse_writes(world: &World) {
+    stand_in(
+        world,
+        |call| {
+            assert!(
+                !call.is_remote_write(),
+                "the right was not asked for: {call}"
+            );
+            false
+        },
+        || answer(500, "text/plain", ""),
+    );
 }
 
 fn set_company(world: &World, company: u64) {

@@ -14,7 +14,7 @@ const HEAD: &str = "\
 `kubectl get audience-sharing -o wide` shows of each object whether it is ready, the reason, and the message. This page has
 an entry for each reason: what it means, what the operator does by itself, what you do, and how it looks. Ids and names are
 those of the tests. The figure below each example is the calls to Adobe in the hour after it was told; a connection at rest
-makes about 30.
+makes 36 with one audience.
 
 What the operator does by itself:
 
@@ -23,6 +23,9 @@ What the operator does by itself:
 - **Stalled**: a person is needed. It goes on at once when you edit the object, and looks again after ten minutes, then less
   often, at last every hour; what is seen in a list of Adobe's is seen within `spec.resyncInterval`.
 - **Fine**: nothing fails.
+
+A connection that fails is probed again by itself, soon and then less often, at last every five minutes, whatever the
+reason; its audiences say `DependencyNotReady` meanwhile, wait, and cost no call.
 
 To have all of it looked at now: `kubectl annotate sharedaudience loyal audience-sharing.dev/reconcile-requested-at=now
 --overwrite`.
