@@ -1,5 +1,7 @@
 //! One trait or segment of Audience Manager, as an audience of Experience Platform.
 
+mod paused;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{

@@ -237,6 +237,20 @@ async fn play(scenario: &Scenario) -> Result<Told, String> {
     }
 }
 
+/// Of the others what knows the object says it more precisely.
+const ENDS_AS_THE_TABLE_SAYS: [Reason; 10] = [
+    Reason::CredentialsRefused,
+    Reason::AudienceManagerUnavailable,
+    Reason::ExperiencePlatformUnavailable,
+    Reason::IdentityServiceUnavailable,
+    Reason::Throttled,
+    Reason::UnexpectedAnswer,
+    Reason::ChangedMeanwhile,
+    Reason::LimitExceeded,
+    Reason::ReadOnly,
+    Reason::LeaseNotHeld,
+];
+
 /// What the table says beside the reason is what came about.
 fn untrue(reason: Reason, told: &Told) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -275,6 +289,9 @@ fn untrue(reason: Reason, told: &Told) -> Vec<String> {
     };
     if let Some(event) = told.event.as_deref().filter(|event| *event != severity) {
         wrong.push(format!("the event is {event}, not {severity}"));
+    }
+    if ENDS_AS_THE_TABLE_SAYS.contains(&reason) && !told.message.ends_with(reason.remedy()) {
+        wrong.push(format!("the message says another remedy: {}", told.message));
     }
     // What the API server itself writes ends otherwise.
     if reason != Reason::Pending && !told.message.ends_with('.') {

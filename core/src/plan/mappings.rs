@@ -48,6 +48,10 @@ pub(super) struct Checked<'a> {
     pub(super) in_vain: bool,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is made, never kept"
+)]
 pub(super) enum Resolved<'a> {
     Found(&'a Destination),
     Ask(Call),

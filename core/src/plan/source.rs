@@ -12,6 +12,10 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is made, never kept"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution<Source> {
     Found(Source),
