@@ -457,10 +457,10 @@ async fn an_export_control_that_forbids_a_destination_is_told_with_its_name() {
     let mailing = json!([{"key": "mail", "name": "Mailing", "alias": "a"}]);
     world.apply(&mapped("loyal", LOYAL_GAMERS, &mailing)).await;
     let refused = world
-        .until("sharedaudience", "loyal", "False", "ExportControlViolated")
+        .until("sharedaudience", "loyal", "False", "ExportControlled")
         .await;
     assert!(
-        ready_message(&refused).contains("\"Mailing\" (PII)"),
+        ready_message(&refused).contains("4718 \"Mailing\""),
         "{refused}"
     );
     world.apply(&audience("loyal", LOYAL_GAMERS)).await;

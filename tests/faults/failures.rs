@@ -184,6 +184,8 @@ async fn play(scenario: &Scenario) -> Result<Told, String> {
         .ok_or_else(|| format!("it was not told: {}", seen(&world, scenario.teller)))?;
     let since = tokio::time::Instant::now();
     virtual_time::passes(HOUR).await;
+    let stays = scenario.reason != Reason::Progressing;
+    let changed = stays && self::told(&world, scenario).is_none();
     let calls = point.calls();
     let calls: Vec<_> = calls
         .iter()
@@ -191,6 +193,10 @@ async fn play(scenario: &Scenario) -> Result<Told, String> {
         .collect();
     let mut wrong = point.violations();
     wrong.extend(oracles::heard());
+    if changed {
+        let now = seen(&world, scenario.teller);
+        wrong.push(format!("it was told otherwise within the hour: {now}"));
+    }
     if calls.len() > scenario.calls_max {
         let last: Vec<_> = calls
             .iter()
