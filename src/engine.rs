@@ -18,6 +18,7 @@ mod settle_platform;
 mod shared_lists;
 mod shared_objects;
 mod shared_turn;
+mod source_gone;
 
 mod audit;
 mod execute;

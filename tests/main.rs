@@ -26,5 +26,6 @@ mod tenant;
 mod tenants;
 mod to_experience_platform;
 mod told;
+mod used_by;
 mod virtual_time;
 mod world;

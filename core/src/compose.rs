@@ -44,6 +44,17 @@ pub enum Mode {
     Observe,
 }
 
+/// What becomes of what was made of a source that was deleted or deactivated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceGonePolicy {
+    /// It stays as it is.
+    Keep,
+    /// It stays, and is out of use until the source is back.
+    Pause,
+    /// It is deleted as if the share had gone.
+    Delete,
+}
+
 /// What a connection settles for all its audiences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionSettings {
@@ -99,6 +110,7 @@ pub struct Share {
     pub adoption: AdoptionPolicy,
     /// `Retain` of an additional segment or a mapping that is no longer declared.
     pub retain: bool,
+    pub source_gone: SourceGonePolicy,
 }
 
 /// From which system to which, with what shall differ from the source.

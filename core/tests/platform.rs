@@ -1,6 +1,7 @@
 //! One trait or segment of Audience Manager, as an audience of Experience Platform.
 
 mod labels;
+mod paused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -228,6 +229,9 @@ impl World {
                 found.labels = labels.map(|labels| labels.with(&change.labels));
                 if change.publish {
                     found.lifecycle = Lifecycle::Published;
+                }
+                if change.deactivate {
+                    found.lifecycle = Lifecycle::Inactive;
                 }
                 table.fold_written(at, now, found.clone());
             }

@@ -9,8 +9,8 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who uses the audience on the other side. Segment definitions, and destinations where any audience of the connection
-/// declares one, follow by themselves; the rest is looked up when a reconcile is requested
-/// (`audience-sharing.dev/reconcile-requested-at`). A kind that is absent was never looked up, or nobody uses the audience.
+/// declares one, follow by themselves; the rest is looked up when the annotation `audience-sharing.dev/users-requested-at`
+/// gets another value. A kind that is absent was never looked up, or nobody uses the audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsedByStatus {
@@ -30,6 +30,10 @@ pub struct UsedByStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "UsersStatus")]
     pub segment_definitions: Option<UsersStatus>,
+    /// The last handled value of the annotation `audience-sharing.dev/users-requested-at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_request_at: Option<String>,
 }
 
 /// The users of one kind.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceManagerSource, DesiredAudience, ToExperiencePlatform, compose_audience,
+    AudienceManagerSource, DesiredAudience, SourceSelector, ToExperiencePlatform, compose_audience,
 };
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
@@ -35,6 +35,10 @@ impl World {
                 let known = request.pinned.iter().filter_map(source_key).collect();
                 self.interest.set(&request.share.name, known);
                 return Next::Finish(self.unjudged(None, hold.into()));
+            }
+            Resolution::Gone(gone) => {
+                let source = SourceSelector::AudienceManager(target.source.clone());
+                return self.source_gone_in_audience_manager(job, request, &source, &gone);
             }
         };
         self.claims
@@ -90,7 +94,7 @@ impl World {
     }
 
     /// A recorded audience that could not be judged stays recorded; only a 404 of its own forgets it.
-    fn standing_audience(
+    pub(super) fn standing_audience(
         &self,
         standing: platform::Standing,
         recorded: &platform::Recorded,

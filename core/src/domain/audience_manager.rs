@@ -164,6 +164,8 @@ pub struct SegmentChange {
     pub merge_rule: Option<DataSourceId>,
     /// `true` sets the segment active again.
     pub activate: bool,
+    /// `true` sets it inactive; never both.
+    pub pause: bool,
 }
 
 /// How a user names a trait that is not ours: in place of its sid.

@@ -134,6 +134,8 @@ pub struct AudienceChange {
     pub labels: UsageLabels,
     /// `true` publishes it again.
     pub publish: bool,
+    /// `true` takes it out of use; never both.
+    pub deactivate: bool,
 }
 
 impl fmt::Display for Lifecycle {

@@ -27,7 +27,7 @@ pub fn destinations<'a>(
     let forbidden: Vec<String> = destinations.into_iter().filter_map(told).collect();
     let names: Vec<&str> = forbidden.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| {
-        Hold::stalled(
+        Hold::new(
             Reason::ExportControlViolated,
             format!(
                 "The export controls that the audience belongs under forbid it to destination {}; nothing was mapped to it, \

@@ -328,6 +328,7 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
         },
         publish: found.lifecycle == Lifecycle::Inactive,
+        deactivate: false,
     };
     match rest == AudienceChange::default() {
         false => rest,
@@ -339,7 +340,7 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
 }
 
 fn awaited(situation: &Situation<'_>) -> Hold {
-    Hold::wait(
+    Hold::new(
         Reason::AwaitingAdobeSharing,
         format!(
             "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
@@ -350,7 +351,7 @@ fn awaited(situation: &Situation<'_>) -> Hold {
 }
 
 fn no_member_source(situation: &Situation<'_>) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::NoMemberSource,
         format!(
             "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \

@@ -9,8 +9,12 @@ const USERS_SHOWN_MAX: usize = 16;
 /// Characters of a name that are kept.
 const NAME_CHARS_MAX: usize = 255;
 
-/// What is known now; kinds that were not looked up stay as they are.
-pub(super) fn after(known: Option<UsedByStatus>, found: &UsedBy) -> Option<UsedByStatus> {
+/// What is known now; kinds that were not looked up stay as they are. `handled`: the request that was.
+pub(super) fn after(
+    known: Option<UsedByStatus>,
+    found: &UsedBy,
+    handled: Option<String>,
+) -> Option<UsedByStatus> {
     let known = known.unwrap_or_default();
     let users = |found: &Option<Vec<User>>, known| found.as_deref().map(users).or(known);
     let definitions = users(&found.segment_definitions, known.segment_definitions);
@@ -20,6 +24,7 @@ pub(super) fn after(known: Option<UsedByStatus>, found: &UsedBy) -> Option<UsedB
         destinations: users(&found.destinations, known.destinations),
         // Nearly no audience has any, and each would say so.
         segment_definitions: definitions.filter(|users| users.count > 0),
+        last_handled_request_at: handled.or(known.last_handled_request_at),
     };
     (status != UsedByStatus::default()).then_some(status)
 }
