@@ -18,7 +18,7 @@ pub(super) fn connected(world: &World) {
 fn restrict(world: &World, names: &[&str]) {
     world.person(
         "dataSources",
-        "29769",
+        "29771",
         &json!({ "dataExportRestrictions": names }),
     );
 }
