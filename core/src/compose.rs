@@ -8,7 +8,7 @@ mod experience_platform;
 
 pub use experience_platform::{
     AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Strategy, ToExperiencePlatform,
-    compose_audience, external_key, metadata_key,
+    compose_audience, external_key, metadata_key, mirror,
 };
 
 use crate::domain::experience_platform::Audience;

@@ -1,5 +1,6 @@
 //! One trait or segment of Audience Manager, as an audience of Experience Platform.
 
+mod claims;
 mod labels;
 mod paused;
 

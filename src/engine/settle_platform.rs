@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
     AudienceManagerSource, DesiredAudience, SourceSelector, ToExperiencePlatform, compose_audience,
+    external_key, metadata_key,
 };
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
@@ -132,7 +133,9 @@ impl World {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
         keys.extend(desired.controls.told_by().map(Key::DataSource));
-        keys.extend(desired.new.form.key().map(Key::AudienceKey));
+        // Another one's audience over the same source may stand by another strategy.
+        let any_strategy = [external_key(&desired.source), metadata_key(&desired.source)];
+        keys.extend(any_strategy.into_iter().flatten().map(Key::AudienceKey));
         // A definition has no key of ours: a second one that came late shows by its name.
         keys.insert(Key::AudienceName(desired.new.name.clone()));
         keys.extend(standing.audience.clone().map(Key::Audience));
