@@ -73,7 +73,7 @@ impl World {
             let desired = compose(&self.settings, &request.share.name, target, &source);
             let (recorded, inventory) = (&request.recorded, &self.inventory);
             match forbidden::before_data_source(&desired, recorded, controls, inventory) {
-                Err(call) => return self.ask(job, call),
+                Err(call) => return self.ask(job, *call),
                 Ok(Some(hold)) => {
                     self.controls.remove(&request.share.name);
                     self.watch_objects(request, target, &desired, &audience::Standing::default());

@@ -56,7 +56,7 @@ impl Used {
     pub fn segments<'a>(&self, containing: impl IntoIterator<Item = &'a Segment>) -> Vec<User> {
         let foreign = containing.into_iter();
         let foreign = foreign.filter(|found| !self.segments.contains(&found.sid));
-        ordered(foreign.map(|found| (found.sid.0, &found.name)))
+        ordered(foreign.map(|found| (found.sid.0, &*found.name)))
     }
 
     pub fn models<'a>(&self, all: impl IntoIterator<Item = &'a AlgorithmicModel>) -> Vec<User> {
@@ -67,7 +67,7 @@ impl Used {
                 || model.excluded.contains(&self.shared_trait)
         };
         let users = all.into_iter().filter(uses);
-        ordered(users.map(|model| (model.id, &model.name)))
+        ordered(users.map(|model| (model.id, &*model.name)))
     }
 
     pub fn destinations<'a>(
@@ -79,7 +79,7 @@ impl Used {
             segments.any(|sid| self.segments.contains(&sid))
         };
         let mapped = all.into_iter().filter(mapped);
-        ordered(mapped.map(|(destination, _)| (destination.id.0, &destination.name)))
+        ordered(mapped.map(|(destination, _)| (destination.id.0, &*destination.name)))
     }
 
     /// The same of what the last pass listed; `None` where it lists none.
@@ -87,15 +87,15 @@ impl Used {
         let listed = inventory.destinations.is_listed(Coverage::Whole);
         let segments = self.segments.iter();
         let mapped = segments.flat_map(|sid| mappings::mapped_to(inventory, Some(*sid), &[]));
-        listed.then(|| ordered(mapped.map(|found| (found.id.0, &found.name))))
+        listed.then(|| ordered(mapped.map(|found| (found.id.0, &*found.name))))
     }
 }
 
-fn ordered<'a>(found: impl Iterator<Item = (u64, &'a Box<str>)>) -> Vec<User> {
+fn ordered<'a>(found: impl Iterator<Item = (u64, &'a str)>) -> Vec<User> {
     let found: BTreeSet<_> = found.collect();
-    let user = |(id, name): (u64, &Box<str>)| User {
+    let user = |(id, name): (u64, &str)| User {
         id: id.to_string().into(),
-        name: name.clone(),
+        name: name.into(),
     };
     found.into_iter().map(user).collect()
 }
