@@ -14,6 +14,7 @@ mod judged;
 mod judges;
 mod killed;
 mod labels;
+mod loops;
 mod noticed;
 mod openapi;
 mod platform;

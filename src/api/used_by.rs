@@ -40,8 +40,8 @@ pub struct UsedByStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsersStatus {
-    /// How many there are.
-    #[schemars(range(min = 0))]
+    /// How many there are, up to a million.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub count: i32,
     /// The first of them, in the order of their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

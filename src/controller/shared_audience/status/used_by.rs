@@ -6,6 +6,8 @@ use crate::api::used_by::{UsedByStatus, UserStatus, UsersStatus};
 
 /// Of each kind; the rest is counted.
 const USERS_SHOWN_MAX: usize = 16;
+/// More than Audience Manager's limits allow (audience-manager.md §2.7).
+const COUNT_MAX: usize = 1_000_000;
 /// Characters of a name that are kept.
 const NAME_CHARS_MAX: usize = 255;
 
@@ -32,7 +34,7 @@ pub(super) fn after(
 fn users(found: &[User]) -> UsersStatus {
     let shown = found.iter().take(USERS_SHOWN_MAX);
     UsersStatus {
-        count: i32::try_from(found.len()).unwrap_or(i32::MAX),
+        count: i32::try_from(found.len().min(COUNT_MAX)).unwrap_or_default(),
         items: shown
             .map(|user| UserStatus {
                 id: user.id.to_string(),
