@@ -136,6 +136,26 @@ impl World {
 
     /// Ends the operator as Kubernetes would, and starts another.
     pub(crate) async fn restart_operator(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    /// The same, with these flags more.
+    pub(crate) async fn restart_with(&mut self, flags: &[&str]) {
+        self.stop_operator().await;
+        let account = rights::account(&self.namespace);
+        let account = self.plane.kubeconfig_for(&account, Some(rights::ACCOUNTS));
+        let addresses = &self.simulator.addresses;
+        self.operator = start(&account.unwrap(), addresses, &self.namespace, flags).await;
+    }
+
+    /// The same, with every right in the whole cluster: nothing but the operator's own code keeps it in.
+    pub(crate) async fn restart_as_administrator(&mut self, flags: &[&str]) {
+        self.stop_operator().await;
+        let (all, addresses) = (self.plane.kubeconfig(), &self.simulator.addresses);
+        self.operator = start(all, addresses, &self.namespace, flags).await;
+    }
+
+    async fn stop_operator(&mut self) {
         let status = self
             .operator
             .terminate(Duration::from_secs(30))
@@ -146,7 +166,6 @@ impl World {
             "a graceful stop ends with success: {}",
             self.operator.log_tail()
         );
-        self.operator = start_operator(self.plane, &self.simulator, &self.namespace).await;
     }
 
     pub(crate) async fn kubectl(&self, arguments: &[&str]) -> String {

@@ -57,9 +57,12 @@ struct WireSandboxOfAudience {
     sandbox_id: Option<Box<str>>,
 }
 
+/// What a status can hold; Adobe's own ids have 36.
+const ID_BYTES_MAX: usize = 128;
+
 impl WireAudience {
     fn read(self) -> Option<Audience> {
-        if self.id.is_empty() {
+        if self.id.is_empty() || self.id.len() > ID_BYTES_MAX {
             return None;
         }
         let state = self
@@ -78,7 +81,8 @@ impl WireAudience {
         let marked = Mark::read(&self.description).is_some();
         let ids = |ids: Option<Vec<Box<str>>>| {
             let ids = ids.unwrap_or_default().into_iter();
-            ids.map(AudienceId::new).collect()
+            let fits = |id: &Box<str>| (1..=ID_BYTES_MAX).contains(&id.len());
+            ids.filter(fits).map(AudienceId::new).collect()
         };
         Some(Audience {
             id: AudienceId::new(self.id),
@@ -101,6 +105,7 @@ impl WireAudience {
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)
+                .filter(|id| id.len() <= ID_BYTES_MAX)
                 .map(SandboxId::new),
         })
     }

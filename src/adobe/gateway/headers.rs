@@ -33,6 +33,10 @@ impl Gateway {
             System::AudienceManager => &self.0.endpoints.audience_manager,
             System::ExperiencePlatform => &self.0.endpoints.experience_platform,
         };
+        let refused = |detail| operation.error(Kind::RequestRefused).with_detail(detail);
+        if leaves_its_folder(path) {
+            return Err(refused("an id holds what no address may hold"));
+        }
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{base}{path}"))
@@ -51,10 +55,14 @@ impl Gateway {
         if body.is_some() {
             request = request.header(CONTENT_TYPE, JSON);
         }
-        request.body(body.clone().unwrap_or_default()).map_err(|_| {
-            operation
-                .error(Kind::RequestRefused)
-                .with_detail("a name holds a character that no request may hold")
-        })
+        request
+            .body(body.clone().unwrap_or_default())
+            .map_err(|_| refused("a name holds a character that no request may hold"))
     }
+}
+
+/// An id of dots alone is not escaped, and a URL takes it for another folder: the call would be about something else.
+fn leaves_its_folder(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default();
+    path.split('/').any(|part| matches!(part, "." | ".."))
 }

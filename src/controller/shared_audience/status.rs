@@ -201,6 +201,9 @@ pub(super) fn after(
 /// Of an audience, in the status.
 const LABELS_SHOWN_MAX: usize = 64;
 
+/// Of a label in the status, as of one that is declared; a longer one is left out, for half of it would be another.
+const LABEL_CHARS_MAX: usize = 128;
+
 fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<String>) {
     if let Some(origin) = &settled.source {
         status.source = Some(source(origin));
@@ -220,6 +223,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
             data_usage_labels: audience
                 .labels
                 .iter()
+                .filter(|label| label.as_str().chars().count() <= LABEL_CHARS_MAX)
                 .take(LABELS_SHOWN_MAX)
                 .map(ToString::to_string)
                 .collect(),

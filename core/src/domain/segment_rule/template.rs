@@ -15,6 +15,7 @@ pub const TRAITS_MAX: usize = 5_000;
 
 /// How the shared trait is written.
 const SHARED_TRAIT: &str = "{trait}";
+const SHARED_KEY: &str = "trait";
 
 const A_CONDITION: &str = "a trait such as 123T, {trait}, {key}, FREQUENCY, NOT or (";
 const A_KEY: &str = "{trait}, or {key} for a key of traits: lower-case letters, digits and hyphens";
@@ -137,14 +138,12 @@ impl RuleTemplate {
 
 fn read_operand(scanner: &mut Scanner<'_>, expected: &'static str) -> Result<Operand, ParseError> {
     let place = scanner.place();
-    if scanner.take(SHARED_TRAIT) {
-        return Ok(Operand::Shared);
-    }
     if !scanner.take("{") {
         return read_trait(scanner, expected).map(Operand::Numbered);
     }
     let key = scanner.take_any_word();
     match is_key(key) && scanner.take("}") {
+        true if key == SHARED_KEY => Ok(Operand::Shared),
         true => Ok(Operand::Keyed(key.into())),
         false => Err(scanner.expected_at(place, A_KEY)),
     }

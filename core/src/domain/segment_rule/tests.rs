@@ -178,6 +178,7 @@ fn the_rule_of_one_trait_is_that_trait() {
 #[rstest]
 #[case::the_example_of_the_design("{trait} AND (9912T OR 9913T)", "77T AND (9912T OR 9913T)")]
 #[case::alone("{trait}", "77T")]
+#[case::with_space_inside("{trait }AND{ auto-2 }", "77T AND 9912T")]
 #[case::more_than_once("{trait} AND 1T OR {trait} AND 2T", "77T AND 1T OR 77T AND 2T")]
 #[case::left_out("1T AND NOT {trait}", "1T AND NOT 77T")]
 #[case::beside_a_frequency(
@@ -211,6 +212,10 @@ fn templates_are_filled(#[case] template: &str, #[case] rule: &str) {
 )]
 #[case::over_the_shared_trait_among_others(
     "{trait} AND NOT FREQUENCY([1T OR {trait}] <= 5D) >= 2",
+    RuleTemplateError::FrequencyOverSharedTrait
+)]
+#[case::over_the_shared_trait_with_space(
+    "{trait} AND FREQUENCY([{ trait }]) >= 2",
     RuleTemplateError::FrequencyOverSharedTrait
 )]
 #[case::only_negated("NOT {trait}", RuleTemplateError::MatchesEveryone)]

@@ -1,0 +1,54 @@
+//! Attempts that must fail, each with what stops it; SECURITY.md lists them beside those that other tests make.
+
+mod addresses;
+mod canaries;
+mod marks;
+mod names;
+mod namespaces;
+mod read_only;
+mod redirects;
+mod rules;
+mod sizes;
+
+use std::sync::Arc;
+
+use audience_sharing_core::domain::identifier::OrganizationId;
+use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
+use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
+use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions, Priority, Turn};
+use audience_sharing_operator::adobe::transport::{NetworkTransport, Proxy};
+
+/// A gateway on the real network stack, over servers on loopback.
+fn gateway(ims: &str, audience_manager: &str, experience_platform: &str) -> Gateway {
+    let endpoints = Endpoints::parse(
+        ims,
+        audience_manager,
+        experience_platform,
+        Allowed::AlsoLoopback,
+    );
+    Gateway::new(GatewayOptions {
+        endpoints: endpoints.unwrap(),
+        organization: OrganizationId::new("0F1E2D3C4B5A69780A49420E@AdobeOrg"),
+        credential: Credential {
+            client_id: "demo-client".into(),
+            client_secret: "canary-secret".into(),
+            scopes: DEFAULT_SCOPES.into(),
+        },
+        transport: Arc::new(NetworkTransport::new(Proxy::Direct).unwrap()),
+        budget: Budget {
+            requests_per_minute: 6_000,
+            burst: 10,
+        },
+        read_only: false,
+        rng_seed: 7,
+        wall_clock: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),
+        observer: Arc::new(()),
+    })
+}
+
+fn turn() -> Turn {
+    Turn {
+        priority: Priority::Change,
+        key: "loyal".into(),
+    }
+}
