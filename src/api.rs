@@ -8,6 +8,7 @@ pub mod common;
 pub mod experience_platform;
 pub mod shared_audience;
 pub mod sharing_connection;
+pub mod used_by;
 
 pub mod crd;
 pub mod reference;
@@ -15,7 +16,7 @@ pub mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use common::{AdoptionPolicy, DeletionPolicy, TenantStatus};
+pub use common::{AdoptionPolicy, DeletionPolicy, SourceGonePolicy, TenantStatus};
 pub use shared_audience::{SharedAudience, SharedAudienceSpec, SharedAudienceStatus};
 pub use sharing_connection::{SharingConnection, SharingConnectionSpec, SharingConnectionStatus};
 

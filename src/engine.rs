@@ -18,12 +18,14 @@ mod settle_platform;
 mod shared_lists;
 mod shared_objects;
 mod shared_turn;
+mod source_gone;
 
 mod audit;
 mod execute;
 mod flights;
 mod fold;
 mod interest;
+mod users;
 
 use std::sync::{Arc, OnceLock};
 
@@ -37,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::Gateway;
 pub use confirmation::Confirmation;
+use execute::Systems;
 pub use flights::Ended;
 pub use request::{
     Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
@@ -84,6 +87,7 @@ pub struct Engine {
     messages: mpsc::Sender<Message>,
     report: watch::Receiver<Report>,
     gateway: Gateway,
+    systems: Systems,
     stop: CancellationToken,
     ended: Arc<OnceLock<Ended>>,
 }
@@ -115,11 +119,13 @@ impl Engine {
         let gateway = options.gateway.clone();
         let ended = Arc::new(OnceLock::new());
         let worker = Worker::new(options, inbox, publish, stop.clone(), ended.clone());
+        let systems = worker.systems.clone();
         tokio::spawn(worker.run());
         Self {
             messages,
             report,
             gateway,
+            systems,
             stop,
             ended,
         }

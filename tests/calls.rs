@@ -76,6 +76,15 @@ async fn a_restarted_operator_that_finds_all_as_declared_writes_nothing_anywhere
     world
         .until("sharingconnection", "acme", "True", "Succeeded")
         .await;
+    // The connection tells last that the shared objects stand.
+    let told = [
+        "wait",
+        "sharingconnection",
+        "acme",
+        "--for=condition=FoundationReady",
+        "--timeout=60s",
+    ];
+    world.kubectl(&told).await;
     let before = world.kubernetes_writes().len();
     world.restart_operator().await;
     world.control.clear_calls().await.unwrap();

@@ -159,7 +159,7 @@ async fn somebodys_audience_with_the_key_is_taken_over_only_by_an_explicit_polic
 #[case::labels_of_a_provider_unknown(
     json!({"segment": {"sid": 16_450_004}}), json!({"strategy": "MetadataOnly"}), "UsageLabelsUnknown", "data source 6601"
 )]
-#[case::inactive(json!({"segment": {"sid": 16_450_003}}), json!({}), "SourceNotShareable", "inactive")]
+#[case::inactive(json!({"segment": {"sid": 16_450_003}}), json!({}), "SourceInactive", "inactive")]
 #[case::of_adobes_sharing(
     json!({"segment": {"sid": 16_448_929}}), json!({}), "SharingLoop", "not shared back"
 )]

@@ -7,9 +7,14 @@ use serde_json::{Value, json};
 
 /// The realistic tenant as the simulator serves it, for a credential with this secret.
 pub(crate) fn realistic(client_secret: &str) -> Value {
+    of(Seed::realistic(), client_secret)
+}
+
+/// A tenant as the simulator serves it, for a credential with this secret.
+pub(crate) fn of(seed: Seed, client_secret: &str) -> Value {
     let simulator = Simulator::new(Options {
         latency: Duration::ZERO,
-        seed: Some(Seed::realistic()),
+        seed: Some(seed),
     });
     let mut state = simulator.state();
     for credential in state["credentials"].as_array_mut().unwrap() {

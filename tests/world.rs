@@ -9,7 +9,7 @@ use adobe_openapi::Trial;
 use adobe_simulator::{ConnectionLost, Options, Seed, Simulator};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode, Share, ShareName,
-    Strategy, ToAudienceManager,
+    SourceGonePolicy, Strategy, ToAudienceManager,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
@@ -343,6 +343,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
             mode: Mode::Manage,
             adoption: AdoptionPolicy::Match,
             retain: false,
+            source_gone: SourceGonePolicy::Keep,
         },
         created: CreatedAt(0),
         pinned: None,

@@ -8,7 +8,7 @@ mod experience_platform;
 
 pub use experience_platform::{
     AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Strategy, ToExperiencePlatform,
-    compose_audience, external_key, metadata_key,
+    compose_audience, external_key, metadata_key, mirror,
 };
 
 use crate::domain::experience_platform::Audience;
@@ -42,6 +42,17 @@ pub enum Mode {
     Manage,
     /// Wait for Adobe's own sharing and report; write nothing.
     Observe,
+}
+
+/// What becomes of what was made of a source that was deleted or deactivated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceGonePolicy {
+    /// It stays as it is.
+    Keep,
+    /// It stays, and is out of use until the source is back.
+    Pause,
+    /// It is deleted as if the share had gone.
+    Delete,
 }
 
 /// What a connection settles for all its audiences.
@@ -99,6 +110,7 @@ pub struct Share {
     pub adoption: AdoptionPolicy,
     /// `Retain` of an additional segment or a mapping that is no longer declared.
     pub retain: bool,
+    pub source_gone: SourceGonePolicy,
 }
 
 /// From which system to which, with what shall differ from the source.

@@ -9,6 +9,7 @@ pub mod labels;
 pub mod ownership;
 pub mod pql;
 pub mod reason;
+pub mod rights;
 pub mod segment_rule;
 pub mod source;
 pub mod text;

@@ -5,12 +5,14 @@
 
 mod destinations;
 mod record;
+mod rights;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use destinations::ListedMappings;
 pub use record::{AudienceNaturalKey, Coverage, Key};
+pub use rights::{KnownRights, fold_rights};
 pub use table::{Entry, Record, Table};
 
 use crate::domain::audience_manager::{
@@ -102,6 +104,7 @@ pub struct Inventory {
     pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
     /// What Audience Manager answered to a code or a name, in all data sources.
     pub searches: BTreeMap<AudienceManagerSelector, Findings>,
+    pub rights: KnownRights,
     /// Folders that we created: only these are ever deleted (design.md §4.6).
     pub created_folders: CreatedFolders,
 }

@@ -183,7 +183,7 @@ fn without_shared_objects_there_is_nothing_to_do_but_wait() {
     assert_eq!(plan.steps, []);
     assert_eq!(plan.standing, Standing::default());
     assert_eq!(plan.holds[0].reason, Reason::AwaitingAdobeSharing);
-    assert_eq!(plan.holds[0].disposition, Disposition::Wait);
+    assert_eq!(plan.holds[0].reason.disposition(), Disposition::Wait);
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use audience_sharing_core::domain::audience_manager::{
     DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
 };
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
@@ -143,6 +142,11 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
             rule: Some("2T".into()),
             merge_rule: Some(DataSourceId(3)),
             activate: true,
+            pause: false,
+        }),
+        update_segment(SegmentChange {
+            pause: true,
+            ..SegmentChange::default()
         }),
         update_segment(SegmentChange::default()),
     ];
@@ -154,6 +158,7 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
     update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" data source 5 → 4 folder 6 → 8 ttl 7 → 120
     update trait 10 "Loyal"
     update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" data source 5 → 4 folder 7 → 9 merge rule → 3 status → ACTIVE
+    update segment 20 "Loyal" status → INACTIVE
     update segment 20 "Loyal"
     "#);
 }
@@ -171,7 +176,6 @@ fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
     };
     let hold = Hold {
         reason: Reason::AdoptionRefused,
-        disposition: Disposition::Stalled,
         message: "Held.".into(),
     };
     assert!(of(&[], &[]).is_settled());

@@ -17,6 +17,7 @@ mod plans;
 mod platform;
 mod records;
 mod retirement;
+mod rights;
 mod rules;
 mod shared_objects;
 mod source;

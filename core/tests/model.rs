@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Desired, Direction,
-    Mode, Share, ShareName, ToAudienceManager, compose,
+    Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
@@ -237,6 +237,9 @@ impl Tenant {
                 if change.activate {
                     found.activity = Activity::Active;
                 }
+                if change.pause {
+                    found.activity = Activity::Inactive;
+                }
                 inventory
                     .segments
                     .fold_written(sequence, now, found.clone());
@@ -348,6 +351,8 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         expression: None,
         lifecycle: Lifecycle::Published,
         labels: Some(UsageLabels::default()),
+        dependents: [].into(),
+        dependencies: [].into(),
         sandbox: None,
     }
 }
@@ -376,6 +381,7 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
         mode: Mode::Manage,
         adoption: AdoptionPolicy::Match,
         retain: false,
+        source_gone: SourceGonePolicy::Keep,
     }
 }
 

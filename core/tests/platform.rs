@@ -1,6 +1,8 @@
 //! One trait or segment of Audience Manager, as an audience of Experience Platform.
 
+mod claims;
 mod labels;
+mod paused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +58,8 @@ fn audience(id: &str, name: &str, key: Option<AudienceKey>) -> Audience {
         key,
         expression: None,
         labels: Some(UsageLabels::default()),
+        dependents: [].into(),
+        dependencies: [].into(),
         lifecycle: Lifecycle::Published,
         sandbox: None,
     }
@@ -226,6 +230,9 @@ impl World {
                 found.labels = labels.map(|labels| labels.with(&change.labels));
                 if change.publish {
                     found.lifecycle = Lifecycle::Published;
+                }
+                if change.deactivate {
+                    found.lifecycle = Lifecycle::Inactive;
                 }
                 table.fold_written(at, now, found.clone());
             }

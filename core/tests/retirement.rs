@@ -259,7 +259,7 @@ fn a_use_that_is_not_ours_blocks_the_whole_deletion_and_is_named() {
     assert_eq!(blocked.steps, []);
     assert_eq!(blocked.holds.len(), 1);
     assert_eq!(blocked.holds[0].reason, Reason::DeletionBlocked);
-    assert_eq!(blocked.holds[0].disposition, Disposition::Stalled);
+    assert_eq!(blocked.holds[0].reason.disposition(), Disposition::Stalled);
     assert!(
         blocked.holds[0].message.starts_with(
             "Trait 1004 is used by segment 3000 \"Their segment\"; nothing was deleted."

@@ -1,11 +1,12 @@
 //! Which audience a `SharedAudience` means, and which may not be shared.
 
-use audience_sharing_core::compose::AudienceSelector;
+use audience_sharing_core::compose::{AudienceSelector, SourceGonePolicy};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use audience_sharing_core::plan::{Call, Hold};
 use rstest::rstest;
@@ -40,6 +41,7 @@ fn doubted(audiences: &[Audience]) -> Inventory {
 fn held(resolution: Resolution<&Audience>) -> Hold {
     match resolution {
         Resolution::Held(hold) => hold,
+        Resolution::Gone(gone) => gone.told(SourceGonePolicy::Keep, Receiver::AudienceManager),
         other => panic!("nothing is held: {other:?}"),
     }
 }
@@ -88,19 +90,19 @@ fn only_its_own_404_says_that_a_source_is_not_there() {
     inventory.audiences.fold_gone(&id("I"));
     let hold = held(resolve(&by_id("I"), None, &inventory));
     assert_eq!(hold.reason, Reason::SourceNotFound);
-    assert_eq!(hold.disposition, Disposition::Stalled);
+    assert_eq!(hold.reason.disposition(), Disposition::Stalled);
 }
 
 #[test]
 fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
     let hold = held(resolve(&by_name("x"), None, &Inventory::default()));
     assert_eq!(
-        (hold.reason, hold.disposition),
+        (hold.reason, hold.reason.disposition()),
         (Reason::Progressing, Disposition::Wait)
     );
     let hold = held(resolve(&by_name("x"), None, &listed(&[])));
     assert_eq!(
-        (hold.reason, hold.disposition),
+        (hold.reason, hold.reason.disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
     );
 }
@@ -121,10 +123,10 @@ fn a_name_of_several_names_their_ids(#[case] count: usize, #[case] ids: &str) {
 #[rstest]
 #[case::published(Lifecycle::Published, None)]
 #[case::draft(Lifecycle::Draft, None)]
-#[case::inactive(Lifecycle::Inactive, None)]
+#[case::inactive(Lifecycle::Inactive, Some(Reason::SourceInactive))]
 #[case::deleted(Lifecycle::Deleted, Some(Reason::SourceNotFound))]
 #[case::of_a_later_version(Lifecycle::Other("frozen".into()), None)]
-fn only_a_deleted_source_is_not_shared(
+fn only_a_deleted_or_inactive_source_is_not_shared(
     #[case] lifecycle: Lifecycle,
     #[case] refused: Option<Reason>,
 ) {
@@ -159,5 +161,52 @@ fn what_came_from_audience_manager_is_not_shared_back(
             assert_eq!(held(other).reason, Reason::SharingLoop);
             assert!(loops);
         }
+    }
+}
+
+#[rstest]
+#[case::keep(
+    SourceGonePolicy::Keep,
+    Receiver::AudienceManager,
+    "Audience Manager was left as it is"
+)]
+#[case::pause(
+    SourceGonePolicy::Pause,
+    Receiver::AudienceManager,
+    "segments that were made of it in Audience Manager are paused until"
+)]
+#[case::delete(
+    SourceGonePolicy::Delete,
+    Receiver::AudienceManager,
+    "made of it in Audience Manager was deleted"
+)]
+#[case::keep_there(
+    SourceGonePolicy::Keep,
+    Receiver::ExperiencePlatform,
+    "Experience Platform was left as it is"
+)]
+#[case::pause_there(
+    SourceGonePolicy::Pause,
+    Receiver::ExperiencePlatform,
+    "audience that was made of it in Experience Platform is inactive until"
+)]
+#[case::delete_there(
+    SourceGonePolicy::Delete,
+    Receiver::ExperiencePlatform,
+    "made of it in Experience Platform was deleted"
+)]
+fn a_source_that_is_gone_says_what_became_of_what_was_made_of_it(
+    #[case] policy: SourceGonePolicy,
+    #[case] receiver: Receiver,
+    #[case] told: &str,
+) {
+    let mut audience = source("I", "Loyal gamers");
+    audience.lifecycle = Lifecycle::Deleted;
+    match resolve(&by_id("I"), None, &listed(&[audience])) {
+        Resolution::Gone(gone) => {
+            let message = gone.told(policy, receiver).message;
+            assert!(message.contains(told), "{message}");
+        }
+        other => panic!("it is gone: {other:?}"),
     }
 }

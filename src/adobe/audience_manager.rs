@@ -8,6 +8,7 @@ mod data_source;
 mod destination;
 mod folder;
 mod merge;
+mod model;
 mod segment;
 mod r#trait;
 mod wire;
@@ -60,13 +61,13 @@ impl AudienceManager {
     ///
     /// # Errors
     /// Any kind but those of a write.
-    pub async fn me(&self, turn: &Turn) -> Result<CompanyId, Error> {
+    pub async fn me(&self, turn: &Turn) -> Result<Me, Error> {
         let operation = operation("users.self", CallKind::Read);
         let body = self
             .gateway
             .object(turn, &get(operation, "/users/self"))
             .await?;
-        wire::company(&body).ok_or_else(|| operation.unexpected("the body names no company"))
+        wire::me(&body).ok_or_else(|| operation.unexpected("the body names no company"))
     }
 
     async fn read(&self, turn: &Turn, name: &'static str, path: String) -> Result<Bytes, Error> {
@@ -93,6 +94,28 @@ impl AudienceManager {
         Ok(listing)
     }
 
+    /// The same, with what the credential may do with each.
+    async fn list_with_rights<T: Send, I: Send>(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: String,
+        whole: fn(&[u8]) -> Option<T>,
+        id: fn(&[u8]) -> Option<I>,
+    ) -> Result<Listing<T, I>, Error> {
+        let call = get(operation(name, CallKind::List), path);
+        let mut listing = Listing::default();
+        self.gateway
+            .elements(turn, &call, Splitter::bare, &mut |element| {
+                if let Some(rights) = wire::lacking(element) {
+                    listing.lacking.extend(id(element).map(|id| (id, rights)));
+                }
+                listing.take(element, whole, id)
+            })
+            .await?;
+        Ok(listing)
+    }
+
     /// A list that is asked whether a key is taken: an element that cannot be read leaves that open.
     async fn lookup<T: Send, I: Send>(
         &self,
@@ -102,7 +125,9 @@ impl AudienceManager {
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Vec<T>, Error> {
-        let Listing { items, undecodable } = self.list(turn, name, path, whole, id).await?;
+        let Listing {
+            items, undecodable, ..
+        } = self.list(turn, name, path, whole, id).await?;
         if undecodable.is_empty() {
             Ok(items)
         } else {
@@ -229,6 +254,17 @@ impl AudienceManager {
             .map(drop)
     }
 }
+
+/// Who the credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Me {
+    pub company: CompanyId,
+    /// `None`: it was not told.
+    pub administrator: Option<bool>,
+}
+
+/// `includePermissions` (audience-manager.md §2.2).
+const PERMISSIONS: (&str, &str) = ("includePermissions", "true");
 
 /// What an update of one kind of object needs.
 struct Update<'a, T> {

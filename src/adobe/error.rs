@@ -174,9 +174,10 @@ impl Error {
         self.effect
     }
 
-    /// How long the server asked to wait; at most an hour.
+    /// How long the server asked to wait; at most an hour. Of a refusal it means nothing.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        let waits = matches!(self.kind, Kind::Throttled | Kind::Unavailable);
+        self.retry_after.filter(|_| waits)
     }
 
     pub(super) fn is_from_gateway(&self) -> bool {
@@ -194,23 +195,9 @@ impl Error {
 
     /// Who tries again, and when.
     pub fn disposition(&self) -> Disposition {
-        match self.kind {
-            Kind::Throttled | Kind::Unavailable => match self.retry_after {
-                Some(wait) => Disposition::RetryAfter(wait),
-                None => Disposition::Retry,
-            },
-            // A conflict is resolved by looking the key up; a missing object by planning again.
-            Kind::LeaseExpiring | Kind::NotFound | Kind::Conflict | Kind::UnexpectedAnswer => {
-                Disposition::Retry
-            }
-            Kind::ReadOnly
-            | Kind::CredentialsRefused
-            | Kind::AccessDenied
-            | Kind::NotEntitled
-            | Kind::RequestRefused
-            | Kind::RuleInvalid
-            | Kind::LimitExceeded
-            | Kind::DeletionBlocked => Disposition::Stalled,
+        match self.retry_after() {
+            Some(wait) => Disposition::RetryAfter(wait),
+            None => self.reason().disposition(),
         }
     }
 
@@ -222,7 +209,9 @@ impl Error {
             Kind::CredentialsRefused => Reason::CredentialsRefused,
             Kind::AccessDenied => Reason::AccessDenied,
             Kind::NotEntitled => Reason::NotEntitled,
-            Kind::NotFound | Kind::Conflict | Kind::RequestRefused => Reason::RequestRefused,
+            // A conflict is resolved by looking the key up; a missing object by planning again.
+            Kind::NotFound | Kind::Conflict => Reason::ChangedMeanwhile,
+            Kind::RequestRefused => Reason::RequestRefused,
             Kind::RuleInvalid => Reason::RuleInvalid,
             Kind::LimitExceeded => Reason::LimitExceeded,
             Kind::DeletionBlocked => Reason::DeletionBlocked,
@@ -236,44 +225,25 @@ impl Error {
         }
     }
 
-    /// What a person can do about it, where one can.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.kind {
-            Kind::ReadOnly => Some("start the operator without --read-only to let it write"),
-            Kind::CredentialsRefused => Some(
-                "check clientId, clientSecret and scopes in the Secret against the OAuth server-to-server credential \
-                 in Adobe Developer Console, and that the credential has the product profile",
-            ),
-            Kind::AccessDenied => Some(match self.system {
-                System::AudienceManager => {
-                    "give the credential's technical account the right in an Audience Manager RBAC group"
-                }
-                System::IdentityService | System::ExperiencePlatform => {
-                    "give the credential a role with the permissions View Segments and access to the sandbox"
-                }
-            }),
-            Kind::NotEntitled => Some(match self.operation {
-                "audiences.create-metadata" => {
-                    "the organisation is not enabled for the external audiences service: ask your Adobe representative \
-                     for it, or share with the strategy ExternalAudience from a new SharedAudience"
-                }
-                _ => {
-                    "the organisation is not enabled for external audiences of Real-Time CDP: ask your Adobe \
-                     representative for it, or share with the strategy MetadataOnly from a new SharedAudience"
-                }
-            }),
-            Kind::LimitExceeded => {
-                Some("delete what is no longer used, or ask Adobe to raise the limit")
+    /// What a person can do about it, as a sentence: what the reason says, unless more is known.
+    pub fn hint(&self) -> &'static str {
+        match (self.kind, self.system, self.operation) {
+            (Kind::AccessDenied, System::AudienceManager, _) => {
+                "Give the credential's technical account the right in an Audience Manager RBAC group."
             }
-            Kind::RuleInvalid => Some("correct the rule"),
-            Kind::DeletionBlocked => Some("remove the uses of the object first"),
-            Kind::LeaseExpiring
-            | Kind::NotFound
-            | Kind::Conflict
-            | Kind::RequestRefused
-            | Kind::Throttled
-            | Kind::Unavailable
-            | Kind::UnexpectedAnswer => None,
+            (Kind::AccessDenied, System::IdentityService | System::ExperiencePlatform, _) => {
+                "Give the credential a role with the permissions View Segments and Manage Segments and access to the \
+                 sandbox."
+            }
+            (Kind::NotEntitled, _, "audiences.create-metadata") => {
+                "The organisation is not enabled for the external audiences service: ask your Adobe representative for \
+                 it, or share with the strategy ExternalAudience from a new SharedAudience."
+            }
+            (Kind::NotEntitled, _, _) => {
+                "The organisation is not enabled for external audiences of Real-Time CDP: ask your Adobe representative \
+                 for it, or share with the strategy MetadataOnly from a new SharedAudience."
+            }
+            _ => self.reason().remedy(),
         }
     }
 }

@@ -119,7 +119,9 @@ impl ExperiencePlatform {
                     },
                 )
                 .await?;
-            let Listing { items, undecodable } = page;
+            let Listing {
+                items, undecodable, ..
+            } = page;
             listing.items.extend(
                 items
                     .into_iter()

@@ -1,5 +1,7 @@
 //! What a list call answers: the elements that could be read, and which could not.
 
+use audience_sharing_core::domain::rights::Rights;
+
 /// The elements of a list. One that this version cannot read hides no other.
 ///
 /// An element is missing only if it is neither in `items` nor, perhaps, in `undecodable`: where that holds a `None`,
@@ -9,6 +11,8 @@ pub struct Listing<T, I> {
     pub items: Vec<T>,
     /// One entry per element that could not be read, with its id where at least that could.
     pub undecodable: Vec<Option<I>>,
+    /// The elements that tell their permissions and lack one.
+    pub lacking: Vec<(I, Rights)>,
 }
 
 impl<T, I> Default for Listing<T, I> {
@@ -16,6 +20,7 @@ impl<T, I> Default for Listing<T, I> {
         Self {
             items: Vec::new(),
             undecodable: Vec::new(),
+            lacking: Vec::new(),
         }
     }
 }

@@ -38,6 +38,31 @@ pub enum DeletionPolicy {
     Retain,
 }
 
+/// What happens to what was made of a source that was deleted or deactivated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum SourceGonePolicy {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is out of use until the source is back.
+    Pause,
+    /// It is deleted, as far as it is ours and nothing else uses it.
+    Delete,
+}
+
+/// What Audience Manager lets nobody do with data of a data source; each is the counterpart of a usage label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExportControl {
+    /// No combination with personally identifiable information: `core/C3`.
+    NoPersonalData,
+    /// No off-site ad targeting: `core/C5`.
+    NoOffSiteAds,
+    /// No on-site ad targeting: `core/C6`.
+    NoOnSiteAds,
+    /// No on-site personalization: `core/C7`.
+    NoOnSitePersonalization,
+}
+
 /// The tenant in which the ids of this status are valid. Nothing is written while the credential answers for another.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

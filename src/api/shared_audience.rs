@@ -14,13 +14,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activation::{Destination, DestinationStatus, NamedTrait, NamedTraitStatus};
+pub use super::common::ExportControl;
 use super::common::{
-    AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
-    pending,
+    AdoptionPolicy, DeletionPolicy, ID_MAX, SourceGonePolicy, TenantStatus, conditions_schema,
+    find_condition, pending,
 };
 use super::experience_platform::{
     ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
 };
+use super::used_by::UsedByStatus;
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
 const TTL_DAYS: i32 = 120;
@@ -93,6 +95,12 @@ pub struct SharedAudienceSpec {
     /// are ours and nothing else uses them, `Retain` leaves them as they are.
     #[serde(default = "default_deletion_policy")]
     pub deletion_policy: DeletionPolicy,
+
+    /// What happens to what was made of the source when it is deleted or deactivated: `Keep` leaves it as it is, `Pause`
+    /// takes the segments or the audience out of use until the source is back, `Delete` deletes them as if this resource
+    /// had gone, and makes them again when the source is back. Where the mode is `Observe`, nothing happens to it.
+    #[serde(default)]
+    pub source_gone_policy: SourceGonePolicy,
 
     /// Stop all changes; deletion of this resource apart.
     #[serde(default)]
@@ -283,6 +291,9 @@ pub struct SharedAudienceStatus {
     /// The audience in Experience Platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experience_platform: Option<ExperiencePlatformStatus>,
+    /// Who uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<UsedByStatus>,
     /// How a segment definition of Experience Platform refers to the audience.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pql: Option<PqlStatus>,
@@ -399,19 +410,6 @@ pub struct AudienceManagerStatus {
     pub additional_segments: Vec<AdditionalSegmentStatus>,
 }
 
-/// What Audience Manager lets nobody do with data of a data source; each is the counterpart of a usage label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ExportControl {
-    /// No combination with personally identifiable information: `core/C3`.
-    NoPersonalData,
-    /// No off-site ad targeting: `core/C5`.
-    NoOffSiteAds,
-    /// No on-site ad targeting: `core/C6`.
-    NoOnSiteAds,
-    /// No on-site personalization: `core/C7`.
-    NoOnSitePersonalization,
-}
-
 /// An additional segment that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -461,6 +459,7 @@ impl SharedAudienceSpec {
             mode: Mode::default(),
             adoption_policy: None,
             deletion_policy: default_deletion_policy(),
+            source_gone_policy: SourceGonePolicy::default(),
             suspend: false,
         }
     }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder};
 
-use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::reason::{Reason, Severity};
 
 use super::publish;
 
@@ -28,9 +28,9 @@ pub(super) async fn on_transition(
     if before.is_some_and(|before| before.status == ready.status && before.reason == ready.reason) {
         return;
     }
-    let kind = match ready.status == "True" || is_progress(ready) {
-        true => EventType::Normal,
-        false => EventType::Warning,
+    let kind = match ready.status.as_str() {
+        "True" => EventType::Normal,
+        _ => kind_of(&ready.reason),
     };
     record(recorder, object, kind, &ready.reason, &ready.message).await;
 }
@@ -40,7 +40,7 @@ pub(super) async fn on_transition(
 pub(super) async fn on_release(recorder: &Recorder, pod: Option<&ObjectReference>, message: &str) {
     if let Some(pod) = pod {
         let reason = Reason::ReleasedWithoutDeletion.as_str();
-        record(recorder, pod, EventType::Warning, reason, message).await;
+        record(recorder, pod, kind_of(reason), reason, message).await;
     }
 }
 
@@ -65,9 +65,10 @@ async fn record(
     }
 }
 
-fn is_progress(ready: &Condition) -> bool {
-    matches!(
-        ready.reason.as_str(),
-        "Progressing" | "Suspended" | "Pending"
-    )
+/// A word that another version wrote is told as a failure.
+fn kind_of(reason: &str) -> EventType {
+    match Reason::parse(reason).map(Reason::severity) {
+        Some(Severity::Normal) => EventType::Normal,
+        Some(Severity::Warning) | None => EventType::Warning,
+    }
 }

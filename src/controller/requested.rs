@@ -5,17 +5,21 @@ use std::sync::{Mutex, PoisonError};
 
 use kube::{Resource, ResourceExt};
 
-use crate::api::annotations::{RECONCILE_REQUESTED_AT, RECONCILE_REQUESTED_AT_CHARS_MAX};
+use crate::api::annotations::{RECONCILE_REQUESTED_AT, REQUEST_CHARS_MAX, USERS_REQUESTED_AT};
 
 /// What the annotation asks, cut as status takes it.
 pub(super) fn value(object: &impl Resource) -> Option<String> {
-    let requested = object.annotations().get(RECONCILE_REQUESTED_AT)?;
-    Some(
-        requested
-            .chars()
-            .take(RECONCILE_REQUESTED_AT_CHARS_MAX)
-            .collect(),
-    )
+    asked(object, RECONCILE_REQUESTED_AT)
+}
+
+/// The same of the wish to know who uses the audience.
+pub(super) fn users(object: &impl Resource) -> Option<String> {
+    asked(object, USERS_REQUESTED_AT)
+}
+
+fn asked(object: &impl Resource, annotation: &str) -> Option<String> {
+    let requested = object.annotations().get(annotation)?;
+    Some(requested.chars().take(REQUEST_CHARS_MAX).collect())
 }
 
 /// Which requests were served by this process, by the object's uid, until the status says so: a status that cannot be

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::Share;
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::claims::CreatedAt;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use super::conditions::ready_reason;
 use super::context::Context;
-use super::{events, publish};
+use super::{events, publish, requested};
 use crate::api::SharedAudience;
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
 use status::Verdict;
@@ -35,6 +36,7 @@ enum Outcome {
         settled: Box<Settled>,
         /// The version of the object that our finalizer made.
         version: Option<String>,
+        looked_for_users: Option<String>,
     },
     Suspended,
     /// Something in Kubernetes is missing or wrong; nothing remote was judged.
@@ -96,13 +98,31 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
     };
     let request = request(audience, share, confirmation);
     match running.engine.settle(request).await {
-        Ok(settled) if running.holds_lease() => Outcome::Settled {
-            settled: Box::new(settled),
-            version,
-        },
+        Ok(mut settled) if running.holds_lease() => {
+            let wish = wish_for_users(audience);
+            if wish.is_some()
+                && let Some(standing) = &settled.standing
+            {
+                let looked = running.engine.look_for_users(standing).await;
+                settled.used_by = settled.used_by.updated(looked);
+            }
+            Outcome::Settled {
+                settled: Box::new(settled),
+                version,
+                looked_for_users: wish,
+            }
+        }
         Ok(_) => Outcome::NotOurs,
         Err(unsettled) => unsettled.into(),
     }
+}
+
+/// The request to look for users that nobody has handled yet.
+fn wish_for_users(audience: &SharedAudience) -> Option<String> {
+    let status = audience.status.as_ref();
+    let known = status.and_then(|status| status.used_by.as_ref());
+    let handled = known.and_then(|known| known.last_handled_request_at.as_ref());
+    requested::users(audience).filter(|requested| Some(requested) != handled)
 }
 
 impl From<Unsettled> for Outcome {
@@ -154,17 +174,19 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
         }
-        Outcome::Settled { settled, version } => {
+        Outcome::Settled {
+            settled,
+            version,
+            looked_for_users,
+        } => {
             made = version;
-            Verdict::of_settled(*settled)
+            let connection = &audience.spec.connection_ref.name;
+            Verdict::of_settled(*settled, connection, looked_for_users)
         }
         Outcome::Suspended => Verdict::suspended(),
         Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
     };
-    let disposition = verdict
-        .obstacle
-        .as_ref()
-        .map(|obstacle| obstacle.disposition);
+    let disposition = verdict.obstacle.as_ref().map(Obstacle::disposition);
     let pause = next_look(context, &key, disposition);
     // Told only where the object itself fails by itself: what waits for something else has no time of its own.
     let retries = matches!(
@@ -247,10 +269,6 @@ fn name(audience: &SharedAudience) -> String {
 
 /// What a connection that is not ready means for its audiences: told there, referred to here.
 fn dependency_not_ready(connection: &str) -> Obstacle {
-    Obstacle {
-        reason: audience_sharing_core::domain::reason::Reason::DependencyNotReady,
-        disposition: Disposition::Wait,
-        message: format!("SharingConnection {connection} is not ready; its status says why."),
-        of_connection: true,
-    }
+    let message = format!("SharingConnection {connection} is not ready; its status says why.");
+    Obstacle::new(Reason::DependencyNotReady, message).of_connection()
 }

@@ -248,7 +248,7 @@ async fn retire_shared_objects(
     if obstacle.reason == Reason::CredentialsRefused {
         return without_credential(connection, context);
     }
-    let pause = match obstacle.disposition {
+    let pause = match obstacle.disposition() {
         Disposition::Stalled => LOOK_AGAIN,
         Disposition::RetryAfter(pause) => pause.max(RETIRE_AGAIN),
         Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,

@@ -1,13 +1,14 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
+use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::experience_platform::Audience;
-use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, TraitSid};
+use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
-    Sequence, Table, Users,
+    Sequence, Table, Users, fold_rights,
 };
 use audience_sharing_core::plan::{AudienceLookUp, Call};
 
@@ -62,7 +63,14 @@ pub(super) fn answer(
             .into_iter()
             .flat_map(|item| inventory.data_sources.fold_read(sent, item))
             .collect(),
-        Answer::DataSources(listing) => inventory.data_sources.fold_tree(sent, now, listing.items),
+        Answer::DataSources(listing) => {
+            let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
+            let known = &mut inventory.rights.data_sources;
+            let changed = fold_rights(known, listed, listing.lacking);
+            let mut touched = inventory.data_sources.fold_tree(sent, now, listing.items);
+            touched.extend(changed.first().map(|_| Key::Foundation));
+            touched
+        }
         Answer::DataSource(written) => {
             let created = matches!(call, Call::CreateDataSource(_))
                 .then_some(Coverage::DataSource(written.id));
@@ -99,18 +107,13 @@ pub(super) fn answer(
             let Call::ListTraits(data_source) = call else {
                 return Vec::new();
             };
-            contents(&mut inventory.traits, &[*data_source], (sent, now), listing)
+            traits(inventory, &[*data_source], (sent, now), listing)
         }
         Answer::Segments(listing) => {
             let Call::ListSegments(data_source) = call else {
                 return Vec::new();
             };
-            contents(
-                &mut inventory.segments,
-                &[*data_source],
-                (sent, now),
-                listing,
-            )
+            segments(inventory, &[*data_source], (sent, now), listing)
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
         Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
@@ -210,8 +213,38 @@ pub(super) fn unlabelled(call: &Call, answer: &Answer) -> Option<UsageLabels> {
     (!lacking.is_empty()).then_some(lacking)
 }
 
+/// Traits of some data sources, and what may be done with each.
+pub(super) fn traits(
+    inventory: &mut Inventory,
+    data_sources: &[DataSourceId],
+    at: (Sequence, Moment),
+    mut listing: Listing<Trait, TraitSid>,
+) -> Vec<Key> {
+    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
+    let lacking = std::mem::take(&mut listing.lacking);
+    let changed = fold_rights(&mut inventory.rights.traits, listed, lacking);
+    let mut touched = contents(&mut inventory.traits, data_sources, at, listing);
+    touched.extend(changed.into_iter().map(Key::Trait));
+    touched
+}
+
+/// The same of segments.
+pub(super) fn segments(
+    inventory: &mut Inventory,
+    data_sources: &[DataSourceId],
+    at: (Sequence, Moment),
+    mut listing: Listing<Segment, SegmentSid>,
+) -> Vec<Key> {
+    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
+    let lacking = std::mem::take(&mut listing.lacking);
+    let changed = fold_rights(&mut inventory.rights.segments, listed, lacking);
+    let mut touched = contents(&mut inventory.segments, data_sources, at, listing);
+    touched.extend(changed.into_iter().map(Key::Segment));
+    touched
+}
+
 /// What a list of several data sources holds, each judged by itself.
-pub(super) fn contents<R: Record>(
+fn contents<R: Record>(
     table: &mut Table<R>,
     data_sources: &[DataSourceId],
     (sent, now): (Sequence, Moment),
@@ -243,10 +276,7 @@ fn fold_users(
     inventory: &mut Inventory,
     sid: TraitSid,
     sent: Sequence,
-    listing: Listing<
-        audience_sharing_core::domain::audience_manager::Segment,
-        audience_sharing_core::domain::identifier::SegmentSid,
-    >,
+    listing: Listing<Segment, SegmentSid>,
 ) -> Vec<Key> {
     let mut segments: Vec<_> = listing
         .items

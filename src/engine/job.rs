@@ -1,6 +1,7 @@
 //! One audience that is being worked on: what was asked, what failed, who waits for the outcome.
 
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::{Call, Hold, Step};
 use tokio::sync::oneshot;
@@ -93,16 +94,14 @@ impl Job {
         };
         self.calls += u32::try_from(calls.len()).unwrap_or(u32::MAX >> 8);
         if self.calls > CALLS_PER_OBJECT_MAX * (objects + 1) {
-            return Choice::Finish(Some(Obstacle {
-                reason: audience_sharing_core::domain::reason::Reason::DoesNotSettle,
-                disposition: audience_sharing_core::domain::disposition::Disposition::Stalled,
-                message: format!(
+            return Choice::Finish(Some(Obstacle::new(
+                Reason::DoesNotSettle,
+                format!(
                     "Planning does not come to an end; the last call planned was to {}. This is a defect of the \
                      operator: please report it with the operator's log.",
                     first.operation()
                 ),
-                of_connection: false,
-            }));
+            )));
         }
         Choice::Send(calls)
     }

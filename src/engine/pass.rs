@@ -18,9 +18,7 @@ impl Worker {
     }
 
     pub(super) fn start_pass(&mut self) {
-        let lists = self
-            .refresh
-            .start(self.world.inventory.tenant.company.is_none());
+        let lists = self.refresh.start(self.world.is_identity_in_doubt());
         self.send_lists(lists);
     }
 

@@ -7,11 +7,8 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::Sandbox;
-use audience_sharing_core::domain::identifier::{
-    CompanyId, DataSourceId, SandboxName, SegmentSid, TraitSid,
-};
+use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
@@ -24,6 +21,7 @@ use super::fold;
 use super::request::Obstacle;
 use super::world::World;
 use crate::adobe::Error;
+use crate::adobe::audience_manager::Me;
 use crate::adobe::experience_platform::Audiences;
 use crate::adobe::gateway::{Priority, Turn};
 use crate::adobe::listing::Listing;
@@ -52,7 +50,7 @@ pub(super) struct Landed {
 }
 
 enum Read {
-    Me(CompanyId),
+    Me(Me),
     Sandboxes(Vec<Sandbox>),
     Audiences(Audiences),
     Traits(Listing<Trait, TraitSid>),
@@ -205,11 +203,16 @@ impl Refresh {
 
     /// After a failure: soon, then later and later; never before the server's own word.
     pub(super) fn retry(&mut self, retry_after: Option<Duration>) {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.retry_after_failures(self.failures_in_row, retry_after);
+    }
+
+    /// The same after so many failures of something that passes which end well do not mend.
+    pub(super) fn retry_after_failures(&mut self, failures: u32, retry_after: Option<Duration>) {
         let pause = RETRY_MIN
-            .saturating_mul(1 << self.failures_in_row.min(5))
+            .saturating_mul(1 << failures.saturating_sub(1).min(5))
             .min(RETRY_MAX)
             .min(self.interval);
-        self.failures_in_row = self.failures_in_row.saturating_add(1);
         let pause = pause.max(retry_after.unwrap_or_default());
         self.next_at = Instant::now() + pause.mul_f64(1.0 + self.rng.f64() * 0.1);
     }
@@ -272,8 +275,9 @@ impl Refresh {
     ) -> Vec<Key> {
         let Landed { list, sent, result } = landed;
         match result {
-            Ok(Read::Me(company)) => {
-                world.inventory.tenant.company = Some(company);
+            Ok(Read::Me(me)) => {
+                world.inventory.tenant.company = Some(me.company);
+                world.inventory.rights.administrator = me.administrator;
                 self.check_tenant(world);
                 Vec::new()
             }
@@ -298,14 +302,12 @@ impl Refresh {
                 touched
             }
             Ok(Read::Traits(listing)) => match &list {
-                Lists::Traits(ids) => {
-                    fold::contents(&mut world.inventory.traits, ids, (sent, now), listing)
-                }
+                Lists::Traits(ids) => fold::traits(&mut world.inventory, ids, (sent, now), listing),
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
-                    fold::contents(&mut world.inventory.segments, ids, (sent, now), listing)
+                    fold::segments(&mut world.inventory, ids, (sent, now), listing)
                 }
                 _ => Vec::new(),
             },
@@ -333,13 +335,7 @@ impl Refresh {
     /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).
     fn check_tenant(&mut self, world: &World) {
         if let Some(hold) = tenant::mismatch(&world.recorded_tenant, &world.inventory.tenant) {
-            self.fail(
-                Obstacle {
-                    of_connection: true,
-                    ..hold.into()
-                },
-                None,
-            );
+            self.fail(Obstacle::from(hold).of_connection(), None);
         }
     }
 
@@ -411,8 +407,8 @@ fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> 
         None => (
             Reason::SandboxNotFound,
             format!(
-                "The credential sees no sandbox named {name}; nothing was changed. Correct the name in a new \
-                 connection, or add the sandbox to the role of the credential in Experience Platform."
+                "The credential sees no active sandbox named {name}; nothing was changed. Correct the name in a new \
+                 connection, activate the sandbox, or add it to the role of the credential in Experience Platform."
             ),
         ),
         Some(sandbox) if !sandbox.is_active() => (
@@ -424,10 +420,5 @@ fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> 
         ),
         Some(_) => return None,
     };
-    Some(Obstacle {
-        reason,
-        disposition: Disposition::Stalled,
-        message,
-        of_connection: true,
-    })
+    Some(Obstacle::new(reason, message).of_connection())
 }

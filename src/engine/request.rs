@@ -1,5 +1,7 @@
 //! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
 
+use std::time::Duration;
+
 use audience_sharing_core::compose::{
     SegmentDestination, Share, ShareName, SourceSelector, Strategy,
 };
@@ -12,6 +14,7 @@ use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Call, Hold, audience, foundation, platform};
 
 use super::confirmation::Confirmation;
@@ -87,53 +90,65 @@ pub struct Declaration {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     pub reason: Reason,
-    pub disposition: Disposition,
     /// For the status: what, which object, how to mend it.
     pub message: String,
+    /// Where a server, or patience, names a time; else the reason says who tries again.
+    pub look_again: Option<Duration>,
     /// It is the connection's: told there, and only referred to on its audiences.
     pub of_connection: bool,
 }
 
 impl From<Hold> for Obstacle {
     fn from(hold: Hold) -> Self {
-        let Hold {
-            reason,
-            disposition,
-            message,
-        } = hold;
-        Self {
-            reason,
-            disposition,
-            message,
-            of_connection: false,
-        }
+        let Hold { reason, message } = hold;
+        Self::new(reason, message)
     }
 }
 
 impl Obstacle {
+    /// Of one object alone.
+    pub fn new(reason: Reason, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            look_again: None,
+            of_connection: false,
+        }
+    }
+
+    #[must_use]
+    pub fn of_connection(self) -> Self {
+        Self {
+            of_connection: true,
+            ..self
+        }
+    }
+
+    /// Who tries again, and when.
+    pub fn disposition(&self) -> Disposition {
+        match self.look_again {
+            Some(pause) => Disposition::RetryAfter(pause),
+            None => self.reason.disposition(),
+        }
+    }
+
     /// A write that was not sent.
     pub(super) fn lease_not_held(call: &Call) -> Self {
-        Self {
-            reason: Reason::LeaseNotHeld,
-            disposition: Disposition::Wait,
-            message: format!(
-                "Could not {}: another replica holds the lease.",
-                call.label()
-            ),
-            of_connection: true,
-        }
+        let reason = Reason::LeaseNotHeld;
+        let message = format!(
+            "Could not {}: another replica holds the lease. {}",
+            call.label(),
+            reason.remedy()
+        );
+        Self::new(reason, message).of_connection()
     }
 
     /// `what` was to be done when the call failed.
     pub(super) fn failed(what: &str, error: &Error) -> Self {
-        let hint = error
-            .hint()
-            .map(|hint| format!(" {hint}"))
-            .unwrap_or_default();
         Self {
             reason: error.reason(),
-            disposition: error.disposition(),
-            message: format!("Could not {what}: {error}.{hint}"),
+            message: format!("Could not {what}: {error}. {}", error.hint()),
+            look_again: error.retry_after(),
             of_connection: is_of_connection(error),
         }
     }
@@ -173,6 +188,7 @@ pub struct Settled {
     pub controls: ExportControls,
     /// The same of the audience in Experience Platform.
     pub audience: Option<StandingAudience>,
+    pub used_by: UsedBy,
     pub foundation: foundation::Standing,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.

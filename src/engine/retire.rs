@@ -7,7 +7,7 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::retirement::Kept;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::{Step, platform, retirement, tenant};
+use audience_sharing_core::plan::{Step, platform, retirement, rights, tenant};
 
 use super::job::{Choice, Job};
 use super::request::{Declaration, Departure, Retired};
@@ -56,6 +56,7 @@ impl World {
             None => retirement::plan(leaving),
             Some(successor) => retirement::hand_over(leaving, declared_by(successor, departure)),
         };
+        let plan = rights::checked(plan, &self.inventory);
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => {
@@ -107,7 +108,7 @@ impl World {
                     };
                 }
                 // Whoever asks for what cannot be shared any more takes nothing over.
-                Some(Resolution::Held(_)) => {}
+                Some(Resolution::Held(_) | Resolution::Gone(_)) => {}
             }
         }
         let plan = platform::retire(platform::Departure {

@@ -14,7 +14,8 @@ use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::mappings::KnownMapping;
 use audience_sharing_core::plan::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::{Hold, forbidden, foundation, tenant};
+use audience_sharing_core::plan::used_by::UsedBy;
+use audience_sharing_core::plan::{Hold, forbidden, foundation, rights, tenant};
 use sha2::{Digest, Sha256};
 
 use super::job::{Choice, Job};
@@ -58,6 +59,11 @@ impl World {
                 self.watch_source(request, target);
                 return Next::Finish(self.unjudged(self.origin_of(request), hold.into()));
             }
+            Resolution::Gone(gone) => {
+                self.watch_source(request, target);
+                let origin = self.origin_of(request);
+                return self.source_gone(job, request, target, (&gone, origin));
+            }
         };
         let claimed = SourceId::Audience(source.id.clone());
         self.claims
@@ -67,7 +73,7 @@ impl World {
             let desired = compose(&self.settings, &request.share.name, target, &source);
             let (recorded, inventory) = (&request.recorded, &self.inventory);
             match forbidden::before_data_source(&desired, recorded, controls, inventory) {
-                Err(call) => return self.ask(job, call),
+                Err(call) => return self.ask(job, *call),
                 Ok(Some(hold)) => {
                     self.controls.remove(&request.share.name);
                     self.watch_objects(request, target, &desired, &audience::Standing::default());
@@ -114,6 +120,7 @@ impl World {
             inventory: &self.inventory,
             since: job.since,
         });
+        let plan = rights::checked(plan, &self.inventory);
         self.watch_objects(request, target, &desired, &plan.standing);
         let objects = objects(&desired);
         let conflict = plan.holds.first().is_some_and(is_conflict);
@@ -127,6 +134,9 @@ impl World {
                     .data_source
                     .map(|id| foundation.controls_of(id, &self.inventory))
                     .unwrap_or_default(),
+                used_by: self
+                    .listed_users(&standing)
+                    .updated(self.definitions_using(&source.id)),
                 standing: (!conflict).then_some(standing),
                 audience: None,
                 foundation,
@@ -267,6 +277,7 @@ impl World {
             standing: None,
             controls: ExportControls::NONE,
             audience: None,
+            used_by: UsedBy::default(),
             foundation: foundation::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
@@ -315,8 +326,10 @@ impl World {
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
         );
-        if self.controls.contains_key(&request.share.name) {
-            keys.insert(Key::Foundation); // its data source may come, or lose a control
+        if self.controls.contains_key(&request.share.name)
+            || !self.inventory.rights.data_sources.is_empty()
+        {
+            keys.insert(Key::Foundation); // its data source may come, lose a control, or be opened to the credential
         }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceManagerSource, DesiredAudience, ToExperiencePlatform, compose_audience,
+    AudienceManagerSource, DesiredAudience, SourceSelector, ToExperiencePlatform, compose_audience,
+    external_key, metadata_key,
 };
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
@@ -12,6 +13,7 @@ use audience_sharing_core::plan::foundation;
 use audience_sharing_core::plan::platform::{self, Situation};
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
+use audience_sharing_core::plan::used_by::UsedBy;
 
 use super::job::{Choice, Job};
 use super::request::{Origin, SettleRequest, Settled, StandingAudience};
@@ -35,6 +37,10 @@ impl World {
                 self.interest.set(&request.share.name, known);
                 return Next::Finish(self.unjudged(None, hold.into()));
             }
+            Resolution::Gone(gone) => {
+                let source = SourceSelector::AudienceManager(target.source.clone());
+                return self.source_gone_in_audience_manager(job, request, &source, &gone);
+            }
         };
         self.claims
             .claim(&request.share.name, &source.id(), request.created);
@@ -54,11 +60,16 @@ impl World {
         self.watch_audience(request, &desired, &plan.standing);
         let conflict = plan.holds.first().is_some_and(is_conflict);
         let standing = self.standing_audience(plan.standing, &request.recorded_audience);
+        let used_by = match &standing.id {
+            Some(id) => self.definitions_using(id),
+            None => UsedBy::default(),
+        };
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
                 source: Some(origin(&source)),
                 standing: None,
+                used_by,
                 // What another one holds is not ours to record.
                 audience: (!conflict).then_some(standing),
                 controls: ExportControls::NONE,
@@ -84,7 +95,7 @@ impl World {
     }
 
     /// A recorded audience that could not be judged stays recorded; only a 404 of its own forgets it.
-    fn standing_audience(
+    pub(super) fn standing_audience(
         &self,
         standing: platform::Standing,
         recorded: &platform::Recorded,
@@ -122,7 +133,9 @@ impl World {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
         keys.extend(desired.controls.told_by().map(Key::DataSource));
-        keys.extend(desired.new.form.key().map(Key::AudienceKey));
+        // Another one's audience over the same source may stand by another strategy.
+        let any_strategy = [external_key(&desired.source), metadata_key(&desired.source)];
+        keys.extend(any_strategy.into_iter().flatten().map(Key::AudienceKey));
         // A definition has no key of ours: a second one that came late shows by its name.
         keys.insert(Key::AudienceName(desired.new.name.clone()));
         keys.extend(standing.audience.clone().map(Key::Audience));

@@ -63,8 +63,14 @@ impl Worker {
         }
         if let Some(obstacle) = obstacle {
             let looked_up_next = call.is_write() && self.world.foundation_failure.is_none();
+            // What needs a person is tried again by the passes; they come anyway.
+            if obstacle.disposition() != Disposition::Stalled {
+                self.foundation_failures_in_row = self.foundation_failures_in_row.saturating_add(1);
+                let failures = self.foundation_failures_in_row;
+                self.refresh
+                    .retry_after_failures(failures, obstacle.look_again);
+            }
             self.world.foundation_failure = Some(obstacle);
-            self.refresh.retry(None);
             if looked_up_next {
                 // An unknown outcome or a taken name: the look-up that is planned now may settle it at once.
                 let plan = self.world.foundation_plan(self.foundation_mode);
@@ -77,6 +83,7 @@ impl Worker {
         }
         if call.is_write() {
             self.world.foundation_failure = None;
+            self.foundation_failures_in_row = 0;
         }
         self.advance_foundation(self.foundation_mode);
     }
@@ -97,13 +104,7 @@ impl Worker {
                     "Could not {}: another connection changed it meanwhile.",
                     call.label()
                 );
-                let obstacle = Obstacle {
-                    reason: Reason::Progressing,
-                    disposition: Disposition::Retry,
-                    message,
-                    of_connection: false,
-                };
-                self.retire_failed(call, obstacle);
+                self.retire_failed(call, Obstacle::new(Reason::ChangedMeanwhile, message));
             }
             Errand::Foundation(_) => {
                 self.foundation_in_flight = false;

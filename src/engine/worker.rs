@@ -86,6 +86,8 @@ pub(super) struct Worker {
     /// Told that the connection is not ready; woken when it is.
     pub(super) waiting: BTreeSet<ShareName>,
     pub(super) foundation_in_flight: bool,
+    /// Writes of shared objects that failed since the last that did not.
+    pub(super) foundation_failures_in_row: u32,
     pub(super) foundation_mode: Mode,
     pub(super) retiring: Option<Retiring>,
     pub(super) shared_turn: SharedTurn,
@@ -159,6 +161,7 @@ impl Worker {
             parked: BTreeSet::new(),
             waiting: BTreeSet::new(),
             foundation_in_flight: false,
+            foundation_failures_in_row: 0,
             foundation_mode: Mode::Observe,
             retiring: None,
             shared_turn,
@@ -241,7 +244,12 @@ impl Worker {
         match job.work.take() {
             None => {}
             Some(Work::Settle(request, reply)) => {
+                let needed = self.world.foundation_needed;
                 let next = self.world.settle(&mut job, &request);
+                if needed != self.world.foundation_needed {
+                    // What is in the way of the shared objects is the connection's to tell, from now on.
+                    self.publish_report();
+                }
                 let told_of_connection =
                     |settled: &Settled| is_of_connection(settled.obstacle.as_ref());
                 self.follow(

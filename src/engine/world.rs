@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::audience_manager::NewSegment;
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::reason::Reason;
@@ -13,7 +12,7 @@ use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{Call, Claims, Living, Plan, foundation};
+use audience_sharing_core::plan::{Call, Claims, Hold, Living, Plan, foundation, rights};
 
 use super::EngineObserver;
 use super::execute::Answer;
@@ -85,6 +84,31 @@ impl World {
         known.chain(recorded.filter(|_| !self.ready)).collect()
     }
 
+    /// Who the credential is and what it may see is asked again as long as that is what failed: an inactive sandbox
+    /// denies its lists like a right that is missing.
+    pub(super) fn is_identity_in_doubt(&self) -> bool {
+        let failure = self.failure.as_ref().or(self.foundation_failure.as_ref());
+        let of_identity = |failure: &Obstacle| {
+            matches!(
+                failure.reason,
+                Reason::AccessDenied
+                    | Reason::TenantMismatch
+                    | Reason::SandboxNotFound
+                    | Reason::SandboxNotActive
+            )
+        };
+        let company = self.inventory.tenant.company;
+        company.is_none() || failure.is_some_and(of_identity) || self.lacks_administrator()
+    }
+
+    /// Only an administrator makes data sources; who is one shows nowhere but in the answer to who the credential is.
+    fn lacks_administrator(&self) -> bool {
+        let denied = |hold: &Hold| hold.reason == Reason::AccessDenied;
+        self.inventory.rights.administrator == Some(false)
+            && self.foundation_needed
+            && self.foundation_plan(Mode::Manage).holds.iter().any(denied)
+    }
+
     /// The connection's failure, as its audiences tell it.
     pub(super) fn not_ready(&self) -> Option<Obstacle> {
         let failure = self
@@ -93,7 +117,6 @@ impl World {
             .filter(|failure| failure.of_connection || !self.ready)?;
         Some(Obstacle {
             of_connection: true,
-            disposition: Disposition::Wait,
             ..failure.clone()
         })
     }
@@ -108,16 +131,14 @@ impl World {
         } = call
             && error.reason() == Reason::DeletionBlocked
         {
-            return Obstacle {
-                reason: Reason::DeliveredByConnector,
-                disposition: error.disposition(),
-                message: format!(
+            return Obstacle::new(
+                Reason::DeliveredByConnector,
+                format!(
                     "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator \
                      made, is still used and was left as it is: let the segment definitions, destinations and journeys \
                      that use it use {connectors}, then it is deleted."
                 ),
-                of_connection: false,
-            };
+            );
         }
         let refused = error.kind() == Kind::RequestRefused;
         if refused && let Some(to) = call.moves_to() {
@@ -128,12 +149,9 @@ impl World {
         }
         match self.explanation(call, error) {
             None => Obstacle::failed(&what, error),
-            Some((reason, explanation)) => Obstacle {
-                reason,
-                disposition: error.disposition(),
-                message: format!("Could not {what}: {error}. {explanation}"),
-                of_connection: false,
-            },
+            Some((reason, explanation)) => {
+                Obstacle::new(reason, format!("Could not {what}: {error}. {explanation}"))
+            }
         }
     }
 
@@ -147,10 +165,9 @@ impl World {
 
     /// An object stayed in its data source although it was told to go to another one.
     fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
-        Obstacle {
-            reason: Reason::MoveRefused,
-            disposition: Disposition::Stalled,
-            message: format!(
+        Obstacle::new(
+            Reason::MoveRefused,
+            format!(
                 "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
                  stays where it is and is used under the export controls of its present data source. Audience Manager \
                  seems not to move an object between data sources: the way is a new one, with a new sid, no members at \
@@ -158,8 +175,7 @@ impl World {
                  this SharedAudience and create it again; else take back the change of the labels.",
                 call.label()
             ),
-            of_connection: false,
-        }
+        )
     }
 
     /// Where the refusal of a call says less than what is known of its object.
@@ -239,13 +255,14 @@ impl World {
         needed: &BTreeSet<ExportControls>,
         mode: Mode,
     ) -> Plan<foundation::Standing> {
-        foundation::plan(
+        let plan = foundation::plan(
             &self.settings,
             &self.recorded_foundation,
             needed,
             &self.inventory,
             mode,
-        )
+        );
+        rights::checked(plan, &self.inventory)
     }
 
     /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due
@@ -259,7 +276,6 @@ impl World {
         let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
         let told = |obstacle: &Obstacle| Obstacle {
             of_connection: true,
-            disposition: Disposition::Wait,
             ..obstacle.clone()
         };
         if let Some(hold) = plan.holds.into_iter().next() {
@@ -280,16 +296,14 @@ fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Obs
         (Some(error), _) => format!(": {error}. It stands without them."),
         (None, _) => ", although it was answered as done. It stands without them.".to_owned(),
     };
-    Obstacle {
-        reason: Reason::UsageLabelsRefused,
-        disposition: Disposition::Stalled,
-        message: format!(
+    Obstacle::new(
+        Reason::UsageLabelsRefused,
+        format!(
             "Could not {} with the usage labels {}{because} If Experience Platform takes no labels on an audience of this \
              kind, share the source from a new SharedAudience with the strategy SegmentDefinition, or set the labels in \
              Experience Platform by hand.",
             call.label(),
             labels.listed()
         ),
-        of_connection: false,
-    }
+    )
 }

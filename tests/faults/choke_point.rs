@@ -91,6 +91,9 @@ impl Which {
     }
 }
 
+/// Answers in the place of a system, for as long as it stands there; what it leaves alone passes.
+pub(crate) type Proxy = Arc<dyn Fn(&Call) -> Option<Response<Body>> + Send + Sync>;
+
 #[derive(Default)]
 struct Log {
     calls: Vec<Call>,
@@ -104,6 +107,7 @@ struct Log {
     snapshots: Vec<(u64, serde_json::Value)>,
     keeps_no_snapshots: bool,
     gate: Option<Arc<Gate>>,
+    proxy: Option<Proxy>,
     /// What a person changed by hand: the version of the cluster then, and the object as it was before.
     by_hand: Vec<(u64, serde_json::Value)>,
 }
@@ -179,6 +183,10 @@ impl ChokePoint {
     /// Holds calls as `gate` says.
     pub(crate) fn set_gate(&self, gate: Option<Arc<Gate>>) {
         self.log.lock().unwrap().gate = gate;
+    }
+
+    pub(crate) fn set_proxy(&self, proxy: Option<Proxy>) {
+        self.log.lock().unwrap().proxy = proxy;
     }
 
     /// What was planned and not met will not be.
@@ -324,6 +332,10 @@ impl Outgoing {
         let held = gate.as_ref().and_then(|gate| gate.holds(&call));
         if let (Some(gate), Some(held)) = (&gate, held) {
             gate.pass(held, Moment::Effect).await;
+        }
+        let proxy = point.log.lock().unwrap().proxy.clone();
+        if let Some(answer) = proxy.and_then(|proxy| proxy(&call)) {
+            return Ok(answer);
         }
         let result = match fault {
             None => point.perform(&call, &request, Service::default()).await,

@@ -8,6 +8,7 @@ mod choke_point;
 mod claimants;
 mod cluster;
 mod everywhere;
+mod failures;
 mod fault;
 mod gate;
 mod histories;

@@ -48,7 +48,16 @@ pub(crate) fn deletion(call: &Call, state: &Value, audiences: &[Value]) -> Optio
             ) && *source == object["integrationCode"]
         }
     };
-    (declared && !leaves).then(|| format!("O4: {call}: {holder} declares it"))
+    let let_go = leaves || lost_its_source(holder, state);
+    (declared && !let_go).then(|| format!("O4: {call}: {holder} declares it"))
+}
+
+/// The source was deleted or deactivated, and the resource says that what stands goes with it.
+fn lost_its_source(holder: &Value, state: &Value) -> bool {
+    let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
+    let mut audiences = state["audiences"].as_array().into_iter().flatten();
+    let lives = |found: &Value| found["id"] == *source && found["lifecycleState"] != "inactive";
+    holder["spec"]["sourceGonePolicy"] == "Delete" && !audiences.any(lives)
 }
 
 fn object<'a>(state: &'a Value, collection: &str, id: &str) -> Option<&'a Value> {

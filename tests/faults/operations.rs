@@ -211,7 +211,7 @@ impl Operation {
     }
 }
 
-fn label(world: &World, labels: &[&str]) {
+pub(crate) fn label(world: &World, labels: &[&str]) {
     world.person("audiences", LOYAL_GAMERS, &json!({"labels": labels}));
 }
 
@@ -221,13 +221,13 @@ pub(crate) fn console_buyers(world: &World) -> Value {
         "segments",
         json!({
             "pid": 1794, "name": "Console buyers", "description": "Bought a console", "dataSourceId": 29_771,
-            "folderId": 0, "segmentRule": "16440001T", "status": "ACTIVE",
+            "folderId": 0, "segmentRule": "16440001T", "traitDataSourceIds": [29_771], "status": "ACTIVE",
         }),
     );
     made["sid"].clone()
 }
 
-fn sid_of_buyers(world: &World) -> Value {
+pub(crate) fn sid_of_buyers(world: &World) -> Value {
     let state = world.simulator.state();
     let mut segments = state["segments"].as_array().unwrap().iter();
     segments
@@ -263,7 +263,7 @@ pub(crate) fn deliver(world: &World, collection: &str, sid: u64) {
     world.choke_point.snapshot();
 }
 
-fn deliver_buyers(world: &World) {
+pub(crate) fn deliver_buyers(world: &World) {
     let sid = sid_of_buyers(world).as_u64().unwrap();
     deliver(world, "segments", sid);
 }

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
@@ -42,6 +43,7 @@ thread_local! {
     /// When the world of this thread began, and by how much the operator's wall clock is wrong.
     static ORIGIN: Cell<Option<Instant>> = const { Cell::new(None) };
     static SKEW: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
+    static READ_ONLY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// 2026-01-05T00:00:00Z, where the simulator's clock starts too.
@@ -60,6 +62,11 @@ fn skewed_clock() -> Timestamp {
 
 pub(crate) fn set_skew(skew: SignedDuration) {
     SKEW.set(skew);
+}
+
+/// Of the processes that start from here on.
+pub(crate) fn set_read_only(read_only: bool) {
+    READ_ONLY.set(read_only);
 }
 
 /// A client whose requests `serve` answers; a lost one is an error of the connection.
@@ -142,6 +149,7 @@ impl World {
     pub(crate) fn new(seed: Seed) -> Self {
         ORIGIN.set(Some(Instant::now()));
         SKEW.set(SignedDuration::ZERO);
+        READ_ONLY.set(false);
         let cluster = Cluster::new(wall_clock);
         let simulator = Simulator::new(Options {
             latency: Duration::ZERO,
@@ -430,11 +438,11 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
     let settings = Settings {
         namespace: SYSTEM_NAMESPACE.into(),
         identity: "audience-sharing-0_uid-0".into(),
-        pod: None,
+        pod: Some(pod()),
         owner: OwnerId::parse(OWNER).unwrap(),
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
-        read_only: false,
+        read_only: READ_ONLY.get(),
         watch_secrets: true,
         rng_seed: 7,
         wall_clock: skewed_clock,
@@ -452,6 +460,18 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         .await;
     });
     Process { dead, stop, task }
+}
+
+/// The operator's own, which is told what no object is left to tell.
+fn pod() -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("Pod".into()),
+        namespace: Some(SYSTEM_NAMESPACE.into()),
+        name: Some("audience-sharing-0".into()),
+        uid: Some("uid-0".into()),
+        ..ObjectReference::default()
+    }
 }
 
 /// Another process, which takes every lease when it has run out, and gives it back when the API server can be reached

@@ -32,7 +32,7 @@ const THIRD_PARTY: u64 = 9_912;
 #[case::an_inactive_segment(
     SourceKind::Segment,
     Naming::Sid(INACTIVE),
-    Reason::SourceNotShareable,
+    Reason::SourceInactive,
     "is inactive"
 )]
 #[case::third_party(

@@ -86,6 +86,13 @@ pub fn metadata_key(source: &SourceId) -> Option<AudienceKey> {
     Some(AudienceKey::new(METADATA, &metadata_id(kind, sid)))
 }
 
+/// The PQL of the strategy `SegmentDefinition`: true for the members that the connector delivers
+/// (experience-platform.md §5.6 W4).
+pub fn mirror(source: &SourceId) -> Option<Box<str>> {
+    let (kind, sid) = source.audience_manager()?;
+    Some(pql::membership(namespace(kind), &sid.to_string()).into())
+}
+
 fn namespace(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Trait => TRAITS,

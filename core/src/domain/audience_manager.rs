@@ -164,6 +164,8 @@ pub struct SegmentChange {
     pub merge_rule: Option<DataSourceId>,
     /// `true` sets the segment active again.
     pub activate: bool,
+    /// `true` sets it inactive; never both.
+    pub pause: bool,
 }
 
 /// How a user names a trait that is not ours: in place of its sid.
@@ -214,4 +216,14 @@ impl std::fmt::Display for TraitReference {
             None => Ok(()),
         }
     }
+}
+
+/// An algorithmic model (audience-manager.md §6.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlgorithmicModel {
+    pub id: u64,
+    pub name: Box<str>,
+    /// The trait or segment whose look-alikes it finds; the two share one sequence of ids (§4.1).
+    pub baseline: Option<u64>,
+    pub excluded: Box<[TraitSid]>,
 }

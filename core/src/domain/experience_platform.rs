@@ -43,6 +43,10 @@ pub struct Audience {
     pub lifecycle: Lifecycle,
     /// `None` where the answer did not name any labels, not even none.
     pub labels: Option<UsageLabels>,
+    /// The segment definitions that depend on it.
+    pub dependents: Box<[AudienceId]>,
+    /// Of a segment definition: the audiences that it depends on.
+    pub dependencies: Box<[AudienceId]>,
     /// The sandbox that answered; absent in some samples (§2.3).
     pub sandbox: Option<SandboxId>,
 }
@@ -130,6 +134,8 @@ pub struct AudienceChange {
     pub labels: UsageLabels,
     /// `true` publishes it again.
     pub publish: bool,
+    /// `true` takes it out of use; never both.
+    pub deactivate: bool,
 }
 
 impl fmt::Display for Lifecycle {

@@ -1,10 +1,50 @@
-//! The one list of reasons: the word in a condition, an event and a metric label.
+//! The one table of reasons: the word in a condition, an event and a metric label, what becomes of an object that has it,
+//! and what a person does about it. `docs/troubleshooting.md` is made from it.
+
+use super::disposition::Disposition;
+
+/// What becomes of an object with this reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outlook {
+    /// Nothing fails.
+    Fine,
+    /// It may pass by itself: tried again, later and later.
+    Retry,
+    /// It ends with something that is watched or listed; nobody needs to try.
+    Wait,
+    /// A person is needed; looked at again slowly.
+    Stalled,
+}
+
+/// How it is told to those who watch events, where `Ready` is not true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    Normal,
+    Warning,
+}
+
+/// What a reason is about, beside the object as a whole: the condition that carries it as `Ready` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aspect {
+    /// What an audience refers to: its connection and its source.
+    References,
+    Credentials,
+    AudienceManager,
+    ExperiencePlatform,
+    /// What stands in the receiving system.
+    Objects,
+    SharedObjects,
+    ProfileMergeRule,
+    Members,
+    /// It is the reason of an event alone.
+    Nothing,
+}
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+    ($($(#[doc = $meaning:literal])+ $name:ident: $outlook:ident, $severity:ident, $aspect:ident, $remedy:literal;)+) => {
         /// Why an object is as it is; one PascalCase word.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Reason { $($(#[$doc])* $name),+ }
+        pub enum Reason { $($(#[doc = $meaning])+ $name),+ }
 
         impl Reason {
             /// Every reason, for tests and documentation that hold for all of them.
@@ -13,127 +53,198 @@ macro_rules! reasons {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name)),+ }
             }
+
+            /// What is the matter, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($meaning),+).trim_ascii_start()),+ }
+            }
+
+            pub const fn outlook(self) -> Outlook {
+                match self { $(Self::$name => Outlook::$outlook),+ }
+            }
+
+            pub const fn severity(self) -> Severity {
+                match self { $(Self::$name => Severity::$severity),+ }
+            }
+
+            pub const fn aspect(self) -> Aspect {
+                match self { $(Self::$name => Aspect::$aspect),+ }
+            }
+
+            /// What a person does, as one sentence; what knows the object says it more precisely.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$name => $remedy),+ }
+            }
         }
     };
 }
 
 reasons! {
     /// Nobody has looked at the object yet.
-    Pending,
+    Pending: Fine, Normal, Objects, "Wait; if it stays so, see whether the operator runs and watches this namespace.";
     /// Everything stands as declared.
-    Succeeded,
+    Succeeded: Fine, Normal, Objects, "Nothing is to be done.";
     /// Work is under way.
-    Progressing,
+    Progressing: Wait, Normal, References, "Wait: it goes on by itself.";
     /// `spec.suspend` is set.
-    Suspended,
+    Suspended: Fine, Normal, Objects, "Unset spec.suspend to go on.";
     /// The connection is not ready; it says why.
-    DependencyNotReady,
+    DependencyNotReady: Wait, Warning, References, "Mend the SharingConnection; its audiences go on by themselves.";
     /// `spec.connectionRef` names no connection of this namespace.
-    ConnectionNotFound,
-    /// `spec.credentialsSecretRef` names no Secret of this namespace.
-    SecretNotFound,
+    ConnectionNotFound: Wait, Warning, References,
+        "Create the SharingConnection, or create the SharedAudience anew with the right name.";
+    /// `spec.credentialsSecretRef` names no Secret of this namespace that the operator may read.
+    SecretNotFound: Wait, Warning, Credentials, "Create the Secret, or grant the operator get on it.";
     /// The Secret lacks a key, or a key is empty.
-    SecretInvalid,
-    /// IMS or the gateway refuses the credential.
-    CredentialsRefused,
+    SecretInvalid: Wait, Warning, Credentials, "Set the key to the value that the Adobe Developer Console shows.";
+    /// IMS or the gateway refuses the credential: a wrong, expired or revoked secret, a wrong client id, scope or
+    /// organisation.
+    CredentialsRefused: Stalled, Warning, Credentials,
+        "Check clientId, clientSecret and scopes in the Secret against the OAuth server-to-server credential in \
+         Adobe Developer Console, and that the credential has the product profile.";
     /// The credential lacks a right.
-    AccessDenied,
+    AccessDenied: Stalled, Warning, Objects, "Give the credential's technical account the right.";
     /// Audience Manager cannot be reached or fails.
-    AudienceManagerUnavailable,
+    AudienceManagerUnavailable: Retry, Warning, AudienceManager,
+        "It is tried again by itself; if it lasts, see status.adobe.com.";
     /// Experience Platform cannot be reached or fails.
-    ExperiencePlatformUnavailable,
+    ExperiencePlatformUnavailable: Retry, Warning, ExperiencePlatform,
+        "It is tried again by itself; if it lasts, see status.adobe.com.";
     /// IMS cannot be reached or fails.
-    IdentityServiceUnavailable,
+    IdentityServiceUnavailable: Retry, Warning, Credentials,
+        "It is tried again by itself; if it lasts, see status.adobe.com, and whether the operator may reach ims- \
+         na1.adobelogin.com.";
     /// The server asked to wait.
-    Throttled,
-    /// The credential answers for another company or sandbox than the recorded ids belong to.
-    TenantMismatch,
+    Throttled: Retry, Warning, Objects,
+        "It is tried again by itself; if it comes often, lower spec.budget of the SharingConnection.";
+    /// The credential answers for another company than the recorded ids belong to.
+    TenantMismatch: Stalled, Warning, Objects,
+        "Put the right credential back into the Secret, or create a new connection.";
     /// The sandbox does not exist for this credential.
-    SandboxNotFound,
+    SandboxNotFound: Stalled, Warning, Objects,
+        "Correct the name in a new connection, or add the sandbox to the role of the credential.";
     /// The sandbox exists and is not active.
-    SandboxNotActive,
+    SandboxNotActive: Stalled, Warning, Objects, "Wait until the sandbox is active, or activate it.";
     /// The sandbox kept its name and has another id.
-    SandboxReset,
-    /// No such segment or audience.
-    SourceNotFound,
-    /// The name fits more than one audience.
-    SourceAmbiguous,
+    SandboxReset: Stalled, Warning, Objects, "Create a new connection for this sandbox.";
+    /// No such audience, trait or segment, or it was deleted.
+    SourceNotFound: Stalled, Warning, References, "Correct the source, or share another one from a new SharedAudience.";
+    /// The name or code fits more than one audience, trait or segment.
+    SourceAmbiguous: Stalled, Warning, References, "Name the source by its id or sid.";
+    /// The source was deactivated.
+    SourceInactive: Stalled, Warning, References, "Activate the source again, or delete this SharedAudience.";
     /// Adobe does not let the source pass to the other system.
-    SourceNotShareable,
+    SourceNotShareable: Stalled, Warning, References, "Share another source.";
     /// The audience came from the other system by sharing.
-    SharingLoop,
+    SharingLoop: Stalled, Warning, References, "Use what it was shared from.";
     /// Another SharedAudience of this cluster shares the same source.
-    SourceClaimed,
+    SourceClaimed: Stalled, Warning, Objects, "Delete one of the two.";
     /// Adobe's own sharing made the objects; they are only observed.
-    AdobeSharingActive,
+    AdobeSharingActive: Fine, Normal, Objects,
+        "Nothing is to be done; set adoptionPolicy of the connection to Adopt to take them over.";
     /// Adobe's own sharing has not delivered the objects yet.
-    AwaitingAdobeSharing,
+    AwaitingAdobeSharing: Wait, Warning, Objects, "Set up Adobe's own sharing of this audience.";
     /// The source's labels ask for an export control that no known API sets.
-    ExportControlUnsupported,
+    ExportControlUnsupported: Stalled, Warning, Objects, "Make the data source by hand as the message says.";
     /// A data source lacks an export control that its objects need.
-    ExportControlMissing,
+    ExportControlMissing: Stalled, Warning, Objects, "Set the export control on the data source in Audience Manager.";
     /// Audience Manager does not move an object to another data source.
-    MoveRefused,
+    MoveRefused: Stalled, Warning, Objects,
+        "Take back the change of the labels, or delete this SharedAudience and create it again.";
     /// A destination is labelled with what an export control forbids.
-    ExportControlViolated,
+    ExportControlViolated: Stalled, Warning, Objects, "Change the label or the control, or take the destination out.";
     /// Which usage labels stand for the export controls of the source nobody can tell.
-    UsageLabelsUnknown,
+    UsageLabelsUnknown: Stalled, Warning, Objects,
+        "Look the export controls up, and declare their labels in target.experiencePlatform.dataUsageLabels.";
     /// Experience Platform does not put usage labels on the audience.
-    UsageLabelsRefused,
+    UsageLabelsRefused: Stalled, Warning, Objects,
+        "Set the labels in Experience Platform by hand, or share the source from a new SharedAudience with the strategy \
+         SegmentDefinition.";
     /// Adobe's source connector delivers the audience; it is only observed.
-    DeliveredByConnector,
+    DeliveredByConnector: Stalled, Warning, Objects,
+        "Nothing is to be done; where an audience of this operator is still used beside it, let its users use the \
+         connector's.";
     /// Nothing delivers the members that a segment definition would test.
-    NoMemberSource,
+    NoMemberSource: Stalled, Warning, Objects,
+        "Choose the source in the Audience Manager source connection, or use another strategy in a new \
+         SharedAudience.";
     /// The organisation lacks the product.
-    NotEntitled,
+    NotEntitled: Stalled, Warning, Objects,
+        "Ask your Adobe representative for the product, or use another strategy in a new SharedAudience.";
     /// An object carries the mark of another owner.
-    ManagementConflict,
+    ManagementConflict: Stalled, Warning, Objects, "Stop sharing it there, or share another source from here.";
     /// An object exists already and the adoption policy does not allow to take it.
-    AdoptionRefused,
+    AdoptionRefused: Stalled, Warning, Objects,
+        "Make it equal, delete it, or set adoptionPolicy to Adopt to take it over.";
     /// The profile merge rule's data source does not exist.
-    ProfileMergeRuleNotFound,
+    ProfileMergeRuleNotFound: Stalled, Warning, Objects,
+        "Correct spec.audienceManager.profileMergeRule of the SharingConnection, or leave it out.";
     /// The API cannot tell.
-    NotVerifiable,
+    NotVerifiable: Fine, Normal, ProfileMergeRule, "Look it up in Audience Manager.";
     /// A rule cannot be parsed, or Audience Manager refuses it.
-    RuleInvalid,
+    RuleInvalid: Stalled, Warning, Objects, "Correct the rule.";
     /// A trait that a rule names is not there, or its data feed is not subscribed.
-    TraitNotFound,
+    TraitNotFound: Stalled, Warning, Objects, "Correct the trait, or subscribe to its data feed.";
     /// What a trait is named by fits more than one.
-    TraitAmbiguous,
+    TraitAmbiguous: Stalled, Warning, Objects, "Name the trait by its sid.";
     /// No such destination.
-    DestinationNotFound,
+    DestinationNotFound: Stalled, Warning, Objects, "Correct the destination, or create it in Audience Manager.";
     /// The name fits more than one destination.
-    DestinationAmbiguous,
+    DestinationAmbiguous: Stalled, Warning, Objects, "Name the destination by its id.";
     /// The destination is inactive.
-    DestinationInactive,
+    DestinationInactive: Stalled, Warning, Objects, "Activate the destination in Audience Manager, or take it out.";
     /// The API maps nothing to this kind of destination.
-    DestinationUnsupported,
+    DestinationUnsupported: Stalled, Warning, Objects,
+        "Map the segment by hand in Audience Manager, and take the destination out.";
     /// A mapping lacks what its destination needs, or has what it does not take.
-    MappingInvalid,
+    MappingInvalid: Stalled, Warning, Objects, "Correct the mapping as the message says.";
     /// A data export control forbids it.
-    ExportControlled,
+    ExportControlled: Stalled, Warning, Objects,
+        "Change the control or the label in Audience Manager, or take out what it forbids.";
     /// The system refuses the request.
-    RequestRefused,
+    RequestRefused: Stalled, Warning, Objects,
+        "Correct what the message names; if nothing of yours is wrong, report it.";
+    /// An object changed while it was written, or is gone.
+    ChangedMeanwhile: Retry, Warning, Objects, "It is read again and tried again by itself.";
     /// An item limit of the tenant is reached.
-    LimitExceeded,
+    LimitExceeded: Stalled, Warning, Objects, "Delete what is no longer used, or ask Adobe to raise the limit.";
     /// A use that is not ours stands in the way of a deletion.
-    DeletionBlocked,
+    DeletionBlocked: Stalled, Warning, Objects, "Remove the uses of the object first, or set deletionPolicy to Retain.";
     /// The operator runs with `--read-only`.
-    ReadOnly,
+    ReadOnly: Stalled, Warning, Objects, "Start the operator without --read-only to let it write.";
     /// The answer could not be understood.
-    UnexpectedAnswer,
+    UnexpectedAnswer: Retry, Warning, Objects,
+        "It is tried again by itself; if it lasts, see whether a proxy answers in Adobe's place, and report it.";
     /// Another replica holds the lease of the organisation.
-    LeaseNotHeld,
+    LeaseNotHeld: Wait, Warning, Objects, "Wait: the other replica goes on with it.";
     /// Planning does not come to an end: a defect of the operator.
-    DoesNotSettle,
+    DoesNotSettle: Stalled, Warning, Objects, "Report it with the operator's log.";
     /// The object went; its remote objects stay, since no credential to delete them came in time.
-    ReleasedWithoutDeletion,
-    /// The stored object does not decode.
-    Unreadable,
+    ReleasedWithoutDeletion: Fine, Warning, Nothing, "Delete the objects that the message names.";
+    /// The stored object does not decode, or says what no schema lets through.
+    Unreadable: Stalled, Warning, Objects, "Apply the manifest again with the installed definition.";
     /// That members arrive cannot be seen or is not proven.
-    LinkUnproven,
+    LinkUnproven: Fine, Normal, Members, "Compare the populations in both systems a day after the link was set up.";
     /// The shared objects are made when the first audience needs them.
-    NotNeededYet,
+    NotNeededYet: Fine, Normal, SharedObjects, "Nothing is to be done.";
+}
+
+impl Reason {
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|reason| reason.as_str() == word)
+    }
+
+    /// Who tries again, where no time was named.
+    pub const fn disposition(self) -> Disposition {
+        match self.outlook() {
+            Outlook::Retry => Disposition::Retry,
+            Outlook::Fine | Outlook::Wait => Disposition::Wait,
+            Outlook::Stalled => Disposition::Stalled,
+        }
+    }
 }
 
 impl std::fmt::Display for Reason {
@@ -161,7 +272,18 @@ mod tests {
                 word.chars().all(|letter| letter.is_ascii_alphabetic()),
                 "{word}"
             );
+            assert_eq!(Reason::parse(word).map(Reason::as_str), Some(word.as_str()));
         }
         assert!(words.contains("SourceClaimed"));
+    }
+
+    #[test]
+    fn what_is_the_matter_and_what_to_do_are_sentences() {
+        for reason in Reason::ALL {
+            for text in [reason.meaning(), reason.remedy()] {
+                let begins = text.starts_with(|first: char| !first.is_ascii_lowercase());
+                assert!(begins && text.ends_with('.'), "{reason}: {text}");
+            }
+        }
     }
 }

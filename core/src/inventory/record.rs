@@ -139,6 +139,8 @@ pub enum AudienceNaturalKey {
     Expression(Box<str>),
     /// What a share of ours made, whatever became of its name.
     Marked(Mark),
+    /// Of a definition: an audience that it depends on.
+    Dependency(AudienceId),
 }
 
 impl Record for Audience {
@@ -155,6 +157,12 @@ impl Record for Audience {
             .chain(external)
             .chain(self.expression.clone().map(AudienceNaturalKey::Expression))
             .chain(marked)
+            .chain(
+                self.dependencies
+                    .iter()
+                    .cloned()
+                    .map(AudienceNaturalKey::Dependency),
+            )
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
@@ -163,6 +171,7 @@ impl Record for Audience {
         keys.push(Key::Audience(self.id.clone()));
         keys.push(Key::AudienceName(self.name.clone()));
         keys.extend(self.key.clone().map(Key::AudienceKey));
+        keys.extend(self.dependencies.iter().cloned().map(Key::Audience));
     }
 }
 

@@ -290,7 +290,7 @@ impl<'a> Planner<'a> {
 
     fn keep_trait(&mut self, found: &Trait) -> TraitState {
         if found.kind != TraitKind::Onboarded {
-            self.plan.holds.push(Hold::stalled(
+            self.plan.holds.push(Hold::new(
                 Reason::AdoptionRefused,
                 format!(
                     "{} has the integration code of the shared audience and is no onboarded trait; nothing was \
@@ -578,7 +578,7 @@ struct WantedSegment<'a> {
 }
 
 fn awaiting_adobe(code: &IntegrationCode) -> Hold {
-    Hold::wait(
+    Hold::new(
         Reason::AwaitingAdobeSharing,
         format!(
             "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \

@@ -425,6 +425,8 @@ impl fmt::Display for Call {
                 )?;
                 if change.publish {
                     formatter.write_str(" lifecycle → published")?;
+                } else if change.deactivate {
+                    formatter.write_str(" lifecycle → inactive")?;
                 }
                 labels(formatter, &change.labels)
             }
@@ -449,9 +451,10 @@ impl fmt::Display for Call {
                 if let Some(to) = change.merge_rule {
                     write!(formatter, " merge rule → {to}")?;
                 }
-                match change.activate {
-                    true => formatter.write_str(" status → ACTIVE"),
-                    false => Ok(()),
+                match (change.activate, change.pause) {
+                    (true, _) => formatter.write_str(" status → ACTIVE"),
+                    (false, true) => formatter.write_str(" status → INACTIVE"),
+                    (false, false) => Ok(()),
                 }
             }
             Self::CreateMapping(new) => {

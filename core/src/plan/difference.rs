@@ -67,6 +67,7 @@ impl DesiredSegment<'_> {
                 .merge_rule
                 .filter(|wanted| found.merge_rule != Some(*wanted)),
             activate: found.activity == Activity::Inactive,
+            pause: false,
         };
         (change != SegmentChange::default()).then_some(change)
     }

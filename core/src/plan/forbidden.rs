@@ -27,7 +27,7 @@ pub fn destinations<'a>(
     let forbidden: Vec<String> = destinations.into_iter().filter_map(told).collect();
     let names: Vec<&str> = forbidden.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| {
-        Hold::stalled(
+        Hold::new(
             Reason::ExportControlViolated,
             format!(
                 "The export controls that the audience belongs under forbid it to destination {}; nothing was mapped to it, \
@@ -49,7 +49,7 @@ pub fn before_data_source(
     recorded: &audience::Recorded,
     controls: ExportControls,
     inventory: &Inventory,
-) -> Result<Option<Hold>, Call> {
+) -> Result<Option<Hold>, Box<Call>> {
     // Any other data source a person makes, with names that only then are known.
     let Some(controls) = controls.restrictions() else {
         return Ok(None);
@@ -60,7 +60,7 @@ pub fn before_data_source(
         let recorded: Vec<_> = recorded.mappings.iter().filter(of_segment).collect();
         match mappings::find(inventory, declared, &recorded) {
             Resolved::Found(destination) => found.push(destination),
-            Resolved::Ask(call) => return Err(call),
+            Resolved::Ask(call) => return Err(Box::new(call)),
             Resolved::Held(_) => {} // told by the plan of the audience
         }
     }

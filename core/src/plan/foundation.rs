@@ -194,7 +194,7 @@ fn take(
 }
 
 fn of_another_owner(found: &DataSource, mark: &Mark) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::ManagementConflict,
         format!(
             "Data source {} {:?} carries the mark of another owner, {mark}; nothing was changed. Give this connection \

@@ -48,6 +48,10 @@ pub(super) struct Checked<'a> {
     pub(super) in_vain: bool,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is made, never kept"
+)]
 pub(super) enum Resolved<'a> {
     Found(&'a Destination),
     Ask(Call),
@@ -72,7 +76,7 @@ pub(super) fn check<'a>(
                     .iter()
                     .find(|target| target.destination.id == destination.id);
                 let fault = match twice {
-                    Some(other) => Some(Hold::stalled(
+                    Some(other) => Some(Hold::new(
                         Reason::MappingInvalid,
                         format!(
                             "The destinations {:?} and {:?} of {segment} are both {}; the second was not mapped. Take \
@@ -135,7 +139,7 @@ pub(super) fn resolve<'a>(
     match found.as_slice() {
         [entry] if entry.doubtful => Resolved::Ask(Call::ReadDestination(entry.record.id)),
         [entry] => Resolved::Found(&entry.record),
-        [] => Resolved::Held(Hold::stalled(
+        [] => Resolved::Held(Hold::new(
             Reason::DestinationNotFound,
             format!(
                 "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
@@ -148,7 +152,7 @@ pub(super) fn resolve<'a>(
                 .map(|entry| entry.record.id.to_string())
                 .collect();
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-            Resolved::Held(Hold::stalled(
+            Resolved::Held(Hold::new(
                 Reason::DestinationAmbiguous,
                 format!(
                     "The name {name:?} fits several destinations of Audience Manager: {}. Name the destination by its id.",
@@ -163,7 +167,7 @@ fn by_id(inventory: &Inventory, id: DestinationId) -> Resolved<'_> {
     let table = &inventory.destinations;
     match table.get(&id) {
         Some(entry) if !entry.doubtful => Resolved::Found(&entry.record),
-        None if table.is_gone(&id) => Resolved::Held(Hold::stalled(
+        None if table.is_gone(&id) => Resolved::Held(Hold::new(
             Reason::DestinationNotFound,
             format!(
                 "Audience Manager has no destination with the id {id}; nothing was mapped to it. Correct the id, or take \
@@ -182,7 +186,7 @@ pub(super) fn label(destination: &Destination) -> String {
 fn unusable(destination: &Destination) -> Option<Hold> {
     let label = label(destination);
     if destination.kind.needs().is_none() {
-        return Some(Hold::stalled(
+        return Some(Hold::new(
             Reason::DestinationUnsupported,
             format!(
                 "To {label} (kind {}) Audience Manager's API maps no segment; nothing was mapped. Take it out here, and map \
@@ -193,7 +197,7 @@ fn unusable(destination: &Destination) -> Option<Hold> {
         ));
     }
     (destination.activity == Activity::Inactive).then(|| {
-        Hold::stalled(
+        Hold::new(
             Reason::DestinationInactive,
             format!(
                 "The {label} is inactive; nothing was mapped to it, and a mapping that stands was left. Activate it in \
@@ -225,7 +229,7 @@ fn misfit(declared: &DeclaredDestination, destination: &Destination) -> Option<H
         })?;
     let (label, kind) = (label(destination), destination.kind.label());
     let key = &declared.key;
-    Some(Hold::stalled(
+    Some(Hold::new(
         Reason::MappingInvalid,
         match needed {
             true => format!(
@@ -365,7 +369,7 @@ fn not_taken(
     match policy {
         AdoptionPolicy::Adopt => None,
         AdoptionPolicy::Match if equal => None,
-        AdoptionPolicy::Match | AdoptionPolicy::Never => Some(Hold::stalled(
+        AdoptionPolicy::Match | AdoptionPolicy::Never => Some(Hold::new(
             Reason::AdoptionRefused,
             format!(
                 "Mapping {id} to {label} exists already and was not made by this operator; nothing was changed. Delete \
@@ -464,7 +468,7 @@ pub(super) fn of_leaving(
     InTheWay {
         in_the_way: ours_stand || !foreign.is_empty(),
         foreign: (!foreign.is_empty()).then(|| {
-            Hold::stalled(
+            Hold::new(
                 Reason::DeletionBlocked,
                 format!(
                     "Segment {sid} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \

@@ -88,14 +88,14 @@ fn adopt(subject: &Subject<'_>, policy: AdoptionPolicy) -> Verdict {
     match policy {
         AdoptionPolicy::Adopt => Verdict::Ours,
         AdoptionPolicy::Match if subject.equal => Verdict::Ours,
-        AdoptionPolicy::Match => Verdict::Held(Hold::stalled(
+        AdoptionPolicy::Match => Verdict::Held(Hold::new(
             Reason::AdoptionRefused,
             format!(
                 "{object} exists already, was not made by this operator and differs from what is declared; nothing was \
                  changed. Make it equal, delete it, or set adoptionPolicy to Adopt to take it over."
             ),
         )),
-        AdoptionPolicy::Never => Verdict::Held(Hold::stalled(
+        AdoptionPolicy::Never => Verdict::Held(Hold::new(
             Reason::AdoptionRefused,
             format!(
                 "{object} exists already and was not made by this operator; nothing was changed. Delete it, or set \
@@ -106,7 +106,7 @@ fn adopt(subject: &Subject<'_>, policy: AdoptionPolicy) -> Verdict {
 }
 
 fn foreign(object: &str, mark: &Mark) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::ManagementConflict,
         format!(
             "{object} carries the mark of another owner, {mark}; nothing was changed. Stop sharing it there, or share \
@@ -116,7 +116,7 @@ fn foreign(object: &str, mark: &Mark) -> Hold {
 }
 
 pub(super) fn held_by(object: &str, other: &ShareName) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::SourceClaimed,
         format!(
             "{object} belongs to SharedAudience {other}, which shares the same source; nothing was changed. Delete one \

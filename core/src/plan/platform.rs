@@ -13,7 +13,7 @@ use super::hold::Hold;
 use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
 use crate::compose::{
     AdoptionPolicy, CONNECTOR_ORIGIN, DesiredAudience, Mode, ShareName, external_key, mark,
-    metadata_key,
+    metadata_key, mirror,
 };
 use crate::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, AudienceKind, Lifecycle, NewForm,
@@ -191,9 +191,31 @@ fn claimed_by_another(situation: &Situation<'_>, found: Option<&Audience>) -> Op
         ..
     } = situation;
     let owner = desired.mark.owner();
-    let marked = found.and_then(|found| marked_share(owner, &found.description));
+    let others = of_any_strategy(situation.inventory, &desired.source);
+    let marked = found
+        .into_iter()
+        .chain(others)
+        .find_map(|found| marked_share(owner, &found.description));
     let holder = claims.holder(share, &desired.source, marked.as_ref(), *living)?;
     (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
+}
+
+/// What stands over the source by whichever strategy, the connector's apart.
+fn of_any_strategy<'a>(
+    inventory: &'a Inventory,
+    source: &SourceId,
+) -> impl Iterator<Item = &'a Audience> {
+    let external = [external_key(source), metadata_key(source)];
+    let external = external.into_iter().flatten();
+    let keys: Vec<_> = external
+        .map(AudienceNaturalKey::External)
+        .chain(mirror(source).map(AudienceNaturalKey::Expression))
+        .collect();
+    let found = keys.into_iter().flat_map(|key| {
+        let found: Vec<_> = inventory.audiences.find(&key).collect();
+        found.into_iter().map(|entry| &entry.record)
+    });
+    found.filter(|audience| !is_connectors(audience) && audience.lifecycle != Lifecycle::Deleted)
 }
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
@@ -328,6 +350,7 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
         },
         publish: found.lifecycle == Lifecycle::Inactive,
+        deactivate: false,
     };
     match rest == AudienceChange::default() {
         false => rest,
@@ -339,7 +362,7 @@ fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
 }
 
 fn awaited(situation: &Situation<'_>) -> Hold {
-    Hold::wait(
+    Hold::new(
         Reason::AwaitingAdobeSharing,
         format!(
             "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
@@ -350,7 +373,7 @@ fn awaited(situation: &Situation<'_>) -> Hold {
 }
 
 fn no_member_source(situation: &Situation<'_>) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::NoMemberSource,
         format!(
             "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \
@@ -395,6 +418,7 @@ pub fn retire(departure: Departure<'_>) -> Plan<()> {
             }
             AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
             AudienceNaturalKey::External(_)
+            | AudienceNaturalKey::Dependency(_)
             | AudienceNaturalKey::Expression(_)
             | AudienceNaturalKey::Marked(_) => continue,
         };

@@ -11,6 +11,7 @@ use super::mappings::{self, KnownMapping};
 use super::ownership::is_ours;
 use super::source::bounded_list;
 use crate::compose::{DestinationSelector, SegmentDestination, ShareName, additional_code, mark};
+use crate::domain::audience_manager::{Activity, SegmentChange};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, OwnerId};
 use crate::domain::reason::Reason;
@@ -80,6 +81,32 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
     let first = mappings.is_empty() && segments.is_empty();
     for call in traits.iter().map(|sid| Call::DeleteTrait(*sid)) {
         plan.steps.push(after(first, call));
+    }
+    plan
+}
+
+/// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
+pub fn pause(departure: Departure<'_>) -> Plan<()> {
+    let mut plan = Plan {
+        steps: listings(&departure),
+        holds: Vec::new(),
+        standing: (),
+    };
+    let mark = mark(departure.owner, departure.share);
+    let segments = our_segments(&departure, &mark, &mut plan.steps);
+    if plan.steps.is_empty() {
+        let known = segments.iter();
+        let known = known.filter_map(|sid| departure.inventory.segments.get(sid));
+        let active = known.filter(|entry| entry.record.activity != Activity::Inactive);
+        plan.steps.extend(active.map(|entry| {
+            Step::ready(Call::UpdateSegment {
+                expected: entry.record.clone(),
+                change: SegmentChange {
+                    pause: true,
+                    ..SegmentChange::default()
+                },
+            })
+        }));
     }
     plan
 }
@@ -387,7 +414,7 @@ fn users(departure: &Departure<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Us
         .collect();
     match foreign.is_empty() {
         true => Users::OursAlone,
-        false => Users::Foreign(Hold::stalled(
+        false => Users::Foreign(Hold::new(
             Reason::DeletionBlocked,
             format!(
                 "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to \

@@ -93,7 +93,7 @@ pub(super) fn resolve<'a>(
 fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid]) -> Hold {
     let whose = format!("trait {key:?} of additional segment {:?}", segment.key);
     if sids.is_empty() {
-        return Hold::stalled(
+        return Hold::new(
             Reason::TraitNotFound,
             format!(
                 "Audience Manager shows no trait with the {found_by}, which {whose} asks for; the segment was not written. \
@@ -104,7 +104,7 @@ fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid
     }
     let sids: Vec<_> = sids.iter().map(ToString::to_string).collect();
     let sids: Vec<_> = sids.iter().map(String::as_str).collect();
-    Hold::stalled(
+    Hold::new(
         Reason::TraitAmbiguous,
         format!(
             "The {found_by} of {whose} fits several traits: {}; the segment was not written. Name the trait by its sid.",
@@ -197,7 +197,7 @@ impl Resolved<'_> {
             ),
             (true, true) => "correct it.".to_owned(),
         };
-        Outcome::Held(Hold::stalled(
+        Outcome::Held(Hold::new(
             Reason::RuleInvalid,
             format!(
                 "Audience Manager refuses the rule of additional segment {key:?}; the segment was not written: {why}"
@@ -225,7 +225,7 @@ fn described(found: &Trait, template: &RuleTemplate, text: &str) -> String {
 
 /// The rule uses a key that its traits do not have.
 pub(super) fn unnamed(segment: &DesiredSegment, key: &str) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::RuleInvalid,
         format!(
             "The rule of additional segment {:?} uses {{{key}}}, and its traits have no such key; the segment was not \

@@ -3,6 +3,7 @@
 pub mod audience_manager;
 
 use super::call::Call;
+use super::gone::Gone;
 use super::hold::Hold;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
@@ -11,12 +12,18 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart where it is made, never kept"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolution<Source> {
     Found(Source),
     /// Absence from a list proves nothing: this call decides.
     Ask(Call),
     Held(Hold),
+    /// It was deleted or deactivated; what was made of it may stand.
+    Gone(Gone),
 }
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
@@ -35,13 +42,9 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audien
     match inventory.audiences.get(id) {
         Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
         Some(entry) => judge(&entry.record),
-        None if inventory.audiences.is_gone(id) => Resolution::Held(Hold::stalled(
-            Reason::SourceNotFound,
-            format!(
-                "Experience Platform has no audience with the id {id} in this sandbox; what stands in Audience \
-                 Manager was left as it is. Delete this SharedAudience, or share another source from a new one."
-            ),
-        )),
+        None if inventory.audiences.is_gone(id) => Resolution::Gone(Gone::deleted(format!(
+            "Experience Platform has no audience with the id {id} in this sandbox"
+        ))),
         None => Resolution::Ask(Call::ReadAudience(id.clone())),
     }
 }
@@ -54,11 +57,11 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
     match matching.as_slice() {
         [entry] if entry.doubtful => Resolution::Ask(Call::ReadAudience(entry.record.id.clone())),
         [entry] => judge(&entry.record),
-        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::wait(
+        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::new(
             Reason::Progressing,
             "The audiences of Experience Platform are being read.".into(),
         )),
-        [] => Resolution::Held(Hold::stalled(
+        [] => Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is \
@@ -71,7 +74,7 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
                 .map(|entry| entry.record.id.as_str())
                 .collect();
             ids.sort_unstable();
-            Resolution::Held(Hold::stalled(
+            Resolution::Held(Hold::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
@@ -84,17 +87,13 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
 
 fn judge(audience: &Audience) -> Resolution<&Audience> {
     if audience.lifecycle == Lifecycle::Deleted {
-        return Resolution::Held(Hold::stalled(
-            Reason::SourceNotFound,
-            format!(
-                "Audience {} {:?} was deleted in Experience Platform; what stands in Audience Manager was left as it \
-                 is. Delete this SharedAudience, or share another source from a new one.",
-                audience.id, audience.name
-            ),
-        ));
+        return Resolution::Gone(Gone::deleted(format!(
+            "Audience {} {:?} was deleted in Experience Platform",
+            audience.id, audience.name
+        )));
     }
     if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
-        return Resolution::Held(Hold::stalled(
+        return Resolution::Held(Hold::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} was shared from Audience Manager and carries the mark {mark}; it is not shared back. \
@@ -104,13 +103,19 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
         ));
     }
     if came_from_audience_manager(audience) {
-        return Resolution::Held(Hold::stalled(
+        return Resolution::Held(Hold::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} came from Audience Manager and is not shared back. Use its segment there.",
                 audience.id, audience.name
             ),
         ));
+    }
+    if audience.lifecycle == Lifecycle::Inactive {
+        return Resolution::Gone(Gone::inactive(format!(
+            "Audience {} {:?} is inactive in Experience Platform: nobody enters it any more",
+            audience.id, audience.name
+        )));
     }
     Resolution::Found(audience)
 }

@@ -9,7 +9,7 @@ pub fn mismatch(recorded: &Tenant, observed: &Tenant) -> Option<Hold> {
     if let (Some(recorded), Some(observed)) = (recorded.company, observed.company)
         && recorded != observed
     {
-        return Some(Hold::stalled(
+        return Some(Hold::new(
             Reason::TenantMismatch,
             format!(
                 "The credential answers for Audience Manager company {observed}, the recorded ids belong to company \
@@ -21,7 +21,7 @@ pub fn mismatch(recorded: &Tenant, observed: &Tenant) -> Option<Hold> {
     if let (Some(recorded), Some(observed)) = (&recorded.sandbox, &observed.sandbox)
         && recorded != observed
     {
-        return Some(Hold::stalled(
+        return Some(Hold::new(
             Reason::SandboxReset,
             format!(
                 "The sandbox has the id {observed}, the recorded ids belong to sandbox {recorded}: it was reset, or \

@@ -23,7 +23,7 @@ fn a_control_without_a_known_name_is_told_with_what_to_make_by_hand() {
     let mut world = World::over(tenant(&[]));
     let hold = only_hold(&mut world, &["core/C7", "core/C3"]);
     assert_eq!(hold.reason, Reason::ExportControlUnsupported);
-    assert_eq!(hold.disposition, Disposition::Stalled);
+    assert_eq!(hold.reason.disposition(), Disposition::Stalled);
     insta::assert_snapshot!(hold.message, @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
     assert_eq!(world.tenant.traits.len(), 0, "nothing without its controls");
 }

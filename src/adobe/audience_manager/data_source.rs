@@ -11,7 +11,7 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireDataSource};
-use super::{AudienceManager, Update, Updated, merge, operation};
+use super::{AudienceManager, PERMISSIONS, Update, Updated, merge, operation, query};
 
 impl AudienceManager {
     /// Every data source that the credential may see.
@@ -22,10 +22,10 @@ impl AudienceManager {
         &self,
         turn: &Turn,
     ) -> Result<Listing<DataSource, DataSourceId>, Error> {
-        self.list(
+        self.list_with_rights(
             turn,
             "data-sources.list",
-            "/datasources/".into(),
+            query("/datasources/", &[PERMISSIONS]),
             from_bytes,
             wire::data_source_id,
         )

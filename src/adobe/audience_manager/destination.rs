@@ -101,7 +101,9 @@ impl AudienceManager {
         destination: DestinationId,
         segment: SegmentSid,
     ) -> Result<Vec<Mapping>, Error> {
-        let Listing { items, undecodable } = self.mappings_of(turn, destination).await?;
+        let Listing {
+            items, undecodable, ..
+        } = self.mappings_of(turn, destination).await?;
         if !undecodable.is_empty() {
             let error = operation(LIST_MAPPINGS, CallKind::List);
             return Err(error.unexpected("an element of the list cannot be read"));

@@ -16,7 +16,9 @@ use super::super::gateway::{Call, Turn};
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
-use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query, search};
+use super::{
+    AudienceManager, PERMISSIONS, Update, Updated, merge, narrowed, operation, query, search,
+};
 
 impl AudienceManager {
     /// Every segment of some data sources. One list tells of all: the filter may be repeated.
@@ -28,9 +30,9 @@ impl AudienceManager {
         turn: &Turn,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let path = narrowed(SEGMENTS, data_sources, &[WITH_TRAIT_SOURCES]);
+        let path = narrowed(SEGMENTS, data_sources, &[WITH_TRAIT_SOURCES, PERMISSIONS]);
         let mut listing = self
-            .list(turn, "segments.list", path, from_bytes, wire::segment_sid)
+            .list_with_rights(turn, "segments.list", path, from_bytes, wire::segment_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
@@ -184,7 +186,13 @@ impl AudienceManager {
             rule,
             merge_rule,
             activate,
+            pause,
         } = change;
+        let status = match (activate, pause) {
+            (true, _) => Some("ACTIVE"),
+            (false, true) => Some("INACTIVE"),
+            (false, false) => None,
+        };
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
@@ -192,7 +200,7 @@ impl AudienceManager {
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("segmentRule", rule.as_ref().map(|text| json!(text))),
             ("mergeRuleDataSourceId", merge_rule.map(|id| json!(id.0))),
-            ("status", activate.then(|| json!("ACTIVE"))),
+            ("status", status.map(|word| json!(word))),
         ];
         let update = Update {
             read_name: READ,

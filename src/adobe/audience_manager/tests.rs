@@ -10,6 +10,7 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use audience_sharing_core::domain::rights::Rights;
 use serde_json::{Value, json};
 
 use super::Updated;
@@ -70,7 +71,8 @@ fn known_segment() -> Segment {
 #[tokio::test(start_paused = true)]
 async fn a_list_is_decoded_and_one_bad_element_hides_no_other() {
     let world = World::authorized(|_, _| {
-        let odd = json!({"sid": 78, "dataSourceId": 29769, "name": {"a": 1}});
+        let odd =
+            json!({"sid": 78, "dataSourceId": 29769, "name": {"a": 1}, "permissions": ["READ"]});
         let foreign = json!({"sid": 79, "dataSourceId": 1, "folderId": 0, "status": 1, "traitType": "NEW_KIND"});
         Reply::json(200, &json!([stored_trait(), odd, 5, foreign]))
     });
@@ -82,9 +84,11 @@ async fn a_list_is_decoded_and_one_bad_element_hides_no_other() {
         .expect("a list");
     assert_eq!(listing.items, [known_trait()]);
     assert_eq!(listing.undecodable, [Some(TraitSid(78)), None]);
+    let read_alone = Rights::of(["READ"]);
+    assert_eq!(listing.lacking, [(TraitSid(78), read_alone)]);
     assert_eq!(
         world.calls()[0].to_string(),
-        "GET aam.adobe.io/v1/traits/?dataSourceId=29769&includeDetails=true"
+        "GET aam.adobe.io/v1/traits/?dataSourceId=29769&includeDetails=true&includePermissions=true"
     );
 }
 
@@ -452,9 +456,9 @@ async fn the_other_calls_have_their_paths() {
     assert_eq!(
         calls,
         [
-            "GET /datasources/",
+            "GET /datasources/?includePermissions=true",
             "GET /segments/?containsTrait=77",
-            "GET /segments/?dataSourceId=29769&includeTraitDataSourceIds=true",
+            "GET /segments/?dataSourceId=29769&includeTraitDataSourceIds=true&includePermissions=true",
             "POST /segments/validate/",
             "DELETE /segments/1",
             "DELETE /traits/2",

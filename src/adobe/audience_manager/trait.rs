@@ -12,7 +12,9 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
-use super::{AudienceManager, Update, Updated, merge, narrowed, operation, query, search};
+use super::{
+    AudienceManager, PERMISSIONS, Update, Updated, merge, narrowed, operation, query, search,
+};
 
 impl AudienceManager {
     /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated.
@@ -24,9 +26,9 @@ impl AudienceManager {
         turn: &Turn,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Trait, TraitSid>, Error> {
-        let path = narrowed("/traits/", data_sources, &[DETAILS]);
+        let path = narrowed("/traits/", data_sources, &[DETAILS, PERMISSIONS]);
         let mut listing = self
-            .list(turn, "traits.list", path, from_bytes, wire::trait_sid)
+            .list_with_rights(turn, "traits.list", path, from_bytes, wire::trait_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing

@@ -9,11 +9,13 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::domain::text::resolve_entities;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Me;
 use crate::adobe::lenient::{numbers, optional_number, optional_word, text, texts};
 
 /// A record from one element of a list.
@@ -54,14 +56,37 @@ pub(super) fn activity(word: Option<Box<str>>) -> Activity {
     }
 }
 
-pub(super) fn company(body: &[u8]) -> Option<CompanyId> {
+pub(super) fn me(body: &[u8]) -> Option<Me> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct User {
         #[serde(default, deserialize_with = "optional_number")]
         pid: Option<u64>,
+        /// Samples have it as `admin` too (audience-manager.md §6.4).
+        is_admin: Option<Value>,
+        admin: Option<Value>,
     }
-    let User { pid } = serde_json::from_slice(body).ok()?;
-    pid.map(CompanyId)
+    let User {
+        pid,
+        is_admin,
+        admin,
+    } = serde_json::from_slice(body).ok()?;
+    Some(Me {
+        company: pid.map(CompanyId)?,
+        administrator: is_admin.or(admin).and_then(|told| told.as_bool()),
+    })
+}
+
+/// The rights of an element that tells them, if it lacks one.
+pub(super) fn lacking(element: &[u8]) -> Option<Rights> {
+    #[derive(Deserialize)]
+    struct Permitted {
+        #[serde(default, deserialize_with = "texts")]
+        permissions: Option<Vec<Box<str>>>,
+    }
+    let Permitted { permissions } = serde_json::from_slice(element).ok()?;
+    let rights = Rights::of(permissions?.iter().map(|word| &**word));
+    (!rights.is_empty() && !rights.is_whole()).then_some(rights)
 }
 
 #[derive(Deserialize)]

@@ -126,8 +126,11 @@ pub(in crate::adobe) fn classify(
 
 fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
     match refusal.code.as_deref() {
-        // A missing token reads as 403 (experience-platform.md §1.4); a wrong key is a wrong credential too.
-        Some("401013" | "403010" | "403000" | "403003") if refusal.gateway => {
+        // A missing token reads as 403 (experience-platform.md §1.4); a wrong key is a wrong credential too, and so is one
+        // of another organisation or without the product profile.
+        Some("401013" | "403010" | "403000" | "403003" | "403025" | "403027")
+            if refusal.gateway =>
+        {
             return Kind::CredentialsRefused;
         }
         // A right that could not be checked comes as 500 (experience-platform.md §3.6).

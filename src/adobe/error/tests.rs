@@ -71,7 +71,7 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
     403 Stalled CredentialsRefused                 Token
     403 Stalled AccessDenied                       Read List Validate Create Update Delete
     404 Retry UnexpectedAnswer                     Token List Validate
-    404 Retry RequestRefused                       Read Update Delete
+    404 Retry ChangedMeanwhile                     Read Update Delete
     404 Stalled RequestRefused                     Create
     405 Stalled RequestRefused                     Token Read List Validate Create Update Delete
     408 Retry IdentityServiceUnavailable           Token
@@ -79,15 +79,15 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
     408 Retry AudienceManagerUnavailable ?         Create Update Delete
     409 Stalled RequestRefused                     Token Read List
     409 Stalled RuleInvalid                        Validate
-    409 Retry RequestRefused                       Create Update
+    409 Retry ChangedMeanwhile                     Create Update
     409 Stalled DeletionBlocked                    Delete
     410 Retry UnexpectedAnswer                     Token List Validate
-    410 Retry RequestRefused                       Read Update Delete
+    410 Retry ChangedMeanwhile                     Read Update Delete
     410 Stalled RequestRefused                     Create
     415 Stalled RequestRefused                     Token Read List Validate Create Update Delete
     422 Stalled RequestRefused                     Token Read List Update Delete
     422 Stalled RuleInvalid                        Validate
-    422 Retry RequestRefused                       Create
+    422 Retry ChangedMeanwhile                     Create
     429 Retry Throttled                            Token Read List Validate Create Update Delete
     500 Retry IdentityServiceUnavailable           Token
     500 Retry AudienceManagerUnavailable           Read List Validate
@@ -165,7 +165,7 @@ fn known_codes_say_more_than_their_status() {
             CallKind::Read,
             403,
             r#"{"error_code":"403025"}"#,
-            Kind::AccessDenied,
+            Kind::CredentialsRefused,
         ),
         (
             CallKind::Read,
@@ -263,7 +263,7 @@ fn messages_name_the_system_the_operation_and_the_code() {
     );
     assert_eq!(
         limit.hint(),
-        Some("delete what is no longer used, or ask Adobe to raise the limit")
+        "Delete what is no longer used, or ask Adobe to raise the limit."
     );
     let refused = of(CallKind::Token, 400, r#"{"error":"invalid_client"}"#);
     assert_eq!(

@@ -3,7 +3,7 @@
 //! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
 
 use audience_sharing_core::domain::experience_platform::{
-    Audience, AudienceChange, NewAudience, NewForm,
+    Audience, AudienceChange, Lifecycle, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::{UsageLabel, UsageLabels};
@@ -233,7 +233,13 @@ fn patch(change: &AudienceChange) -> Vec<Value> {
         expression,
         labels: _,
         publish,
+        deactivate,
     } = change;
+    let lifecycle = match (publish, deactivate) {
+        (true, _) => Some("published"),
+        (false, true) => Some("inactive"),
+        (false, false) => None,
+    };
     let fields = [
         ("/name", name.as_ref().map(|text| json!(text))),
         ("/description", description.as_ref().map(|text| json!(text))),
@@ -243,7 +249,7 @@ fn patch(change: &AudienceChange) -> Vec<Value> {
                 .as_ref()
                 .map(|pql| json!({"type": "PQL", "format": "pql/text", "value": pql})),
         ),
-        ("/lifecycleState", publish.then(|| json!("published"))),
+        ("/lifecycleState", lifecycle.map(|word| json!(word))),
     ];
     let set = fields
         .into_iter()
@@ -263,14 +269,16 @@ fn applied(read: Audience, change: &AudienceChange) -> Audience {
         expression,
         labels: _,
         publish,
+        deactivate,
     } = change.clone();
     Audience {
         name: name.unwrap_or(read.name),
         description: description.unwrap_or(read.description),
         expression: expression.or(read.expression),
-        lifecycle: match publish {
-            true => audience_sharing_core::domain::experience_platform::Lifecycle::Published,
-            false => read.lifecycle,
+        lifecycle: match (publish, deactivate) {
+            (true, _) => Lifecycle::Published,
+            (false, true) => Lifecycle::Inactive,
+            (false, false) => read.lifecycle,
         },
         ..read
     }

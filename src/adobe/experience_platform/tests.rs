@@ -33,6 +33,8 @@ fn known(id: &str) -> Audience {
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
         lifecycle: Lifecycle::Published,
         labels: None,
+        dependents: [].into(),
+        dependencies: [].into(),
         sandbox: Some(SandboxId::new("6ed34f6f")),
     }
 }

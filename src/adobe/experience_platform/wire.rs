@@ -38,6 +38,10 @@ struct WireAudience {
     /// Common to both kinds of audience (experience-platform.md §3.3); an answer without it says nothing of labels.
     #[serde(default, deserialize_with = "texts")]
     labels: Option<Vec<Box<str>>>,
+    #[serde(default, deserialize_with = "texts")]
+    dependents: Option<Vec<Box<str>>>,
+    #[serde(default, deserialize_with = "texts")]
+    dependencies: Option<Vec<Box<str>>>,
     sandbox: Option<WireSandboxOfAudience>,
 }
 
@@ -75,6 +79,11 @@ impl WireAudience {
             .filter(|id| kind == AudienceKind::External && !id.is_empty());
         let key = named.map(|id| AudienceKey::new(&self.namespace, &id));
         let marked = Mark::read(&self.description).is_some();
+        let ids = |ids: Option<Vec<Box<str>>>| {
+            let ids = ids.unwrap_or_default().into_iter();
+            let fits = |id: &Box<str>| (1..=ID_BYTES_MAX).contains(&id.len());
+            ids.filter(fits).map(AudienceId::new).collect()
+        };
         Some(Audience {
             id: AudienceId::new(self.id),
             name: self.name,
@@ -91,6 +100,8 @@ impl WireAudience {
             labels: self
                 .labels
                 .map(|labels| UsageLabels::read(labels.iter().map(|label| &**label))),
+            dependents: ids(self.dependents),
+            dependencies: ids(self.dependencies),
             sandbox: self
                 .sandbox
                 .and_then(|sandbox| sandbox.sandbox_id)

@@ -1,6 +1,5 @@
 //! First step: the connection that the audience names, and its engine.
 
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -17,15 +16,13 @@ pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Run
     let name = &audience.spec.connection_ref.name;
     let reference = ObjectRef::new(name).within(&namespace);
     let Some(connection) = context.connections.get(&reference) else {
-        return Err(Outcome::Unresolved(Obstacle {
-            reason: Reason::ConnectionNotFound,
-            disposition: Disposition::Wait,
-            message: format!(
+        return Err(Outcome::Unresolved(Obstacle::new(
+            Reason::ConnectionNotFound,
+            format!(
                 "There is no SharingConnection {name} in namespace {namespace}. Create it, or correct \
                  spec.connectionRef.name in a new SharedAudience."
             ),
-            of_connection: false,
-        }));
+        )));
     };
     if connection.metadata.deletion_timestamp.is_some() {
         return Err(Outcome::Unresolved(dependency_not_ready(name)));

@@ -1,7 +1,6 @@
 //! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
 //! (design.md §4.8). Neither a broken spec nor a missing connection can hold it for ever.
 
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::plan::audience;
@@ -134,7 +133,7 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
         return release(audience, context).await;
     };
     Outcome::Unresolved(Obstacle {
-        disposition: Disposition::RetryAfter(look_again),
+        look_again: Some(look_again),
         ..dependency_not_ready(connection)
     })
 }

@@ -1,5 +1,6 @@
 //! Last step: what a look found, as the whole status. Pure.
 
+mod used_by;
 mod uses;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::ExportControl;
 use audience_sharing_core::domain::pql::{self, Certainty};
-use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::source::audience_manager::Home;
@@ -34,15 +35,29 @@ pub(super) struct Verdict {
     settled: Option<Settled>,
     pub(super) obstacle: Option<Obstacle>,
     suspended: bool,
+    /// The request to look for users that was handled.
+    looked_for_users: Option<String>,
 }
 
 impl Verdict {
-    pub(super) fn of_settled(settled: Settled) -> Self {
-        let obstacle = settled.obstacle.clone();
+    /// A failure of the connection is told once, there, and waited for here.
+    pub(super) fn of_settled(
+        settled: Settled,
+        connection: &str,
+        looked_for_users: Option<String>,
+    ) -> Self {
+        let obstacle = settled
+            .obstacle
+            .clone()
+            .map(|obstacle| match obstacle.of_connection {
+                true => super::dependency_not_ready(connection),
+                false => obstacle,
+            });
         Self {
             settled: Some(settled),
             obstacle,
             suspended: false,
+            looked_for_users,
         }
     }
 
@@ -51,6 +66,7 @@ impl Verdict {
             settled: None,
             obstacle: None,
             suspended: true,
+            looked_for_users: None,
         }
     }
 
@@ -59,6 +75,7 @@ impl Verdict {
             settled: None,
             obstacle: Some(obstacle),
             suspended: false,
+            looked_for_users: None,
         }
     }
 }
@@ -169,7 +186,7 @@ pub(super) fn after(
         ..known
     };
     if let Some(settled) = &verdict.settled {
-        record(&mut status, settled);
+        record(&mut status, settled, verdict.looked_for_users.clone());
         if !settled
             .obstacle
             .as_ref()
@@ -187,7 +204,7 @@ const LABELS_SHOWN_MAX: usize = 64;
 /// Of a label in the status, as of one that is declared; a longer one is left out, for half of it would be another.
 const LABEL_CHARS_MAX: usize = 128;
 
-fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
+fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<String>) {
     if let Some(origin) = &settled.source {
         status.source = Some(source(origin));
     }
@@ -213,6 +230,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled) {
             observed: audience.observed.then_some(true),
         });
     }
+    status.used_by = used_by::after(status.used_by.take(), &settled.used_by, handled);
     if let Some(reference) = reference(settled) {
         status.pql = Some(reference);
     }
@@ -347,25 +365,20 @@ fn conditions(
         conditions = members(conditions);
         return conditions.finish();
     };
-    let message = told(audience, obstacle);
-    let reason = if obstacle.of_connection {
-        Reason::DependencyNotReady
-    } else {
-        obstacle.reason
-    };
+    let (reason, message) = (obstacle.reason, &obstacle.message);
     conditions = conditions.set(
         ConditionType::Ready,
         ConditionStatus::False,
         reason,
-        &message,
+        message,
     );
-    match is_of_reference(reason) {
+    match reason.aspect() == Aspect::References {
         true => {
             conditions = conditions.set(
                 ConditionType::ReferencesResolved,
                 ConditionStatus::False,
                 reason,
-                &message,
+                message,
             )
         }
         false => {
@@ -375,16 +388,16 @@ fn conditions(
                 Reason::Succeeded,
                 "The connection and the source were found.",
             );
-            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, &message);
+            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, message);
         }
     }
-    match obstacle.disposition {
+    match obstacle.disposition() {
         Disposition::Stalled => {
             conditions = conditions.set(
                 ConditionType::Stalled,
                 ConditionStatus::True,
                 reason,
-                &message,
+                message,
             )
         }
         Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Wait => {
@@ -392,7 +405,7 @@ fn conditions(
                 ConditionType::Reconciling,
                 ConditionStatus::True,
                 reason,
-                &message,
+                message,
             );
         }
     }
@@ -444,27 +457,6 @@ fn members(mut conditions: Conditions<'_>) -> Conditions<'_> {
          systems a day after the link was set up.",
     );
     conditions
-}
-
-/// A failure of the connection is told once, there.
-fn told(audience: &SharedAudience, obstacle: &Obstacle) -> String {
-    match obstacle.of_connection {
-        true => super::dependency_not_ready(&audience.spec.connection_ref.name).message,
-        false => obstacle.message.clone(),
-    }
-}
-
-fn is_of_reference(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::ConnectionNotFound
-            | Reason::DependencyNotReady
-            | Reason::SourceNotFound
-            | Reason::SourceAmbiguous
-            | Reason::SourceNotShareable
-            | Reason::SharingLoop
-            | Reason::Progressing
-    )
 }
 
 /// Kept while it lies ahead, so that looking alone writes nothing.

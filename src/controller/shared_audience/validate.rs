@@ -4,9 +4,9 @@ mod activation;
 
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode,
-    SegmentDestination, Share, SourceSelector, Strategy, ToAudienceManager, ToExperiencePlatform,
+    SegmentDestination, Share, SourceGonePolicy, SourceSelector, Strategy, ToAudienceManager,
+    ToExperiencePlatform,
 };
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
@@ -35,6 +35,11 @@ pub(super) fn share(
             .adoption_policy
             .map_or(settings.adoption, adoption_policy),
         retain: spec.deletion_policy == api::DeletionPolicy::Retain,
+        source_gone: match spec.source_gone_policy {
+            api::SourceGonePolicy::Keep => SourceGonePolicy::Keep,
+            api::SourceGonePolicy::Pause => SourceGonePolicy::Pause,
+            api::SourceGonePolicy::Delete => SourceGonePolicy::Delete,
+        },
     })
 }
 
@@ -184,7 +189,7 @@ fn additional_segment(
     let name = format!("additional segment {:?}", segment.key);
     let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
         let message = format!("The rule of {name}: {error}; nothing was changed.");
-        stalled(Reason::RuleInvalid, message)
+        Obstacle::new(Reason::RuleInvalid, message)
     })?;
     Ok(AdditionalSegment {
         key: segment.key.as_str().into(),
@@ -197,14 +202,5 @@ fn additional_segment(
 }
 
 fn invalid(message: String) -> Obstacle {
-    stalled(Reason::Unreadable, message)
-}
-
-fn stalled(reason: Reason, message: String) -> Obstacle {
-    Obstacle {
-        reason,
-        disposition: Disposition::Stalled,
-        message,
-        of_connection: false,
-    }
+    Obstacle::new(Reason::Unreadable, message)
 }

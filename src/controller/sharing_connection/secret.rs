@@ -1,6 +1,5 @@
 //! The credential: read by its Secret's name, never listed at large, watched by that name (design.md §4.12).
 
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Secret;
@@ -78,12 +77,7 @@ fn text(secret: &Secret, name: &str, key: &str) -> Result<String, Unusable> {
 }
 
 fn missing(reason: Reason, message: String) -> Unusable {
-    Unusable::Missing(Obstacle {
-        reason,
-        disposition: Disposition::Wait,
-        message,
-        of_connection: true,
-    })
+    Unusable::Missing(Obstacle::new(reason, message).of_connection())
 }
 
 /// Wakes the connection when its Secret appears or changes. Needs `list` and `watch` on that one name; where they are

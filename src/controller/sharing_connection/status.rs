@@ -1,7 +1,7 @@
 //! What a look at a connection found, as its whole status. Pure.
 
 use audience_sharing_core::domain::disposition::Disposition;
-use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::plan::foundation::MergeRule;
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts};
 use jiff::Timestamp;
@@ -31,11 +31,9 @@ impl Findings {
     }
 
     pub(super) fn of_report(report: Report) -> Self {
-        let pending = (!report.ready).then(|| Obstacle {
-            reason: Reason::Progressing,
-            disposition: Disposition::Wait,
-            message: "Both systems are being read for the first time.".into(),
-            of_connection: true,
+        let pending = (!report.ready).then(|| {
+            let message = "Both systems are being read for the first time.".into();
+            Obstacle::new(Reason::Progressing, message).of_connection()
         });
         let obstacle = report
             .failure
@@ -76,15 +74,10 @@ impl Findings {
             "SharedAudiences still need this connection: {}{rest}. Delete them first.",
             names.join(", ")
         );
-        let obstacle = Obstacle {
-            reason: Reason::Progressing,
-            disposition: Disposition::Wait,
-            message,
-            of_connection: true,
-        };
+        let obstacle = Obstacle::new(Reason::Progressing, message);
         Self {
             report: None,
-            obstacle: Some(obstacle),
+            obstacle: Some(obstacle.of_connection()),
             of_secret: false,
         }
     }
@@ -230,7 +223,7 @@ fn conditions(
                 obstacle.reason,
                 &obstacle.message,
             );
-            let kind = if obstacle.disposition == Disposition::Stalled {
+            let kind = if obstacle.disposition() == Disposition::Stalled {
                 ConditionType::Stalled
             } else {
                 ConditionType::Reconciling
@@ -257,7 +250,7 @@ fn credentials<'a>(mut conditions: Conditions<'a>, findings: &Findings) -> Condi
         .report
         .as_ref()
         .and_then(|report| report.failure.as_ref());
-    let refused = failure.filter(|failure| failure.reason == Reason::CredentialsRefused);
+    let refused = failure.filter(|failure| failure.reason.aspect() == Aspect::Credentials);
     match (&findings.obstacle, refused) {
         (Some(obstacle), _) if findings.of_secret => {
             conditions = conditions.set(
@@ -299,18 +292,18 @@ fn reachable<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<
     let sides = [
         (
             ConditionType::AudienceManagerReachable,
-            Reason::AudienceManagerUnavailable,
+            Aspect::AudienceManager,
             "Audience Manager answers.",
         ),
         (
             ConditionType::ExperiencePlatformReachable,
-            Reason::ExperiencePlatformUnavailable,
+            Aspect::ExperiencePlatform,
             "Experience Platform answers.",
         ),
     ];
-    for (kind, unavailable, answers) in sides {
+    for (kind, side, answers) in sides {
         match report.failure.as_ref() {
-            Some(failure) if failure.reason == unavailable => {
+            Some(failure) if failure.reason.aspect() == side => {
                 conditions = conditions.set(
                     kind,
                     ConditionStatus::False,

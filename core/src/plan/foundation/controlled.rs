@@ -203,7 +203,7 @@ fn take(
 const WHERE: &str = "in Audience Manager under Audience Data, Data Sources";
 
 fn lacking(found: &DataSource, control: ExportControl) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::ExportControlMissing,
         format!(
             "Data source {} {:?} has not the export control {:?} that its name stands for ({}); nothing was put into it. \
@@ -217,7 +217,7 @@ fn lacking(found: &DataSource, control: ExportControl) -> Hold {
 }
 
 fn not_adopted(found: &DataSource) -> Hold {
-    Hold::stalled(
+    Hold::new(
         Reason::AdoptionRefused,
         format!(
             "Data source {} {:?} exists already and was not made by this operator; nothing was put into it. Set \
@@ -233,7 +233,7 @@ fn unsupported(settings: &ConnectionSettings, controls: ExportControls) -> Hold 
         .iter()
         .map(|control| format!("{:?}", control.in_words()))
         .collect();
-    Hold::stalled(
+    Hold::new(
         Reason::ExportControlUnsupported,
         format!(
             "The source is labelled {}, and no API is known by which the operator could make a data source with the \

@@ -51,7 +51,7 @@ pub(super) fn unknown(desired: &DesiredAudience, standing: Option<&Audience>) ->
         None => "No audience was created".to_owned(),
         Some(found) => format!("Audience {} {:?} was not labelled", found.id, found.name),
     };
-    Some(Hold::stalled(
+    Some(Hold::new(
         Reason::UsageLabelsUnknown,
         format!("{so_far}: {because}"),
     ))
@@ -63,7 +63,7 @@ pub(super) fn of_connectors(desired: &DesiredAudience, connectors: &Audience) ->
         .declared_labels
         .missing_from(connectors.labels.as_ref()?);
     (!lacking.is_empty()).then(|| {
-        Hold::stalled(
+        Hold::new(
             Reason::UsageLabelsRefused,
             format!(
                 "Adobe's source connector delivers audience {} {:?}, which nobody else writes, and it lacks {}. Set the \

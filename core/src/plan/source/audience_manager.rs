@@ -11,6 +11,7 @@ use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKin
 use crate::domain::trait_rule;
 use crate::inventory::{Coverage, Entry, Inventory, Record, Sequence, Table};
 use crate::plan::call::Call;
+use crate::plan::gone::Gone;
 use crate::plan::hold::Hold;
 
 /// What a source is judged by.
@@ -45,7 +46,7 @@ pub fn resolve(
     };
     match findings.sids.as_slice() {
         [sid] => by_sid(selector.kind, *sid, question),
-        [] => Resolution::Held(Hold::stalled(
+        [] => Resolution::Held(Hold::new(
             Reason::SourceNotFound,
             format!(
                 "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or \
@@ -55,7 +56,7 @@ pub fn resolve(
         )),
         several => {
             let sids: Vec<String> = several.iter().map(u64::to_string).collect();
-            Resolution::Held(Hold::stalled(
+            Resolution::Held(Hold::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
@@ -86,6 +87,7 @@ fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<Audi
         Resolution::Found(None) => not_found(kind, sid),
         Resolution::Ask(call) => Resolution::Ask(call),
         Resolution::Held(hold) => Resolution::Held(hold),
+        Resolution::Gone(gone) => Resolution::Gone(gone),
     }
 }
 
@@ -104,14 +106,9 @@ fn find<'a, R: Record>(
 }
 
 fn not_found(kind: SourceKind, sid: u64) -> Resolution<AudienceManagerSource> {
-    Resolution::Held(Hold::stalled(
-        Reason::SourceNotFound,
-        format!(
-            "Audience Manager has no {kind} {sid} for this credential: it was deleted, or belongs to another company; \
-             what stands in Experience Platform was left as it is. Delete this SharedAudience, or share another source \
-             from a new one."
-        ),
-    ))
+    Resolution::Gone(Gone::deleted(format!(
+        "Audience Manager has no {kind} {sid} for this credential: it was deleted, or belongs to another company"
+    )))
 }
 
 /// What a trait and a segment have in common.
@@ -165,7 +162,7 @@ impl<'a> Candidate<'a> {
 
 fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
     let held = |reason, because: String| {
-        Resolution::Held(Hold::stalled(
+        Resolution::Held(Hold::new(
             reason,
             format!("Audience Manager's {} {because}", candidate.label()),
         ))
@@ -178,6 +175,12 @@ fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<Audien
     }
     if let Some(because) = barred(candidate, question.inventory) {
         return held(Reason::SourceNotShareable, because);
+    }
+    if *candidate.activity == Activity::Inactive {
+        return Resolution::Gone(Gone::inactive(format!(
+            "Audience Manager's {} is inactive: nobody enters it any more",
+            candidate.label()
+        )));
     }
     Resolution::Found(AudienceManagerSource {
         kind: candidate.kind,
@@ -248,12 +251,6 @@ fn barred(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<String> {
         && word.to_ascii_uppercase().contains("FOLDER")
     {
         return Some("is a folder, not an audience; share a trait or segment in it.".into());
-    }
-    if *candidate.activity == Activity::Inactive {
-        return Some(
-            "is inactive: nobody is in it. Activate it in Audience Manager, or share another one."
-                .into(),
-        );
     }
     let sources = &inventory.data_sources;
     let company = |entry: &Entry<DataSource>| entry.record.company;

@@ -134,8 +134,8 @@ async fn one_list_tells_of_several_data_sources_and_of_no_other() {
     assert_eq!(
         asked,
         [
-            "GET aam.adobe.io/v1/traits/?dataSourceId=29769&dataSourceId=30001&includeDetails=true",
-            "GET aam.adobe.io/v1/segments/?dataSourceId=29769&dataSourceId=30001&includeTraitDataSourceIds=true",
+            "GET aam.adobe.io/v1/traits/?dataSourceId=29769&dataSourceId=30001&includeDetails=true&includePermissions=true",
+            "GET aam.adobe.io/v1/segments/?dataSourceId=29769&dataSourceId=30001&includeTraitDataSourceIds=true&includePermissions=true",
         ]
     );
 }

@@ -11,7 +11,6 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 
-use super::stalled;
 use crate::api::activation as api;
 use crate::api::shared_audience::AdditionalSegment;
 use crate::engine::Obstacle;
@@ -28,7 +27,7 @@ pub(super) fn destinations(
             key: declared.key.as_str().into(),
             destination: destination_selector(declared).ok_or_else(|| {
                 let message = format!("The {what} must name exactly one of id and name.");
-                stalled(Reason::Unreadable, message)
+                Obstacle::new(Reason::Unreadable, message)
             })?,
             keys: MappingKeys {
                 url: text(&declared.url),
@@ -68,7 +67,7 @@ fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Ob
         let message = format!(
             "The {field} {date} of {what} is no day; nothing was changed. Write a day such as 2026-07-04."
         );
-        stalled(Reason::MappingInvalid, message)
+        Obstacle::new(Reason::MappingInvalid, message)
     })?;
     Ok(Some(day))
 }
@@ -86,7 +85,7 @@ pub(super) fn traits(
              the key to traits, or write a sid such as 123T.",
             segment.key
         );
-        return Err(stalled(Reason::RuleInvalid, message));
+        return Err(Obstacle::new(Reason::RuleInvalid, message));
     }
     let read = |declared: &api::NamedTrait| {
         let key = declared.key.as_str();
@@ -96,7 +95,7 @@ pub(super) fn traits(
                  out of traits.",
                 segment.key
             );
-            return Err(stalled(Reason::RuleInvalid, message));
+            return Err(Obstacle::new(Reason::RuleInvalid, message));
         }
         let selector = trait_selector(declared).ok_or_else(|| {
             let message = format!(
@@ -104,7 +103,7 @@ pub(super) fn traits(
                  with dataSourceId.",
                 segment.key
             );
-            stalled(Reason::Unreadable, message)
+            Obstacle::new(Reason::Unreadable, message)
         })?;
         Ok(NamedTrait {
             key: key.into(),

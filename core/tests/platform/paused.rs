@@ -1,0 +1,26 @@
+//! An audience whose source is gone, where its policy says to pause it.
+
+use audience_sharing_core::plan::gone::pause_audience;
+
+use super::*;
+
+#[test]
+fn an_audience_of_ours_is_taken_out_of_use_once() {
+    let mut world = World::over([]);
+    let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
+    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    world.refresh();
+    let pause = |world: &World| {
+        pause_audience(platform::Departure {
+            owner: &settings().owner,
+            share: &name("gamers"),
+            source: Some(&SourceId::of(SourceKind::Segment, 7)),
+            recorded: &world.recorded,
+            inventory: &world.inventory,
+        })
+    };
+    let plan = pause(&world);
+    world.carry_out(&plan.steps[0].call);
+    assert_eq!(world.audiences[&id].lifecycle, Lifecycle::Inactive);
+    assert!(pause(&world).is_settled());
+}

@@ -1,0 +1,239 @@
+//! What Audience Manager does not grant stops a whole plan before its first write; what is paused and what is not.
+
+use audience_sharing_core::domain::audience_manager::{
+    Activity, NewDataSource, NewSegment, NewTrait, SegmentChange,
+};
+use audience_sharing_core::domain::destination::{MappingKeys, NewMapping};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, DestinationId, IntegrationCode, SegmentFolderId, TraitFolderId,
+};
+use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::rights::Rights;
+use audience_sharing_core::inventory::{Inventory, Sequence, fold_rights};
+use audience_sharing_core::plan::audience::Recorded;
+use audience_sharing_core::plan::retirement::{self, Departure};
+use audience_sharing_core::plan::rights::checked;
+use audience_sharing_core::plan::{Call, Plan, Step};
+use rstest::rstest;
+
+use crate::model::{Tenant, World, name, share, source};
+
+const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
+
+/// A tenant in which audience "I" is shared as marketing/loyal.
+fn settled() -> (World, Recorded) {
+    let mut world = World::over(Tenant::default());
+    let plan = world.settle(&share("loyal", "I", &[]), &source("I", "Loyal gamers"));
+    let recorded = Recorded {
+        trait_sid: plan.standing.trait_sid,
+        segment_sid: plan.standing.segment_sid,
+        ..Recorded::default()
+    };
+    (world, recorded)
+}
+
+fn new_trait() -> Call {
+    Call::CreateTrait(NewTrait {
+        name: "Loyal gamers".into(),
+        description: "".into(),
+        integration_code: IntegrationCode::new("J"),
+        data_source: DATA_SOURCE,
+        folder: TraitFolderId(1),
+        rule: "segid == \"J\"".into(),
+        ttl_days: 120,
+    })
+}
+
+fn new_segment() -> Call {
+    Call::CreateSegment(NewSegment {
+        name: "Loyal gamers".into(),
+        description: "".into(),
+        integration_code: IntegrationCode::new("J"),
+        data_source: DATA_SOURCE,
+        folder: SegmentFolderId(1),
+        rule: "1T".into(),
+        merge_rule: None,
+    })
+}
+
+/// What is held of a plan whose last call is this one, and how many steps are left.
+fn held(inventory: &Inventory, last: Call) -> (Option<String>, usize) {
+    let plan = Plan {
+        steps: vec![
+            Step {
+                call: Call::ListDataSources,
+                ready: true,
+            },
+            Step {
+                call: last,
+                ready: false,
+            },
+        ],
+        holds: Vec::new(),
+        standing: (),
+    };
+    let plan = checked(plan, inventory);
+    let hold = plan.holds.into_iter().next().map(|hold| {
+        assert_eq!(hold.reason, Reason::AccessDenied);
+        hold.message
+    });
+    (hold, plan.steps.len())
+}
+
+#[rstest]
+#[case::nothing_is_told(None, None)]
+#[case::read_alone(Some(&["READ"][..]), Some("CREATE on data source 1001"))]
+#[case::no_word_of_creating(Some(&["READ", "WRITE"][..]), None)]
+#[case::creating(Some(&["READ", "CREATE"][..]), None)]
+fn nothing_is_begun_in_a_data_source_that_may_only_be_read(
+    #[case] told: Option<&[&str]>,
+    #[case] lacks: Option<&str>,
+) {
+    let mut inventory = Inventory::default();
+    let lacking = told.map(|words| (DATA_SOURCE, Rights::of(words.iter().copied())));
+    fold_rights(
+        &mut inventory.rights.data_sources,
+        [DATA_SOURCE],
+        lacking.into_iter().collect(),
+    );
+    for call in [new_trait(), new_segment()] {
+        let (message, left) = held(&inventory, call);
+        match (message, lacks) {
+            (None, None) => assert_eq!(left, 2),
+            (Some(message), Some(lacks)) => {
+                assert!(message.contains(lacks), "{message}");
+                assert_eq!(left, 0, "not even a read is left of it");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn each_write_needs_a_right_of_its_own_object() {
+    let (mut world, recorded) = settled();
+    let (trait_sid, sid) = (recorded.trait_sid.unwrap(), recorded.segment_sid.unwrap());
+    let inventory = &mut world.inventory;
+    let read = Rights::of(["READ"]);
+    inventory.rights.traits.insert(trait_sid, read);
+    inventory.rights.segments.insert(sid, read);
+    let found_trait = inventory.traits.get(&trait_sid).unwrap().record.clone();
+    let found = inventory.segments.get(&sid).unwrap().record.clone();
+    let mapping = NewMapping {
+        destination: DestinationId(1),
+        destination_name: "Shop".into(),
+        segment: sid,
+        keys: MappingKeys::default(),
+        start: None,
+        end: None,
+    };
+    let cases = [
+        (
+            Call::UpdateTrait {
+                expected: found_trait,
+                change: Default::default(),
+            },
+            "WRITE on trait",
+        ),
+        (Call::DeleteTrait(trait_sid), "DELETE on trait"),
+        (
+            Call::UpdateSegment {
+                expected: found,
+                change: SegmentChange::default(),
+            },
+            "WRITE on segment",
+        ),
+        (Call::DeleteSegment(sid), "DELETE on segment"),
+        (
+            Call::CreateMapping(mapping),
+            "MAP_TO_DESTINATION on segment",
+        ),
+    ];
+    for (call, lacks) in cases {
+        let (message, left) = held(inventory, call.clone());
+        assert!(
+            message.is_some_and(|message| message.contains(lacks)),
+            "{lacks}"
+        );
+        assert_eq!(left, 0);
+        let (message, _) = held(&Inventory::default(), call);
+        assert_eq!(message, None, "nothing was told: {lacks}");
+    }
+}
+
+#[rstest]
+#[case::told(Some(true), false)]
+#[case::not_told(None, false)]
+#[case::no(Some(false), true)]
+fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case] is_held: bool) {
+    let mut inventory = Inventory::default();
+    inventory.rights.administrator = told;
+    let new = NewDataSource {
+        name: "Sharing".into(),
+        description: "".into(),
+        unique_trait_codes: true,
+        unique_segment_codes: true,
+        restrictions: Restrictions::default(),
+    };
+    let (message, _) = held(&inventory, Call::CreateDataSource(new));
+    assert_eq!(message.is_some(), is_held, "{message:?}");
+}
+
+#[test]
+fn rights_come_and_go_with_the_lists() {
+    let mut known = std::collections::BTreeMap::new();
+    let read = Rights::of(["READ"]);
+    assert_eq!(fold_rights(&mut known, [1, 2], vec![(2, read)]), [2]);
+    assert_eq!(fold_rights(&mut known, [1, 2], vec![(2, read)]), []);
+    assert_eq!(
+        fold_rights(&mut known, [1], Vec::new()),
+        [],
+        "2 is in another list"
+    );
+    assert_eq!(fold_rights(&mut known, [1, 2], Vec::new()), [2]);
+    assert!(known.is_empty());
+}
+
+#[test]
+fn our_segments_are_paused_once_and_nobody_elses() {
+    let (mut world, recorded) = settled();
+    let owner = OwnerId::parse("us").unwrap();
+    let pause = |world: &World| {
+        let name = name("loyal");
+        let plan = retirement::pause(Departure {
+            owner: &owner,
+            share: &name,
+            source: None,
+            data_sources: &[DATA_SOURCE],
+            recorded: &recorded,
+            declared: &[],
+            inventory: &world.inventory,
+            since: Sequence(20),
+        });
+        assert!(plan.holds.is_empty());
+        let calls = plan.steps.into_iter().map(|step| step.call.to_string());
+        calls.collect::<Vec<_>>()
+    };
+    let sid = recorded.segment_sid.unwrap();
+    assert_eq!(
+        pause(&world),
+        [format!(
+            "update segment {sid} \"Loyal gamers\" status → INACTIVE"
+        )]
+    );
+    let mut change = |description: Option<&str>, activity: Activity| {
+        let mut found = world.inventory.segments.get(&sid).unwrap().record.clone();
+        found.activity = activity;
+        if let Some(description) = description {
+            found.description = description.into();
+        }
+        let at = (Sequence(20), audience_sharing_core::inventory::Moment(0));
+        world.inventory.segments.fold_written(at.0, at.1, found);
+        pause(&world)
+    };
+    assert_eq!(change(None, Activity::Inactive), Vec::<String>::new());
+    let others = "[audience-sharing:others/marketing/loyal]";
+    assert_eq!(change(Some(others), Activity::Active), Vec::<String>::new());
+}

@@ -1,0 +1,176 @@
+//! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
+
+use audience_sharing_core::compose::{
+    Mode, SegmentDestination, SourceGonePolicy, SourceSelector, ToAudienceManager,
+};
+use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::inventory::Key;
+use audience_sharing_core::plan::gone::{Gone, Receiver, pause_audience};
+use audience_sharing_core::plan::used_by::UsedBy;
+use audience_sharing_core::plan::{Plan, audience, platform, retirement, rights};
+
+use super::job::{Choice, Job};
+use super::request::{Origin, SettleRequest, Settled};
+use super::worker::Next;
+use super::world::World;
+
+impl World {
+    /// Of a source in Experience Platform.
+    pub(super) fn source_gone(
+        &mut self,
+        job: &mut Job,
+        request: &SettleRequest,
+        target: &ToAudienceManager,
+        (gone, origin): (&Gone, Option<Origin>),
+    ) -> Next<Settled> {
+        let policy = policy(request);
+        let hold = gone.told(policy, Receiver::AudienceManager);
+        let foundation = self.foundation_plan(Mode::Observe).standing;
+        let declared = declared(target);
+        let data_sources: Vec<_> = foundation.data_sources().collect();
+        let leaving = retirement::Departure {
+            owner: &self.settings.owner,
+            share: &request.share.name,
+            source: request.pinned.as_ref().and_then(SourceId::audience),
+            data_sources: &data_sources,
+            recorded: &request.recorded,
+            declared: &declared,
+            inventory: &self.inventory,
+            since: job.since,
+        };
+        let plan = match policy {
+            SourceGonePolicy::Keep => return Next::Finish(self.unjudged(origin, hold.into())),
+            SourceGonePolicy::Pause => retirement::pause(leaving),
+            SourceGonePolicy::Delete => retirement::plan(leaving),
+        };
+        let Plan { steps, holds, .. } = rights::checked(plan, &self.inventory);
+        let holds = holds.into_iter().chain([hold]).collect();
+        let recorded = &request.recorded;
+        let count = recorded.additional_segments.len() + recorded.mappings.len() + declared.len();
+        match job.choose(
+            steps,
+            holds,
+            2 + u32::try_from(count).unwrap_or(u32::MAX >> 8),
+        ) {
+            Choice::Send(calls) => Next::Send(calls),
+            Choice::Finish(obstacle) => {
+                let standing = self.left_of(recorded);
+                Next::Finish(Settled {
+                    source: origin,
+                    controls: standing
+                        .data_source
+                        .map(|id| foundation.controls_of(id, &self.inventory))
+                        .unwrap_or_default(),
+                    standing: Some(standing),
+                    audience: None,
+                    used_by: UsedBy::default(),
+                    foundation,
+                    tenant: self.inventory.tenant.clone(),
+                    applied_hash: None,
+                    obstacle,
+                })
+            }
+        }
+    }
+
+    /// What is recorded and did not go.
+    fn left_of(&self, recorded: &audience::Recorded) -> audience::Standing {
+        let tables = &self.inventory;
+        let trait_sid = recorded.trait_sid.filter(|sid| !tables.traits.is_gone(sid));
+        let lives = |sid: &_| !tables.segments.is_gone(sid);
+        let known = trait_sid.and_then(|sid| tables.traits.get(&sid));
+        let additional = recorded.additional_segments.iter();
+        let mappings = recorded.mappings.iter();
+        audience::Standing {
+            trait_sid,
+            segment_sid: recorded.segment_sid.filter(lives),
+            observed: recorded.observed,
+            data_source: known.map(|entry| entry.record.data_source),
+            additional_segments: additional.filter(|(_, sid)| lives(sid)).cloned().collect(),
+            mappings: mappings
+                .filter(|known| {
+                    known
+                        .mapping
+                        .is_some_and(|id| !tables.mappings.is_gone(&id))
+                })
+                .cloned()
+                .collect(),
+            traits: recorded.traits.clone(),
+        }
+    }
+
+    /// Of a source in Audience Manager.
+    pub(super) fn source_gone_in_audience_manager(
+        &mut self,
+        job: &mut Job,
+        request: &SettleRequest,
+        source: &SourceSelector,
+        gone: &Gone,
+    ) -> Next<Settled> {
+        let policy = policy(request);
+        let hold = gone.told(policy, Receiver::ExperiencePlatform);
+        let source = request.pinned.clone().or_else(|| source.id());
+        let key = source.as_ref().and_then(|source| match source {
+            SourceId::Audience(_) => None,
+            SourceId::Trait(sid) => Some(Key::Trait(*sid)),
+            SourceId::Segment(sid) => Some(Key::Segment(*sid)),
+        });
+        self.interest
+            .set(&request.share.name, key.into_iter().collect());
+        let leaving = platform::Departure {
+            owner: &self.settings.owner,
+            share: &request.share.name,
+            source: source.as_ref(),
+            recorded: &request.recorded_audience,
+            inventory: &self.inventory,
+        };
+        let plan = match policy {
+            SourceGonePolicy::Keep => return Next::Finish(self.unjudged(None, hold.into())),
+            SourceGonePolicy::Pause => pause_audience(leaving),
+            SourceGonePolicy::Delete => platform::retire(leaving),
+        };
+        let Plan { steps, holds, .. } = plan;
+        match job.choose(steps, holds.into_iter().chain([hold]).collect(), 2) {
+            Choice::Send(calls) => Next::Send(calls),
+            Choice::Finish(obstacle) => {
+                let nothing = platform::Standing::default();
+                let audience = self.standing_audience(nothing, &request.recorded_audience);
+                Next::Finish(Settled {
+                    source: None,
+                    standing: None,
+                    controls: ExportControls::NONE,
+                    audience: Some(audience),
+                    used_by: UsedBy::default(),
+                    foundation: Default::default(),
+                    tenant: self.inventory.tenant.clone(),
+                    applied_hash: None,
+                    obstacle,
+                })
+            }
+        }
+    }
+}
+
+fn declared(target: &ToAudienceManager) -> Vec<SegmentDestination> {
+    let additional = target.additional_segments.iter().flat_map(|segment| {
+        let destinations = segment.destinations.iter();
+        destinations.map(|declared| (Some(segment.key.clone()), declared))
+    });
+    let shared = target.destinations.iter().map(|declared| (None, declared));
+    let all = shared.chain(additional);
+    all.map(|(segment, declared)| SegmentDestination {
+        segment,
+        key: declared.key.clone(),
+        destination: declared.destination.clone(),
+    })
+    .collect()
+}
+
+/// Whoever only observes writes nothing.
+fn policy(request: &SettleRequest) -> SourceGonePolicy {
+    match request.share.mode {
+        Mode::Observe => SourceGonePolicy::Keep,
+        Mode::Manage => request.share.source_gone,
+    }
+}

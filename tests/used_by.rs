@@ -1,0 +1,165 @@
+//! Who uses a shared audience, in its status: what follows by itself, and what is looked up when somebody asks.
+
+use serde_json::{Value, json};
+
+use crate::harness::{LOYAL_GAMERS, World, audience, segment_sid, trait_sid};
+
+async fn used_by(world: &World, name: &str) -> Value {
+    let object = world.get("sharedaudience", name).await;
+    object["status"]["usedBy"].clone()
+}
+
+/// Asks who uses the audience, and waits for the answer.
+async fn ask(world: &World, name: &str, value: &str) -> Value {
+    let asked = format!("audience-sharing.dev/users-requested-at={value}");
+    world
+        .kubectl(&["annotate", "--overwrite", "sharedaudience", name, &asked])
+        .await;
+    let seen = format!("--for=jsonpath={{.status.usedBy.lastHandledRequestAt}}={value}");
+    world
+        .kubectl(&["wait", "sharedaudience", name, &seen, "--timeout=60s"])
+        .await;
+    used_by(world, name).await
+}
+
+fn users(found: &[(u64, &str)]) -> Value {
+    let items: Vec<_> = found
+        .iter()
+        .map(|(id, name)| json!({"id": id.to_string(), "name": name}))
+        .collect();
+    match items.is_empty() {
+        true => json!({"count": 0}),
+        false => json!({"count": items.len(), "items": items}),
+    }
+}
+
+#[tokio::test]
+async fn segments_models_and_destinations_are_looked_up_when_asked_and_never_at_rest() {
+    let world = World::start().await;
+    world.connect().await;
+    let shared = world.share("loyal", LOYAL_GAMERS).await;
+    let (sid, segment) = (trait_sid(&shared), segment_sid(&shared));
+    let control = &world.control;
+    let foreign = json!({"pid": 1794, "name": "Gamers who read", "segmentRule": format!("{sid}T AND 16440001T"),
+        "dataSourceId": 29_769, "folderId": 0, "status": "ACTIVE"});
+    let foreign = control.create("segments", &foreign).await.unwrap()["sid"].clone();
+    let of_trait = json!({"pid": 1794, "name": "Like gamers", "sid": sid, "status": "ACTIVE"});
+    let of_trait = control.create("models", &of_trait).await.unwrap()["algoModelId"].clone();
+    let of_segment =
+        json!({"pid": 1794, "name": "Like the segment", "sid": segment, "status": "ACTIVE"});
+    let of_segment = control.create("models", &of_segment).await.unwrap()["algoModelId"].clone();
+    let other = json!({"pid": 1794, "name": "Another", "sid": 16_440_001, "status": "ACTIVE"});
+    control.create("models", &other).await.unwrap();
+    let shop =
+        json!({"destinationId": 4711, "pid": 1794, "name": "Shop", "destinationType": "PUSH"});
+    control.create("destinations", &shop).await.unwrap();
+    let by_hand = json!({"pid": 1794, "destinationId": 4711, "sid": segment, "traitType": "SEGMENT",
+        "elementStatus": "active", "url": "https://by-hand.example"});
+    control.create("mappings", &by_hand).await.unwrap();
+
+    // At rest nobody asks.
+    control.clear_calls().await.unwrap();
+    world.look_now("loyal").await;
+    let calls = world.calls().await;
+    assert_eq!(
+        calls.iter().filter(|call| call.contains("/v1/")).count(),
+        5,
+        "{calls:?}"
+    );
+    assert_eq!(used_by(&world, "loyal").await, Value::Null);
+
+    control.clear_calls().await.unwrap();
+    let found = ask(&world, "loyal", "one").await;
+    let id = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(
+        found["segments"],
+        users(&[(id(&foreign), "Gamers who read")])
+    );
+    let models = [
+        (id(&of_trait), "Like gamers"),
+        (id(&of_segment), "Like the segment"),
+    ];
+    assert_eq!(found["models"], users(&models));
+    assert_eq!(found["destinations"], users(&[(4711, "Shop")]));
+    let mut calls = world.calls().await;
+    calls.sort();
+    assert_eq!(
+        calls,
+        [
+            "GET /v1/destinations/",
+            "GET /v1/models/",
+            "GET /v1/segments/"
+        ],
+        "one list of each kind, and no other call"
+    );
+
+    // They go: told when somebody asks again, whatever else is looked at.
+    control
+        .delete("models", &of_trait.to_string())
+        .await
+        .unwrap();
+    control
+        .delete("segments", &foreign.to_string())
+        .await
+        .unwrap();
+    world.look_now("loyal").await;
+    assert_eq!(used_by(&world, "loyal").await["segments"]["count"], 1);
+    let found = ask(&world, "loyal", "two").await;
+    assert_eq!(found["segments"], users(&[]));
+    assert_eq!(
+        found["models"],
+        users(&[(id(&of_segment), "Like the segment")])
+    );
+}
+
+#[tokio::test]
+async fn what_audience_manager_does_not_tell_is_left_open_and_fails_nothing() {
+    let world = World::start().await;
+    world.connect().await;
+    world.share("loyal", LOYAL_GAMERS).await;
+    let refused = json!([{"match": {"pathContains": "/v1/models", "method": "GET"}, "kind": {"error": {"status": 403}}}]);
+    world.control.faults(&refused).await.unwrap();
+    let found = ask(&world, "loyal", "now").await;
+    assert_eq!(found["models"], Value::Null);
+    assert_eq!(found["segments"], users(&[]));
+    world.ready("loyal").await;
+}
+
+/// The list of audiences names those that depend on each other: no call more.
+#[tokio::test]
+async fn segment_definitions_that_depend_on_the_audience_follow_by_themselves() {
+    let world = World::with_seed("both-directions.json").await;
+    world.connect().await;
+    let mut gold = audience("gold", "");
+    gold["spec"]["source"] = json!({"audienceManager": {"segment": {"sid": 16_450_002}}});
+    world.apply(&gold).await;
+    let ready = world.ready("gold").await;
+    let id = ready["status"]["experiencePlatform"]["id"]
+        .as_str()
+        .unwrap();
+    let depends = |on: Value| {
+        json!({"id": "f0000000-0000-4000-8000-000000000001", "audienceId": "f0000000-0000-4000-8000-000000000001",
+            "name": "Gold and new", "type": "SegmentDefinition", "namespace": "AEPSegments",
+            "originName": "REAL_TIME_CUSTOMER_PROFILE", "lifecycleState": "published", "dependencies": on})
+    };
+    world
+        .control
+        .create("audiences", &depends(json!([id])))
+        .await
+        .unwrap();
+    world.control.clear_calls().await.unwrap();
+    world.look_now("gold").await;
+    assert_eq!(
+        used_by(&world, "gold").await["segmentDefinitions"],
+        json!({"count": 1, "items": [{"id": "f0000000-0000-4000-8000-000000000001", "name": "Gold and new"}]})
+    );
+    assert_eq!(world.writes().await, Vec::<String>::new());
+    let gone = json!({"dependencies": []});
+    world
+        .control
+        .patch("audiences", "f0000000-0000-4000-8000-000000000001", &gone)
+        .await
+        .unwrap();
+    world.look_now("gold").await;
+    assert_eq!(used_by(&world, "gold").await, Value::Null);
+}
