@@ -81,8 +81,9 @@ impl WireAudience {
         let marked = Mark::read(&self.description).is_some();
         let ids = |ids: Option<Vec<Box<str>>>| {
             let ids = ids.unwrap_or_default().into_iter();
-            let fits = |id: &Box<str>| (1..=ID_BYTES_MAX).contains(&id.len());
-            ids.filter(fits).map(AudienceId::new).collect()
+            ids.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
+                .map(AudienceId::new)
+                .collect()
         };
         Some(Audience {
             id: AudienceId::new(self.id),
