@@ -3,9 +3,11 @@
 //! Small lists in place of sets: nearly every key has one dependent, and there are several keys for each of many shares.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::identifier::DestinationId;
 use audience_sharing_core::inventory::Key;
 
 #[derive(Debug, Default)]
@@ -55,8 +57,11 @@ impl Interest {
 
     /// Whether any share depends on a destination: only then they are listed.
     pub(super) fn wants_destinations(&self) -> bool {
-        let mut keys = self.shares.keys();
-        keys.any(|key| matches!(**key, Key::Destination(_) | Key::DestinationName(_)))
+        // Keys of one kind stand side by side: this is asked with every look.
+        let first = Bound::Included(&Key::Destination(DestinationId(0)));
+        let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
+        let found = from_there.next().map(|(key, _)| &**key);
+        matches!(found, Some(Key::Destination(_) | Key::DestinationName(_)))
     }
 
     pub(super) fn of(&self, touched: &[Key]) -> BTreeSet<ShareName> {

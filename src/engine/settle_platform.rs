@@ -60,16 +60,15 @@ impl World {
         self.watch_audience(request, &desired, &plan.standing);
         let conflict = plan.holds.first().is_some_and(is_conflict);
         let standing = self.standing_audience(plan.standing, &request.recorded_audience);
-        let used_by = match &standing.id {
-            Some(id) => self.definitions_using(id),
-            None => UsedBy::default(),
-        };
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
                 source: Some(origin(&source)),
                 standing: None,
-                used_by,
+                used_by: match &standing.id {
+                    Some(id) => self.definitions_using(id),
+                    None => UsedBy::default(),
+                },
                 // What another one holds is not ours to record.
                 audience: (!conflict).then_some(standing),
                 controls: ExportControls::NONE,
