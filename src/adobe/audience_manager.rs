@@ -84,14 +84,10 @@ impl AudienceManager {
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
-        let call = get(operation(name, CallKind::List), path);
-        let mut listing = Listing::default();
-        self.gateway
-            .elements(turn, &call, Splitter::bare, &mut |element| {
-                listing.take(element, whole, id)
-            })
-            .await?;
-        Ok(listing)
+        self.elements(turn, name, path, &|listing, element| {
+            listing.take(element, whole, id);
+        })
+        .await
     }
 
     /// The same, with what the credential may do with each.
@@ -103,14 +99,27 @@ impl AudienceManager {
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
+        self.elements(turn, name, path, &|listing, element| {
+            if let Some(rights) = wire::lacking(element) {
+                listing.lacking.extend(id(element).map(|id| (id, rights)));
+            }
+            listing.take(element, whole, id);
+        })
+        .await
+    }
+
+    async fn elements<T: Send, I: Send>(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: String,
+        take: &(impl Fn(&mut Listing<T, I>, &[u8]) + Sync),
+    ) -> Result<Listing<T, I>, Error> {
         let call = get(operation(name, CallKind::List), path);
         let mut listing = Listing::default();
         self.gateway
             .elements(turn, &call, Splitter::bare, &mut |element| {
-                if let Some(rights) = wire::lacking(element) {
-                    listing.lacking.extend(id(element).map(|id| (id, rights)));
-                }
-                listing.take(element, whole, id)
+                take(&mut listing, element);
             })
             .await?;
         Ok(listing)

@@ -1,11 +1,14 @@
 //! An answer, folded into the inventory: success and failure alike, so that the next plan knows it.
 
+use std::collections::BTreeMap;
+
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
     Sequence, Table, Users, fold_rights,
@@ -218,14 +221,10 @@ pub(super) fn traits(
     inventory: &mut Inventory,
     data_sources: &[DataSourceId],
     at: (Sequence, Moment),
-    mut listing: Listing<Trait, TraitSid>,
+    listing: Listing<Trait, TraitSid>,
 ) -> Vec<Key> {
-    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
-    let lacking = std::mem::take(&mut listing.lacking);
-    let changed = fold_rights(&mut inventory.rights.traits, listed, lacking);
-    let mut touched = contents(&mut inventory.traits, data_sources, at, listing);
-    touched.extend(changed.into_iter().map(Key::Trait));
-    touched
+    let known = (&mut inventory.traits, &mut inventory.rights.traits);
+    contents_with_rights(known, Key::Trait, data_sources, at, listing)
 }
 
 /// The same of segments.
@@ -233,13 +232,24 @@ pub(super) fn segments(
     inventory: &mut Inventory,
     data_sources: &[DataSourceId],
     at: (Sequence, Moment),
-    mut listing: Listing<Segment, SegmentSid>,
+    listing: Listing<Segment, SegmentSid>,
 ) -> Vec<Key> {
-    let listed: Vec<_> = listing.items.iter().map(|item| item.sid).collect();
+    let known = (&mut inventory.segments, &mut inventory.rights.segments);
+    contents_with_rights(known, Key::Segment, data_sources, at, listing)
+}
+
+fn contents_with_rights<R: Record<Id: Copy>>(
+    (table, rights): (&mut Table<R>, &mut BTreeMap<R::Id, Rights>),
+    key: fn(R::Id) -> Key,
+    data_sources: &[DataSourceId],
+    at: (Sequence, Moment),
+    mut listing: Listing<R, R::Id>,
+) -> Vec<Key> {
+    let listed: Vec<_> = listing.items.iter().map(Record::id).collect();
     let lacking = std::mem::take(&mut listing.lacking);
-    let changed = fold_rights(&mut inventory.rights.segments, listed, lacking);
-    let mut touched = contents(&mut inventory.segments, data_sources, at, listing);
-    touched.extend(changed.into_iter().map(Key::Segment));
+    let changed = fold_rights(rights, listed, lacking);
+    let mut touched = contents(table, data_sources, at, listing);
+    touched.extend(changed.into_iter().map(key));
     touched
 }
 

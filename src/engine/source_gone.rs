@@ -1,8 +1,6 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
-use audience_sharing_core::compose::{
-    Mode, SegmentDestination, SourceGonePolicy, SourceSelector, ToAudienceManager,
-};
+use audience_sharing_core::compose::{Mode, SourceGonePolicy, SourceSelector, ToAudienceManager};
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
@@ -27,7 +25,7 @@ impl World {
         let policy = policy(request);
         let hold = gone.told(policy, Receiver::AudienceManager);
         let foundation = self.foundation_plan(Mode::Observe).standing;
-        let declared = declared(target);
+        let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = foundation.data_sources().collect();
         let leaving = retirement::Departure {
             owner: &self.settings.owner,
@@ -150,21 +148,6 @@ impl World {
             }
         }
     }
-}
-
-fn declared(target: &ToAudienceManager) -> Vec<SegmentDestination> {
-    let additional = target.additional_segments.iter().flat_map(|segment| {
-        let destinations = segment.destinations.iter();
-        destinations.map(|declared| (Some(segment.key.clone()), declared))
-    });
-    let shared = target.destinations.iter().map(|declared| (None, declared));
-    let all = shared.chain(additional);
-    all.map(|(segment, declared)| SegmentDestination {
-        segment,
-        key: declared.key.clone(),
-        destination: declared.destination.clone(),
-    })
-    .collect()
 }
 
 /// Whoever only observes writes nothing.

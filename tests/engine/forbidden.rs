@@ -75,6 +75,16 @@ fn assert_forbidden(settled: &Settled) {
     );
 }
 
+/// The next look says so, and writes nothing.
+async fn still_held(world: &World, request: SettleRequest) -> Settled {
+    world.engine.refresh().await.unwrap();
+    world.simulator.clear_calls();
+    let held = world.settle(request).await;
+    assert_forbidden(&held);
+    assert_eq!(world.writes(), Vec::<String>::new());
+    held
+}
+
 /// `beside`: another audience has made the data source for the label already.
 #[rstest]
 #[case::a_data_source_to_be_made(false)]
@@ -93,13 +103,7 @@ async fn a_label_that_a_destination_forbids_moves_nothing_until_the_destination_
     assert_eq!(reason(&settled), None);
     let (before, sids) = (mappings(&world), recorded(&settled));
     label(&world, LOYAL_GAMERS, &["core/C3"]);
-    world.engine.refresh().await.unwrap();
-    world.simulator.clear_calls();
-    let held = world
-        .settle(mapped(known("loyal", LOYAL_GAMERS, &settled)))
-        .await;
-    assert_forbidden(&held);
-    assert_eq!(world.writes(), Vec::<String>::new());
+    still_held(&world, mapped(known("loyal", LOYAL_GAMERS, &settled))).await;
     assert_eq!(mappings(&world), before);
 
     // The way out that the message names.
@@ -132,11 +136,7 @@ async fn a_mapping_that_a_person_made_counts_too() {
     other.share.retain = true;
     world.settle(other).await;
     label(&world, LOYAL_GAMERS, &["core/C3"]);
-    world.engine.refresh().await.unwrap();
-    world.simulator.clear_calls();
-    let held = world.settle(known("loyal", LOYAL_GAMERS, &settled)).await;
-    assert_forbidden(&held);
-    assert_eq!(world.writes(), Vec::<String>::new());
+    still_held(&world, known("loyal", LOYAL_GAMERS, &settled)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,13 +150,7 @@ async fn a_destination_that_is_labelled_later_is_told_and_stays_mapped() {
         .simulator
         .patch_object("destinations", &MAILING.to_string(), &labels)
         .unwrap();
-    world.engine.refresh().await.unwrap();
-    world.simulator.clear_calls();
-    let held = world
-        .settle(mapped(known("loyal", LOYAL_GAMERS, &settled)))
-        .await;
-    assert_forbidden(&held);
-    assert_eq!(world.writes(), Vec::<String>::new());
+    let held = still_held(&world, mapped(known("loyal", LOYAL_GAMERS, &settled))).await;
     assert_eq!(mappings(&world).len(), 1);
     let standing = held.standing.unwrap();
     assert!(standing.mappings[0].mapping.is_some(), "it stays recorded");

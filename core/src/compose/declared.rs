@@ -4,7 +4,7 @@ use crate::domain::audience_manager::TraitReference;
 use crate::domain::destination::{Day, MappingKeys};
 use crate::domain::identifier::{DestinationId, TraitSid};
 
-use super::Desired;
+use super::{Desired, ToAudienceManager};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationSelector {
@@ -47,6 +47,36 @@ pub struct SegmentDestination {
     pub destination: DestinationSelector,
 }
 
+fn by_segment<'a>(
+    shared: &'a [DeclaredDestination],
+    additional: impl Iterator<Item = (&'a str, &'a [DeclaredDestination])>,
+) -> impl Iterator<Item = (Option<&'a str>, &'a DeclaredDestination)> {
+    let additional = additional.flat_map(|(key, destinations)| {
+        let destinations = destinations.iter();
+        destinations.map(move |declared| (Some(key), declared))
+    });
+    shared
+        .iter()
+        .map(|declared| (None, declared))
+        .chain(additional)
+}
+
+impl ToAudienceManager {
+    /// Of the shared segment and of the additional ones.
+    pub fn segment_destinations(&self) -> impl Iterator<Item = SegmentDestination> {
+        let additional = self.additional_segments.iter();
+        let all = by_segment(
+            &self.destinations,
+            additional.map(|segment| (&*segment.key, &*segment.destinations)),
+        );
+        all.map(|(segment, declared)| SegmentDestination {
+            segment: segment.map(Into::into),
+            key: declared.key.clone(),
+            destination: declared.destination.clone(),
+        })
+    }
+}
+
 impl Desired {
     /// Of the shared segment and of the additional ones.
     pub fn all_destinations(&self) -> impl Iterator<Item = &DeclaredDestination> {
@@ -57,12 +87,11 @@ impl Desired {
     pub fn destinations_by_segment(
         &self,
     ) -> impl Iterator<Item = (Option<&str>, &DeclaredDestination)> {
-        let additional = self.additional_segments.iter().flat_map(|segment| {
-            let destinations = segment.destinations.iter();
-            destinations.map(|declared| (Some(&*segment.key), declared))
-        });
-        let shared = self.destinations.iter().map(|declared| (None, declared));
-        shared.chain(additional)
+        let additional = self.additional_segments.iter();
+        by_segment(
+            &self.destinations,
+            additional.map(|segment| (&*segment.key, &*segment.destinations)),
+        )
     }
 
     /// Whether a destination is declared under this key for the additional segment, or for the shared one.

@@ -90,7 +90,11 @@ pub fn metadata_key(source: &SourceId) -> Option<AudienceKey> {
 /// (experience-platform.md §5.6 W4).
 pub fn mirror(source: &SourceId) -> Option<Box<str>> {
     let (kind, sid) = source.audience_manager()?;
-    Some(pql::membership(namespace(kind), &sid.to_string()).into())
+    Some(membership(kind, sid))
+}
+
+fn membership(kind: SourceKind, sid: u64) -> Box<str> {
+    pql::membership(namespace(kind), &sid.to_string()).into()
 }
 
 fn namespace(kind: SourceKind) -> &'static str {
@@ -126,8 +130,7 @@ pub fn compose_audience(
             audience_id: metadata_id(source.kind, source.sid).into(),
         },
         Strategy::SegmentDefinition => NewForm::SegmentDefinition {
-            // True for the members that the connector delivers (experience-platform.md §5.6 W4).
-            expression: pql::membership(namespace, &sid).into(),
+            expression: membership(source.kind, source.sid),
         },
     };
     let mark = mark(&settings.owner, share);

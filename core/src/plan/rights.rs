@@ -3,6 +3,7 @@
 use super::Plan;
 use super::call::{Call, Step};
 use super::hold::Hold;
+use crate::domain::audience_manager::{NewSegment, NewTrait};
 use crate::domain::reason::Reason;
 use crate::domain::rights::{Right, Rights};
 use crate::inventory::Inventory;
@@ -26,13 +27,12 @@ fn refused(call: &Call, inventory: &Inventory) -> Option<Hold> {
         Call::CreateDataSource(new) => {
             return (known.administrator == Some(false)).then(|| no_administrator(&new.name));
         }
-        Call::CreateTrait(new) => {
-            let id = &new.data_source;
-            let named = format!("data source {id}");
-            (Right::Create, known.data_sources.get(id), named)
-        }
-        Call::CreateSegment(new) => {
-            let id = &new.data_source;
+        Call::CreateTrait(NewTrait {
+            data_source: id, ..
+        })
+        | Call::CreateSegment(NewSegment {
+            data_source: id, ..
+        }) => {
             let named = format!("data source {id}");
             (Right::Create, known.data_sources.get(id), named)
         }

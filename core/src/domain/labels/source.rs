@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::controls::{ExportControls, Restrictions};
+use super::controls::Restrictions;
 use super::union;
 use super::usage::UsageLabels;
 use crate::domain::identifier::DataSourceId;
@@ -10,7 +10,7 @@ use crate::domain::identifier::DataSourceId;
 /// The export controls of all data sources that count for a trait or segment, as far as anybody can tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceControls {
-    known: ExportControls,
+    known: UsageLabels,
     /// Each of them: what it forbids may change.
     sources: Box<[DataSourceId]>,
     /// Names that no label is known for, each with a data source that carries it.
@@ -53,7 +53,7 @@ impl SourceControls {
             }
         }
         Self {
-            known: union(shown().map(|(_, restrictions)| restrictions.controls())).controls(),
+            known: union(shown().map(|(_, restrictions)| restrictions.controls())),
             unknown: unknown.into_values().collect(),
             hidden: sources
                 .iter()
@@ -79,7 +79,7 @@ impl SourceControls {
 
     /// The labels that say the same, beside those that a user declares.
     pub fn labels(&self, declared: &UsageLabels) -> UsageLabels {
-        self.known.labels().with(declared)
+        self.known.clone().with(declared)
     }
 
     /// What nobody can tell and the declared labels do not settle.
