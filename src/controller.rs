@@ -12,6 +12,7 @@ mod context;
 mod engines;
 mod leaving;
 mod publish;
+mod replicas;
 mod requested;
 mod unreadable;
 

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::backoff::Backoff;
 use super::engines::Engines;
 use super::leaving::Leaving;
+use super::replicas::Replicas;
 use super::requested::Served;
 use crate::adobe::endpoints::Endpoints;
 use crate::adobe::transport::SharedTransport;
@@ -59,6 +60,7 @@ pub(super) struct Context {
     /// The first list of connections is in the cache: before, none can be said to be missing.
     pub(super) connections_known: watch::Receiver<bool>,
     pub(super) engines: Engines,
+    pub(super) replicas: Replicas,
     pub(super) backoff: Mutex<Backoff>,
     pub(super) served: Served,
     pub(super) leaving: Leaving,

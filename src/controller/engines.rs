@@ -63,7 +63,8 @@ pub(super) struct Engines {
     /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
     /// deletions and nothing else.
     without_credential: Mutex<BTreeSet<ConnectionKey>>,
-    leases: tokio::sync::Mutex<BTreeMap<String, LeaseHandle>>,
+    /// By organisation; without a handle while it is being handed over.
+    leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
     /// By organisation.
     shared_turns: Mutex<BTreeMap<String, SharedTurn>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
@@ -177,17 +178,70 @@ impl Engines {
         }
     }
 
-    /// The lease of an organisation, as it is held now and later.
+    /// The lease of an organisation, as it is held now and later. `None` where the organisation is not for us, or is
+    /// still being handed over.
     pub(super) async fn lease(
         &self,
         organization: &str,
+        is_for_us: impl FnOnce() -> bool,
         start: impl FnOnce() -> LeaseHandle,
-    ) -> watch::Receiver<Option<Instant>> {
+    ) -> Option<watch::Receiver<Option<Instant>>> {
         let mut leases = self.leases.lock().await;
+        if !is_for_us() {
+            return None;
+        }
         leases
             .entry(organization.to_owned())
-            .or_insert_with(start)
-            .valid_until()
+            .or_insert_with(|| Some(start()))
+            .as_ref()
+            .map(LeaseHandle::valid_until)
+    }
+
+    /// The organisations whose leases are kept.
+    pub(super) async fn organizations(&self) -> BTreeSet<String> {
+        let leases = self.leases.lock().await;
+        let kept = leases.iter().filter(|(_, lease)| lease.is_some());
+        kept.map(|(organization, _)| organization.clone()).collect()
+    }
+
+    /// Ends the engines of an organisation, then gives its lease back, so that a successor starts when nothing of ours
+    /// is under way. Where a write was abandoned, Adobe may still carry it out: that lease is left to run out, which
+    /// takes longer.
+    pub(super) async fn hand_over(&self, organization: &str) {
+        let lease = {
+            let mut leases = self.leases.lock().await;
+            leases.get_mut(organization).and_then(Option::take)
+        };
+        let Some(lease) = lease else {
+            return;
+        };
+        let mut is_unfinished = false;
+        // One may still be starting under the lease that it was given before; another cannot come.
+        loop {
+            let leaving = self.take_running(|running| running.organization == organization);
+            if leaving.is_empty() {
+                break;
+            }
+            for running in &leaving {
+                running.engine.stop();
+            }
+            for running in &leaving {
+                is_unfinished |= running.engine.ended().await == Ended::WritesAbandoned;
+            }
+        }
+        match is_unfinished {
+            true => drop(lease),
+            false => lease.release().await,
+        }
+        self.leases.lock().await.remove(organization);
+    }
+
+    fn take_running(&self, leaves: impl Fn(&Running) -> bool) -> Vec<Running> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running
+            .extract_if(.., |_, running| leaves(running))
+            .map(|(_, running)| running)
+            .collect()
     }
 
     /// The turn at the objects that the connections of an organisation share.
@@ -209,25 +263,13 @@ impl Engines {
         }
     }
 
-    /// A graceful stop: engines first, then the leases, so that a successor starts when nothing of ours is under way.
-    /// Where a write was abandoned, Adobe may still carry it out: that lease is left to run out, which takes longer.
+    /// A graceful stop.
     pub(super) async fn shut_down(&self) {
-        let running =
-            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
-        for running in running.values() {
-            running.engine.stop();
-        }
-        let mut unfinished = BTreeSet::new();
-        for running in running.into_values() {
-            if running.engine.ended().await == Ended::WritesAbandoned {
-                unfinished.insert(running.organization);
-            }
-        }
-        for (organization, lease) in std::mem::take(&mut *self.leases.lock().await) {
-            match unfinished.contains(&organization) {
-                true => drop(lease),
-                false => lease.release().await,
-            }
-        }
+        self.stop_all();
+        let organizations = self.organizations().await;
+        let handed_over = organizations
+            .iter()
+            .map(|organization| self.hand_over(organization));
+        futures::future::join_all(handed_over).await;
     }
 }

@@ -1,4 +1,5 @@
-//! One Lease per organisation: which process reconciles it, and until when it may write (design.md §4.14).
+//! One Lease per organisation: which process reconciles it, and until when it may write (design.md §4.14). And one per
+//! process, which says that it is alive (`replicas.rs`).
 //!
 //! Expiry is judged by this process' own clock, from when the record was last seen to change, never by the times in
 //! the record: clocks of two machines differ (client-go's rule). The `resourceVersion` is the guard of every write, and
@@ -12,11 +13,12 @@ mod keeper;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
 use k8s_openapi::api::coordination::v1::LeaseSpec;
-use kube::Client;
+use kube::{Api, Client};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -56,21 +58,45 @@ pub fn decide(
     if holder == me {
         return Decision::Renew;
     }
-    let duration = record.lease_duration_seconds.map_or(otherwise, |seconds| {
-        let seconds = seconds.clamp(1, RECORD_DURATION_SECONDS_MAX);
-        Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
-    });
-    match duration.checked_sub(since_last_change) {
+    match duration(record, otherwise).checked_sub(since_last_change) {
         Some(left) if !left.is_zero() => Decision::Wait(left),
         _ => Decision::Acquire,
     }
 }
 
-/// The name of an organisation's Lease: `audience-sharing-` and the 24 hex digits, in lower case.
-pub fn lease_name(organization: &OrganizationId) -> String {
-    let digits = organization.as_str().split('@').next().unwrap_or_default();
-    format!("audience-sharing-{}", digits.to_ascii_lowercase())
+/// For how long a record holds from its last change; `otherwise` is for one that does not say.
+pub(super) fn duration(record: &LeaseSpec, otherwise: Duration) -> Duration {
+    record.lease_duration_seconds.map_or(otherwise, |seconds| {
+        let seconds = seconds.clamp(1, RECORD_DURATION_SECONDS_MAX);
+        Duration::from_secs(u64::try_from(seconds).unwrap_or(1))
+    })
 }
+
+/// On every Lease of this software: what it is for, [`OF_ORGANIZATION`] or [`OF_REPLICA`].
+pub(super) const LABEL: &str = "audience-sharing.dev/lease";
+pub(super) const OF_ORGANIZATION: &str = "organization";
+pub(super) const OF_REPLICA: &str = "replica";
+
+/// Which Lease is kept.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub(super) name: String,
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl Subject {
+    /// `audience-sharing-` and the 24 hex digits, in lower case.
+    pub fn organization(organization: &OrganizationId) -> Self {
+        let digits = organization.as_str().split('@').next().unwrap_or_default();
+        Self {
+            name: format!("audience-sharing-{}", digits.to_ascii_lowercase()),
+            labels: BTreeMap::from([(LABEL.into(), OF_ORGANIZATION.into())]),
+        }
+    }
+}
+
+/// A record of another holder, and since when it is known to be as it is.
+pub(super) type Observed = (LeaseSpec, Instant);
 
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseOptions {
@@ -94,30 +120,25 @@ impl LeaseOptions {
     }
 }
 
-/// Starts the task that acquires and renews the Lease of one organisation.
+/// Starts the task that acquires and renews one Lease.
 #[derive(Debug)]
 pub struct LeaseKeeper;
 
 impl LeaseKeeper {
     /// `namespace` is the operator's own. `identity` must differ from that of every other process that ever ran (a
-    /// Pod's name and uid), since a record with our identity is taken as ours.
+    /// Pod's name and uid), since a record with our identity is taken as ours. `observed`: what was seen of it already.
     pub fn start(
         client: Client,
         namespace: &str,
         identity: String,
-        organization: &OrganizationId,
+        subject: Subject,
+        observed: Option<Observed>,
         options: LeaseOptions,
     ) -> LeaseHandle {
         let (sender, valid_until) = watch::channel(None);
         let stop = CancellationToken::new();
-        let keeper = Keeper::new(
-            client,
-            namespace,
-            identity,
-            lease_name(organization),
-            options,
-            sender,
-        );
+        let api = Api::namespaced(client, namespace);
+        let keeper = Keeper::new(api, identity, subject, observed, options, sender);
         let task = tokio::spawn(keeper.run(stop.clone()));
         LeaseHandle {
             valid_until,

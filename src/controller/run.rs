@@ -22,6 +22,7 @@ use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
 use super::leaving::Leaving;
+use super::replicas::{self, Replicas};
 use super::requested::Served;
 use super::{shared_audience, sharing_connection, unreadable, watch};
 use crate::api::{SharedAudience, SharingConnection};
@@ -72,16 +73,21 @@ pub async fn run(
         served: Served::default(),
         leaving: Leaving::default(),
         engines: Engines::new(wake_audience, wake_connection.clone()),
+        replicas: Replicas::new(&settings, scope),
         client,
         settings,
     });
-    // Claims are judged with all claimants known: no connection is looked at before the audiences were listed.
-    let audiences_known = audiences.ready.clone();
+    let replicas_known = context.replicas.known();
+    readiness.follow("list of replicas", replicas_known.clone());
+    // Claims are judged with all claimants known, and the Lease of an organisation is for one of the living replicas: no
+    // connection is looked at before the audiences were listed and the replicas.
+    let all_known = [audiences.ready.clone(), replicas_known];
     let connections_stream = connections.stream;
     let gated = async move {
-        let mut known = audiences_known;
-        // The watch outlives this task.
-        let _ = known.wait_for(|ready| *ready).await;
+        for mut known in all_known {
+            // What sends it outlives this task.
+            let _ = known.wait_for(|known| *known).await;
+        }
     };
 
     let of_audiences = Controller::for_stream(audiences.stream, audiences.store)
@@ -118,7 +124,14 @@ pub async fn run(
         unreadable_objects,
         context.settings.wall_clock,
     );
-    let all = futures::future::join4(of_audiences, of_connections, engines_stop, tell_unreadable);
+    let spread = replicas::spread(&context, &stop);
+    let all = futures::future::join5(
+        of_audiences,
+        of_connections,
+        engines_stop,
+        tell_unreadable,
+        spread,
+    );
     let deadline = async {
         stop.cancelled().await;
         tokio::time::sleep(STOP_WITHIN).await;

@@ -306,6 +306,11 @@ fn name(connection: &SharingConnection) -> String {
 }
 
 impl Engines {
+    pub(super) fn wake(&self, connection: &SharingConnection) {
+        // The other end is gone only when the process ends.
+        let _ = self.wake_connection.send(ObjectRef::from_obj(connection));
+    }
+
     pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
         // The other end is gone only when the process ends.
         let _ = self

@@ -34,6 +34,7 @@ struct Inner {
     released: Counter,
     reconciles: Family<Labels, Counter>,
     leases_held: Gauge,
+    replicas_alive: Gauge,
 }
 
 impl Default for Metrics {
@@ -48,6 +49,7 @@ impl Default for Metrics {
         let released = Counter::default();
         let reconciles = Family::<Labels, Counter>::default();
         let leases_held = Gauge::default();
+        let replicas_alive = Gauge::default();
         registry.register(
             "adobe_calls",
             "Requests to Adobe by system, operation and outcome",
@@ -89,6 +91,11 @@ impl Default for Metrics {
             "Organisations whose Lease this process holds",
             leases_held.clone(),
         );
+        registry.register(
+            "replicas_alive",
+            "Replicas that share the organisations, as this process sees them",
+            replicas_alive.clone(),
+        );
         Self(Arc::new(Inner {
             registry,
             calls,
@@ -100,6 +107,7 @@ impl Default for Metrics {
             released,
             reconciles,
             leases_held,
+            replicas_alive,
         }))
     }
 }
@@ -138,6 +146,11 @@ impl Metrics {
 
     pub fn lease_lost(&self) {
         self.0.leases_held.dec();
+    }
+
+    pub fn replicas_alive(&self, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.0.replicas_alive.set(count);
     }
 }
 

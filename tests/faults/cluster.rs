@@ -219,10 +219,17 @@ impl Cluster {
         })
     }
 
-    /// A deletion waits for the finalizers.
-    pub(crate) fn delete(&self, key: &Key) -> Result<Value, Refusal> {
+    /// A deletion waits for the finalizers, and is made only of what it names: the uid and the version in `preconditions`.
+    pub(crate) fn delete(&self, key: &Key, preconditions: &Value) -> Result<Value, Refusal> {
         self.write(|state| {
             let mut object = state.get(key)?;
+            let is_other = |field: &str| {
+                preconditions[field].is_string()
+                    && preconditions[field] != object["metadata"][field]
+            };
+            if is_other("uid") || is_other("resourceVersion") {
+                return Err(Refusal::conflict(key));
+            }
             if finalizers(&object).is_empty() {
                 return Ok(state.remove(key, object));
             }

@@ -235,7 +235,7 @@ impl World {
     }
 
     pub(crate) fn delete(&self, name: &str) {
-        let _ = self.cluster.delete(&audience_key(name));
+        let _ = self.cluster.delete(&audience_key(name), &Value::Null);
     }
 
     pub(crate) fn audience(&self, name: &str) -> Value {
@@ -265,7 +265,9 @@ impl World {
     }
 
     pub(crate) fn delete_connection(&self, name: &str) {
-        let _ = self.cluster.delete(&key_of(&connection(name)));
+        let _ = self
+            .cluster
+            .delete(&key_of(&connection(name)), &Value::Null);
     }
 
     /// A person edits an object in the user interface.

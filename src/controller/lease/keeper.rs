@@ -3,18 +3,19 @@
 //! It never writes without the `resourceVersion` that it read, and never calls a Lease held longer than its last
 //! successful renewal allows.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use kube::Error;
 use kube::api::{Api, PostParams};
-use kube::{Client, Error};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, LeaseOptions, decide};
+use super::{Decision, LeaseOptions, Observed, Subject, decide};
 
 /// How often a try begins anew after a conflict: once for a record that changed, and once more for the one after it.
 const CONFLICTS_MAX: usize = 2;
@@ -22,13 +23,14 @@ const CONFLICTS_MAX: usize = 2;
 pub(super) struct Keeper {
     api: Api<Lease>,
     name: String,
+    /// Of what it writes, over whatever else is there.
+    labels: BTreeMap<String, String>,
     identity: String,
     options: LeaseOptions,
     valid_until: watch::Sender<Option<Instant>>,
     /// The object as our last write left it, while we hold it.
     held: Option<Lease>,
-    /// The record of another holder, and when it was first seen as it is.
-    observed: Option<(LeaseSpec, Instant)>,
+    observed: Option<Observed>,
 }
 
 /// How a look at the Lease ended.
@@ -39,22 +41,22 @@ enum Look {
 
 impl Keeper {
     pub(super) fn new(
-        client: Client,
-        namespace: &str,
+        api: Api<Lease>,
         identity: String,
-        name: String,
+        subject: Subject,
+        observed: Option<Observed>,
         options: LeaseOptions,
         valid_until: watch::Sender<Option<Instant>>,
     ) -> Self {
-        let api = Api::namespaced(client, namespace);
         Self {
             api,
-            name,
+            name: subject.name,
+            labels: subject.labels,
             identity,
             options,
             valid_until,
             held: None,
-            observed: None,
+            observed,
         }
     }
 
@@ -188,6 +190,8 @@ impl Keeper {
         record.lease_duration_seconds =
             Some(i32::try_from(self.options.duration.as_secs()).unwrap_or(i32::MAX));
         record.renew_time = Some(wall_time);
+        let labels = lease.metadata.labels.get_or_insert_default();
+        labels.extend(self.labels.clone());
         let (sent, parameters) = (Instant::now(), PostParams::default());
         let written = if lease.metadata.resource_version.is_some() {
             self.api.replace(&self.name, &parameters, &lease).await?

@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use super::{
     Decision, Duration, Instant, LeaseHandle, LeaseKeeper, LeaseOptions, LeaseSpec, OrganizationId,
-    decide, lease_name,
+    Subject, decide,
 };
 use server::{Faults, Server};
 
@@ -28,7 +28,8 @@ fn start(server: &Server, identity: &str) -> LeaseHandle {
         server.client(),
         "operator",
         identity.into(),
-        &organization(),
+        Subject::organization(&organization()),
+        None,
         options,
     )
 }
@@ -49,7 +50,7 @@ async fn pass(duration: Duration) {
 #[test]
 fn the_name_is_that_of_the_organisation() {
     assert_eq!(
-        lease_name(&organization()),
+        Subject::organization(&organization()).name,
         "audience-sharing-0f1e2d3c4b5a69780a49420e"
     );
 }

@@ -25,7 +25,7 @@ use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::controller::context::{CachedAudiences, Context, audiences_of};
 use crate::controller::engines::{AbortOnDrop, Running};
-use crate::controller::lease::{LeaseKeeper, LeaseOptions};
+use crate::controller::lease::{LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::engine::{Engine, EngineOptions};
 use crate::observability::metrics::Metrics;
@@ -43,6 +43,11 @@ pub(super) async fn ensure(
     let lease = lease(connection, context).await;
     let key = key(connection);
     let has_credential_again = context.engines.set_without_credential(&key, false);
+    let Some(lease) = lease else {
+        // Once it is for us, the connection is looked at again.
+        context.engines.stop(&key);
+        return Ensured::HeldElsewhere;
+    };
     if lease.borrow().is_none() {
         context.engines.stop(&key);
         wake_when_held(connection, context, lease);
@@ -80,27 +85,32 @@ pub(super) async fn ensure(
     Ensured::Running(Box::new(running))
 }
 
+/// `None` where the organisation is another replica's.
 async fn lease(
     connection: &SharingConnection,
     context: &Context,
-) -> tokio::sync::watch::Receiver<Option<tokio::time::Instant>> {
+) -> Option<tokio::sync::watch::Receiver<Option<tokio::time::Instant>>> {
     let organization = OrganizationId::new(connection.spec.organization_id.as_str());
+    let is_for_us = || context.replicas.is_for_us(organization.as_str());
+    let start = || {
+        let subject = Subject::organization(&organization);
+        let lease = LeaseKeeper::start(
+            context.client.clone(),
+            &context.settings.namespace,
+            context.settings.identity.clone(),
+            subject.clone(),
+            context.replicas.observed(&subject),
+            LeaseOptions::new(context.settings.wall_clock),
+        );
+        tokio::spawn(count_lease(
+            lease.valid_until(),
+            context.settings.metrics.clone(),
+        ));
+        lease
+    };
     context
         .engines
-        .lease(organization.as_str(), || {
-            let lease = LeaseKeeper::start(
-                context.client.clone(),
-                &context.settings.namespace,
-                context.settings.identity.clone(),
-                &organization,
-                LeaseOptions::new(context.settings.wall_clock),
-            );
-            tokio::spawn(count_lease(
-                lease.valid_until(),
-                context.settings.metrics.clone(),
-            ));
-            lease
-        })
+        .lease(organization.as_str(), is_for_us, start)
         .await
 }
 

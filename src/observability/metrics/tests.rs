@@ -44,6 +44,7 @@ fn counted() -> Metrics {
     metrics.lease_taken();
     metrics.lease_taken();
     metrics.lease_lost();
+    metrics.replicas_alive(3);
     metrics
 }
 
@@ -83,6 +84,10 @@ fn every_metric_says_what_it_counts() {
     };
     let (helped, typed) = (of("# HELP "), of("# TYPE "));
     assert_eq!(helped, typed);
-    assert_eq!(helped.len(), 9);
+    assert_eq!(helped.len(), 10);
+    assert!(
+        text.contains("audience_sharing_replicas_alive 3\n"),
+        "{text}"
+    );
     assert!(text.contains("audience_sharing_leases_held 1\n"), "{text}");
 }

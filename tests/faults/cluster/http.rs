@@ -118,7 +118,7 @@ pub(crate) fn answer(
         (&Method::PUT, Some(_)) => cluster.replace(&key, body),
         (&Method::PATCH, Some(_)) if asked.status => cluster.apply_status(&key, &body),
         (&Method::PATCH, Some(_)) => cluster.merge(&key, &body),
-        (&Method::DELETE, Some(_)) => cluster.delete(&key),
+        (&Method::DELETE, Some(_)) => cluster.delete(&key, &body["preconditions"]),
         _ => Err(Refusal::new(
             405,
             "MethodNotAllowed",
@@ -132,12 +132,16 @@ pub(crate) fn answer(
 }
 
 fn list(cluster: &Cluster, asked: &Asked, service: Service) -> Value {
-    let (items, version) = cluster.list(
+    let (mut items, version) = cluster.list(
         &asked.resource,
         asked.namespace.as_deref(),
         asked.field_name(),
         service.changes_ago,
     );
+    if let Some(label) = asked.query.get("labelSelector") {
+        // That it is there, whatever its value: no other selector is used.
+        items.retain(|object| object["metadata"]["labels"].get(label).is_some());
+    }
     json!({
         "kind": "List", "apiVersion": "v1",
         "metadata": {"resourceVersion": version.to_string()},

@@ -10,7 +10,8 @@ use futures::StreamExt;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{
-    DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
+    DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, WatchEvent,
+    WatchParams,
 };
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use kube::core::PartialObjectMeta;
@@ -338,7 +339,23 @@ async fn leases_are_replaced_under_their_version(api: &Api<Lease>) {
     assert_ne!(renewed.resource_version(), held.resource_version());
     let stale = api.replace("lease", &PostParams::default(), &held).await;
     assert_eq!(code(&stale.unwrap_err()), 409, "under an old version");
-    api.delete("lease", &DeleteParams::default()).await.unwrap();
+    let of_replicas = ListParams::default().labels("audience-sharing.dev/lease");
+    assert_eq!(
+        api.list(&of_replicas).await.unwrap().items,
+        vec![],
+        "without the label"
+    );
+    let as_first_seen = DeleteParams::default().preconditions(Preconditions {
+        uid: held.uid(),
+        resource_version: held.resource_version(),
+    });
+    let stale = api.delete("lease", &as_first_seen).await.map(drop);
+    assert_eq!(code(&stale.unwrap_err()), 409, "of an old version");
+    let as_it_is = DeleteParams::default().preconditions(Preconditions {
+        uid: renewed.uid(),
+        resource_version: renewed.resource_version(),
+    });
+    api.delete("lease", &as_it_is).await.unwrap();
     let gone = api.replace("lease", &PostParams::default(), &renewed).await;
     assert!(
         [404, 409].contains(&code(&gone.unwrap_err())),

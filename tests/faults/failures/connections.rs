@@ -392,7 +392,7 @@ fn of_the_operator() -> Vec<Scenario> {
         .told_by(Teller::Pod)
         .happens(|world| {
             let key = key_of(&secret());
-            world.cluster.delete(&key).unwrap();
+            world.cluster.delete(&key, &Value::Null).unwrap();
         })
         .happens(|world| {
             // The credential in memory serves deletions: a process that never had one does not.

@@ -1,0 +1,253 @@
+//! Which replicas are alive, and which of them each organisation is for (design.md §4.14).
+//!
+//! A replica is alive while it renews a Lease of its own; it knows of the others by one list of all Leases. Each
+//! organisation is for the living replica that rendezvous hashing names. That decides who tries for an organisation's
+//! Lease and who gives it back; who may write is decided by that Lease alone, so that replicas which see each other
+//! differently for a while are a delay, never two writers.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits between two looks at the replicas"
+)]
+
+mod rendezvous;
+mod roll;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Preconditions};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::context::{Context, Settings};
+use super::lease::{self, LeaseKeeper, LeaseOptions, Observed, Subject};
+use super::publish;
+use super::run::Scope;
+use roll::{Departed, Roll};
+
+/// Between two looks beside others, and the longest that one may take: so soon it is noticed that one goes.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks of a replica that is alone: who comes finds it, and can wait.
+const LOOK_ALONE_EVERY: Duration = Duration::from_secs(15);
+/// A replica that has not renewed for so long is taken for dead: two renewals may fail. Nothing is lost by a longer one,
+/// since the Leases of organisations hold for 90 s.
+const ALIVE_FOR: Duration = Duration::from_secs(30);
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// Who is alive, as this replica last saw it.
+pub(super) struct Replicas {
+    identity: String,
+    /// Replicas that were told the same: only they can stand in for each other.
+    group: String,
+    /// `None` before the first look.
+    alive: watch::Sender<Option<BTreeSet<String>>>,
+    roll: Mutex<Roll>,
+}
+
+impl Replicas {
+    pub(super) fn new(settings: &Settings, scope: &Scope) -> Self {
+        let group = group(settings, scope);
+        Self {
+            identity: settings.identity.clone(),
+            alive: watch::Sender::new(None),
+            roll: Mutex::new(Roll::new(group.clone())),
+            group,
+        }
+    }
+
+    /// Whether it is this replica that tries for the Lease of an organisation; no replica is it before the first look.
+    pub(super) fn is_for_us(&self, organization: &str) -> bool {
+        let alive = self.alive.borrow();
+        alive
+            .as_ref()
+            .and_then(|alive| rendezvous::choose(alive, organization))
+            .is_some_and(|chosen| *chosen == self.identity)
+    }
+
+    /// Becomes true with the first look.
+    pub(super) fn known(&self) -> watch::Receiver<bool> {
+        let (known, receiver) = watch::channel(false);
+        let mut alive = self.alive.subscribe();
+        tokio::spawn(async move {
+            if alive.wait_for(Option::is_some).await.is_ok() {
+                known.send_replace(true);
+            }
+        });
+        receiver
+    }
+
+    /// What was seen of a Lease that another replica may hold.
+    pub(super) fn observed(&self, subject: &Subject) -> Option<Observed> {
+        let roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+        roll.observed(&subject.name)
+    }
+
+    /// `true` if the living are not those of before.
+    fn note(&self, leases: Vec<Lease>) -> (bool, Vec<Departed>) {
+        let (mut alive, departed) = {
+            let mut roll = self.roll.lock().unwrap_or_else(PoisonError::into_inner);
+            roll.note(leases, Instant::now())
+        };
+        // Whatever became of its own Lease: who asks is alive.
+        alive.insert(self.identity.clone());
+        let changed = self.alive.send_if_modified(|known| {
+            let changed = known.as_ref() != Some(&alive);
+            *known = Some(alive);
+            changed
+        });
+        (changed, departed)
+    }
+
+    fn count(&self) -> usize {
+        self.alive.borrow().as_ref().map_or(0, BTreeSet::len)
+    }
+}
+
+/// Says that this replica is alive and sees to it that it holds the Leases that are for it, until `stop`; then the
+/// others learn at once that it goes.
+pub(super) async fn spread(context: &Context, stop: &CancellationToken) {
+    let settings = &context.settings;
+    let own = LeaseKeeper::start(
+        context.client.clone(),
+        &settings.namespace,
+        settings.identity.clone(),
+        own_lease(&context.replicas),
+        None,
+        LeaseOptions {
+            duration: ALIVE_FOR,
+            renew_every: RENEW_EVERY,
+            wall_clock: settings.wall_clock,
+        },
+    );
+    // A look is not cut short: it may be giving a Lease back.
+    let looking = async {
+        while !stop.is_cancelled() {
+            look(context).await;
+            let pause = match context.replicas.count() {
+                1 => LOOK_ALONE_EVERY,
+                _ => LOOK_EVERY,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    };
+    let leaving = async {
+        stop.cancelled().await;
+        own.release().await;
+    };
+    futures::future::join(looking, leaving).await;
+}
+
+fn own_lease(replicas: &Replicas) -> Subject {
+    Subject {
+        name: format!("audience-sharing-replica-{}", digest([&replicas.identity])),
+        labels: BTreeMap::from([
+            (lease::LABEL.into(), lease::OF_REPLICA.into()),
+            (roll::GROUP.into(), replicas.group.clone()),
+        ]),
+    }
+}
+
+async fn look(context: &Context) {
+    let api: Api<Lease> = Api::namespaced(context.client.clone(), &context.settings.namespace);
+    let ours = ListParams::default().labels(lease::LABEL);
+    let leases = match timeout(LOOK_EVERY, api.list(&ours)).await {
+        Ok(Ok(leases)) => leases.items,
+        Ok(Err(error)) => {
+            let what = publish::describe(&error);
+            return tracing::warn!(
+                "the Leases of the replicas cannot be listed: {what}; tried again soon"
+            );
+        }
+        Err(_) => {
+            return tracing::warn!("no list of the replicas' Leases in time; tried again soon");
+        }
+    };
+    let (changed, departed) = context.replicas.note(leases);
+    if changed {
+        let replicas = context.replicas.count();
+        tracing::info!(replicas, "replicas that are alive");
+        context.settings.metrics.replicas_alive(replicas);
+    }
+    give_back(context).await;
+    if changed {
+        wake_all(context);
+    }
+    for departed in departed {
+        forget(&api, departed).await;
+    }
+}
+
+/// Hands over what is for another replica, and what no connection needs any more.
+async fn give_back(context: &Context) {
+    let wanted: BTreeSet<String> = context
+        .connections
+        .state()
+        .iter()
+        .map(|connection| connection.spec.organization_id.clone())
+        .collect();
+    let kept = context.engines.organizations().await;
+    let leaving = kept.into_iter().filter(|organization| {
+        !wanted.contains(organization) || !context.replicas.is_for_us(organization)
+    });
+    let handed_over = leaving.map(|organization| async move {
+        context.engines.hand_over(&organization).await;
+        organization
+    });
+    // Since the look began it may be for us again.
+    if !futures::future::join_all(handed_over).await.is_empty() {
+        wake_all(context);
+    }
+}
+
+/// Each connection is looked at anew: its organisation may be for us now.
+fn wake_all(context: &Context) {
+    for connection in context.connections.state() {
+        context.engines.wake(&connection);
+    }
+}
+
+/// Of a replica that went nothing else is left. Another one may have deleted it already.
+async fn forget(api: &Api<Lease>, departed: Departed) {
+    let as_seen = DeleteParams::default().preconditions(Preconditions {
+        uid: departed.uid,
+        resource_version: departed.resource_version,
+    });
+    if let Err(error) = api.delete(&departed.name, &as_seen).await {
+        let what = publish::describe(&error);
+        tracing::debug!(
+            lease = departed.name,
+            "the Lease of a replica that went stays: {what}"
+        );
+    }
+}
+
+/// What must be equal for two processes to do the same work.
+fn group(settings: &Settings, scope: &Scope) -> String {
+    let scope = match scope {
+        Scope::Cluster => String::new(),
+        Scope::Namespaces(namespaces) => namespaces.iter().cloned().collect::<Vec<_>>().join(","),
+    };
+    let endpoints = &settings.endpoints;
+    digest([
+        settings.owner.as_str(),
+        scope.as_str(),
+        if settings.read_only { "read-only" } else { "" },
+        endpoints.ims.as_str(),
+        endpoints.audience_manager.as_str(),
+        endpoints.experience_platform.as_str(),
+    ])
+}
+
+/// 16 hex digits.
+fn digest<Text: AsRef<str>>(parts: impl IntoIterator<Item = Text>) -> String {
+    format!("{:016x}", rendezvous::hash(parts))
+}
