@@ -108,9 +108,17 @@ impl World {
 
     /// An operator in the Pod `pod`, behind a gate of that name, over the realistic tenant.
     pub(crate) async fn behind_a_gate(pod: &str, ledger: &Ledger) -> (Self, Gate) {
-        let plane = shared_control_plane();
         let seed = root().join("simulator/seeds/realistic.json");
-        let (namespace, simulator) = tenant(plane, &seed).await;
+        Self::behind_a_gate_over(pod, ledger, &seed).await
+    }
+
+    pub(crate) async fn behind_a_gate_over(
+        pod: &str,
+        ledger: &Ledger,
+        seed: &Path,
+    ) -> (Self, Gate) {
+        let plane = shared_control_plane();
+        let (namespace, simulator) = tenant(plane, seed).await;
         let gate = gate(pod, ledger, plane, &namespace, &simulator).await;
         let world = Self {
             operator: start_behind(&gate, &namespace).await,
@@ -267,6 +275,14 @@ impl World {
             self.namespace
         );
         self.plane.read(&path).await.unwrap().unwrap_or_default()
+    }
+
+    /// All Leases of the operator's namespace.
+    pub(crate) async fn leases(&self) -> Vec<Value> {
+        let group = "/apis/coordination.k8s.io/v1";
+        let path = format!("{group}/namespaces/{}/leases", self.namespace);
+        let list = self.plane.read(&path).await.unwrap().unwrap_or_default();
+        list["items"].as_array().cloned().unwrap_or_default()
     }
 
     /// Waits until `Ready` is true for the generation that stands; gives the object.

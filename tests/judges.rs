@@ -74,6 +74,12 @@ pub(crate) fn is_of_lease(passage: &Passage) -> bool {
     passage.target == Target::Kubernetes && passage.path.contains("/leases")
 }
 
+/// A look at the Lease of an organisation, or its renewal: one comes every 5 s.
+pub(crate) fn is_of_organization(passage: &Passage) -> bool {
+    let path = &passage.path;
+    is_of_lease(passage) && !path.ends_with("/leases") && !path.contains("-replica-")
+}
+
 /// Looks at both systems twice: the first look takes in what trails behind a verdict (an Event), the second must write
 /// nothing but the echo of the request.
 pub(crate) async fn assert_calm(world: &World, ledger: &Ledger, name: &str) {

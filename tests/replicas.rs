@@ -6,6 +6,8 @@
     reason = "a Lease runs out on the real clock, and that is what is measured"
 )]
 
+mod spread;
+
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -71,7 +73,7 @@ impl Pair {
         })
     }
 
-    /// Waits until `client` has read the Lease so often from now on, by the clock once every 5 s.
+    /// Waits until `client` has looked at the Leases so often from now on.
     async fn until_lease_seen(&self, client: &str, times: usize) {
         let is_read = |passage: &Passage| {
             passage.client == client && judges::is_of_lease(passage) && passage.is_accepted()
@@ -273,7 +275,7 @@ async fn paused() {
     pair.old_gate.refuse(judges::is_of_lease);
     // One try every 5 s.
     let is_refused = |passage: &Passage| {
-        passage.client == OLD && judges::is_of_lease(passage) && passage.forwarded.is_none()
+        passage.client == OLD && judges::is_of_organization(passage) && passage.forwarded.is_none()
     };
     pair.until_passages("renewals in vain", 9, is_refused).await;
     let mut held = pair.hold(Moment::BeforeAnswer, "GET /v1/traits/{id}");

@@ -10,6 +10,16 @@ use testbed::{ControlPlane, installation_tool};
 /// The group of all ServiceAccounts.
 pub(crate) const ACCOUNTS: &str = "system:serviceaccounts";
 const NAME: &str = "audience-sharing";
+/// The last ones are for tests with many connections.
+const SECRETS: [&str; 7] = [
+    "adobe-oauth",
+    "adobe-oauth-1",
+    "adobe-oauth-2",
+    "adobe-oauth-3",
+    "adobe-oauth-4",
+    "adobe-oauth-5",
+    "adobe-oauth-6",
+];
 /// In the rendered text, in place of a test's own.
 const PLACEHOLDER: &str = "namespace-of-a-test";
 
@@ -23,7 +33,8 @@ pub(crate) async fn create_namespace(plane: &ControlPlane, namespace: &str) {
     static RENDERED: OnceLock<String> = OnceLock::new();
     let rendered = RENDERED.get_or_init(|| {
         let names = format!(
-            "watchNamespaces={{{PLACEHOLDER}}},ownerId={PLACEHOLDER},fullnameOverride={NAME},credentialSecrets={{adobe-oauth}}"
+            "watchNamespaces={{{PLACEHOLDER}}},ownerId={PLACEHOLDER},fullnameOverride={NAME},credentialSecrets={{{}}}",
+            SECRETS.join(",")
         );
         let only = ["templates/rbac.yaml", "templates/serviceaccount.yaml"];
         let show = only.map(|file| format!("--show-only={file}"));

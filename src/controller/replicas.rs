@@ -61,7 +61,7 @@ impl Replicas {
         }
     }
 
-    /// Whether it is this replica that tries for the Lease of an organisation; no replica is it before the first look.
+    /// Whether it is this replica that tries for the Lease of an organisation; before its first look it tries for none.
     pub(super) fn is_for_us(&self, organization: &str) -> bool {
         let alive = self.alive.borrow();
         alive
@@ -236,14 +236,10 @@ fn group(settings: &Settings, scope: &Scope) -> String {
         Scope::Cluster => String::new(),
         Scope::Namespaces(namespaces) => namespaces.iter().cloned().collect::<Vec<_>>().join(","),
     };
-    let endpoints = &settings.endpoints;
     digest([
         settings.owner.as_str(),
         scope.as_str(),
         if settings.read_only { "read-only" } else { "" },
-        endpoints.ims.as_str(),
-        endpoints.audience_manager.as_str(),
-        endpoints.experience_platform.as_str(),
     ])
 }
 

@@ -28,6 +28,13 @@ pub(super) async fn reconcile(
     connection: Arc<SharingConnection>,
     context: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
+    if !context.replicas.is_for_us(&connection.spec.organization_id) {
+        // Another replica sees to it. Once it is for us, it is looked at again.
+        let key = key(&connection);
+        context.engines.stop(&key);
+        context.engines.set_without_credential(&key, false);
+        return Ok(Action::await_change());
+    }
     Ok(match connection.metadata.deletion_timestamp {
         Some(_) => leave(&connection, &context).await,
         None => keep(&connection, &context).await,

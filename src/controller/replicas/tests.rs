@@ -43,6 +43,27 @@ proptest! {
     }
 }
 
+/// An old and a new version share the organisations while one takes the other's place.
+#[test]
+fn the_choice_is_the_same_in_every_version() {
+    let alive = ["operator-0", "operator-1", "operator-2"]
+        .map(str::to_owned)
+        .into();
+    let chosen = |number: usize| choose(&alive, &format!("{number:024X}@AdobeOrg")).unwrap();
+    let chosen: Vec<&str> = (0..6).map(|number| chosen(number).as_str()).collect();
+    assert_eq!(
+        chosen,
+        [
+            "operator-2",
+            "operator-1",
+            "operator-1",
+            "operator-2",
+            "operator-1",
+            "operator-0"
+        ]
+    );
+}
+
 #[test]
 fn nobody_alive_nobody_chosen() {
     assert_eq!(
