@@ -4,6 +4,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+mod installed;
 mod stage;
 mod table;
 mod tenant;
@@ -60,6 +61,9 @@ async fn main() {
         .collect();
     let wanted =
         |name: &str| asked.is_empty() || asked.iter().any(|asked| name.starts_with(asked.as_str()));
+    if wanted("installed") {
+        bench.installed(&mut table).await;
+    }
     for (audiences, foreign) in [(1, 0), (100, 0), (1_000, 0), (10_000, 90_000)] {
         if wanted(&format!("rest-{audiences}")) {
             bench.at_rest(&mut table, audiences, foreign).await;

@@ -221,7 +221,7 @@ impl Stage {
 }
 
 /// The release build of a program, which `make bench` makes first.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let beside_profiles = Path::new(env!("CARGO_BIN_EXE_audience-sharing"))
         .ancestors()
         .nth(2);

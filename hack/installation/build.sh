@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# Builds helm and the judge of health from the Go modules that go.mod pins, into .assets/tools/installation-<helm's
-# version>/bin. Helm is built once; the judge as often as its source changes, which takes a second.
+# Builds helm, kubeconform and the judge of health from the Go modules that go.mod pins, into
+# .assets/tools/installation-<helm's version>/bin, and beside it the schemas of the Kubernetes versions that the charts
+# support. The judge is built as often as its source changes, which takes a second; all else once.
 set -euo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 version="$(sed -n 's|^[[:space:]]*helm.sh/helm/v3 v||p' "$here/go.mod")"
-bin="$root/.assets/tools/installation-$version/bin"
+tools="$root/.assets/tools/installation-$version"
+bin="$tools/bin"
+# From the charts' kubeVersion to the latest; the last one whose modules are there of each.
+kubernetes=(1.33.13 1.34.4 1.35.4 1.36.3 1.37.2)
 
 say() { printf 'installation: %s\n' "$*"; }
 
@@ -36,4 +40,18 @@ fi
 if [[ ! -x "$bin/judge" || -n "$(find "$here/judge" "$here/go.mod" -newer "$bin/judge" -print -quit)" ]]; then
     build judge ./judge "-s -w"
 fi
-say "helm $version and the judge of health stand in ${bin#"$root"/}"
+if [[ ! -x "$bin/kubeconform" ]]; then
+    say "building kubeconform…"
+    build kubeconform github.com/yannh/kubeconform/cmd/kubeconform "-s -w"
+fi
+for release in "${kubernetes[@]}"; do
+    schemas="$tools/schemas/v$release-standalone-strict"
+    if [[ ! -d "$schemas" || -n "$(find "$here/schemas" -newer "$schemas" -print -quit)" ]]; then
+        say "fetching the schemas of Kubernetes $release…"
+        module="$(cd "$here" && go mod download -json "k8s.io/kubernetes@v$release" | sed -n 's|.*"Dir": "\(.*\)".*|\1|p')"
+        rm -rf "$schemas" "$schemas.part"
+        (cd "$here" && go run ./schemas "$module/api/openapi-spec/swagger.json" "$schemas.part")
+        mv "$schemas.part" "$schemas"
+    fi
+done
+say "helm $version, kubeconform and the judge of health stand in ${bin#"$root"/}"

@@ -33,8 +33,8 @@ pub struct ControlPlaneOptions {
     /// kube-controller-manager with the controllers for garbage collection, namespaces and service accounts. Without
     /// it owner references collect nothing and a namespace that is deleted stays.
     pub controller_manager: bool,
-    /// And with the controllers for Deployments and ReplicaSets, which make Pods. Nothing runs them: a test plays the
-    /// kubelet.
+    /// And with those for Deployments and ReplicaSets, which make Pods, and for disruption budgets. Nothing runs Pods: a
+    /// test plays the kubelet.
     pub workloads: bool,
 }
 

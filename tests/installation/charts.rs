@@ -1,9 +1,10 @@
 //! What the charts and the example of a promotion render: by the defaults, with each value turned, and with what must
-//! not be accepted. A real API server judges the objects (a server-side dry run with strict validation), in place of
-//! schemas that would have to be fetched.
+//! not be accepted. A real API server judges the objects (a server-side dry run with strict validation), and kubeconform
+//! by the schemas of each Kubernetes version that the charts support.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -132,6 +133,75 @@ async fn monitoring(cluster: &Cluster) {
         .await;
 }
 
+/// Modes, and each value of both charts turned; what kustomize renders too.
+#[test]
+fn every_supported_kubernetes_takes_what_is_rendered_by_its_schemas() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, manifest: &str| {
+        let file = name.replace(['.', ' ', '/'], "-");
+        fs::write(folder.path().join(format!("{file}.yaml")), manifest).unwrap();
+    };
+    for (name, sets) in CASES {
+        put(name, &render(OPERATOR, sets));
+    }
+    for name in [OPERATOR, DEFINITIONS] {
+        for (path, property) in leaves(name) {
+            let turned = format!("{path}={}", another(&path, &property));
+            let manifest = helm_template(name, beside(&path), &["--set-json", &turned]);
+            put(&format!("{name} {path}"), &manifest);
+        }
+    }
+    let kustomizations = Path::new(env!("CARGO_MANIFEST_DIR")).join("kustomize");
+    for part in ["operator", "crds", "promotion/base", "promotion/production"] {
+        put(part, &kustomize(&kustomizations.join(part)));
+    }
+    let releases = supported();
+    let first = releases.iter().min().unwrap();
+    for name in [OPERATOR, DEFINITIONS] {
+        let text = fs::read_to_string(Path::new(&chart(name)).join("Chart.yaml")).unwrap();
+        let chart: Value = serde_saphyr::from_str(&text).unwrap();
+        let range = chart["kubeVersion"].as_str().unwrap();
+        let minor = range.trim_start_matches(">=").trim_end_matches(".0-0");
+        assert!(
+            first.starts_with(&format!("{minor}.")),
+            "{range} and {first}"
+        );
+    }
+    for release in &releases {
+        eprintln!("{release}: {}", conform(release, folder.path()));
+    }
+}
+
+/// Releases whose schemas stand beside the tools.
+fn supported() -> Vec<String> {
+    let schemas = fs::read_dir(schemas()).unwrap();
+    let names = schemas.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter_map(|name| Some(name.strip_prefix('v')?.split_once('-')?.0.to_owned()))
+        .collect()
+}
+
+fn schemas() -> PathBuf {
+    let program = testbed::installation_tool("kubeconform").unwrap();
+    program.parent().unwrap().with_file_name("schemas")
+}
+
+/// All objects of the folder by the schemas of one release, with no member that it does not know. The kinds that only
+/// their definitions know are judged by the API server.
+fn conform(release: &str, folder: &Path) -> String {
+    let files = "{{.NormalizedKubernetesVersion}}-standalone{{.StrictSuffix}}/{{.ResourceKind}}{{.KindSuffix}}.json";
+    let output = Command::new(testbed::installation_tool("kubeconform").unwrap())
+        .args(["-strict", "-summary", "-kubernetes-version", release])
+        .args(["-skip", "ServiceMonitor,SharedAudience,SharingConnection"])
+        .args(["-schema-location", schemas().join(files).to_str().unwrap()])
+        .arg(folder)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{release}: {told}");
+    told.trim().to_owned()
+}
+
 #[test]
 fn all_that_is_optional_can_be_off() {
     let kinds = kinds(&render(OPERATOR, OFF));
@@ -154,9 +224,7 @@ fn roles_alone_are_rendered_for_named_namespaces() {
 #[test]
 fn no_value_is_without_an_effect() {
     for name in [OPERATOR, DEFINITIONS] {
-        let mut leaves = Vec::new();
-        collect(&schema(name), "", &mut leaves);
-        for (path, property) in leaves {
+        for (path, property) in leaves(name) {
             let with = beside(&path);
             let sets: Vec<&str> = with.to_vec();
             let before = render(name, &sets);
@@ -185,7 +253,10 @@ fn another(path: &str, property: &Value) -> Value {
         ("log.format", _) => json!("text"),
         ("serviceMonitor.interval", _) => json!("10s"),
         ("networkPolicy.egressPorts", _) => json!([8443]),
-        ("tolerations" | "imagePullSecrets" | "extraEnv", _) => json!([{"name": "other"}]),
+        ("imagePullSecrets" | "extraEnv", _) => json!([{"name": "other"}]),
+        ("tolerations", _) => json!([{"key": "other", "operator": "Exists"}]),
+        ("affinity", _) => json!({"podAntiAffinity": {}}),
+        ("resources", _) => json!({"requests": {"cpu": "20m"}}),
         (_, Value::Bool(on)) => json!(!on),
         (_, Value::String(text)) => json!(format!("{text}x")),
         (_, Value::Number(number)) => json!(number.as_u64().unwrap() + 1),
@@ -193,6 +264,13 @@ fn another(path: &str, property: &Value) -> Value {
         (_, Value::Object(_)) => json!({"other": "value"}),
         (_, Value::Null) => panic!("{path} has no default"),
     }
+}
+
+/// Every value of a chart.
+fn leaves(name: &str) -> Vec<(String, Value)> {
+    let mut leaves = Vec::new();
+    collect(&schema(name), "", &mut leaves);
+    leaves
 }
 
 fn collect(schema: &Value, prefix: &str, leaves: &mut Vec<(String, Value)>) {
@@ -212,9 +290,7 @@ fn the_schema_tells_the_defaults() {
     for name in [OPERATOR, DEFINITIONS] {
         let values = fs::read_to_string(Path::new(&chart(name)).join("values.yaml")).unwrap();
         let values = documents(&values).remove(0);
-        let mut leaves = Vec::new();
-        collect(&schema(name), "", &mut leaves);
-        for (path, property) in leaves {
+        for (path, property) in leaves(name) {
             let pointer = format!("/{}", path.replace('.', "/"));
             assert_eq!(
                 values.pointer(&pointer),
@@ -238,7 +314,7 @@ fn what_cannot_work_is_refused_with_the_way_to_mend_it() {
         ("ownerId=a b", "does not match pattern"),
         ("networkPolicy.egressPorts={0}", "minimum"),
     ] {
-        let output = std::process::Command::new(testbed::installation_tool("helm").unwrap())
+        let output = Command::new(testbed::installation_tool("helm").unwrap())
             .args(["template", "x", &chart(OPERATOR), "--set", set])
             .output()
             .unwrap();
@@ -249,7 +325,7 @@ fn what_cannot_work_is_refused_with_the_way_to_mend_it() {
         );
     }
     let monitor = ["serviceMonitor.enabled=true,service.enabled=false"];
-    let output = std::process::Command::new(testbed::installation_tool("helm").unwrap())
+    let output = Command::new(testbed::installation_tool("helm").unwrap())
         .args(["template", "x", &chart(OPERATOR), "--set", monitor[0]])
         .output()
         .unwrap();
@@ -274,7 +350,7 @@ fn kustomize_renders_the_same_objects() {
 }
 
 fn kustomize(folder: &Path) -> String {
-    let output = std::process::Command::new(testbed::kubectl().unwrap())
+    let output = Command::new(testbed::kubectl().unwrap())
         .args(["kustomize", folder.to_str().unwrap()])
         .output()
         .unwrap();

@@ -56,6 +56,11 @@ impl Kubelet {
         running.values().map(OperatorProcess::log_tail).collect()
     }
 
+    /// As long as this is kept, no Pod is started, ended or called ready.
+    pub(crate) async fn hold(&self) -> impl Sized + '_ {
+        self.node.running.lock().await
+    }
+
     /// Panics if the kubelet itself could not go on.
     pub(crate) fn assert_alive(&self) {
         assert!(!self.task.is_finished(), "the kubelet has ended");

@@ -30,6 +30,7 @@ async fn an_installation_lives_and_goes_without_a_write_to_the_two_systems() {
     life.follow_the_readme().await;
     life.definitions_change().await;
     life.upgrade_and_roll_back().await;
+    life.a_drain_takes_one_replica_at_a_time().await;
     life.uninstall_and_come_back().await;
     life.a_second_release_keeps_to_its_own().await;
     life.definitions_are_uninstalled_and_come_back().await;
@@ -155,6 +156,84 @@ impl Installation {
             .await;
         self.serves().await;
         self.stands_as(&before, "after the rollback").await;
+    }
+
+    /// Two replicas, of which a drain takes one and waits for its successor; and one, which holds no drain up.
+    async fn a_drain_takes_one_replica_at_a_time(&self) {
+        let before = self.stands().await;
+        for (replicas, set) in [(2, "--set=replicas=2"), (1, "--set=replicas=1")] {
+            let (values, chart) = (self.values(), chart(OPERATOR));
+            let upgrade = [
+                "upgrade",
+                OPERATOR,
+                &chart,
+                "--namespace",
+                SYSTEM,
+                "--wait",
+                set,
+            ];
+            let values = ["--values", values.to_str().unwrap()];
+            self.release(&[&upgrade[..], &values].concat()).await;
+            let pods = self.until_healthy(replicas).await;
+            // Meanwhile nothing becomes ready, however fast the machine is.
+            let held = self.kubelet.hold().await;
+            self.evict(&pods[0]).await.unwrap();
+            for other in &pods[1..] {
+                let refusal = self.evict(other).await.unwrap_err().to_string();
+                assert!(refusal.contains("disruption budget"), "{refusal}");
+            }
+            drop(held);
+            self.until_healthy(replicas).await;
+            self.serves().await;
+            self.stands_as(&before, "after a drain").await;
+        }
+    }
+
+    /// Waits until so many Pods are ready, no more are there, and the budget lets one go; gives their names.
+    async fn until_healthy(&self, replicas: usize) -> Vec<String> {
+        eventually("the replicas are healthy", WITHIN, || async {
+            let read = async |path: &str| self.cluster.plane.read(path).await.unwrap().unwrap();
+            let budget =
+                format!("/apis/policy/v1/namespaces/{SYSTEM}/poddisruptionbudgets/{OPERATOR}");
+            let status = read(&budget).await["status"].clone();
+            let pods = read(&format!("/api/v1/namespaces/{SYSTEM}/pods")).await;
+            let names: Vec<String> = pods["items"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned())
+                .collect();
+            let is_healthy = names.len() == replicas
+                && status["currentHealthy"] == replicas
+                && status["disruptionsAllowed"] == 1
+                && status["disruptedPods"]
+                    .as_object()
+                    .is_none_or(serde_json::Map::is_empty);
+            match is_healthy {
+                true => Ok(names),
+                false => Err(format!("{names:?} {status}")),
+            }
+        })
+        .await
+        .unwrap()
+    }
+
+    /// As `kubectl drain` does.
+    async fn evict(&self, pod: &str) -> Result<String, testbed::Error> {
+        let eviction = json!({
+            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": SYSTEM},
+        });
+        let file = self.folder.path().join("eviction.json");
+        fs::write(&file, eviction.to_string()).unwrap();
+        let path = format!("/api/v1/namespaces/{SYSTEM}/pods/{pod}/eviction");
+        let create = [
+            "create",
+            "--raw",
+            &path,
+            "--filename",
+            file.to_str().unwrap(),
+        ];
+        self.cluster.plane.run_kubectl(&create).await
     }
 
     async fn uninstall_and_come_back(&self) {

@@ -104,7 +104,7 @@ pub(super) fn controller_manager_arguments(
     let mut controllers =
         "garbage-collector-controller,namespace-controller,serviceaccount-controller".to_owned();
     if workloads {
-        controllers.push_str(",deployment-controller,replicaset-controller");
+        controllers.push_str(",deployment-controller,replicaset-controller,disruption-controller");
     }
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),
