@@ -7,7 +7,9 @@ use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
 use http::Method;
 use rstest::rstest;
 
-use super::{Budget, HOUR, SOON, done_after, edit, name, numbered, tenant, to_adobe_since};
+use super::{
+    Budget, HOUR, SOON, done_after, edit, name, numbered, standing_within, tenant, to_adobe_since,
+};
 use crate::choke_point::Call;
 use crate::fault::Fault;
 use crate::operator::{OWNER, World};
@@ -149,18 +151,24 @@ fn an_answer_of_59_seconds_is_waited_for_and_delays_nobody_else(
 #[test]
 fn a_lease_that_is_lost_amid_answers_of_59_seconds_is_honoured() {
     on_virtual_time(async {
-        let world = tenant(COUNT, Budget::DEFAULT);
-        (0..COUNT).for_each(|index| world.apply(numbered(index)));
-        world.start_operator();
-        virtual_time::passes(SOON).await;
+        // Of the lease, and of a request.
+        const HELD: Duration = Duration::from_secs(90);
+        const REQUEST: Duration = Duration::from_secs(70);
+        // The edits take longer than the lease.
+        let world = standing_within(COUNT, COUNT, Budget::new(60, 1)).await;
         Slow::All.begin(&world);
-        world
-            .choke_point
-            .plan_next(Method::PUT, "/v1/traits", Fault::LeaseLost);
         (0..COUNT).for_each(|index| edit(&world, index, 30));
-        virtual_time::passes(SOON).await;
+        let lost = Fault::LeaseLost;
+        world.choke_point.plan_next(Method::PUT, "/v1/traits", lost);
         done_after(&world, HOUR).await.unwrap();
-        assert_eq!(world.choke_point.played().len(), 1);
+        let [(at, _)] = &world.choke_point.played()[..] else {
+            panic!("the lease was not lost");
+        };
+        let late = world.choke_point.calls().into_iter().find(|call| {
+            let since = call.at.saturating_duration_since(at.at);
+            call.is_remote_write() && since > HELD - REQUEST && since < HELD
+        });
+        assert!(late.is_none(), "{late:?}");
         assert_eq!(world.choke_point.violations(), Vec::<String>::new());
         assert_eq!(oracles::heard(), Vec::<String>::new());
     });
