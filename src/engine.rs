@@ -25,6 +25,7 @@ mod execute;
 mod flights;
 mod fold;
 mod interest;
+mod urgency;
 mod users;
 
 use std::sync::{Arc, OnceLock};
@@ -149,6 +150,12 @@ impl Engine {
             .send(Message::Release(share))
             .await
             .map_err(|_| EngineEnded)
+    }
+
+    /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for. If
+    /// too much is under way to be told so, it is waited for.
+    pub fn hurry(&self, share: ShareName) {
+        let _ = self.messages.try_send(Message::Hurry(share));
     }
 
     /// Tells what is declared, so that claims are judged with all claimants known.

@@ -350,6 +350,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
         recorded: audience::Recorded::default(),
         recorded_audience: platform::Recorded::default(),
         recorded_tenant: Tenant::default(),
+        is_change: true,
         confirmation: Confirmation::given(),
     }
 }

@@ -18,6 +18,7 @@ mod tests;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
 use bytes::Bytes;
@@ -188,6 +189,11 @@ impl Gateway {
         self.0.limiter.requests_per_minute()
     }
 
+    /// The resync reads of `key` that wait go with the changes.
+    pub fn hurry(&self, key: &str) {
+        self.0.limiter.hurry(key);
+    }
+
     /// What a call to `system` would fail with at once, if its circuit is open. Sends nothing.
     pub fn blocked(&self, system: System) -> Option<Error> {
         let now = Instant::now();
@@ -195,6 +201,13 @@ impl Gateway {
             .identity
             .cause(now)
             .or_else(|| self.breaker(system).cause(now))
+    }
+
+    /// How long it is until every system may be tried again: `None` while all circuits are closed.
+    pub fn next_probe_after(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let open = System::ALL.map(|system| self.breaker(system).open_for(now));
+        open.into_iter().max().flatten()
     }
 
     fn breaker(&self, system: System) -> &Breaker {
@@ -356,16 +369,14 @@ impl Gateway {
         match self.ask().await {
             Ok(token) => Ok((token, identity)),
             Err(error) => {
-                let certain = error.kind() == Kind::CredentialsRefused;
-                match error.kind() {
-                    Kind::Throttled => drop(identity),
-                    _ => identity.failed(
-                        error.clone(),
-                        Instant::now(),
-                        certain,
-                        self.0.exchange.chance(),
-                    ),
-                }
+                // Whoever asks next for a token would be asked to wait too.
+                let certain = matches!(error.kind(), Kind::CredentialsRefused | Kind::Throttled);
+                identity.failed(
+                    error.clone(),
+                    Instant::now(),
+                    certain,
+                    self.0.exchange.chance(),
+                );
                 Err(error)
             }
         }
@@ -388,6 +399,7 @@ impl Gateway {
 
     async fn ask(&self) -> Result<Token, Error> {
         let credential = self.0.tokens.credential();
+        self.0.limiter.charge();
         let outcome =
             identity::request_token(&self.0.exchange, &self.0.endpoints.ims, &credential).await;
         if let Some(wait) = outcome.as_ref().err().and_then(Error::retry_after) {

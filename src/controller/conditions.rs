@@ -168,10 +168,16 @@ impl<'previous> Conditions<'previous> {
 
 /// The reason of `Ready`; empty where there is no such condition.
 pub fn ready_reason(conditions: &[Condition]) -> &str {
-    let ready = conditions
-        .iter()
-        .find(|condition| condition.type_ == ConditionType::Ready.as_str());
-    ready.map_or("", |ready| &ready.reason)
+    ready(conditions).map_or("", |ready| &ready.reason)
+}
+
+pub fn is_ready(conditions: &[Condition]) -> bool {
+    ready(conditions).is_some_and(|ready| ready.status == ConditionStatus::True.as_str())
+}
+
+fn ready(conditions: &[Condition]) -> Option<&Condition> {
+    let mut conditions = conditions.iter();
+    conditions.find(|condition| condition.type_ == ConditionType::Ready.as_str())
 }
 
 /// `time` without its part of a second.

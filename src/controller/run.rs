@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{StreamExt, TryStreamExt};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
@@ -90,7 +90,12 @@ pub async fn run(
         }
     };
 
-    let of_audiences = Controller::for_stream(audiences.stream, audiences.store)
+    let seen = {
+        let context = context.clone();
+        let audiences = audiences.stream;
+        audiences.inspect_ok(move |audience| shared_audience::seen(audience, &context))
+    };
+    let of_audiences = Controller::for_stream(seen, audiences.store)
         .with_config(Config::default().concurrency(AUDIENCES_AT_ONCE))
         .reconcile_on(UnboundedReceiverStream::new(audiences_woken))
         .graceful_shutdown_on(stop.clone().cancelled_owned())

@@ -20,8 +20,8 @@ use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
-use super::conditions::ready_reason;
-use super::context::Context;
+use super::conditions::{is_ready, ready_reason};
+use super::context::{Context, share_name};
 use super::{events, publish, requested};
 use crate::api::SharedAudience;
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
@@ -143,8 +143,32 @@ fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) 
         recorded: recorded.objects,
         recorded_audience: recorded.audience,
         recorded_tenant: recorded.tenant,
+        is_change: !is_known_to_stand(audience),
         confirmation,
     }
+}
+
+/// A change that has just been seen: a look at the audience that is under way makes way for it.
+pub(super) fn seen(audience: &SharedAudience, context: &Context) {
+    let leaves = audience.metadata.deletion_timestamp.is_some();
+    if !leaves && is_known_to_stand(audience) {
+        return;
+    }
+    let namespace = audience.namespace().unwrap_or_default();
+    let running = context
+        .engines
+        .get(&namespace, &audience.spec.connection_ref.name);
+    if let (Some(running), Some(share)) = (running, share_name(audience)) {
+        running.engine.hurry(share);
+    }
+}
+
+/// As it is declared now, as far as the last look found.
+fn is_known_to_stand(audience: &SharedAudience) -> bool {
+    let status = audience.status.as_ref();
+    status.is_some_and(|status| {
+        status.observed_generation == audience.metadata.generation && is_ready(&status.conditions)
+    })
 }
 
 pub(super) fn created(audience: &SharedAudience) -> CreatedAt {

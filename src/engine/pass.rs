@@ -18,7 +18,10 @@ impl Worker {
     }
 
     pub(super) fn start_pass(&mut self) {
-        let lists = self.refresh.start(self.world.is_identity_in_doubt());
+        // An open circuit takes one probe: of several lists at once the others would fail, and with them the pass.
+        let probes = self.gateway.next_probe_after().is_some();
+        let identity_first = probes || self.world.is_identity_in_doubt();
+        let lists = self.refresh.start(identity_first);
         self.send_lists(lists);
     }
 
@@ -48,6 +51,12 @@ impl Worker {
         }
     }
 
+    /// Not before a probe may be made: a pass that comes too early finds out nothing, and the next one comes late.
+    pub(super) fn retry_pass(&mut self, retry_after: Option<Duration>) {
+        let next_probe = self.gateway.next_probe_after();
+        self.refresh.retry(retry_after.max(next_probe));
+    }
+
     pub(super) fn end_pass(&mut self, failure: Option<(Obstacle, Option<Duration>)>) {
         self.world
             .observer
@@ -56,7 +65,7 @@ impl Worker {
             Some((obstacle, retry_after)) => {
                 tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
                 self.world.failure = Some(obstacle);
-                self.refresh.retry(retry_after);
+                self.retry_pass(retry_after);
             }
             None => {
                 self.world.failure = None;

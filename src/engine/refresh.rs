@@ -1,7 +1,7 @@
 //! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
 //!
-//! First who the credential is, then the shared objects and the audiences, then what is in our data source, and last, where
-//! an audience declares one, the destinations with the mappings of our segments.
+//! First who the credential is and what it may see, then the shared objects and the audiences, then what is in our data
+//! source, and last, where an audience declares one, the destinations with the mappings of our segments.
 
 use std::time::Duration;
 
@@ -67,6 +67,7 @@ pub(super) enum Progress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Wave {
     Identity,
+    Sandbox,
     Shared,
     Contents,
     Destinations,
@@ -217,13 +218,14 @@ impl Refresh {
         self.next_at = Instant::now() + pause.mul_f64(1.0 + self.rng.f64() * 0.1);
     }
 
-    pub(super) fn start(&mut self, identity_unknown: bool) -> Vec<Lists> {
+    /// `identity_first`: one call to each system goes before all others.
+    pub(super) fn start(&mut self, identity_first: bool) -> Vec<Lists> {
         self.due_again = false;
         self.served.append(&mut self.waiting);
         self.began = Instant::now();
         self.failure = None;
-        match identity_unknown {
-            true => self.enter(Wave::Identity, vec![Lists::Me, Lists::Sandboxes]),
+        match identity_first {
+            true => self.enter(Wave::Identity, vec![Lists::Me]),
             false => self.enter(Wave::Shared, shared()),
         }
     }
@@ -248,7 +250,8 @@ impl Refresh {
         }
         if self.failure.is_none() {
             let next = match self.running {
-                Some(Wave::Identity) => Some((Wave::Shared, shared())),
+                Some(Wave::Identity) => Some((Wave::Sandbox, vec![Lists::Sandboxes])),
+                Some(Wave::Sandbox) => Some((Wave::Shared, shared())),
                 Some(Wave::Shared) => contents(world)
                     .map(|lists| (Wave::Contents, lists))
                     .or_else(|| destinations(world)),

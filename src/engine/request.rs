@@ -31,6 +31,8 @@ pub struct SettleRequest {
     /// Of a share to Experience Platform.
     pub recorded_audience: platform::Recorded,
     pub recorded_tenant: Tenant,
+    /// What is declared does not stand yet: its reads go before those of audiences that are only looked at again.
+    pub is_change: bool,
     pub confirmation: Confirmation,
 }
 
@@ -56,17 +58,27 @@ pub struct Departure {
 /// What both kinds of work bring along.
 pub(super) trait Asked {
     fn confirmation(&self) -> &Confirmation;
+
+    fn is_change(&self) -> bool;
 }
 
 impl Asked for SettleRequest {
     fn confirmation(&self) -> &Confirmation {
         &self.confirmation
     }
+
+    fn is_change(&self) -> bool {
+        self.is_change
+    }
 }
 
 impl Asked for Departure {
     fn confirmation(&self) -> &Confirmation {
         &self.confirmation
+    }
+
+    fn is_change(&self) -> bool {
+        true
     }
 }
 

@@ -35,6 +35,7 @@ use super::request::{
 };
 use super::shared_lists::SharedLists;
 use super::shared_turn::{SharedTurn, WritesSeen};
+use super::urgency::priority;
 use super::world::World;
 use crate::adobe::Error;
 use crate::adobe::gateway::{Gateway, Priority, Turn};
@@ -44,6 +45,7 @@ pub(super) enum Message {
     Settle(Box<SettleRequest>, Reply<Settled>),
     Retire(Box<Departure>, Reply<Retired>),
     Release(ShareName),
+    Hurry(ShareName),
     Declare(Vec<Declaration>),
     Refresh(oneshot::Sender<()>),
     RetireFoundation(oneshot::Sender<Vec<Obstacle>>),
@@ -196,6 +198,7 @@ impl Worker {
             Message::Settle(request, reply) => self.begin(Work::Settle(request, reply)),
             Message::Retire(departure, reply) => self.begin(Work::Retire(departure, reply)),
             Message::Release(share) => self.forget(&share),
+            Message::Hurry(share) => self.hurry(&share),
             Message::Declare(declarations) => self.world.declare(declarations),
             Message::Refresh(reply) => {
                 self.refresh.wait(reply);
@@ -318,7 +321,8 @@ impl Worker {
                         continue;
                     }
                     let look = look.clone().filter(|_| call.is_write());
-                    match self.send_confirmed(share, &call, look) {
+                    let priority = priority(&call, request.is_change());
+                    match self.send_confirmed(share, &call, priority, look) {
                         Ok(()) => job.in_flight += 1,
                         Err(obstacle) => job.fail(call, obstacle),
                     }
@@ -356,13 +360,11 @@ impl Worker {
         &mut self,
         share: &ShareName,
         call: &Call,
+        priority: Priority,
         look: Option<Shared<BoxFuture<'static, bool>>>,
     ) -> Result<(), Obstacle> {
         let turn = Turn {
-            priority: match call.is_deletion() {
-                true => Priority::Deletion,
-                false => Priority::Change,
-            },
+            priority,
             key: share.to_string().into(),
         };
         let errand = Errand::Share(share.clone(), call.clone());
@@ -488,7 +490,7 @@ impl Worker {
         if self.world.failure.is_none() {
             tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
             self.world.failure = Some(obstacle);
-            self.refresh.retry(retry_after);
+            self.retry_pass(retry_after);
             self.publish_report();
         }
     }

@@ -493,7 +493,7 @@ impl Outgoing {
 }
 
 /// An error as the system itself, or the gateway before it, would write it.
-fn failure(
+pub(crate) fn failure(
     system: System,
     code: u16,
     reason: &'static str,

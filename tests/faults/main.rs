@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod ambiguous;
+mod back_pressure;
 mod choke_point;
 mod claimants;
 mod cluster;

@@ -57,6 +57,13 @@ impl Breaker {
             .map(|open| open.cause.clone())
     }
 
+    /// How long until a probe may be made; `None` while the circuit is closed.
+    pub(super) fn open_for(&self, now: Instant) -> Option<Duration> {
+        let state = self.state();
+        let open = state.open.as_ref()?;
+        Some(open.until.saturating_duration_since(now))
+    }
+
     /// # Errors
     /// The remembered cause while the circuit is open and the one probe of the period is taken.
     pub(super) fn admit(&self, now: Instant) -> Result<Pass<'_>, Error> {
@@ -121,7 +128,8 @@ impl Pass<'_> {
         state.open = Some(Open {
             until,
             period,
-            cause,
+            // What was asked for with it runs out meanwhile; how much is left, the budget knows.
+            cause: cause.with_retry_after(None),
             probing: false,
         });
     }

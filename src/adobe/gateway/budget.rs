@@ -1,4 +1,5 @@
-//! Who calls next, and when: a token bucket in the tokio clock, two classes, round robin inside each.
+//! Who calls next, and when: a token bucket in the tokio clock, two classes, round robin inside each. The urgent class goes
+//! first, and leaves the other one call in ten.
 //!
 //! Own code, since governor's waits run in real time under a paused clock (measured.md §5). A second, smaller bucket
 //! holds the resync reads to four fifths of the rate and of the burst.
@@ -29,6 +30,8 @@ const SLOWED_TO: f64 = 0.5;
 const RATE_FLOOR: f64 = 0.05;
 const REGAINED: f64 = 0.01;
 const RESYNC_SHARE: f64 = 0.8;
+/// While changes wait too, one of so many calls is a resync read: without its passes a connection learns of nothing.
+const RESYNC_ONE_OF: u32 = 10;
 
 #[derive(Clone, Debug)]
 pub(super) struct Limiter(Arc<Shared>);
@@ -50,12 +53,17 @@ struct State {
     /// What the servers let us have at present.
     rate: f64,
     all: Bucket,
+    /// Permits that are neither spent nor back: their owners may wait for a token, and then go out together. What they
+    /// hold keeps its place in the bucket.
+    held: u32,
     resync: Bucket,
     refilled: Instant,
     paused_until: Instant,
     slowed: Option<Instant>,
     urgent_line: Line<oneshot::Sender<Verdict>>,
     resync_line: Line<oneshot::Sender<Verdict>>,
+    /// How many were served while a resync read waited.
+    resync_passed_over: u32,
     dispatching: bool,
 }
 
@@ -70,8 +78,8 @@ impl Bucket {
         Self { level: size, size }
     }
 
-    fn add(&mut self, amount: f64) {
-        self.level = (self.level + amount).min(self.size);
+    fn add(&mut self, amount: f64, held: u32) {
+        self.level = (self.level + amount).min(self.size - f64::from(held));
     }
 }
 
@@ -84,7 +92,11 @@ pub(super) struct Permit {
 
 impl Permit {
     pub(super) fn spend(mut self) {
-        self.limiter = None;
+        if let Some(limiter) = self.limiter.take() {
+            let mut state = limiter.state();
+            state.refill(Instant::now());
+            state.held -= 1;
+        }
     }
 }
 
@@ -92,9 +104,11 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(limiter) = self.limiter.take() {
             let mut state = limiter.state();
-            state.all.add(1.0);
+            state.held -= 1;
+            let held = state.held;
+            state.all.add(1.0, held);
             if self.resync {
-                state.resync.add(1.0);
+                state.resync.add(1.0, 0);
             }
             drop(state);
             limiter.0.changed.notify_one();
@@ -111,6 +125,7 @@ impl Limiter {
             rate_max: rate,
             rate,
             all: Bucket::full(burst),
+            held: 0,
             // A bucket under one would never let anything out.
             resync: Bucket::full((burst * RESYNC_SHARE).max(1.0)),
             refilled: now,
@@ -118,6 +133,7 @@ impl Limiter {
             slowed: None,
             urgent_line: Line::default(),
             resync_line: Line::default(),
+            resync_passed_over: 0,
             dispatching: false,
         };
         Self(Arc::new(Shared {
@@ -153,6 +169,18 @@ impl Limiter {
         receiver.await.unwrap_or(Err(Duration::ZERO))
     }
 
+    /// What waits in the other line under `key` goes with the urgent ones.
+    pub(super) fn hurry(&self, key: &str) {
+        let mut state = self.state();
+        if let Some((key, waiting)) = state.resync_line.take(key) {
+            for sender in waiting {
+                state.urgent_line.join(&key, sender);
+            }
+        }
+        drop(state);
+        self.0.changed.notify_one();
+    }
+
     /// Serves the lines until they are empty; there is at most one.
     async fn dispatch(self) {
         loop {
@@ -179,6 +207,13 @@ impl Limiter {
                 () = self.0.changed.notified() => {}
             }
         }
+    }
+
+    /// A request that waits for no turn, since others wait for it: what follows comes that much later.
+    pub(super) fn charge(&self) {
+        let mut state = self.state();
+        state.refill(Instant::now());
+        state.all.level -= 1.0;
     }
 
     /// The server asked the credential to wait.
@@ -235,8 +270,8 @@ impl State {
         // `refilled` lies in the future during a pause.
         let amount = now.saturating_duration_since(self.refilled).as_secs_f64() * self.rate;
         self.refilled = self.refilled.max(now);
-        self.all.add(amount);
-        self.resync.add(amount * RESYNC_SHARE);
+        self.all.add(amount, self.held);
+        self.resync.add(amount * RESYNC_SHARE, 0);
     }
 
     fn long_pause(&self, now: Instant) -> Option<Duration> {
@@ -261,29 +296,32 @@ impl State {
         if now < self.paused_until || self.all.level < 1.0 {
             return None;
         }
-        if let Some(waiting) = self.urgent_line.leave() {
-            self.all.level -= 1.0;
-            return Some((
-                waiting,
-                Ok(Permit {
-                    limiter: Some(limiter.clone()),
-                    resync: false,
-                }),
-            ));
-        }
-        if self.resync.level < 1.0 {
-            return None;
+        let (waiting, resync) = self.next_in_line()?;
+        self.all.level -= 1.0;
+        self.held += 1;
+        let permit = Permit {
+            limiter: Some(limiter.clone()),
+            resync,
+        };
+        Some((waiting, Ok(permit)))
+    }
+
+    /// Whose turn it is, and whether it is for a resync read.
+    fn next_in_line(&mut self) -> Option<(oneshot::Sender<Verdict>, bool)> {
+        let resync_waits = !self.resync_line.is_empty();
+        if !resync_waits || self.resync_passed_over + 1 < RESYNC_ONE_OF || self.resync.level < 1.0 {
+            if let Some(waiting) = self.urgent_line.leave() {
+                self.resync_passed_over += u32::from(resync_waits);
+                return Some((waiting, false));
+            }
+            if self.resync.level < 1.0 {
+                return None;
+            }
         }
         let waiting = self.resync_line.leave()?;
-        self.all.level -= 1.0;
+        self.resync_passed_over = 0;
         self.resync.level -= 1.0;
-        Some((
-            waiting,
-            Ok(Permit {
-                limiter: Some(limiter.clone()),
-                resync: true,
-            }),
-        ))
+        Some((waiting, true))
     }
 
     /// When somebody in line can be served at the earliest.

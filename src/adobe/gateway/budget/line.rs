@@ -31,6 +31,13 @@ impl<T> Line<T> {
         entries.push_back(entry);
     }
 
+    /// All entries of one key.
+    pub(super) fn take(&mut self, key: &str) -> Option<(Arc<str>, VecDeque<T>)> {
+        let taken = self.waiting.remove_entry(key)?;
+        self.keys.retain(|known| **known != *key);
+        Some(taken)
+    }
+
     pub(super) fn leave(&mut self) -> Option<T> {
         let key = self.keys.pop_front()?;
         let entries = self.waiting.get_mut(&key)?;

@@ -76,7 +76,7 @@ async fn an_hour_holds_the_budget_within_one_call() {
         });
         let _ = timeout(Duration::from_secs(3600), join_all(callers)).await;
         let allowed = (60 * requests_per_minute + burst) as usize;
-        let made = world.calls().len();
+        let made = world.asked().len();
         assert!(
             (allowed - 1..=allowed).contains(&made),
             "{made} of {allowed}"
@@ -169,8 +169,9 @@ async fn callers_that_gave_up_cost_nothing() {
     let before = world.calls().len();
     let started = Instant::now();
     read(&world, &turn, 99).await;
+    // The token and the first call were two requests.
     assert!(
-        started.elapsed() <= Duration::from_millis(600),
+        started.elapsed() <= Duration::from_millis(1_600),
         "{:?}",
         started.elapsed()
     );
@@ -300,4 +301,54 @@ async fn an_overload_that_stays_leaves_a_twentieth() {
         sleep(Duration::from_secs(6)).await;
     }
     assert_eq!(world.gateway.requests_per_minute(), 15.0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resync_goes_on_beside_changes_without_end() {
+    let world = world(60, 1);
+    let changes = (0..20)
+        .map(|number| keep_reading(&world, turn(Priority::Change, &number.to_string()), number));
+    let resync = keep_reading(&world, turn(Priority::Resync, "resync"), 99);
+    let all = futures::future::join(join_all(changes), resync);
+    let _ = timeout(Duration::from_secs(3600), all).await;
+    let order: Vec<_> = world.calls().iter().map(caller).collect();
+    let reads: Vec<_> = (0..order.len()).filter(|at| order[*at] == 99).collect();
+    assert!(
+        reads.windows(2).all(|pair| pair[1] - pair[0] == 10),
+        "{reads:?}"
+    );
+    assert!(reads.len() >= 359, "a tenth of 3,600: {}", reads.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_token_gathers_no_more_calls_than_the_burst() {
+    let world = World::of(|asked, number| match (asked.is_for_a_token(), number) {
+        (true, _) => Reply::token(86_399).after(Duration::from_secs(59)),
+        (false, _) => Reply::json(200, &json!({"pid": 7})),
+    });
+    let turns: Vec<_> = (0..200)
+        .map(|number| turn(Priority::Change, &number.to_string()))
+        .collect();
+    join_all(turns.iter().map(|turn| read(&world, turn, 0))).await;
+    let calls = world.calls();
+    let first = calls[0].at;
+    let at_once = calls.iter().filter(|asked| asked.at == first).count();
+    assert_eq!(at_once, 10);
+    let within_ten_seconds = calls
+        .iter()
+        .filter(|asked| asked.at < first + Duration::from_secs(10));
+    assert!(within_ten_seconds.count() <= 10 + 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_a_token_counts() {
+    // Tokens of a minute: one in 60 calls is for another.
+    let world = World::of(|asked, _| match asked.is_for_a_token() {
+        true => Reply::token(60),
+        false => Reply::json(200, &json!({"pid": 7})),
+    });
+    let _ = timeout(Duration::from_secs(3600), keep_reading(&world, change(), 1)).await;
+    let made = world.asked().len();
+    assert!(made <= 18_000 + 10 + 1, "{made}");
+    assert!(world.token_calls() >= 60);
 }
