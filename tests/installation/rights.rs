@@ -83,6 +83,7 @@ async fn no_right_is_missing_and_none_is_unused() {
         }
         kubelet.assert_alive();
         let granted = granted(&cluster, mode).await;
+        replace(&cluster, mode).await;
         stop(&cluster, mode).await;
         // A watch is in the log when it has ended.
         let what = format!("every right of {} in the audit log", mode.release);
@@ -91,6 +92,29 @@ async fn no_right_is_missing_and_none_is_unused() {
         });
         println!("{}", used.await.unwrap());
     }
+}
+
+/// Another Pod takes the place of the first, and deletes the Lease that said that it was alive.
+async fn replace(cluster: &Cluster, mode: &Mode) {
+    let space = ["--namespace", mode.release];
+    for rollout in [&["restart", "deployment"][..], &["status", "deployment"]] {
+        cluster
+            .kubectl(&[&["rollout"], rollout, &space].concat())
+            .await;
+    }
+    let path = format!(
+        "/apis/coordination.k8s.io/v1/namespaces/{}/leases?labelSelector=audience-sharing.dev%2Flease%3Dreplica",
+        mode.release
+    );
+    eventually("one replica is left", WITHIN, || async {
+        let leases = cluster.plane.read(&path).await.unwrap().unwrap();
+        match leases["items"].as_array().map(Vec::len) {
+            Some(1) => Ok(()),
+            _ => Err(leases.to_string()),
+        }
+    })
+    .await
+    .unwrap();
 }
 
 /// Without its Pod first: an uninstallation takes the rights away before a Pod can give its Lease back.
