@@ -18,6 +18,7 @@ impl Worker {
     }
 
     pub(super) fn start_pass(&mut self) {
+        self.shared_writes_listed = self.shared_turn.answered();
         let lists = self.refresh.start(self.world.is_identity_in_doubt());
         self.send_lists(lists);
     }
@@ -59,6 +60,8 @@ impl Worker {
                 self.refresh.retry(retry_after);
             }
             None => {
+                let listed = self.shared_writes_listed.take();
+                self.shared_writes_seen = self.shared_writes_seen.max(listed.unwrap_or_default());
                 self.world.failure = None;
                 self.world.ready = true;
                 self.world.foundation_failure = None;
