@@ -19,6 +19,7 @@ mod needless;
 mod operations;
 mod operator;
 mod oracles;
+mod pace;
 mod run;
 mod stale;
 #[path = "../standing.rs"]
