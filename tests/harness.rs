@@ -24,7 +24,7 @@ pub(crate) const SECRET: &str = "demo-secret";
 const WITHIN: Duration = Duration::from_secs(60);
 
 /// The one control plane of the run.
-fn shared_control_plane() -> &'static ControlPlane {
+pub(crate) fn shared_control_plane() -> &'static ControlPlane {
     static PLANE: OnceLock<&ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| start_control_plane(root().join("crds")))
 }
@@ -266,6 +266,10 @@ impl World {
         })
         .await
         .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()));
+    }
+
+    pub(crate) fn plane(&self) -> &'static ControlPlane {
+        self.plane
     }
 
     /// The Lease of the connection's organisation.

@@ -11,7 +11,6 @@ use crate::standing;
 /// What is wrong with the tenant, where these audiences are declared and stand as `Ready`, and no other is.
 pub(crate) async fn faults(world: &World, declared: &[&str]) -> Vec<String> {
     let state = world.control.state().await.unwrap();
-    let connection = world.get("sharingconnection", "acme").await;
     let duplicates = standing::duplicates(&world.namespace, &state, false);
     let mut faults: Vec<String> = duplicates
         .into_iter()
@@ -20,6 +19,8 @@ pub(crate) async fn faults(world: &World, declared: &[&str]) -> Vec<String> {
     let (mut recorded, mut recorded_mappings) = (BTreeSet::new(), BTreeSet::new());
     for name in declared {
         let audience = world.get("sharedaudience", name).await;
+        let connection = audience["spec"]["connectionRef"]["name"].as_str().unwrap();
+        let connection = world.get("sharingconnection", connection).await;
         let difference = standing::difference(&world.namespace, &audience, &connection, &state);
         faults.extend(
             difference.map(|difference| format!("{name} is not as declared: {difference}")),

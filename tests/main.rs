@@ -16,6 +16,7 @@ mod judged;
 mod judges;
 mod killed;
 mod labels;
+mod leaves;
 mod loops;
 mod noticed;
 mod openapi;

@@ -184,6 +184,11 @@ impl Gateway {
         replaced
     }
 
+    /// Another budget, which holds for what waits too.
+    pub fn set_budget(&self, budget: Budget) {
+        self.0.limiter.set_budget(budget);
+    }
+
     /// Requests per minute that are made at most at present; below the budget after an overload.
     pub fn requests_per_minute(&self) -> f64 {
         self.0.limiter.requests_per_minute()

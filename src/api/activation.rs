@@ -50,13 +50,14 @@ pub struct Destination {
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\\\t\\\\r\\\\n]')").message("destinations[].valueAlias: leave out tabs, line breaks, and spaces at either end"))]
     pub value_alias: Option<String>,
-    /// The first day, such as 2026-07-04; left out: at once. Audience Manager shows it a day earlier, so that a change by
-    /// just that day is not seen.
+    /// The first day, such as 2026-07-04; left out: at once, but a mapping that stands keeps the day that it has. Audience
+    /// Manager shows it a day earlier, so that a change by just that day is not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$')").message("destinations[].startDate: write a day such as 2026-07-04"))]
     pub start_date: Option<String>,
-    /// The last day, such as 2026-12-31; left out: no end.
+    /// The last day, such as 2026-12-31; left out: no end. Audience Manager may show it a day earlier, so that a change to
+    /// just the day after is not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
     #[x_kube(validation = Rule::new("self.matches('^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$')").message("destinations[].endDate: write a day such as 2026-12-31"))]

@@ -68,11 +68,10 @@ pub struct SharingConnectionSpec {
 
     /// How often both systems are read anew, so that what was changed by hand is noticed: `1m` to `24h`.
     #[serde(default = "default_resync_interval")]
-    #[schemars(
-        regex(pattern = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"),
-        length(min = 2, max = 24)
-    )]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("resyncInterval: write a duration from 1m to 24h, such as 10m or 1h30m"))]
+    // The form is asked in the rule: a schema's pattern would be told to the user as it is, and what has another form cannot
+    // be compared.
+    #[schemars(length(min = 2, max = 24))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("resyncInterval: write a duration from 1m to 24h, such as 10m or 1h30m"))]
     pub resync_interval: String,
 
     /// How many calls per minute the operator makes with this credential.

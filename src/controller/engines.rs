@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use audience_sharing_core::compose::ConnectionSettings;
 use kube::runtime::reflector::ObjectRef;
@@ -10,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::lease::LeaseHandle;
-use crate::adobe::gateway::Gateway;
+use crate::adobe::gateway::{Budget, Gateway};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::engine::{Ended, Engine, SharedTurn};
 
@@ -20,17 +21,16 @@ pub(super) type ConnectionKey = (String, String);
 /// A client id and its organisation.
 type GatewayKey = (String, String);
 
-/// Requests per minute, and the burst.
-type Rate = (u32, u32);
-
 /// One connection's engine and what it was started with.
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) uid: String,
     pub(super) organization: String,
     pub(super) client_id: String,
-    pub(super) budget: (u32, u32),
+    /// As the connection declares it.
+    pub(super) budget: Budget,
     pub(super) settings: ConnectionSettings,
+    pub(super) resync_interval: Duration,
     pub(super) engine: Engine,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.
@@ -39,6 +39,10 @@ pub(super) struct Running {
 }
 
 impl Running {
+    fn credential(&self) -> GatewayKey {
+        (self.client_id.clone(), self.organization.clone())
+    }
+
     /// Asked before what the engine found is written down: a process that stood still may wake long after another has
     /// taken over, and before it knows that itself.
     pub(super) fn holds_lease(&self) -> bool {
@@ -58,7 +62,7 @@ impl Drop for AbortOnDrop {
 
 pub(super) struct Engines {
     running: Mutex<BTreeMap<ConnectionKey, Running>>,
-    gateways: Mutex<BTreeMap<GatewayKey, (Rate, Gateway)>>,
+    gateways: Mutex<BTreeMap<GatewayKey, Gateway>>,
     secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
     /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
     /// deletions and nothing else.
@@ -97,10 +101,30 @@ impl Engines {
     }
 
     pub(super) fn insert(&self, key: ConnectionKey, running: Running) {
+        let credential = running.credential();
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, running);
+        self.share_budget(&credential);
+    }
+
+    /// Of the budgets that the connections of a credential declare, the lowest holds for all of them.
+    fn share_budget(&self, credential: &GatewayKey) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let declared = running
+            .values()
+            .filter(|running| running.credential() == *credential)
+            .map(|running| running.budget);
+        let lowest = declared.reduce(|one, other| Budget {
+            requests_per_minute: one.requests_per_minute.min(other.requests_per_minute),
+            burst: one.burst.min(other.burst),
+        });
+        drop(running);
+        let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(gateway), Some(lowest)) = (gateways.get(credential), lowest) {
+            gateway.set_budget(lowest);
+        }
     }
 
     /// Stops the engine of a connection.
@@ -116,6 +140,7 @@ impl Engines {
             .remove(key);
         if let Some(running) = removed {
             running.engine.stop();
+            self.share_budget(&running.credential());
         }
     }
 
@@ -140,24 +165,16 @@ impl Engines {
         }
     }
 
-    /// The one gateway of a client id in an organisation (design.md §4.11). Another budget makes another gateway.
+    /// The one gateway of a client id in an organisation (design.md §4.11).
     pub(super) fn gateway(
         &self,
         client_id: &str,
         organization: &str,
-        budget: (u32, u32),
         make: impl FnOnce() -> Gateway,
     ) -> Gateway {
         let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (client_id.to_owned(), organization.to_owned());
-        match gateways.get(&key) {
-            Some((known, gateway)) if *known == budget => gateway.clone(),
-            _ => {
-                let gateway = make();
-                gateways.insert(key, (budget, gateway.clone()));
-                gateway
-            }
-        }
+        gateways.entry(key).or_insert_with(make).clone()
     }
 
     /// Starts the watch of a connection's Secret, unless it runs already.

@@ -252,7 +252,11 @@ async fn retire_shared_objects(
             .for_each(|obstacle| left_behind(connection, &obstacle.message));
         return Ok(());
     };
-    if obstacle.reason == Reason::CredentialsRefused {
+    // A connection keeps its sandbox: one that is not there is not waited for either.
+    if matches!(
+        obstacle.reason,
+        Reason::CredentialsRefused | Reason::SandboxNotFound
+    ) {
         return without_credential(connection, context);
     }
     let pause = match obstacle.disposition() {
@@ -281,7 +285,7 @@ fn without_credential(connection: &SharingConnection, context: &Context) -> Resu
         None => {
             left_behind(
                 connection,
-                "no credential came to delete the shared objects with",
+                "no credential or no sandbox came to delete the shared objects with",
             );
             Ok(())
         }

@@ -18,6 +18,7 @@ impl Worker {
     }
 
     pub(super) fn start_pass(&mut self) {
+        self.shared_writes_listed = self.shared_turn.answered();
         // An open circuit takes one probe: of several lists at once the others would fail, and with them the pass.
         let probes = self.gateway.next_probe_after().is_some();
         let identity_first = probes || self.world.is_identity_in_doubt();
@@ -68,6 +69,8 @@ impl Worker {
                 self.retry_pass(retry_after);
             }
             None => {
+                let listed = self.shared_writes_listed.take();
+                self.shared_writes_seen = self.shared_writes_seen.max(listed.unwrap_or_default());
                 self.world.failure = None;
                 self.world.ready = true;
                 self.world.foundation_failure = None;

@@ -6,7 +6,7 @@ use audience_sharing_core::compose::{
     AudienceSelector, Desired, DestinationSelector, Direction, Mode, ToAudienceManager, compose,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
-use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
+use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, MappingId};
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
@@ -223,7 +223,15 @@ impl World {
         desired: &Desired,
     ) {
         for known in &recorded.mappings {
-            let lives = |id: &_| !self.inventory.mappings.is_gone(id);
+            // Under another key now, it has left its place here.
+            let elsewhere = |id: &MappingId| {
+                let mut others = standing.mappings.iter();
+                others.any(|other| {
+                    other.mapping == Some(*id)
+                        && (&other.segment, &other.key) != (&known.segment, &known.key)
+                })
+            };
+            let lives = |id: &_| !self.inventory.mappings.is_gone(id) && !elsewhere(id);
             let known = KnownMapping {
                 mapping: known.mapping.filter(lives),
                 ..known.clone()

@@ -12,10 +12,16 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub struct SharedTurn(Arc<Mutex<u64>>);
 
 /// How many writes of shared objects an engine knows of: what it listed is at least that young.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WritesSeen(u64);
 
 impl SharedTurn {
+    /// The writes that have been answered; what is listed from here on shows them. `None` while one is under way.
+    pub(super) fn answered(&self) -> Option<WritesSeen> {
+        let writes = self.0.try_lock().ok()?;
+        Some(WritesSeen(*writes))
+    }
+
     /// The turn, where nobody has written since `seen`; else how many writes there were: list first.
     pub(super) async fn take(self, seen: WritesSeen) -> Result<Taken, WritesSeen> {
         let writes = self.0.lock_owned().await;

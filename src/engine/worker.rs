@@ -94,6 +94,8 @@ pub(super) struct Worker {
     pub(super) retiring: Option<Retiring>,
     pub(super) shared_turn: SharedTurn,
     pub(super) shared_writes_seen: WritesSeen,
+    /// What the pass that runs will have seen of them once it has ended.
+    pub(super) shared_writes_listed: Option<WritesSeen>,
     pub(super) refresh: Refresh,
     pub(super) flights: Flights,
 }
@@ -168,6 +170,7 @@ impl Worker {
             retiring: None,
             shared_turn,
             shared_writes_seen: WritesSeen::default(),
+            shared_writes_listed: None,
             refresh: Refresh::new(sandbox, resync_interval, rng_seed),
             flights: Flights::default(),
         }

@@ -245,6 +245,33 @@ impl ControlPlane {
         }
     }
 
+    /// Sends an object as administrator and gives the answer, whatever it is: code and body. A tenth of what a run of
+    /// kubectl takes. `how` is the content type.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] or [`Error::Unreadable`].
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        how: &str,
+        object: &Value,
+    ) -> Result<(u16, Value), Error> {
+        let url = format!("{}{path}", self.server);
+        let unreachable = |source| http::unreachable(&url)(source);
+        let method = method.parse().unwrap_or_default();
+        let request = self.client.request(method, &url);
+        let request = request.header("Content-Type", how).body(object.to_string());
+        let response = request.send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let body = response.text().await.map_err(unreachable)?;
+        let answer = serde_json::from_str(&body).map_err(|source| Error::Unreadable {
+            what: format!("the answer to {path}"),
+            source,
+        })?;
+        Ok((status, answer))
+    }
+
     /// `https://127.0.0.1:<port>`.
     #[must_use]
     pub fn server(&self) -> &str {

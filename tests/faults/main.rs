@@ -20,6 +20,7 @@ mod needless;
 mod operations;
 mod operator;
 mod oracles;
+mod pace;
 mod run;
 mod stale;
 #[path = "../standing.rs"]

@@ -100,8 +100,8 @@ reasons! {
     /// IMS or the gateway refuses the credential: a wrong, expired or revoked secret, a wrong client id, scope or
     /// organisation.
     CredentialsRefused: Stalled, Warning, Credentials,
-        "Check clientId, clientSecret and scopes in the Secret against the OAuth server-to-server credential in \
-         Adobe Developer Console, and that the credential has the product profile.";
+        "Check clientId, clientSecret and scopes in the Secret, and spec.organizationId, against the OAuth \
+         server-to-server credential in Adobe Developer Console, and that the credential has the product profile.";
     /// The credential lacks a right.
     AccessDenied: Stalled, Warning, Objects, "Give the credential's technical account the right.";
     /// Audience Manager cannot be reached or fails.

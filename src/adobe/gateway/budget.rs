@@ -81,6 +81,22 @@ impl Bucket {
     fn add(&mut self, amount: f64, held: u32) {
         self.level = (self.level + amount).min(self.size - f64::from(held));
     }
+
+    fn resize(&mut self, size: f64, held: u32) {
+        self.size = size;
+        self.add(0.0, held);
+    }
+}
+
+/// Per second.
+fn rate_of(budget: Budget) -> f64 {
+    f64::from(budget.requests_per_minute.max(1)) / 60.0
+}
+
+/// Of the bucket for all, and of the one for resync reads: under one it would never let anything out.
+fn sizes_of(budget: Budget) -> (f64, f64) {
+    let burst = f64::from(budget.burst.max(1));
+    (burst, (burst * RESYNC_SHARE).max(1.0))
 }
 
 /// The right to send one request. Dropped unspent, it goes back.
@@ -118,16 +134,15 @@ impl Drop for Permit {
 
 impl Limiter {
     pub(super) fn new(budget: Budget) -> Self {
-        let rate = f64::from(budget.requests_per_minute.max(1)) / 60.0;
-        let burst = f64::from(budget.burst.max(1));
+        let rate = rate_of(budget);
+        let (all, resync) = sizes_of(budget);
         let now = Instant::now();
         let state = State {
             rate_max: rate,
             rate,
-            all: Bucket::full(burst),
+            all: Bucket::full(all),
             held: 0,
-            // A bucket under one would never let anything out.
-            resync: Bucket::full((burst * RESYNC_SHARE).max(1.0)),
+            resync: Bucket::full(resync),
             refilled: now,
             paused_until: now,
             slowed: None,
@@ -140,6 +155,21 @@ impl Limiter {
             state: Mutex::new(state),
             changed: Notify::new(),
         }))
+    }
+
+    /// Another budget from here on. How far an overload lowered the rate stays as it is.
+    pub(super) fn set_budget(&self, budget: Budget) {
+        let mut state = self.state();
+        state.refill(Instant::now());
+        let rate = rate_of(budget);
+        state.rate *= rate / state.rate_max;
+        state.rate_max = rate;
+        let (all, resync) = sizes_of(budget);
+        let held = state.held;
+        state.all.resize(all, held);
+        state.resync.resize(resync, 0);
+        drop(state);
+        self.0.changed.notify_one();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

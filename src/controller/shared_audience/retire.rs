@@ -65,7 +65,13 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
             release(audience, context).await
         }
-        Ok(Retired::Blocked(obstacle)) if obstacle.reason == Reason::CredentialsRefused => {
+        // A connection keeps its sandbox: one that is not there does not come back as an outage ends.
+        Ok(Retired::Blocked(obstacle))
+            if matches!(
+                obstacle.reason,
+                Reason::CredentialsRefused | Reason::SandboxNotFound
+            ) =>
+        {
             without_engine(audience, context, connection).await
         }
         Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
@@ -113,7 +119,7 @@ async fn definition_is_leaving(context: &Context) -> bool {
     }
 }
 
-/// No credential to delete with: wait for one, then let go and say what is left.
+/// No credential to delete with, or no sandbox: wait for one, then let go and say what is left.
 async fn without_engine(audience: &SharedAudience, context: &Context, connection: &str) -> Outcome {
     let Some(look_again) = context.leaving.patience(audience, Instant::now()) else {
         let left = left_behind(&status::recorded(audience));
@@ -121,11 +127,11 @@ async fn without_engine(audience: &SharedAudience, context: &Context, connection
             target: "audit",
             audience = %super::name(audience),
             %left,
-            "released without deleting its remote objects: no credential came in time"
+            "released without deleting its remote objects: no credential or no sandbox came in time"
         );
         let message = format!(
             "SharedAudience {} went, and its remote objects stay, since SharingConnection {connection} had no credential \
-             to delete them with for ten minutes: {left}. Delete them there.",
+             or no sandbox to delete them with for ten minutes: {left}. Delete them there.",
             super::name(audience)
         );
         events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;

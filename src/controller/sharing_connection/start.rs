@@ -58,17 +58,25 @@ pub(super) async fn ensure(
     let known = context.engines.get(&key.0, &key.1).filter(|running| {
         running.uid == connection.uid().unwrap_or_default()
             && running.client_id == credential.client_id
-            && running.budget == (budget.requests_per_minute, budget.burst)
     });
     if let Some(mut running) = known {
-        if running.settings != settings {
+        let resync_interval = connection.spec.resync_interval();
+        let is_told = running.settings == settings && running.resync_interval == resync_interval;
+        if !is_told {
             // An engine that ended meanwhile is replaced at the next look.
             let _ = running
                 .engine
-                .configure(settings.clone(), connection.spec.resync_interval())
+                .configure(settings.clone(), resync_interval)
                 .await;
+        }
+        let concerns_audiences = running.settings != settings;
+        if !is_told || running.budget != budget {
             running.settings = settings;
+            running.resync_interval = resync_interval;
+            running.budget = budget;
             context.engines.insert(key.clone(), running.clone());
+        }
+        if concerns_audiences {
             wake_audiences(connection, context);
         }
         let _ = running.engine.replace_credential(credential).await;
@@ -140,24 +148,19 @@ async fn start(
 ) -> Running {
     let client_id = credential.client_id.clone();
     let organization = &connection.spec.organization_id;
-    let gateway = context.engines.gateway(
-        &client_id,
-        organization,
-        (budget.requests_per_minute, budget.burst),
-        || {
-            Gateway::new(GatewayOptions {
-                endpoints: context.settings.endpoints.clone(),
-                organization: OrganizationId::new(organization.as_str()),
-                credential: credential.clone(),
-                transport: context.settings.transport.clone(),
-                budget,
-                read_only: context.settings.read_only,
-                rng_seed: context.settings.rng_seed,
-                wall_clock: Arc::new(context.settings.wall_clock),
-                observer: Arc::new(context.settings.metrics.clone()),
-            })
-        },
-    );
+    let gateway = context.engines.gateway(&client_id, organization, || {
+        Gateway::new(GatewayOptions {
+            endpoints: context.settings.endpoints.clone(),
+            organization: OrganizationId::new(organization.as_str()),
+            credential: credential.clone(),
+            transport: context.settings.transport.clone(),
+            budget,
+            read_only: context.settings.read_only,
+            rng_seed: context.settings.rng_seed,
+            wall_clock: Arc::new(context.settings.wall_clock),
+            observer: Arc::new(context.settings.metrics.clone()),
+        })
+    });
     gateway.replace_credential(credential);
     let (wake, woken) = mpsc::unbounded_channel();
     let engine = Engine::start(EngineOptions {
@@ -195,8 +198,9 @@ async fn start(
         uid: connection.uid().unwrap_or_default(),
         organization: organization.clone(),
         client_id,
-        budget: (budget.requests_per_minute, budget.burst),
+        budget,
         settings,
+        resync_interval: connection.spec.resync_interval(),
         engine,
         lease,
         watchers: Arc::new(watchers),

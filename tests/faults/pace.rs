@@ -1,0 +1,222 @@
+//! The leaves that change nothing but time: how often both systems are read, and how fast the operator calls; and the way
+//! out of one that cannot change. The others are swept on a real API server (`tests/leaves.rs`).
+
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::choke_point::{Call, System};
+use crate::operations::target;
+use crate::operator::{SECRET, World, audience, connection, secret};
+use crate::run::{LOOK, on_virtual_time};
+use crate::{tenants, verdict, virtual_time};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const AUDIENCES: usize = 40;
+
+async fn world() -> World {
+    let world = World::new(tenants::with_audiences(AUDIENCES, SECRET));
+    world.choke_point.keep_no_snapshots();
+    world.apply(secret());
+    let mut fast = connection("acme");
+    fast["spec"]["budget"] = json!({"requestsPerMinute": 6_000, "burst": 100});
+    world.apply(fast);
+    for index in 0..AUDIENCES {
+        let name = format!("audience-{index}");
+        world.apply(audience(&name, &name));
+    }
+    world.start_operator();
+    virtual_time::passes(2 * MINUTE).await;
+    assert!(all_ready(&world));
+    world
+}
+
+fn all_ready(world: &World) -> bool {
+    let audiences = world.audiences();
+    audiences.iter().all(|audience| {
+        let current =
+            audience["status"]["observedGeneration"] == audience["metadata"]["generation"];
+        current && verdict::ready(audience).0 == "True"
+    })
+}
+
+fn set(world: &World, fields: &Value) {
+    world.edit_connection("acme", &json!({"spec": fields}));
+}
+
+async fn calls_within(world: &World, time: Duration) -> Vec<Call> {
+    let before = world.choke_point.count();
+    virtual_time::passes(time).await;
+    let calls = world.choke_point.calls().split_off(before);
+    let to_adobe = |call: &Call| {
+        matches!(
+            call.system,
+            System::AudienceManager | System::ExperiencePlatform
+        )
+    };
+    calls.into_iter().filter(to_adobe).collect()
+}
+
+/// Passes over both systems within six hours.
+async fn passes(world: &World) -> usize {
+    let calls = calls_within(world, 6 * HOUR).await;
+    let lists = calls.iter();
+    lists
+        .filter(|call| call.path.starts_with("/v1/datasources"))
+        .count()
+}
+
+/// Each way from one interval to another is one edit of this leaf alone.
+#[test]
+fn the_resync_interval_is_how_often_both_systems_are_read_and_a_change_holds_at_once() {
+    on_virtual_time(async {
+        let world = world().await;
+        let mut seen = Vec::new();
+        for interval in ["10m", "1m", "24h", "1h30m", "10m"] {
+            set(&world, &json!({"resyncInterval": interval}));
+            virtual_time::passes(LOOK).await;
+            seen.push((interval, passes(&world).await));
+        }
+        let about = |interval: &str, count: usize| match interval {
+            "1m" => (300..=400).contains(&count),
+            "10m" => (30..=42).contains(&count),
+            "1h30m" => (3..=6).contains(&count),
+            _ => count <= 1,
+        };
+        let fits = seen.iter().all(|(interval, count)| about(interval, *count));
+        assert!(fits, "passes in six hours: {seen:?}");
+    });
+}
+
+/// After an edit of every audience.
+async fn rewrite(world: &World, days: u32, time: Duration) -> Vec<Call> {
+    for index in 0..AUDIENCES {
+        let name = format!("audience-{index}");
+        world.edit(&name, &target(json!({"ttlDays": days})));
+    }
+    calls_within(world, time).await
+}
+
+/// Two calls for each audience: its trait is read and written.
+const CALLS: usize = 2 * AUDIENCES;
+
+#[rstest]
+#[case::the_least(1, 1..=2)]
+#[case::some(10, 8..=11)]
+#[case::the_most(6_000, CALLS..=CALLS + 10)]
+fn the_budget_is_how_many_calls_a_minute_sees(
+    #[case] a_minute: u32,
+    #[case] expected: std::ops::RangeInclusive<usize>,
+) {
+    on_virtual_time(async {
+        let world = world().await;
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": a_minute, "burst": 1}}),
+        );
+        // What was saved up is spent.
+        rewrite(&world, 31, 2 * MINUTE).await;
+        let seen = match a_minute {
+            6_000 => rewrite(&world, 32, MINUTE).await,
+            _ => calls_within(&world, MINUTE).await,
+        };
+        assert!(expected.contains(&seen.len()), "{} calls", seen.len());
+        // The way back: what waited is made up for at once.
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
+        );
+        virtual_time::passes(MINUTE).await;
+        assert!(all_ready(&world));
+        let seen = rewrite(&world, 33, MINUTE).await;
+        assert!(seen.len() >= CALLS, "{} calls", seen.len());
+        assert!(all_ready(&world));
+    });
+}
+
+#[rstest]
+#[case::the_least(1, 1..=3)]
+#[case::some(10, 9..=12)]
+#[case::the_most(100, CALLS..=CALLS + 10)]
+fn the_burst_is_how_many_calls_follow_each_other_at_once(
+    #[case] burst: u32,
+    #[case] expected: std::ops::RangeInclusive<usize>,
+) {
+    on_virtual_time(async {
+        let world = world().await;
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": 60, "burst": burst}}),
+        );
+        virtual_time::passes(5 * MINUTE).await;
+        let seen = rewrite(&world, 31, Duration::from_secs(1)).await;
+        assert!(expected.contains(&seen.len()), "{} calls", seen.len());
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
+        );
+        virtual_time::passes(MINUTE).await;
+        assert!(all_ready(&world));
+    });
+}
+
+/// Whichever of the two connections was there first.
+#[rstest]
+fn of_the_budgets_of_one_credential_the_lowest_holds(#[values(true, false)] later_is_lower: bool) {
+    on_virtual_time(async {
+        let world = world().await;
+        let (first, second) = match later_is_lower {
+            true => (6_000, 20),
+            false => (20, 6_000),
+        };
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": first, "burst": 1}}),
+        );
+        let mut another = connection("another");
+        another["spec"]["budget"] = json!({"requestsPerMinute": second, "burst": 1});
+        another["spec"]["audienceManager"] =
+            json!({"dataSource": "Another", "traitFolder": "A", "segmentFolder": "B"});
+        world.apply(another);
+        virtual_time::passes(2 * MINUTE).await;
+        let seen = rewrite(&world, 31, MINUTE).await;
+        assert!(seen.len() <= 22, "{} calls in a minute", seen.len());
+        // And no longer than the connection that asks for it is there.
+        world.delete_connection("another");
+        set(
+            &world,
+            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
+        );
+        virtual_time::passes(2 * MINUTE).await;
+        assert!(all_ready(&world));
+    });
+}
+
+/// The sandbox of a connection cannot change: whoever misspells it has to delete what refers to it.
+#[test]
+fn what_names_a_sandbox_that_is_not_there_can_be_deleted() {
+    on_virtual_time(async {
+        let world = world().await;
+        let mut misspelt = connection("misspelt");
+        misspelt["spec"]["experiencePlatform"]["sandbox"] = json!("nowhere");
+        misspelt["spec"]["deletionPolicy"] = json!("Delete");
+        world.apply(misspelt);
+        let mut waiting = audience("waiting", "audience-0");
+        waiting["spec"]["connectionRef"]["name"] = json!("misspelt");
+        world.apply(waiting);
+        virtual_time::passes(2 * MINUTE).await;
+        let ready = verdict::ready(&world.audience("waiting"));
+        assert_eq!(ready.1, "DependencyNotReady");
+        world.delete("waiting");
+        world.delete_connection("misspelt");
+        virtual_time::passes(HOUR).await;
+        assert!(
+            world.audience("waiting").is_null(),
+            "{}",
+            world.audience("waiting")
+        );
+        assert_eq!(world.connections().len(), 1, "{:?}", world.connections());
+    });
+}
