@@ -28,6 +28,7 @@ struct Installation {
 async fn an_installation_lives_and_goes_without_a_write_to_the_two_systems() {
     let life = Installation::prepare().await;
     life.follow_the_readme().await;
+    life.a_second_operator_for_the_same_is_refused(&[]).await;
     life.definitions_change().await;
     life.upgrade_and_roll_back().await;
     life.a_drain_takes_one_replica_at_a_time().await;
@@ -269,9 +270,29 @@ impl Installation {
         self.release(&[&install[..], &values].concat()).await;
     }
 
+    /// Two would share each audience twice. Helm says so before it makes anything.
+    async fn a_second_operator_for_the_same_is_refused(&self, values: &[&str]) {
+        let chart = chart(OPERATOR);
+        let install = ["install", "another", &chart, "--namespace=default"];
+        let output = self
+            .cluster
+            .try_helm(&[&install[..], values].concat())
+            .await;
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{values:?}");
+        assert!(
+            error.contains(&format!("current value is \"{SYSTEM}\"")),
+            "{error}"
+        );
+        assert!(error.contains("audience-sharing-operator:watch"), "{error}");
+    }
+
     /// In the same cluster, of the same name, with another tenant.
     async fn a_second_release_keeps_to_its_own(&self) {
         let before = self.stands().await;
+        let same = "--set=watchNamespaces={marketing},ownerId=another";
+        self.a_second_operator_for_the_same_is_refused(&[same])
+            .await;
         let (tenant, namespace) = (Tenant::start().await, "sales");
         self.cluster
             .kubectl(&["create", "namespace", namespace])

@@ -12,9 +12,9 @@
 {{- end }}
 {{- end }}
 
-{{- /* Of the cluster's own objects: the same release may stand in two namespaces. */ -}}
-{{- define "operator.clusterName" -}}
-{{- printf "%s:%s" .Release.Namespace (include "operator.fullname" .) }}
+{{- /* The same for every release: of two that would do the same work twice, Helm refuses the second. */ -}}
+{{- define "operator.watchName" -}}
+audience-sharing-operator:watch
 {{- end }}
 
 {{- define "operator.selector" -}}
