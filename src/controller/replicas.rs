@@ -15,12 +15,12 @@ mod roll;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
 use kube::api::{DeleteParams, ListParams, Preconditions};
+use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -45,8 +45,9 @@ pub(super) struct Replicas {
     identity: String,
     /// Replicas that were told the same: only they can stand in for each other.
     group: String,
-    /// `None` before the first look.
-    alive: watch::Sender<Option<BTreeSet<String>>>,
+    /// None before the first look.
+    alive: Mutex<BTreeSet<String>>,
+    known: watch::Sender<bool>,
     roll: Mutex<Roll>,
 }
 
@@ -55,7 +56,8 @@ impl Replicas {
         let group = group(settings, scope);
         Self {
             identity: settings.identity.clone(),
-            alive: watch::Sender::new(None),
+            alive: Mutex::default(),
+            known: watch::Sender::new(false),
             roll: Mutex::new(Roll::new(group.clone())),
             group,
         }
@@ -63,23 +65,17 @@ impl Replicas {
 
     /// Whether it is this replica that tries for the Lease of an organisation; before its first look it tries for none.
     pub(super) fn is_for_us(&self, organization: &str) -> bool {
-        let alive = self.alive.borrow();
-        alive
-            .as_ref()
-            .and_then(|alive| rendezvous::choose(alive, organization))
+        rendezvous::choose(&self.alive(), organization)
             .is_some_and(|chosen| *chosen == self.identity)
     }
 
     /// Becomes true with the first look.
     pub(super) fn known(&self) -> watch::Receiver<bool> {
-        let (known, receiver) = watch::channel(false);
-        let mut alive = self.alive.subscribe();
-        tokio::spawn(async move {
-            if alive.wait_for(Option::is_some).await.is_ok() {
-                known.send_replace(true);
-            }
-        });
-        receiver
+        self.known.subscribe()
+    }
+
+    fn alive(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was seen of a Lease that another replica may hold.
@@ -96,16 +92,10 @@ impl Replicas {
         };
         // Whatever became of its own Lease: who asks is alive.
         alive.insert(self.identity.clone());
-        let changed = self.alive.send_if_modified(|known| {
-            let changed = known.as_ref() != Some(&alive);
-            *known = Some(alive);
-            changed
-        });
+        let changed = *self.alive() != alive;
+        *self.alive() = alive;
+        self.known.send_replace(true);
         (changed, departed)
-    }
-
-    fn count(&self) -> usize {
-        self.alive.borrow().as_ref().map_or(0, BTreeSet::len)
     }
 }
 
@@ -129,7 +119,7 @@ pub(super) async fn spread(context: &Context, stop: &CancellationToken) {
     let looking = async {
         while !stop.is_cancelled() {
             look(context).await;
-            let pause = match context.replicas.count() {
+            let pause = match context.replicas.alive().len() {
                 1 => LOOK_ALONE_EVERY,
                 _ => LOOK_EVERY,
             };
@@ -173,12 +163,12 @@ async fn look(context: &Context) {
     };
     let (changed, departed) = context.replicas.note(leases);
     if changed {
-        let replicas = context.replicas.count();
+        let replicas = context.replicas.alive().len();
         tracing::info!(replicas, "replicas that are alive");
         context.settings.metrics.replicas_alive(replicas);
     }
-    give_back(context).await;
-    if changed {
+    // What was given back may be for us again since the look began.
+    if give_back(context).await || changed {
         wake_all(context);
     }
     for departed in departed {
@@ -186,8 +176,8 @@ async fn look(context: &Context) {
     }
 }
 
-/// Hands over what is for another replica, and what no connection needs any more.
-async fn give_back(context: &Context) {
+/// Hands over what is for another replica, and what no connection needs any more; `false`: there was nothing.
+async fn give_back(context: &Context) -> bool {
     let wanted: BTreeSet<String> = context
         .connections
         .state()
@@ -198,20 +188,18 @@ async fn give_back(context: &Context) {
     let leaving = kept.into_iter().filter(|organization| {
         !wanted.contains(organization) || !context.replicas.is_for_us(organization)
     });
-    let handed_over = leaving.map(|organization| async move {
-        context.engines.hand_over(&organization).await;
-        organization
-    });
-    // Since the look began it may be for us again.
-    if !futures::future::join_all(handed_over).await.is_empty() {
-        wake_all(context);
-    }
+    let handed_over =
+        leaving.map(|organization| async move { context.engines.hand_over(&organization).await });
+    !futures::future::join_all(handed_over).await.is_empty()
 }
 
 /// Each connection is looked at anew: its organisation may be for us now.
 fn wake_all(context: &Context) {
     for connection in context.connections.state() {
-        context.engines.wake(&connection);
+        let namespace = connection.namespace().unwrap_or_default();
+        context
+            .engines
+            .wake_connection(&namespace, &connection.name_any());
     }
 }
 

@@ -252,11 +252,7 @@ async fn retire_shared_objects(
             .for_each(|obstacle| left_behind(connection, &obstacle.message));
         return Ok(());
     };
-    // A connection keeps its sandbox: one that is not there is not waited for either.
-    if matches!(
-        obstacle.reason,
-        Reason::CredentialsRefused | Reason::SandboxNotFound
-    ) {
+    if obstacle.reason.bars_deletion() {
         return without_credential(connection, context);
     }
     let pause = match obstacle.disposition() {
@@ -317,11 +313,6 @@ fn name(connection: &SharingConnection) -> String {
 }
 
 impl Engines {
-    pub(super) fn wake(&self, connection: &SharingConnection) {
-        // The other end is gone only when the process ends.
-        let _ = self.wake_connection.send(ObjectRef::from_obj(connection));
-    }
-
     pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
         // The other end is gone only when the process ends.
         let _ = self

@@ -245,6 +245,12 @@ impl Reason {
             Outlook::Stalled => Disposition::Stalled,
         }
     }
+
+    /// Nothing can be deleted while it lasts, and it does not end by itself as an outage does: a connection keeps its
+    /// sandbox, and a credential is put right by people.
+    pub const fn bars_deletion(self) -> bool {
+        matches!(self, Self::CredentialsRefused | Self::SandboxNotFound)
+    }
 }
 
 impl std::fmt::Display for Reason {

@@ -53,9 +53,6 @@ struct State {
     /// What the servers let us have at present.
     rate: f64,
     all: Bucket,
-    /// Permits that are neither spent nor back: their owners may wait for a token, and then go out together. What they
-    /// hold keeps its place in the bucket.
-    held: u32,
     resync: Bucket,
     refilled: Instant,
     paused_until: Instant,
@@ -71,20 +68,27 @@ struct State {
 struct Bucket {
     level: f64,
     size: f64,
+    /// Permits that are neither spent nor back: their owners may wait for a token, and then go out together. What they
+    /// hold keeps its place.
+    held: u32,
 }
 
 impl Bucket {
     fn full(size: f64) -> Self {
-        Self { level: size, size }
+        Self {
+            level: size,
+            size,
+            held: 0,
+        }
     }
 
-    fn add(&mut self, amount: f64, held: u32) {
-        self.level = (self.level + amount).min(self.size - f64::from(held));
+    fn add(&mut self, amount: f64) {
+        self.level = (self.level + amount).min(self.size - f64::from(self.held));
     }
 
-    fn resize(&mut self, size: f64, held: u32) {
+    fn resize(&mut self, size: f64) {
         self.size = size;
-        self.add(0.0, held);
+        self.add(0.0);
     }
 }
 
@@ -111,7 +115,7 @@ impl Permit {
         if let Some(limiter) = self.limiter.take() {
             let mut state = limiter.state();
             state.refill(Instant::now());
-            state.held -= 1;
+            state.all.held -= 1;
         }
     }
 }
@@ -120,11 +124,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(limiter) = self.limiter.take() {
             let mut state = limiter.state();
-            state.held -= 1;
-            let held = state.held;
-            state.all.add(1.0, held);
+            state.all.held -= 1;
+            state.all.add(1.0);
             if self.resync {
-                state.resync.add(1.0, 0);
+                state.resync.add(1.0);
             }
             drop(state);
             limiter.0.changed.notify_one();
@@ -141,7 +144,6 @@ impl Limiter {
             rate_max: rate,
             rate,
             all: Bucket::full(all),
-            held: 0,
             resync: Bucket::full(resync),
             refilled: now,
             paused_until: now,
@@ -165,9 +167,8 @@ impl Limiter {
         state.rate *= rate / state.rate_max;
         state.rate_max = rate;
         let (all, resync) = sizes_of(budget);
-        let held = state.held;
-        state.all.resize(all, held);
-        state.resync.resize(resync, 0);
+        state.all.resize(all);
+        state.resync.resize(resync);
         drop(state);
         self.0.changed.notify_one();
     }
@@ -300,8 +301,8 @@ impl State {
         // `refilled` lies in the future during a pause.
         let amount = now.saturating_duration_since(self.refilled).as_secs_f64() * self.rate;
         self.refilled = self.refilled.max(now);
-        self.all.add(amount, self.held);
-        self.resync.add(amount * RESYNC_SHARE, 0);
+        self.all.add(amount);
+        self.resync.add(amount * RESYNC_SHARE);
     }
 
     fn long_pause(&self, now: Instant) -> Option<Duration> {
@@ -328,7 +329,7 @@ impl State {
         }
         let (waiting, resync) = self.next_in_line()?;
         self.all.level -= 1.0;
-        self.held += 1;
+        self.all.held += 1;
         let permit = Permit {
             limiter: Some(limiter.clone()),
             resync,

@@ -1,7 +1,6 @@
 //! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
 //! (design.md §4.8). Neither a broken spec nor a missing connection can hold it for ever.
 
-use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::plan::audience;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -65,13 +64,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
             release(audience, context).await
         }
-        // A connection keeps its sandbox: one that is not there does not come back as an outage ends.
-        Ok(Retired::Blocked(obstacle))
-            if matches!(
-                obstacle.reason,
-                Reason::CredentialsRefused | Reason::SandboxNotFound
-            ) =>
-        {
+        Ok(Retired::Blocked(obstacle)) if obstacle.reason.bars_deletion() => {
             without_engine(audience, context, connection).await
         }
         Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {

@@ -44,8 +44,7 @@ pub(super) async fn ensure(
     let key = key(connection);
     let has_credential_again = context.engines.set_without_credential(&key, false);
     let Some(lease) = lease else {
-        // Once it is for us, the connection is looked at again.
-        context.engines.stop(&key);
+        // It is being handed over, and its engines with it. After that the connection is looked at again.
         return Ensured::HeldElsewhere;
     };
     if lease.borrow().is_none() {
