@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 use testbed::{
     Addresses, AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, Gate, Ledger,
-    OperatorProcess, SimulatorProcess, eventually, run_arguments,
+    OperatorProcess, SimulatorProcess, eventually, resource_path, run_arguments,
 };
 
 use crate::judged::Record;
@@ -248,8 +248,7 @@ impl World {
 
     /// A custom resource of ours, if it is there.
     pub(crate) async fn find(&self, kind: &str, name: &str) -> Option<Value> {
-        let group = "apis/audience-sharing.dev/v1alpha1";
-        let path = format!("/{group}/namespaces/{}/{kind}s/{name}", self.namespace);
+        let path = resource_path(&self.namespace, kind, name);
         let object = self.plane.read(&path).await.unwrap()?;
         check_status(&object);
         Some(object)
@@ -274,11 +273,11 @@ impl World {
 
     /// The Lease of the connection's organisation.
     pub(crate) async fn lease(&self) -> Value {
-        let path = format!(
-            "/apis/coordination.k8s.io/v1/namespaces/{}/leases/audience-sharing-0f1e2d3c4b5a69780a49420e",
-            self.namespace
-        );
-        self.plane.read(&path).await.unwrap().unwrap_or_default()
+        let name = "audience-sharing-0f1e2d3c4b5a69780a49420e";
+        let mut leases = self.leases().await.into_iter();
+        leases
+            .find(|lease| lease["metadata"]["name"] == name)
+            .unwrap_or_default()
     }
 
     /// All Leases of the operator's namespace.
@@ -315,16 +314,21 @@ impl World {
 
     /// Waits until the generation that stands was judged, well or not; gives the object.
     pub(crate) async fn until_settled(&self, kind: &str, name: &str) -> Value {
+        let under_way = ["Progressing", "Pending", "DependencyNotReady"];
+        self.until_judged(kind, name, &under_way).await
+    }
+
+    /// The same, where these reasons are no verdict.
+    pub(crate) async fn until_judged(&self, kind: &str, name: &str, under_way: &[&str]) -> Value {
         let what = format!("{kind} {name} was judged");
         eventually(&what, WITHIN, || async {
             let object = self.get(kind, name).await;
             let ready = ready_condition(&object);
             let current = ready["observedGeneration"] == object["metadata"]["generation"];
-            let under_way = matches!(
-                ready["reason"].as_str(),
-                Some("Progressing" | "Pending" | "DependencyNotReady")
-            );
-            match current && !under_way {
+            let judged = ready["reason"]
+                .as_str()
+                .is_some_and(|reason| !under_way.contains(&reason));
+            match current && judged {
                 true => Ok(object),
                 false => Err(format!("{ready}")),
             }
@@ -338,14 +342,9 @@ impl World {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let value = format!("request-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let annotation = format!("audience-sharing.dev/reconcile-requested-at={value}");
-        self.kubectl(&[
-            "annotate",
-            "--overwrite",
-            "sharedaudience",
-            name,
-            &annotation,
-        ])
-        .await;
+        let annotate = ["annotate", "--overwrite", "sharedaudience", name];
+        self.kubectl(&[&annotate[..], &[&annotation]].concat())
+            .await;
         eventually("the request was handled", WITHIN, || async {
             let object = self.get("sharedaudience", name).await;
             match object["status"]["lastHandledReconcileAt"] == value.as_str() {

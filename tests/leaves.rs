@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use serde_json::{Value, json};
-use testbed::ControlPlane;
+use testbed::{ControlPlane, resource_path};
 
 use crate::harness::{SECRET, World, shared_control_plane};
 use crate::judges;
@@ -77,19 +77,12 @@ fn subjects() -> Vec<Subject> {
     leaves.into_iter().enumerate().map(of).collect()
 }
 
-/// Where an object of ours, or all of its kind, stands.
-fn path(namespace: &str, manifest: &Value, name: &str) -> String {
-    let plural = manifest["kind"].as_str().unwrap().to_lowercase();
-    format!("/apis/audience-sharing.dev/v1alpha1/namespaces/{namespace}/{plural}s{name}")
-}
-
 /// Makes it, or puts its spec and annotations in the place of those that stand; code and answer.
 async fn apply(plane: &ControlPlane, namespace: &str, manifest: &Value, dry: bool) -> (u16, Value) {
     let name = manifest["metadata"]["name"].as_str().unwrap();
-    let (all, one) = (
-        path(namespace, manifest, ""),
-        path(namespace, manifest, &format!("/{name}")),
-    );
+    let kind = manifest["kind"].as_str().unwrap();
+    let all = resource_path(namespace, kind, "");
+    let one = resource_path(namespace, kind, name);
     let options = if dry { "&dryRun=All" } else { "" };
     let options = format!("?fieldManager=sweep&fieldValidation=Strict{options}");
     let how = "application/json";

@@ -24,7 +24,7 @@ pub use control_client::{Call, ControlClient};
 pub use control_plane::{ControlPlane, ControlPlaneOptions};
 pub use error::Error;
 pub use gate::{Gate, Held, Ledger, Moment, Passage, Target};
-pub use operator::{OperatorProcess, run_arguments};
+pub use operator::{OperatorProcess, resource_path, run_arguments};
 pub use programs::{installation_tool, kubectl};
 pub use simulator::{Addresses, SimulatorProcess};
 pub use waiting::eventually;

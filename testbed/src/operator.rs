@@ -44,6 +44,17 @@ pub fn run_arguments(kubeconfig: &Path, addresses: &Addresses, namespace: &str) 
     arguments
 }
 
+/// Where a custom resource of the operator's is; without a name, all of its kind in the namespace.
+#[must_use]
+pub fn resource_path(namespace: &str, kind: &str, name: &str) -> String {
+    let kind = kind.to_lowercase();
+    let all = format!("/apis/audience-sharing.dev/v1alpha1/namespaces/{namespace}/{kind}s");
+    match name.is_empty() {
+        true => all,
+        false => format!("{all}/{name}"),
+    }
+}
+
 /// A running operator. Killed on drop.
 #[derive(Debug)]
 pub struct OperatorProcess {

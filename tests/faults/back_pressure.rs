@@ -20,14 +20,14 @@ use crate::operator::{SECRET, World, audience, connection, secret};
 use crate::{tenants, verdict, virtual_time};
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// Where an operator stands still that waits for nothing.
 const SOON: Duration = Duration::from_secs(120);
 
 /// What a connection declares.
 #[derive(Clone, Copy, Debug)]
-struct Budget {
+pub(crate) struct Budget {
     requests_per_minute: u32,
     burst: u32,
 }
@@ -36,7 +36,7 @@ impl Budget {
     /// What the schema sets where none is declared.
     const DEFAULT: Self = Self::new(300, 10);
 
-    const fn new(requests_per_minute: u32, burst: u32) -> Self {
+    pub(crate) const fn new(requests_per_minute: u32, burst: u32) -> Self {
         Self {
             requests_per_minute,
             burst,
@@ -124,7 +124,7 @@ async fn standing(count: usize, declared: usize) -> World {
 }
 
 /// The same in the time that such a budget needs: an audience takes three calls.
-async fn standing_within(count: usize, declared: usize, budget: Budget) -> World {
+pub(crate) async fn standing_within(count: usize, declared: usize, budget: Budget) -> World {
     let world = tenant(count, budget);
     (0..declared).for_each(|index| world.apply(numbered(index)));
     world.start_operator();
@@ -133,7 +133,7 @@ async fn standing_within(count: usize, declared: usize, budget: Budget) -> World
     world
 }
 
-fn edit(world: &World, index: usize, days: u32) {
+pub(crate) fn edit(world: &World, index: usize, days: u32) {
     world.edit(&name(index), &target(json!({"ttlDays": days})));
 }
 

@@ -6,57 +6,40 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::back_pressure::{Budget, HOUR, MINUTE, edit, standing_within, to_adobe_since, unready};
 use crate::choke_point::{Call, System};
-use crate::operations::target;
-use crate::operator::{SECRET, World, audience, connection, secret};
+use crate::operator::{World, audience, connection};
 use crate::run::{LOOK, on_virtual_time};
-use crate::{tenants, verdict, virtual_time};
+use crate::{verdict, virtual_time};
 
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
 const AUDIENCES: usize = 40;
 
+/// All of them stand, under a budget that holds nothing up.
 async fn world() -> World {
-    let world = World::new(tenants::with_audiences(AUDIENCES, SECRET));
-    world.choke_point.keep_no_snapshots();
-    world.apply(secret());
-    let mut fast = connection("acme");
-    fast["spec"]["budget"] = json!({"requestsPerMinute": 6_000, "burst": 100});
-    world.apply(fast);
-    for index in 0..AUDIENCES {
-        let name = format!("audience-{index}");
-        world.apply(audience(&name, &name));
-    }
-    world.start_operator();
-    virtual_time::passes(2 * MINUTE).await;
-    assert!(all_ready(&world));
-    world
+    standing_within(AUDIENCES, AUDIENCES, Budget::new(6_000, 100)).await
 }
 
 fn all_ready(world: &World) -> bool {
-    let audiences = world.audiences();
-    audiences.iter().all(|audience| {
-        let current =
-            audience["status"]["observedGeneration"] == audience["metadata"]["generation"];
-        current && verdict::ready(audience).0 == "True"
-    })
+    unready(world).is_empty()
 }
 
 fn set(world: &World, fields: &Value) {
     world.edit_connection("acme", &json!({"spec": fields}));
 }
 
+fn set_budget(world: &World, a_minute: u32, burst: u32) {
+    set(
+        world,
+        &json!({"budget": {"requestsPerMinute": a_minute, "burst": burst}}),
+    );
+}
+
 async fn calls_within(world: &World, time: Duration) -> Vec<Call> {
     let before = world.choke_point.count();
     virtual_time::passes(time).await;
-    let calls = world.choke_point.calls().split_off(before);
-    let to_adobe = |call: &Call| {
-        matches!(
-            call.system,
-            System::AudienceManager | System::ExperiencePlatform
-        )
-    };
-    calls.into_iter().filter(to_adobe).collect()
+    let mut calls = to_adobe_since(world, before);
+    calls.retain(|call| call.system != System::IdentityService);
+    calls
 }
 
 /// Passes over both systems within six hours.
@@ -92,10 +75,7 @@ fn the_resync_interval_is_how_often_both_systems_are_read_and_a_change_holds_at_
 
 /// After an edit of every audience.
 async fn rewrite(world: &World, days: u32, time: Duration) -> Vec<Call> {
-    for index in 0..AUDIENCES {
-        let name = format!("audience-{index}");
-        world.edit(&name, &target(json!({"ttlDays": days})));
-    }
+    (0..AUDIENCES).for_each(|index| edit(world, index, days));
     calls_within(world, time).await
 }
 
@@ -112,10 +92,7 @@ fn the_budget_is_how_many_calls_a_minute_sees(
 ) {
     on_virtual_time(async {
         let world = world().await;
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": a_minute, "burst": 1}}),
-        );
+        set_budget(&world, a_minute, 1);
         // What was saved up is spent.
         rewrite(&world, 31, 2 * MINUTE).await;
         let seen = match a_minute {
@@ -124,10 +101,7 @@ fn the_budget_is_how_many_calls_a_minute_sees(
         };
         assert!(expected.contains(&seen.len()), "{} calls", seen.len());
         // The way back: what waited is made up for at once.
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
-        );
+        set_budget(&world, 6_000, 100);
         virtual_time::passes(MINUTE).await;
         assert!(all_ready(&world));
         let seen = rewrite(&world, 33, MINUTE).await;
@@ -146,17 +120,11 @@ fn the_burst_is_how_many_calls_follow_each_other_at_once(
 ) {
     on_virtual_time(async {
         let world = world().await;
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": 60, "burst": burst}}),
-        );
+        set_budget(&world, 60, burst);
         virtual_time::passes(5 * MINUTE).await;
         let seen = rewrite(&world, 31, Duration::from_secs(1)).await;
         assert!(expected.contains(&seen.len()), "{} calls", seen.len());
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
-        );
+        set_budget(&world, 6_000, 100);
         virtual_time::passes(MINUTE).await;
         assert!(all_ready(&world));
     });
@@ -171,10 +139,7 @@ fn of_the_budgets_of_one_credential_the_lowest_holds(#[values(true, false)] late
             true => (6_000, 20),
             false => (20, 6_000),
         };
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": first, "burst": 1}}),
-        );
+        set_budget(&world, first, 1);
         let mut another = connection("another");
         another["spec"]["budget"] = json!({"requestsPerMinute": second, "burst": 1});
         another["spec"]["audienceManager"] =
@@ -185,10 +150,7 @@ fn of_the_budgets_of_one_credential_the_lowest_holds(#[values(true, false)] late
         assert!(seen.len() <= 22, "{} calls in a minute", seen.len());
         // And no longer than the connection that asks for it is there.
         world.delete_connection("another");
-        set(
-            &world,
-            &json!({"budget": {"requestsPerMinute": 6_000, "burst": 100}}),
-        );
+        set_budget(&world, 6_000, 100);
         virtual_time::passes(2 * MINUTE).await;
         assert!(all_ready(&world));
     });

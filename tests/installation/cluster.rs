@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use testbed::{
     ControlClient, ControlPlane, ControlPlaneOptions, SimulatorProcess, eventually,
-    installation_tool,
+    installation_tool, resource_path,
 };
 
 use crate::judged::Record;
@@ -79,8 +79,7 @@ impl Cluster {
 
     /// A custom resource of ours.
     pub(crate) async fn get(&self, namespace: &str, kind: &str, name: &str) -> Value {
-        let group = "apis/audience-sharing.dev/v1alpha1";
-        let path = format!("/{group}/namespaces/{namespace}/{kind}s/{name}");
+        let path = resource_path(namespace, kind, name);
         self.plane.read(&path).await.unwrap().unwrap_or_default()
     }
 

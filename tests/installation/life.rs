@@ -137,19 +137,8 @@ impl Installation {
 
     async fn upgrade_and_roll_back(&self) {
         let before = self.stands().await;
-        let values = self.values();
-        let chart = chart(OPERATOR);
-        let upgrade = [
-            "upgrade",
-            OPERATOR,
-            &chart,
-            "--namespace",
-            SYSTEM,
-            "--wait",
-            "--set=log.level=debug",
-        ];
-        let values = ["--values", values.to_str().unwrap()];
-        self.release(&[&upgrade[..], &values].concat()).await;
+        self.operator_chart("upgrade", "--set=log.level=debug")
+            .await;
         self.serves().await;
         self.stands_as(&before, "after the upgrade").await;
         self.cluster
@@ -163,18 +152,7 @@ impl Installation {
     async fn a_drain_takes_one_replica_at_a_time(&self) {
         let before = self.stands().await;
         for (replicas, set) in [(2, "--set=replicas=2"), (1, "--set=replicas=1")] {
-            let (values, chart) = (self.values(), chart(OPERATOR));
-            let upgrade = [
-                "upgrade",
-                OPERATOR,
-                &chart,
-                "--namespace",
-                SYSTEM,
-                "--wait",
-                set,
-            ];
-            let values = ["--values", values.to_str().unwrap()];
-            self.release(&[&upgrade[..], &values].concat()).await;
+            self.operator_chart("upgrade", set).await;
             let pods = self.until_healthy(replicas).await;
             // Meanwhile nothing becomes ready, however fast the machine is.
             let held = self.kubelet.hold().await;
@@ -255,19 +233,17 @@ impl Installation {
 
     /// With Roles in its one namespace, under the owner id that the first release had.
     async fn install_for(&self, namespace: &str) {
-        let (values, chart) = (self.values(), chart(OPERATOR));
         let only = format!("--set=watchNamespaces={{{namespace}}}");
-        let install = [
-            "install",
-            OPERATOR,
-            &chart,
-            "--namespace",
-            SYSTEM,
-            "--wait",
-            &only,
-        ];
-        let values = ["--values", values.to_str().unwrap()];
-        self.release(&[&install[..], &values].concat()).await;
+        self.operator_chart("install", &only).await;
+    }
+
+    /// Of the release, with the values of the README and this beside them.
+    async fn operator_chart(&self, verb: &str, set: &str) {
+        let (values, chart) = (self.values(), chart(OPERATOR));
+        let values = values.to_str().unwrap();
+        let into = ["--namespace", SYSTEM, "--wait", set, "--values", values];
+        self.release(&[&[verb, OPERATOR, &chart][..], &into].concat())
+            .await;
     }
 
     /// Two would share each audience twice. Helm says so before it makes anything.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testbed::eventually;
+use testbed::{eventually, resource_path};
 
 use super::Subject;
 use super::table::Probe;
@@ -116,6 +116,18 @@ impl<'a> Patient<'a> {
         self.subject.leaf.kind == "SharingConnection"
     }
 
+    /// The resources that it consists of.
+    fn kinds(&self) -> &'static [&'static str] {
+        match self.is_connection() {
+            true => &["sharedaudience", "sharingconnection"],
+            false => &["sharedaudience"],
+        }
+    }
+
+    fn path(&self, kind: &str) -> String {
+        resource_path(&self.world.namespace, kind, &self.name)
+    }
+
     /// The audience that is shared through a patient that is a connection.
     fn companion(&self) -> Value {
         let mut companion = to_audience_manager(self.subject.number, &json!({}));
@@ -204,11 +216,7 @@ impl<'a> Patient<'a> {
         let (plane, namespace) = (self.world.plane(), &self.world.namespace);
         let (status, answer) = super::apply(plane, namespace, &companion, false).await;
         assert!(status < 300, "{answer}");
-        let path = super::path(
-            namespace,
-            &json!({"kind": "SharingConnection"}),
-            &format!("/{}", self.name),
-        );
+        let path = self.path("sharingconnection");
         let patch = json!({"spec": {"deletionPolicy": "Retain"}});
         let how = "application/merge-patch+json";
         let (status, answer) = plane.send("PATCH", &path, how, &patch).await.unwrap();
@@ -224,12 +232,8 @@ impl<'a> Patient<'a> {
             true => Some(self.turns.write().await),
             false => None,
         };
-        let kinds = ["sharedaudience", "sharingconnection"];
-        for kind in &kinds[..if self.is_connection() { 2 } else { 1 }] {
-            let path = format!(
-                "/apis/audience-sharing.dev/v1alpha1/namespaces/{}/{kind}s/{}",
-                self.world.namespace, self.name
-            );
+        for kind in self.kinds() {
+            let path = self.path(kind);
             let plane = self.world.plane();
             let options = json!({});
             let sent = plane.send("DELETE", &path, "application/json", &options);
@@ -268,19 +272,8 @@ impl<'a> Patient<'a> {
 
     /// The generation that stands was judged.
     async fn until_judged(&self, kind: &str) -> Value {
-        let what = format!("{kind} of {} is judged", self.subject.leaf.name());
-        let judged = || async {
-            let object = self.world.get(kind, &self.name).await;
-            let ready = ready_condition(&object);
-            let current = ready["observedGeneration"] == object["metadata"]["generation"];
-            let under_way = matches!(ready["reason"].as_str(), Some("Progressing" | "Pending"));
-            match current && !under_way {
-                true => Ok(object),
-                false => Err(ready.to_string()),
-            }
-        };
-        let found = eventually(&what, WITHIN, judged).await;
-        found.unwrap_or_else(|error| panic!("{error}\n{}", self.world.operator.log_tail()))
+        let under_way = ["Progressing", "Pending"];
+        self.world.until_judged(kind, &self.name, &under_way).await
     }
 
     /// What the annotation says is repeated in the status, cut to its bound there.
@@ -306,27 +299,7 @@ impl<'a> Patient<'a> {
 
     /// Asks for a look at both systems, and waits until the audience was judged by it.
     pub(super) async fn look(&self) {
-        let path = format!(
-            "/apis/audience-sharing.dev/v1alpha1/namespaces/{}/sharedaudiences/{}",
-            self.world.namespace, self.name
-        );
-        let value = format!("look-{}", fastrand::u64(..));
-        let annotations = json!({"audience-sharing.dev/reconcile-requested-at": value});
-        let patch = json!({"metadata": {"annotations": annotations}});
-        let how = "application/merge-patch+json";
-        let plane = self.world.plane();
-        let (status, answer) = plane.send("PATCH", &path, how, &patch).await.unwrap();
-        assert!(status < 300, "{answer}");
-        let handled = || async {
-            let object = self.world.get("sharedaudience", &self.name).await;
-            match object["status"]["lastHandledReconcileAt"] == value.as_str() {
-                true => Ok(()),
-                false => Err(object["status"].to_string()),
-            }
-        };
-        let what = format!("a look for {} is handled", self.subject.leaf.name());
-        let waited = eventually(&what, WITHIN, handled).await;
-        waited.unwrap_or_else(|error| panic!("{error}\n{}", self.world.operator.log_tail()));
+        self.world.look_now(&self.name).await;
         self.until_judged("sharedaudience").await;
     }
 
@@ -352,8 +325,7 @@ impl<'a> Patient<'a> {
         if manifest.is_null() {
             return seen;
         }
-        let kinds = ["sharedaudience", "sharingconnection"];
-        for kind in &kinds[..if self.is_connection() { 2 } else { 1 }] {
+        for kind in self.kinds() {
             let object = self.world.get(kind, &self.name).await;
             let ready = ready_condition(&object);
             let text = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();

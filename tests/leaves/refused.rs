@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use audience_sharing_operator::api::crd::definitions;
 use serde_json::{Value, json};
-use testbed::ControlPlane;
+use testbed::{ControlPlane, resource_path};
 
 use super::Subject;
 use super::mutations::{Expected, Mutation};
@@ -58,7 +58,7 @@ impl<'a> Door<'a> {
 
     /// The answer to a creation that is only tried, or what the refusal says.
     async fn create(&mut self, manifest: &Value) -> Result<Value, String> {
-        let path = super::path(self.namespace, manifest, "");
+        let path = resource_path(self.namespace, manifest["kind"].as_str().unwrap(), "");
         let path = format!("{path}?dryRun=All&fieldValidation=Strict");
         self.asked += 1;
         let sent = self.plane.send("POST", &path, "application/json", manifest);
