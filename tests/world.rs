@@ -312,6 +312,7 @@ pub(crate) fn tenant_with(count: usize) -> Seed {
 pub(crate) fn settings() -> ConnectionSettings {
     ConnectionSettings {
         owner: OwnerId::parse("test-owner").unwrap(),
+        previous_owners: Vec::new(),
         data_source: "Adobe Experience Platform Audience Sharing".into(),
         trait_folder: "Experience Platform Traits".into(),
         segment_folder: "Experience Platform Segments".into(),

@@ -59,6 +59,8 @@ pub enum SourceGonePolicy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionSettings {
     pub owner: OwnerId,
+    /// Owner ids that this operator had before: their marks are those of predecessors.
+    pub previous_owners: Vec<OwnerId>,
     pub data_source: Box<str>,
     pub trait_folder: Box<str>,
     pub segment_folder: Box<str>,

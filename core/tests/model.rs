@@ -323,6 +323,7 @@ impl Tenant {
 pub(crate) fn settings() -> ConnectionSettings {
     ConnectionSettings {
         owner: OwnerId::parse("us").unwrap(),
+        previous_owners: Vec::new(),
         data_source: "Sharing".into(),
         trait_folder: "Traits".into(),
         segment_folder: "Segments".into(),

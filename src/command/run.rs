@@ -44,6 +44,10 @@ pub struct Arguments {
     /// Who owns what this operator makes, written into every mark; without it the uid of the namespace kube-system
     #[arg(long, value_name = "ID")]
     owner_id: Option<String>,
+    /// An owner id that this operator had before; give it once for each. The operator may then take over what carries its
+    /// mark
+    #[arg(long, value_name = "ID", requires = "owner_id")]
+    previous_owner_id: Vec<String>,
     /// The Pod that the operator runs in: names it among its replicas, and is told what no other object can be told
     #[arg(long, value_name = "NAME", env = "POD_NAME", requires = "pod_uid")]
     pod_name: Option<String>,
@@ -156,6 +160,7 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
             .unwrap_or_else(|| format!("audience-sharing-{rng_seed:016x}")),
         pod,
         owner: owner(arguments.owner_id.as_deref(), client).await?,
+        previous_owners: previous_owners(arguments)?,
         endpoints,
         transport: std::sync::Arc::new(transport),
         read_only: arguments.read_only,
@@ -189,6 +194,14 @@ async fn owner(given: Option<&str>, client: &Client) -> Result<OwnerId, String> 
         }
     };
     OwnerId::parse(&text).map_err(|error| format!("--owner-id: {error}"))
+}
+
+fn previous_owners(arguments: &Arguments) -> Result<Vec<OwnerId>, String> {
+    let given = arguments.previous_owner_id.iter();
+    given
+        .map(|text| OwnerId::parse(text))
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("--previous-owner-id: {error}"))
 }
 
 /// Cancelled by the first SIGTERM or SIGINT.

@@ -33,6 +33,8 @@ pub struct Settings {
     /// The operator's own Pod, where it runs in one: some Events are told there.
     pub pod: Option<ObjectReference>,
     pub owner: OwnerId,
+    /// Owner ids that this operator had before.
+    pub previous_owners: Vec<OwnerId>,
     pub endpoints: Endpoints,
     pub transport: SharedTransport,
     pub read_only: bool,

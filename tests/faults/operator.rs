@@ -442,6 +442,7 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         identity: "audience-sharing-0_uid-0".into(),
         pod: Some(pod()),
         owner: OwnerId::parse(OWNER).unwrap(),
+        previous_owners: Vec::new(),
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
         read_only: READ_ONLY.get(),

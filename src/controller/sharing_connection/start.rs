@@ -300,6 +300,7 @@ fn settings(connection: &SharingConnection, context: &Context) -> ConnectionSett
     let audience_manager = &connection.spec.audience_manager;
     ConnectionSettings {
         owner: context.settings.owner.clone(),
+        previous_owners: context.settings.previous_owners.clone(),
         data_source: audience_manager.data_source.as_str().into(),
         trait_folder: audience_manager.trait_folder.as_str().into(),
         segment_folder: audience_manager.segment_folder.as_str().into(),
