@@ -82,6 +82,7 @@ fn declaration(request: &SettleRequest, home: Option<DataSourceId>) -> Declarati
         segment: None,
         key: declared.key.clone(),
         destination: declared.destination.clone(),
+        keys: declared.keys.clone(),
     });
     Declaration {
         share: request.share.name.clone(),

@@ -1,6 +1,7 @@
 //! Destinations of a segment: found, checked before the first write, mapped, changed and taken away again.
 
 mod leaving;
+mod rekeyed;
 
 use audience_sharing_core::compose::{
     AdoptionPolicy, DeclaredDestination, DestinationSelector, Share,

@@ -487,11 +487,39 @@ impl World {
         for _ in 0..64 {
             let plan = self.plan(share, source);
             let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
+                if plan.is_settled() && share.mode == Mode::Manage {
+                    self.is_mapped(share, &plan.standing);
+                }
                 return plan;
             };
             self.carry_out(&step.call);
         }
         panic!("planning does not come to an end: {:?}", self.calls);
+    }
+
+    /// Carries out at most `count` calls; whether nothing is due any more.
+    pub(crate) fn settle_some(&mut self, share: &Share, source: &Audience, count: usize) -> bool {
+        for _ in 0..count {
+            let plan = self.plan(share, source);
+            let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
+                return true;
+            };
+            self.carry_out(&step.call);
+        }
+        false
+    }
+
+    /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
+    fn is_mapped(&self, share: &Share, standing: &audience::Standing) {
+        for declared in target(share).segment_destinations() {
+            let mapping = standing
+                .mappings
+                .iter()
+                .find(|known| (&known.segment, &known.key) == (&declared.segment, &declared.key));
+            let id = mapping.and_then(|known| known.mapping);
+            let found = id.and_then(|id| self.tenant.mappings.get(&id));
+            assert!(found.is_some(), "settled without a mapping: {declared:?}");
+        }
     }
 
     fn carry_out(&mut self, call: &Call) {

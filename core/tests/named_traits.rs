@@ -91,6 +91,29 @@ fn a_found_trait_is_pinned_for_as_long_as_it_is_declared_so() {
     );
 }
 
+/// Another key in the rule, the same words behind it: the sid stays, although the words fit another trait by now.
+#[test]
+fn a_found_trait_is_pinned_under_another_key_too() {
+    let share = ruled("{trait} AND {auto}", vec![named("auto", "Auto intenders")]);
+    let mut world = World::over(tenant());
+    let plan = world.settle(&share, &gamers());
+    let mut world = World::over(world.tenant);
+    world.recorded = Recorded {
+        traits: plan.standing.traits,
+        ..Recorded::default()
+    };
+    let twin = world
+        .tenant
+        .with_foreign_trait(9_915, "Auto intenders", TraitKind::RuleBased);
+    world.tenant = twin;
+    let rekeyed = ruled("{trait} AND {cars}", vec![named("cars", "Auto intenders")]);
+    let plan = world.settle(&rekeyed, &gamers());
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(calls(&world), "", "the rule is the same");
+    let found = &plan.standing.traits[0];
+    assert_eq!((&*found.key, found.sid), ("cars", TraitSid(9_912)));
+}
+
 #[test]
 fn a_changed_rule_is_validated_before_it_is_written_and_one_that_is_refused_changes_nothing() {
     let mut world = World::over(tenant());

@@ -13,6 +13,15 @@ pub enum DestinationSelector {
     Name(Box<str>),
 }
 
+impl DestinationSelector {
+    pub fn name(&self) -> Option<&Box<str>> {
+        match self {
+            Self::Id(_) => None,
+            Self::Name(name) => Some(name),
+        }
+    }
+}
+
 /// A destination that a segment shall be mapped to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredDestination {
@@ -45,6 +54,8 @@ pub struct SegmentDestination {
     pub segment: Option<Box<str>>,
     pub key: Box<str>,
     pub destination: DestinationSelector,
+    /// With them a mapping is known as ours whose id was never written down.
+    pub keys: MappingKeys,
 }
 
 fn by_segment<'a>(
@@ -73,6 +84,7 @@ impl ToAudienceManager {
             segment: segment.map(Into::into),
             key: declared.key.clone(),
             destination: declared.destination.clone(),
+            keys: declared.keys.clone(),
         })
     }
 }

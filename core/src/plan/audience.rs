@@ -375,8 +375,7 @@ impl<'a> Planner<'a> {
         let sid = self.segment(&wanted);
         self.plan.standing.segment_sid = sid;
         let observed = self.plan.standing.observed;
-        let adoption = observed.then_some(situation.adoption);
-        self.map(None, sid, &uses.shared, adoption);
+        self.map(None, sid, &uses.shared, observed);
     }
 
     fn additional_segments(&mut self, state: &TraitState, uses: &Uses<'a>) {
@@ -416,7 +415,7 @@ impl<'a> Planner<'a> {
                 let standing = (segment.key.clone(), sid);
                 self.plan.standing.additional_segments.push(standing);
             }
-            self.map(Some(&segment.key), sid, &uses.destinations, None);
+            self.map(Some(&segment.key), sid, &uses.destinations, false);
         }
     }
 

@@ -1,8 +1,11 @@
 //! The destinations of one segment: found, checked before anything of the audience is written, and its mappings to them
 //! (audience-manager.md §6.2).
 //!
-//! A mapping carries no mark. Ours is what the status recorded, and what maps a segment of ours to a destination that is
-//! declared; every other mapping is a person's.
+//! A mapping carries no mark. On a segment of ours it is ours if the status recorded it, if this process made it, or if it
+//! has the destination and the keys of a declared one. Every other mapping is a person's.
+//!
+//! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
+//! declared destination another key: the mapping stays, and only the entry in the status moves.
 
 use super::call::{Call, Step};
 use super::hold::Hold;
@@ -46,6 +49,57 @@ pub(super) struct Checked<'a> {
     pub(super) holds: Vec<Hold>,
     /// There were such.
     pub(super) in_vain: bool,
+    /// Every declared destination, also one that cannot be mapped.
+    leads: Vec<(&'a DeclaredDestination, Lead)>,
+}
+
+/// Where a declared destination leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    To(DestinationId),
+    /// Not known yet, or its name fits several destinations: it may be any of them.
+    Unknown,
+    /// Audience Manager shows no such destination.
+    Nowhere,
+}
+
+/// Whether a recorded mapping is still declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declared {
+    Yes,
+    /// A declared destination may be the one that it leads to.
+    Unknown,
+    No,
+}
+
+impl Checked<'_> {
+    /// Whether the segment still declares the destination of `known`, under whichever key.
+    pub(super) fn declares(&self, known: &KnownMapping) -> Declared {
+        let leads_there = |lead: Lead| lead == Lead::To(known.destination);
+        let may_lead_there = |(declared, lead): &(&DeclaredDestination, Lead)| match lead {
+            Lead::To(_) => false,
+            Lead::Unknown => true,
+            Lead::Nowhere => declared.key == known.key,
+        };
+        if self.leads.iter().any(|(_, lead)| leads_there(*lead)) {
+            return Declared::Yes;
+        }
+        match self.leads.iter().any(may_lead_there) {
+            true => Declared::Unknown,
+            false => Declared::No,
+        }
+    }
+
+    /// The declared destination that cannot be mapped now and leads where `known` does, with the mapping as its own.
+    pub(super) fn carried(&self, known: &KnownMapping) -> Option<KnownMapping> {
+        let mut leads = self.leads.iter();
+        let (declared, _) = leads.find(|(_, lead)| *lead == Lead::To(known.destination))?;
+        Some(KnownMapping {
+            key: declared.key.clone(),
+            found_by: declared.destination.name().cloned(),
+            ..known.clone()
+        })
+    }
 }
 
 #[expect(
@@ -67,7 +121,14 @@ pub(super) fn check<'a>(
 ) -> Checked<'a> {
     let mut checked = Checked::default();
     for declared in declared {
-        match find(inventory, declared, recorded) {
+        let resolved = find(inventory, declared, recorded);
+        let lead = match &resolved {
+            Resolved::Found(destination) => Lead::To(destination.id),
+            Resolved::Held(hold) if hold.reason == Reason::DestinationNotFound => Lead::Nowhere,
+            Resolved::Held(_) | Resolved::Ask(_) => Lead::Unknown,
+        };
+        checked.leads.push((declared, lead));
+        match resolved {
             Resolved::Ask(call) => checked.asked.push(call),
             Resolved::Held(hold) => checked.holds.push(hold),
             Resolved::Found(destination) => {
@@ -110,14 +171,14 @@ pub(super) fn find<'a>(
     resolve(inventory, &declared.destination, pinned(declared, recorded))
 }
 
-/// The recorded id, as long as the declared name is the one that it was found by.
+/// The recorded id, as long as the declared name is the one that it was found by. Another key does not change that.
 fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<DestinationId> {
-    let DestinationSelector::Name(name) = &declared.destination else {
-        return None;
-    };
-    recorded
+    let name = declared.destination.name()?;
+    let found_by_it = recorded
         .iter()
-        .find(|known| known.key == declared.key && known.found_by.as_ref() == Some(name))
+        .filter(|known| known.found_by.as_ref() == Some(name));
+    found_by_it
+        .min_by_key(|known| known.key != declared.key)
         .map(|known| known.destination)
 }
 
@@ -251,8 +312,10 @@ pub(super) struct Mapped<'a> {
     pub(super) sid: SegmentSid,
     /// Of its status entries.
     pub(super) recorded: &'a [&'a KnownMapping],
-    /// For a segment that is not ours: what to do with mappings that a person made.
-    pub(super) adoption: Option<AdoptionPolicy>,
+    /// What to do with mappings that a person made.
+    pub(super) adoption: AdoptionPolicy,
+    /// The segment is not ours.
+    pub(super) observed: bool,
     /// What is no longer declared stays.
     pub(super) retain: bool,
     pub(super) since: Sequence,
@@ -267,18 +330,16 @@ fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) 
     KnownMapping {
         segment: segment.map(Into::into),
         key: target.declared.key.clone(),
-        found_by: match &target.declared.destination {
-            DestinationSelector::Id(_) => None,
-            DestinationSelector::Name(name) => Some(name.clone()),
-        },
+        found_by: target.declared.destination.name().cloned(),
         destination: target.destination.id,
         mapping,
     }
 }
 
-/// Plans the mapping to one destination; what stands of it.
+/// Plans the mapping to one destination; what stands of it. `checked`: all that the segment declares.
 pub(super) fn plan(
     mapped: &Mapped<'_>,
+    checked: &Checked<'_>,
     target: Target<'_>,
     steps: &mut Vec<Step>,
     holds: &mut Vec<Hold>,
@@ -287,39 +348,47 @@ pub(super) fn plan(
         declared,
         destination,
     } = target;
-    let recorded = mapped
-        .recorded
-        .iter()
-        .find(|known| known.key == declared.key);
-    // The status has one place for each key: what stands elsewhere under it goes first.
-    if recorded.is_some_and(|known| {
-        !mapped.retain
-            && known.destination != destination.id
-            && known
-                .mapping
-                .is_some_and(|id| !mapped.inventory.mappings.is_gone(&id))
-    }) {
+    if waits_for_its_place(mapped, checked, target) {
         return None;
     }
-    let standing = |mapping| known(mapped.key, target, mapping);
     let table = &mapped.inventory.mappings;
     let key = (mapped.sid, destination.id);
     let look_up = Call::LookUpMapping {
         destination: destination.id,
         segment: mapped.sid,
     };
+    // Under whichever key: the same destination is the same mapping.
+    let of_destination = mapped
+        .recorded
+        .iter()
+        .filter(|known| known.destination == destination.id);
+    let of_destination: Vec<(MappingId, bool)> = of_destination
+        .filter_map(|known| Some((known.mapping?, known.key == declared.key)))
+        .filter(|(id, _)| !table.is_gone(id))
+        .collect();
+    let of_record = of_destination
+        .iter()
+        .min_by_key(|(_, same_key)| !same_key)
+        .map(|(id, _)| *id);
+    let standing = |mapping| known(mapped.key, target, mapping);
     let found: Vec<_> = table.find(&key).collect();
     if table.is_unresolved(&key) || found.iter().any(|entry| entry.doubtful) {
         steps.push(Step::ready(look_up));
-        return Some(standing(recorded.and_then(|known| known.mapping)));
+        return Some(standing(of_record));
     }
-    let of_record = recorded.and_then(|known| known.mapping);
-    let is_recorded = |mapping: &Mapping| of_record == Some(mapping.id);
+    let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
     let wants_nothing = |mapping: &Mapping| change(declared, mapping).is_none();
-    let chosen = found
-        .iter()
-        .map(|entry| &entry.record)
-        .min_by_key(|mapping| (!is_recorded(mapping), !wants_nothing(mapping), mapping.id));
+    let chosen = found.iter().min_by_key(|entry| {
+        let mapping = &entry.record;
+        let of_record = of_record == Some(mapping.id);
+        let wants_nothing = wants_nothing(mapping);
+        (
+            !of_record,
+            !is_recorded(mapping),
+            !wants_nothing,
+            mapping.id,
+        )
+    });
     let Some(chosen) = chosen else {
         let listed = table.is_listed(Coverage::Destination(destination.id));
         steps.push(Step::ready(if !listed {
@@ -336,10 +405,15 @@ pub(super) fn plan(
                 end: declared.end.as_ref().map(|day| day.date.clone()),
             })
         }));
-        return Some(standing(None));
+        // One that is not gone stays recorded until its own deletion or look-up says so.
+        return Some(standing(of_record));
     };
-    if let Some(policy) = mapped.adoption.filter(|_| !is_recorded(chosen))
-        && let Some(hold) = not_taken(policy, chosen, destination, wants_nothing(chosen))
+    let is_ours = is_recorded(&chosen.record)
+        || (!mapped.observed
+            && (chosen.written.is_some() || has_keys(&chosen.record, &declared.keys)));
+    let chosen = &chosen.record;
+    if !is_ours
+        && let Some(hold) = not_taken(mapped.adoption, chosen, destination, wants_nothing(chosen))
     {
         holds.push(hold);
         return Some(standing(None));
@@ -350,15 +424,34 @@ pub(super) fn plan(
             change,
         })
     }));
-    // A create that came late leaves a second one (design.md §4.4); one with other keys is a person's.
+    // A create that came late leaves a second one (design.md §4, L4); one with other keys is a person's.
     let twins = found.iter().map(|entry| &entry.record).filter(|mapping| {
-        mapping.id != chosen.id && mapped.adoption.is_none() && mapping.keys == chosen.keys
+        mapping.id != chosen.id && !mapped.observed && mapping.keys == chosen.keys
     });
     steps.extend(twins.map(|mapping| Step::ready(deletion(mapping.destination, mapping.id))));
     Some(standing(Some(chosen.id)))
 }
 
-/// A mapping that a person made of a segment that is not ours.
+/// The status has one entry for each key. A mapping to another destination under this key goes first, unless it stays
+/// under another key.
+fn waits_for_its_place(mapped: &Mapped<'_>, checked: &Checked<'_>, target: Target<'_>) -> bool {
+    let mut recorded = mapped.recorded.iter();
+    !mapped.retain
+        && recorded.any(|known| {
+            let stands = |id| !mapped.inventory.mappings.is_gone(&id);
+            known.key == target.declared.key
+                && known.destination != target.destination.id
+                && known.mapping.is_some_and(stands)
+                && checked.declares(known) != Declared::Yes
+        })
+}
+
+/// Whether a mapping has every declared key. What is not declared is left to Audience Manager.
+pub(super) fn has_keys(mapping: &Mapping, declared: &MappingKeys) -> bool {
+    key_changes(declared, &mapping.keys) == MappingKeys::default()
+}
+
+/// A mapping that a person made.
 fn not_taken(
     policy: AdoptionPolicy,
     found: &Mapping,
@@ -385,20 +478,12 @@ pub(super) fn deletion(destination: DestinationId, id: MappingId) -> Call {
 
 /// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
 fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChange> {
-    let text = |found: &Option<Box<str>>, wanted: &Option<Box<str>>| {
-        let wanted = wanted.as_ref()?;
-        (!found.as_ref().is_some_and(|found| same_text(found, wanted))).then(|| wanted.clone())
-    };
     let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
         day.as_ref()
             .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
     };
     let mut change = MappingChange {
-        keys: MappingKeys {
-            url: text(&found.keys.url, &declared.keys.url),
-            alias: text(&found.keys.alias, &declared.keys.alias),
-            value_alias: text(&found.keys.value_alias, &declared.keys.value_alias),
-        },
+        keys: key_changes(&declared.keys, &found.keys),
         start: None,
         end: match &declared.end {
             None => found.end.as_ref().map(|_| EndChange::Clear),
@@ -412,6 +497,19 @@ fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChan
     }
     change.start = declared.start.as_ref().map(|day| day.date.clone());
     Some(change)
+}
+
+/// The declared keys that a mapping does not have.
+fn key_changes(declared: &MappingKeys, found: &MappingKeys) -> MappingKeys {
+    let text = |found: &Option<Box<str>>, wanted: &Option<Box<str>>| {
+        let wanted = wanted.as_ref()?;
+        (!found.as_ref().is_some_and(|found| same_text(found, wanted))).then(|| wanted.clone())
+    };
+    MappingKeys {
+        url: text(&found.url, &declared.url),
+        alias: text(&found.alias, &declared.alias),
+        value_alias: text(&found.value_alias, &declared.value_alias),
+    }
 }
 
 /// The destinations that a segment is mapped to, as far as they are listed, some mappings apart.

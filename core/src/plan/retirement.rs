@@ -204,15 +204,20 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
     };
     let mut ours: Vec<_> = recorded.mappings.iter().filter(stands).cloned().collect();
     for declared in departure.declared {
-        let is_recorded = |known: &KnownMapping| {
-            known.segment == declared.segment
-                && known.key == declared.key
-                && known.mapping.is_some()
+        let is_recorded = |destination: &dyn Fn(&KnownMapping) -> bool| {
+            let mut known = recorded.mappings.iter();
+            known.any(|known| {
+                known.segment == declared.segment && known.mapping.is_some() && destination(known)
+            })
         };
         let Some(sid) = departure.sid_of(declared.segment.as_deref()) else {
             continue;
         };
-        if recorded.mappings.iter().any(is_recorded) {
+        // By the declaration alone, which costs no call.
+        if is_recorded(&|known| match &declared.destination {
+            DestinationSelector::Id(id) => known.destination == *id,
+            DestinationSelector::Name(name) => known.found_by.as_ref() == Some(name),
+        }) {
             continue;
         }
         let destination = match mappings::resolve(inventory, &declared.destination, None) {
@@ -224,6 +229,9 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
             // Nothing was ever mapped there.
             mappings::Resolved::Held(_) => continue,
         };
+        if is_recorded(&|known| known.destination == destination.id) {
+            continue;
+        }
         let key = (sid, destination.id);
         if !inventory.mappings.was_looked_up(&key, departure.since) {
             steps.push(Step::ready(Call::LookUpMapping {
@@ -231,7 +239,9 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
                 segment: sid,
             }));
         }
-        ours.extend(inventory.mappings.find(&key).map(|entry| KnownMapping {
+        let found = inventory.mappings.find(&key);
+        let found = found.filter(|entry| mappings::has_keys(&entry.record, &declared.keys));
+        ours.extend(found.map(|entry| KnownMapping {
             segment: declared.segment.clone(),
             key: declared.key.clone(),
             found_by: None,

@@ -60,9 +60,11 @@ pub(super) fn resolve<'a>(
             TraitSelector::Reference(reference) => reference,
         };
         let found_by: Box<str> = reference.to_string().into();
-        let pinned = recorded.iter().find(|known| {
-            known.segment == segment.key && known.key == *key && known.found_by == found_by
-        });
+        // The same words mean the same trait, also under another key.
+        let pinned = recorded
+            .iter()
+            .filter(|known| known.segment == segment.key && known.found_by == found_by)
+            .min_by_key(|known| known.key != *key);
         let answered = inventory.named_traits.get(reference);
         let answered = answered.filter(|found| found.seen >= since);
         let sid = match (pinned, answered.map(|found| found.sids.as_slice())) {

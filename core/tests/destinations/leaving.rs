@@ -79,6 +79,7 @@ fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
         segment: None,
         key: "shop".into(),
         destination: DestinationSelector::Name("Shop".into()),
+        keys: shop().keys,
     }];
     let calls = retired(&mut world, &declared);
     assert!(
@@ -114,6 +115,7 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
             segment: None,
             key: "another-key".into(),
             destination: DestinationSelector::Name("Shop".into()),
+            keys: shop().keys,
         }],
     };
     let (owner, share) = (OwnerId::parse("us").unwrap(), name("loyal"));

@@ -141,6 +141,7 @@ pub(crate) fn segment_destinations(audience: &SharedAudience) -> Vec<SegmentDest
                 segment: segment.map(Into::into),
                 key: declared.key.as_str().into(),
                 destination: activation::destination_selector(declared)?,
+                keys: activation::mapping_keys(declared),
             })
         })
         .collect()

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use super::super::call::{Call, Step};
 use super::super::hold::Hold;
-use super::super::mappings::{self, Checked, KnownMapping, Mapped};
+use super::super::mappings::{self, Checked, Declared, KnownMapping, Mapped};
 use super::super::rules::{self, Outcome, Resolved};
 use super::super::{elsewhere, forbidden};
 use super::{Planner, TraitState};
-use crate::compose::{AdoptionPolicy, DeclaredDestination, DesiredSegment};
+use crate::compose::{DeclaredDestination, DesiredSegment};
 use crate::domain::destination::Destination;
 use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::domain::labels::Restrictions;
@@ -160,7 +160,7 @@ impl<'a> Planner<'a> {
         key: Option<&str>,
         sid: Option<SegmentSid>,
         checked: &Checked<'a>,
-        adoption: Option<AdoptionPolicy>,
+        observed: bool,
     ) {
         let recorded = self.recorded_mappings(key);
         for target in &checked.targets {
@@ -174,12 +174,13 @@ impl<'a> Planner<'a> {
                 key,
                 sid,
                 recorded: &recorded,
-                adoption,
+                adoption: self.situation.adoption,
+                observed,
                 retain: self.situation.retain,
                 since: self.situation.since,
             };
             let plan = &mut self.plan;
-            let known = mappings::plan(&mapped, *target, &mut plan.steps, &mut plan.holds);
+            let known = mappings::plan(&mapped, checked, *target, &mut plan.steps, &mut plan.holds);
             plan.standing.mappings.extend(known);
         }
     }
@@ -191,28 +192,31 @@ impl<'a> Planner<'a> {
             let Some(id) = known.mapping.filter(|_| !situation.retain) else {
                 continue;
             };
-            let standing = &self.plan.standing.mappings;
+            let standing = &mut self.plan.standing.mappings;
             if situation.inventory.mappings.is_gone(&id)
                 || standing.iter().any(|standing| standing.mapping == Some(id))
             {
                 continue;
             }
-            let declared = uses.of(situation.desired, known);
-            let leaves = match declared {
-                Declared::No => true,
-                // Its destination is not known now, or it is not its turn.
-                Declared::Unknown => false,
-                Declared::At(destination) => {
-                    let same = |standing: &&KnownMapping| {
-                        (&standing.segment, &standing.key) == (&known.segment, &known.key)
-                    };
-                    let stands = standing.iter().find(same).and_then(|found| found.mapping);
-                    destination != known.destination || stands.is_some()
+            let checked = uses.of_segment(situation.desired, known.segment.as_deref());
+            let declared = checked.map_or(Declared::No, |checked| checked.declares(known));
+            let is_replaced = standing.iter().any(|standing| {
+                standing.segment == known.segment
+                    && standing.destination == known.destination
+                    && standing.mapping.is_some()
+            });
+            match declared {
+                // It is not known yet, or cannot be mapped now: what stands stays, under the key of today.
+                Declared::Yes if !is_replaced => {
+                    if let Some(carried) = checked.and_then(|checked| checked.carried(known)) {
+                        carry(standing, carried);
+                    }
                 }
-            };
-            if leaves {
-                let call = mappings::deletion(known.destination, id);
-                self.plan.steps.push(Step::ready(call));
+                Declared::Unknown => {}
+                Declared::Yes | Declared::No => {
+                    let call = mappings::deletion(known.destination, id);
+                    self.plan.steps.push(Step::ready(call));
+                }
             }
         }
     }
@@ -268,31 +272,30 @@ impl<'a> Planner<'a> {
     }
 }
 
-enum Declared {
-    No,
-    Unknown,
-    At(crate::domain::identifier::DestinationId),
+impl<'a> Uses<'a> {
+    /// What a segment declares; `None` where the segment is no longer declared.
+    fn of_segment(
+        &self,
+        desired: &crate::compose::Desired,
+        key: Option<&str>,
+    ) -> Option<&Checked<'a>> {
+        let Some(key) = key else {
+            return Some(&self.shared);
+        };
+        let mut segments = desired.additional_segments.iter().zip(&self.additional);
+        let (_, uses) = segments.find(|(segment, _)| *segment.key == *key)?;
+        Some(&uses.destinations)
+    }
 }
 
-impl Uses<'_> {
-    /// Where the declaration behind a recorded mapping leads now.
-    fn of(&self, desired: &crate::compose::Desired, known: &KnownMapping) -> Declared {
-        if !desired.declares_destination(known.segment.as_deref(), &known.key) {
-            return Declared::No;
-        }
-        let checked = match &known.segment {
-            None => Some(&self.shared),
-            Some(key) => {
-                let segments = desired.additional_segments.iter().zip(&self.additional);
-                let mut of_key = segments.filter(|(segment, _)| segment.key == *key);
-                of_key.next().map(|(_, uses)| &uses.destinations)
-            }
-        };
-        let mut targets = checked.into_iter().flat_map(|checked| &checked.targets);
-        match targets.find(|target| target.declared.key == known.key) {
-            Some(target) => Declared::At(target.destination.id),
-            None => Declared::Unknown,
-        }
+/// Puts a mapping under its key; an entry that has one already stays.
+fn carry(standing: &mut Vec<KnownMapping>, carried: KnownMapping) {
+    let place = |known: &&mut KnownMapping| {
+        (&known.segment, &known.key) == (&carried.segment, &carried.key)
+    };
+    match standing.iter_mut().find(place) {
+        None => standing.push(carried),
+        Some(known) => known.mapping = known.mapping.or(carried.mapping),
     }
 }
 

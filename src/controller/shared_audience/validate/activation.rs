@@ -22,18 +22,13 @@ pub(super) fn destinations(
 ) -> Result<Vec<DeclaredDestination>, Obstacle> {
     let read = |declared: &api::Destination| {
         let what = format!("destination {:?} of {segment}", declared.key);
-        let text = |text: &Option<String>| text.as_deref().map(Into::into);
         Ok(DeclaredDestination {
             key: declared.key.as_str().into(),
             destination: destination_selector(declared).ok_or_else(|| {
                 let message = format!("The {what} must name exactly one of id and name.");
                 Obstacle::new(Reason::Unreadable, message)
             })?,
-            keys: MappingKeys {
-                url: text(&declared.url),
-                alias: text(&declared.alias),
-                value_alias: text(&declared.value_alias),
-            },
+            keys: mapping_keys(declared),
             start: day(&declared.start_date, "startDate", &what)?,
             end: day(&declared.end_date, "endDate", &what)?,
         })
@@ -49,6 +44,15 @@ pub(super) fn destination_selector(declared: &api::Destination) -> Option<Destin
         }
         (None, Some(name)) => Some(DestinationSelector::Name(name.as_str().into())),
         (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+pub(super) fn mapping_keys(declared: &api::Destination) -> MappingKeys {
+    let text = |text: &Option<String>| text.as_deref().map(Into::into);
+    MappingKeys {
+        url: text(&declared.url),
+        alias: text(&declared.alias),
+        value_alias: text(&declared.value_alias),
     }
 }
 
