@@ -39,10 +39,11 @@ test: control-plane installation-tools ## Run every test
 	@cat "$(TARGET)"/tmp/openapi-*.txt
 
 .PHONY: histories
-histories: ## Play N random histories (N=10000; SEED=2 for others) and judge each
+histories: ## Play N random histories of a new seed and judge each (N=10000; SEED=77 plays those of a seed again, FROM=42 from this number on)
 	@echo "histories: building…"
 	@$(CARGO) build --test faults
-	@HISTORIES=$(or $(N),10000) HISTORIES_SEED=$(or $(SEED),1) $(CARGO) test --test faults every_history -- --nocapture
+	@HISTORIES=$(or $(N),10000) $(if $(SEED),HISTORIES_SEED=$(SEED)) $(if $(FROM),HISTORIES_FROM=$(FROM)) \
+		$(CARGO) test --test faults every_history -- --nocapture
 
 .PHONY: lint
 lint: $(CARGO_DENY) ## Check format, lints, licences and sources

@@ -104,7 +104,7 @@ struct Log {
     unreachable_until: Option<tokio::time::Instant>,
     violations: Vec<String>,
     /// What stood in the two systems after each change, with the version of the cluster.
-    snapshots: Vec<(u64, serde_json::Value)>,
+    snapshots: Vec<(u64, Arc<serde_json::Value>)>,
     keeps_no_snapshots: bool,
     gate: Option<Arc<Gate>>,
     proxy: Option<Proxy>,
@@ -215,11 +215,11 @@ impl ChokePoint {
         if self.log.lock().unwrap().keeps_no_snapshots {
             return;
         }
-        let taken = (self.cluster.version(), self.simulator.state());
+        let taken = (self.cluster.version(), Arc::new(self.simulator.state()));
         self.log.lock().unwrap().snapshots.push(taken);
     }
 
-    pub(crate) fn snapshots(&self) -> Vec<(u64, serde_json::Value)> {
+    pub(crate) fn snapshots(&self) -> Vec<(u64, Arc<serde_json::Value>)> {
         self.log.lock().unwrap().snapshots.clone()
     }
 

@@ -37,7 +37,8 @@ pub(crate) struct Change {
     pub(crate) version: u64,
     pub(crate) kind: ChangeKind,
     pub(crate) key: Key,
-    pub(crate) object: Value,
+    /// Shared with whoever reads the log: a world has thousands of changes.
+    pub(crate) object: Arc<Value>,
 }
 
 /// Why a request is refused, as a `Status` says it.
@@ -285,7 +286,7 @@ impl Cluster {
             match change.kind {
                 ChangeKind::Deleted => then.remove(&change.key),
                 ChangeKind::Added | ChangeKind::Modified => {
-                    then.insert(&change.key, &change.object)
+                    then.insert(&change.key, &*change.object)
                 }
             };
         }
@@ -426,7 +427,7 @@ impl State {
             version: self.version,
             kind,
             key: key.clone(),
-            object: object.clone(),
+            object: Arc::new(object.clone()),
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, Once};
+use std::sync::{Arc, Mutex, Once};
 
 use serde_json::{Map, Value, json};
 
@@ -299,7 +299,7 @@ fn is_as_it_was(found: &Value, before: &Value) -> bool {
 
 /// O6: `Ready=True` of a generation is told only if the systems were as it declares at some moment since it was written.
 /// `states`: each with the version of the cluster that stood then, oldest first.
-pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<String> {
+pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Arc<Value>)]) -> Vec<String> {
     let changes = world.cluster.changes();
     let mut written: BTreeMap<(String, i64), u64> = BTreeMap::new();
     let mut judged = BTreeSet::new();
@@ -382,8 +382,8 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Value)]) -> Vec<Str
 }
 
 /// The states in which the source of `audience` stood differently.
-fn sources_of<'a>(audience: &Value, states: &'a [(u64, Value)]) -> Vec<&'a Value> {
-    let mut sources: Vec<&Value> = states.iter().map(|(_, state)| state).collect();
+fn sources_of<'a>(audience: &Value, states: &'a [(u64, Arc<Value>)]) -> Vec<&'a Value> {
+    let mut sources: Vec<&Value> = states.iter().map(|(_, state)| &**state).collect();
     // The other system's side depends on both.
     sources.dedup_by_key(|state| {
         let source = standing::source(audience, state);

@@ -87,7 +87,10 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
         calls.iter().for_each(|call| println!("{call}"));
     }
     let snapshots = point.snapshots();
-    let states: Vec<Value> = snapshots.iter().map(|(_, state)| state.clone()).collect();
+    let states: Vec<Value> = snapshots
+        .iter()
+        .map(|(_, state)| Value::clone(state))
+        .collect();
     let comes_late = faults.iter().any(|(_, fault)| *fault == Fault::LateEffect);
     for (at, state) in states.iter().enumerate() {
         // Where no server enforces the key, one that came late is gone within a pass (peers.md §4.6, F15).

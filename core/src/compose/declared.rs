@@ -14,7 +14,7 @@ pub enum DestinationSelector {
 }
 
 impl DestinationSelector {
-    pub fn name(&self) -> Option<&Box<str>> {
+    pub fn name(&self) -> Option<&str> {
         match self {
             Self::Id(_) => None,
             Self::Name(name) => Some(name),

@@ -96,7 +96,7 @@ impl Checked<'_> {
         let (declared, _) = leads.find(|(_, lead)| *lead == Lead::To(known.destination))?;
         Some(KnownMapping {
             key: declared.key.clone(),
-            found_by: declared.destination.name().cloned(),
+            found_by: declared.destination.name().map(Into::into),
             ..known.clone()
         })
     }
@@ -176,7 +176,7 @@ fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<
     let name = declared.destination.name()?;
     let found_by_it = recorded
         .iter()
-        .filter(|known| known.found_by.as_ref() == Some(name));
+        .filter(|known| known.found_by.as_deref() == Some(name));
     found_by_it
         .min_by_key(|known| known.key != declared.key)
         .map(|known| known.destination)
@@ -330,7 +330,7 @@ fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) 
     KnownMapping {
         segment: segment.map(Into::into),
         key: target.declared.key.clone(),
-        found_by: target.declared.destination.name().cloned(),
+        found_by: target.declared.destination.name().map(Into::into),
         destination: target.destination.id,
         mapping,
     }

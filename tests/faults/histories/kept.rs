@@ -1,0 +1,64 @@
+//! Histories that failed once, shrunk to the steps that they need. Each is a test of its own.
+
+use std::sync::Mutex;
+
+use super::steps::Step;
+use super::switches::Switch;
+use super::{Seen, play};
+use crate::fault::Fault;
+use crate::run::on_virtual_time;
+
+fn ends_as_declared(switches: &[Switch], steps: &[Step]) {
+    let seen = Mutex::new(Seen::default());
+    let failures = on_virtual_time(play(switches, steps, &seen));
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+const READERS: usize = 2;
+const LOYAL: usize = 0;
+const BUYERS: usize = 5;
+
+fn apply(share: usize, variant: usize) -> Step {
+    Step::Apply {
+        share,
+        variant,
+        strategy: "ExternalAudience",
+    }
+}
+
+/// "Partner" moves from the key `partner` to the key `shop`; its mapping was deleted (seed 77).
+#[test]
+fn a_destination_that_moves_to_the_key_of_another_keeps_its_mapping() {
+    ends_as_declared(
+        &[],
+        &[
+            apply(READERS, 7),
+            apply(LOYAL, 0),
+            Step::Wait { seconds: 3 },
+            Step::WrongSecret { seconds: 1 },
+            apply(READERS, 8),
+        ],
+    );
+}
+
+/// "Partner" moves from the key `shop` to the key `partner`, and "Shop" comes under the key `shop`: `Ready` was True while
+/// the mapping to "Shop" did not exist.
+#[test]
+fn a_destination_under_a_key_that_another_had_is_mapped_before_the_resource_is_ready() {
+    let after = |last: Step| {
+        ends_as_declared(
+            &[],
+            &[
+                apply(LOYAL, 8),
+                Step::Wait { seconds: 4 },
+                apply(LOYAL, 7),
+                last,
+            ],
+        );
+    };
+    let fault = Fault::Error;
+    for ahead in 1..25 {
+        after(Step::Fault { ahead, fault });
+    }
+    after(Step::DeleteSource { share: BUYERS });
+}
