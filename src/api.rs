@@ -16,7 +16,9 @@ pub mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use common::{AdoptionPolicy, DeletionPolicy, SourceGonePolicy, TenantStatus};
+pub use common::{
+    AdoptionPolicy, DeletionPolicy, DeletionWaitStatus, SourceGonePolicy, TenantStatus,
+};
 pub use shared_audience::{SharedAudience, SharedAudienceSpec, SharedAudienceStatus};
 pub use sharing_connection::{SharingConnection, SharingConnectionSpec, SharingConnectionStatus};
 

@@ -7,7 +7,7 @@
     reason = "the schema derive makes a twin of each type inside a function"
 )]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,18 @@ pub struct TenantStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub sandbox_id: Option<String>,
+}
+
+/// For how long a deletion has waited for what it needs to delete the remote objects. After ten minutes the resource is
+/// released, and its remote objects stay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionWaitStatus {
+    /// The seconds that the operator has counted so far, over all its processes.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub seconds: i32,
+    /// When it counted last.
+    pub counted_at: Time,
 }
 
 /// A list of conditions, keyed by type, with the bounds that Kubernetes gives them. `Condition`'s own schema has none.

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use super::activation::{Destination, DestinationStatus, NamedTrait, NamedTraitStatus};
 pub use super::common::ExportControl;
 use super::common::{
-    AdoptionPolicy, DeletionPolicy, ID_MAX, SourceGonePolicy, TenantStatus, conditions_schema,
-    find_condition, pending,
+    AdoptionPolicy, DeletionPolicy, DeletionWaitStatus, ID_MAX, SourceGonePolicy, TenantStatus,
+    conditions_schema, find_condition, pending,
 };
 use super::experience_platform::{
     ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
@@ -304,6 +304,9 @@ pub struct SharedAudienceStatus {
     /// When the operator tries again; only while this object itself fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Time>,
+    /// Only while this resource leaves and its remote objects cannot be deleted: for how long that has lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_wait: Option<DeletionWaitStatus>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

@@ -15,8 +15,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::common::{
-    AdoptionPolicy, DeletionPolicy, ID_MAX, TenantStatus, conditions_schema, find_condition,
-    pending,
+    AdoptionPolicy, DeletionPolicy, DeletionWaitStatus, ID_MAX, TenantStatus, conditions_schema,
+    find_condition, pending,
 };
 
 const RESYNC_INTERVAL: &str = "10m";
@@ -192,6 +192,9 @@ pub struct SharingConnectionStatus {
     /// passed 80, 95 or 100 percent of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<ItemCountsStatus>,
+    /// Only while this resource leaves and its remote objects cannot be deleted: for how long that has lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_wait: Option<DeletionWaitStatus>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

@@ -12,10 +12,11 @@ use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::backoff::Backoff;
 use super::engines::Engines;
-use super::leaving::Leaving;
+use super::leaving::{self, Leaving};
 use super::replicas::Replicas;
 use super::requested::Served;
 use crate::adobe::endpoints::Endpoints;
@@ -81,6 +82,13 @@ impl Context {
 
     pub(super) fn now(&self) -> Timestamp {
         (self.settings.wall_clock)()
+    }
+
+    pub(super) fn both_clocks(&self) -> leaving::Now {
+        leaving::Now {
+            own: Instant::now(),
+            wall: self.now(),
+        }
     }
 }
 

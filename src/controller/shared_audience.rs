@@ -17,13 +17,15 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::claims::CreatedAt;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
 use super::{events, publish, requested};
-use crate::api::SharedAudience;
+use crate::api::annotations::FINALIZER;
+use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
 use status::Verdict;
 
@@ -41,6 +43,8 @@ enum Outcome {
     Suspended,
     /// Something in Kubernetes is missing or wrong; nothing remote was judged.
     Unresolved(Obstacle),
+    /// It leaves, and its remote objects cannot be deleted; for how long that has lasted.
+    CannotDelete(Obstacle, DeletionWaitStatus),
     /// The API server failed; tried again soon, with nothing to write down.
     Kubernetes(kube::Error),
     /// The object has changed since it was read from the cache, or the API server did not say.
@@ -148,8 +152,12 @@ fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) 
     }
 }
 
-/// A change that has just been seen: a look at the audience that is under way makes way for it.
+/// A change that has just been seen, and is in the cache: a look at the audience that is under way makes way for it, and
+/// a connection that leaves need not wait for an audience that has no finalizer of ours any more.
 pub(super) fn seen(audience: &SharedAudience, context: &Context) {
+    if !audience.finalizers().iter().any(|known| known == FINALIZER) {
+        wake_leaving_connection(audience, context);
+    }
     let leaves = audience.metadata.deletion_timestamp.is_some();
     if !leaves && is_known_to_stand(audience) {
         return;
@@ -160,6 +168,17 @@ pub(super) fn seen(audience: &SharedAudience, context: &Context) {
         .get(&namespace, &audience.spec.connection_ref.name);
     if let (Some(running), Some(share)) = (running, share_name(audience)) {
         running.engine.hurry(share);
+    }
+}
+
+fn wake_leaving_connection(audience: &SharedAudience, context: &Context) {
+    let namespace = audience.namespace().unwrap_or_default();
+    let name = &audience.spec.connection_ref.name;
+    let connection = context
+        .connections
+        .get(&ObjectRef::new(name).within(&namespace));
+    if connection.is_some_and(|connection| connection.metadata.deletion_timestamp.is_some()) {
+        context.engines.wake_connection(&namespace, name);
     }
 }
 
@@ -209,7 +228,11 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         }
         Outcome::Suspended => Verdict::suspended(),
         Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
+        Outcome::CannotDelete(obstacle, so_far) => Verdict::cannot_delete(obstacle, so_far),
     };
+    if verdict.deletion_wait.is_none() {
+        context.leaving.waits_no_longer(audience);
+    }
     let disposition = verdict.obstacle.as_ref().map(Obstacle::disposition);
     let pause = next_look(context, &key, disposition);
     // Told only where the object itself fails by itself: what waits for something else has no time of its own.

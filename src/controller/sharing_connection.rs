@@ -18,10 +18,13 @@ use tokio::time::Instant;
 
 use super::conditions::ready_reason;
 use super::context::{Context, audiences_of};
+use super::definition::{self, Definition};
 use super::engines::{ConnectionKey, Engines, Running};
+use super::leaving::Patience;
 use super::{events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
+use crate::engine::Obstacle;
 use status::Findings;
 
 pub(super) async fn reconcile(
@@ -51,15 +54,11 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         Ok(made) => made,
         Err(error) => return failed(connection, &error),
     };
-    let key = key(connection);
     let credential = match secret::read(connection, context).await {
         Ok(credential) => credential,
         Err(secret::Unusable::Kubernetes(error)) => return failed(connection, &error),
         Err(secret::Unusable::Missing(obstacle)) => {
-            secret::watch(connection, context);
-            if context.engines.set_without_credential(&key, true) {
-                start::wake_audiences(connection, context);
-            }
+            note_missing_credential(connection, context);
             let findings = Findings::without_credential(obstacle);
             let next = conclude(connection, context, &findings, None, made).await;
             return match context.settings.watch_secrets {
@@ -97,6 +96,54 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     conclude(connection, context, &findings, requested, made).await
 }
 
+/// From now on its audiences know, and it is looked at again when the Secret comes.
+fn note_missing_credential(connection: &SharingConnection, context: &Context) {
+    secret::watch(connection, context);
+    if context
+        .engines
+        .set_without_credential(&key(connection), true)
+    {
+        start::wake_audiences(connection, context);
+    }
+}
+
+/// Asked once more before an audience of the connection goes without its remote objects: whether it still cannot be
+/// deleted. While nobody can tell, `false`.
+pub(super) async fn lacks_credential(
+    audience: &SharedAudience,
+    connection: &str,
+    context: &Context,
+) -> bool {
+    let namespace = audience.namespace().unwrap_or_default();
+    let reference = ObjectRef::new(connection).within(&namespace);
+    let Some(known) = context.connections.get(&reference) else {
+        return true;
+    };
+    if let Some(running) = context.engines.get(&namespace, connection) {
+        let is_read = running.engine.refresh().await.is_ok();
+        return is_read && bars_deletion(&running);
+    }
+    match secret::read(&known, context).await {
+        Err(secret::Unusable::Missing(_)) => true,
+        Err(secret::Unusable::Kubernetes(_)) => false,
+        Ok(_) => {
+            context.engines.wake_connection(&namespace, connection);
+            false
+        }
+    }
+}
+
+/// Nothing can be deleted through it, by more than an outage.
+fn bars_deletion(running: &Running) -> bool {
+    let report = running.engine.report();
+    let failure = report
+        .borrow()
+        .failure
+        .as_ref()
+        .map(|failure| failure.reason);
+    failure.is_some_and(Reason::bars_deletion)
+}
+
 /// A look at this generation of the spec was written down.
 fn is_judged(connection: &SharingConnection) -> bool {
     let status = connection.status.as_ref();
@@ -114,6 +161,9 @@ async fn conclude(
     handled: Option<String>,
     made: Option<String>,
 ) -> Action {
+    if findings.deletion_wait.is_none() {
+        context.leaving.waits_no_longer(connection);
+    }
     let wanted = status::after(connection, findings, handled, context.now());
     let known = connection.status.as_ref();
     match publish::status(&context.client, connection, made, known, &wanted).await {
@@ -142,7 +192,7 @@ async fn conclude(
     Action::requeue(LOOK_AGAIN)
 }
 
-/// The connection outlives the audiences that still need it (design.md §4.8).
+/// The connection outlives the audiences that still need it (L7).
 async fn leave(connection: &SharingConnection, context: &Context) -> Action {
     if !connection
         .finalizers()
@@ -154,32 +204,23 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
     }
     let namespace = connection.namespace().unwrap_or_default();
     let users = audiences_of(&context.audiences, &namespace, &connection.name_any());
-    let waiting: Vec<_> = users
-        .iter()
-        .filter(|user| {
-            user.finalizers()
-                .iter()
-                .any(|finalizer| finalizer == FINALIZER)
-        })
-        .collect();
-    let deletes = connection.spec.deletion_policy == DeletionPolicy::Delete;
-    let running = match !waiting.is_empty() || deletes {
-        true => engine(connection, context).await,
-        false => Ok(None),
-    };
-    let running = match running {
-        Ok(running) => running,
-        Err(action) => return action,
-    };
+    let waiting = users.iter().filter(|user| {
+        let mut finalizers = user.finalizers().iter();
+        finalizers.any(|finalizer| finalizer == FINALIZER)
+    });
+    let waiting: Vec<String> = waiting.map(|user| user.name_any()).collect();
     if !waiting.is_empty() {
-        let names: Vec<String> = waiting.iter().map(|user| user.name_any()).collect();
-        return conclude(connection, context, &Findings::leaving(&names), None, None).await;
+        return match means(connection, context).await {
+            Ok(means) => wait_for_audiences(connection, context, &waiting, &means).await,
+            Err(action) => action,
+        };
     }
+    let deletes = connection.spec.deletion_policy == DeletionPolicy::Delete;
     if deletes && !context.leaving.is_done(connection) {
         if let Some(left) = context.leaving.pause_left(connection, Instant::now()) {
             return Action::requeue(left);
         }
-        if let Err(action) = retire_shared_objects(connection, context, running).await {
+        if let Err(action) = retire_shared_objects(connection, context).await {
             return action;
         }
         context.leaving.set_done(connection);
@@ -198,36 +239,102 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
     }
 }
 
-/// The engine of a connection that leaves, started where a restart came in between: its audiences wait for it, and the
-/// shared objects. `None` without a credential.
-async fn engine(
-    connection: &SharingConnection,
-    context: &Context,
-) -> Result<Option<Box<Running>>, Action> {
+/// What deletes the remote objects of a connection that leaves, and of its audiences.
+enum Means {
+    Engine(Box<Running>),
+    /// There is no credential; the Secret's obstacle.
+    Lacking(Obstacle),
+}
+
+impl Means {
+    /// What is in the way of every deletion.
+    fn obstacle(&self) -> Option<Obstacle> {
+        match self {
+            Self::Engine(running) => running.engine.report().borrow().failure.clone(),
+            Self::Lacking(obstacle) => Some(obstacle.clone()),
+        }
+    }
+}
+
+/// The engine of a connection that leaves, started where a restart came in between.
+async fn means(connection: &SharingConnection, context: &Context) -> Result<Means, Action> {
     let namespace = connection.namespace().unwrap_or_default();
     if let Some(running) = context.engines.get(&namespace, &connection.name_any()) {
-        return Ok(Some(Box::new(running)));
+        return Ok(Means::Engine(Box::new(running)));
     }
     match secret::read(connection, context).await {
         Ok(credential) => match start::ensure(connection, context, credential).await {
-            start::Ensured::Running(running) => Ok(Some(running)),
+            start::Ensured::Running(running) => Ok(Means::Engine(running)),
             // Another replica holds the lease, and sees to it.
             start::Ensured::HeldElsewhere => Err(Action::await_change()),
         },
-        Err(secret::Unusable::Missing(_)) => Ok(None),
+        Err(secret::Unusable::Missing(obstacle)) => {
+            note_missing_credential(connection, context);
+            Ok(Means::Lacking(obstacle))
+        }
         Err(secret::Unusable::Kubernetes(error)) => Err(failed(connection, &error)),
     }
 }
 
-/// Deletes what is ours and empty. What is in use stays and is told, as is what no credential came for in time; whatever
+/// Says for whom it waits, and why they cannot go where that is known. It is woken by the last of them; the pause is for
+/// what no event tells.
+async fn wait_for_audiences(
+    connection: &SharingConnection,
+    context: &Context,
+    waiting: &[String],
+    means: &Means,
+) -> Action {
+    let obstacle = means.obstacle();
+    let lacks = match means {
+        Means::Lacking(_) => true,
+        Means::Engine(running) => bars_deletion(running),
+    };
+    // The ten minutes of the connection itself pass at the same time as theirs.
+    let so_far = match lacks.then(|| patience(connection, context)) {
+        Some(Patience::Wait { so_far, .. }) => Some(so_far),
+        Some(Patience::Over) => connection
+            .status
+            .as_ref()
+            .and_then(|status| status.deletion_wait.clone()),
+        None => None,
+    };
+    let of_secret = matches!(means, Means::Lacking(_));
+    let findings = Findings::leaving(waiting, obstacle, of_secret).waiting(so_far);
+    conclude(connection, context, &findings, None, None).await;
+    Action::requeue(LOOK_FOR_AUDIENCES)
+}
+
+const LOOK_FOR_AUDIENCES: Duration = Duration::from_secs(30);
+
+fn patience(connection: &SharingConnection, context: &Context) -> Patience {
+    let status = connection.status.as_ref();
+    let recorded = status.and_then(|status| status.deletion_wait.as_ref());
+    let now = context.both_clocks();
+    context.leaving.patience(connection, recorded, now)
+}
+
+/// Deletes what is ours and empty. What is in use stays and is told, as is what could not be deleted in time; whatever
 /// else stands in the way is waited for, and told in the status.
 async fn retire_shared_objects(
     connection: &SharingConnection,
     context: &Context,
-    running: Option<Box<Running>>,
 ) -> Result<(), Action> {
-    let Some(running) = running else {
-        return without_credential(connection, context);
+    match definition::of::<SharingConnection>(&context.client).await {
+        Definition::Stays => {}
+        Definition::Leaves => return Ok(()),
+        Definition::Unknown => {
+            let obstacle =
+                Obstacle::new(Reason::RemovalUnknown, definition::unknown("this resource"));
+            let why = "for ten minutes the operator could not read whether the CustomResourceDefinition was being removed";
+            return wait_or_leave_behind(connection, context, obstacle, false, why).await;
+        }
+    }
+    let why = "there was no credential or no sandbox to delete them with for ten minutes";
+    let running = match means(connection, context).await? {
+        Means::Engine(running) => running,
+        Means::Lacking(obstacle) => {
+            return wait_or_leave_behind(connection, context, obstacle, true, why).await;
+        }
     };
     let retired = async {
         running.engine.refresh().await?;
@@ -248,12 +355,13 @@ async fn retire_shared_objects(
         )
     });
     let Some(obstacle) = wait.into_iter().next() else {
-        stay.iter()
-            .for_each(|obstacle| left_behind(connection, &obstacle.message));
+        for obstacle in &stay {
+            tell_left_behind(connection, context, &obstacle.message).await;
+        }
         return Ok(());
     };
     if obstacle.reason.bars_deletion() {
-        return without_credential(connection, context);
+        return wait_or_leave_behind(connection, context, obstacle, false, why).await;
     }
     let pause = match obstacle.disposition() {
         Disposition::Stalled => LOOK_AGAIN,
@@ -261,35 +369,42 @@ async fn retire_shared_objects(
         Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,
     };
     context.leaving.failed(connection, pause, Instant::now());
-    conclude(
-        connection,
-        context,
-        &Findings::held_back(obstacle),
-        None,
-        None,
-    )
-    .await;
+    let findings = Findings::held_back(obstacle, false);
+    conclude(connection, context, &findings, None, None).await;
     Err(Action::requeue(pause))
 }
 
 /// Between two tries to delete shared objects, each with a full pass before it.
 const RETIRE_AGAIN: Duration = Duration::from_secs(60);
 
-fn without_credential(connection: &SharingConnection, context: &Context) -> Result<(), Action> {
-    match context.leaving.patience(connection, Instant::now()) {
-        Some(look_again) => Err(Action::requeue(look_again)),
-        None => {
-            left_behind(
-                connection,
-                "no credential or no sandbox came to delete the shared objects with",
-            );
+/// Nothing can be deleted: waited for, ten minutes in all; then the shared objects stay, and that is told.
+async fn wait_or_leave_behind(
+    connection: &SharingConnection,
+    context: &Context,
+    obstacle: Obstacle,
+    of_secret: bool,
+    why: &str,
+) -> Result<(), Action> {
+    match patience(connection, context) {
+        Patience::Wait { look_again, so_far } => {
+            let findings = Findings::held_back(obstacle, of_secret).waiting(Some(so_far));
+            conclude(connection, context, &findings, None, None).await;
+            Err(Action::requeue(look_again))
+        }
+        Patience::Over => {
+            let left = status::shared_objects(connection);
+            let what = format!("its shared objects stay, since {why}: {left}. Delete them there.");
+            tell_left_behind(connection, context, &what).await;
             Ok(())
         }
     }
 }
 
-fn left_behind(connection: &SharingConnection, what: &str) {
-    tracing::warn!(target: "audit", connection = %name(connection), "left behind: {what}");
+async fn tell_left_behind(connection: &SharingConnection, context: &Context, what: &str) {
+    let name = name(connection);
+    tracing::warn!(target: "audit", connection = %name, "left behind: {what}");
+    let message = format!("SharingConnection {name} went: {what}");
+    events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {

@@ -16,6 +16,7 @@ mod histories;
 mod interleavings;
 #[path = "../judged.rs"]
 mod judged;
+mod leaving;
 mod needless;
 mod operations;
 mod operator;

@@ -221,6 +221,9 @@ reasons! {
     DoesNotSettle: Stalled, Warning, Objects, "Report it with the operator's log.";
     /// The object went; its remote objects stay, since no credential to delete them came in time.
     ReleasedWithoutDeletion: Fine, Warning, Nothing, "Delete the objects that the message names.";
+    /// Whether the definition of the resource is being removed is not known, and then its remote objects would have to stay.
+    RemovalUnknown: Wait, Warning, Objects,
+        "Let the operator get the CustomResourceDefinitions, as the chart of the definitions does.";
     /// The stored object does not decode, or says what no schema lets through.
     Unreadable: Stalled, Warning, Objects, "Apply the manifest again with the installed definition.";
     /// That members arrive cannot be seen or is not proven.
@@ -246,10 +249,17 @@ impl Reason {
         }
     }
 
-    /// Nothing can be deleted while it lasts, and it does not end by itself as an outage does: a connection keeps its
-    /// sandbox, and a credential is put right by people.
+    /// Nothing can be deleted while it lasts, and it does not end by itself as an outage does: people put a credential or
+    /// a sandbox right.
     pub const fn bars_deletion(self) -> bool {
-        matches!(self, Self::CredentialsRefused | Self::SandboxNotFound)
+        matches!(
+            self,
+            Self::CredentialsRefused
+                | Self::TenantMismatch
+                | Self::SandboxNotFound
+                | Self::SandboxNotActive
+                | Self::SandboxReset
+        )
     }
 }
 

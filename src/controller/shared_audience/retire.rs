@@ -1,19 +1,22 @@
 //! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
-//! (design.md §4.8). Neither a broken spec nor a missing connection can hold it for ever.
+//! (L7). Neither a broken spec nor a missing connection can hold it for ever.
 
+use std::time::Duration;
+
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::plan::audience;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
-use tokio::time::Instant;
 
 use super::status::Recorded;
 use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
 use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, audiences_of, share_name};
-use crate::controller::{events, publish};
+use crate::controller::definition::{self, Definition};
+use crate::controller::leaving::Patience;
+use crate::controller::{events, publish, sharing_connection};
 use crate::engine::{Declaration, Departure, Obstacle, Retired};
 
 pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {
@@ -27,18 +30,24 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
     let namespace = audience.namespace().unwrap_or_default();
     let connection = &audience.spec.connection_ref.name;
     let running = context.engines.get(&namespace, connection);
-    if keeps_objects(audience, context).await {
-        if let (Some(running), Some(share)) = (&running, share_name(audience)) {
-            // An engine that has ended knows of no claim any more.
-            let _ = running.engine.release(share).await;
+    match remote_objects(audience, context).await {
+        RemoteObjects::Go => {}
+        RemoteObjects::Unknown => {
+            return wait_or_release(audience, context, Lack::Definition).await;
         }
-        return release(audience, context).await;
+        RemoteObjects::Stay => {
+            if let (Some(running), Some(share)) = (&running, share_name(audience)) {
+                // An engine that has ended knows of no claim any more.
+                let _ = running.engine.release(share).await;
+            }
+            return release(audience, context).await;
+        }
     }
     let recorded = status::recorded(audience);
     let Some(running) = running else {
         return match may_run(context, &namespace, connection) {
             true => Outcome::NotOurs,
-            false => without_engine(audience, context, connection).await,
+            false => wait_or_release(audience, context, Lack::Means(connection)).await,
         };
     };
     let Some(share) = share_name(audience) else {
@@ -65,11 +74,10 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             release(audience, context).await
         }
         Ok(Retired::Blocked(obstacle)) if obstacle.reason.bars_deletion() => {
-            without_engine(audience, context, connection).await
+            wait_or_release(audience, context, Lack::Means(connection)).await
         }
+        // An outage ends, and then the engine wakes whom it held up.
         Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
-            // An outage ends, and then the engine wakes whom it held up.
-            context.leaving.forget(audience);
             Outcome::Unresolved(dependency_not_ready(connection))
         }
         Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
@@ -84,57 +92,108 @@ fn may_run(context: &Context, namespace: &str, connection: &str) -> bool {
     context.connections.get(&reference).is_some() && !context.engines.is_without_credential(&key)
 }
 
-/// The policy, the annotation, or a definition that is being removed: the remote objects stay.
-async fn keeps_objects(audience: &SharedAudience, context: &Context) -> bool {
-    audience.spec.deletion_policy == DeletionPolicy::Retain
-        || audience
-            .annotations()
-            .get(ABANDON)
-            .is_some_and(|value| value == "true")
-        || definition_is_leaving(context).await
+enum RemoteObjects {
+    Go,
+    Stay,
+    /// Nobody can tell whether the resource was deleted, or its definition.
+    Unknown,
 }
 
-/// Whoever removes the CRD removes the operator, not the audiences.
-async fn definition_is_leaving(context: &Context) -> bool {
-    let api: Api<CustomResourceDefinition> = Api::all(context.client.clone());
-    let definition = api.get_metadata_opt("sharedaudiences.audience-sharing.dev");
-    match publish::bounded(definition).await {
-        Ok(Some(definition)) => definition.metadata.deletion_timestamp.is_some(),
-        // The object was served, so that its definition is there: an answer from the past.
-        Ok(None) => false,
-        Err(error) => {
-            tracing::warn!(
-                "the definition was not read, so that its removal would not be seen: {}",
-                publish::describe(&error)
-            );
-            false
-        }
+/// By the policy, the annotation, or a definition that is being removed the remote objects stay.
+async fn remote_objects(audience: &SharedAudience, context: &Context) -> RemoteObjects {
+    let annotations = audience.annotations();
+    let is_abandoned = annotations
+        .get(ABANDON)
+        .is_some_and(|value| value == "true");
+    if audience.spec.deletion_policy == DeletionPolicy::Retain || is_abandoned {
+        return RemoteObjects::Stay;
+    }
+    match definition::of::<SharedAudience>(&context.client).await {
+        Definition::Stays => RemoteObjects::Go,
+        Definition::Leaves => RemoteObjects::Stay,
+        Definition::Unknown => RemoteObjects::Unknown,
     }
 }
 
-/// No credential to delete with, or no sandbox: wait for one, then let go and say what is left.
-async fn without_engine(audience: &SharedAudience, context: &Context, connection: &str) -> Outcome {
-    let Some(look_again) = context.leaving.patience(audience, Instant::now()) else {
-        let left = left_behind(&status::recorded(audience));
-        tracing::warn!(
-            target: "audit",
-            audience = %super::name(audience),
-            %left,
-            "released without deleting its remote objects: no credential or no sandbox came in time"
-        );
-        let message = format!(
-            "SharedAudience {} went, and its remote objects stay, since SharingConnection {connection} had no credential \
-             or no sandbox to delete them with for ten minutes: {left}. Delete them there.",
-            super::name(audience)
-        );
-        events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
-        context.settings.metrics.released_without_deletion();
-        return release(audience, context).await;
+/// Why nothing remote can be deleted, other than by an outage.
+enum Lack<'a> {
+    /// The connection of this name has no credential or no sandbox.
+    Means(&'a str),
+    Definition,
+}
+
+/// Waits for what is missing to come back, ten minutes in all; then lets go and says what stays.
+async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lack<'_>) -> Outcome {
+    let status = audience.status.as_ref();
+    let recorded = status.and_then(|status| status.deletion_wait.as_ref());
+    match context
+        .leaving
+        .patience(audience, recorded, context.both_clocks())
+    {
+        Patience::Wait { look_again, so_far } => {
+            let obstacle = match lack {
+                Lack::Means(connection) => Obstacle::new(
+                    Reason::DependencyNotReady,
+                    format!(
+                        "SharingConnection {connection} has no credential or no sandbox to delete the remote objects \
+                         with; its status says why. If that stays so for ten minutes, this resource is released, and \
+                         the remote objects stay."
+                    ),
+                )
+                .of_connection(),
+                Lack::Definition => Obstacle::new(
+                    Reason::RemovalUnknown,
+                    definition::unknown("this resource"),
+                ),
+            };
+            let look_again = Some(look_again);
+            Outcome::CannotDelete(
+                Obstacle {
+                    look_again,
+                    ..obstacle
+                },
+                so_far,
+            )
+        }
+        Patience::Over => match lack {
+            Lack::Means(connection)
+                if !sharing_connection::lacks_credential(audience, connection, context).await =>
+            {
+                Outcome::Unresolved(Obstacle {
+                    look_again: Some(LOOK_AGAIN),
+                    ..dependency_not_ready(connection)
+                })
+            }
+            lack => release_with_objects(audience, context, &lack).await,
+        },
+    }
+}
+
+/// What came back in the last moment is waited for.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+async fn release_with_objects(
+    audience: &SharedAudience,
+    context: &Context,
+    lack: &Lack<'_>,
+) -> Outcome {
+    let name = super::name(audience);
+    let left = left_behind(&status::recorded(audience));
+    let why = match lack {
+        Lack::Means(connection) => format!(
+            "SharingConnection {connection} had no credential or no sandbox to delete them with for ten minutes"
+        ),
+        Lack::Definition => "for ten minutes the operator could not read whether the \
+            CustomResourceDefinition was being removed"
+            .to_owned(),
     };
-    Outcome::Unresolved(Obstacle {
-        look_again: Some(look_again),
-        ..dependency_not_ready(connection)
-    })
+    tracing::warn!(target: "audit", audience = %name, %left, "released without deleting its remote objects: {why}");
+    let message = format!(
+        "SharedAudience {name} went, and its remote objects stay, since {why}: {left}. Delete them there."
+    );
+    events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
+    context.settings.metrics.released_without_deletion();
+    release(audience, context).await
 }
 
 /// What stays in either system, for a person.
@@ -167,15 +226,11 @@ fn left_behind(recorded: &Recorded) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
+/// The connection that may wait for this is woken once the cache has seen it go (`seen`): woken now, it would still see
+/// the audience.
 async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
     match publish::remove_finalizer(&context.client, audience).await {
-        Ok(()) => {
-            let namespace = audience.namespace().unwrap_or_default();
-            context
-                .engines
-                .wake_connection(&namespace, &audience.spec.connection_ref.name);
-            Outcome::Released
-        }
+        Ok(()) => Outcome::Released,
         Err(error) => Outcome::Kubernetes(error),
     }
 }

@@ -25,7 +25,7 @@ use crate::api::shared_audience::{
     AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceKind,
     SourceStatus,
 };
-use crate::api::{SharedAudience, TenantStatus};
+use crate::api::{DeletionWaitStatus, SharedAudience, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
 use crate::controller::requested;
 use crate::engine::{Obstacle, Origin, Settled};
@@ -37,6 +37,8 @@ pub(super) struct Verdict {
     suspended: bool,
     /// The request to look for users that was handled.
     looked_for_users: Option<String>,
+    /// For how long its remote objects could not be deleted.
+    pub(super) deletion_wait: Option<DeletionWaitStatus>,
 }
 
 impl Verdict {
@@ -58,6 +60,7 @@ impl Verdict {
             obstacle,
             suspended: false,
             looked_for_users,
+            deletion_wait: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl Verdict {
             obstacle: None,
             suspended: true,
             looked_for_users: None,
+            deletion_wait: None,
         }
     }
 
@@ -76,6 +80,16 @@ impl Verdict {
             obstacle: Some(obstacle),
             suspended: false,
             looked_for_users: None,
+            deletion_wait: None,
+        }
+    }
+}
+
+impl Verdict {
+    pub(super) fn cannot_delete(obstacle: Obstacle, so_far: DeletionWaitStatus) -> Self {
+        Self {
+            deletion_wait: Some(so_far),
+            ..Self::unresolved(obstacle)
         }
     }
 }
@@ -183,6 +197,7 @@ pub(super) fn after(
         conditions: conditions(audience, verdict, now),
         next_attempt_time: next_attempt(&known, verdict, now, pause),
         last_handled_reconcile_at: known.last_handled_reconcile_at.clone(),
+        deletion_wait: verdict.deletion_wait.clone(),
         ..known
     };
     if let Some(settled) = &verdict.settled {

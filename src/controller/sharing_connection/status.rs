@@ -10,7 +10,7 @@ use crate::api::sharing_connection::{
     ConnectionAudienceManagerStatus, ControlledDataSourceStatus, ItemCountStatus, ItemCountsStatus,
     SharingConnectionStatus,
 };
-use crate::api::{SharingConnection, TenantStatus};
+use crate::api::{DeletionWaitStatus, SharingConnection, TenantStatus};
 use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
 use crate::engine::{Obstacle, Report};
 
@@ -19,6 +19,8 @@ pub(super) struct Findings {
     obstacle: Option<Obstacle>,
     /// The obstacle is the Secret's.
     of_secret: bool,
+    /// It leaves, and nothing remote can be deleted: for how long that has lasted.
+    pub(super) deletion_wait: Option<DeletionWaitStatus>,
 }
 
 impl Findings {
@@ -27,6 +29,7 @@ impl Findings {
             report: None,
             obstacle: Some(obstacle),
             of_secret: true,
+            deletion_wait: None,
         }
     }
 
@@ -44,11 +47,12 @@ impl Findings {
             report: Some(report),
             obstacle,
             of_secret: false,
+            deletion_wait: None,
         }
     }
 
     /// The connection leaves, and this stands in the way of deleting its shared objects.
-    pub(super) fn held_back(obstacle: Obstacle) -> Self {
+    pub(super) fn held_back(obstacle: Obstacle, of_secret: bool) -> Self {
         Self {
             report: None,
             obstacle: Some(Obstacle {
@@ -59,26 +63,52 @@ impl Findings {
                 ),
                 ..obstacle
             }),
-            of_secret: false,
+            of_secret,
+            deletion_wait: None,
         }
     }
 
-    /// At most eight of the audiences that still need the connection are named.
-    pub(super) fn leaving(audiences: &[String]) -> Self {
+    /// The connection leaves and waits for its audiences, of which at most eight are named. `obstacle`: why they cannot be
+    /// deleted, where it is the connection's.
+    pub(super) fn leaving(
+        audiences: &[String],
+        obstacle: Option<Obstacle>,
+        of_secret: bool,
+    ) -> Self {
         let mut names = audiences.to_vec();
         names.sort();
         let more = names.len().saturating_sub(NAMED_MAX);
         names.truncate(NAMED_MAX);
         let rest = if more > 0 { " and others" } else { "" };
-        let message = format!(
-            "SharedAudiences still need this connection: {}{rest}. Delete them first.",
-            names.join(", ")
-        );
-        let obstacle = Obstacle::new(Reason::Progressing, message);
+        let names = names.join(", ");
+        let obstacle = match obstacle {
+            Some(obstacle) => Obstacle {
+                message: format!(
+                    "{} The remote objects of SharedAudiences that need this connection cannot be deleted meanwhile: \
+                     {names}{rest}.",
+                    obstacle.message
+                ),
+                ..obstacle
+            },
+            None => Obstacle::new(
+                Reason::Progressing,
+                format!(
+                    "SharedAudiences still need this connection: {names}{rest}. Delete them first."
+                ),
+            ),
+        };
         Self {
             report: None,
             obstacle: Some(obstacle.of_connection()),
-            of_secret: false,
+            of_secret,
+            deletion_wait: None,
+        }
+    }
+
+    pub(super) fn waiting(self, deletion_wait: Option<DeletionWaitStatus>) -> Self {
+        Self {
+            deletion_wait,
+            ..self
         }
     }
 }
@@ -96,12 +126,38 @@ pub(super) fn after(
         observed_generation: connection.metadata.generation,
         conditions: conditions(connection, findings, now),
         last_handled_reconcile_at: handled.or_else(|| known.last_handled_reconcile_at.clone()),
+        deletion_wait: findings.deletion_wait.clone(),
         ..known
     };
     if let Some(report) = findings.report.as_ref().filter(|report| report.ready) {
         record(&mut status, report);
     }
     status
+}
+
+/// The shared objects that the status names as made by the operator, for a person.
+pub(super) fn shared_objects(connection: &SharingConnection) -> String {
+    let status = connection.status.as_ref();
+    let Some(known) = status.and_then(|status| status.audience_manager.as_ref()) else {
+        return "none is recorded".into();
+    };
+    let observed = known.data_source_observed.unwrap_or_default();
+    let shared = known.data_source_id.filter(|_| !observed);
+    let controlled = known.controlled_data_sources.iter();
+    let data_sources = shared
+        .into_iter()
+        .chain(controlled.map(|known| known.data_source_id));
+    let data_sources = data_sources.map(|id| format!("data source {id}"));
+    let trait_folders = known.created_trait_folder_ids.iter();
+    let segment_folders = known.created_segment_folder_ids.iter();
+    let all: Vec<String> = data_sources
+        .chain(trait_folders.map(|id| format!("trait folder {id}")))
+        .chain(segment_folders.map(|id| format!("segment folder {id}")))
+        .collect();
+    match all.is_empty() {
+        true => "none is recorded".into(),
+        false => all.join(", "),
+    }
 }
 
 fn stored(id: u64) -> Option<i64> {
