@@ -9,6 +9,7 @@ pub mod shared_audience;
 pub mod sharing_connection;
 
 mod context;
+mod deadline;
 mod definition;
 mod engines;
 mod leaving;

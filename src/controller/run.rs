@@ -24,7 +24,7 @@ use super::engines::Engines;
 use super::leaving::Leaving;
 use super::replicas::{self, Replicas};
 use super::requested::Served;
-use super::{shared_audience, sharing_connection, unreadable, watch};
+use super::{deadline, shared_audience, sharing_connection, unreadable, watch};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::probes::Readiness;
 
@@ -49,6 +49,7 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) {
+    let client = deadline::on_every_request(client);
     let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
     let (wake_connection, connections_woken) = mpsc::unbounded_channel();
     let (unreadable, unreadable_objects) = mpsc::unbounded_channel();

@@ -378,6 +378,7 @@ impl Outgoing {
                 virtual_time::passes(FOR_EVER).await;
                 Err(Lost)
             }
+            Fault::Swallowed => std::future::pending().await,
             Fault::Error => Ok(failure(call.system, 503, "ServiceUnavailable", None)),
             Fault::ErrorAfterEffect => {
                 perform().await?;

@@ -24,6 +24,9 @@ pub(crate) enum Fault {
     NoAnswer,
     /// F4: nothing happens, no answer comes.
     Nothing,
+    /// Nothing happens, and nothing comes, ever: a proxy swallowed the call, and the connection stays open. Only for calls to
+    /// the API server, whose client has no limit of its own.
+    Swallowed,
     /// F5: an error of the server, nothing happened.
     Error,
     /// F6: an error of the server, and it happened.

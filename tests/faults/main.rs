@@ -27,6 +27,7 @@ mod stale;
 #[path = "../standing.rs"]
 mod standing;
 mod storms;
+mod swallowed;
 #[path = "../tenants.rs"]
 mod tenants;
 mod verdict;
