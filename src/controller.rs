@@ -14,6 +14,7 @@ mod definition;
 mod engines;
 mod leaving;
 mod publish;
+mod quarantine;
 mod replicas;
 mod requested;
 mod unreadable;

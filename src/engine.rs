@@ -10,6 +10,7 @@ mod worker;
 mod world;
 
 mod job;
+mod left;
 mod pass;
 mod refresh;
 mod retire;
@@ -106,6 +107,9 @@ pub enum Unsettled {
     /// What was asked is no longer asked for, or nobody could tell: nothing was written.
     #[error("what was asked has changed meanwhile")]
     Superseded,
+    /// A defect: nothing more was planned for it. The engine goes on for all others.
+    #[error("the engine panicked while it planned for this audience")]
+    Panicked,
 }
 
 /// Messages under way; senders wait beyond that.

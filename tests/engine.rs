@@ -3,12 +3,13 @@
 mod forbidden;
 mod labels;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::CompanyId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Tenant;
-use audience_sharing_operator::engine::Retired;
+use audience_sharing_operator::engine::{Retired, Unsettled};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -45,6 +46,25 @@ async fn a_hand_edit_is_read_and_undone(#[case] seconds: u64, #[case] expected: 
         .collect();
     assert_eq!(world.calls(), wanted);
     assert_eq!(world.object("segments", segment.0)["name"], "Loyal gamers");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_plan_for_one_audience_concerns_that_one_alone() {
+    const OTHER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";
+    let world = World::start();
+    world.share("readers", OTHER).await;
+    world.counts.panics.store(true, Ordering::Relaxed);
+    let settled = world.engine.settle(request("loyal", LOYAL_GAMERS)).await;
+    assert_eq!(settled.err(), Some(Unsettled::Panicked));
+    assert!(!world.engine.is_ended());
+    world.simulator.clear_calls();
+    world.share("readers", OTHER).await;
+    world.share("loyal", LOYAL_GAMERS).await;
+    let calls = world.calls();
+    assert!(
+        !calls.iter().any(|call| call.contains("/datasources/")),
+        "another full pass: {calls:?}"
+    );
 }
 
 /// Writes wait for the budget far longer than one renewal of the lease holds.

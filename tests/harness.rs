@@ -6,8 +6,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use audience_sharing_operator::controller::conditions::laws;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
 use testbed::{
     Addresses, AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, Gate, Ledger,
@@ -15,6 +13,7 @@ use testbed::{
 };
 
 use crate::judged::Record;
+use crate::judges;
 use crate::rights::{self, Refusals};
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -150,6 +149,11 @@ impl World {
     /// The same, with these flags more.
     pub(crate) async fn restart_with(&mut self, flags: &[&str]) {
         self.stop_operator().await;
+        self.start_again(flags).await;
+    }
+
+    /// After it was stopped.
+    pub(crate) async fn start_again(&mut self, flags: &[&str]) {
         let account = rights::account(&self.namespace);
         let account = self.plane.kubeconfig_for(&account, Some(rights::ACCOUNTS));
         let addresses = &self.simulator.addresses;
@@ -163,7 +167,7 @@ impl World {
         self.operator = start(all, addresses, &self.namespace, flags).await;
     }
 
-    async fn stop_operator(&mut self) {
+    pub(crate) async fn stop_operator(&mut self) {
         let status = self
             .operator
             .terminate(Duration::from_secs(30))
@@ -250,7 +254,7 @@ impl World {
     pub(crate) async fn find(&self, kind: &str, name: &str) -> Option<Value> {
         let path = resource_path(&self.namespace, kind, name);
         let object = self.plane.read(&path).await.unwrap()?;
-        check_status(&object);
+        judges::check_status(&object);
         Some(object)
     }
 
@@ -540,7 +544,7 @@ async fn start(
     more: &[&str],
 ) -> OperatorProcess {
     let mut arguments = run_arguments(kubeconfig, addresses, namespace);
-    let scope = ["--watch-namespace", namespace, "--owner-id", namespace];
+    let scope = ["--watch-namespace", namespace];
     arguments.extend(scope.iter().chain(more).map(Into::into));
     let program = Path::new(env!("CARGO_BIN_EXE_audience-sharing"));
     OperatorProcess::start(program, &arguments).await.unwrap()
@@ -562,16 +566,6 @@ pub(crate) fn audience(name: &str, source: &str) -> Value {
         "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
         "spec": {"connectionRef": {"name": "acme"}, "source": {"experiencePlatform": {"id": source}}},
     })
-}
-
-/// Whatever is seen of a custom resource that was looked at, its conditions keep the laws.
-fn check_status(object: &Value) {
-    let Some(generation) = object["status"]["observedGeneration"].as_i64() else {
-        return;
-    };
-    let conditions: Vec<Condition> =
-        serde_json::from_value(object["status"]["conditions"].clone()).unwrap();
-    laws::check_laws(&conditions, generation).unwrap();
 }
 
 pub(crate) fn ready_message(object: &Value) -> String {

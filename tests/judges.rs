@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audience_sharing_operator::controller::conditions::laws;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use serde_json::Value;
 use testbed::{Ledger, Passage, Target};
 
 use crate::harness::World;
@@ -98,4 +101,14 @@ pub(crate) async fn assert_calm(world: &World, ledger: &Ledger, name: &str) {
         "PATCH /apis/audience-sharing.dev/v1alpha1/namespaces/{{namespace}}/sharedaudiences/{name}/status"
     );
     assert_eq!(writes, [echo], "written at rest");
+}
+
+/// Whatever is seen of a custom resource that was looked at, its conditions keep the laws.
+pub(crate) fn check_status(object: &Value) {
+    let Some(generation) = object["status"]["observedGeneration"].as_i64() else {
+        return;
+    };
+    let conditions: Vec<Condition> =
+        serde_json::from_value(object["status"]["conditions"].clone()).unwrap();
+    laws::check_laws(&conditions, generation).unwrap();
 }

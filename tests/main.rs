@@ -21,6 +21,7 @@ mod loops;
 mod noticed;
 mod openapi;
 mod platform;
+mod pruned;
 mod replicas;
 mod rights;
 mod rooms;

@@ -1,7 +1,7 @@
 //! The world in one process: engine, gateway and simulator on a virtual clock, every call numbered at one choke point.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,11 +65,15 @@ impl Transport for InProcess {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     plans: AtomicU64,
+    /// The next plan panics.
+    pub(crate) panics: AtomicBool,
 }
 
 impl EngineObserver for Counts {
     fn on_plan(&self) {
         self.plans.fetch_add(1, Ordering::Relaxed);
+        let panics = self.panics.swap(false, Ordering::Relaxed);
+        assert!(!panics, "a defect that a test plays");
     }
 }
 

@@ -118,15 +118,7 @@ impl Stage {
             &self.simulator.addresses,
             &self.namespace,
         );
-        arguments.extend(
-            [
-                "--watch-namespace",
-                &self.namespace,
-                "--owner-id",
-                &self.namespace,
-            ]
-            .map(Into::into),
-        );
+        arguments.extend(["--watch-namespace", &self.namespace].map(Into::into));
         OperatorProcess::spawn(&program("audience-sharing"), &arguments)
             .expect("the operator starts")
     }

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use audience_sharing_core::domain::ownership::OwnerId;
-use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config, ResourceExt};
+use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 
 use crate::adobe::endpoints::{Allowed, Endpoints};
@@ -35,18 +35,19 @@ pub struct Arguments {
         env = "POD_NAMESPACE"
     )]
     namespace: String,
-    /// Watch this namespace alone, or these if given more than once; needs --owner-id and no rights in the whole cluster
-    #[arg(long, value_name = "NAMESPACE", requires = "owner_id")]
+    /// Watch this namespace alone, or these if given more than once; needs no rights in the whole cluster
+    #[arg(long, value_name = "NAMESPACE")]
     watch_namespace: Vec<String>,
     /// Do not watch the Secrets of connections, for rights that only get them: a change is seen within ten minutes
     #[arg(long)]
     no_secret_watch: bool,
-    /// Who owns what this operator makes, written into every mark; without it the uid of the namespace kube-system
+    /// Who owns what this operator makes, written into every mark: the same for as long as the operator has anything there,
+    /// and no other operator's
     #[arg(long, value_name = "ID")]
-    owner_id: Option<String>,
+    owner_id: String,
     /// An owner id that this operator had before; give it once for each. The operator may then take over what carries its
     /// mark
-    #[arg(long, value_name = "ID", requires = "owner_id")]
+    #[arg(long, value_name = "ID")]
     previous_owner_id: Vec<String>,
     /// The Pod that the operator runs in: names it among its replicas, and is told what no other object can be told
     #[arg(long, value_name = "NAME", env = "POD_NAME", requires = "pod_uid")]
@@ -88,7 +89,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
     logging::start(arguments.log_format, &arguments.log_level)
         .map_err(|error| error.to_string())?;
     let client = client(arguments.kubeconfig.as_deref()).await?;
-    let settings = settings(&arguments, &client).await?;
+    let settings = settings(&arguments)?;
     let stop = stop_on_signal()?;
     let readiness = Readiness::default();
     probes::serve(
@@ -123,7 +124,7 @@ async fn client(kubeconfig: Option<&std::path::Path>) -> Result<Client, String> 
     Client::try_from(config).map_err(|error| format!("cannot reach the cluster: {error}"))
 }
 
-async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, String> {
+fn settings(arguments: &Arguments) -> Result<Settings, String> {
     let allowed = if arguments.allow_insecure_endpoints {
         Allowed::AlsoLoopback
     } else {
@@ -159,7 +160,8 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
             .and_then(identity)
             .unwrap_or_else(|| format!("audience-sharing-{rng_seed:016x}")),
         pod,
-        owner: owner(arguments.owner_id.as_deref(), client).await?,
+        owner: OwnerId::parse(&arguments.owner_id)
+            .map_err(|error| format!("--owner-id: {error}"))?,
         previous_owners: previous_owners(arguments)?,
         endpoints,
         transport: std::sync::Arc::new(transport),
@@ -174,26 +176,6 @@ async fn settings(arguments: &Arguments, client: &Client) -> Result<Settings, St
 /// Of a Pod's name there may be two for a while, of its uid never; a container that starts again in it is the only one.
 fn identity(pod: &ObjectReference) -> Option<String> {
     Some(format!("{}_{}", pod.name.as_ref()?, pod.uid.as_ref()?))
-}
-
-/// The same for every operator of a cluster, and another in every cluster.
-async fn owner(given: Option<&str>, client: &Client) -> Result<OwnerId, String> {
-    let text = match given {
-        Some(given) => given.to_owned(),
-        None => {
-            let namespaces: Api<Namespace> = Api::all(client.clone());
-            let system = namespaces.get("kube-system").await.map_err(|error| match error {
-                kube::Error::Api(status) => format!(
-                    "the namespace kube-system, whose uid names the owner, cannot be read ({}); grant get on it, or \
-                     set --owner-id",
-                    status.code
-                ),
-                _ => "the API server cannot be reached; check --kubeconfig and the network".into(),
-            })?;
-            system.uid().unwrap_or_default()
-        }
-    };
-    OwnerId::parse(&text).map_err(|error| format!("--owner-id: {error}"))
 }
 
 fn previous_owners(arguments: &Arguments) -> Result<Vec<OwnerId>, String> {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::identifier::OrganizationId;
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
 use audience_sharing_core::plan::Living;
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 use super::backoff::Backoff;
 use super::engines::Engines;
 use super::leaving::{self, Leaving};
+use super::publish::Written;
+use super::quarantine::Quarantine;
 use super::replicas::Replicas;
 use super::requested::Served;
 use crate::adobe::endpoints::Endpoints;
@@ -67,6 +70,8 @@ pub(super) struct Context {
     pub(super) backoff: Mutex<Backoff>,
     pub(super) served: Served,
     pub(super) leaving: Leaving,
+    pub(super) written: Written,
+    pub(super) quarantine: Quarantine,
     pub(super) recorder: Recorder,
 }
 
@@ -116,6 +121,11 @@ pub(super) fn share_name(audience: &SharedAudience) -> Option<ShareName> {
         namespace: ResourceName::parse(audience.metadata.namespace.as_deref()?).ok()?,
         name: ResourceName::parse(audience.metadata.name.as_deref()?).ok()?,
     })
+}
+
+/// The organization of a connection, in the one spelling by which it is known here.
+pub(super) fn organization(connection: &SharingConnection) -> OrganizationId {
+    OrganizationId::new(&connection.spec.organization_id)
 }
 
 /// The audiences of one connection.

@@ -1,7 +1,7 @@
 //! The engines that run, one per `SharingConnection`; the gateways and leases that they share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use audience_sharing_core::compose::ConnectionSettings;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::lease::LeaseHandle;
+use super::lease::{Elsewhere, LeaseHandle};
 use crate::adobe::gateway::{Budget, Gateway};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::engine::{Ended, Engine, SharedTurn};
@@ -51,6 +51,52 @@ impl Running {
     }
 }
 
+/// Engines that ended by themselves before a full pass had ended well: how often in a row, by connection, and until when
+/// no other is started.
+#[derive(Clone, Default)]
+pub(super) struct EarlyEnds(Arc<Mutex<BTreeMap<ConnectionKey, (u32, Instant)>>>);
+
+impl EarlyEnds {
+    /// A pause, so that an engine that cannot live costs little: doubled each time.
+    const PAUSE: Duration = Duration::from_secs(10);
+    const PAUSE_MAX: Duration = Duration::from_secs(300);
+
+    pub(super) fn add(&self, key: &ConnectionKey, now: Instant) {
+        let mut ends = self.lock();
+        let (count, not_before) = ends.entry(key.clone()).or_insert((0, now));
+        let pause = Self::PAUSE.saturating_mul(2u32.saturating_pow(*count));
+        let pause = pause.min(Self::PAUSE_MAX);
+        *count = count.saturating_add(1);
+        *not_before = now + pause;
+    }
+
+    pub(super) fn pause_left(&self, key: &ConnectionKey, now: Instant) -> Option<Duration> {
+        let (_, not_before) = *self.lock().get(key)?;
+        let left = not_before.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// More than once: it is no accident.
+    pub(super) fn are_many(&self, key: &ConnectionKey) -> bool {
+        self.lock().get(key).is_some_and(|(count, _)| *count > 1)
+    }
+
+    pub(super) fn forget(&self, key: &ConnectionKey) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionKey, (u32, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A Lease that is kept, or waited for.
+#[derive(Clone)]
+pub(super) struct KnownLease {
+    pub(super) valid_until: watch::Receiver<Option<Instant>>,
+    pub(super) elsewhere: watch::Receiver<Option<Elsewhere>>,
+}
+
 /// A task that ends with its owner.
 pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
 
@@ -67,6 +113,11 @@ pub(super) struct Engines {
     /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
     /// deletions and nothing else.
     without_credential: Mutex<BTreeSet<ConnectionKey>>,
+    /// Connections whose organization's Lease another process keeps for itself: their audiences wait.
+    held_elsewhere: Mutex<BTreeSet<ConnectionKey>>,
+    /// For each connection that waits for a Lease, what wakes it.
+    awaits_lease: Mutex<BTreeMap<ConnectionKey, AbortOnDrop>>,
+    pub(super) early_ends: EarlyEnds,
     /// By organisation; without a handle while it is being handed over.
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
     /// By organisation.
@@ -85,6 +136,9 @@ impl Engines {
             gateways: Mutex::default(),
             secrets: Mutex::default(),
             without_credential: Mutex::default(),
+            held_elsewhere: Mutex::default(),
+            awaits_lease: Mutex::default(),
+            early_ends: EarlyEnds::default(),
             leases: tokio::sync::Mutex::default(),
             shared_turns: Mutex::default(),
             wake_audience,
@@ -127,12 +181,17 @@ impl Engines {
         }
     }
 
-    /// Stops the engine of a connection.
+    /// Stops the engine of a connection, and watches its Secret no longer.
     pub(super) fn stop(&self, key: &ConnectionKey) {
         self.secrets
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(key);
+        self.stop_engine(key);
+    }
+
+    /// Stops the engine of a connection. The Secret is watched on: a watch that begins wakes the connection.
+    pub(super) fn stop_engine(&self, key: &ConnectionKey) {
         let removed = self
             .running
             .lock()
@@ -162,6 +221,32 @@ impl Engines {
         match without {
             true => known.insert(key.clone()),
             false => known.remove(key),
+        }
+    }
+
+    /// Whether another process keeps the Lease of the connection's organization, so that nothing comes of waiting alone.
+    pub(super) fn is_held_elsewhere(&self, key: &ConnectionKey) -> bool {
+        let held = self.held_elsewhere.lock();
+        held.unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    /// `true` if that is news.
+    pub(super) fn set_held_elsewhere(&self, key: &ConnectionKey, held: bool) -> bool {
+        let known = self.held_elsewhere.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        match held {
+            true => known.insert(key.clone()),
+            false => known.remove(key),
+        }
+    }
+
+    /// `wakes` is the one task that waits for the connection's Lease, in place of any before; `None`: it waits no longer.
+    pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<AbortOnDrop>) {
+        let waiting = self.awaits_lease.lock();
+        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        match wakes {
+            Some(task) => drop(waiting.insert(key.clone(), task)),
+            None => drop(waiting.remove(key)),
         }
     }
 
@@ -202,7 +287,7 @@ impl Engines {
         organization: &str,
         is_for_us: impl FnOnce() -> bool,
         start: impl FnOnce() -> LeaseHandle,
-    ) -> Option<watch::Receiver<Option<Instant>>> {
+    ) -> Option<KnownLease> {
         let mut leases = self.leases.lock().await;
         if !is_for_us() {
             return None;
@@ -211,7 +296,10 @@ impl Engines {
             .entry(organization.to_owned())
             .or_insert_with(|| Some(start()))
             .as_ref()
-            .map(LeaseHandle::valid_until)
+            .map(|lease| KnownLease {
+                valid_until: lease.valid_until(),
+                elsewhere: lease.elsewhere(),
+            })
     }
 
     /// The organisations whose leases are kept.

@@ -32,35 +32,51 @@ pub(super) async fn on_transition(
         "True" => EventType::Normal,
         _ => kind_of(&ready.reason),
     };
-    record(recorder, object, kind, &ready.reason, &ready.message).await;
+    let event = event(kind, &ready.reason, "Reconcile".into(), &ready.message);
+    record(recorder, object, &event).await;
 }
 
-/// Tells of an audience that went while its remote objects stay. It is told on the operator's own Pod: a namespace that
-/// is being removed takes no new objects (design.md §4.8).
-pub(super) async fn on_release(recorder: &Recorder, pod: Option<&ObjectReference>, message: &str) {
+/// Tells of a resource that went while remote objects of it stay. It is told on the operator's own Pod: a namespace that
+/// is being removed takes no new objects (L7).
+///
+/// The `uid` of the resource is part of the action: of two Events on one object with the same action and reason the
+/// recorder keeps the first note alone, and each resource that went has a note of its own.
+pub(super) async fn on_release(
+    recorder: &Recorder,
+    pod: Option<&ObjectReference>,
+    uid: &str,
+    message: &str,
+) {
     if let Some(pod) = pod {
-        let reason = Reason::ReleasedWithoutDeletion.as_str();
-        record(recorder, pod, kind_of(reason), reason, message).await;
+        let action = format!("Release {uid}");
+        record(recorder, pod, &released(action, message)).await;
     }
 }
 
-async fn record(
-    recorder: &Recorder,
-    object: &ObjectReference,
-    kind: EventType,
-    reason: &str,
-    message: &str,
-) {
+/// The same on the resource itself, for those who watch it go.
+pub(super) async fn on_left(recorder: &Recorder, object: &ObjectReference, message: &str) {
+    record(recorder, object, &released("Release".into(), message)).await;
+}
+
+fn released(action: String, message: &str) -> Event {
+    let reason = Reason::ReleasedWithoutDeletion.as_str();
+    event(kind_of(reason), reason, action, message)
+}
+
+fn event(kind: EventType, reason: &str, action: String, message: &str) -> Event {
     let mut note = message.to_owned();
     note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
-    let event = Event {
+    Event {
         type_: kind,
         reason: reason.to_owned(),
         note: Some(note),
-        action: "Reconcile".into(),
+        action,
         secondary: None,
-    };
-    if let Err(error) = publish::bounded(recorder.publish(&event, object)).await {
+    }
+}
+
+async fn record(recorder: &Recorder, object: &ObjectReference, event: &Event) {
+    if let Err(error) = publish::bounded(recorder.publish(event, object)).await {
         tracing::debug!("the event was not recorded: {}", publish::describe(&error));
     }
 }

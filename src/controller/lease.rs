@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
+use audience_sharing_core::domain::ownership::OwnerId;
 use k8s_openapi::api::coordination::v1::LeaseSpec;
 use kube::{Api, Client};
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use keeper::Keeper;
+use keeper::{Keeper, Publish};
 
 /// The bound of a duration that a record names, in seconds: one that a stranger wrote must not lock an organisation.
 const RECORD_DURATION_SECONDS_MAX: i32 = 3_600;
@@ -77,22 +78,51 @@ pub(super) const LABEL: &str = "audience-sharing.dev/lease";
 pub(super) const OF_ORGANIZATION: &str = "organization";
 pub(super) const OF_REPLICA: &str = "replica";
 
-/// Which Lease is kept.
+/// On every Lease that this software holds: the owner id of who held it last.
+pub(super) const OWNER: &str = "audience-sharing.dev/owner-id";
+
+/// Which Lease is kept, and by which owner.
 #[derive(Clone, Debug)]
 pub struct Subject {
     pub(super) name: String,
     pub(super) labels: BTreeMap<String, String>,
+    pub(super) owner: OwnerId,
+    /// A Lease with the mark of another owner than these and ours is never taken; `None`: whoever held it.
+    pub(super) previous_owners: Option<Vec<OwnerId>>,
 }
 
 impl Subject {
     /// `audience-sharing-` and the 24 hex digits, in lower case.
-    pub fn organization(organization: &OrganizationId) -> Self {
+    pub fn organization(
+        organization: &OrganizationId,
+        owner: OwnerId,
+        previous_owners: Vec<OwnerId>,
+    ) -> Self {
         let digits = organization.as_str().split('@').next().unwrap_or_default();
         Self {
             name: format!("audience-sharing-{}", digits.to_ascii_lowercase()),
             labels: BTreeMap::from([(LABEL.into(), OF_ORGANIZATION.into())]),
+            owner,
+            previous_owners: Some(previous_owners),
         }
     }
+
+    /// The owner that a Lease records, if it is one for whom this one may not take over.
+    pub(super) fn foreign_owner(&self, recorded: &str) -> Option<String> {
+        let previous = self.previous_owners.as_ref()?;
+        let known = previous.iter().chain([&self.owner]);
+        let is_known = known.into_iter().any(|known| known.as_str() == recorded);
+        (!is_known).then(|| recorded.to_owned())
+    }
+}
+
+/// Why a Lease is not ours, as far as a person can do something about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// Another process holds it, and has been seen to since then.
+    Held { by: String, since: Instant },
+    /// It records this owner id, which is not ours nor one that we had before.
+    Owned(String),
 }
 
 /// A record of another holder, and since when it is known to be as it is.
@@ -136,12 +166,18 @@ impl LeaseKeeper {
         options: LeaseOptions,
     ) -> LeaseHandle {
         let (sender, valid_until) = watch::channel(None);
+        let (tell_elsewhere, elsewhere) = watch::channel(None);
         let stop = CancellationToken::new();
         let api = Api::namespaced(client, namespace);
-        let keeper = Keeper::new(api, identity, subject, observed, options, sender);
+        let publish = Publish {
+            valid_until: sender,
+            elsewhere: tell_elsewhere,
+        };
+        let keeper = Keeper::new(api, identity, subject, observed, options, publish);
         let task = tokio::spawn(keeper.run(stop.clone()));
         LeaseHandle {
             valid_until,
+            elsewhere,
             stop,
             task: Some(task),
         }
@@ -152,6 +188,7 @@ impl LeaseKeeper {
 #[derive(Debug)]
 pub struct LeaseHandle {
     valid_until: watch::Receiver<Option<Instant>>,
+    elsewhere: watch::Receiver<Option<Elsewhere>>,
     stop: CancellationToken,
     task: Option<JoinHandle<()>>,
 }
@@ -161,6 +198,11 @@ impl LeaseHandle {
     /// `None`: compare it with the clock before each write.
     pub fn valid_until(&self) -> watch::Receiver<Option<Instant>> {
         self.valid_until.clone()
+    }
+
+    /// Why it is not ours; `None` while it is, or nobody knows.
+    pub fn elsewhere(&self) -> watch::Receiver<Option<Elsewhere>> {
+        self.elsewhere.clone()
     }
 
     /// Gives the Lease up, so that another process takes over at its next look. Whoever calls it has stopped writing.

@@ -1,5 +1,7 @@
 //! Writes to the API server: status, finalizers. Nothing is sent that would change nothing.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::api::{ApiResource, Patch, PatchParams};
@@ -27,10 +29,48 @@ pub(super) async fn bounded<T>(
 /// The one field manager of every status (measured: another would co-own its fields).
 const FIELD_MANAGER: &str = "audience-sharing";
 
+/// What this process wrote last of each object, by uid, as a resource version. A cache may be behind it for a while: a
+/// status that is compared with what the cache holds then, or ids that are read there, are those of the past.
+#[derive(Debug, Default)]
+pub(super) struct Written(Mutex<BTreeMap<String, u64>>);
+
+impl Written {
+    /// The object as it was read is older than what we wrote ourselves: it is looked at once the cache has caught up.
+    pub(super) fn is_ahead_of(&self, object: &impl Resource) -> bool {
+        let written = self.lock();
+        let known = written.get(&object.uid().unwrap_or_default());
+        match (known, version(object.resource_version())) {
+            (Some(written), Some(read)) => read < *written,
+            _ => false,
+        }
+    }
+
+    fn note(&self, object: &impl Resource, made: Option<String>) {
+        // Every API server that Kubernetes supports counts its versions up (its documentation of `resourceVersion`).
+        if let Some(made) = version(made) {
+            self.lock().insert(object.uid().unwrap_or_default(), made);
+        }
+    }
+
+    /// The object is gone.
+    pub(super) fn forget(&self, object: &impl Resource) {
+        self.lock().remove(&object.uid().unwrap_or_default());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn version(text: Option<String>) -> Option<u64> {
+    text?.parse().ok()
+}
+
 /// Writes the whole status if it differs from the cached one, and only over the version that was judged: `version` if we
 /// made a younger one than the cached. What a dead or a paused process sent late is refused so.
 pub(super) async fn status<K, S>(
     client: &Client,
+    writes: &Written,
     object: &K,
     version: Option<String>,
     known: Option<&S>,
@@ -51,20 +91,24 @@ where
     let resource = ApiResource::erase::<K>(&());
     match raw_status(&api, &resource, &object.name_any(), version, wanted).await {
         Err(error) if is_gone(&error) => Ok(()),
-        result => result,
+        Err(error) => Err(error),
+        Ok(made) => {
+            writes.note(object, made);
+            Ok(())
+        }
     }
 }
 
-/// Sends a whole status over one version of the object.
+/// Sends a whole status over one version of the object; the version that this made.
 pub(super) async fn raw_status<K>(
     api: &Api<K>,
     resource: &ApiResource,
     name: &str,
     version: Option<String>,
     wanted: &impl Serialize,
-) -> Result<(), kube::Error>
+) -> Result<Option<String>, kube::Error>
 where
-    K: Clone + DeserializeOwned + std::fmt::Debug,
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let body = json!({
         "apiVersion": resource.api_version,
@@ -75,7 +119,7 @@ where
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     bounded(api.patch_status(name, &parameters, &Patch::Apply(&body)))
         .await
-        .map(drop)
+        .map(|written| written.resource_version())
 }
 
 /// Sets our finalizer, before the first remote object stands; the version that this made, if any.

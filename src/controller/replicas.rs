@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use audience_sharing_core::domain::ownership::OwnerId;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::api::{DeleteParams, ListParams, Preconditions};
 use kube::{Api, ResourceExt};
@@ -25,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::context::{Context, Settings};
+use super::context::{Context, Settings, organization};
 use super::lease::{self, LeaseKeeper, LeaseOptions, Observed, Subject};
 use super::publish;
 use super::run::Scope;
@@ -107,7 +108,7 @@ pub(super) async fn spread(context: &Context, stop: &CancellationToken) {
         context.client.clone(),
         &settings.namespace,
         settings.identity.clone(),
-        own_lease(&context.replicas),
+        own_lease(&context.replicas, settings.owner.clone()),
         None,
         LeaseOptions {
             duration: ALIVE_FOR,
@@ -136,13 +137,16 @@ pub(super) async fn spread(context: &Context, stop: &CancellationToken) {
     futures::future::join(looking, leaving).await;
 }
 
-fn own_lease(replicas: &Replicas) -> Subject {
+fn own_lease(replicas: &Replicas, owner: OwnerId) -> Subject {
     Subject {
         name: format!("audience-sharing-replica-{}", digest([&replicas.identity])),
         labels: BTreeMap::from([
             (lease::LABEL.into(), lease::OF_REPLICA.into()),
             (roll::GROUP.into(), replicas.group.clone()),
         ]),
+        owner,
+        // Nobody else ever had it.
+        previous_owners: None,
     }
 }
 
@@ -182,7 +186,7 @@ async fn give_back(context: &Context) -> bool {
         .connections
         .state()
         .iter()
-        .map(|connection| connection.spec.organization_id.clone())
+        .map(|connection| organization(connection).to_string())
         .collect();
     let kept = context.engines.organizations().await;
     let leaving = kept.into_iter().filter(|organization| {

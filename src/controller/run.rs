@@ -22,6 +22,8 @@ use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
 use super::leaving::Leaving;
+use super::publish::Written;
+use super::quarantine::Quarantine;
 use super::replicas::{self, Replicas};
 use super::requested::Served;
 use super::{deadline, shared_audience, sharing_connection, unreadable, watch};
@@ -73,6 +75,8 @@ pub async fn run(
         connections_known: connections.ready.clone(),
         served: Served::default(),
         leaving: Leaving::default(),
+        written: Written::default(),
+        quarantine: Quarantine::default(),
         engines: Engines::new(wake_audience, wake_connection.clone()),
         replicas: Replicas::new(&settings, scope),
         client,

@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
+use super::quarantine::{self, Panicked};
 use super::{events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
@@ -52,6 +53,8 @@ enum Outcome {
     /// Another process reconciles this organisation, or may by now, or the engine is just being replaced: whoever starts
     /// it wakes us.
     NotOurs,
+    /// The engine panicked while it planned for this audience.
+    Panicked,
     /// The object is gone.
     Released,
 }
@@ -61,12 +64,41 @@ pub(super) async fn reconcile(
     context: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
     context.wait_for_connections().await;
-    let outcome = match audience.metadata.deletion_timestamp {
-        Some(_) => retire::retire(&audience, &context).await,
-        None => keep(&audience, &context).await,
+    if context.quarantine.holds(&*audience) {
+        return Ok(Action::await_change());
+    }
+    if context.written.is_ahead_of(&*audience) {
+        return Ok(Action::requeue(CACHE_IS_BEHIND));
+    }
+    let look = async {
+        let outcome = match audience.metadata.deletion_timestamp {
+            Some(_) => retire::retire(&audience, &context).await,
+            None => keep(&audience, &context).await,
+        };
+        conclude(&audience, &context, outcome).await
     };
-    Ok(conclude(&audience, &context, outcome).await)
+    Ok(match quarantine::guarded(look).await {
+        Ok(action) => action,
+        Err(Panicked) => set_aside(&audience, &context).await,
+    })
 }
+
+/// A panic while the audience was looked at: said in its status, and not looked for again until it changes.
+async fn set_aside(audience: &SharedAudience, context: &Context) -> Action {
+    tracing::error!(audience = %name(audience), "panicked at this audience; it is set aside until it changes");
+    context.quarantine.add(audience);
+    let told = conclude(
+        audience,
+        context,
+        Outcome::Unresolved(quarantine::obstacle()),
+    );
+    // A second panic leaves what the status said before.
+    let _ = quarantine::guarded(told).await;
+    Action::await_change()
+}
+
+/// The younger version that we made comes by the watch.
+const CACHE_IS_BEHIND: Duration = Duration::from_secs(1);
 
 /// Brings the audience to where it shall be.
 async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
@@ -133,6 +165,7 @@ impl From<Unsettled> for Outcome {
     fn from(unsettled: Unsettled) -> Self {
         match unsettled {
             Unsettled::Superseded => Self::Superseded,
+            Unsettled::Panicked => Self::Panicked,
             Unsettled::Ended(_) => Self::NotOurs,
         }
     }
@@ -209,8 +242,11 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             context.backoff().succeeded(&key);
             context.served.forget(audience);
             context.leaving.forget(audience);
+            context.written.forget(audience);
+            context.quarantine.forget(audience);
             return Action::await_change();
         }
+        Outcome::Panicked => return Box::pin(set_aside(audience, context)).await,
         Outcome::NotOurs => return Action::await_change(),
         Outcome::Superseded => return Action::requeue(SUPERSEDED),
         Outcome::Kubernetes(error) => {
@@ -242,7 +278,16 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
     );
     let wanted = status::after(audience, &verdict, context.now(), pause.filter(|_| retries));
     let known = audience.status.as_ref();
-    match publish::status(&context.client, audience, made, known, &wanted).await {
+    match publish::status(
+        &context.client,
+        &context.written,
+        audience,
+        made,
+        known,
+        &wanted,
+    )
+    .await
+    {
         Ok(()) => {}
         // A younger version is on its way to the cache.
         Err(error) if publish::is_conflict(&error) => return Action::requeue(STATUS_RETRY),

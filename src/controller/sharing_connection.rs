@@ -17,10 +17,11 @@ use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::conditions::ready_reason;
-use super::context::{Context, audiences_of};
+use super::context::{Context, audiences_of, organization};
 use super::definition::{self, Definition};
 use super::engines::{ConnectionKey, Engines, Running};
 use super::leaving::Patience;
+use super::quarantine::{self, Panicked};
 use super::{events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
@@ -31,18 +32,50 @@ pub(super) async fn reconcile(
     connection: Arc<SharingConnection>,
     context: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
-    if !context.replicas.is_for_us(&connection.spec.organization_id) {
+    if !context
+        .replicas
+        .is_for_us(organization(&connection).as_str())
+    {
         // Another replica sees to it. Once it is for us, it is looked at again.
         let key = key(&connection);
         context.engines.stop(&key);
         context.engines.set_without_credential(&key, false);
+        context.engines.set_held_elsewhere(&key, false);
+        context.engines.await_lease(&key, None);
         return Ok(Action::await_change());
     }
-    Ok(match connection.metadata.deletion_timestamp {
-        Some(_) => leave(&connection, &context).await,
-        None => keep(&connection, &context).await,
+    if context.quarantine.holds(&*connection) {
+        return Ok(Action::await_change());
+    }
+    if context.written.is_ahead_of(&*connection) {
+        return Ok(Action::requeue(CACHE_IS_BEHIND));
+    }
+    let look = async {
+        match connection.metadata.deletion_timestamp {
+            Some(_) => leave(&connection, &context).await,
+            None => keep(&connection, &context).await,
+        }
+    };
+    Ok(match quarantine::guarded(look).await {
+        Ok(action) => action,
+        Err(Panicked) => set_aside(&connection, &context).await,
     })
 }
+
+/// A panic while the connection was looked at: said in its status, and not looked for again until it changes. Its engine
+/// goes on as it was told last.
+async fn set_aside(connection: &SharingConnection, context: &Context) -> Action {
+    tracing::error!(connection = %name(connection), "panicked at this connection; it is set aside until it changes");
+    context.quarantine.add(connection);
+    let findings = Findings::without_report(quarantine::obstacle().of_connection());
+    let told = conclude(connection, context, &findings, None, None);
+    // A second panic leaves what the status said before.
+    let _ = quarantine::guarded(told).await;
+    Action::await_change()
+}
+
+/// The younger version that we made comes by the watch.
+const CACHE_IS_BEHIND: Duration = Duration::from_secs(1);
 
 /// Where nothing watches the cause, it is looked at again this often: a Secret whose watch is refused, for one.
 const LOOK_AGAIN: Duration = Duration::from_secs(600);
@@ -69,8 +102,16 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     };
     let running = match start::ensure(connection, context, credential).await {
         start::Ensured::Running(running) => running,
-        // Another replica holds the lease and writes the status.
-        start::Ensured::HeldElsewhere => return Action::await_change(),
+        start::Ensured::HeldElsewhere(obstacle) => {
+            return held_elsewhere(connection, context, obstacle, made).await;
+        }
+        start::Ensured::Resting(left) => {
+            if context.engines.early_ends.are_many(&key(connection)) {
+                let findings = Findings::without_report(engine_ends());
+                conclude(connection, context, &findings, None, made).await;
+            }
+            return Action::requeue(left);
+        }
     };
     let handled = connection
         .status
@@ -83,6 +124,9 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         context.served.done(connection, requested);
     }
     let report = running.engine.report().borrow().clone();
+    if report.ready {
+        context.engines.early_ends.forget(&key(connection));
+    }
     if report.failure.is_none() && !report.ready && is_judged(connection) {
         // A restart: what was found last stands until the first pass has found something else.
         return Action::requeue(LOOK_AGAIN);
@@ -94,6 +138,33 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     let requested = requested::value(connection);
     let findings = Findings::of_report(report);
     conclude(connection, context, &findings, requested, made).await
+}
+
+fn engine_ends() -> Obstacle {
+    let reason = Reason::InternalError;
+    let message = format!(
+        "The operator panicked more than once while it took in what the two systems answered, which is a defect of the \
+         operator. It forgets what it knew and reads both anew, later and later. {}",
+        reason.remedy()
+    );
+    Obstacle::new(reason, message).of_connection()
+}
+
+/// Whoever holds the Lease sees to the connection and writes its status; where that is another installation, nobody else
+/// would say so.
+async fn held_elsewhere(
+    connection: &SharingConnection,
+    context: &Context,
+    obstacle: Option<Obstacle>,
+    made: Option<String>,
+) -> Action {
+    match obstacle {
+        None => Action::await_change(),
+        Some(obstacle) => {
+            let findings = Findings::without_report(obstacle);
+            conclude(connection, context, &findings, None, made).await
+        }
+    }
 }
 
 /// From now on its audiences know, and it is looked at again when the Secret comes.
@@ -166,7 +237,16 @@ async fn conclude(
     }
     let wanted = status::after(connection, findings, handled, context.now());
     let known = connection.status.as_ref();
-    match publish::status(&context.client, connection, made, known, &wanted).await {
+    match publish::status(
+        &context.client,
+        &context.written,
+        connection,
+        made,
+        known,
+        &wanted,
+    )
+    .await
+    {
         Ok(()) => {}
         // A younger version is on its way to the cache.
         Err(error) if publish::is_conflict(&error) => {
@@ -233,6 +313,8 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
         Ok(()) => {
             context.served.forget(connection);
             context.leaving.forget(connection);
+            context.written.forget(connection);
+            context.quarantine.forget(connection);
             Action::await_change()
         }
         Err(error) => failed(connection, &error),
@@ -265,8 +347,10 @@ async fn means(connection: &SharingConnection, context: &Context) -> Result<Mean
     match secret::read(connection, context).await {
         Ok(credential) => match start::ensure(connection, context, credential).await {
             start::Ensured::Running(running) => Ok(Means::Engine(running)),
-            // Another replica holds the lease, and sees to it.
-            start::Ensured::HeldElsewhere => Err(Action::await_change()),
+            start::Ensured::HeldElsewhere(obstacle) => {
+                Err(held_elsewhere(connection, context, obstacle, None).await)
+            }
+            start::Ensured::Resting(left) => Err(Action::requeue(left)),
         },
         Err(secret::Unusable::Missing(obstacle)) => {
             note_missing_credential(connection, context);
@@ -404,7 +488,8 @@ async fn tell_left_behind(connection: &SharingConnection, context: &Context, wha
     let name = name(connection);
     tracing::warn!(target: "audit", connection = %name, "left behind: {what}");
     let message = format!("SharingConnection {name} went: {what}");
-    events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
+    let (pod, uid) = (context.settings.pod.as_ref(), connection.uid());
+    events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), &message).await;
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {

@@ -25,6 +25,13 @@ impl Work {
     }
 }
 
+/// Plans for one audience; `None` after a panic, which concerns that audience alone: a plan reads what is known of the
+/// systems and changes none of it. What folds an answer in is not caught, since half of it may be known then: the engine
+/// ends, and another begins with a full pass.
+pub(super) fn caught<T>(plan: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(plan)).ok()
+}
+
 pub(super) struct Job {
     /// Taken while it is looked at.
     pub(super) work: Option<Work>,

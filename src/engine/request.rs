@@ -225,6 +225,8 @@ pub struct StandingAudience {
 pub enum Retired {
     /// Nothing of ours is left.
     Gone,
+    /// Nor is anything here; these objects, which the status names, are not ours any more and were not touched.
+    Left(String),
     /// Another `SharedAudience` shares the source and takes the objects over.
     HandedOver(ShareName),
     Blocked(Obstacle),

@@ -21,13 +21,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::EngineOptions;
 use super::audit::audit;
 use super::execute::{self, Answer, Systems};
 use super::flights::{Ended, Errand, Flights, Landing};
 use super::fold;
 use super::interest::Interest;
-use super::job::{Job, Reply, Work};
+use super::job::{Job, Reply, Work, caught};
 use super::refresh::Refresh;
 use super::request::{
     Asked, Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest,
@@ -37,6 +36,7 @@ use super::shared_lists::SharedLists;
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::urgency::priority;
 use super::world::World;
+use super::{EngineOptions, Unsettled};
 use crate::adobe::Error;
 use crate::adobe::gateway::{Gateway, Priority, Turn};
 use crate::adobe::proof::WriteProof;
@@ -251,7 +251,11 @@ impl Worker {
             None => {}
             Some(Work::Settle(request, reply)) => {
                 let needed = self.world.foundation_needed;
-                let next = self.world.settle(&mut job, &request);
+                let Some(next) = caught(|| self.world.settle(&mut job, &request)) else {
+                    // Whoever asked may be gone.
+                    let _ = reply.send(Err(Unsettled::Panicked));
+                    return;
+                };
                 if needed != self.world.foundation_needed {
                     // What is in the way of the shared objects is the connection's to tell, from now on.
                     self.publish_report();
@@ -269,13 +273,22 @@ impl Worker {
                 );
             }
             Some(Work::Retire(departure, reply)) => {
-                let next = self.world.retire(&mut job, &departure);
-                if let Next::Finish(Retired::Gone | Retired::HandedOver(_)) = &next {
+                let Some(next) = caught(|| self.world.retire(&mut job, &departure)) else {
+                    let _ = reply.send(Err(Unsettled::Panicked));
+                    return;
+                };
+                let next = match next {
+                    Next::Finish(Retired::Gone) => Next::Finish(self.world.gone(&departure)),
+                    next => next,
+                };
+                if let Next::Finish(Retired::Gone | Retired::Left(_) | Retired::HandedOver(_)) =
+                    &next
+                {
                     self.forget(share);
                 }
                 let told_of_connection = |retired: &Retired| match retired {
                     Retired::Blocked(obstacle) => is_of_connection(Some(obstacle)),
-                    Retired::Gone | Retired::HandedOver(_) => false,
+                    Retired::Gone | Retired::Left(_) | Retired::HandedOver(_) => false,
                 };
                 self.follow(
                     share,

@@ -38,6 +38,8 @@ pub fn run_arguments(kubeconfig: &Path, addresses: &Addresses, namespace: &str) 
         ("--audience-manager-url", audience_manager.as_str()),
         ("--experience-platform-url", experience_platform),
         ("--namespace", namespace),
+        // One of its own for each of the test bed's operators.
+        ("--owner-id", namespace),
     ] {
         arguments.extend([OsString::from(flag), OsString::from(value)]);
     }

@@ -13,6 +13,7 @@ mod failures;
 mod fault;
 mod gate;
 mod histories;
+mod installations;
 mod interleavings;
 #[path = "../judged.rs"]
 mod judged;
@@ -22,6 +23,7 @@ mod operations;
 mod operator;
 mod oracles;
 mod pace;
+mod panics;
 mod run;
 mod stale;
 #[path = "../standing.rs"]

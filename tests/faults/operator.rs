@@ -1,7 +1,7 @@
 //! The whole operator in one process over the modelled cluster and the simulated systems, on a virtual clock. A process
 //! that dies is started again, as the kubelet would.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -44,6 +44,8 @@ thread_local! {
     static ORIGIN: Cell<Option<Instant>> = const { Cell::new(None) };
     static SKEW: Cell<SignedDuration> = const { Cell::new(SignedDuration::ZERO) };
     static READ_ONLY: Cell<bool> = const { Cell::new(false) };
+    /// The owner id of the operator, and those that it had before; none: [`OWNER`] alone.
+    static OWNERS: RefCell<Vec<OwnerId>> = const { RefCell::new(Vec::new()) };
 }
 
 /// 2026-01-05T00:00:00Z, where the simulator's clock starts too.
@@ -67,6 +69,12 @@ pub(crate) fn set_skew(skew: SignedDuration) {
 /// Of the processes that start from here on.
 pub(crate) fn set_read_only(read_only: bool) {
     READ_ONLY.set(read_only);
+}
+
+/// Of the processes that start from here on.
+pub(crate) fn set_owner(owner: &str, previous: &[&str]) {
+    let all = [owner].into_iter().chain(previous.iter().copied());
+    OWNERS.set(all.map(|text| OwnerId::parse(text).unwrap()).collect());
 }
 
 /// A client whose requests `serve` answers; a lost one is an error of the connection.
@@ -150,6 +158,7 @@ impl World {
         ORIGIN.set(Some(Instant::now()));
         SKEW.set(SignedDuration::ZERO);
         READ_ONLY.set(false);
+        set_owner(OWNER, &[]);
         let cluster = Cluster::new(wall_clock);
         let simulator = Simulator::new(Options {
             latency: Duration::ZERO,
@@ -437,12 +446,13 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         "http://127.0.0.1:3",
         Allowed::AlsoLoopback,
     );
+    let mut owners = OWNERS.with_borrow(Clone::clone);
     let settings = Settings {
         namespace: SYSTEM_NAMESPACE.into(),
         identity: "audience-sharing-0_uid-0".into(),
         pod: Some(pod()),
-        owner: OwnerId::parse(OWNER).unwrap(),
-        previous_owners: Vec::new(),
+        owner: owners.remove(0),
+        previous_owners: owners,
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
         read_only: READ_ONLY.get(),

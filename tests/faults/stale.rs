@@ -222,3 +222,34 @@ fn t15_one_object_that_does_not_decode_stops_no_other() {
         assert_eq!((status.as_str(), reason.as_str()), ("False", "Unreadable"));
     });
 }
+
+/// A failure is written down, and is over before the cache shows it: what is to be written then equals what the cache
+/// holds, and not what stands.
+#[test]
+fn a_status_that_the_cache_does_not_show_yet_is_put_right() {
+    on_virtual_time(async {
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
+        let point = &world.choke_point;
+        // Every watch that begins from now on tells of a change twenty seconds late.
+        for _ in 0..12 {
+            point.plan_next(Method::GET, "/sharedaudiences?&watch", Fault::Stale);
+        }
+        virtual_time::passes(Duration::from_secs(300)).await;
+        let sid = trait_of(&world, "loyal")["sid"].to_string();
+        point.plan_next(Method::PUT, &format!("/traits/{sid}"), Fault::Error);
+        world.person("traits", &sid, &json!({"ttl": 60}));
+        let mut seen_failing = false;
+        for _ in 0..1_800 {
+            virtual_time::passes(Duration::from_secs(1)).await;
+            seen_failing |= !is_ready(&world, "loyal");
+        }
+        assert!(seen_failing, "it never failed");
+        assert!(is_ready(&world, "loyal"), "{}", world.audience("loyal"));
+    });
+}
+
+fn is_ready(world: &World, name: &str) -> bool {
+    let conditions = world.audience(name)["status"]["conditions"].clone();
+    let mut conditions = conditions.as_array().into_iter().flatten();
+    conditions.any(|found| found["type"] == "Ready" && found["status"] == "True")
+}

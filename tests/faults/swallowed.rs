@@ -28,7 +28,7 @@ fn the_operator_starts_although_a_call_was_swallowed(
         (Method::GET, "/sharedaudiences?&watch"),
         (Method::GET, "/sharingconnections?&limit"),
         (Method::GET, "/sharingconnections?&watch"),
-        (Method::GET, "/secrets?&limit"),
+        (Method::GET, "/secrets?"),
         (Method::GET, "/secrets/adobe-oauth"),
         (Method::GET, "/leases?"),
         (Method::GET, "/leases/"),
@@ -36,7 +36,6 @@ fn the_operator_starts_although_a_call_was_swallowed(
         (Method::PATCH, "/sharedaudiences/loyal?"),
         (Method::PATCH, "/sharedaudiences/loyal/status"),
         (Method::PATCH, "/sharingconnections/acme/status"),
-        (Method::GET, "/sharedaudiences/loyal"),
         (Method::POST, "/events")
     )]
     (method, path): (Method, &str),

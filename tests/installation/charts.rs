@@ -20,16 +20,12 @@ const CASES: &[(&str, &[&str])] = &[
     ("named Secrets", &["credentialSecrets={adobe-oauth,other}"]),
     (
         "namespaces with Roles",
-        &[
-            "watchNamespaces={default,kube-public}",
-            "ownerId=production",
-        ],
+        &["watchNamespaces={default,kube-public}"],
     ),
     (
         "namespaces with Roles and named Secrets",
         &[
             "watchNamespaces={default}",
-            "ownerId=production",
             "credentialSecrets={adobe-oauth}",
         ],
     ),
@@ -212,7 +208,7 @@ fn all_that_is_optional_can_be_off() {
 
 #[test]
 fn roles_alone_are_rendered_for_named_namespaces() {
-    let rendered = render(OPERATOR, &["watchNamespaces={a,b}", "ownerId=production"]);
+    let rendered = render(OPERATOR, &["watchNamespaces={a,b}"]);
     let kinds = kinds(&rendered);
     assert!(
         !kinds.iter().any(|kind| kind.starts_with("Cluster")),
@@ -238,7 +234,6 @@ fn no_value_is_without_an_effect() {
 /// What must be on for a value to count.
 fn beside(path: &str) -> &'static [&'static str] {
     match path {
-        "watchNamespaces" => &["ownerId=production"],
         "image.tag" => &["replicas=2"],
         "serviceMonitor.interval" | "serviceMonitor.labels" => &["serviceMonitor.enabled=true"],
         _ => &[],
@@ -304,14 +299,12 @@ fn the_schema_tells_the_defaults() {
 #[test]
 fn what_cannot_work_is_refused_with_the_way_to_mend_it() {
     for (set, says) in [
-        (
-            "watchNamespaces={marketing}",
-            "watchNamespaces needs ownerId",
-        ),
+        ("replicas=1", "ownerId is required"),
         ("image.digest=latest", "does not match pattern"),
         ("replica=2", "'replica' not allowed"),
         ("log.format=xml", "value must be one of"),
         ("ownerId=a b", "does not match pattern"),
+        ("previousOwnerIds={a b}", "does not match pattern"),
         ("networkPolicy.egressPorts={0}", "minimum"),
     ] {
         let output = Command::new(testbed::installation_tool("helm").unwrap())
@@ -324,7 +317,7 @@ fn what_cannot_work_is_refused_with_the_way_to_mend_it() {
             "{set}: {error}"
         );
     }
-    let monitor = ["serviceMonitor.enabled=true,service.enabled=false"];
+    let monitor = ["serviceMonitor.enabled=true,service.enabled=false,ownerId=production"];
     let output = Command::new(testbed::installation_tool("helm").unwrap())
         .args(["template", "x", &chart(OPERATOR), "--set", monitor[0]])
         .output()
@@ -339,13 +332,7 @@ fn kustomize_renders_the_same_objects() {
             .join("kustomize")
             .join(folder);
         let kustomized = by_name(&kustomize(&path));
-        let rendered = helm(&[
-            "template",
-            OPERATOR,
-            &chart(name),
-            "--namespace=audience-sharing-system",
-        ]);
-        assert_eq!(kustomized, by_name(&rendered));
+        assert_eq!(kustomized, by_name(&crate::generated::rendered(name)));
     }
 }
 
@@ -393,7 +380,12 @@ fn helm_template(name: &str, sets: &[&str], more: &[&str]) -> String {
     let set: Vec<&str> = set.iter().map(String::as_str).collect();
     let chart = chart(name);
     let template = ["template", OPERATOR, &chart, "--namespace=default"];
-    helm(&[&template[..], &set, more].concat())
+    // It has no default, and the chart of the definitions does not know it.
+    let owner: &[&str] = match name {
+        OPERATOR => &["--set-json", r#"ownerId="production""#],
+        _ => &[],
+    };
+    helm(&[&template[..], owner, &set, more].concat())
 }
 
 /// The documents of a YAML text.

@@ -61,10 +61,33 @@ fn made() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// The chart's objects by its defaults, without what only Helm reads.
-fn plain(name: &str) -> String {
+/// Where the owner id stands in a Deployment that Helm does not render: a ConfigMap that whoever installs it makes. Without
+/// it no container starts.
+const OWNER_FROM_CONFIG_MAP: &str = r#"extraEnv=[{"name": "OWNER_ID", "valueFrom": {"configMapKeyRef": {"name": "audience-sharing-owner", "key": "ownerId"}}}]"#;
+
+/// The chart's objects by its defaults.
+pub(crate) fn rendered(name: &str) -> String {
     let namespace = "--namespace=audience-sharing-system";
-    let rendered = helm(&["template", OPERATOR, &chart(name), namespace]);
+    let chart = chart(name);
+    let template = ["template", OPERATOR, &chart, namespace];
+    match name {
+        OPERATOR => {
+            let owner = [
+                "--set=ownerId=OWNER_ID",
+                "--set-json",
+                OWNER_FROM_CONFIG_MAP,
+            ];
+            // The kubelet puts the value in.
+            helm(&[&template[..], &owner].concat())
+                .replace("--owner-id=OWNER_ID", "--owner-id=$(OWNER_ID)")
+        }
+        _ => helm(&template),
+    }
+}
+
+/// The same without what only Helm reads.
+fn plain(name: &str) -> String {
+    let rendered = rendered(name);
     let mut text = String::from("# Made from the chart by `make generate`.\n");
     for line in rendered.lines() {
         let of_helm = [

@@ -28,7 +28,8 @@ struct Installation {
 async fn an_installation_lives_and_goes_without_a_write_to_the_two_systems() {
     let life = Installation::prepare().await;
     life.follow_the_readme().await;
-    life.a_second_operator_for_the_same_is_refused(&[]).await;
+    life.a_second_operator_for_the_same_is_refused(&["--set=ownerId=another"])
+        .await;
     life.definitions_change().await;
     life.upgrade_and_roll_back().await;
     life.a_drain_takes_one_replica_at_a_time().await;

@@ -34,7 +34,7 @@ const MODES: &[Mode] = &[
     Mode {
         release: "everywhere",
         watched: &["marketing"],
-        values: &["credentialSecrets={adobe-oauth}"],
+        values: &["ownerId=everywhere", "credentialSecrets={adobe-oauth}"],
         patient: &[],
     },
     Mode {

@@ -61,8 +61,6 @@ numeric_identifier! {
 }
 
 text_identifier! {
-    /// An Experience Cloud organisation, `<24 hex digits>@AdobeOrg`.
-    OrganizationId,
     /// The name of a sandbox, as the header `x-sandbox-name` takes it.
     SandboxName,
     /// The id of a sandbox; a reset sandbox keeps its name and gets another id.
@@ -71,4 +69,51 @@ text_identifier! {
     AudienceId,
     /// The key by which a trait or segment is found inside its data source.
     IntegrationCode,
+}
+
+/// An Experience Cloud organization, `<24 hex digits>@AdobeOrg`. The digits may be written in either case, and name the
+/// same organization: here they are upper case, as Adobe writes them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrganizationId(Box<str>);
+
+impl OrganizationId {
+    const SUFFIX: &str = "@AdobeOrg";
+
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let text = text.as_ref();
+        let (digits, suffix) = match text.split_once('@') {
+            Some((digits, suffix)) if suffix.eq_ignore_ascii_case(&Self::SUFFIX[1..]) => {
+                (digits, Self::SUFFIX)
+            }
+            _ => (text, ""),
+        };
+        Self(format!("{}{suffix}", digits.to_ascii_uppercase()).into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for OrganizationId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OrganizationId;
+
+    #[test]
+    fn two_spellings_are_one_organization() {
+        let adobes = OrganizationId::new("0F1E2D3C4B5A69780A49420E@AdobeOrg");
+        for spelling in [
+            "0f1e2d3c4b5a69780a49420e@AdobeOrg",
+            "0F1e2d3C4B5A69780A49420E@adobeorg",
+        ] {
+            assert_eq!(OrganizationId::new(spelling), adobes);
+        }
+        assert_eq!(adobes.as_str(), "0F1E2D3C4B5A69780A49420E@AdobeOrg");
+    }
 }

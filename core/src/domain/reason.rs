@@ -219,7 +219,19 @@ reasons! {
     LeaseNotHeld: Wait, Warning, Objects, "Wait: the other replica goes on with it.";
     /// Planning does not come to an end: a defect of the operator.
     DoesNotSettle: Stalled, Warning, Objects, "Report it with the operator's log.";
-    /// The object went; its remote objects stay, since no credential to delete them came in time.
+    /// The operator panicked while it worked on this resource: a defect of the operator.
+    InternalError: Stalled, Warning, Objects,
+        "Report it with the operator's log; edit the resource, or annotate it with \
+         audience-sharing.dev/reconcile-requested-at, to have it tried again.";
+    /// Another installation of the operator holds the Lease of the organization, and does not make way.
+    LeaseHeldElsewhere: Stalled, Warning, Objects,
+        "Let one installation watch all namespaces with connections of the organization, or install this one in another \
+         namespace under an owner id of its own.";
+    /// The Lease of the organization records another owner id than the operator was started with.
+    OwnerIdChanged: Stalled, Warning, Objects,
+        "Start the operator with the recorded owner id, or name that one with --previous-owner-id if this operator takes \
+         its place.";
+    /// The object went; remote objects of it stay, since nothing could delete them in time or they are not ours any more.
     ReleasedWithoutDeletion: Fine, Warning, Nothing, "Delete the objects that the message names.";
     /// Whether the definition of the resource is being removed is not known, and then its remote objects would have to stay.
     RemovalUnknown: Wait, Warning, Objects,

@@ -3,7 +3,6 @@
 //! It never writes without the `resourceVersion` that it read, and never calls a Lease held longer than its last
 //! successful renewal allows.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,19 +14,25 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, LeaseOptions, Observed, Subject, decide};
+use super::{Decision, Elsewhere, LeaseOptions, Observed, Subject, decide};
 
 /// How often a try begins anew after a conflict: once for a record that changed, and once more for the one after it.
 const CONFLICTS_MAX: usize = 2;
 
+/// What the rest of the process is told.
+pub(super) struct Publish {
+    pub(super) valid_until: watch::Sender<Option<Instant>>,
+    pub(super) elsewhere: watch::Sender<Option<Elsewhere>>,
+}
+
 pub(super) struct Keeper {
     api: Api<Lease>,
     name: String,
-    /// Of what it writes, over whatever else is there.
-    labels: BTreeMap<String, String>,
+    subject: Subject,
     identity: String,
     options: LeaseOptions,
     valid_until: watch::Sender<Option<Instant>>,
+    elsewhere: watch::Sender<Option<Elsewhere>>,
     /// The object as our last write left it, while we hold it.
     held: Option<Lease>,
     observed: Option<Observed>,
@@ -46,15 +51,16 @@ impl Keeper {
         subject: Subject,
         observed: Option<Observed>,
         options: LeaseOptions,
-        valid_until: watch::Sender<Option<Instant>>,
+        publish: Publish,
     ) -> Self {
         Self {
             api,
-            name: subject.name,
-            labels: subject.labels,
+            name: subject.name.clone(),
+            subject,
             identity,
             options,
-            valid_until,
+            valid_until: publish.valid_until,
+            elsewhere: publish.elsewhere,
             held: None,
             observed,
         }
@@ -126,9 +132,17 @@ impl Keeper {
         };
         let record = lease.spec.clone().unwrap_or_default();
         let since = self.since_last_change(&record);
+        if let Some(owner) = self.foreign_owner(&lease) {
+            self.lose("it records another owner id");
+            self.tell_elsewhere(Elsewhere::Owned(owner));
+            return Ok(Look::Waiting(self.options.renew_every));
+        }
         match decide(&record, &self.identity, since, self.options.duration) {
             Decision::Wait(left) => {
                 self.lose("another process holds it");
+                let by = record.holder_identity.unwrap_or_default();
+                let since = self.held_elsewhere_since(&by);
+                self.tell_elsewhere(Elsewhere::Held { by, since });
                 Ok(Look::Waiting(left))
             }
             decision => self.write(lease, decision).await,
@@ -158,6 +172,27 @@ impl Keeper {
             Decision::Acquire,
         )
         .await
+    }
+
+    fn foreign_owner(&self, lease: &Lease) -> Option<String> {
+        let annotations = lease.metadata.annotations.as_ref()?;
+        self.subject.foreign_owner(annotations.get(super::OWNER)?)
+    }
+
+    /// Since when the same other process was seen to hold it.
+    fn held_elsewhere_since(&self, holder: &str) -> Instant {
+        match &*self.elsewhere.borrow() {
+            Some(Elsewhere::Held { by, since }) if by == holder => *since,
+            _ => Instant::now(),
+        }
+    }
+
+    fn tell_elsewhere(&self, elsewhere: Elsewhere) {
+        self.elsewhere.send_if_modified(|known| {
+            let is_news = known.as_ref() != Some(&elsewhere);
+            *known = Some(elsewhere);
+            is_news
+        });
     }
 
     fn since_last_change(&mut self, record: &LeaseSpec) -> Duration {
@@ -191,7 +226,9 @@ impl Keeper {
             Some(i32::try_from(self.options.duration.as_secs()).unwrap_or(i32::MAX));
         record.renew_time = Some(wall_time);
         let labels = lease.metadata.labels.get_or_insert_default();
-        labels.extend(self.labels.clone());
+        labels.extend(self.subject.labels.clone());
+        let annotations = lease.metadata.annotations.get_or_insert_default();
+        annotations.insert(super::OWNER.into(), self.subject.owner.to_string());
         let (sent, parameters) = (Instant::now(), PostParams::default());
         let written = if lease.metadata.resource_version.is_some() {
             self.api.replace(&self.name, &parameters, &lease).await?
@@ -200,6 +237,7 @@ impl Keeper {
         };
         self.held = Some(written);
         self.observed = None;
+        self.elsewhere.send_replace(None);
         let before = self
             .valid_until
             .send_replace(Some(sent + self.options.duration));

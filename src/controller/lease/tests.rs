@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 use rstest::rstest;
 
 use super::{
-    Decision, Duration, Instant, LeaseHandle, LeaseKeeper, LeaseOptions, LeaseSpec, OrganizationId,
-    Subject, decide,
+    Decision, Duration, Elsewhere, Instant, LeaseHandle, LeaseKeeper, LeaseOptions, LeaseSpec,
+    OrganizationId, OwnerId, Subject, decide,
 };
 use server::{Faults, Server};
 
@@ -18,7 +18,19 @@ fn organization() -> OrganizationId {
     OrganizationId::new("0F1E2D3C4B5A69780A49420E@AdobeOrg")
 }
 
+fn owner(text: &str) -> OwnerId {
+    OwnerId::parse(text).unwrap()
+}
+
+fn subject() -> Subject {
+    Subject::organization(&organization(), owner("us"), Vec::new())
+}
+
 fn start(server: &Server, identity: &str) -> LeaseHandle {
+    start_for(server, identity, subject())
+}
+
+fn start_for(server: &Server, identity: &str, subject: Subject) -> LeaseHandle {
     let options = LeaseOptions {
         duration: 15 * SECOND,
         renew_every: 5 * SECOND,
@@ -28,7 +40,7 @@ fn start(server: &Server, identity: &str) -> LeaseHandle {
         server.client(),
         "operator",
         identity.into(),
-        Subject::organization(&organization()),
+        subject,
         None,
         options,
     )
@@ -47,12 +59,45 @@ async fn pass(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_another_owner_is_taken_by_its_successor_alone() {
+    let server = Server::new(1, Faults::default());
+    let first = start(&server, "a");
+    pass(5 * SECOND).await;
+    first.release().await;
+    let subject =
+        |previous: Vec<OwnerId>| Subject::organization(&organization(), owner("them"), previous);
+    let stranger = start_for(&server, "b", subject(Vec::new()));
+    pass(60 * SECOND).await;
+    assert!(!holds(&stranger));
+    let why = stranger.elsewhere().borrow().clone();
+    assert_eq!(why, Some(Elsewhere::Owned("us".into())));
+    let successor = start_for(&server, "c", subject(vec![owner("us")]));
+    pass(60 * SECOND).await;
+    assert!(holds(&successor));
+    assert_eq!(*successor.elsewhere().borrow(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_holds_it_instead_is_known_and_since_when() {
+    let server = Server::new(1, Faults::default());
+    let _first = start(&server, "a");
+    pass(5 * SECOND).await;
+    let second = start(&server, "b");
+    pass(5 * SECOND).await;
+    let since = Instant::now();
+    pass(60 * SECOND).await;
+    let why = second.elsewhere().borrow().clone();
+    let Some(Elsewhere::Held { by, since: known }) = why else {
+        panic!("{why:?}");
+    };
+    assert_eq!(by, "a");
+    assert!(known <= since, "it begins anew with every renewal");
+}
+
 #[test]
 fn the_name_is_that_of_the_organisation() {
-    assert_eq!(
-        Subject::organization(&organization()).name,
-        "audience-sharing-0f1e2d3c4b5a69780a49420e"
-    );
+    assert_eq!(subject().name, "audience-sharing-0f1e2d3c4b5a69780a49420e");
 }
 
 #[rstest]

@@ -28,7 +28,7 @@ pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Run
         return Err(Outcome::Unresolved(dependency_not_ready(name)));
     }
     let key = (namespace, name.clone());
-    if context.engines.is_without_credential(&key) {
+    if context.engines.is_without_credential(&key) || context.engines.is_held_elsewhere(&key) {
         return Err(Outcome::Unresolved(dependency_not_ready(name)));
     }
     // Whoever starts the engine wakes its audiences.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::plan::audience;
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
 
 use super::status::Recorded;
 use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
@@ -45,6 +45,10 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
     }
     let recorded = status::recorded(audience);
     let Some(running) = running else {
+        let key = (namespace.clone(), connection.clone());
+        if context.engines.is_held_elsewhere(&key) {
+            return Outcome::Unresolved(dependency_not_ready(connection));
+        }
         return match may_run(context, &namespace, connection) {
             true => Outcome::NotOurs,
             false => wait_or_release(audience, context, Lack::Means(connection)).await,
@@ -69,6 +73,10 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
     match running.engine.retire(departure).await {
         Ok(_) if !running.holds_lease() => Outcome::NotOurs,
         Ok(Retired::Gone) => release(audience, context).await,
+        Ok(Retired::Left(left)) => {
+            tell_left(audience, context, &left).await;
+            release(audience, context).await
+        }
         Ok(Retired::HandedOver(to)) => {
             tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
             release(audience, context).await
@@ -172,6 +180,24 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
 /// What came back in the last moment is waited for.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
+/// What the status names and is not ours any more: left as it is, and told wherever somebody may look.
+async fn tell_left(audience: &SharedAudience, context: &Context, left: &str) {
+    let name = super::name(audience);
+    tracing::warn!(target: "audit", audience = %name, %left, "went; objects that are not ours any more were left as they are");
+    let message = format!(
+        "SharedAudience {name} went. Its status named objects that do not carry the mark of this operator any more, and \
+         they were left as they are: {left}. If nobody else needs them, delete them there."
+    );
+    let resource = audience.object_ref(&());
+    events::on_left(&context.recorder, &resource, &message).await;
+    tell_on_pod(audience, context, &message).await;
+}
+
+async fn tell_on_pod(audience: &SharedAudience, context: &Context, message: &str) {
+    let (pod, uid) = (context.settings.pod.as_ref(), audience.uid());
+    events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), message).await;
+}
+
 async fn release_with_objects(
     audience: &SharedAudience,
     context: &Context,
@@ -191,7 +217,7 @@ async fn release_with_objects(
     let message = format!(
         "SharedAudience {name} went, and its remote objects stay, since {why}: {left}. Delete them there."
     );
-    events::on_release(&context.recorder, context.settings.pod.as_ref(), &message).await;
+    tell_on_pod(audience, context, &message).await;
     context.settings.metrics.released_without_deletion();
     release(audience, context).await
 }

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "an engine that ended by itself is started again after a pause"
+    reason = "a connection that waits for a Lease is looked at again after a while"
 )]
 
 use std::sync::Arc;
@@ -10,29 +10,34 @@ use std::time::Duration;
 
 use audience_sharing_core::compose::ConnectionSettings;
 use audience_sharing_core::domain::identifier::{
-    CompanyId, DataSourceId, OrganizationId, SandboxId, SandboxName, SegmentFolderId, TraitFolderId,
+    CompanyId, DataSourceId, SandboxId, SandboxName, SegmentFolderId, TraitFolderId,
 };
 use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::foundation;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::{key, secret};
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use crate::api::{SharedAudience, SharingConnection};
-use crate::controller::context::{CachedAudiences, Context, audiences_of};
-use crate::controller::engines::{AbortOnDrop, Running};
-use crate::controller::lease::{LeaseKeeper, LeaseOptions, Subject};
+use crate::controller::context::{CachedAudiences, Context, audiences_of, organization};
+use crate::controller::engines::{AbortOnDrop, KnownLease, Running};
+use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{Engine, EngineOptions, Obstacle};
 use crate::observability::metrics::Metrics;
 
 pub(super) enum Ensured {
     Running(Box<Running>),
-    HeldElsewhere,
+    /// The Lease is another process'; what to tell of it, where that does not end by itself.
+    HeldElsewhere(Option<Obstacle>),
+    /// An engine panicked; the next one is not started before this has passed.
+    Resting(Duration),
 }
 
 pub(super) async fn ensure(
@@ -45,13 +50,22 @@ pub(super) async fn ensure(
     let has_credential_again = context.engines.set_without_credential(&key, false);
     let Some(lease) = lease else {
         // It is being handed over, and its engines with it. After that the connection is looked at again.
-        return Ensured::HeldElsewhere;
+        return Ensured::HeldElsewhere(None);
     };
-    if lease.borrow().is_none() {
+    if lease.valid_until.borrow().is_none() {
         context.engines.stop(&key);
-        wake_when_held(connection, context, lease);
-        return Ensured::HeldElsewhere;
+        // Before it is looked at, so that no change after the look is missed.
+        let wakes = wake_when_held(connection, context, lease.clone());
+        context.engines.await_lease(&key, Some(wakes));
+        let obstacle = held_elsewhere(connection, context, &lease);
+        if context.engines.set_held_elsewhere(&key, obstacle.is_some()) {
+            wake_audiences(connection, context);
+        }
+        return Ensured::HeldElsewhere(obstacle);
     }
+    context.engines.await_lease(&key, None);
+    context.engines.set_held_elsewhere(&key, false);
+    let lease = lease.valid_until;
     let settings = settings(connection, context);
     let budget = budget(connection);
     let known = context.engines.get(&key.0, &key.1).filter(|running| {
@@ -59,6 +73,8 @@ pub(super) async fn ensure(
             && running.client_id == credential.client_id
     });
     if let Some(mut running) = known {
+        // Its Secret may be another one by now, with the same client id.
+        secret::watch(connection, context);
         let resync_interval = connection.spec.resync_interval();
         let is_told = running.settings == settings && running.resync_interval == resync_interval;
         if !is_told {
@@ -84,7 +100,10 @@ pub(super) async fn ensure(
         }
         return Ensured::Running(Box::new(running));
     }
-    context.engines.stop(&key);
+    if let Some(left) = context.engines.early_ends.pause_left(&key, Instant::now()) {
+        return Ensured::Resting(left);
+    }
+    context.engines.stop_engine(&key);
     let running = start(connection, context, credential, settings, budget, lease).await;
     context.engines.insert(key, running.clone());
     secret::watch(connection, context);
@@ -93,14 +112,15 @@ pub(super) async fn ensure(
 }
 
 /// `None` where the organisation is another replica's.
-async fn lease(
-    connection: &SharingConnection,
-    context: &Context,
-) -> Option<tokio::sync::watch::Receiver<Option<tokio::time::Instant>>> {
-    let organization = OrganizationId::new(connection.spec.organization_id.as_str());
+async fn lease(connection: &SharingConnection, context: &Context) -> Option<KnownLease> {
+    let organization = organization(connection);
     let is_for_us = || context.replicas.is_for_us(organization.as_str());
     let start = || {
-        let subject = Subject::organization(&organization);
+        let subject = Subject::organization(
+            &organization,
+            context.settings.owner.clone(),
+            context.settings.previous_owners.clone(),
+        );
         let lease = LeaseKeeper::start(
             context.client.clone(),
             &context.settings.namespace,
@@ -146,20 +166,22 @@ async fn start(
     lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
 ) -> Running {
     let client_id = credential.client_id.clone();
-    let organization = &connection.spec.organization_id;
-    let gateway = context.engines.gateway(&client_id, organization, || {
-        Gateway::new(GatewayOptions {
-            endpoints: context.settings.endpoints.clone(),
-            organization: OrganizationId::new(organization.as_str()),
-            credential: credential.clone(),
-            transport: context.settings.transport.clone(),
-            budget,
-            read_only: context.settings.read_only,
-            rng_seed: context.settings.rng_seed,
-            wall_clock: Arc::new(context.settings.wall_clock),
-            observer: Arc::new(context.settings.metrics.clone()),
-        })
-    });
+    let organization = organization(connection);
+    let gateway = context
+        .engines
+        .gateway(&client_id, organization.as_str(), || {
+            Gateway::new(GatewayOptions {
+                endpoints: context.settings.endpoints.clone(),
+                organization: organization.clone(),
+                credential: credential.clone(),
+                transport: context.settings.transport.clone(),
+                budget,
+                read_only: context.settings.read_only,
+                rng_seed: context.settings.rng_seed,
+                wall_clock: Arc::new(context.settings.wall_clock),
+                observer: Arc::new(context.settings.metrics.clone()),
+            })
+        });
     gateway.replace_credential(credential);
     let (wake, woken) = mpsc::unbounded_channel();
     let engine = Engine::start(EngineOptions {
@@ -171,7 +193,7 @@ async fn start(
         recorded_tenant: recorded_tenant(connection),
         resync_interval: connection.spec.resync_interval(),
         lease: lease.clone(),
-        shared_turn: context.engines.shared_turn(organization),
+        shared_turn: context.engines.shared_turn(organization.as_str()),
         living: Arc::new(CachedAudiences(context.audiences.clone())),
         wake,
         rng_seed: context.settings.rng_seed,
@@ -195,7 +217,7 @@ async fn start(
     ];
     Running {
         uid: connection.uid().unwrap_or_default(),
-        organization: organization.clone(),
+        organization: organization.to_string(),
         client_id,
         budget,
         settings,
@@ -223,9 +245,6 @@ fn forward_wakes(
     }))
 }
 
-/// A pause, so that an engine that cannot live costs little.
-const RESTART_AFTER: Duration = Duration::from_secs(10);
-
 /// Wakes the connection when its report or its lease changes, or when its engine ends by itself.
 fn follow_report(
     connection: &SharingConnection,
@@ -237,6 +256,7 @@ fn follow_report(
     let reference = ObjectRef::from_obj(connection);
     let mut report = engine.report();
     let engine = engine.clone();
+    let (early_ends, key) = (context.engines.early_ends.clone(), key(connection));
     AbortOnDrop(tokio::spawn(async move {
         let mut told = report.borrow().clone();
         loop {
@@ -246,8 +266,8 @@ fn follow_report(
                         return;
                     }
                     if changed.is_err() {
-                        tracing::error!(%reference, "the engine ended by itself; it is started again");
-                        tokio::time::sleep(RESTART_AFTER).await;
+                        tracing::error!(%reference, "the engine ended by itself; it is started again after a pause");
+                        early_ends.add(&key, Instant::now());
                         let _ = wake.send(reference);
                         return;
                     }
@@ -274,19 +294,71 @@ fn follow_report(
     }))
 }
 
-/// Looks at the connection again as soon as the lease is ours.
+/// A replica that makes way does so within seconds, and the Lease of one that died runs out after ninety: whoever still
+/// holds it after this long is another installation of the operator.
+const HELD_FOR_GOOD: Duration = Duration::from_secs(180);
+
+/// Looks at the connection again as soon as the Lease is ours, or it is clear that it will not be.
 fn wake_when_held(
     connection: &SharingConnection,
     context: &Context,
-    mut lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
-) {
+    mut lease: KnownLease,
+) -> AbortOnDrop {
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
-    tokio::spawn(async move {
-        if lease.wait_for(Option::is_some).await.is_ok() {
-            let _ = wake.send(reference);
+    let known = lease.elsewhere.borrow_and_update().clone();
+    AbortOnDrop(tokio::spawn(async move {
+        let until = match &known {
+            Some(Elsewhere::Held { since, .. }) => *since + HELD_FOR_GOOD,
+            Some(Elsewhere::Owned(_)) | None => tokio::time::Instant::now() + HELD_FOR_GOOD,
+        };
+        let is_told = until <= tokio::time::Instant::now();
+        tokio::select! {
+            held = lease.valid_until.wait_for(Option::is_some) => if held.is_err() {
+                return;
+            },
+            changed = lease.elsewhere.changed() => if changed.is_err() {
+                return;
+            },
+            () = tokio::time::sleep_until(until), if !is_told => {}
         }
-    });
+        let _ = wake.send(reference);
+    }))
+}
+
+/// What a person has to do about a Lease that another installation keeps.
+fn held_elsewhere(
+    connection: &SharingConnection,
+    context: &Context,
+    lease: &KnownLease,
+) -> Option<Obstacle> {
+    let settings = &context.settings;
+    let organization = organization(connection);
+    let subject = Subject::organization(&organization, settings.owner.clone(), Vec::new());
+    let which = format!(
+        "Lease {} in namespace {} of organization {organization}",
+        subject.name, settings.namespace
+    );
+    let (reason, what) = match &*lease.elsewhere.borrow() {
+        Some(Elsewhere::Owned(owner)) => (
+            Reason::OwnerIdChanged,
+            format!(
+                "{which} records the owner id {owner}, and this operator was started with {}: nothing is changed in \
+                 either system.",
+                settings.owner
+            ),
+        ),
+        Some(Elsewhere::Held { by, since }) if since.elapsed() >= HELD_FOR_GOOD => (
+            Reason::LeaseHeldElsewhere,
+            format!(
+                "{which} is held by {by}, which is not a replica of this operator or does not make way: this operator \
+                 changes nothing for this connection."
+            ),
+        ),
+        _ => return None,
+    };
+    let message = format!("{what} {}", reason.remedy());
+    Some(Obstacle::new(reason, message).of_connection())
 }
 
 pub(super) fn wake_audiences(connection: &SharingConnection, context: &Context) {

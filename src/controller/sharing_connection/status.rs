@@ -33,6 +33,16 @@ impl Findings {
         }
     }
 
+    /// What the engine found is not told, since this comes first.
+    pub(super) fn without_report(obstacle: Obstacle) -> Self {
+        Self {
+            report: None,
+            obstacle: Some(obstacle),
+            of_secret: false,
+            deletion_wait: None,
+        }
+    }
+
     pub(super) fn of_report(report: Report) -> Self {
         let pending = (!report.ready).then(|| {
             let message = "Both systems are being read for the first time.".into();

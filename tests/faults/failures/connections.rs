@@ -1,6 +1,8 @@
 //! The Secret, the credential, the tenant, the sandbox, the lease, the switches of the operator itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use audience_sharing_core::domain::reason::Reason;
 use axum::body::Body;
@@ -10,18 +12,22 @@ use serde_json::{Value, json};
 
 use super::answers::{answer, clear, stand_in};
 use super::{Scenario, Teller, edit, of_audience, of_connection};
-use crate::choke_point::System;
+use crate::choke_point::{System, failure};
+use crate::cluster::{Cluster, Key};
 use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER};
 use crate::operator::{
-    SECRET, World, audience, connection, key_of, secret, set_read_only, set_skew,
+    OWNER, SECRET, SYSTEM_NAMESPACE, World, audience, connection, key_of, secret, set_owner,
+    set_read_only, set_skew, wall_clock,
 };
+use crate::virtual_time;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     let mut scenarios = secrets();
     scenarios.extend(rights());
     scenarios.extend(tenants());
     scenarios.extend(of_the_operator());
+    scenarios.extend(installations());
     scenarios
 }
 
@@ -296,8 +302,110 @@ fn tenants() -> Vec<Scenario> {
     ]
 }
 
+fn lease() -> Key {
+    Key {
+        resource: "coordination.k8s.io/v1/leases".into(),
+        namespace: SYSTEM_NAMESPACE.into(),
+        name: "audience-sharing-0f1e2d3c4b5a69780a49420e".into(),
+    }
+}
+
+fn lease_of(holder: &str, owner: &str) -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {
+            "labels": {"audience-sharing.dev/lease": "organization"},
+            "annotations": {"audience-sharing.dev/owner-id": owner},
+        },
+        "spec": {"holderIdentity": holder, "leaseDurationSeconds": 90},
+    })
+}
+
+/// Until somebody takes it away.
+async fn renew(cluster: Cluster) {
+    while let Ok(lease) = cluster.get(&lease(), 0)
+        && lease["spec"]["holderIdentity"] == "sales-0_uid-9"
+    {
+        let renewed = json!({"spec": {"renewTime": wall_clock().to_string()}});
+        cluster.merge(&self::lease(), &renewed).unwrap();
+        virtual_time::passes(Duration::from_secs(30)).await;
+    }
+}
+
+/// Of other installations of the operator.
+fn installations() -> Vec<Scenario> {
+    vec![
+        of_connection(
+            Reason::LeaseHeldElsewhere,
+            "another installation in the same namespace has connections of the same organization",
+        )
+        .before(|world| {
+            let held = lease_of("sales-0_uid-9", OWNER);
+            world.cluster.create(&lease(), held).unwrap();
+            tokio::spawn(renew(world.cluster.clone()));
+            world.apply(secret());
+            world.apply(connection("acme"));
+        })
+        .mended_by(|world| {
+            let gone = json!({"spec": {"holderIdentity": null}});
+            world.cluster.merge(&lease(), &gone).unwrap();
+        })
+        .calls(0),
+        of_connection(
+            Reason::OwnerIdChanged,
+            "the operator was started with another owner id than before",
+        )
+        .before(|world| {
+            let held = lease_of("", "production");
+            world.cluster.create(&lease(), held).unwrap();
+            world.apply(secret());
+            world.apply(connection("acme"));
+        })
+        .mended_by(|world| {
+            world.kill_operator();
+            set_owner(OWNER, &["production"]);
+            world.start_operator();
+        })
+        .calls(0),
+    ]
+}
+
+/// Whoever writes the status of the audience panics, once.
+fn panic_once(world: &World) {
+    let panicked = AtomicBool::new(false);
+    world.choke_point.set_proxy(Some(Arc::new(move |call| {
+        let is_written = call.path.contains("/sharedaudiences/loyal/status");
+        assert!(
+            !is_written || panicked.swap(true, Ordering::Relaxed),
+            "a defect that a test plays"
+        );
+        None
+    })));
+}
+
 fn of_the_operator() -> Vec<Scenario> {
     vec![
+        of_audience(
+            Reason::InternalError,
+            "the operator panicked while it worked on the audience",
+        )
+        .happens(|world| {
+            panic_once(world);
+            edit(world, json!({"target": {"audienceManager": {"ttlDays": 30}}}));
+        })
+        .mended_by(|world| edit(world, json!({"target": {"audienceManager": {"ttlDays": 31}}}))),
+        of_audience(
+            Reason::RemovalUnknown,
+            "the audience is deleted, and the operator may not read the definitions",
+        )
+        .happens(|world| {
+            world.choke_point.set_proxy(Some(Arc::new(|call| {
+                let hidden = call.path.contains("customresourcedefinitions");
+                hidden.then(|| failure(System::Kubernetes, 403, "Forbidden", None))
+            })));
+            world.delete("loyal");
+        })
+        .ended_by(clear),
         of_audience(Reason::Succeeded, "everything stands")
             .happens(|_| {}),
         of_connection(Reason::Succeeded, "both systems answer"),
