@@ -51,6 +51,7 @@ mod observer;
 mod person;
 mod schedule;
 mod server;
+mod spelling;
 mod state;
 mod store;
 mod world;
@@ -69,10 +70,11 @@ pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
 pub use flags::{
     AudienceManagerGateway, AudiencePaging, AudienceReference, Connector, ConnectorCollision,
-    ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DuplicateAudience,
-    ExternalAudienceErrors, ExternalAudienceIds, ExternalAudienceLabels, ExternalSegmentsRefusal,
-    Flags, InUseDelete, InactiveListed, ItemLimits, MappingIdNames, ModelInUseBody, NextSpelling,
-    Picked, RateLimit, ReadOnlyAudience, StatusSpelling, TraitDataSources,
+    ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DefinitionExpressions,
+    DuplicateAudience, ExternalAudienceErrors, ExternalAudienceIds, ExternalAudienceLabels,
+    ExternalSegmentsRefusal, Flags, InUseDelete, InactiveListed, ItemLimits, MappingIdNames,
+    ModelInUseBody, NextSpelling, Picked, RateLimit, ReadOnlyAudience, StatusSpelling, StoredTexts,
+    TraitDataSources,
 };
 pub use observer::{Exchange, Told};
 pub use server::serve;

@@ -11,13 +11,14 @@ use crate::audience_manager;
 use crate::calls::{Call, System, redacted};
 use crate::clock::{Clock, START_MS};
 use crate::connector;
-use crate::endpoints::{self, Found};
+use crate::endpoints::{self, Effect, Found};
 use crate::exchange::{Answer, Incoming, Payload, Query};
 use crate::experience_platform;
 use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::Flags;
 use crate::gateway::{self, Bucket, Caller, Token};
 use crate::schedule::{self, Schedule};
+use crate::spelling;
 use crate::state::{Account, ClockState, Credential, Seed, State};
 use crate::store::{Key, Kind, Object, Store};
 
@@ -407,7 +408,7 @@ impl World {
             Found::WrongMethod => return Err(failure(self, system, incoming, 405)),
             Found::Nothing => return Err(failure(self, system, incoming, 404)),
         };
-        let body = match system {
+        let mut body = match system {
             System::Ims => Value::Null,
             System::AudienceManager => {
                 audience_manager::permit(self, &caller, endpoint)?;
@@ -418,6 +419,9 @@ impl World {
                 experience_platform::read_body(self, incoming)?
             }
         };
+        if endpoint.effect == Effect::Write {
+            spelling::store(&self.flags, &mut body);
+        }
         let ask = Ask {
             incoming,
             parameters,
@@ -430,6 +434,9 @@ impl World {
         if let Payload::Json(body) = &mut answer.payload {
             if system == System::AudienceManager {
                 audience_manager::dress(&self.flags, incoming, body);
+            }
+            if system == System::ExperiencePlatform {
+                spelling::answer_expressions(self.flags.definition_expressions, body);
             }
             if system != System::Ims && self.flags.unknown_fields {
                 add_unknown_fields(body);

@@ -13,6 +13,12 @@ pub use values::*;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Flags {
+    // All services: what becomes of texts
+    /// How names, descriptions and addresses are stored.
+    pub stored_texts: StoredTexts,
+    /// A longer description is cut after this many characters; `None`: it is stored whole.
+    pub description_characters_max: Option<usize>,
+
     // IMS
     /// Status of `invalid_client`: 401 or 400.
     pub ims_invalid_client_status: u16,
@@ -153,6 +159,8 @@ pub struct Flags {
     pub audience_update_status: u16,
     /// Whether a deleted definition is answered with a body.
     pub definition_delete_body: bool,
+    /// How the expression of a definition is answered.
+    pub definition_expressions: DefinitionExpressions,
     /// Whether two definitions of a sandbox may not have the same name (422).
     pub definition_name_unique: bool,
     /// The number of the first page of definitions: 0 or 1.
@@ -220,6 +228,8 @@ pub struct Flags {
 impl Default for Flags {
     fn default() -> Self {
         Self {
+            stored_texts: StoredTexts::AsSent,
+            description_characters_max: None,
             ims_invalid_client_status: 401,
             token_ttl_seconds: 86_399,
             removed_secrets_kill_tokens: false,
@@ -282,6 +292,7 @@ impl Default for Flags {
             audience_create_status: 200,
             audience_update_status: 200,
             definition_delete_body: true,
+            definition_expressions: DefinitionExpressions::AsSent,
             definition_name_unique: true,
             definition_first_page: 0,
             audience_paging: AudiencePaging::PageIndex,

@@ -15,6 +15,30 @@ pub struct RateLimit {
     pub retry_after: bool,
 }
 
+/// How a service stores a text that a client sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoredTexts {
+    AsSent,
+    /// Runs of white space become one space, and those at the ends go.
+    SpacesCollapsed,
+    /// In Unicode's composed form (NFC).
+    Composed,
+}
+
+/// How a service answers the expression of a segment definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DefinitionExpressions {
+    AsSent,
+    /// `pql/json`, for the tests of a membership; other expressions are answered as they were sent.
+    Json,
+    /// `pql/text` with other white space and more parentheses.
+    Reformatted,
+    /// A format that no reference names.
+    Unknown,
+}
+
 /// What stands before Audience Manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,7 +1,10 @@
 //! The switches that no other case turns, and what holds for any input.
 
-use adobe_simulator::{DataSourceChange, StatusSpelling, TraitDataSources};
+use adobe_simulator::{
+    DataSourceChange, DefinitionExpressions, StatusSpelling, StoredTexts, TraitDataSources,
+};
 use proptest::prelude::*;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helper::{Tenant, small};
@@ -57,6 +60,83 @@ async fn the_set_of_escaped_characters_is_a_switch() {
         .await
         .expect(200);
     assert_eq!(read["name"], "<'&'>");
+}
+
+#[rstest]
+#[case::as_sent(StoredTexts::AsSent, None, "Cafe\u{301}  au lait")]
+#[case::spaces(StoredTexts::SpacesCollapsed, None, "Cafe\u{301} au lait")]
+#[case::composed(StoredTexts::Composed, None, "Caf\u{e9}  au lait")]
+#[case::cut(StoredTexts::Composed, Some(4), "Caf\u{e9}")]
+#[tokio::test]
+async fn texts_are_stored_as_the_switches_say(
+    #[case] texts: StoredTexts,
+    #[case] length: Option<usize>,
+    #[case] stored: &str,
+) {
+    let tenant = small().await;
+    let source = tenant.source("a").await;
+    let made = tenant.onboarded(source, "plain", None).await;
+    tenant.flags(|flags| {
+        flags.stored_texts = texts;
+        flags.description_characters_max = length;
+    });
+    let mut changed = made.clone();
+    changed["description"] = json!("Cafe\u{301}  au lait");
+    let target = format!("/traits/{}", made["sid"]);
+    let answer = tenant.aam("PUT", &target, changed).await.expect(200);
+    assert_eq!(answer["description"], stored);
+    assert_eq!(
+        read_trait(&tenant, &made["sid"]).await["description"],
+        stored
+    );
+    let body = json!({"type": "ExternalSegment", "audienceId": "a", "name": "a", "namespace": "n"});
+    let made = tenant.aep("POST", "/audiences", body).await.expect(200);
+    let target = format!("/audiences/{}", made["id"].as_str().unwrap());
+    let patch = json!([{"op": "add", "path": "/description", "value": "Cafe\u{301}  au lait"}]);
+    let answer = tenant.aep("PATCH", &target, patch).await.expect(200);
+    assert_eq!(answer["description"], stored);
+}
+
+#[rstest]
+#[case::as_sent(
+    DefinitionExpressions::AsSent,
+    "pql/text",
+    "segmentMembership.get(\"A\")"
+)]
+#[case::json(DefinitionExpressions::Json, "pql/json", "{\"nodeType\":\"fnApply\"")]
+#[case::reformatted(
+    DefinitionExpressions::Reformatted,
+    "pql/text",
+    "(segmentMembership.get( \"A\" )"
+)]
+#[case::unknown(DefinitionExpressions::Unknown, "pql/later", "later:segmentMembership")]
+#[tokio::test]
+async fn an_expression_is_answered_as_the_switch_says(
+    #[case] form: DefinitionExpressions,
+    #[case] format: &str,
+    #[case] begins: &str,
+) {
+    let tenant = small().await;
+    tenant.flags(|flags| flags.definition_expressions = form);
+    let expression = "segmentMembership.get(\"A\").get(\"1\").status = \"realized\"";
+    let body = json!({
+        "type": "SegmentDefinition", "name": "a", "schema": {"name": "_xdm.context.profile"},
+        "expression": {"type": "PQL", "format": "pql/text", "value": expression},
+    });
+    let made = tenant.aep("POST", "/audiences", body).await.expect(200);
+    let target = format!("/audiences/{}", made["id"].as_str().unwrap());
+    let read = tenant.aep("GET", &target, Value::Null).await.expect(200);
+    let list = tenant
+        .aep("GET", "/audiences", Value::Null)
+        .await
+        .expect(200);
+    let listed = list["children"].as_array().unwrap().iter();
+    let listed = listed.filter(|found| found["id"] == made["id"]);
+    for answer in listed.chain([&made, &read]) {
+        assert_eq!(answer["expression"]["format"], format);
+        let value = answer["expression"]["value"].as_str().unwrap();
+        assert!(value.starts_with(begins), "{value}");
+    }
 }
 
 #[tokio::test]
