@@ -26,6 +26,9 @@ pub use declared::{
 /// Names of traits and segments (audience-manager.md §4.1).
 const NAME_CHARS_MAX: usize = 255;
 
+/// Of the descriptions that we write. Neither system states a bound (audience-manager.md §4.5); as for names.
+pub(crate) const DESCRIPTION_CHARS_MAX: usize = 255;
+
 /// What to do with objects that exist already and carry no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptionPolicy {
@@ -213,7 +216,7 @@ pub fn compose(
         source: source.id.clone(),
         code: IntegrationCode::new(source.id.as_str()),
         name: bounded(target.name.as_deref().unwrap_or(&source.name)),
-        description: describe(text, &mark).into(),
+        description: describe(text, &mark, DESCRIPTION_CHARS_MAX).into(),
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
         ttl_days: target.ttl_days,
@@ -226,7 +229,7 @@ pub fn compose(
                 key: segment.key.clone(),
                 code: additional_code(&source.id, &segment.key),
                 name: bounded(&segment.name),
-                description: describe(&segment.description, &mark).into(),
+                description: describe(&segment.description, &mark, DESCRIPTION_CHARS_MAX).into(),
                 rule: segment.rule.clone(),
                 traits: segment.traits.clone(),
                 destinations: segment.destinations.clone(),

@@ -4,6 +4,7 @@ pub mod audience_manager;
 pub mod destination;
 pub mod disposition;
 pub mod experience_platform;
+pub mod field;
 pub mod identifier;
 pub mod labels;
 pub mod ownership;

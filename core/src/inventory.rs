@@ -6,6 +6,7 @@
 mod destinations;
 mod record;
 mod rights;
+mod sent;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use destinations::ListedMappings;
 pub use record::{AudienceNaturalKey, Coverage, Key};
 pub use rights::{KnownRights, fold_rights};
+pub use sent::SentText;
 pub use table::{Entry, Record, Table};
 
 use crate::domain::audience_manager::{

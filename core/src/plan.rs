@@ -23,6 +23,7 @@ pub mod rights;
 pub mod rules;
 pub mod source;
 pub mod tenant;
+mod texts;
 mod twins;
 pub mod used_by;
 

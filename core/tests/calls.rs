@@ -128,15 +128,18 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
         update_trait(TraitChange {
             name: Some("Loyal gamers".into()),
             description: Some("New".into()),
+            integration_code: Some(IntegrationCode::new("4b1c")),
             data_source: Some(DataSourceId(4)),
             folder: Some(TraitFolderId(8)),
             rule: Some("a == 2".into()),
             ttl_days: Some(120),
+            activate: true,
         }),
         update_trait(TraitChange::default()),
         update_segment(SegmentChange {
             name: Some("Loyal gamers".into()),
             description: Some("New".into()),
+            integration_code: Some(IntegrationCode::new("4b1c")),
             data_source: Some(DataSourceId(4)),
             folder: Some(SegmentFolderId(9)),
             rule: Some("2T".into()),
@@ -155,9 +158,9 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
     create trait "Loyal" rule a == 1
     create segment "Loyal" rule 10T
     update data source 5 "Sharing" description "Old" → "New"
-    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" data source 5 → 4 folder 6 → 8 ttl 7 → 120
+    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" data source 5 → 4 folder 6 → 8 ttl 7 → 120 integration code I → 4b1c status → ACTIVE
     update trait 10 "Loyal"
-    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" data source 5 → 4 folder 7 → 9 merge rule → 3 status → ACTIVE
+    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" data source 5 → 4 folder 7 → 9 merge rule → 3 integration code I → 4b1c status → ACTIVE
     update segment 20 "Loyal" status → INACTIVE
     update segment 20 "Loyal"
     "#);

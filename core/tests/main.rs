@@ -23,3 +23,4 @@ mod shared_objects;
 mod source;
 mod stories;
 mod tenant;
+mod texts;

@@ -190,6 +190,12 @@ impl Tenant {
                 if let Some(days) = change.ttl_days {
                     found.ttl_days = Some(days);
                 }
+                if let Some(code) = change.integration_code.clone() {
+                    found.integration_code = Some(code);
+                }
+                if change.activate {
+                    found.activity = Activity::Active;
+                }
                 inventory.traits.fold_written(sequence, now, found.clone());
             }
             Call::CreateSegment(new) => {
@@ -233,6 +239,9 @@ impl Tenant {
                 }
                 if let Some(rule) = change.merge_rule {
                     found.merge_rule = Some(rule);
+                }
+                if let Some(code) = change.integration_code.clone() {
+                    found.integration_code = Some(code);
                 }
                 if change.activate {
                     found.activity = Activity::Active;

@@ -155,6 +155,7 @@ fn what_stands_is_named_with_what_its_server_enforces() {
             trait_folder: Some(TraitFolderId(6)),
             segment_folder: Some(SegmentFolderId(7)),
             merge_rule: MergeRule::AccountDefault,
+            stored_differently: Vec::new(),
         }
     );
 }

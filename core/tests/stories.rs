@@ -2,7 +2,9 @@
 
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::audience_manager::{Activity, DataSource};
-use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, IntegrationCode, SegmentSid, TraitSid,
+};
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 
@@ -48,7 +50,7 @@ type Drift = fn(&mut Tenant);
 
 #[test]
 fn each_changed_field_is_one_update() {
-    let drifts: [(&str, Drift); 8] = [
+    let drifts: [(&str, Drift); 12] = [
         ("name", |tenant| {
             tenant
                 .traits
@@ -66,6 +68,24 @@ fn each_changed_field_is_one_update() {
                 .traits
                 .values_mut()
                 .for_each(|found| found.rule = "a == \"b\"".into())
+        }),
+        ("integration code", |tenant| {
+            let code = IntegrationCode::new("by hand");
+            let traits = tenant.traits.values_mut();
+            traits.for_each(|found| found.integration_code = Some(code.clone()));
+        }),
+        ("no integration code", |tenant| {
+            let traits = tenant.traits.values_mut();
+            traits.for_each(|found| found.integration_code = None);
+        }),
+        ("inactive", |tenant| {
+            let traits = tenant.traits.values_mut();
+            traits.for_each(|found| found.activity = Activity::Inactive);
+        }),
+        ("segment integration code", |tenant| {
+            let code = IntegrationCode::new("by hand");
+            let segments = tenant.segments.values_mut();
+            segments.for_each(|found| found.integration_code = Some(code.clone()));
         }),
         ("ttl", |tenant| {
             tenant
@@ -102,6 +122,8 @@ fn each_changed_field_is_one_update() {
         let mut world = World::over(Tenant::default());
         let (share, source) = (share("loyal", "I", &[]), source("I", "Loyal gamers"));
         world.settle(&share, &source);
+        world.recorded.trait_sid = world.tenant.traits.keys().next().copied();
+        world.recorded.segment_sid = world.tenant.segments.keys().next().copied();
         let before = world.tenant.clone();
         drift(&mut world.tenant);
         world.refresh();
@@ -112,17 +134,22 @@ fn each_changed_field_is_one_update() {
 }
 
 #[test]
-fn escapes_white_space_and_the_case_of_a_key_are_no_drift() {
+fn white_space_and_the_case_of_a_key_are_no_drift_in_a_rule() {
     let mut world = World::over(Tenant::default());
     let (share, source) = (share("loyal", "I", &[]), source("I", "Cats & dogs"));
     world.settle(&share, &source);
     for found in world.tenant.traits.values_mut() {
-        found.rule = "( segID  ==  &quot;I&quot; )".into();
-        found.name = "Cats &amp; dogs".into();
+        found.rule = "( segID  ==  \"I\" )".into();
     }
     world.refresh();
     world.settle(&share, &source);
     assert_eq!(world.calls, [], "the server may write them as it likes");
+    for found in world.tenant.traits.values_mut() {
+        found.name = "Cats &amp; dogs".into();
+    }
+    world.refresh();
+    world.settle(&share, &source);
+    assert_eq!(world.calls.len(), 1, "an entity is a text like any other");
 }
 
 #[test]

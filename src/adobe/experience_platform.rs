@@ -3,6 +3,7 @@
 //! Lists are never complete here: inactive audiences are left out of them, so that absence is asked for by id.
 
 mod audience;
+mod pql_json;
 mod wire;
 
 #[cfg(test)]

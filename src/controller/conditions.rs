@@ -180,6 +180,18 @@ fn ready(conditions: &[Condition]) -> Option<&Condition> {
     conditions.find(|condition| condition.type_ == ConditionType::Ready.as_str())
 }
 
+/// Texts that a message shows.
+const RESPELLED_MAX: usize = 8;
+
+/// What is told where all objects exist as declared but for the spelling of some texts: a sentence for each.
+pub(super) fn stored_differently(told: &[String]) -> (Reason, String) {
+    let reason = Reason::StoredDifferently;
+    let shown = told.iter().take(RESPELLED_MAX).map(String::as_str);
+    let more = (told.len() > RESPELLED_MAX).then_some("The same holds for further texts.");
+    let sentences: Vec<&str> = shown.chain(more).chain([reason.remedy()]).collect();
+    (reason, sentences.join(" "))
+}
+
 /// `time` without its part of a second.
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
     time.round(

@@ -31,7 +31,7 @@ pub(super) fn answer(
     match answer {
         Answer::Audience(Some(audience)) => inventory.audiences.fold_read(sent, audience),
         Answer::AudienceWritten(written) => {
-            inventory.audiences.fold_written(answered, now, written)
+            written_to(&mut inventory.audiences, call, answered, now, written)
         }
         Answer::AudiencesFound(found) => match call {
             Call::LookUpAudience(look_up) => {
@@ -77,7 +77,7 @@ pub(super) fn answer(
         Answer::DataSource(written) => {
             let created = matches!(call, Call::CreateDataSource(_))
                 .then_some(Coverage::DataSource(written.id));
-            let mut touched = inventory.data_sources.fold_written(answered, now, written);
+            let mut touched = written_to(&mut inventory.data_sources, call, answered, now, written);
             if let Some(coverage) = created {
                 // Nothing can be in a data source that was not there a moment ago.
                 touched.extend(inventory.traits.fold_list(
@@ -101,10 +101,22 @@ pub(super) fn answer(
         Answer::TraitFolders(tree) => inventory.fold_trait_folders(sent, now, tree),
         Answer::SegmentFolders(tree) => inventory.fold_segment_folders(sent, now, tree),
         Answer::TraitFolder(folder) => {
-            inventory.fold_trait_folder_created(answered, now, folder_name(call), folder)
+            let id = folder.as_ref().map(|folder| folder.id);
+            let touched =
+                inventory.fold_trait_folder_created(answered, now, folder_name(call), folder);
+            if let Some(id) = id {
+                inventory.trait_folders.note_sent(&id, &call.texts());
+            }
+            touched
         }
         Answer::SegmentFolder(folder) => {
-            inventory.fold_segment_folder_created(answered, now, folder_name(call), folder)
+            let id = folder.as_ref().map(|folder| folder.id);
+            let touched =
+                inventory.fold_segment_folder_created(answered, now, folder_name(call), folder);
+            if let Some(id) = id {
+                inventory.segment_folders.note_sent(&id, &call.texts());
+            }
+            touched
         }
         Answer::Traits(listing) => {
             let Call::ListTraits(data_source) = call else {
@@ -119,9 +131,13 @@ pub(super) fn answer(
             segments(inventory, &[*data_source], (sent, now), listing)
         }
         Answer::TraitRead(read) => inventory.traits.fold_read(sent, read),
-        Answer::TraitWritten(written) => inventory.traits.fold_written(answered, now, written),
+        Answer::TraitWritten(written) => {
+            written_to(&mut inventory.traits, call, answered, now, written)
+        }
         Answer::SegmentRead(read) => inventory.segments.fold_read(sent, read),
-        Answer::SegmentWritten(written) => inventory.segments.fold_written(answered, now, written),
+        Answer::SegmentWritten(written) => {
+            written_to(&mut inventory.segments, call, answered, now, written)
+        }
         Answer::TraitsFound(found) => match call {
             Call::LookUpTrait { data_source, code } => {
                 inventory
@@ -174,12 +190,28 @@ pub(super) fn answer(
             _ => Vec::new(),
         },
         Answer::MappingRead(read) => inventory.mappings.fold_read(sent, read),
-        Answer::MappingWritten(written) => inventory.mappings.fold_written(answered, now, written),
+        Answer::MappingWritten(written) => {
+            written_to(&mut inventory.mappings, call, answered, now, written)
+        }
         Answer::RuleAccepted => {
             fold_verdict(inventory, call, sent, true);
             Vec::new()
         }
     }
+}
+
+/// The answer to a write, and what the service made of the texts that were sent.
+fn written_to<R: Record>(
+    table: &mut Table<R>,
+    call: &Call,
+    answered: Sequence,
+    now: Moment,
+    written: R,
+) -> Vec<Key> {
+    let id = written.id();
+    let touched = table.fold_written(answered, now, written);
+    table.note_sent(&id, &call.texts());
+    touched
 }
 
 fn mappings(listing: Listing<Mapping, MappingId>) -> ListedMappings {

@@ -205,6 +205,8 @@ pub struct Settled {
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.
     pub applied_hash: Option<String>,
+    /// A sentence for each text that a service stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
     /// The worst of what is in the way.
     pub obstacle: Option<Obstacle>,
 }

@@ -124,7 +124,8 @@ impl World {
         self.watch_objects(request, target, &desired, &plan.standing);
         let objects = objects(&desired);
         let conflict = plan.holds.first().is_some_and(is_conflict);
-        let standing = self.with_recorded(plan.standing, &request.recorded, &desired);
+        let mut standing = self.with_recorded(plan.standing, &request.recorded, &desired);
+        let stored_differently = std::mem::take(&mut standing.stored_differently);
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {
@@ -142,6 +143,7 @@ impl World {
                 foundation,
                 tenant: self.inventory.tenant.clone(),
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                stored_differently,
                 obstacle,
             }),
         }
@@ -289,6 +291,7 @@ impl World {
             foundation: foundation::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
+            stored_differently: Vec::new(),
             obstacle,
         }
     }

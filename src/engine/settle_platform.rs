@@ -59,6 +59,7 @@ impl World {
         });
         self.watch_audience(request, &desired, &plan.standing);
         let conflict = plan.holds.first().is_some_and(is_conflict);
+        let stored_differently = plan.standing.stored_differently.clone();
         let standing = self.standing_audience(plan.standing, &request.recorded_audience);
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
@@ -75,6 +76,7 @@ impl World {
                 foundation: foundation::Standing::default(),
                 tenant: self.inventory.tenant.clone(),
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                stored_differently,
                 obstacle,
             }),
         }

@@ -66,6 +66,7 @@ impl World {
                     foundation,
                     tenant: self.inventory.tenant.clone(),
                     applied_hash: None,
+                    stored_differently: Vec::new(),
                     obstacle,
                 })
             }
@@ -95,6 +96,7 @@ impl World {
                 .cloned()
                 .collect(),
             traits: recorded.traits.clone(),
+            stored_differently: Vec::new(),
         }
     }
 
@@ -143,6 +145,7 @@ impl World {
                     foundation: Default::default(),
                     tenant: self.inventory.tenant.clone(),
                     applied_hash: None,
+                    stored_differently: Vec::new(),
                     obstacle,
                 })
             }

@@ -2,7 +2,7 @@
 //!
 //! `docs/troubleshooting.md` is what came out, beside what the table of reasons says; `make generate` writes it anew.
 
-mod answers;
+pub(crate) mod answers;
 mod connections;
 mod objects;
 mod page;

@@ -32,6 +32,7 @@ mod storms;
 mod swallowed;
 #[path = "../tenants.rs"]
 mod tenants;
+mod texts;
 mod verdict;
 #[path = "../virtual_time.rs"]
 mod virtual_time;

@@ -1,6 +1,6 @@
 //! A trait or segment of Audience Manager, as it shall stand in Experience Platform (design.md §2, AAM → AEP).
 
-use super::{ConnectionSettings, ShareName, bounded, mark};
+use super::{ConnectionSettings, DESCRIPTION_CHARS_MAX, ShareName, bounded, mark};
 use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;
@@ -11,9 +11,6 @@ use crate::domain::source::{AudienceManagerSelector, SourceId, SourceKind};
 
 /// `originName` of what Adobe's source connector delivers (experience-platform.md §3.3).
 pub const CONNECTOR_ORIGIN: &str = "AUDIENCE_MANAGER";
-/// The namespaces of its audiences, and of the memberships that it delivers (§5.1, §5.2).
-const TRAITS: &str = "AAMTraits";
-const SEGMENTS: &str = "AAMSegments";
 /// What some of Adobe's samples have instead of the two (§3.3).
 const EITHER: &str = "AAM";
 /// Ours, so that no audience of the connector's can have the same key.
@@ -99,8 +96,8 @@ fn membership(kind: SourceKind, sid: u64) -> Box<str> {
 
 fn namespace(kind: SourceKind) -> &'static str {
     match kind {
-        SourceKind::Trait => TRAITS,
-        SourceKind::Segment => SEGMENTS,
+        SourceKind::Trait => pql::TRAITS,
+        SourceKind::Segment => pql::SEGMENTS,
     }
 }
 
@@ -139,7 +136,7 @@ pub fn compose_audience(
         source: source.id(),
         new: NewAudience {
             name: bounded(target.name.as_deref().unwrap_or(&source.name)),
-            description: describe(text, &mark).into(),
+            description: describe(text, &mark, DESCRIPTION_CHARS_MAX).into(),
             labels: source.controls.labels(&target.labels),
             form,
         },

@@ -1,6 +1,7 @@
 //! What Audience Manager holds, as compact records: only what deciding needs.
 //!
-//! Texts are stored unescaped; whoever decodes an answer resolves HTML entities (audience-manager.md §1.4).
+//! Texts are as Audience Manager holds them; whoever decodes an answer that is escaped resolves its HTML entities
+//! (audience-manager.md §1.4).
 
 use std::fmt;
 
@@ -117,10 +118,13 @@ pub struct NewTrait {
 pub struct TraitChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub integration_code: Option<IntegrationCode>,
     pub data_source: Option<DataSourceId>,
     pub folder: Option<TraitFolderId>,
     pub rule: Option<Box<str>>,
     pub ttl_days: Option<u32>,
+    /// `true` sets the trait active again.
+    pub activate: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +162,7 @@ pub struct NewSegment {
 pub struct SegmentChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
+    pub integration_code: Option<IntegrationCode>,
     pub data_source: Option<DataSourceId>,
     pub folder: Option<SegmentFolderId>,
     pub rule: Option<Box<str>>,

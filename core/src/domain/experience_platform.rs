@@ -38,7 +38,8 @@ pub struct Audience {
     pub origin: Box<str>,
     /// Of an audience that Experience Platform does not evaluate itself.
     pub key: Option<AudienceKey>,
-    /// The PQL text of a definition that carries a mark: nobody else's is compared with anything.
+    /// What a definition tests, as `pql/text` in one spelling: of one that carries a mark, and of one that tests the
+    /// membership of a trait or segment. Nobody else's is compared with anything. One that cannot be read is as it came.
     pub expression: Option<Box<str>>,
     pub lifecycle: Lifecycle,
     /// `None` where the answer did not name any labels, not even none.

@@ -151,10 +151,17 @@ impl fmt::Display for Mark {
 }
 
 /// The description to write: the user's text, trimmed, with the mark at its end. A mark that the text already ends in
-/// is replaced.
-pub fn describe(user_text: &str, mark: &Mark) -> String {
-    match strip(user_text) {
-        "" => mark.to_string(),
+/// is replaced. The text is cut so that the whole has at most `chars_max` characters; the mark is never cut.
+pub fn describe(user_text: &str, mark: &Mark, chars_max: usize) -> String {
+    let mark = mark.to_string();
+    let room = chars_max.saturating_sub(mark.chars().count() + 1);
+    let text = strip(user_text);
+    let end = text
+        .char_indices()
+        .nth(room)
+        .map_or(text.len(), |(end, _)| end);
+    match text[..end].trim_end() {
+        "" => mark,
         text => format!("{text} {mark}"),
     }
 }
@@ -182,6 +189,9 @@ mod tests {
     use rstest::rstest;
 
     use super::{Mark, OwnerId, ResourceName, describe, strip};
+
+    /// No text of these tests is longer.
+    const LONG: usize = 100_000;
 
     fn audience(owner: &str, namespace: &str, name: &str) -> Mark {
         Mark::Audience {
@@ -249,7 +259,7 @@ mod tests {
         "[audience-sharing:x] was theirs [audience-sharing:eu-prod/marketing/loyal-gamers]"
     )]
     fn descriptions_end_in_the_mark(#[case] text: &str, #[case] description: &str) {
-        assert_eq!(describe(text, &gamers()), description);
+        assert_eq!(describe(text, &gamers(), LONG), description);
     }
 
     #[rstest]
@@ -317,24 +327,33 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(text in texts(), mark in marks()) {
-            assert_eq!(Mark::read(&describe(&text, &mark)), Some(mark));
+            assert_eq!(Mark::read(&describe(&text, &mark, LONG)), Some(mark));
+        }
+
+        #[test]
+        fn the_mark_is_never_cut(text in texts(), mark in marks(), chars_max in 0..300_usize) {
+            let description = describe(&text, &mark, chars_max);
+            let of_mark = mark.to_string().chars().count();
+            assert_eq!(describe(&description, &mark, chars_max), description);
+            assert!(description.chars().count() <= chars_max.max(of_mark));
+            assert_eq!(Mark::read(&description), Some(mark));
         }
 
         #[test]
         fn describing_again_changes_nothing(text in texts(), mark in marks()) {
-            let description = describe(&text, &mark);
-            assert_eq!(describe(&description, &mark), description);
+            let description = describe(&text, &mark, LONG);
+            assert_eq!(describe(&description, &mark, LONG), description);
         }
 
         #[test]
         fn stripping_gives_the_text_of_the_user(text in any::<String>(), mark in marks()) {
             // Random characters form no mark: that would need the nineteen of its opening in a row.
-            assert_eq!(strip(&describe(&text, &mark)), text.trim());
+            assert_eq!(strip(&describe(&text, &mark, LONG)), text.trim());
         }
 
         #[test]
         fn a_description_without_its_mark_has_the_same_text(text in texts(), mark in marks()) {
-            assert_eq!(strip(&describe(&text, &mark)), strip(&text));
+            assert_eq!(strip(&describe(&text, &mark, LONG)), strip(&text));
         }
     }
 }

@@ -1,4 +1,10 @@
 //! How a segment definition of Experience Platform refers to a shared audience (experience-platform.md §5.4).
+//!
+//! [`expression`] reads and prints expressions, so that two of them are compared by what they say.
+
+pub mod expression;
+
+pub use expression::Expression;
 
 /// How sure it is that an expression has the form that Experience Platform takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +45,27 @@ pub fn external(namespace: &str, audience_id: &str, id: &str) -> Option<Referenc
         json: in_segment(&quoted(id)?),
         json_certainty: Certainty::Inferred,
     })
+}
+
+/// The namespaces under which Adobe's source connector delivers memberships (experience-platform.md §5.1, §5.2).
+pub const TRAITS: &str = "AAMTraits";
+pub const SEGMENTS: &str = "AAMSegments";
+
+/// The texts of `status` for which a profile is a member (experience-platform.md §5.3).
+const OF_MEMBERS: [&str; 2] = ["realized", "existing"];
+
+/// The test of [`membership`] for the trait or segment that `expression` tests, in whichever form it tests it: another
+/// case of the namespace, or `in` with a list of states. `None` if the expression tests anything else.
+pub fn mirrored(expression: &str) -> Option<String> {
+    let parsed = Expression::parse(expression).ok()?;
+    let (field, states) = parsed.membership_test()?;
+    let known = [TRAITS, SEGMENTS].into_iter();
+    let mut known = known.filter(|known| known.eq_ignore_ascii_case(field.namespace));
+    let members = states.iter().all(|state| OF_MEMBERS.contains(state));
+    known
+        .next()
+        .filter(|_| members)
+        .map(|namespace| membership(namespace, field.audience_id))
 }
 
 /// True for the profiles that are in an external audience now. Neither text may hold a quotation mark.

@@ -173,6 +173,11 @@ reasons! {
         "Ask your Adobe representative for the product, or use another strategy in a new SharedAudience.";
     /// An object carries the mark of another owner.
     ManagementConflict: Stalled, Warning, Objects, "Stop sharing it there, or share another source from here.";
+    /// A service stores a text in another spelling than was sent; the operator does not send it again.
+    StoredDifferently: Fine, Normal, Objects,
+        "Nothing needs to be done. To have both texts alike, declare the text as it is stored.";
+    /// The ownership mark, which holds owner id, namespace and name, is too long for a description.
+    NameTooLong: Stalled, Warning, Objects, "Create the SharedAudience again with a shorter name.";
     /// An object exists already and the adoption policy does not allow to take it.
     AdoptionRefused: Stalled, Warning, Objects,
         "Make it equal, delete it, or set adoptionPolicy to Adopt to take it over.";

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::identifier::{AudienceId, IntegrationCode, SegmentSid, TraitSid};
-use super::text::same_text;
 
 /// The one object that is shared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,7 +88,7 @@ impl Naming {
         match self {
             Self::Sid(_) => true,
             Self::IntegrationCode(wanted) => code == Some(wanted),
-            Self::Name(wanted) => same_text(name, wanted),
+            Self::Name(wanted) => *name == **wanted,
         }
     }
 }

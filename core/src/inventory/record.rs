@@ -4,11 +4,13 @@ use super::table::Record;
 use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
 use crate::domain::destination::{Destination, Mapping};
 use crate::domain::experience_platform::{Audience, AudienceKey};
+use crate::domain::field::Field;
 use crate::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
     SegmentSid, TraitFolderId, TraitSid,
 };
 use crate::domain::ownership::Mark;
+use crate::domain::pql;
 
 /// What a list was narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +50,13 @@ impl Record for DataSource {
     fn coverage(&self) -> Coverage {
         Coverage::Whole
     }
+    fn stored(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            _ => None,
+        }
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Foundation);
         keys.push(Key::DataSource(self.id));
@@ -67,6 +76,9 @@ impl Record for TraitFolder {
     fn coverage(&self) -> Coverage {
         Coverage::Whole
     }
+    fn stored(&self, field: Field) -> Option<&str> {
+        (field == Field::Name).then_some(&*self.name)
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Foundation);
     }
@@ -84,6 +96,9 @@ impl Record for SegmentFolder {
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        (field == Field::Name).then_some(&*self.name)
     }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Foundation);
@@ -103,6 +118,16 @@ impl Record for Trait {
     }
     fn coverage(&self) -> Coverage {
         Coverage::DataSource(self.data_source)
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        let code = || self.integration_code.as_ref();
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            Field::IntegrationCode => Some(code().map_or("", IntegrationCode::as_str)),
+            Field::TraitRule => Some(&self.rule),
+            _ => None,
+        }
     }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Trait(self.sid));
@@ -124,6 +149,16 @@ impl Record for Segment {
     fn coverage(&self) -> Coverage {
         Coverage::DataSource(self.data_source)
     }
+    fn stored(&self, field: Field) -> Option<&str> {
+        let code = || self.integration_code.as_ref();
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            Field::IntegrationCode => Some(code().map_or("", IntegrationCode::as_str)),
+            Field::SegmentRule => Some(&self.rule),
+            _ => None,
+        }
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Segment(self.sid));
         keys.extend(self.integration_code.clone().map(Key::Code));
@@ -135,7 +170,8 @@ impl Record for Segment {
 pub enum AudienceNaturalKey {
     Name(Box<str>),
     External(AudienceKey),
-    /// Of a definition that carries a mark: the source that it mirrors.
+    /// Of a definition: what it tests. One that tests the membership of a trait or segment alone has the test as we write
+    /// it, in whichever form it tests it.
     Expression(Box<str>),
     /// What a share of ours made, whatever became of its name.
     Marked(Mark),
@@ -153,9 +189,11 @@ impl Record for Audience {
     fn natural_keys(&self) -> impl Iterator<Item = AudienceNaturalKey> {
         let external = self.key.clone().map(AudienceNaturalKey::External);
         let marked = Mark::read(&self.description).map(AudienceNaturalKey::Marked);
+        let expression = self.expression.as_deref();
+        let expression = expression.map(|text| pql::mirrored(text).map_or(text.into(), Into::into));
         std::iter::once(AudienceNaturalKey::Name(self.name.clone()))
             .chain(external)
-            .chain(self.expression.clone().map(AudienceNaturalKey::Expression))
+            .chain(expression.map(AudienceNaturalKey::Expression))
             .chain(marked)
             .chain(
                 self.dependencies
@@ -166,6 +204,14 @@ impl Record for Audience {
     }
     fn coverage(&self) -> Coverage {
         Coverage::Whole
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            Field::Expression => self.expression.as_deref(),
+            _ => None,
+        }
     }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Audience(self.id.clone()));
@@ -188,6 +234,9 @@ impl Record for Destination {
     fn coverage(&self) -> Coverage {
         Coverage::Whole
     }
+    fn stored(&self, _: Field) -> Option<&str> {
+        None
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Destination(self.id));
         keys.push(Key::DestinationName(self.name.clone()));
@@ -207,6 +256,15 @@ impl Record for Mapping {
     }
     fn coverage(&self) -> Coverage {
         Coverage::Destination(self.destination)
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        let keys = &self.keys;
+        match field {
+            Field::Url => Some(keys.url.as_deref().unwrap_or_default()),
+            Field::Alias => Some(keys.alias.as_deref().unwrap_or_default()),
+            Field::ValueAlias => Some(keys.value_alias.as_deref().unwrap_or_default()),
+            _ => None,
+        }
     }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Segment(self.segment));

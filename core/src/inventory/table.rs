@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use super::record::{Coverage, Key};
+use super::sent::{SentText, SentTexts};
 use super::{Moment, Sequence};
+use crate::domain::field::Field;
 
 /// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
 /// (design.md §4.2).
@@ -18,6 +20,8 @@ pub trait Record: PartialEq + Debug {
     /// All that the record can be found by, its id apart.
     fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey>;
     fn coverage(&self) -> Coverage;
+    /// A text of ours as the service shows it; `None` where it has no such field, or the answer did not tell it.
+    fn stored(&self, field: Field) -> Option<&str>;
     /// Appends what depends on this record.
     fn keys(&self, keys: &mut Vec<Key>);
 }
@@ -47,6 +51,7 @@ pub struct Table<R: Record> {
     looked_up: BTreeMap<R::NaturalKey, Sequence>,
     /// Creates whose outcome is not known yet.
     unresolved: BTreeSet<R::NaturalKey>,
+    sent: SentTexts<R::Id>,
 }
 
 impl<R: Record> Default for Table<R> {
@@ -58,6 +63,7 @@ impl<R: Record> Default for Table<R> {
             listed: BTreeMap::new(),
             looked_up: BTreeMap::new(),
             unresolved: BTreeSet::new(),
+            sent: SentTexts::default(),
         }
     }
 }
@@ -98,6 +104,20 @@ impl<R: Record> Table<R> {
     /// The object answered 404 to a read by its id, and has not been seen since.
     pub fn is_gone(&self, id: &R::Id) -> bool {
         self.gone.contains(id)
+    }
+
+    /// `wanted` was sent for the field, and the service stored what the record shows: it is not sent again.
+    pub fn is_stored_as(&self, record: &R, field: Field, wanted: &str) -> bool {
+        self.sent.are_stored_as(record, field, wanted)
+    }
+
+    /// The texts of a write, once its answer is folded: what the service made of them is remembered.
+    pub fn note_sent(&mut self, id: &R::Id, sent: &[SentText<'_>]) {
+        if let Some(entry) = self.entries.get_mut(id)
+            && self.sent.written(&entry.record, sent)
+        {
+            entry.doubtful = true;
+        }
     }
 
     /// A complete list of this coverage has been folded.
@@ -171,6 +191,14 @@ impl<R: Record> Table<R> {
     }
 
     fn fold_listed(&mut self, started: Sequence, now: Moment, item: R, touched: &mut Vec<Key>) {
+        let id = item.id();
+        if self
+            .entries
+            .get(&id)
+            .is_some_and(|entry| entry.seen < started)
+        {
+            self.sent.seen(&item, false);
+        }
         let Some(entry) = self.entries.get_mut(&item.id()) else {
             if !self.gone.contains(&item.id()) {
                 self.insert(item, started, None, touched);
@@ -218,6 +246,7 @@ impl<R: Record> Table<R> {
         }
         let written = known.and_then(|entry| entry.written);
         self.gone.remove(&record.id());
+        self.sent.seen(&record, true);
         self.insert(record, at, written, touched);
     }
 
@@ -249,6 +278,7 @@ impl<R: Record> Table<R> {
         if let Some(entry) = self.remove(id) {
             entry.record.keys(&mut touched);
         }
+        self.sent.forget(id);
         self.gone.insert(id.clone());
         touched
     }

@@ -7,7 +7,9 @@ use self::uses::Uses;
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
 use super::claims::{Claims, Living};
-use super::difference::{DesiredSegment, DesiredTrait, segment_label, trait_label};
+use super::difference::{
+    Comparison, DesiredSegment, DesiredTrait, segment_label, trait_label, unmarkable,
+};
 use super::elsewhere;
 use super::found::{Found, Proof, find_segment, find_trait};
 use super::foundation;
@@ -28,7 +30,10 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
 use crate::domain::source::SourceId;
-use crate::inventory::{Inventory, Sequence};
+use crate::inventory::{Inventory, Record, Sequence};
+
+/// In messages.
+const AUDIENCE_MANAGER: &str = "Audience Manager";
 
 /// What the status says of the audience's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +70,8 @@ pub struct Standing {
     pub mappings: Vec<KnownMapping>,
     /// Traits of rules that were found by something else than their sids.
     pub traits: Vec<KnownTrait>,
+    /// A sentence for each text that Audience Manager stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
 }
 
 /// All that a plan of one audience depends on.
@@ -272,6 +279,10 @@ impl<'a> Planner<'a> {
             return TraitState::Missing;
         };
         let desired = self.situation.desired;
+        if let Some(hold) = unmarkable(&desired.mark) {
+            self.plan.holds.push(hold);
+            return TraitState::Missing;
+        }
         let call = Call::CreateTrait(NewTrait {
             name: desired.name.clone(),
             description: desired.description.clone(),
@@ -304,18 +315,21 @@ impl<'a> Planner<'a> {
         let subject = Subject {
             object: trait_label(found),
             description: &found.description,
-            recorded: self.is_recorded(self.situation.recorded.trait_sid == Some(found.sid)),
-            equal: desired.equals_but_for_mark(found),
+            recorded: self.is_recorded(self.situation.recorded.trait_sid == Some(found.sid))
+                || desired.marked_in_vain(&self.situation.inventory.traits, found),
+            equal: desired.equals_but_for_mark(&self.situation.inventory.traits, found),
             in_adobes_data_source: self.situation.foundation.adobes,
         };
         match self.judge(&subject) {
             Verdict::Ours => {
-                if let Some(change) = desired.change(found) {
+                let mut comparison = Comparison::new(&self.situation.inventory.traits, found);
+                if let Some(change) = desired.change(&mut comparison) {
                     self.plan.steps.push(Step::ready(Call::UpdateTrait {
                         expected: found.clone(),
                         change,
                     }));
                 }
+                self.tell_respelled(comparison, &trait_label(found));
             }
             Verdict::Adobes => self.plan.standing.observed = true,
             Verdict::Held(hold) => {
@@ -338,6 +352,7 @@ impl<'a> Planner<'a> {
         DesiredTrait {
             name: &desired.name,
             description: &desired.description,
+            code: &desired.code,
             data_source: self.data_source_for(found.data_source),
             folder: folder.unwrap_or(found.folder),
             rule: &desired.trait_rule,
@@ -472,6 +487,10 @@ impl<'a> Planner<'a> {
         let Some(folder) = self.segment_folder() else {
             return;
         };
+        if let Some(hold) = unmarkable(&self.situation.desired.mark) {
+            self.plan.holds.push(hold);
+            return;
+        }
         let call = Call::CreateSegment(NewSegment {
             name: wanted.name.into(),
             description: wanted.description.into(),
@@ -510,6 +529,7 @@ impl<'a> Planner<'a> {
         let desired = DesiredSegment {
             name: wanted.name,
             description: wanted.description,
+            code: wanted.code,
             data_source: self.data_source_for(found.data_source),
             folder: self.segment_folder().unwrap_or(found.folder),
             rule,
@@ -518,13 +538,15 @@ impl<'a> Planner<'a> {
         let subject = Subject {
             object: segment_label(found),
             description: &found.description,
-            recorded: wanted.recorded_as_ours && wanted.recorded == Some(found.sid),
-            equal: desired.equals_but_for_mark(found),
+            recorded: wanted.recorded_as_ours && wanted.recorded == Some(found.sid)
+                || desired.marked_in_vain(&self.situation.inventory.segments, found),
+            equal: desired.equals_but_for_mark(&self.situation.inventory.segments, found),
             in_adobes_data_source: self.situation.foundation.adobes && wanted.observed,
         };
         match self.judge(&subject) {
             Verdict::Ours => {
-                let mut change = desired.change(found).unwrap_or_default();
+                let mut comparison = Comparison::new(&self.situation.inventory.segments, found);
+                let mut change = desired.change(&mut comparison).unwrap_or_default();
                 // The rest of the change does not wait for the rule.
                 if change.rule.is_some() && !self.accepts_rule_of(wanted) {
                     change.rule = None;
@@ -535,6 +557,7 @@ impl<'a> Planner<'a> {
                         change,
                     }));
                 }
+                self.tell_respelled(comparison, &segment_label(found));
             }
             Verdict::Adobes => self.plan.standing.observed = true,
             Verdict::Held(hold) => {
@@ -543,6 +566,11 @@ impl<'a> Planner<'a> {
             }
         }
         Some(found.sid)
+    }
+
+    fn tell_respelled<R: Record>(&mut self, comparison: Comparison<'_, R>, object: &str) {
+        let told = comparison.told(object, AUDIENCE_MANAGER);
+        self.plan.standing.stored_differently.extend(told);
     }
 
     fn is_recorded(&self, matches: bool) -> bool {

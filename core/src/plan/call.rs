@@ -386,7 +386,16 @@ impl fmt::Display for Call {
                 let days = expected
                     .ttl_days
                     .map_or("unknown".into(), |days| days.to_string());
-                value_change(formatter, "ttl", days, change.ttl_days)
+                value_change(formatter, "ttl", days, change.ttl_days)?;
+                code_change(
+                    formatter,
+                    &expected.integration_code,
+                    &change.integration_code,
+                )?;
+                match change.activate {
+                    true => formatter.write_str(" status → ACTIVE"),
+                    false => Ok(()),
+                }
             }
             Self::CreateDataSource(new) => {
                 let controls: Vec<&str> = new.restrictions.names().collect();
@@ -451,6 +460,11 @@ impl fmt::Display for Call {
                 if let Some(to) = change.merge_rule {
                     write!(formatter, " merge rule → {to}")?;
                 }
+                code_change(
+                    formatter,
+                    &expected.integration_code,
+                    &change.integration_code,
+                )?;
                 match (change.activate, change.pause) {
                     (true, _) => formatter.write_str(" status → ACTIVE"),
                     (false, true) => formatter.write_str(" status → INACTIVE"),
@@ -520,6 +534,15 @@ fn text_change(
         Some(to) => write!(formatter, " {field} {from:?} → {to:?}"),
         None => Ok(()),
     }
+}
+
+fn code_change(
+    formatter: &mut fmt::Formatter<'_>,
+    from: &Option<IntegrationCode>,
+    to: &Option<IntegrationCode>,
+) -> fmt::Result {
+    let from = from.as_ref().map_or("none", IntegrationCode::as_str);
+    value_change(formatter, "integration code", from, to.as_ref())
 }
 
 fn value_change(

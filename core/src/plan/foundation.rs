@@ -9,14 +9,16 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::call::{Call, Step};
+use super::difference::Comparison;
 use super::hold::Hold;
-use crate::compose::{AdoptionPolicy, ConnectionSettings, Mode};
+use crate::compose::{AdoptionPolicy, ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
+use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
 use crate::domain::labels::{ExportControls, Restrictions};
 use crate::domain::ownership::{Mark, OwnerId, describe};
 use crate::domain::reason::Reason;
-use crate::inventory::{Coverage, Inventory};
+use crate::inventory::{Coverage, Inventory, Record, Table};
 use controlled::Controlled;
 
 const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
@@ -48,6 +50,8 @@ pub struct Standing {
     pub trait_folder: Option<TraitFolderId>,
     pub segment_folder: Option<SegmentFolderId>,
     pub merge_rule: MergeRule,
+    /// A sentence for each name that Audience Manager stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,7 +126,10 @@ fn plan_data_source(
     }
     let name = &settings.data_source;
     match choose(&settings.owner, recorded.data_source, name, inventory) {
-        Some(chosen) => take(settings, recorded, chosen, mode, plan),
+        Some(chosen) => {
+            take(settings, recorded, chosen, (mode, inventory), plan);
+            tell_respelled(table, chosen, name, "Data source", chosen.id, plan);
+        }
         None if mode == Mode::Manage => {
             let mark = Mark::DataSource {
                 owner: settings.owner.clone(),
@@ -130,7 +137,8 @@ fn plan_data_source(
             plan.steps
                 .push(Step::ready(Call::CreateDataSource(NewDataSource {
                     name: name.clone(),
-                    description: describe(DATA_SOURCE_DESCRIPTION, &mark).into(),
+                    description: describe(DATA_SOURCE_DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX)
+                        .into(),
                     unique_trait_codes: true,
                     unique_segment_codes: true,
                     restrictions: Restrictions::default(),
@@ -144,18 +152,42 @@ fn plan_data_source(
 fn choose<'a>(
     owner: &OwnerId,
     recorded: Option<DataSourceId>,
-    name: &str,
+    name: &'a str,
     inventory: &'a Inventory,
 ) -> Option<&'a DataSource> {
     let table = &inventory.data_sources;
     if let Some(entry) = recorded.and_then(|id| table.get(&id)) {
         return Some(&entry.record);
     }
-    let name = Box::from(name);
-    table
-        .find(&name)
-        .map(|entry| &entry.record)
-        .min_by_key(|found| (!is_owned(owner, found), found.id))
+    named(table, &Box::from(name), name).min_by_key(|found| (!is_owned(owner, found), found.id))
+}
+
+/// The records that have the natural key with this name, and those that we made under the name and that the service
+/// stores under another spelling of it.
+fn named<'a, R: Record>(
+    table: &'a Table<R>,
+    key: &R::NaturalKey,
+    name: &'a str,
+) -> impl Iterator<Item = &'a R> {
+    let respelled = table
+        .iter()
+        .filter(move |entry| table.is_stored_as(&entry.record, Field::Name, name));
+    let found = table.find(key).chain(respelled);
+    found.map(|entry| &entry.record)
+}
+
+fn tell_respelled<R: Record>(
+    table: &Table<R>,
+    found: &R,
+    name: &str,
+    kind: &str,
+    id: impl std::fmt::Display,
+    plan: &mut Plan<Standing>,
+) {
+    let mut comparison = Comparison::new(table, found);
+    comparison.text(Field::Name, name);
+    let told = comparison.told(&format!("{kind} {id}"), "Audience Manager");
+    plan.standing.stored_differently.extend(told);
 }
 
 fn is_owned(owner: &OwnerId, found: &DataSource) -> bool {
@@ -166,7 +198,7 @@ fn take(
     settings: &ConnectionSettings,
     recorded: &Recorded,
     found: &DataSource,
-    mode: Mode,
+    (mode, inventory): (Mode, &Inventory),
     plan: &mut Plan<Standing>,
 ) {
     let mark = Mark::DataSource {
@@ -179,13 +211,15 @@ fn take(
         }
         Some(_) => {}
         None if settings.adoption == AdoptionPolicy::Adopt && mode == Mode::Manage => {
-            plan.steps.push(marking(found, &mark));
+            plan.steps.extend(marking(inventory, found, &mark));
         }
         // A mark that was taken away by hand: recorded as ours, so it is drift. Adobe's own is recorded too, but as
         // Adobe's: the connection never records an id as its own unless it carried the mark.
         None if recorded.data_source == Some(found.id) && mode == Mode::Manage => {
-            plan.steps.push(marking(found, &mark));
+            plan.steps.extend(marking(inventory, found, &mark));
         }
+        // This process made it with our mark, which the service did not keep: no status may name it yet.
+        None if was_marked(inventory, found, &mark) => {}
         None => plan.standing.adobes = true,
     }
     plan.standing.data_source = Some(found.id);
@@ -204,13 +238,23 @@ fn of_another_owner(found: &DataSource, mark: &Mark) -> Hold {
     )
 }
 
-fn marking(found: &DataSource, mark: &Mark) -> Step {
-    Step::ready(Call::UpdateDataSource {
+fn was_marked(inventory: &Inventory, found: &DataSource, mark: &Mark) -> bool {
+    let description = describe(DATA_SOURCE_DESCRIPTION, mark, DESCRIPTION_CHARS_MAX);
+    let table = &inventory.data_sources;
+    table.is_stored_as(found, Field::Description, &description)
+}
+
+/// `None` where the service did not keep the mark: it is not written again.
+fn marking(inventory: &Inventory, found: &DataSource, mark: &Mark) -> Option<Step> {
+    let marked = describe(&found.description, mark, DESCRIPTION_CHARS_MAX);
+    let description =
+        Comparison::new(&inventory.data_sources, found).text(Field::Description, &marked)?;
+    Some(Step::ready(Call::UpdateDataSource {
         expected: found.clone(),
         change: DataSourceChange {
-            description: Some(describe(&found.description, mark).into()),
+            description: Some(description),
         },
-    })
+    }))
 }
 
 fn plan_folders(
@@ -231,9 +275,13 @@ fn plan_folders(
         let known = recorded
             .trait_folder
             .and_then(|id| table.get(&id))
-            .or_else(|| table.find(&key).next());
-        plan.standing.trait_folder = known.map(|entry| entry.record.id);
-        if known.is_none() && create {
+            .map(|entry| &entry.record)
+            .or_else(|| named(table, &key, &settings.trait_folder).next());
+        plan.standing.trait_folder = known.map(|found| found.id);
+        if let Some(found) = known {
+            let name = &settings.trait_folder;
+            tell_respelled(table, found, name, "Trait folder", found.id, plan);
+        } else if create {
             plan.steps.push(Step::ready(Call::CreateTraitFolder {
                 name: settings.trait_folder.clone(),
             }));
@@ -248,9 +296,13 @@ fn plan_folders(
         let known = recorded
             .segment_folder
             .and_then(|id| table.get(&id))
-            .or_else(|| table.find(&key).next());
-        plan.standing.segment_folder = known.map(|entry| entry.record.id);
-        if known.is_none() && create {
+            .map(|entry| &entry.record)
+            .or_else(|| named(table, &key, &settings.segment_folder).next());
+        plan.standing.segment_folder = known.map(|found| found.id);
+        if let Some(found) = known {
+            let name = &settings.segment_folder;
+            tell_respelled(table, found, name, "Segment folder", found.id, plan);
+        } else if create {
             plan.steps.push(Step::ready(Call::CreateSegmentFolder {
                 name: settings.segment_folder.clone(),
             }));

@@ -8,6 +8,7 @@
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
 use super::call::{Call, Step};
+use super::difference::Comparison;
 use super::hold::Hold;
 use super::source::bounded_list;
 use crate::compose::{AdoptionPolicy, DeclaredDestination, DestinationSelector};
@@ -15,10 +16,10 @@ use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{
     Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
+use crate::domain::field::Field;
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::domain::reason::Reason;
-use crate::domain::text::same_text;
-use crate::inventory::{Coverage, Entry, Inventory, Sequence};
+use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,6 +322,24 @@ pub(super) struct Mapped<'a> {
     pub(super) since: Sequence,
 }
 
+impl Mapped<'_> {
+    /// A sentence for each key of the mapping that Audience Manager stores otherwise than it was sent.
+    pub(super) fn respelled(&self, known: &KnownMapping, target: Target<'_>) -> Vec<String> {
+        let table = &self.inventory.mappings;
+        let Some(entry) = known.mapping.and_then(|id| table.get(&id)) else {
+            return Vec::new();
+        };
+        let mut comparison = Comparison::new(table, &entry.record);
+        key_changes(&target.declared.keys, &mut comparison);
+        let object = format!(
+            "Mapping {} to {}",
+            entry.record.id,
+            label(target.destination)
+        );
+        comparison.told(&object, "Audience Manager")
+    }
+}
+
 /// A destination that was found for a segment that does not stand.
 pub(super) fn unmapped(segment: Option<&str>, target: Target<'_>) -> KnownMapping {
     known(segment, target, None)
@@ -377,7 +396,9 @@ pub(super) fn plan(
         return Some(standing(of_record));
     }
     let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
-    let wants_nothing = |mapping: &Mapping| change(declared, mapping).is_none();
+    let wants_nothing = |mapping: &Mapping| {
+        change(declared, mapping, &mut Comparison::new(table, mapping)).is_none()
+    };
     let chosen = found.iter().min_by_key(|entry| {
         let mapping = &entry.record;
         let of_record = of_record == Some(mapping.id);
@@ -410,7 +431,7 @@ pub(super) fn plan(
     };
     let is_ours = is_recorded(&chosen.record)
         || (!mapped.observed
-            && (chosen.written.is_some() || has_keys(&chosen.record, &declared.keys)));
+            && (chosen.written.is_some() || has_keys(table, &chosen.record, &declared.keys)));
     let chosen = &chosen.record;
     if !is_ours
         && let Some(hold) = not_taken(mapped.adoption, chosen, destination, wants_nothing(chosen))
@@ -418,7 +439,8 @@ pub(super) fn plan(
         holds.push(hold);
         return Some(standing(None));
     }
-    steps.extend(change(declared, chosen).map(|change| {
+    let mut comparison = Comparison::new(table, chosen);
+    steps.extend(change(declared, chosen, &mut comparison).map(|change| {
         Step::ready(Call::UpdateMapping {
             expected: chosen.clone(),
             change,
@@ -447,8 +469,8 @@ fn waits_for_its_place(mapped: &Mapped<'_>, checked: &Checked<'_>, target: Targe
 }
 
 /// Whether a mapping has every declared key. What is not declared is left to Audience Manager.
-pub(super) fn has_keys(mapping: &Mapping, declared: &MappingKeys) -> bool {
-    key_changes(declared, &mapping.keys) == MappingKeys::default()
+pub(super) fn has_keys(table: &Table<Mapping>, mapping: &Mapping, declared: &MappingKeys) -> bool {
+    key_changes(declared, &mut Comparison::new(table, mapping)) == MappingKeys::default()
 }
 
 /// A mapping that a person made.
@@ -477,13 +499,17 @@ pub(super) fn deletion(destination: DestinationId, id: MappingId) -> Call {
 }
 
 /// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
-fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChange> {
+fn change(
+    declared: &DeclaredDestination,
+    found: &Mapping,
+    comparison: &mut Comparison<'_, Mapping>,
+) -> Option<MappingChange> {
     let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
         day.as_ref()
             .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
     };
     let mut change = MappingChange {
-        keys: key_changes(&declared.keys, &found.keys),
+        keys: key_changes(&declared.keys, comparison),
         start: None,
         end: match &declared.end {
             None => found.end.as_ref().map(|_| EndChange::Clear),
@@ -500,15 +526,12 @@ fn change(declared: &DeclaredDestination, found: &Mapping) -> Option<MappingChan
 }
 
 /// The declared keys that a mapping does not have.
-fn key_changes(declared: &MappingKeys, found: &MappingKeys) -> MappingKeys {
-    let text = |found: &Option<Box<str>>, wanted: &Option<Box<str>>| {
-        let wanted = wanted.as_ref()?;
-        (!found.as_ref().is_some_and(|found| same_text(found, wanted))).then(|| wanted.clone())
-    };
+fn key_changes(declared: &MappingKeys, comparison: &mut Comparison<'_, Mapping>) -> MappingKeys {
+    let mut text = |field, wanted: &Option<Box<str>>| comparison.text(field, wanted.as_ref()?);
     MappingKeys {
-        url: text(&found.url, &declared.url),
-        alias: text(&found.alias, &declared.alias),
-        value_alias: text(&found.value_alias, &declared.value_alias),
+        url: text(Field::Url, &declared.url),
+        alias: text(Field::Alias, &declared.alias),
+        value_alias: text(Field::ValueAlias, &declared.value_alias),
     }
 }
 

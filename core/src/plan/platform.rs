@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::Plan;
 use super::call::{AudienceLookUp, Call, Step};
 use super::claims::{Claims, Living};
+use super::difference::{Comparison, unmarkable};
 use super::hold::Hold;
 use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
 use crate::compose::{
@@ -18,12 +19,12 @@ use crate::compose::{
 use crate::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, AudienceKind, Lifecycle, NewForm,
 };
+use crate::domain::field::Field;
 use crate::domain::identifier::AudienceId;
 use crate::domain::labels::UsageLabels;
 use crate::domain::ownership::{OwnerId, strip};
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::domain::text::same_text;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory, Sequence};
 
 /// What the status says of the audience.
@@ -40,6 +41,8 @@ pub struct Standing {
     pub audience: Option<AudienceId>,
     /// The connector delivers it.
     pub observed: bool,
+    /// A sentence for each text that Experience Platform stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
 }
 
 /// All that a plan of one audience depends on.
@@ -228,6 +231,7 @@ fn observe(
     plan.standing = Standing {
         audience: Some(connectors.id.clone()),
         observed: true,
+        stored_differently: Vec::new(),
     };
     if situation.mode == Mode::Observe {
         return;
@@ -283,7 +287,8 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
     let Some(found) = found else {
         let look_up = AudienceLookUp::of(new);
         let table = &situation.inventory.audiences;
-        if let Some(hold) = labels::unknown(situation.desired, None) {
+        let hold = unmarkable(&situation.desired.mark);
+        if let Some(hold) = hold.or_else(|| labels::unknown(situation.desired, None)) {
             return plan.holds.push(hold);
         }
         plan.steps.push(Step::ready(
@@ -294,7 +299,8 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
         ));
         return;
     };
-    let change = change(situation.desired, found);
+    let mut comparison = Comparison::new(&situation.inventory.audiences, found);
+    let change = change(situation.desired, found, &mut comparison);
     let unmarked = AudienceChange {
         description: None,
         ..change.clone()
@@ -302,11 +308,17 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
     let subject = Subject {
         object: format!("Audience {} {:?}", found.id, found.name),
         description: &found.description,
+        // Or this process wrote its description with our mark, which the service did not keep: no status may name it yet.
         recorded: !situation.recorded.observed
-            && situation.recorded.audience.as_ref() == Some(&found.id),
+            && situation.recorded.audience.as_ref() == Some(&found.id)
+            || situation.inventory.audiences.is_stored_as(
+                found,
+                Field::Description,
+                &new.description,
+            ),
         equal: unmarked == AudienceChange::default()
             && labels::lacking(situation.desired, found).is_empty()
-            && same_text(strip(&found.description), strip(&new.description)),
+            && strip(&found.description) == strip(&new.description),
         in_adobes_data_source: false,
     };
     match judge(
@@ -327,6 +339,8 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
     plan.holds
         .extend(labels::unknown(situation.desired, Some(found)));
     plan.standing.audience = Some(found.id.clone());
+    let label = format!("Audience {} {:?}", found.id, found.name);
+    plan.standing.stored_differently = comparison.told(&label, "Experience Platform");
     // A create whose effect came late left a second one: at most one survives the next pass (design.md §4.4).
     let twins = marked(situation).filter(|twin| twin.id != found.id);
     plan.steps
@@ -335,21 +349,30 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
 
 /// The fields in which what stands differs from what is declared, normalised. Labels are put on by themselves, after the
 /// rest: a service that refuses them refuses nothing else with them.
-fn change(desired: &DesiredAudience, found: &Audience) -> AudienceChange {
+fn change(
+    desired: &DesiredAudience,
+    found: &Audience,
+    comparison: &mut Comparison<'_, Audience>,
+) -> AudienceChange {
     let new = &desired.new;
-    let text = |found: &str, wanted: &str| (!same_text(found, wanted)).then(|| wanted.into());
     let rest = AudienceChange {
-        name: text(&found.name, &new.name),
-        description: text(&found.description, &new.description),
+        name: comparison.text(Field::Name, &new.name),
+        description: comparison.text(Field::Description, &new.description),
         labels: UsageLabels::default(),
         expression: match &new.form {
             NewForm::SegmentDefinition { expression } => {
-                let found = found.expression.as_deref().unwrap_or_default();
-                text(found, expression)
+                comparison.text(Field::Expression, expression)
             }
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
         },
-        publish: found.lifecycle == Lifecycle::Inactive,
+        publish: match (&found.lifecycle, &new.form) {
+            (Lifecycle::Inactive, _) => true,
+            // Metadata alone is made without a state: which one it gets, no page says (experience-platform.md §3.8).
+            (Lifecycle::Draft, NewForm::External { .. } | NewForm::SegmentDefinition { .. }) => {
+                true
+            }
+            _ => false,
+        },
         deactivate: false,
     };
     match rest == AudienceChange::default() {

@@ -239,8 +239,9 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
                 segment: sid,
             }));
         }
-        let found = inventory.mappings.find(&key);
-        let found = found.filter(|entry| mappings::has_keys(&entry.record, &declared.keys));
+        let table = &inventory.mappings;
+        let found = table.find(&key);
+        let found = found.filter(|entry| mappings::has_keys(table, &entry.record, &declared.keys));
         ours.extend(found.map(|entry| KnownMapping {
             segment: declared.segment.clone(),
             key: declared.key.clone(),

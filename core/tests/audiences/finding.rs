@@ -65,12 +65,25 @@ fn recorded_objects_are_found_by_their_ids_whatever_their_keys_say() {
         case.change_segment(sid, |found| found.integration_code = None);
     }
     let plan = case.plan();
-    assert!(plan.is_settled(), "{plan:?}");
     assert_eq!(plan.standing.trait_sid, Some(TRAIT));
     assert_eq!(plan.standing.segment_sid, Some(SEGMENT));
     assert_eq!(
         plan.standing.additional_segments,
         [("third".into(), ADDITIONAL)]
+    );
+    let changes: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| step.call.to_string())
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "update trait 1004 \"Loyal gamers\" integration code none → I",
+            "update segment 1005 \"Loyal gamers\" integration code none → I",
+            "update segment 1006 \"With third\" integration code none → I.third",
+        ],
+        "and their keys are put back"
     );
 }
 

@@ -409,7 +409,7 @@ struct WireMapping {
 
 impl WireMapping {
     fn read(self) -> Option<Mapping> {
-        let said = |text: Option<Box<str>>| text.filter(|text| !text.is_empty()).map(resolved);
+        let said = |text: Option<Box<str>>| text.filter(|text| !text.is_empty());
         Some(Mapping {
             id: self.id.id()?,
             destination: DestinationId(self.destination_id?),

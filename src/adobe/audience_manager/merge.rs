@@ -3,7 +3,10 @@
 use audience_sharing_core::domain::text::resolve_entities;
 use serde_json::{Map, Value};
 
-/// The texts that a person wrote, and that may come escaped; sent back as they came they would be escaped twice.
+use super::wire::is_escaped;
+
+/// The texts that a person wrote. Where they came escaped they are resolved: sent back as they came they would be escaped
+/// twice. Where they did not, an entity is what the person wrote.
 const TEXTS: &[&str] = &[
     "name",
     "description",
@@ -29,7 +32,14 @@ pub(super) fn apply(
         return;
     };
     object.retain(|field, _| !server_owned(field));
-    for field in TEXTS {
+    let mut rules = ["traitRule", "segmentRule"].into_iter();
+    let escaped = rules.any(|rule| {
+        object
+            .get(rule)
+            .and_then(Value::as_str)
+            .is_some_and(is_escaped)
+    });
+    for field in TEXTS.iter().filter(|_| escaped) {
         if let Some(Value::String(text)) = object.get_mut(*field) {
             *text = resolve_entities(text).into_owned();
         }
@@ -78,8 +88,23 @@ mod tests {
         apply(&mut object, vec![("name", json!("new"))], server_owned);
         assert_eq!(
             object,
-            json!({"sid": 7, "name": "new", "comments": "a & b", "later": [1, null]})
+            json!({"sid": 7, "name": "new", "comments": "a &amp; b", "later": [1, null]}),
+            "nothing says that the answer is escaped: a person may have written it so"
         );
+    }
+
+    #[test]
+    fn what_came_escaped_is_not_escaped_twice() {
+        let mut object = json!({"comments": "a &amp; b", "traitRule": "segid == &quot;x&quot;"});
+        apply(&mut object, Vec::new(), server_owned);
+        assert_eq!(
+            object,
+            json!({"comments": "a & b", "traitRule": "segid == \"x\""})
+        );
+        let mut object = json!({"comments": "a &amp; b", "traitRule": "segid == \"x&amp;y\""});
+        let before = object.clone();
+        apply(&mut object, Vec::new(), server_owned);
+        assert_eq!(object, before);
     }
 
     #[test]

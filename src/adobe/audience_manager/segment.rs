@@ -181,6 +181,7 @@ impl AudienceManager {
         let SegmentChange {
             name,
             description,
+            integration_code,
             data_source,
             folder,
             rule,
@@ -196,6 +197,10 @@ impl AudienceManager {
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            (
+                "integrationCode",
+                integration_code.as_ref().map(|code| json!(code.as_str())),
+            ),
             ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
             ("segmentRule", rule.as_ref().map(|text| json!(text))),

@@ -168,16 +168,23 @@ impl AudienceManager {
         let TraitChange {
             name,
             description,
+            integration_code,
             data_source,
             folder,
             rule,
             ttl_days,
+            activate,
         } = change;
         let fields = [
             ("name", name.as_ref().map(|text| json!(text))),
             ("description", description.as_ref().map(|text| json!(text))),
+            (
+                "integrationCode",
+                integration_code.as_ref().map(|code| json!(code.as_str())),
+            ),
             ("dataSourceId", data_source.map(|id| json!(id.0))),
             ("folderId", folder.map(|folder| json!(folder.0))),
+            ("status", activate.then(|| json!("ACTIVE"))),
             ("traitRule", rule.as_ref().map(|text| json!(text))),
             ("ttl", ttl_days.map(|days| json!(days))),
         ];

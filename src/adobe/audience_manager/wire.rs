@@ -42,9 +42,26 @@ pub(super) fn resolved(text: Box<str>) -> Box<str> {
     }
 }
 
-fn code(code: Option<Box<str>>) -> Option<IntegrationCode> {
+/// Whether the texts of an object came HTML-escaped although every request asks for plain ones (audience-manager.md
+/// §1.4). Only a rule can tell: no rule holds an `&` of its own outside of quotation marks, while in a name `&amp;` may
+/// be what a person wrote.
+pub(super) fn is_escaped(rule: &str) -> bool {
+    let entities = ["&quot;", "&lt;", "&gt;", "&amp;", "&#"];
+    !rule.contains(['"', '<', '>']) && entities.iter().any(|entity| rule.contains(entity))
+}
+
+/// How the texts of one object are read.
+fn reader(rule: &str) -> impl Fn(Box<str>) -> Box<str> + use<> {
+    let escaped = is_escaped(rule);
+    move |text| match escaped {
+        true => resolved(text),
+        false => text,
+    }
+}
+
+fn code(code: Option<Box<str>>, read: impl Fn(Box<str>) -> Box<str>) -> Option<IntegrationCode> {
     code.filter(|code| !code.is_empty())
-        .map(|code| IntegrationCode::new(resolved(code)))
+        .map(|code| IntegrationCode::new(read(code)))
 }
 
 pub(super) fn activity(word: Option<Box<str>>) -> Activity {
@@ -169,6 +186,7 @@ pub(super) struct WireTrait {
 
 impl WireTrait {
     pub(super) fn read(self) -> Option<Trait> {
+        let read = reader(&self.trait_rule);
         Some(Trait {
             sid: TraitSid(self.sid?),
             kind: match &*self.trait_type {
@@ -177,12 +195,12 @@ impl WireTrait {
                 "ALGO_TRAIT" => TraitKind::Algorithmic,
                 _ => TraitKind::Other(self.trait_type),
             },
-            name: resolved(self.name),
-            description: resolved(self.description),
-            integration_code: code(self.integration_code),
+            name: read(self.name),
+            description: read(self.description),
+            integration_code: code(self.integration_code, &read),
             data_source: DataSourceId(self.data_source_id?),
             folder: TraitFolderId(self.folder_id?),
-            rule: resolved(self.trait_rule),
+            rule: read(self.trait_rule),
             ttl_days: self.ttl.and_then(|days| u32::try_from(days).ok()),
             activity: activity(self.status),
         })
@@ -216,19 +234,20 @@ pub(super) struct WireSegment {
 
 impl WireSegment {
     pub(super) fn read(self) -> Option<Segment> {
-        let description = resolved(self.description);
+        let read = reader(&self.segment_rule);
+        let description = read(self.description);
         let told = self
             .trait_data_source_ids
             .filter(|_| Mark::read(&description).is_none());
         Some(Segment {
             sid: SegmentSid(self.sid?),
-            name: resolved(self.name),
+            name: read(self.name),
             trait_data_sources: told.map(|ids| ids.into_iter().map(DataSourceId).collect()),
             description,
-            integration_code: code(self.integration_code),
+            integration_code: code(self.integration_code, &read),
             data_source: DataSourceId(self.data_source_id?),
             folder: SegmentFolderId(self.folder_id?),
-            rule: resolved(self.segment_rule),
+            rule: read(self.segment_rule),
             merge_rule: self
                 .merge_rule_data_source_id
                 .filter(|id| *id != 0)

@@ -9,9 +9,11 @@ use audience_sharing_core::domain::experience_platform::{
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::pql::{Expression, mirrored};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::pql_json;
 use crate::adobe::lenient::{optional_word, text, texts};
 
 #[derive(Deserialize)]
@@ -48,7 +50,20 @@ struct WireAudience {
 #[derive(Deserialize)]
 struct WireExpression {
     #[serde(default, deserialize_with = "text")]
+    format: Box<str>,
+    #[serde(default, deserialize_with = "text")]
     value: Box<str>,
+}
+
+impl WireExpression {
+    /// As `pql/text` in its one spelling; an expression that cannot be read stays as it came.
+    fn read(self) -> Box<str> {
+        let read = match &*self.format {
+            "pql/json" => pql_json::expression(&self.value),
+            _ => Expression::parse(&self.value).ok(),
+        };
+        read.map_or(self.value, |expression| expression.to_string().into())
+    }
 }
 
 #[derive(Deserialize)]
@@ -91,8 +106,10 @@ impl WireAudience {
             description: self.description,
             expression: self
                 .expression
-                .filter(|_| marked && kind == AudienceKind::SegmentDefinition)
-                .map(|expression| expression.value),
+                .filter(|_| kind == AudienceKind::SegmentDefinition)
+                .filter(|expression| marked || expression.value.contains("segmentMembership"))
+                .map(WireExpression::read)
+                .filter(|text| marked || mirrored(text).is_some()),
             kind,
             key,
             namespace: self.namespace,

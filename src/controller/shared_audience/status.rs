@@ -26,7 +26,9 @@ use crate::api::shared_audience::{
     SourceStatus,
 };
 use crate::api::{DeletionWaitStatus, SharedAudience, TenantStatus};
-use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
+use crate::controller::conditions::{
+    ConditionStatus, ConditionType, Conditions, stored_differently,
+};
 use crate::controller::requested;
 use crate::engine::{Obstacle, Origin, Settled};
 
@@ -369,7 +371,18 @@ fn conditions(
     }
     let Some(obstacle) = &verdict.obstacle else {
         let (reason, message) = succeeded(verdict.settled.as_ref(), audience.spec.strategy());
-        conditions = conditions.set(ConditionType::Ready, ConditionStatus::True, reason, message);
+        let respelled = verdict.settled.as_ref();
+        let respelled = respelled.map_or(&[][..], |settled| &settled.stored_differently);
+        let (reason, message) = match respelled {
+            [] => (reason, message.to_owned()),
+            _ => stored_differently(respelled),
+        };
+        conditions = conditions.set(
+            ConditionType::Ready,
+            ConditionStatus::True,
+            reason,
+            message.as_str(),
+        );
         conditions = conditions.set(
             ConditionType::ReferencesResolved,
             ConditionStatus::True,

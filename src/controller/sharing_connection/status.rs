@@ -11,7 +11,9 @@ use crate::api::sharing_connection::{
     SharingConnectionStatus,
 };
 use crate::api::{DeletionWaitStatus, SharingConnection, TenantStatus};
-use crate::controller::conditions::{ConditionStatus, ConditionType, Conditions};
+use crate::controller::conditions::{
+    ConditionStatus, ConditionType, Conditions, stored_differently,
+};
 use crate::engine::{Obstacle, Report};
 
 pub(super) struct Findings {
@@ -422,12 +424,14 @@ fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions
         && standing.trait_folder.is_some()
         && standing.segment_folder.is_some()
     {
-        conditions = conditions.set(
-            kind,
-            ConditionStatus::True,
-            Reason::Succeeded,
-            "The data source and both folders stand.",
-        );
+        let (reason, message) = match standing.stored_differently.as_slice() {
+            [] => (
+                Reason::Succeeded,
+                "The data source and both folders stand.".to_owned(),
+            ),
+            told => stored_differently(told),
+        };
+        conditions = conditions.set(kind, ConditionStatus::True, reason, message);
     } else {
         let reason = if report.foundation.needed {
             Reason::Progressing

@@ -59,7 +59,7 @@ fn gateway(status: u16, code: &str) -> Response<Body> {
 }
 
 /// Some flags of the simulator, the others as they are.
-pub(super) fn set_flags(world: &World, changes: &Value) {
+pub(crate) fn set_flags(world: &World, changes: &Value) {
     let mut flags = serde_json::to_value(world.simulator.flags()).unwrap();
     for (name, value) in changes.as_object().unwrap() {
         flags[name] = value.clone();

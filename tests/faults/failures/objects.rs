@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::answers::{clear, lasting, set_flags};
 use super::sources::connected;
-use super::{QUIET_HOUR, Scenario, edit, of_audience, of_connection};
+use super::{QUIET_HOUR, Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::System;
 use crate::operations::{LOYAL_GAMERS, OTHER, label};
 use crate::operator::{World, audience};
@@ -69,7 +69,45 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     scenarios.extend(destinations());
     scenarios.extend(export_controls());
     scenarios.extend(deletions());
+    scenarios.extend(texts());
     scenarios
+}
+
+/// So long that a mark with it fits into no description.
+const LONG_NAME: &str = concat!(
+    "loyal-gamers-who-play-on-weekdays-and-on-weekends-and-buy-something-at-least-once-a-month-in-the-north-",
+    "loyal-gamers-who-play-on-weekdays-and-on-weekends-and-buy-something-at-least-once-a-month-in-the-south-",
+    "and-elsewhere",
+);
+
+fn rename_source(world: &World, name: &str) {
+    world.person("audiences", LOYAL_GAMERS, &json!({ "name": name }));
+    world.look_now("loyal");
+}
+
+fn texts() -> Vec<Scenario> {
+    vec![
+        of_audience(
+            Reason::StoredDifferently,
+            "Audience Manager collapses the spaces of a name",
+        )
+        .happens(|world| {
+            set_flags(world, &json!({"storedTexts": "spacesCollapsed"}));
+            rename_source(world, "Loyal  gamers");
+        })
+        .mended_by(|world| rename_source(world, "Loyal gamers")),
+        of_audience(
+            Reason::NameTooLong,
+            "the names of owner, namespace and object are too long together",
+        )
+        .before(|world| {
+            connected(world);
+            world.apply(audience(LONG_NAME, LOYAL_GAMERS));
+        })
+        .told_by(Teller::Audience(LONG_NAME))
+        .ended_by(|world| world.delete(LONG_NAME))
+        .calls(LOOKS),
+    ]
 }
 
 /// A trait with the integration code of the source, in our data source, which another audience needed before.

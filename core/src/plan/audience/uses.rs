@@ -181,6 +181,10 @@ impl<'a> Planner<'a> {
             };
             let plan = &mut self.plan;
             let known = mappings::plan(&mapped, checked, *target, &mut plan.steps, &mut plan.holds);
+            let respelled = known
+                .iter()
+                .flat_map(|known| mapped.respelled(known, *target));
+            plan.standing.stored_differently.extend(respelled);
             plan.standing.mappings.extend(known);
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::{Recorded, Standing, choose, marking, of_another_owner};
-use crate::compose::{AdoptionPolicy, ConnectionSettings, Mode};
+use crate::compose::{AdoptionPolicy, ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, NewDataSource};
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{ExportControl, ExportControls};
@@ -126,7 +126,7 @@ pub(super) fn plan(
         let known = known.map(|(_, id)| *id);
         match choose(&settings.owner, known, &name, inventory) {
             Some(found) => {
-                let (controlled, marking) = take(settings, controls, known, found);
+                let (controlled, marking) = take(settings, controls, (known, inventory), found);
                 if needed && controlled.hold.is_none() {
                     plan.steps.extend(marking);
                     plan.steps.extend(contents(found.id, inventory));
@@ -150,7 +150,7 @@ fn creation(
     };
     Some(Step::ready(Call::CreateDataSource(NewDataSource {
         name,
-        description: describe(DESCRIPTION, &mark).into(),
+        description: describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX).into(),
         unique_trait_codes: true,
         unique_segment_codes: true,
         restrictions,
@@ -169,7 +169,7 @@ fn contents(id: DataSourceId, inventory: &Inventory) -> impl Iterator<Item = Ste
 fn take(
     settings: &ConnectionSettings,
     controls: ExportControls,
-    recorded: Option<DataSourceId>,
+    (recorded, inventory): (Option<DataSourceId>, &Inventory),
     found: &DataSource,
 ) -> (Controlled, Option<Step>) {
     let mark = Mark::DataSource {
@@ -180,12 +180,12 @@ fn take(
     let (ours, hold, marking) = match Mark::read(&found.description) {
         Some(other) if other != mark => (false, Some(of_another_owner(found, &other)), None),
         Some(_) => (true, lacking, None),
-        None if recorded == Some(found.id) => (true, lacking, Some(marking(found, &mark))),
+        None if recorded == Some(found.id) => (true, lacking, marking(inventory, found, &mark)),
         None if settings.adoption == AdoptionPolicy::Never => {
             (false, Some(not_adopted(found)), None)
         }
         // A person made it for this purpose if it has this name and these controls: that is what Match asks.
-        None => (false, lacking, Some(marking(found, &mark))),
+        None => (false, lacking, marking(inventory, found, &mark)),
     };
     let controlled = Controlled {
         controls,

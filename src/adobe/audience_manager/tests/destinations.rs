@@ -19,7 +19,7 @@ fn stored_mapping(id_name: &str) -> Value {
         "traitType": "SEGMENT", "traitValue": 0, "destinationId": 4711, "elementName": "Loyal gamers",
         "elementDescription": null, "elementStatus": "active", "createTime": 1, "updateTime": 2, "crUID": 1, "upUID": 1,
         "sid": "9001", "startDate": "2026-07-03", "endDate": null, "priority": null,
-        "url": "https://shop.example?a&amp;b", "secureUrl": null, "traitAlias": "", "valueAlias": null,
+        "url": "https://shop.example?a&b&amp;c", "secureUrl": null, "traitAlias": "", "valueAlias": null,
     });
     mapping[id_name] = json!(810_000);
     mapping
@@ -31,7 +31,7 @@ fn known_mapping() -> Mapping {
         destination: SHOP,
         segment: SegmentSid(9001),
         keys: MappingKeys {
-            url: Some("https://shop.example?a&b".into()),
+            url: Some("https://shop.example?a&b&amp;c".into()),
             ..MappingKeys::default()
         },
         start: Some("2026-07-03".into()),
@@ -200,7 +200,10 @@ async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none()
         None,
         "what was read would move by a day"
     );
-    assert_eq!(sent["url"], "https://shop.example?a&b", "not escaped twice");
+    assert_eq!(
+        sent["url"], "https://shop.example?a&b&amp;c",
+        "as it was read"
+    );
     assert_eq!(
         (&sent["sid"], &sent["elementStatus"]),
         (&json!("9001"), &json!("active"))

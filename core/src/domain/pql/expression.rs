@@ -1,0 +1,616 @@
+//! The part of the Profile Query Language that definitions of ours use, as a tree: what two spellings of one expression
+//! have in common.
+//!
+//! White space, parentheses that change nothing, quotation marks, the case of logical words and the two ways to call a
+//! function (`x.get("a")`, `get(x, "a")`) are no difference. An expression that is not of this part does not parse, and
+//! is compared as a text.
+
+use std::fmt;
+
+/// Our own expressions have fewer than 150 bytes.
+const LENGTH_MAX: usize = 8_192;
+
+/// Nested parentheses, calls and NOTs. The parser recurses, so it needs a bound.
+const DEPTH_MAX: usize = 64;
+
+/// A text that is no expression of the known part, or too long or nested too deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an expression that this version can read")]
+pub struct Unreadable;
+
+/// `Call` also holds the operators: `a = b` is the call of `=` with both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    Text(Box<str>),
+    /// A number, `true`, `now` and the like, as it is written.
+    Word(Box<str>),
+    List(Vec<Self>),
+    /// `object.name`; without an object a field of the profile.
+    Field {
+        object: Option<Box<Self>>,
+        name: Box<str>,
+    },
+    Call {
+        name: Box<str>,
+        arguments: Vec<Self>,
+    },
+}
+
+/// `segmentMembership.get(namespace).get(audience_id)`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Membership<'a> {
+    pub namespace: &'a str,
+    pub audience_id: &'a str,
+}
+
+impl Expression {
+    /// Reads the format `pql/text`.
+    ///
+    /// # Errors
+    /// The text is no expression of the known part.
+    pub fn parse(text: &str) -> Result<Self, Unreadable> {
+        if text.len() > LENGTH_MAX {
+            return Err(Unreadable);
+        }
+        let mut reader = Reader {
+            rest: text,
+            depth: 0,
+        };
+        let expression = reader.alternatives()?;
+        match reader.rest.trim_start() {
+            "" => Ok(expression),
+            _ => Err(Unreadable),
+        }
+    }
+
+    /// A call in its one form: operators by one name, lists of AND and OR flat, the constant of a comparison at the right,
+    /// and `in` a list of one as `=`.
+    #[must_use]
+    pub fn call(name: &str, mut arguments: Vec<Self>) -> Self {
+        let lower = name.to_ascii_lowercase();
+        let name: &str = match lower.as_str() {
+            "==" => "=",
+            "<>" => "!=",
+            "and" | "or" | "not" | "in" => &lower,
+            _ => name,
+        };
+        if matches!(name, "and" | "or") {
+            let parts = arguments.into_iter().flat_map(|part| match part {
+                Self::Call {
+                    name: inner,
+                    arguments,
+                } if *inner == *name => arguments,
+                other => vec![other],
+            });
+            let mut parts: Vec<Self> = parts.collect();
+            return match parts.len() {
+                1 => parts.swap_remove(0),
+                _ => Self::Call {
+                    name: name.into(),
+                    arguments: parts,
+                },
+            };
+        }
+        if matches!(name, "=" | "!=")
+            && let [left, right] = arguments.as_slice()
+            && left.is_constant()
+            && !right.is_constant()
+        {
+            arguments.swap(0, 1);
+        }
+        if name == "in"
+            && let [_, Self::List(items)] = arguments.as_mut_slice()
+            && items.len() == 1
+            && let Some(only) = items.pop()
+        {
+            arguments[1] = only;
+            return Self::call("=", arguments);
+        }
+        Self::Call {
+            name: name.into(),
+            arguments,
+        }
+    }
+
+    fn is_constant(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Word(_) | Self::List(_))
+    }
+
+    /// The membership that the expression tests and nothing else, and the states that it takes.
+    pub fn membership_test(&self) -> Option<(Membership<'_>, Vec<&str>)> {
+        let Self::Call { name, arguments } = self else {
+            return None;
+        };
+        let [status, wanted] = arguments.as_slice() else {
+            return None;
+        };
+        let states = match (&**name, wanted) {
+            ("=", Self::Text(state)) => vec![&**state],
+            ("in", Self::List(states)) => states.iter().map(Self::text).collect::<Option<_>>()?,
+            _ => return None,
+        };
+        Some((status.status_of_membership()?, states))
+    }
+
+    fn status_of_membership(&self) -> Option<Membership<'_>> {
+        let Self::Field {
+            object: Some(membership),
+            name,
+        } = self
+        else {
+            return None;
+        };
+        let (of_namespace, audience_id) = membership.entry()?;
+        let (all, namespace) = of_namespace.entry()?;
+        let is_map =
+            matches!(all, Self::Field { object: None, name } if **name == *"segmentMembership");
+        (is_map && **name == *"status").then_some(Membership {
+            namespace,
+            audience_id,
+        })
+    }
+
+    /// The map and the key of `map.get("key")`.
+    fn entry(&self) -> Option<(&Self, &str)> {
+        match self {
+            Self::Call { name, arguments } if **name == *"get" => match arguments.as_slice() {
+                [map, key] => Some((map, key.text()?)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// How tight an operator binds; `None` for what needs no parentheses.
+    fn binding(&self) -> Option<u8> {
+        match self {
+            Self::Call { name, arguments } => match (&**name, arguments.len()) {
+                ("or", _) => Some(0),
+                ("and", _) => Some(1),
+                ("not", 1) => Some(2),
+                (name, 2) if COMPARISONS.contains(&name) => Some(3),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// The longer before those that they begin with.
+const COMPARISONS: [&str; 9] = ["==", "!=", "<>", "<=", ">=", "=", "<", ">", "in"];
+
+/// The one spelling of an expression: reading it again gives the same value.
+impl fmt::Display for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => {
+                let text = text.replace('\\', r"\\").replace('"', "\\\"");
+                write!(formatter, "\"{text}\"")
+            }
+            Self::Word(word) => formatter.write_str(word),
+            Self::List(items) => {
+                formatter.write_str("[")?;
+                separated(formatter, items)?;
+                formatter.write_str("]")
+            }
+            Self::Field { object: None, name } => formatter.write_str(name),
+            Self::Field {
+                object: Some(object),
+                name,
+            } => {
+                within(formatter, object, u8::MAX)?;
+                write!(formatter, ".{name}")
+            }
+            Self::Call { name, arguments } => match (self.binding(), arguments.as_slice()) {
+                (Some(2), [part]) => {
+                    formatter.write_str("not ")?;
+                    within(formatter, part, 2)
+                }
+                (Some(3), [left, right]) => {
+                    within(formatter, left, 4)?;
+                    write!(formatter, " {name} ")?;
+                    within(formatter, right, 4)
+                }
+                (Some(binding), parts) => {
+                    for (index, part) in parts.iter().enumerate() {
+                        if index > 0 {
+                            write!(formatter, " {name} ")?;
+                        }
+                        within(formatter, part, binding + 1)?;
+                    }
+                    Ok(())
+                }
+                (None, [object, rest @ ..]) if !object.is_constant() => {
+                    within(formatter, object, u8::MAX)?;
+                    write!(formatter, ".{name}(")?;
+                    separated(formatter, rest)?;
+                    formatter.write_str(")")
+                }
+                (None, arguments) => {
+                    write!(formatter, "{name}(")?;
+                    separated(formatter, arguments)?;
+                    formatter.write_str(")")
+                }
+            },
+        }
+    }
+}
+
+fn separated(formatter: &mut fmt::Formatter<'_>, items: &[Expression]) -> fmt::Result {
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            formatter.write_str(", ")?;
+        }
+        fmt::Display::fmt(item, formatter)?;
+    }
+    Ok(())
+}
+
+/// In parentheses unless it binds at least so tight.
+fn within(formatter: &mut fmt::Formatter<'_>, part: &Expression, binding_min: u8) -> fmt::Result {
+    match part.binding() {
+        Some(binding) if binding < binding_min => write!(formatter, "({part})"),
+        _ => fmt::Display::fmt(part, formatter),
+    }
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Unreadable>,
+    ) -> Result<T, Unreadable> {
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Unreadable);
+        }
+        let inside = read(self);
+        self.depth -= 1;
+        inside
+    }
+
+    fn alternatives(&mut self) -> Result<Expression, Unreadable> {
+        self.joined("or", Self::requirements)
+    }
+
+    fn requirements(&mut self) -> Result<Expression, Unreadable> {
+        self.joined("and", Self::negation)
+    }
+
+    fn joined(
+        &mut self,
+        word: &str,
+        part: fn(&mut Self) -> Result<Expression, Unreadable>,
+    ) -> Result<Expression, Unreadable> {
+        let mut parts = vec![part(self)?];
+        while self.take_word(word) {
+            parts.push(part(self)?);
+        }
+        match parts.len() {
+            1 => parts.pop().ok_or(Unreadable),
+            _ => Ok(Expression::call(word, parts)),
+        }
+    }
+
+    fn negation(&mut self) -> Result<Expression, Unreadable> {
+        if !self.take_word("not") {
+            return self.comparison();
+        }
+        let part = self.deeper(Self::negation)?;
+        Ok(Expression::call("not", vec![part]))
+    }
+
+    fn comparison(&mut self) -> Result<Expression, Unreadable> {
+        let left = self.value()?;
+        let mut operators = COMPARISONS.into_iter();
+        let operator = operators.find(|operator| match *operator {
+            "in" => self.take_word("in"),
+            symbol => self.take(symbol),
+        });
+        match operator {
+            None => Ok(left),
+            Some(operator) => {
+                let right = self.value()?;
+                Ok(Expression::call(operator, vec![left, right]))
+            }
+        }
+    }
+
+    /// A value with its fields and methods.
+    fn value(&mut self) -> Result<Expression, Unreadable> {
+        let mut value = self.primary()?;
+        while self.take(".") {
+            let name = self.word().ok_or(Unreadable)?;
+            value = match self.take("(") {
+                true => {
+                    let mut arguments = vec![value];
+                    arguments.extend(self.items(")")?);
+                    Expression::call(name, arguments)
+                }
+                false => Expression::Field {
+                    object: Some(Box::new(value)),
+                    name: name.into(),
+                },
+            };
+        }
+        Ok(value)
+    }
+
+    fn primary(&mut self) -> Result<Expression, Unreadable> {
+        if self.take("(") {
+            let inside = self.deeper(Self::alternatives)?;
+            return match self.take(")") {
+                true => Ok(inside),
+                false => Err(Unreadable),
+            };
+        }
+        if self.take("[") {
+            return self.items("]").map(Expression::List);
+        }
+        for quote in ['"', '\''] {
+            if self.take(quote.encode_utf8(&mut [0; 4])) {
+                return self.quoted(quote).map(Expression::Text);
+            }
+        }
+        let word = self.word().ok_or(Unreadable)?;
+        if ["and", "or", "not", "in"]
+            .iter()
+            .any(|logical| word.eq_ignore_ascii_case(logical))
+        {
+            return Err(Unreadable);
+        }
+        if self.take("(") {
+            let arguments = self.items(")")?;
+            return Ok(Expression::call(word, arguments));
+        }
+        let is_literal = word.starts_with(|first: char| first.is_ascii_digit())
+            || matches!(word, "true" | "false" | "null");
+        Ok(match is_literal {
+            true => Expression::Word(word.into()),
+            false => Expression::Field {
+                object: None,
+                name: word.into(),
+            },
+        })
+    }
+
+    /// What stands between commas, up to and with the closing sign.
+    fn items(&mut self, closing: &str) -> Result<Vec<Expression>, Unreadable> {
+        let mut items = Vec::new();
+        if self.take(closing) {
+            return Ok(items);
+        }
+        loop {
+            items.push(self.deeper(Self::alternatives)?);
+            if self.take(closing) {
+                return Ok(items);
+            }
+            if !self.take(",") {
+                return Err(Unreadable);
+            }
+        }
+    }
+
+    /// The text up to the quotation mark that it began with.
+    fn quoted(&mut self, quote: char) -> Result<Box<str>, Unreadable> {
+        let mut text = String::new();
+        let mut characters = self.rest.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match character {
+                '\\' => text.push(characters.next().ok_or(Unreadable)?.1),
+                _ if character == quote => {
+                    self.rest = &self.rest[at + quote.len_utf8()..];
+                    return Ok(text.into());
+                }
+                _ => text.push(character),
+            }
+        }
+        Err(Unreadable)
+    }
+
+    fn take(&mut self, symbol: &str) -> bool {
+        let rest = self.rest.trim_start();
+        match rest.strip_prefix(symbol) {
+            Some(rest) => {
+                self.rest = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Takes a whole word, in any case.
+    fn take_word(&mut self, wanted: &str) -> bool {
+        let before = self.rest;
+        let found = self
+            .word()
+            .is_some_and(|word| word.eq_ignore_ascii_case(wanted));
+        if !found {
+            self.rest = before;
+        }
+        found
+    }
+
+    fn word(&mut self) -> Option<&'a str> {
+        let rest = self.rest.trim_start();
+        let end = rest
+            .find(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | '@' | ':'))
+            .unwrap_or(rest.len());
+        let (word, behind) = rest.split_at(end);
+        if word.is_empty() {
+            return None;
+        }
+        self.rest = behind;
+        Some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof, proptest};
+    use rstest::rstest;
+
+    use super::Expression;
+    use crate::domain::pql::{membership, mirrored};
+
+    const OURS: &str =
+        r#"segmentMembership.get("AAMSegments").get("16450004").status = "realized""#;
+
+    fn printed(text: &str) -> Option<String> {
+        Expression::parse(text)
+            .ok()
+            .map(|parsed| parsed.to_string())
+    }
+
+    #[rstest]
+    #[case::as_we_write_it(OURS)]
+    #[case::without_white_space(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status="realized""#
+    )]
+    #[case::with_more(
+        " segmentMembership . get( \"AAMSegments\" )\n.get(\"16450004\").status\t= \"realized\" "
+    )]
+    #[case::in_parentheses(
+        r#"((segmentMembership.get("AAMSegments").get("16450004").status) = ("realized"))"#
+    )]
+    #[case::other_quotes(
+        "segmentMembership.get('AAMSegments').get('16450004').status = 'realized'"
+    )]
+    #[case::another_sign(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status == "realized""#
+    )]
+    #[case::turned_round(
+        r#""realized" = segmentMembership.get("AAMSegments").get("16450004").status"#
+    )]
+    #[case::a_list_of_one(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status in (["realized"])"#
+    )]
+    #[case::as_functions(
+        r#"get(get(segmentMembership, "AAMSegments"), "16450004").status = "realized""#
+    )]
+    fn a_spelling_of_ours_is_ours(#[case] text: &str) {
+        assert_eq!(printed(text).as_deref(), Some(OURS));
+        assert_eq!(mirrored(text).as_deref(), Some(OURS));
+    }
+
+    #[rstest]
+    #[case::another_id(r#"segmentMembership.get("AAMSegments").get("1").status = "realized""#)]
+    #[case::denied(
+        r#"not segmentMembership.get("AAMSegments").get("16450004").status = "realized""#
+    )]
+    #[case::unequal(r#"segmentMembership.get("AAMSegments").get("16450004").status != "realized""#)]
+    #[case::those_who_left(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status = "exited""#
+    )]
+    #[case::and_more(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status = "realized" and a = 1"#
+    )]
+    #[case::another_map(r#"identityMap.get("AAMSegments").get("16450004").status = "realized""#)]
+    #[case::another_namespace(
+        r#"segmentMembership.get("ups").get("16450004").status = "realized""#
+    )]
+    #[case::cut("segmentMembership.get(\"AAMSegments\").get(\"16450004\").status = \"realiz")]
+    #[case::nothing("")]
+    fn what_says_something_else_is_not(#[case] text: &str) {
+        assert_ne!(printed(text).as_deref(), Some(OURS));
+        assert_ne!(mirrored(text).as_deref(), Some(OURS));
+    }
+
+    /// The forms that definitions of ours have had, or that Adobe's pages recommend.
+    #[rstest]
+    #[case::namespace_in_small_letters(
+        r#"segmentMembership.get("aamsegments").get("16450004").status = "realized""#
+    )]
+    #[case::with_the_retired_state(
+        r#"segmentMembership.get("AAMSegments").get("16450004").status in (["realized","existing"])"#
+    )]
+    fn every_form_mirrors_the_same_source(#[case] text: &str) {
+        assert_ne!(
+            printed(text).as_deref(),
+            Some(OURS),
+            "it is to be corrected"
+        );
+        assert_eq!(mirrored(text).as_deref(), Some(OURS), "it is ours");
+    }
+
+    #[test]
+    fn logical_words_bind_as_the_language_says() {
+        let text = r#"a = 1 or b = 2 and not (c = 3 or d = 4) and inSegment("x")"#;
+        assert_eq!(printed(text).as_deref(), Some(text));
+        assert_eq!(
+            printed("(A = 1) OR ((b = 2) AND NOT c = 3)").as_deref(),
+            Some("A = 1 or b = 2 and not c = 3")
+        );
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        let deep = |levels: usize| format!("{}a{}", "(".repeat(levels), ")".repeat(levels));
+        assert!(Expression::parse(&deep(64)).is_ok());
+        assert!(Expression::parse(&deep(65)).is_err());
+        assert!(Expression::parse(&deep(4_000)).is_err());
+        let long = format!("a = \"{}\"", "x".repeat(9_000));
+        assert!(Expression::parse(&long).is_err());
+    }
+
+    fn expressions() -> impl Strategy<Value = Expression> {
+        let leaf = prop_oneof![
+            "[a-z\"\\\\ é]{0,6}".prop_map(|text| Expression::Text(text.into())),
+            "[0-9]{1,4}".prop_map(|word| Expression::Word(word.into())),
+            "[a-z]{4,8}".prop_map(|name| Expression::Field {
+                object: None,
+                name: name.into()
+            }),
+        ];
+        leaf.prop_recursive(4, 24, 3, |inner| {
+            let pair = (inner.clone(), inner.clone());
+            prop_oneof![
+                vec(inner.clone(), 0..3).prop_map(Expression::List),
+                (inner.clone(), "[a-z]{4,8}").prop_map(|(object, name)| Expression::Field {
+                    object: Some(Box::new(object)),
+                    name: name.into()
+                }),
+                vec(inner.clone(), 0..3).prop_map(|parts| Expression::call("count", parts)),
+                vec(inner.clone(), 1..4).prop_map(|parts| Expression::call("and", parts)),
+                vec(inner.clone(), 2..4).prop_map(|parts| Expression::call("or", parts)),
+                inner.prop_map(|part| Expression::call("not", vec![part])),
+                pair.clone()
+                    .prop_map(|(left, right)| Expression::call("=", vec![left, right])),
+                pair.prop_map(|(left, right)| Expression::call("in", vec![left, right])),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read(expression in expressions()) {
+            prop_assert_eq!(Expression::parse(&expression.to_string()), Ok(expression));
+        }
+
+        #[test]
+        fn no_text_panics(text in "[a-z.()\\[\\],=<>! \"'\\\\é0-9]{0,60}", other in any::<String>()) {
+            let _ = (Expression::parse(&text), Expression::parse(&other));
+        }
+
+        #[test]
+        fn a_membership_is_its_own_mirror(sid in any::<u64>()) {
+            for namespace in ["AAMTraits", "AAMSegments"] {
+                let text = membership(namespace, &sid.to_string());
+                prop_assert_eq!(mirrored(&text), Some(text.clone()));
+                prop_assert_eq!(printed(&text), Some(text));
+            }
+        }
+    }
+}
