@@ -149,7 +149,11 @@ async fn live(cluster: &Cluster, namespace: &str) {
     let connection = ("sharingconnection", "acme");
     secret(cluster, namespace).await;
     cluster
-        .apply(namespace, &declared(connection, json!({})))
+        .apply(
+            namespace,
+            // Its definition is read before anything that it made is deleted.
+            &declared(connection, json!({"deletionPolicy": "Delete"})),
+        )
         .await;
     cluster
         .apply(namespace, &declared(audience, json!({})))
