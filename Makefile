@@ -33,10 +33,12 @@ test: control-plane installation-tools ## Run every test
 	@echo "test: building the programs and the tests…"
 	@$(CARGO) build --workspace --bins --tests
 	@echo "test: running them…"
-	@rm -f "$(TARGET)"/tmp/openapi-*.txt
+	@rm -f "$(TARGET)"/tmp/openapi-*.txt "$(TARGET)"/tmp/changes-*.txt
 	@$(CARGO) test --workspace
 	@echo "test: judged by Adobe's OpenAPI files (ADOBE_SPECS or ../shared/reference/specs) and openapi/facts.yaml:"
 	@cat "$(TARGET)"/tmp/openapi-*.txt
+	@echo "test: strangers in the tenants, and changes that were judged:"
+	@cat "$(TARGET)"/tmp/changes-*.txt
 
 .PHONY: histories
 histories: ## Play N random histories of a new seed and judge each (N=10000; SEED=77 plays those of a seed again, FROM=42 from this number on)

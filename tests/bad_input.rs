@@ -80,7 +80,7 @@ async fn a_source_that_cannot_be_shared_is_told_and_stops_no_other() {
 async fn what_adobe_shared_itself_is_observed_and_never_written() {
     let world = World::with_seed("adobe-sharing.json").await;
     world.connect().await;
-    let state = world.control.state().await.unwrap();
+    let state = world.tenant().await;
     let adobes = state["dataSources"]
         .as_array()
         .unwrap()

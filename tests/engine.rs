@@ -199,7 +199,7 @@ async fn an_unknown_outcome_of_a_create_leaves_one_object(
         "one trait and one segment: {:?}",
         world.marked()
     );
-    let state = world.simulator.state();
+    let state = world.tenant();
     let named = |collection: &str, name: &str| {
         state[collection]
             .as_array()

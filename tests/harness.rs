@@ -1,6 +1,5 @@
 //! What every test starts from: a namespace with an operator that watches it, and a simulated tenant.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,9 +11,11 @@ use testbed::{
     OperatorProcess, SimulatorProcess, eventually, resource_path, run_arguments,
 };
 
+use crate::change_judge::ChangeJudge;
 use crate::judged::Record;
 use crate::judges;
 use crate::rights::{self, Refusals};
+use crate::strangers::{self, Ours};
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 pub(crate) const SECRET: &str = "demo-secret";
@@ -74,7 +75,8 @@ pub(crate) struct World {
     pub(crate) namespace: String,
     pub(crate) control: ControlClient,
     pub(crate) operator: OperatorProcess,
-    // Judged once the operator has ended, while the simulator's record is there.
+    // Both judge once the operator has ended, while the simulator is there.
+    pub(crate) changes: ChangeJudge,
     _judged: Record,
     _refusals: Refusals,
     simulator: SimulatorProcess,
@@ -99,6 +101,7 @@ impl World {
             _refusals: Refusals::of(plane, &namespace),
             namespace,
             control: simulator.control().unwrap(),
+            changes: ChangeJudge::of_process(&simulator.addresses.control),
             operator,
             _judged: record(&simulator),
             simulator,
@@ -125,6 +128,7 @@ impl World {
             _refusals: Refusals::of(plane, &namespace),
             namespace,
             control: simulator.control().unwrap(),
+            changes: ChangeJudge::of_process(&simulator.addresses.control),
             _judged: record(&simulator),
             simulator,
         };
@@ -271,6 +275,11 @@ impl World {
         .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()));
     }
 
+    /// The two systems without the strangers in them.
+    pub(crate) async fn tenant(&self) -> Value {
+        strangers::without(self.control.state().await.unwrap())
+    }
+
     pub(crate) fn plane(&self) -> &'static ControlPlane {
         self.plane
     }
@@ -367,7 +376,7 @@ impl World {
 
     /// An object of the tenant; null where there is none.
     pub(crate) async fn remote(&self, collection: &str, id_field: &str, id: &Value) -> Value {
-        let state = self.control.state().await.unwrap();
+        let state = self.tenant().await;
         let objects = state[collection].as_array().unwrap();
         objects
             .iter()
@@ -412,55 +421,6 @@ impl World {
     /// The whole audit log of the API server, as it stands.
     pub(crate) fn audit_log(&self) -> String {
         std::fs::read_to_string(self.plane.audit_log()).unwrap()
-    }
-
-    /// Keys of what stood in the tenant and no longer stands as it did. New is only what carries our mark, the folders
-    /// that we made, and what Audience Manager makes for a folder by itself.
-    pub(crate) async fn changed(&self, before: &BTreeMap<String, Value>) -> Vec<String> {
-        let after = self.foreign().await;
-        let gone_or_changed = before
-            .iter()
-            .filter(|(key, object)| after.get(*key) != Some(*object));
-        let new = after.iter().filter(|(key, object)| {
-            !before.contains_key(*key)
-                && object["traitType"] != "FOLDER_TRAIT"
-                && object["name"] != "Folder Traits"
-        });
-        gone_or_changed
-            .chain(new)
-            .map(|(key, _)| key.clone())
-            .collect()
-    }
-
-    pub(crate) async fn assert_untouched(&self, before: &BTreeMap<String, Value>, when: &str) {
-        assert_eq!(self.changed(before).await, Vec::<String>::new(), "{when}");
-    }
-
-    /// Every object of the tenant by collection and id, but those that carry our mark and the folders that we made.
-    pub(crate) async fn foreign(&self) -> BTreeMap<String, Value> {
-        let state = self.control.state().await.unwrap();
-        let mut foreign = BTreeMap::new();
-        for (collection, objects) in state.as_object().unwrap() {
-            for object in objects.as_array().into_iter().flatten() {
-                let ours = object["description"]
-                    .as_str()
-                    .is_some_and(|text| text.contains("[audience-sharing:"))
-                    || object["name"].as_str().is_some_and(|name| {
-                        name.starts_with("Experience Platform Traits")
-                            || name.starts_with("Experience Platform Segments")
-                    });
-                if !ours {
-                    let ids = ["destinationMappingId", "destinationId", "sid"];
-                    let id = ids
-                        .iter()
-                        .chain(&["dataSourceId", "folderId", "id"])
-                        .find_map(|field| object.get(*field));
-                    let key = format!("{collection}/{}", id.unwrap_or(&object["name"]));
-                    foreign.insert(key, object.clone());
-                }
-            }
-        }
-        foreign
     }
 
     /// What the operator wrote into this namespace, out of the API server's audit log; the Lease apart.
@@ -511,7 +471,19 @@ async fn tenant(plane: &ControlPlane, seed: &Path) -> (String, SimulatorProcess)
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let namespace = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     rights::create_namespace(plane, &namespace).await;
-    let simulator = SimulatorProcess::start_recorded(&simulator_program(), Some(seed))
+    let ours = Ours {
+        owner: &namespace,
+        namespace: &namespace,
+        source: LOYAL_GAMERS,
+        names: &["loyal", "buyers"],
+    };
+    let seed = strangers::seed(seed, ours);
+    let simulator = SimulatorProcess::start_recorded(&simulator_program(), Some(seed.path()))
+        .await
+        .unwrap();
+    let control = simulator.control().unwrap();
+    control
+        .copy_created(&strangers::copies(false))
         .await
         .unwrap();
     (namespace, simulator)

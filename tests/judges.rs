@@ -13,7 +13,7 @@ use crate::standing;
 
 /// What is wrong with the tenant, where these audiences are declared and stand as `Ready`, and no other is.
 pub(crate) async fn faults(world: &World, declared: &[&str]) -> Vec<String> {
-    let state = world.control.state().await.unwrap();
+    let state = world.tenant().await;
     let duplicates = standing::duplicates(&world.namespace, &state, false);
     let mut faults: Vec<String> = duplicates
         .into_iter()

@@ -138,6 +138,9 @@ async fn ward(subjects: &[Subject]) -> World {
     let seed = world.control.state().await.unwrap();
     let state = tenant::with_patients(&seed, subjects);
     world.control.put_state(&state).await.unwrap();
+    for (collection, id) in tenant::adoptable_ids(&state) {
+        world.changes.adopt(collection, &id);
+    }
     let flags = json!({"validateMergeRule": true});
     world.control.flags(&flags).await.unwrap();
     // The chart grants one Secret by its name; here others are named too.

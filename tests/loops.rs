@@ -76,7 +76,7 @@ async fn each_sign_of_having_come_over_is_told(
 #[tokio::test]
 async fn what_the_connector_delivered_does_not_go_back_to_audience_manager() {
     let world = world().await;
-    let state = world.control.state().await.unwrap();
+    let state = world.tenant().await;
     let (namespace, audience_id) = DELIVERED.split_once('/').unwrap();
     let all = state["audiences"].as_array().unwrap().iter();
     let mut delivered = all.filter(|found| {

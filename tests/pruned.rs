@@ -59,7 +59,7 @@ async fn a_secret_that_is_missing_is_told_by_the_connection_that_leaves() {
     world.apply_secret(crate::harness::SECRET).await;
     world.gone("sharedaudience", "loyal").await;
     world.gone("sharingconnection", "acme").await;
-    let state = world.control.state().await.unwrap();
+    let state = world.tenant().await;
     let ours = state["traits"].as_array().unwrap().iter().filter(|found| {
         let description = found["description"].as_str().unwrap_or_default();
         description.contains("/loyal")

@@ -80,7 +80,7 @@ pub(crate) fn after(mut request: SettleRequest, settled: &Settled) -> SettleRequ
 /// The audience of Experience Platform that stands, as the service holds it.
 fn stands(world: &World, settled: &Settled) -> Value {
     let id = settled.audience.clone().unwrap().id.unwrap();
-    let audiences = world.simulator.state()["audiences"].clone();
+    let audiences = world.tenant()["audiences"].clone();
     let audiences = audiences.as_array().unwrap();
     let found = audiences
         .iter()
@@ -302,7 +302,7 @@ async fn the_connectors_audience_is_observed_and_ours_goes_unless_it_is_used() {
     let standing = observed.audience.clone().unwrap();
     assert!(standing.observed && standing.id != Some(ours.clone()));
     assert_eq!(stands(&world, &observed)["originName"], "AUDIENCE_MANAGER");
-    let left = world.simulator.state()["audiences"].clone();
+    let left = world.tenant()["audiences"].clone();
     let left = left.as_array().unwrap();
     assert!(!left.iter().any(|audience| audience["id"] == ours.as_str()));
     world.simulator.clear_calls();
@@ -416,7 +416,7 @@ async fn a_lost_answer_leaves_one_audience(#[case] strategy: Strategy, #[case] p
     }));
     let settled = world.settle(buyers(strategy)).await;
     assert_eq!(settled.obstacle, None, "{}", message(&settled));
-    let audiences = world.simulator.state()["audiences"].clone();
+    let audiences = world.tenant()["audiences"].clone();
     let marked = audiences.as_array().unwrap().iter().filter(|audience| {
         audience["description"]
             .to_string()
@@ -448,7 +448,7 @@ async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_a
             strategy,
         };
         let retired = retire_beside(&world, &settled, vec![rival]).await;
-        let audiences = world.simulator.state()["audiences"].clone();
+        let audiences = world.tenant()["audiences"].clone();
         let stands = audiences
             .as_array()
             .unwrap()

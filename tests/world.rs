@@ -31,7 +31,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tower::ServiceExt;
 
+use crate::change_judge::ChangeJudge;
 use crate::judged;
+use crate::strangers::{self, Ours};
 use crate::tenants;
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
@@ -94,6 +96,7 @@ pub(crate) struct World {
     pub(crate) counts: Arc<Counts>,
     living: Arc<Declared>,
     pub(crate) woken: mpsc::UnboundedReceiver<ShareName>,
+    pub(crate) changes: ChangeJudge,
     _judged: Trial,
 }
 
@@ -128,7 +131,18 @@ impl World {
             latency: Duration::ZERO,
             seed: Some(setting.seed),
         });
+        let mut tenant = simulator.state();
+        let ours = Ours {
+            owner: "test-owner",
+            namespace: "marketing",
+            source: LOYAL_GAMERS,
+            names: &["loyal", "buyers"],
+        };
+        strangers::add(&mut tenant, ours);
+        simulator.set_state(tenant).unwrap();
+        simulator.copy_created(serde_json::from_value(strangers::copies(true)).unwrap());
         Self::over(
+            ChangeJudge::of(&simulator),
             simulator,
             setting.client_secret,
             setting.requests_per_minute,
@@ -141,6 +155,7 @@ impl World {
     pub(crate) fn restarted(self) -> Self {
         self.engine.stop();
         Self::over(
+            self.changes,
             self.simulator,
             "demo-secret",
             6_000,
@@ -150,6 +165,7 @@ impl World {
     }
 
     fn over(
+        changes: ChangeJudge,
         simulator: Simulator,
         client_secret: &str,
         requests_per_minute: u32,
@@ -211,6 +227,7 @@ impl World {
             counts,
             living,
             woken,
+            changes,
         }
     }
 
@@ -278,6 +295,11 @@ impl World {
             .collect()
     }
 
+    /// The two systems without the strangers in them.
+    pub(crate) fn tenant(&self) -> Value {
+        strangers::without(self.simulator.state())
+    }
+
     pub(crate) fn fault(&self, fault: Value) {
         self.simulator
             .add_fault(serde_json::from_value(fault).unwrap());
@@ -285,7 +307,7 @@ impl World {
 
     /// The objects of the tenant that carry our mark.
     pub(crate) fn marked(&self) -> Vec<Value> {
-        let state = self.simulator.state();
+        let state = self.tenant();
         let of = |collection: &str| state[collection].as_array().unwrap().clone();
         let objects = of("traits").into_iter().chain(of("segments"));
         objects
@@ -298,7 +320,7 @@ impl World {
     }
 
     pub(crate) fn object(&self, collection: &str, sid: u64) -> Value {
-        let state = self.simulator.state();
+        let state = self.tenant();
         let objects = state[collection].as_array().unwrap();
         objects
             .iter()

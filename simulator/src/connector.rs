@@ -85,7 +85,7 @@ pub(crate) fn note_changes(world: &mut World) {
     let changed: Vec<(Kind, u64)> = world
         .store
         .open_changes()
-        .filter_map(|(kind, key)| match (kind, key) {
+        .filter_map(|(kind, key, ..)| match (kind, key) {
             (Kind::Traits | Kind::Segments, Key::Number(sid)) => Some((kind, *sid)),
             _ => None,
         })

@@ -6,17 +6,19 @@ use std::time::Duration;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
+use axum::routing::{get, patch, post, put};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Simulator;
 use crate::calls::Call;
+use crate::changes::Change;
 use crate::faults::Fault;
 use crate::flags::Flags;
+use crate::person::Copying;
 
 /// A state of 100,000 traits has some 60 MiB.
 const STATE_BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -24,6 +26,8 @@ const STATE_BYTES_MAX: usize = 512 * 1024 * 1024;
 pub(crate) fn router(simulator: Simulator) -> Router {
     Router::new()
         .route("/calls", get(calls).delete(clear_calls))
+        .route("/changes", get(changes))
+        .route("/copies", put(put_copies))
         .route("/state", get(state).put(put_state))
         .route("/state/{collection}", post(create))
         .route("/state/{collection}/{id}", patch(edit).delete(delete))
@@ -67,6 +71,29 @@ async fn calls(State(simulator): State<Simulator>) -> Json<Vec<Call>> {
 async fn clear_calls(State(simulator): State<Simulator>) -> StatusCode {
     simulator.clear_calls();
     StatusCode::NO_CONTENT
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Since {
+    #[serde(default)]
+    since: u64,
+}
+
+async fn changes(
+    State(simulator): State<Simulator>,
+    Query(Since { since }): Query<Since>,
+) -> Json<Vec<Change>> {
+    Json(simulator.changes(since))
+}
+
+async fn put_copies(
+    State(simulator): State<Simulator>,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    let copies: Vec<Copying> = parse(&body)?;
+    simulator.copy_created(copies);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn state(State(simulator): State<Simulator>) -> Json<Value> {

@@ -30,13 +30,14 @@
 //! - `flags`: the switches, [`Flags`].
 //!
 //! # The control port
-//! `GET`, `DELETE /calls` · `GET`, `PUT /state` · `POST /state/{collection}` · `PATCH` (JSON merge patch),
+//! `GET`, `DELETE /calls` · `GET /changes?since=0` (a page of [`Change`]s) · `PUT /copies` (a list of [`Copying`]) · `GET`, `PUT /state` · `POST /state/{collection}` · `PATCH` (JSON merge patch),
 //! `DELETE /state/{collection}/{id}`: what a person does in the user interface, not counted as a call ·
 //! `POST /faults` (a list of [`Fault`]), `DELETE /faults` · `GET`, `PUT /flags` · `POST /clock` `{"advanceMs": n}` ·
 //! `POST /reset`.
 
 mod audience_manager;
 mod calls;
+mod changes;
 mod clock;
 mod connector;
 mod control;
@@ -65,6 +66,7 @@ use axum::http::{Request, Response};
 use serde_json::Value;
 
 pub use calls::{Call, System};
+pub use changes::{Author, Change};
 pub use endpoints::{ENDPOINTS, Effect, Endpoint};
 pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
@@ -77,6 +79,7 @@ pub use flags::{
     TraitDataSources,
 };
 pub use observer::{Exchange, Told};
+pub use person::Copying;
 pub use server::serve;
 pub use state::Seed;
 
@@ -152,6 +155,16 @@ impl Simulator {
         self.world().clear_calls();
     }
 
+    /// The log of changes, oldest first: those with a higher number than `since`, at most 1,000 of them.
+    pub fn changes(&self, since: u64) -> Vec<Change> {
+        self.world().changes(since)
+    }
+
+    /// A person who copies what clients create, in place of one that was set before; see [`Copying`].
+    pub fn copy_created(&self, copies: Vec<Copying>) {
+        self.world().set_copies(copies);
+    }
+
     /// The state document, without secrets.
     pub fn state(&self) -> Value {
         let state = self.world().state();
@@ -161,9 +174,7 @@ impl Simulator {
     /// Replaces the whole state. Issued tokens stay. The error names the object and how to mend it; nothing changed then.
     pub fn set_state(&self, document: Value) -> Result<(), String> {
         let state = State::parse(document)?;
-        let mut world = self.world();
-        world.settle();
-        world.load(state);
+        self.world().replace(state);
         Ok(())
     }
 

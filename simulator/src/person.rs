@@ -1,17 +1,74 @@
 //! What a person does in Adobe's user interfaces, through the control port: objects come, change and go without a call
 //! in the log. Fills in what the service would, validates nothing: a test may want an odd object.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::audience_manager::{data_sources, destinations, mappings, models, segments, traits};
+use crate::changes::Author;
 use crate::experience_platform::audience;
 use crate::gateway::Caller;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
 
+/// A person who copies what a client creates: the copy has an id of its own, and everything else of the original but
+/// `changes`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Copying {
+    /// A member of the state document.
+    pub collection: String,
+    /// A JSON merge patch.
+    pub changes: Value,
+    /// How many objects are copied, each once; absent: all.
+    #[serde(default)]
+    pub times: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Copies(Vec<Copying>);
+
+impl Copies {
+    pub(crate) fn new(copies: Vec<Copying>) -> Self {
+        Self(copies)
+    }
+
+    /// What becomes of an object of this kind, copy by copy.
+    fn take(&mut self, kind: Kind) -> Vec<Value> {
+        let fitting = self
+            .0
+            .iter_mut()
+            .filter(|copying| copying.collection == kind.name() && copying.times != Some(0));
+        fitting
+            .map(|copying| {
+                copying.times = copying.times.map(|times| times - 1);
+                copying.changes.clone()
+            })
+            .collect()
+    }
+}
+
+/// Copies an object that a client created just now, if a person does such a thing.
+pub(crate) fn copy(world: &mut World, kind: Kind, object: &Object) {
+    let author = std::mem::replace(&mut world.author, Author::Person);
+    for changes in world.copies.take(kind) {
+        let mut copy = object.clone();
+        copy.remove(kind.id_field());
+        let mut copy = Value::Object(copy);
+        merge(&mut copy, &changes);
+        // The copy has an id that nobody has, so that nothing refuses it.
+        let _ = insert(world, kind, copy);
+    }
+    world.author = author;
+}
+
 pub(crate) fn create(world: &mut World, collection: &str, object: Value) -> Result<Value, String> {
     world.settle();
-    let kind = kind_of(collection)?;
+    insert(world, kind_of(collection)?, object)
+}
+
+fn insert(world: &mut World, kind: Kind, object: Value) -> Result<Value, String> {
+    let collection = kind.name();
     let Value::Object(given) = object else {
         return Err(format!("an object of {collection} is a JSON object"));
     };

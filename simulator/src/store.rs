@@ -167,6 +167,8 @@ pub(crate) struct Change {
     kind: Kind,
     key: Key,
     before: Option<Object>,
+    /// Nobody asked for it: the service did it by itself.
+    by_service: bool,
 }
 
 /// What `rewind` took away.
@@ -251,15 +253,25 @@ impl Store {
             .collect()
     }
 
-    /// The one way in which an object comes, changes or goes.
-    pub(crate) fn set(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
+    /// Whoever writes asked for this change of an object. With [`Self::set_by_service`] the one way in which an object
+    /// appears, changes or goes.
+    pub(crate) fn set(&mut self, kind: Kind, key: Key, object: Option<Object>) {
+        self.write(kind, key, object, false);
+    }
+
+    /// The service changes an object by itself because another one was written.
+    pub(crate) fn set_by_service(&mut self, kind: Kind, key: Key, object: Option<Object>) {
+        self.write(kind, key, object, true);
+    }
+
+    fn write(&mut self, kind: Kind, key: Key, object: Option<Object>, by_service: bool) {
         let before = self.replace(kind, key.clone(), object);
         self.open.push(Change {
             kind,
             key,
-            before: before.clone(),
+            before,
+            by_service,
         });
-        before
     }
 
     fn replace(&mut self, kind: Kind, key: Key, object: Option<Object>) -> Option<Object> {
@@ -279,9 +291,17 @@ impl Store {
         before
     }
 
-    /// The objects that were written since the last write ended.
-    pub(crate) fn open_changes(&self) -> impl Iterator<Item = (Kind, &Key)> {
-        self.open.iter().map(|change| (change.kind, &change.key))
+    /// The objects that were written since the last write ended, each as it was before and whether the service wrote it
+    /// by itself.
+    pub(crate) fn open_changes(&self) -> impl Iterator<Item = (Kind, &Key, Option<&Object>, bool)> {
+        self.open.iter().map(|change| {
+            (
+                change.kind,
+                &change.key,
+                change.before.as_ref(),
+                change.by_service,
+            )
+        })
     }
 
     /// Ends a write: what changed since the last one is one step of the journal.
@@ -307,7 +327,10 @@ impl Store {
             .cloned()
             .collect();
         let mut redo = Vec::with_capacity(steps.len());
-        for Change { kind, key, before } in steps {
+        for Change {
+            kind, key, before, ..
+        } in steps
+        {
             let after = self.replace(kind, key.clone(), before);
             redo.push((kind, key, after));
         }

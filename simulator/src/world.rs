@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audience_manager;
 use crate::calls::{Call, System, redacted};
+use crate::changes::{Author, Change, Changes};
 use crate::clock::{Clock, START_MS};
 use crate::connector;
 use crate::endpoints::{self, Effect, Found};
@@ -17,6 +18,7 @@ use crate::experience_platform;
 use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::Flags;
 use crate::gateway::{self, Bucket, Caller, Token};
+use crate::person::{self, Copies, Copying};
 use crate::schedule::{self, Schedule};
 use crate::spelling;
 use crate::state::{Account, ClockState, Credential, Seed, State};
@@ -39,6 +41,10 @@ pub(crate) struct World {
     pub(crate) tombstones: BTreeMap<String, (u64, Object)>,
     pub(crate) schedule: Schedule,
     calls: Vec<Call>,
+    changes: Changes,
+    /// Whose doing the open write is.
+    pub(crate) author: Author,
+    pub(crate) copies: Copies,
     sequence: u64,
     late: Vec<LateEffect>,
     noise: u64,
@@ -73,6 +79,8 @@ impl KeptSeed {
 #[derive(Debug)]
 struct LateEffect {
     due_ms: u64,
+    /// Of the call.
+    sequence: u64,
     system: System,
     incoming: Incoming,
 }
@@ -140,6 +148,9 @@ impl World {
             tombstones: BTreeMap::new(),
             schedule: Schedule::default(),
             calls: Vec::new(),
+            changes: Changes::default(),
+            author: Author::Person,
+            copies: Copies::default(),
             sequence: 0,
             late: Vec::new(),
             noise: 0,
@@ -148,8 +159,12 @@ impl World {
 
     pub(crate) fn reset(&mut self) {
         let state = self.seed.state();
-        *self = Self::empty(self.seed.clone());
+        let fresh = Self::empty(self.seed.clone());
+        let before = std::mem::replace(self, fresh);
         self.load(state);
+        // The log of changes goes on: it would say nothing of what a reset undid.
+        self.changes = before.changes;
+        self.changes.note_replaced(&before.store, &self.store);
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -243,6 +258,24 @@ impl World {
         self.calls.clone()
     }
 
+    /// A page of the log of changes.
+    pub(crate) fn changes(&mut self, since: u64) -> Vec<Change> {
+        self.settle();
+        self.changes.since(since)
+    }
+
+    /// A person replaces the whole state.
+    pub(crate) fn replace(&mut self, state: State) {
+        self.settle();
+        let before = self.store.clone();
+        self.load(state);
+        self.changes.note_replaced(&before, &self.store);
+    }
+
+    pub(crate) fn set_copies(&mut self, copies: Vec<Copying>) {
+        self.copies = Copies::new(copies);
+    }
+
     pub(crate) fn clear_calls(&mut self) {
         self.calls.clear();
     }
@@ -259,7 +292,11 @@ impl World {
     /// Ends a write.
     pub(crate) fn commit(&mut self) {
         connector::note_changes(self);
+        let created = self.changes.note_open(&self.store, &self.author);
         self.store.commit();
+        for (kind, object) in created {
+            person::copy(self, kind, &object);
+        }
     }
 
     /// Lets happen what is due by now: late effects of faults, and what the systems do by themselves.
@@ -271,11 +308,18 @@ impl World {
         self.late = later;
         due.sort_by_key(|effect| effect.due_ms);
         for effect in due {
-            self.execute(effect.system, &effect.incoming, Reading::default());
+            self.execute(
+                effect.sequence,
+                effect.system,
+                &effect.incoming,
+                Reading::default(),
+            );
         }
         while let Some(event) = self.schedule.pop_due(now_ms) {
+            self.author = Author::Service { because: None };
             schedule::play(self, event);
             self.commit();
+            self.author = Author::Person;
         }
     }
 
@@ -302,27 +346,33 @@ impl World {
             time_ms: self.now_ms(),
             fault: fault.as_ref().map(FaultKind::name),
         });
-        let outcome = self.play(fault, system, incoming);
+        let outcome = self.play(sequence, fault, system, incoming);
         if let Some(call) = self.calls.get_mut(position) {
             call.status = outcome.answer.as_ref().map(|answer| answer.status);
         }
         outcome
     }
 
-    fn play(&mut self, fault: Option<FaultKind>, system: System, incoming: &Incoming) -> Outcome {
+    fn play(
+        &mut self,
+        sequence: u64,
+        fault: Option<FaultKind>,
+        system: System,
+        incoming: &Incoming,
+    ) -> Outcome {
         let plain = Reading::default();
         let altered = fault.as_ref().is_some_and(FaultKind::alters_answer);
         let mut truncated = false;
         let mut wait = Duration::ZERO;
         let answer = match fault {
-            None => Some(self.execute(system, incoming, plain)),
+            None => Some(self.execute(sequence, system, incoming, plain)),
             Some(FaultKind::CrashBeforeSend) => None,
             Some(FaultKind::EffectThenReset) => {
-                self.execute(system, incoming, plain);
+                self.execute(sequence, system, incoming, plain);
                 None
             }
             Some(FaultKind::EffectThenError { status }) => {
-                self.execute(system, incoming, plain);
+                self.execute(sequence, system, incoming, plain);
                 Some(failure(self, system, incoming, status))
             }
             Some(FaultKind::Error { status, body }) => Some(match body {
@@ -332,6 +382,7 @@ impl World {
             Some(FaultKind::LateEffect { delay_ms }) => {
                 self.late.push(LateEffect {
                     due_ms: self.now_ms().saturating_add(delay_ms),
+                    sequence,
                     system,
                     incoming: incoming.clone(),
                 });
@@ -344,7 +395,7 @@ impl World {
             Some(FaultKind::Forbidden) => Some(failure(self, system, incoming, 403)),
             Some(FaultKind::TruncatedBody) => {
                 truncated = true;
-                Some(self.execute(system, incoming, plain))
+                Some(self.execute(sequence, system, incoming, plain))
             }
             Some(FaultKind::WrongType) => Some(Answer::text(
                 200,
@@ -352,6 +403,7 @@ impl World {
                 "<!DOCTYPE html><html><body><h1>Please stand by</h1></body></html>",
             )),
             Some(FaultKind::StaleList { writes }) => Some(self.execute(
+                sequence,
                 system,
                 incoming,
                 Reading {
@@ -360,6 +412,7 @@ impl World {
                 },
             )),
             Some(FaultKind::EmptyList) => Some(self.execute(
+                sequence,
                 system,
                 incoming,
                 Reading {
@@ -369,7 +422,7 @@ impl World {
             )),
             Some(FaultKind::Slow { delay_ms }) => {
                 wait = Duration::from_millis(delay_ms);
-                Some(self.execute(system, incoming, plain))
+                Some(self.execute(sequence, system, incoming, plain))
             }
         };
         Outcome {
@@ -380,11 +433,25 @@ impl World {
         }
     }
 
-    fn execute(&mut self, system: System, incoming: &Incoming, reading: Reading) -> Answer {
+    fn execute(
+        &mut self,
+        sequence: u64,
+        system: System,
+        incoming: &Incoming,
+        reading: Reading,
+    ) -> Answer {
+        self.author = Author::Call {
+            sequence,
+            system,
+            method: incoming.method.clone(),
+            path: incoming.path.clone(),
+            client_id: None,
+        };
         let rewound = self.store.rewind(reading.writes_ago);
         let answer = self.answer(system, incoming, reading.empty);
         self.store.restore(rewound);
         self.commit();
+        self.author = Author::Person;
         answer.unwrap_or_else(|refusal| refusal)
     }
 
@@ -403,6 +470,9 @@ impl World {
                 gateway::experience_platform(self, incoming, sandboxed)?
             }
         };
+        if let Author::Call { client_id, .. } = &mut self.author {
+            *client_id = Some(caller.client_id.clone()).filter(|id| !id.is_empty());
+        }
         let (endpoint, parameters) = match found {
             Found::Endpoint(endpoint, parameters) => (endpoint, parameters),
             Found::WrongMethod => return Err(failure(self, system, incoming, 405)),

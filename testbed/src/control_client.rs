@@ -67,6 +67,24 @@ impl ControlClient {
         self.send(Method::DELETE, "/calls", None).await.map(drop)
     }
 
+    /// The log of changes, oldest first: a page of those after the first `since`, empty at the end.
+    ///
+    /// # Errors
+    /// As for [`Self::calls`].
+    pub async fn changes(&self, since: usize) -> Result<Vec<Value>, Error> {
+        self.read(&format!("/changes?since={since}")).await
+    }
+
+    /// A person who copies what clients create; the simulator documents the members of each entry.
+    ///
+    /// # Errors
+    /// As for [`Self::calls`].
+    pub async fn copy_created(&self, copies: &Value) -> Result<(), Error> {
+        self.send(Method::PUT, "/copies", Some(copies))
+            .await
+            .map(drop)
+    }
+
     /// All that stands in the two tenants, by collection: `traits`, `segments`, `dataSources`, …
     ///
     /// # Errors

@@ -12,7 +12,7 @@ const NEWSLETTER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";
 const LOYALS_MARK: &str = "[audience-sharing:test-owner/marketing/loyal]";
 
 fn collection(world: &World, name: &str) -> Vec<Value> {
-    world.simulator.state()[name].as_array().unwrap().clone()
+    world.tenant()[name].as_array().unwrap().clone()
 }
 
 /// A person writes our mark into what was never ours: it lies outside of our data source, and nobody looks at it.

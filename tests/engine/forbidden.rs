@@ -57,7 +57,7 @@ fn label(world: &World, source: &str, labels: &[&str]) {
 }
 
 fn mappings(world: &World) -> Vec<Value> {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let all = state["mappings"].as_array().unwrap().iter();
     all.filter(|mapping| mapping["elementStatus"] != "deleted")
         .cloned()

@@ -36,7 +36,7 @@ fn known(settled: &Settled) -> SettleRequest {
 }
 
 fn data_sources(world: &World, name: &str) -> Vec<Value> {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let all = state["dataSources"].as_array().unwrap().clone();
     all.into_iter()
         .filter(|found| found["name"] == name)
@@ -50,7 +50,10 @@ fn by_hand(world: &World, labels: &str, restrictions: &[&str]) -> Value {
         "dataExportRestrictions": restrictions,
         "uniqueTraitIntegrationCodes": true, "uniqueSegmentIntegrationCodes": true,
     });
-    world.simulator.create_object("dataSources", made).unwrap()
+    let made = world.simulator.create_object("dataSources", made).unwrap();
+    // Found by its name, it gets the mark of the owner.
+    world.changes.adopt("dataSources", &made["dataSourceId"]);
+    made
 }
 
 /// Where trait and segment stand.

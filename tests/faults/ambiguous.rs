@@ -30,7 +30,6 @@ fn t04_an_unknown_create_is_resolved_over_lists_that_lag(
 ) {
     on_virtual_time(async {
         let world = World::sharing("other", OTHER).await;
-        let before = world.simulator.state();
         for path in ["/traits", "/segments"] {
             world.simulator.add_fault(SimulatorFault {
                 matching: Match {
@@ -50,7 +49,7 @@ fn t04_an_unknown_create_is_resolved_over_lists_that_lag(
             .choke_point
             .plan_next(Method::POST, "/v1/segments", fault);
         world.apply(audience("loyal", LOYAL_GAMERS));
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
     });
 }
 
@@ -76,7 +75,7 @@ fn t05_what_another_owner_made_under_the_key_meanwhile_is_a_conflict_and_stays()
             (status.as_str(), reason.as_str()),
             ("False", "ManagementConflict")
         );
-        let state = world.simulator.state();
+        let state = world.tenant();
         let traits = state["traits"].as_array().unwrap();
         assert!(traits.contains(&made), "it is as the other owner made it");
         assert!(standing::duplicates(OWNER, &state, false).is_empty());
@@ -117,12 +116,11 @@ fn t06_where_no_server_enforces_the_key_at_most_one_survives(
         let world = unenforced();
         world.start_operator();
         virtual_time::passes(LOOK).await;
-        let before = world.simulator.state();
         world.choke_point.plan_next(Method::POST, path, fault);
         world.apply(audience("loyal", LOYAL_GAMERS));
         // What came late is found by the next pass.
         virtual_time::passes(std::time::Duration::from_secs(800)).await;
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
         let most = if fault == Fault::LateEffect { 2 } else { 1 };
         let made = creates(&world, path);
         assert!(made <= most, "{made} creates");
@@ -138,7 +136,6 @@ fn t06_where_no_server_enforces_the_key_it_is_looked_up_before_every_create(
         let world = unenforced();
         world.start_operator();
         virtual_time::passes(LOOK).await;
-        let before = world.simulator.state();
         world
             .choke_point
             .plan_next(Method::POST, path, Fault::CrashAfter);
@@ -155,7 +152,7 @@ fn t06_where_no_server_enforces_the_key_it_is_looked_up_before_every_create(
             times: 1,
             kind: FaultKind::StaleList { writes: 1 },
         });
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
         assert_eq!(creates(&world, path), 1);
     });
 }
@@ -167,13 +164,12 @@ fn t07_an_unknown_delete_ends_with_the_finalizer_taken_off_once(
 ) {
     on_virtual_time(async {
         let world = World::sharing("other", OTHER).await;
-        let before = world.simulator.state();
         world.apply(audience("loyal", LOYAL_GAMERS));
         virtual_time::passes(LOOK).await;
         let stood = world.choke_point.count();
         world.choke_point.plan_next(Method::DELETE, path, fault);
         world.delete("loyal");
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
         assert!(world.audience("loyal").is_null());
         let calls = world.choke_point.calls();
         let releases = calls[stood..].iter().filter(|call| {
@@ -198,7 +194,6 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
     on_virtual_time(async {
         let world = World::sharing("other", OTHER).await;
         let sid = console_buyers(&world);
-        let before = world.simulator.state();
         let status = "/sharedaudiences/fresh/status";
         world
             .choke_point
@@ -210,7 +205,7 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
         virtual_time::passes(Duration::from_secs(1)).await;
         assert_eq!(world.choke_point.played().len(), 1, "nobody runs now");
         world.delete("fresh");
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
         assert!(world.audience("fresh").is_null());
     });
 }
@@ -227,7 +222,6 @@ fn a_mapping_that_is_undeclared_while_it_is_made_goes_all_the_same(
         destinations(&world);
         world.start_operator();
         virtual_time::passes(LOOK).await;
-        let before = world.simulator.state();
         world.simulator.add_fault(SimulatorFault {
             matching: Match {
                 method: Some("POST".into()),
@@ -253,6 +247,6 @@ fn a_mapping_that_is_undeclared_while_it_is_made_goes_all_the_same(
             "the whole audience" => world.delete("loyal"),
             _ => world.apply(audience("loyal", LOYAL_GAMERS)),
         }
-        ends_well(&world, &before).await;
+        ends_well(&world).await;
     });
 }

@@ -47,7 +47,11 @@ fn targets(reference: &End) -> impl Iterator<Item = (usize, &Call)> {
 }
 
 fn judge(operation: Operation, faults: &[(usize, Fault)]) -> Result<End, String> {
-    let end = run(operation, faults, Some(reference(operation)));
+    let mut end = run(operation, faults, Some(reference(operation)));
+    // Up to the first fault the run is the reference, so that its call comes. A second one may not come any more.
+    if end.played.is_empty() {
+        end.failures.push("no planned fault was played".into());
+    }
     match end.failures.is_empty() {
         true => Ok(end),
         false => {

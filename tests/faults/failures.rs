@@ -19,10 +19,12 @@ use serde_json::{Value, json};
 use crate::choke_point::System;
 use crate::cluster::Key;
 use crate::operations::LOYAL_GAMERS;
-use crate::operator::{NAMESPACE, SYSTEM_NAMESPACE, World, audience, connection, secret, seed};
+use crate::operator::{
+    NAMESPACE, OWNER, SYSTEM_NAMESPACE, World, audience, connection, secret, seed,
+};
 use crate::oracles;
 use crate::run::{LOOK, on_virtual_time};
-use crate::virtual_time;
+use crate::{standing, virtual_time};
 
 type Act = fn(&World);
 
@@ -199,6 +201,7 @@ async fn play(scenario: &Scenario) -> Result<Told, String> {
     wrong.extend(oracles::heard());
     // Which the scenario played.
     wrong.retain(|heard| scenario.reason != Reason::InternalError || heard != "O5: 1 panics");
+    wrong.extend(standing::duplicates(OWNER, &world.tenant(), false));
     if changed {
         let now = seen(&world, scenario.teller);
         wrong.push(format!("it was told otherwise within the hour: {now}"));
@@ -240,6 +243,7 @@ async fn play(scenario: &Scenario) -> Result<Told, String> {
             }
         }
     }
+    wrong.extend(world.changes.violations());
     match wrong.is_empty() {
         true => Ok(Told {
             calls: calls.len(),

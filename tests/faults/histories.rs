@@ -91,13 +91,14 @@ impl History {
     fn start(switches: &[Switch]) -> Self {
         let world = World::new(seed());
         turn(&world.simulator, switches);
+        world.copy_beside_without_codes();
         world.apply(secret());
         world.apply(connection("acme"));
         world.apply(connection("beta"));
         destinations(&world);
         make_sources(&world);
         world.start_operator();
-        let before = world.simulator.state();
+        let before = world.tenant();
         Self {
             world,
             before,
@@ -194,7 +195,7 @@ impl History {
         let declares = known["spec"].to_string().contains("\"destinations\"");
         let stands = verdict::ready(known).0 == "True"
             && known["status"]["observedGeneration"] == known["metadata"]["generation"];
-        let state = self.world.simulator.state();
+        let state = self.world.tenant();
         let mark = standing::mark(OWNER, known);
         let own = standing::of_ours(OWNER, &state, "segments")
             .filter(|segment| segment["description"].to_string().contains(&mark));
@@ -226,7 +227,7 @@ impl History {
 
     /// A mapping that was retained is a person's: it would hold the segment for ever.
     fn tear_retained(&self, mark: &str) {
-        let state = self.world.simulator.state();
+        let state = self.world.tenant();
         let is_retained = |segment: &&Value| segment["description"].to_string().contains(mark);
         let segments = standing::of_ours(OWNER, &state, "segments").filter(is_retained);
         for mapping in segments.flat_map(|segment| standing::mappings_of(&state, &segment["sid"])) {
@@ -254,7 +255,7 @@ impl History {
 
     /// What a person made of an object that is not ours is as it shall stay.
     fn remember(&mut self, collection: &str, id: &str) {
-        let state = self.world.simulator.state();
+        let state = self.world.tenant();
         let Some(at) = found(&self.before, collection, id) else {
             return;
         };
@@ -266,7 +267,7 @@ impl History {
     }
 
     fn ours(&self, collection: &str, which: usize) -> Option<Value> {
-        let state = self.world.simulator.state();
+        let state = self.world.tenant();
         let ours: Vec<Value> = match collection {
             "mappings" => standing::of_ours(OWNER, &state, "segments")
                 .flat_map(|segment| standing::mappings_of(&state, &segment["sid"]))
@@ -348,7 +349,7 @@ impl History {
         for (name, _, _) in SHARES {
             self.world.look_now(name);
         }
-        let mut failures = verdict::at_rest(&self.world, &self.before, &self.retained, None).await;
+        let mut failures = verdict::at_rest(&self.world, &self.retained).await;
         let calls = self.world.choke_point.calls();
         let hours = calls.last().map_or(0, |last| {
             last.at.duration_since(calls[0].at).as_secs() / 3_600

@@ -217,7 +217,7 @@ fn what_is_not_ours_any_more_is_left_and_told() {
         world.delete("loyal");
         virtual_time::passes(Duration::from_secs(120)).await;
         assert!(world.audience("loyal").is_null());
-        let state = world.simulator.state();
+        let state = world.tenant();
         let mut traits = state["traits"].as_array().unwrap().iter();
         assert!(traits.any(|found| found["sid"] == *trait_sid), "deleted");
         let (events, _) = world.cluster.list("events.k8s.io/v1/events", None, None, 0);

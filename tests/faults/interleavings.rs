@@ -115,7 +115,6 @@ async fn play(change: Change, order: &[usize]) -> Vec<String> {
     change.prepare(&world);
     world.start_operator();
     virtual_time::passes(LOOK).await;
-    let before = world.simulator.state();
     let gate = Arc::new(Gate::new(3, row_of));
     world.choke_point.set_gate(Some(gate.clone()));
     // A refresh that somebody else asked for: the audience itself does not wait for it.
@@ -136,7 +135,7 @@ async fn play(change: Change, order: &[usize]) -> Vec<String> {
     }
     gate.open_wide();
     world.choke_point.set_gate(None);
-    let mut failures = verdict::at_rest(&world, &before, &Default::default(), None).await;
+    let mut failures = verdict::at_rest(&world, &Default::default()).await;
     let writes: Vec<String> = world.choke_point.calls()[began..]
         .iter()
         .filter(|call| call.is_remote_write())

@@ -56,7 +56,7 @@ fn connection_is_there(world: &World) -> bool {
 }
 
 fn our_traits(world: &World) -> usize {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let traits = state["traits"].as_array().unwrap().iter();
     let ours = traits.filter(|found| {
         let description = found["description"].as_str().unwrap_or_default();

@@ -5,6 +5,8 @@
 
 mod ambiguous;
 mod back_pressure;
+#[path = "../change_judge.rs"]
+mod change_judge;
 mod choke_point;
 mod claimants;
 mod cluster;
@@ -29,6 +31,8 @@ mod stale;
 #[path = "../standing.rs"]
 mod standing;
 mod storms;
+#[path = "../strangers.rs"]
+mod strangers;
 mod swallowed;
 #[path = "../tenants.rs"]
 mod tenants;

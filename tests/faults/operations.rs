@@ -3,7 +3,7 @@
 use adobe_simulator::{Connector, Picked};
 use serde_json::{Value, json};
 
-use crate::operator::{OWNER, World, audience, connection, secret, shared_segment};
+use crate::operator::{World, audience, connection, secret, shared_segment};
 
 pub(crate) const LOYAL_GAMERS: &str = "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11";
 
@@ -84,21 +84,13 @@ impl Operation {
         Self::DeleteBack,
     ];
 
-    /// What a person edits in it.
-    pub(crate) fn edits(self) -> Option<&'static str> {
-        match self {
-            Self::Rename | Self::GainLabel | Self::LoseLabel => Some("audiences"),
-            Self::RenameSegment => Some("segments"),
-            _ => None,
-        }
-    }
-
     /// Declares what stands before; the operator runs already unless its start belongs to the operation.
     pub(crate) fn prepare(self, world: &World) {
         world.apply(secret());
         let mut connection = connection("acme");
-        if self == Self::DeleteAll {
-            connection["spec"]["deletionPolicy"] = json!("Delete");
+        match self {
+            Self::DeleteAll => connection["spec"]["deletionPolicy"] = json!("Delete"),
+            _ => world.copy_beside(),
         }
         world.apply(connection);
         destinations(world);
@@ -228,7 +220,7 @@ pub(crate) fn console_buyers(world: &World) -> Value {
 }
 
 pub(crate) fn sid_of_buyers(world: &World) -> Value {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let mut segments = state["segments"].as_array().unwrap().iter();
     segments
         .find(|found| found["name"] == "Console buyers")
@@ -337,10 +329,11 @@ fn adoptable(world: &World) {
         "dataSourceId": recorded["dataSourceId"], "folderId": recorded["traitFolderId"],
         "traitType": "ON_BOARDED_TRAIT", "traitRule": format!("segid == \"{LOYAL_GAMERS}\""), "ttl": 120,
     }));
-    world.create("segments", json!({
+    world.changes.adopt("traits", &made["sid"]);
+    let segment = world.create("segments", json!({
         "pid": 1794, "name": "Loyal gamers by hand", "description": "by hand", "integrationCode": LOYAL_GAMERS,
         "dataSourceId": recorded["dataSourceId"], "folderId": recorded["segmentFolderId"],
         "segmentRule": format!("{}T", made["sid"]),
     }));
-    debug_assert!(!made["description"].to_string().contains(OWNER));
+    world.changes.adopt("segments", &segment["sid"]);
 }

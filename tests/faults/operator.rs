@@ -26,10 +26,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::change_judge::ChangeJudge;
 use crate::choke_point::{ChokePoint, Lost, Outgoing, System};
 use crate::cluster::{Cluster, Key};
 use crate::judged;
+use crate::operations::LOYAL_GAMERS;
 use crate::run::LOOK;
+use crate::strangers::{self, Ours};
 use crate::tenants;
 use crate::virtual_time;
 
@@ -129,6 +132,7 @@ pub(crate) struct World {
     pub(crate) cluster: Cluster,
     pub(crate) simulator: Simulator,
     pub(crate) choke_point: ChokePoint,
+    pub(crate) changes: ChangeJudge,
     _judged: Trial,
     commands: mpsc::UnboundedSender<Command>,
     #[expect(
@@ -164,6 +168,18 @@ impl World {
             latency: Duration::ZERO,
             seed: Some(seed),
         });
+        let mut tenant = simulator.state();
+        strangers::add(
+            &mut tenant,
+            Ours {
+                owner: OWNER,
+                namespace: NAMESPACE,
+                source: LOYAL_GAMERS,
+                names: &["loyal", "buyers"],
+            },
+        );
+        simulator.set_state(tenant).unwrap();
+        simulator.copy_created(serde_json::from_value(strangers::copies(false)).unwrap());
         let (crashes, crashed) = mpsc::unbounded_channel();
         let (partitions, partitioned) = mpsc::unbounded_channel();
         let judged = judged::watch(&simulator);
@@ -184,12 +200,34 @@ impl World {
         ));
         Self {
             cluster,
+            changes: ChangeJudge::of(&simulator),
             simulator,
             choke_point,
             _judged: judged,
             commands,
             supervisor: tokio_util::task::AbortOnDropHandle::new(supervisor),
         }
+    }
+
+    /// The two systems without the strangers in them.
+    pub(crate) fn tenant(&self) -> Value {
+        self.choke_point.tenant()
+    }
+
+    /// From here on a person copies what the operator creates into the data source that it is in as well. Such a data
+    /// source cannot be deleted any more.
+    pub(crate) fn copy_beside(&self) {
+        let copies = serde_json::from_value(strangers::copies(true)).unwrap();
+        self.simulator.copy_created(copies);
+    }
+
+    /// The same, and no copy has the code of the original: where a source is named by its code, a copy is another one.
+    pub(crate) fn copy_beside_without_codes(&self) {
+        let mut copies = strangers::copies(true);
+        let entries = copies.as_array_mut().unwrap();
+        entries.retain(|copy| copy["changes"].get("dataSourceId").is_none());
+        self.simulator
+            .copy_created(serde_json::from_value(copies).unwrap());
     }
 
     /// A running operator, and this audience stands.
@@ -294,7 +332,7 @@ impl World {
     }
 
     fn note_by_hand(&self, collection: &str, id: &str) {
-        let state = self.simulator.state();
+        let state = self.tenant();
         let find = |collection: &str, fits: &dyn Fn(&Value) -> bool| {
             let mut objects = state[collection].as_array().into_iter().flatten();
             objects.find(|object| fits(object)).cloned()

@@ -26,7 +26,7 @@ pub(crate) fn forget_authors(end: &mut Value) {
 
 /// Both systems and the resources without what differs from run to run: ids and times. Equal runs end equal (O1).
 pub(crate) fn masked_end(world: &World) -> Value {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let labels = labels(&state);
     let resources: Vec<Value> = world
         .audiences()
@@ -169,7 +169,7 @@ pub(crate) fn first_difference(path: &str, left: &Value, right: &Value) -> Optio
 
 /// O3: every object that carries our mark stands in the status of a resource, unless it was `retained`.
 pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let (mut known, mut mappings) = (BTreeSet::new(), BTreeSet::new());
     // Who stands as declared has taken over what an earlier one of its name retained.
     let mut ready = Vec::new();
@@ -241,46 +241,6 @@ pub(crate) fn disturbances(snapshots: &[Value]) -> BTreeMap<String, usize> {
         }
     }
     counts
-}
-
-/// O4: what is neither ours nor was touched by a person stands as it stood; of what a person `edited`, nothing is said.
-pub(crate) fn foreign_changes(before: &Value, after: &Value, edited: Option<&str>) -> Vec<String> {
-    let mut failures = Vec::new();
-    for collection in [
-        "traits",
-        "segments",
-        "dataSources",
-        "destinations",
-        "mappings",
-        "audiences",
-    ] {
-        if edited == Some(collection) {
-            continue;
-        }
-        // A mapping is whose segment it is of.
-        let sids: Vec<&Value> = of_ours(OWNER, before, "segments")
-            .map(|found| &found["sid"])
-            .collect();
-        let mappings = before["mappings"].as_array().into_iter().flatten();
-        let mappings = mappings.filter(|mapping| sids.contains(&&mapping["sid"]));
-        let ours: Vec<String> = of_ours(OWNER, before, collection)
-            .chain(mappings)
-            .map(|object| object.to_string())
-            .collect();
-        let now = after[collection].as_array().cloned().unwrap_or_default();
-        for object in before[collection].as_array().into_iter().flatten() {
-            // Audience Manager makes and removes it with its folder.
-            let of_folder = object["traitType"] == "FOLDER_TRAIT";
-            let stands = now.iter().any(|found| is_as_it_was(found, object));
-            if !of_folder && !ours.contains(&object.to_string()) && !stands {
-                failures.push(format!(
-                    "O4: foreign: {collection} {} is not as it was",
-                    object["name"]
-                ));
-            }
-        }
-    }
-    failures
 }
 
 /// Experience Platform itself notes at an audience who depends on it.

@@ -14,14 +14,8 @@ use crate::standing;
 use crate::virtual_time;
 
 /// Waits until all is as declared and nothing is written any more, then judges. `retained`: the marks whose objects may
-/// stay without a resource. `before`: the tenant as it stood, with what a person changed since; of what `edited` names,
-/// nothing is said.
-pub(crate) async fn at_rest(
-    world: &World,
-    before: &Value,
-    retained: &BTreeSet<String>,
-    edited: Option<&str>,
-) -> Vec<String> {
+/// stay without a resource.
+pub(crate) async fn at_rest(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
     let point = &world.choke_point;
     let started = tokio::time::Instant::now();
     let mut seen = point.count();
@@ -37,7 +31,7 @@ pub(crate) async fn at_rest(
     virtual_time::passes(REST).await;
     let (until_rest, version) = (point.count(), world.cluster.version());
     virtual_time::passes(REST).await;
-    let state = world.simulator.state();
+    let state = world.tenant();
     let snapshots = point.snapshots();
     let mut failures = point.violations();
     failures.extend(differences(world));
@@ -47,7 +41,7 @@ pub(crate) async fn at_rest(
             .map(|twice| format!("O2: twice: {twice}")),
     );
     failures.extend(oracles::leaks(world, retained));
-    failures.extend(oracles::foreign_changes(before, &state, edited));
+    failures.extend(world.changes.violations());
     failures.extend(oracles::untrue_verdicts(world, &snapshots));
     failures.extend(oracles::heard());
     let (announced, changed) = changed_since(world, version);
@@ -60,8 +54,8 @@ pub(crate) async fn at_rest(
 }
 
 /// Nothing is wrong once all is at rest.
-pub(crate) async fn ends_well(world: &World, before: &Value) {
-    let failures = at_rest(world, before, &BTreeSet::new(), Some("audiences")).await;
+pub(crate) async fn ends_well(world: &World) {
+    let failures = at_rest(world, &BTreeSet::new()).await;
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
@@ -90,11 +84,7 @@ fn changed_since(world: &World, version: u64) -> (usize, Vec<String>) {
 /// O1: every audience stands as it declares and says so; of several that ask for one source, one does, and the others
 /// say who; nothing that leaves is left.
 pub(crate) fn differences(world: &World) -> Vec<String> {
-    let (state, audiences, connections) = (
-        world.simulator.state(),
-        world.audiences(),
-        world.connections(),
-    );
+    let (state, audiences, connections) = (world.tenant(), world.audiences(), world.connections());
     let mut wrong = Vec::new();
     for resource in audiences.iter().chain(&connections) {
         if resource["metadata"]["deletionTimestamp"].is_string() {

@@ -10,8 +10,10 @@ use testbed::{
     installation_tool, resource_path,
 };
 
+use crate::change_judge::ChangeJudge;
 use crate::judged::Record;
 use crate::rendered::chart;
+use crate::strangers::{self, Ours};
 
 /// Long enough for a slow machine; a state that is reached ends the wait at once.
 pub(crate) const WITHIN: Duration = Duration::from_secs(90);
@@ -119,7 +121,8 @@ pub(crate) fn ready(object: &Value) -> Value {
 
 /// A simulated tenant that looks real.
 pub(crate) struct Tenant {
-    // Judged while the simulator's record is there.
+    // Both judge while the simulator is there.
+    _changes: ChangeJudge,
     _judged: Record,
     simulator: SimulatorProcess,
     pub(crate) control: ControlClient,
@@ -130,11 +133,19 @@ impl Tenant {
         let beside = Path::new(env!("CARGO_BIN_EXE_audience-sharing")).parent();
         let program = beside.unwrap().join("adobe-simulator");
         let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("simulator/seeds/realistic.json");
-        let simulator = SimulatorProcess::start_recorded(&program, Some(&seed))
+        let ours = Ours {
+            owner: "audience-sharing",
+            namespace: "marketing",
+            source: "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11",
+            names: &["loyal-gamers"],
+        };
+        let seed = strangers::seed(&seed, ours);
+        let simulator = SimulatorProcess::start_recorded(&program, Some(seed.path()))
             .await
             .unwrap();
         Self {
             control: simulator.control().unwrap(),
+            _changes: ChangeJudge::of_process(&simulator.addresses.control),
             _judged: Record::of(simulator.record().unwrap()),
             simulator,
         }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../change_judge.rs"]
+mod change_judge;
 mod charts;
 mod cluster;
 mod generated;
@@ -17,3 +19,6 @@ mod life;
 #[allow(dead_code, reason = "what both test programs need of the charts")]
 mod rendered;
 mod rights;
+#[path = "../strangers.rs"]
+#[allow(dead_code, reason = "what all test programs need of strangers")]
+mod strangers;

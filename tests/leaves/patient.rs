@@ -305,7 +305,7 @@ impl<'a> Patient<'a> {
 
     /// `manifest`: null where nothing is declared any more.
     async fn see(&self, manifest: &Value) -> Seen {
-        let state = self.world.control.state().await.unwrap();
+        let state = self.world.tenant().await;
         let mut seen = Seen {
             remote: self.remote(&state),
             verdicts: Vec::new(),

@@ -128,3 +128,19 @@ fn adoptable(state: &mut Value, seed: &Value, subject: &Subject) {
     let made = copy(seed, "audiences", intend, &fields);
     add(state, "audiences", made);
 }
+
+/// What those who ask to take it over may change.
+pub(super) fn adoptable_ids(state: &Value) -> Vec<(&'static str, Value)> {
+    let of = |collection: &'static str, field: &'static str, fits: fn(&Value) -> bool| {
+        let objects = state[collection].as_array().into_iter().flatten();
+        objects
+            .filter(move |object| fits(object))
+            .map(move |object| (collection, object[field].clone()))
+    };
+    let by_hand = |object: &Value| object["integrationCode"] == "by-hand";
+    of("dataSources", "dataSourceId", by_hand)
+        .chain(of("audiences", "id", |object| {
+            object["name"] == "Somebody's"
+        }))
+        .collect()
+}

@@ -225,7 +225,7 @@ impl Replicas {
     async fn assert_nothing_was_written(&self) {
         self.all_ready().await;
         assert_eq!(judges::changes(&self.world).await, BTreeMap::new());
-        let state = self.world.control.state().await.unwrap();
+        let state = self.world.tenant().await;
         let made = standing::of_ours(&self.world.namespace, &state, "traits").count();
         assert_eq!(made, ORGANIZATIONS);
     }

@@ -251,7 +251,9 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
         .filter_map(|mapping| number_of(mapping, "destinationMappingId"))
         .collect();
     for mapping in deleted {
-        world.store.set(Kind::Mappings, Key::Number(mapping), None);
+        world
+            .store
+            .set_by_service(Kind::Mappings, Key::Number(mapping), None);
     }
     world.store.set(KIND, Key::Number(id), None);
     Ok(())

@@ -165,7 +165,9 @@ fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
                 "The folder trait of the folder is used in a segment",
             ));
         }
-        world.store.set(Kind::Traits, Key::Number(sid), None);
+        world
+            .store
+            .set_by_service(Kind::Traits, Key::Number(sid), None);
     }
     world.store.set(kind, Key::Number(id), None);
     Ok(Answer::empty(204))
@@ -351,7 +353,7 @@ fn add_folder_trait(world: &mut World, caller: &Caller, folder: u64, name: &str)
     }
     world
         .store
-        .set(Kind::Traits, Key::Number(sid), Some(object));
+        .set_by_service(Kind::Traits, Key::Number(sid), Some(object));
 }
 
 fn folder_trait_source(world: &mut World, caller: &Caller) -> u64 {
@@ -368,7 +370,7 @@ fn folder_trait_source(world: &mut World, caller: &Caller) -> u64 {
     source.insert("name".to_owned(), json!(FOLDER_TRAIT_SOURCE));
     world
         .store
-        .set(Kind::DataSources, Key::Number(id), Some(source));
+        .set_by_service(Kind::DataSources, Key::Number(id), Some(source));
     id
 }
 
@@ -384,5 +386,5 @@ fn rename_folder_trait(world: &mut World, folder: u64, name: &str) {
     object.insert("upUID".to_owned(), json!(USER_ID));
     world
         .store
-        .set(Kind::Traits, Key::Number(sid), Some(object));
+        .set_by_service(Kind::Traits, Key::Number(sid), Some(object));
 }

@@ -440,7 +440,9 @@ pub(crate) fn follow_trait(world: &mut World, sid: u64) {
         let sources = json!(trait_sources(world, referenced_sids(rule)));
         segment.insert(TRAIT_SOURCES.to_owned(), sources);
         let sid = number_of(&segment, "sid").unwrap_or(0);
-        world.store.set(KIND, Key::Number(sid), Some(segment));
+        world
+            .store
+            .set_by_service(KIND, Key::Number(sid), Some(segment));
     }
 }
 

@@ -223,7 +223,9 @@ pub(crate) fn relink(world: &mut World, before: Option<&Object>, after: Option<&
         }
         audience.insert("dependents".to_owned(), json!(dependents));
         let key = Key::Text(parent.clone());
-        world.store.set(Kind::Audiences, key, Some(audience));
+        world
+            .store
+            .set_by_service(Kind::Audiences, key, Some(audience));
     }
 }
 

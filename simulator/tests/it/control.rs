@@ -335,3 +335,103 @@ async fn a_reset_goes_back_to_the_seed_and_its_secrets() {
     }
     assert_eq!(tenant.simulator.calls()[0].sequence, 1);
 }
+
+/// Author, collection, and whether the object was there before and is there after.
+fn rows(changes: &Value) -> Vec<(String, String, bool, bool)> {
+    let changes = changes.as_array().unwrap().iter();
+    changes
+        .map(|change| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            (
+                text(&change["author"]["kind"]),
+                text(&change["collection"]),
+                change["before"].is_object(),
+                change["after"].is_object(),
+            )
+        })
+        .collect()
+}
+
+fn row(author: &str, collection: &str, before: bool, after: bool) -> (String, String, bool, bool) {
+    (author.to_owned(), collection.to_owned(), before, after)
+}
+
+#[tokio::test]
+async fn the_log_of_changes_says_who_changed_what_and_late_effects_are_the_calls() {
+    let tenant = small().await;
+    let folder = tenant
+        .aam("POST", "/folders/traits", json!({"name": "Made"}))
+        .await
+        .expect(201);
+    let target = format!("/state/traitFolders/{}", folder["folderId"]);
+    control(&tenant, "PATCH", &target, json!({"name": "By hand"}))
+        .await
+        .expect(200);
+    tenant.simulator.add_fault(
+        serde_json::from_value(
+            json!({"match": {"method": "DELETE"}, "kind": {"lateEffect": {"delayMs": 1000}}}),
+        )
+        .unwrap(),
+    );
+    let target = format!("/folders/traits/{}", folder["folderId"]);
+    tenant.aam("DELETE", &target, Value::Null).await;
+    let changes = control(&tenant, "GET", "/changes", Value::Null)
+        .await
+        .expect(200);
+    let before: Vec<_> = rows(&changes);
+    assert!(before.contains(&row("call", "traitFolders", false, true)));
+    assert!(
+        before.contains(&row("service", "traits", false, true)),
+        "the folder trait"
+    );
+    assert_eq!(
+        before.last(),
+        Some(&row("person", "traitFolders", true, true))
+    );
+
+    tenant.simulator.advance(std::time::Duration::from_secs(1));
+    let target = format!("/changes?since={}", before.len());
+    let late = control(&tenant, "GET", &target, Value::Null)
+        .await
+        .expect(200);
+    assert!(rows(&late).contains(&row("call", "traitFolders", true, false)));
+    let deleted = late.as_array().unwrap().last().unwrap();
+    assert_eq!(deleted["author"]["clientId"], "demo-client");
+    assert_eq!(deleted["author"]["method"], "DELETE");
+    assert_eq!(deleted["before"]["name"], "By hand");
+    assert_eq!(deleted["id"], folder["folderId"]);
+}
+
+#[tokio::test]
+async fn a_person_copies_what_a_call_creates_as_often_as_told() {
+    let tenant = small().await;
+    let copies = json!([{"collection": "dataSources", "changes": {"name": "A copy"}, "times": 1}]);
+    control(&tenant, "PUT", "/copies", copies).await.expect(204);
+    for name in ["one", "two"] {
+        let made =
+            json!({"name": name, "description": "kept", "type": "GENERAL", "idType": "COOKIE"});
+        tenant.aam("POST", "/datasources", made).await.expect(201);
+    }
+    let state = tenant.simulator.state();
+    let sources = state["dataSources"].as_array().unwrap().iter();
+    let copied: Vec<&Value> = sources.filter(|found| found["name"] == "A copy").collect();
+    assert_eq!(copied.len(), 1);
+    assert_eq!(copied[0]["description"], "kept");
+    let by_person = tenant.simulator.changes(0).into_iter();
+    let by_person = by_person.filter(|change| change.author == adobe_simulator::Author::Person);
+    assert_eq!(by_person.count(), 1);
+}
+
+#[tokio::test]
+async fn a_new_state_is_in_the_log_of_changes_as_a_persons() {
+    let tenant = seeded(Seed::realistic()).await;
+    let mut state = tenant.simulator.state();
+    let gone = state["traits"].as_array_mut().unwrap().remove(0);
+    tenant.simulator.set_state(state).unwrap();
+    let changes = json!(tenant.simulator.changes(0));
+    assert_eq!(rows(&changes), [row("person", "traits", true, false)]);
+    assert_eq!(changes[0]["id"], gone["sid"]);
+    tenant.simulator.reset();
+    let changes = json!(tenant.simulator.changes(1));
+    assert_eq!(rows(&changes), [row("person", "traits", false, true)]);
+}

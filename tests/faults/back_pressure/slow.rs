@@ -111,7 +111,7 @@ async fn lived_through(slow: Slow) -> (BTreeMap<String, usize>, usize) {
     }
     done_after(&world, IN_A_ROW * ANSWER + SOON).await.unwrap();
     let calls = to_adobe_since(&world, 0);
-    let state = world.simulator.state();
+    let state = world.tenant();
     assert_eq!(
         standing::duplicates(OWNER, &state, true),
         Vec::<String>::new()

@@ -55,7 +55,7 @@ pub(super) fn use_the_trait(world: &World) {
 }
 
 fn stop_using_the_trait(world: &World) {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let mut segments = state["segments"].as_array().unwrap().iter();
     let made = segments.find(|found| found["name"] == "Players abroad");
     world.person_deletes("segments", &made.unwrap()["sid"].to_string());
@@ -137,19 +137,25 @@ fn ownership() -> Vec<Scenario> {
         .before(|world| {
             trait_of_somebody(world, "[audience-sharing:another-cluster/marketing/loyal]");
         })
-        .mended_by(|world| {
-            let state = world.simulator.state();
-            let mut traits = state["traits"].as_array().unwrap().iter();
-            let foreign = traits.find(|found| found["name"] == "Loyal gamers by hand");
-            world.person_deletes("traits", &foreign.unwrap()["sid"].to_string());
-        }),
+        .mended_by(|world| world.person_deletes("traits", &made_by_hand(world).to_string())),
         of_audience(
             Reason::AdoptionRefused,
             "a trait with the integration code exists and differs",
         )
         .before(|world| trait_of_somebody(world, "by hand"))
-        .mended_by(|world| edit(world, json!({"adoptionPolicy": "Adopt"}))),
+        .mended_by(|world| {
+            world.changes.adopt("traits", &made_by_hand(world));
+            edit(world, json!({"adoptionPolicy": "Adopt"}));
+        }),
     ]
+}
+
+/// The sid of the trait of [`trait_of_somebody`].
+fn made_by_hand(world: &World) -> Value {
+    let state = world.tenant();
+    let mut traits = state["traits"].as_array().unwrap().iter();
+    let made = traits.find(|found| found["name"] == "Loyal gamers by hand");
+    made.unwrap()["sid"].clone()
 }
 
 fn set_item_limits(world: &World, traits: usize) {
@@ -260,7 +266,7 @@ fn refused() -> Vec<Scenario> {
 
 /// Traits of another provider: one in a data source that is not subscribed to, two with one name.
 fn with_traits(world: &World) {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let mut traits = state["traits"].as_array().unwrap().iter();
     let template = traits.find(|found| found["sid"] == 9912).unwrap();
     let more = [
@@ -399,7 +405,7 @@ fn labelled(world: &World, labels: &[&str]) {
 
 fn restrict(world: &World, restrictions: Value) {
     let name = format!("{DATA_SOURCE} (C3)");
-    let state = world.simulator.state();
+    let state = world.tenant();
     let mut sources = state["dataSources"].as_array().unwrap().iter();
     let made = sources.find(|found| found["name"] == name).unwrap();
     let changes = json!({ "dataExportRestrictions": restrictions });

@@ -70,7 +70,7 @@ fn delete_source(world: &World) {
 
 /// `(name, status)` of our objects of one kind, by name.
 fn ours(world: &World, collection: &str, field: &str) -> Vec<(String, Value)> {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let found = state[collection].as_array().unwrap().iter();
     let mut found: Vec<(String, Value)> = found
         .filter(|object| {

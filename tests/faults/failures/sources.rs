@@ -243,7 +243,7 @@ fn with_adobes_sharing() -> Seed {
 
 /// The audience whose trait Adobe's own sharing made.
 fn delivered(world: &World) -> String {
-    let state = world.simulator.state();
+    let state = world.tenant();
     let sources = state["dataSources"].as_array().unwrap();
     let adobes = sources
         .iter()
