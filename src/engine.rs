@@ -39,7 +39,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::adobe::credential::Credential;
-use crate::adobe::gateway::Gateway;
+use crate::adobe::gateway::{Budget, Gateway};
 pub use confirmation::Confirmation;
 use execute::Systems;
 pub use flights::Ended;
@@ -121,7 +121,11 @@ impl Engine {
         let (messages, inbox) = mpsc::channel(MESSAGES_MAX);
         let (publish, report) = watch::channel(Report::default());
         let stop = CancellationToken::new();
-        let gateway = options.gateway.clone();
+        let gateway = options.gateway.until(stop.clone());
+        let options = EngineOptions {
+            gateway: gateway.clone(),
+            ..options
+        };
         let ended = Arc::new(OnceLock::new());
         let worker = Worker::new(options, inbox, publish, stop.clone(), ended.clone());
         let systems = worker.systems.clone();
@@ -193,15 +197,19 @@ impl Engine {
             .map_err(|_| EngineEnded)
     }
 
-    /// A rotated Secret: the next call uses it, and what failed with the old one is tried at once.
+    /// A rotated Secret: the next call uses it, and what failed with the old one is tried at once. Another connection with
+    /// the same Secret may have replaced it already; this engine still has to learn of it.
     pub async fn replace_credential(&self, credential: Credential) -> Result<(), EngineEnded> {
-        if self.gateway.replace_credential(credential) {
-            self.messages
-                .send(Message::CredentialReplaced)
-                .await
-                .map_err(|_| EngineEnded)?;
-        }
-        Ok(())
+        self.gateway.replace_credential(credential);
+        self.messages
+            .send(Message::CredentialReplaced)
+            .await
+            .map_err(|_| EngineEnded)
+    }
+
+    /// How many calls this connection makes from now on.
+    pub fn set_budget(&self, budget: Budget) {
+        self.gateway.set_budget(budget);
     }
 
     /// What the connection's status is written from; changes when a pass ends or the shared objects move.

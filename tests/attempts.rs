@@ -15,7 +15,9 @@ use std::sync::Arc;
 use audience_sharing_core::domain::identifier::OrganizationId;
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
-use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions, Priority, Turn};
+use audience_sharing_operator::adobe::gateway::{
+    Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn,
+};
 use audience_sharing_operator::adobe::transport::{NetworkTransport, Proxy};
 
 /// A gateway on the real network stack, over servers on loopback.
@@ -35,10 +37,13 @@ fn gateway(ims: &str, audience_manager: &str, experience_platform: &str) -> Gate
             scopes: DEFAULT_SCOPES.into(),
         },
         transport: Arc::new(NetworkTransport::new(Proxy::Direct).unwrap()),
-        budget: Budget {
-            requests_per_minute: 6_000,
-            burst: 10,
-        },
+        limiter: ClientLimiter::new(6_000).connection(
+            "marketing/acme",
+            Budget {
+                requests_per_minute: 6_000,
+                burst: 10,
+            },
+        ),
         read_only: false,
         rng_seed: 7,
         wall_clock: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),

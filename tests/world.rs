@@ -19,7 +19,7 @@ use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Living, audience, foundation, platform};
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
-use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions};
+use audience_sharing_operator::adobe::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use audience_sharing_operator::engine::{
     Confirmation, Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest,
@@ -190,10 +190,13 @@ impl World {
                 simulator: simulator.clone(),
                 calls: AtomicU64::new(0),
             }),
-            budget: Budget {
-                requests_per_minute,
-                burst: 10,
-            },
+            limiter: ClientLimiter::new(6_000).connection(
+                "marketing/acme",
+                Budget {
+                    requests_per_minute,
+                    burst: 10,
+                },
+            ),
             read_only,
             rng_seed: 7,
             wall_clock: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),

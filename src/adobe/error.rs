@@ -31,6 +31,8 @@ pub enum Kind {
     ReadOnly,
     /// The lease would not outlast the request; nothing was sent.
     LeaseExpiring,
+    /// The connection is being stopped; nothing was sent.
+    Stopped,
     /// IMS or the gateway refuses the credential.
     CredentialsRefused,
     /// The credential is valid and lacks a right. Never a sign that an object is gone.
@@ -58,9 +60,10 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ReadOnly,
         Self::LeaseExpiring,
+        Self::Stopped,
         Self::CredentialsRefused,
         Self::AccessDenied,
         Self::NotEntitled,
@@ -205,7 +208,8 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self.kind {
             Kind::ReadOnly => Reason::ReadOnly,
-            Kind::LeaseExpiring => Reason::LeaseNotHeld,
+            // Whoever stops gives the lease to the next process.
+            Kind::LeaseExpiring | Kind::Stopped => Reason::LeaseNotHeld,
             Kind::CredentialsRefused => Reason::CredentialsRefused,
             Kind::AccessDenied => Reason::AccessDenied,
             Kind::NotEntitled => Reason::NotEntitled,
@@ -270,6 +274,12 @@ impl fmt::Display for Error {
                 return write!(
                     formatter,
                     "the lease would not outlast the request: {operation} was not sent to {system}"
+                );
+            }
+            Kind::Stopped => {
+                return write!(
+                    formatter,
+                    "the operator stops: {operation} was not sent to {system}"
                 );
             }
             Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,

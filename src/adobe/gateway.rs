@@ -1,14 +1,15 @@
-//! The gateway: every call of one credential for one organisation passes here (design.md §4.11).
+//! The gateway: every call with the credential of one Secret passes here (law L9). Another Secret has another gateway,
+//! with a token and circuits of its own, even if it names the same client id; they share a rate limiter.
 //!
-//! It adds the token and the headers, keeps the budget and its order, waits when a server asks to, and stops calling
-//! what does not work. It decides nothing about objects, and tries again only what was certainly not taken: a call
-//! that was refused for its token, once.
+//! It adds the token and the headers, keeps the rate and the order of the calls, waits when a server asks to, and stops
+//! calling what does not work. It decides nothing about objects, and sends again only what was certainly not taken: a
+//! call that was refused for its token, once, and a call that was one too many, when its turn has come again.
 
 mod breaker;
-mod budget;
 mod exchange;
 mod headers;
 mod identity;
+mod limiter;
 mod retry_after;
 mod token;
 mod turn;
@@ -17,29 +18,31 @@ mod turn;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
 use bytes::Bytes;
 use http::Method;
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::Error;
 use super::body::{OBJECT_BYTES_MAX, Splitter};
 use super::credential::{Credential, Fingerprint};
 use super::endpoints::Endpoints;
-use super::error::Kind;
+use super::error::{Effect, Kind};
 use super::observer::{Observer, System};
 use super::proof::WriteProof;
 use super::transport::SharedTransport;
 use breaker::{Breaker, Pass};
-use budget::Limiter;
 use exchange::Exchange;
+use limiter::{PAUSE_WAITED_MAX, Permit};
 use token::{AtHand, Token, Tokens};
 
 pub(super) use exchange::{Operation, REQUEST_TIMEOUT, Reading};
+pub use limiter::{ClientLimiter, ConnectionLimiter};
 pub use turn::{Budget, Priority, Turn};
 
 /// The calendar's clock, for a `Retry-After` that names a date.
@@ -51,7 +54,8 @@ pub struct GatewayOptions {
     pub organization: OrganizationId,
     pub credential: Credential,
     pub transport: SharedTransport,
-    pub budget: Budget,
+    /// The place of the connection in the limiter of its client.
+    pub limiter: ConnectionLimiter,
     /// Lets no write through.
     pub read_only: bool,
     pub rng_seed: u64,
@@ -64,7 +68,6 @@ impl fmt::Debug for GatewayOptions {
         let Self {
             endpoints,
             organization,
-            budget,
             read_only,
             ..
         } = self;
@@ -72,22 +75,29 @@ impl fmt::Debug for GatewayOptions {
             .debug_struct("GatewayOptions")
             .field("endpoints", endpoints)
             .field("organization", organization)
-            .field("budget", budget)
             .field("read_only", read_only)
             .finish_non_exhaustive()
     }
 }
 
-/// Cheap to clone; all clones are one gateway.
+/// What one connection has of the gateway of its Secret. Cheap to clone.
 #[derive(Clone)]
-pub struct Gateway(Arc<Shared>);
+pub struct Gateway {
+    shared: Arc<Shared>,
+    limiter: ConnectionLimiter,
+    /// Once it is cancelled, no call starts.
+    stop: CancellationToken,
+}
+
+/// The gateway of a Secret that another connection may use too: it lives as long as one of them does.
+#[derive(Clone, Debug)]
+pub struct SharedGateway(Weak<Shared>);
 
 struct Shared {
     endpoints: Endpoints,
     organization: OrganizationId,
     read_only: bool,
     exchange: Exchange,
-    limiter: Limiter,
     tokens: Tokens,
     /// Open while the credential itself is refused: then nothing else is tried either.
     identity: Breaker,
@@ -95,11 +105,20 @@ struct Shared {
     experience_platform: Breaker,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("organization", &self.organization)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Gateway {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Gateway")
-            .field("organization", &self.0.organization)
+            .field("organization", &self.shared.organization)
             .finish_non_exhaustive()
     }
 }
@@ -121,8 +140,22 @@ pub(super) struct Call<'a> {
 enum Failed {
     /// The token was refused; the request was not taken.
     Token(Error),
+    /// It was one call too many; the request was not taken.
+    Throttled(Error),
     Finally(Error),
 }
+
+/// All that a call needs to be sent at once.
+struct Cleared<'a> {
+    permit: Permit,
+    identity: Pass<'a>,
+    service: Pass<'a>,
+    token: Token,
+}
+
+/// A call that is refused since it is one too many gets in line again so often. The pauses between calls that are refused
+/// in a row get longer, and end the waiting earlier: this bound is for a call that is refused while others pass.
+const THROTTLED_TRIES_MAX: usize = 8;
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
@@ -138,14 +171,14 @@ impl Gateway {
             organization,
             credential,
             transport,
-            budget,
+            limiter,
             read_only,
             rng_seed,
             wall_clock,
             observer,
         } = options;
         let rng = Mutex::new(fastrand::Rng::with_seed(rng_seed));
-        Self(Arc::new(Shared {
+        let shared = Arc::new(Shared {
             endpoints,
             organization,
             read_only,
@@ -155,27 +188,46 @@ impl Gateway {
                 wall_clock,
                 rng,
             },
-            limiter: Limiter::new(budget),
             tokens: Tokens::new(credential),
             identity: Breaker::default(),
             audience_manager: Breaker::default(),
             experience_platform: Breaker::default(),
-        }))
+        });
+        Self {
+            shared,
+            limiter,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// For whoever finds the gateway of a Secret for the next connection that uses it.
+    pub fn shared(&self) -> SharedGateway {
+        SharedGateway(Arc::downgrade(&self.shared))
+    }
+
+    /// The same until `stop`: from then on it starts no call, and those that wait for their turn or for a token fail
+    /// unsent.
+    #[must_use]
+    pub fn until(&self, stop: CancellationToken) -> Self {
+        Self {
+            stop,
+            ..self.clone()
+        }
     }
 
     pub fn organization(&self) -> &OrganizationId {
-        &self.0.organization
+        &self.shared.organization
     }
 
     /// Tells whether a Secret that was read again holds another credential.
     pub fn credential_fingerprint(&self) -> Fingerprint {
-        self.0.tokens.credential().fingerprint()
+        self.shared.tokens.credential().fingerprint()
     }
 
     /// Takes a rotated credential: its token is asked for anew and every circuit closes. Nothing happens for the same
     /// credential. `true` if it was another one.
     pub fn replace_credential(&self, credential: Credential) -> bool {
-        let replaced = self.0.tokens.replace(credential);
+        let replaced = self.shared.tokens.replace(credential);
         if replaced {
             for system in System::ALL {
                 self.breaker(system).reset();
@@ -184,25 +236,25 @@ impl Gateway {
         replaced
     }
 
-    /// Another budget, which holds for what waits too.
+    /// Another budget of this connection, which holds for what waits too.
     pub fn set_budget(&self, budget: Budget) {
-        self.0.limiter.set_budget(budget);
+        self.limiter.set_budget(budget);
     }
 
-    /// Requests per minute that are made at most at present; below the budget after an overload.
+    /// Requests per minute that its client makes at most at present; less than is configured after an overload.
     pub fn requests_per_minute(&self) -> f64 {
-        self.0.limiter.requests_per_minute()
+        self.limiter.requests_per_minute()
     }
 
     /// The resync reads of `key` that wait go with the changes.
     pub fn hurry(&self, key: &str) {
-        self.0.limiter.hurry(key);
+        self.limiter.hurry(key);
     }
 
     /// What a call to `system` would fail with at once, if its circuit is open. Sends nothing.
     pub fn blocked(&self, system: System) -> Option<Error> {
         let now = Instant::now();
-        self.0
+        self.shared
             .identity
             .cause(now)
             .or_else(|| self.breaker(system).cause(now))
@@ -217,9 +269,9 @@ impl Gateway {
 
     fn breaker(&self, system: System) -> &Breaker {
         match system {
-            System::IdentityService => &self.0.identity,
-            System::AudienceManager => &self.0.audience_manager,
-            System::ExperiencePlatform => &self.0.experience_platform,
+            System::IdentityService => &self.shared.identity,
+            System::AudienceManager => &self.shared.audience_manager,
+            System::ExperiencePlatform => &self.shared.experience_platform,
         }
     }
 
@@ -253,19 +305,20 @@ impl Gateway {
         call: &Call<'_>,
         reading: &mut Reading<'_>,
     ) -> Result<Bytes, Error> {
-        if self.0.read_only && call.operation.kind.writes() {
+        if self.shared.read_only && call.operation.kind.writes() {
             return Err(call.operation.error(Kind::ReadOnly));
         }
-        match self.attempt(turn, call, reading, true).await {
-            Err(Failed::Token(_)) => {}
-            Err(Failed::Finally(error)) => return Err(error),
-            Ok(body) => return Ok(body),
+        let (mut may_renew, mut throttled) = (true, 0);
+        loop {
+            match self.attempt(turn, call, reading, may_renew).await {
+                Ok(body) => return Ok(body),
+                Err(Failed::Token(_)) if may_renew => may_renew = false,
+                Err(Failed::Throttled(_)) if throttled < THROTTLED_TRIES_MAX => throttled += 1,
+                Err(Failed::Token(error) | Failed::Throttled(error) | Failed::Finally(error)) => {
+                    return Err(error);
+                }
+            }
         }
-        self.attempt(turn, call, reading, false)
-            .await
-            .map_err(|failed| match failed {
-                Failed::Token(error) | Failed::Finally(error) => error,
-            })
     }
 
     async fn attempt(
@@ -273,71 +326,144 @@ impl Gateway {
         turn: &Turn,
         call: &Call<'_>,
         reading: &mut Reading<'_>,
-        may_try_again: bool,
+        may_renew: bool,
     ) -> Result<Bytes, Failed> {
         let operation = &call.operation;
-        let throttled = |wait| {
-            operation
-                .error(Kind::Throttled)
-                .with_retry_after(Some(wait))
+        let cleared = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(operation.error(Kind::Stopped).into()),
+            cleared = self.clear(turn, operation) => cleared?,
         };
-        if let Some(cause) = self.blocked(operation.system) {
-            return Err(cause.remembered(operation.name).into());
-        }
-        let permit = self.0.limiter.turn(turn).await.map_err(throttled)?;
-        let now = Instant::now();
-        let remembered = |cause: Error| cause.remembered(operation.name);
-        let identity = self.0.identity.admit(now).map_err(remembered)?;
-        let service = self
-            .breaker(operation.system)
-            .admit(now)
-            .map_err(remembered)?;
-        let (token, identity) = self.token(identity).await.map_err(remembered)?;
+        // Nothing is waited for from here until the request is sent.
+        let Cleared {
+            permit,
+            identity,
+            service,
+            token,
+        } = cleared;
+        let sent = Instant::now();
         if call
             .proof
             .as_ref()
-            .is_some_and(|proof| !proof.covers(Instant::now(), REQUEST_TIMEOUT))
+            .is_some_and(|proof| !proof.covers(sent, REQUEST_TIMEOUT))
         {
             return Err(operation.error(Kind::LeaseExpiring).into());
         }
         let request = self.request(call, &token)?;
         permit.spend();
-        let credential = self.0.tokens.credential();
+        let credential = self.shared.tokens.credential();
         let secret = |code: &str| credential.is_in(code) || token.is_in(code);
-        let answer = self
-            .0
-            .exchange
-            .run(operation, request, reading, &secret)
-            .await;
-        self.judge(answer, &token, identity, service, may_try_again)
+        let exchange = &self.shared.exchange;
+        let answer = exchange.run(operation, request, reading, &secret).await;
+        self.learn(&answer, operation.system, sent);
+        self.judge(answer, &token, identity, service, may_renew)
     }
 
-    /// Learns from an answer: the token, the rate, the circuits.
+    /// Waits until the call may be sent.
+    ///
+    /// # Errors
+    /// Why it cannot be, or not for a long time.
+    async fn clear(&self, turn: &Turn, operation: &Operation) -> Result<Cleared<'_>, Error> {
+        let remembered = |cause: Error| cause.remembered(operation.name);
+        let mut tries = 0;
+        loop {
+            if let Some(cause) = self.blocked(operation.system) {
+                if tries < THROTTLED_TRIES_MAX && self.waited_for_identity_service().await {
+                    tries += 1;
+                    continue;
+                }
+                return Err(remembered(cause));
+            }
+            let permit = self.limiter.turn(turn).await.map_err(|pause| {
+                let error = operation.error(Kind::Throttled);
+                error.with_retry_after(Some(pause))
+            })?;
+            let now = Instant::now();
+            match self.admit(operation.system, now).await {
+                Ok((identity, service, token)) => {
+                    return Ok(Cleared {
+                        permit,
+                        identity,
+                        service,
+                        token,
+                    });
+                }
+                // The identity service asked to wait: the call gets in line again.
+                Err(cause) if cause.kind() == Kind::Throttled && tries < THROTTLED_TRIES_MAX => {
+                    tries += 1;
+                }
+                Err(cause) => return Err(remembered(cause)),
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        system: System,
+        now: Instant,
+    ) -> Result<(Pass<'_>, Pass<'_>, Token), Error> {
+        let identity = self.shared.identity.admit(now)?;
+        let service = self.breaker(system).admit(now)?;
+        let (token, identity) = self.token(identity).await?;
+        Ok((identity, service, token))
+    }
+
+    /// Waits out a pause that the identity service asked of this Secret; `false` if it asked for none, or for a long one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the gateway is what waits, on tokio's clock"
+    )]
+    async fn waited_for_identity_service(&self) -> bool {
+        let now = Instant::now();
+        let identity = &self.shared.identity;
+        let throttled = identity
+            .cause(now)
+            .is_some_and(|cause| cause.kind() == Kind::Throttled);
+        let pause = identity
+            .open_for(now)
+            .filter(|pause| throttled && *pause <= PAUSE_WAITED_MAX);
+        let Some(pause) = pause else {
+            return false;
+        };
+        // Not less than a second: the pause may be over, and the one probe under way.
+        sleep(pause.max(Duration::from_secs(1))).await;
+        true
+    }
+
+    /// Learns from an answer how fast the client may call.
+    fn learn(&self, answer: &Result<Bytes, Error>, system: System, sent: Instant) {
+        let Err(error) = answer else {
+            return self.limiter.succeeded(system, sent);
+        };
+        if matches!(error.status(), Some(429 | 503 | 504)) {
+            self.limiter.slow_down();
+        }
+        if error.kind() == Kind::Throttled {
+            self.limiter.throttled(system, sent, error.retry_after());
+        } else if let Some(wait) = error.retry_after() {
+            self.limiter.pause(wait);
+        }
+    }
+
+    /// Learns from an answer: the token, the circuits.
     fn judge(
         &self,
         answer: Result<Bytes, Error>,
         token: &Token,
         identity: Pass<'_>,
         service: Pass<'_>,
-        may_try_again: bool,
+        may_renew: bool,
     ) -> Result<Bytes, Failed> {
         let Err(error) = answer else {
-            self.0.limiter.speed_up();
             identity.succeeded();
             service.succeeded();
             return answer.map_err(Failed::Finally);
         };
-        let (now, chance) = (Instant::now(), self.0.exchange.chance());
-        if matches!(error.status(), Some(429 | 503 | 504)) {
-            self.0.limiter.slow_down();
-        }
-        if let Some(wait) = error.retry_after() {
-            self.0.limiter.pause(wait);
-        }
+        let (now, chance) = (Instant::now(), self.shared.exchange.chance());
         if error.kind() == Kind::CredentialsRefused && is_about_the_token(&error) {
-            self.0.tokens.discard(token);
+            self.shared.tokens.discard(token);
             // A probe is one call: it does not try again.
-            if may_try_again && !identity.is_probe() {
+            if may_renew && !identity.is_probe() {
                 return Err(Failed::Token(error));
             }
             identity.failed(error.clone(), now, true, chance);
@@ -356,12 +482,16 @@ impl Gateway {
             Kind::Throttled | Kind::UnexpectedAnswer => drop(service),
             _ => service.succeeded(),
         }
-        Err(error.into())
+        match error.kind() {
+            // A write that may have been taken is for whoever can look it up.
+            Kind::Throttled if error.effect() == Effect::None => Err(Failed::Throttled(error)),
+            _ => Err(error.into()),
+        }
     }
 
     /// The token, asked for if need be by one caller for all who wait.
     async fn token<'a>(&'a self, identity: Pass<'a>) -> Result<(Token, Pass<'a>), Error> {
-        let tokens = &self.0.tokens;
+        let tokens = &self.shared.tokens;
         let attempts = match tokens.at_hand(Instant::now()) {
             AtHand::Fresh(token) => return Ok((token, identity)),
             AtHand::Aging(token) => return Ok((self.renewed(token).await, identity)),
@@ -380,7 +510,7 @@ impl Gateway {
                     error.clone(),
                     Instant::now(),
                     certain,
-                    self.0.exchange.chance(),
+                    self.shared.exchange.chance(),
                 );
                 Err(error)
             }
@@ -389,28 +519,47 @@ impl Gateway {
 
     /// A younger token if it can be had; the old one does meanwhile.
     async fn renewed(&self, old: Token) -> Token {
-        let Ok(_asking) = self.0.tokens.asking.try_lock() else {
+        let Ok(_asking) = self.shared.tokens.asking.try_lock() else {
             return old;
         };
         match self.ask().await {
             Ok(token) => token,
             Err(error) => {
                 tracing::warn!(%error, "the token could not be renewed; the old one still works");
-                self.0.tokens.renew_later(Instant::now());
+                self.shared.tokens.renew_later(Instant::now());
                 old
             }
         }
     }
 
     async fn ask(&self) -> Result<Token, Error> {
-        let credential = self.0.tokens.credential();
-        self.0.limiter.charge();
-        let outcome =
-            identity::request_token(&self.0.exchange, &self.0.endpoints.ims, &credential).await;
-        if let Some(wait) = outcome.as_ref().err().and_then(Error::retry_after) {
-            self.0.limiter.pause(wait);
+        let credential = self.shared.tokens.credential();
+        let Shared {
+            exchange,
+            endpoints,
+            ..
+        } = &*self.shared;
+        self.limiter.charge_connection();
+        let outcome = identity::request_token(exchange, &endpoints.ims, &credential).await;
+        if outcome.is_ok() {
+            self.limiter.charge_client();
         }
-        self.0.tokens.keep(&credential, outcome)
+        self.shared.tokens.keep(&credential, outcome)
+    }
+}
+
+impl SharedGateway {
+    /// The gateway for another connection with the same Secret; `None` if no connection uses it any more.
+    pub fn for_connection(&self, limiter: ConnectionLimiter) -> Option<Gateway> {
+        Some(Gateway {
+            shared: self.0.upgrade()?,
+            limiter,
+            stop: CancellationToken::new(),
+        })
+    }
+
+    pub fn is_used(&self) -> bool {
+        self.0.strong_count() > 0
     }
 }
 

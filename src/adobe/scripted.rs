@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::credential::Credential;
 use super::endpoints::Endpoints;
-use super::gateway::{Budget, Gateway, GatewayOptions, Priority, Turn};
+use super::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
 use super::observer::{CallRecord, Observer};
 use super::proof::WriteProof;
 use super::transport::{Body, Transport, TransportError, body};
@@ -224,7 +224,7 @@ impl World {
                 script: Box::new(script),
                 log: log.clone(),
             }),
-            budget,
+            limiter: ClientLimiter::new(6_000).connection("marketing/acme", budget),
             read_only,
             rng_seed: 1,
             // Noon of the first of March 2026, and on with the tokio clock.

@@ -74,7 +74,8 @@ pub struct SharingConnectionSpec {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("resyncInterval: write a duration from 1m to 24h, such as 10m or 1h30m"))]
     pub resync_interval: String,
 
-    /// How many calls per minute the operator makes with this credential.
+    /// How many calls this connection makes. The operator's `--client-rate-limit` also bounds all connections with one
+    /// client id together.
     #[serde(default)]
     pub budget: Budget,
 
@@ -154,7 +155,7 @@ pub struct ProfileMergeRule {
     pub data_source_id: i64,
 }
 
-/// How many calls the operator makes; shared by all connections of one credential, of which the lowest holds.
+/// How many calls one connection makes. It bounds no other connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Budget {

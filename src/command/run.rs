@@ -58,6 +58,15 @@ pub struct Arguments {
     /// Let no write through to Adobe: see what would happen
     #[arg(long)]
     read_only: bool,
+    /// Requests per minute that all connections with one client id and organization make together, at most. What a
+    /// connection declares in spec.budget bounds that connection alone, and this bounds the sum
+    #[arg(
+        long,
+        value_name = "REQUESTS_PER_MINUTE",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u32).range(1..=6_000)
+    )]
+    client_rate_limit: u32,
     /// Address of Adobe's identity service
     #[arg(
         long,
@@ -166,6 +175,7 @@ fn settings(arguments: &Arguments) -> Result<Settings, String> {
         endpoints,
         transport: std::sync::Arc::new(transport),
         read_only: arguments.read_only,
+        client_rate_limit: arguments.client_rate_limit,
         watch_secrets: !arguments.no_secret_watch,
         rng_seed,
         wall_clock: jiff::Timestamp::now,

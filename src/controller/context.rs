@@ -42,6 +42,8 @@ pub struct Settings {
     pub endpoints: Endpoints,
     pub transport: SharedTransport,
     pub read_only: bool,
+    /// Requests per minute that the connections of one client id and organization make together at most.
+    pub client_rate_limit: u32,
     /// Without it only `get` is needed on the Secrets of connections.
     pub watch_secrets: bool,
     pub rng_seed: u64,

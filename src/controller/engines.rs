@@ -11,22 +11,35 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::lease::{Elsewhere, LeaseHandle};
-use crate::adobe::gateway::{Budget, Gateway};
+use crate::adobe::credential::Fingerprint;
+use crate::adobe::gateway::{Budget, ClientLimiter, ConnectionLimiter, Gateway, SharedGateway};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::engine::{Ended, Engine, SharedTurn};
 
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);
 
-/// A client id and its organisation.
-type GatewayKey = (String, String);
+/// A client id and its organization, in lower case.
+type ClientKey = (String, String);
+
+/// The Secret that a gateway's token belongs to. Another Secret has another gateway, even if both name one client id:
+/// else whoever knows a client id could use, refuse or stop the credential of another namespace (law L9).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SecretKey {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    pub(super) client_id: String,
+    pub(super) organization: String,
+}
 
 /// One connection's engine and what it was started with.
 #[derive(Clone)]
 pub(super) struct Running {
     pub(super) uid: String,
     pub(super) organization: String,
-    pub(super) client_id: String,
+    pub(super) secret: SecretKey,
+    /// Of the credential that the engine was given last.
+    pub(super) credential: Fingerprint,
     /// As the connection declares it.
     pub(super) budget: Budget,
     pub(super) settings: ConnectionSettings,
@@ -39,10 +52,6 @@ pub(super) struct Running {
 }
 
 impl Running {
-    fn credential(&self) -> GatewayKey {
-        (self.client_id.clone(), self.organization.clone())
-    }
-
     /// Asked before what the engine found is written down: a process that stood still may wake long after another has
     /// taken over, and before it knows that itself.
     pub(super) fn holds_lease(&self) -> bool {
@@ -108,7 +117,8 @@ impl Drop for AbortOnDrop {
 
 pub(super) struct Engines {
     running: Mutex<BTreeMap<ConnectionKey, Running>>,
-    gateways: Mutex<BTreeMap<GatewayKey, Gateway>>,
+    gateways: Mutex<BTreeMap<SecretKey, SharedGateway>>,
+    limiters: Mutex<BTreeMap<ClientKey, ClientLimiter>>,
     secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
     /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
     /// deletions and nothing else.
@@ -134,6 +144,7 @@ impl Engines {
         Self {
             running: Mutex::default(),
             gateways: Mutex::default(),
+            limiters: Mutex::default(),
             secrets: Mutex::default(),
             without_credential: Mutex::default(),
             held_elsewhere: Mutex::default(),
@@ -155,30 +166,10 @@ impl Engines {
     }
 
     pub(super) fn insert(&self, key: ConnectionKey, running: Running) {
-        let credential = running.credential();
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(key, running);
-        self.share_budget(&credential);
-    }
-
-    /// Of the budgets that the connections of a credential declare, the lowest holds for all of them.
-    fn share_budget(&self, credential: &GatewayKey) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let declared = running
-            .values()
-            .filter(|running| running.credential() == *credential)
-            .map(|running| running.budget);
-        let lowest = declared.reduce(|one, other| Budget {
-            requests_per_minute: one.requests_per_minute.min(other.requests_per_minute),
-            burst: one.burst.min(other.burst),
-        });
-        drop(running);
-        let gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(gateway), Some(lowest)) = (gateways.get(credential), lowest) {
-            gateway.set_budget(lowest);
-        }
     }
 
     /// Stops the engine of a connection, and watches its Secret no longer.
@@ -199,7 +190,6 @@ impl Engines {
             .remove(key);
         if let Some(running) = removed {
             running.engine.stop();
-            self.share_budget(&running.credential());
         }
     }
 
@@ -250,16 +240,46 @@ impl Engines {
         }
     }
 
-    /// The one gateway of a client id in an organisation (design.md §4.11).
+    /// The place of a connection in the limiter of its client, which makes `requests_per_minute` at most.
+    pub(super) fn limiter(
+        &self,
+        secret: &SecretKey,
+        requests_per_minute: u32,
+        (namespace, name): &ConnectionKey,
+        budget: Budget,
+    ) -> ConnectionLimiter {
+        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nobody uses goes, so that Secrets that come and go leave nothing behind.
+        limiters.retain(|_, limiter| !limiter.is_idle());
+        let client = (
+            secret.client_id.clone(),
+            secret.organization.to_ascii_lowercase(),
+        );
+        limiters
+            .entry(client)
+            .or_insert_with(|| ClientLimiter::new(requests_per_minute))
+            .connection(&format!("{namespace}/{name}"), budget)
+    }
+
+    /// The one gateway of a Secret.
     pub(super) fn gateway(
         &self,
-        client_id: &str,
-        organization: &str,
-        make: impl FnOnce() -> Gateway,
+        secret: &SecretKey,
+        limiter: ConnectionLimiter,
+        make: impl FnOnce(ConnectionLimiter) -> Gateway,
     ) -> Gateway {
         let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (client_id.to_owned(), organization.to_owned());
-        gateways.entry(key).or_insert_with(make).clone()
+        // With the last engine that uses a Secret goes its credential.
+        gateways.retain(|_, gateway| gateway.is_used());
+        let known = gateways
+            .get(secret)
+            .and_then(|known| known.for_connection(limiter.clone()));
+        if let Some(known) = known {
+            return known;
+        }
+        let made = make(limiter);
+        gateways.insert(secret.clone(), made.shared());
+        made
     }
 
     /// Starts the watch of a connection's Secret, unless it runs already.

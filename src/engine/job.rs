@@ -46,7 +46,12 @@ pub(super) struct Job {
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Obstacle)>,
     calls: u32,
+    throttled: u32,
 }
+
+/// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
+/// with a look first. After so many it fails, so that a server that refuses each write and answers each look ends it.
+const THROTTLED_MAX: u32 = 3;
 
 /// What a plan leaves to do.
 pub(super) enum Choice {
@@ -81,6 +86,7 @@ impl Job {
             superseded: false,
             failed: Vec::new(),
             calls: 0,
+            throttled: 0,
         }
     }
 
@@ -111,6 +117,12 @@ impl Job {
             )));
         }
         Choice::Send(calls)
+    }
+
+    /// Counts a call that was one too many; `true` if the job goes on all the same.
+    pub(super) fn is_throttled(&mut self) -> bool {
+        self.throttled += 1;
+        self.throttled <= THROTTLED_MAX
     }
 
     pub(super) fn fail(&mut self, call: Call, obstacle: Obstacle) {

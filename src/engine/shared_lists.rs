@@ -5,7 +5,7 @@ use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::Call;
 
 use super::execute::Answer;
-use super::worker::Worker;
+use super::worker::{Worker, is_throttled};
 use crate::adobe::Error;
 
 /// Calls under way, each with the audiences that wait for its answer beside the one that sent it.
@@ -40,6 +40,7 @@ impl Worker {
         sent: Sequence,
         result: Result<Answer, Error>,
     ) {
+        let throttled = result.as_ref().err().is_some_and(is_throttled);
         let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
         let under_way = self
             .shared_lists
@@ -51,7 +52,10 @@ impl Worker {
             if let Some(job) = self.jobs.get_mut(&share) {
                 job.in_flight = job.in_flight.saturating_sub(1);
                 if let Some(obstacle) = obstacle.clone() {
-                    job.fail(call.clone(), obstacle);
+                    let goes_back = throttled && !obstacle.of_connection && job.is_throttled();
+                    if !goes_back {
+                        job.fail(call.clone(), obstacle);
+                    }
                 }
             }
             self.advance(&share);

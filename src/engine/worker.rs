@@ -386,11 +386,17 @@ impl Worker {
         let errand = Errand::Share(share.clone(), call.clone());
         let flight = self.flight(errand, call.clone(), turn)?;
         let share = share.clone();
+        let stop = self.stop.clone();
         self.flights.start(call.is_write(), async move {
-            if let Some(look) = look
-                && !look.await
-            {
-                return Landing::Superseded(share);
+            if let Some(look) = look {
+                let still_asked_for = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => false,
+                    still_asked_for = look => still_asked_for,
+                };
+                if !still_asked_for {
+                    return Landing::Superseded(share);
+                }
             }
             flight.await
         });
@@ -422,8 +428,14 @@ impl Worker {
         let of_shared_object = matches!(*errand, Errand::Foundation(_) | Errand::Sweep(_));
         if of_shared_object && call.is_write() {
             let (shared_turn, seen) = (self.shared_turn.clone(), self.shared_writes_seen);
+            let stop = self.stop.clone();
             return Ok(Box::pin(async move {
-                let taken = match shared_turn.take(seen).await {
+                let taken = tokio::select! {
+                    biased;
+                    () = stop.cancelled() => Err(seen),
+                    taken = shared_turn.take(seen) => taken,
+                };
+                let taken = match taken {
                     Ok(taken) => taken,
                     Err(seen) => return Landing::Outdated(errand, seen),
                 };
@@ -491,7 +503,10 @@ impl Worker {
                 let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
                 let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
-                obstacle.of_connection = is_credential_failure(obstacle.reason) || blocked;
+                // One call that was one too many concerns nobody else; only a long pause does.
+                let throttled_alone = is_throttled(&error) && error.status().is_some();
+                obstacle.of_connection =
+                    blocked || (is_credential_failure(obstacle.reason) && !throttled_alone);
                 if obstacle.of_connection {
                     self.fail_connection(obstacle.clone(), error.retry_after());
                 }
@@ -580,6 +595,10 @@ impl Worker {
 
 fn is_of_connection(obstacle: Option<&Obstacle>) -> bool {
     obstacle.is_some_and(|obstacle| obstacle.of_connection)
+}
+
+pub(super) fn is_throttled(error: &Error) -> bool {
+    error.reason() == Reason::Throttled
 }
 
 /// Failures that every call with this credential would meet.

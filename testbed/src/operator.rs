@@ -30,6 +30,8 @@ pub fn run_arguments(kubeconfig: &Path, addresses: &Addresses, namespace: &str) 
         OsString::from("--kubeconfig"),
         kubeconfig.into(),
         OsString::from("--allow-insecure-endpoints"),
+        // What a connection declares is what holds its calls back here.
+        OsString::from("--client-rate-limit=6000"),
     ];
     // The version is part of Audience Manager's address (audience-manager.md §1.3).
     let audience_manager = format!("{audience_manager}/v1");

@@ -6,6 +6,7 @@ mod herd;
 mod order;
 mod slow;
 mod storms;
+mod throttled;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ impl Budget {
     }
 
     /// To within one call, which a renewed token is.
-    fn assert_kept(self, calls: &[Call]) {
+    pub(crate) fn assert_kept(self, calls: &[Call]) {
         let exceeded = self.exceeded_by(calls);
         // A timer's step is a millisecond.
         assert!(
@@ -104,7 +105,12 @@ fn tenant(count: usize, budget: Budget) -> World {
 
 /// So many audiences are declared, and nothing runs yet.
 pub(crate) fn declared(count: usize) -> World {
-    let world = tenant(count, Budget::DEFAULT);
+    declared_within(count, Budget::DEFAULT)
+}
+
+/// The same under another budget.
+pub(crate) fn declared_within(count: usize, budget: Budget) -> World {
+    let world = tenant(count, budget);
     (0..count).for_each(|index| world.apply(numbered(index)));
     world
 }

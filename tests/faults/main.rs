@@ -10,6 +10,7 @@ mod change_judge;
 mod choke_point;
 mod claimants;
 mod cluster;
+mod credentials;
 mod everywhere;
 mod failures;
 mod fault;
@@ -30,6 +31,7 @@ mod run;
 mod stale;
 #[path = "../standing.rs"]
 mod standing;
+mod stops;
 mod storms;
 #[path = "../strangers.rs"]
 mod strangers;

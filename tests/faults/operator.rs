@@ -49,7 +49,11 @@ thread_local! {
     static READ_ONLY: Cell<bool> = const { Cell::new(false) };
     /// The owner id of the operator, and those that it had before; none: [`OWNER`] alone.
     static OWNERS: RefCell<Vec<OwnerId>> = const { RefCell::new(Vec::new()) };
+    static CLIENT_RATE_LIMIT: Cell<u32> = const { Cell::new(CLIENT_RATE_LIMIT_MAX) };
 }
+
+/// Under it the budget of a connection is what holds its calls back.
+const CLIENT_RATE_LIMIT_MAX: u32 = 6_000;
 
 /// 2026-01-05T00:00:00Z, where the simulator's clock starts too.
 const START: i64 = 1_767_571_200;
@@ -78,6 +82,11 @@ pub(crate) fn set_read_only(read_only: bool) {
 pub(crate) fn set_owner(owner: &str, previous: &[&str]) {
     let all = [owner].into_iter().chain(previous.iter().copied());
     OWNERS.set(all.map(|text| OwnerId::parse(text).unwrap()).collect());
+}
+
+/// Requests per minute of one client, of the processes that start from here on.
+pub(crate) fn set_client_rate_limit(requests_per_minute: u32) {
+    CLIENT_RATE_LIMIT.set(requests_per_minute);
 }
 
 /// A client whose requests `serve` answers; a lost one is an error of the connection.
@@ -163,6 +172,7 @@ impl World {
         SKEW.set(SignedDuration::ZERO);
         READ_ONLY.set(false);
         set_owner(OWNER, &[]);
+        CLIENT_RATE_LIMIT.set(CLIENT_RATE_LIMIT_MAX);
         let cluster = Cluster::new(wall_clock);
         let simulator = Simulator::new(Options {
             latency: Duration::ZERO,
@@ -257,7 +267,11 @@ impl World {
 
     /// What a user applies: made where there is none, else its spec and annotations are replaced.
     pub(crate) fn apply(&self, object: Value) {
-        let key = key_of(&object);
+        self.apply_in(NAMESPACE, object);
+    }
+
+    pub(crate) fn apply_in(&self, namespace: &str, object: Value) {
+        let key = key_in(namespace, &object);
         if self.cluster.create(&key, object.clone()).is_ok() {
             return;
         }
@@ -272,7 +286,15 @@ impl World {
 
     pub(crate) fn edit(&self, name: &str, patch: &Value) {
         // An object that is gone cannot be edited; whoever tries is told.
-        let _ = self.cluster.merge(&audience_key(name), patch);
+        self.edit_in(NAMESPACE, name, patch);
+    }
+
+    pub(crate) fn edit_in(&self, namespace: &str, name: &str, patch: &Value) {
+        let key = Key {
+            namespace: namespace.into(),
+            ..audience_key(name)
+        };
+        let _ = self.cluster.merge(&key, patch);
     }
 
     pub(crate) fn edit_connection(&self, name: &str, patch: &Value) {
@@ -382,11 +404,15 @@ pub(crate) fn audience_key(name: &str) -> Key {
 }
 
 pub(crate) fn key_of(object: &Value) -> Key {
+    key_in(NAMESPACE, object)
+}
+
+fn key_in(namespace: &str, object: &Value) -> Key {
     let plural = format!("{}s", object["kind"].as_str().unwrap().to_lowercase());
     let name = object["metadata"]["name"].as_str().unwrap();
     Key {
         resource: format!("{}/{plural}", object["apiVersion"].as_str().unwrap()),
-        namespace: NAMESPACE.into(),
+        namespace: namespace.into(),
         name: name.into(),
     }
 }
@@ -494,6 +520,7 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         endpoints: endpoints.unwrap(),
         transport: Arc::new(ToAdobe(outgoing)),
         read_only: READ_ONLY.get(),
+        client_rate_limit: CLIENT_RATE_LIMIT.get(),
         watch_secrets: true,
         rng_seed: 7,
         wall_clock: skewed_clock,

@@ -130,32 +130,6 @@ fn the_burst_is_how_many_calls_follow_each_other_at_once(
     });
 }
 
-/// Whichever of the two connections was there first.
-#[rstest]
-fn of_the_budgets_of_one_credential_the_lowest_holds(#[values(true, false)] later_is_lower: bool) {
-    on_virtual_time(async {
-        let world = world().await;
-        let (first, second) = match later_is_lower {
-            true => (6_000, 20),
-            false => (20, 6_000),
-        };
-        set_budget(&world, first, 1);
-        let mut another = connection("another");
-        another["spec"]["budget"] = json!({"requestsPerMinute": second, "burst": 1});
-        another["spec"]["audienceManager"] =
-            json!({"dataSource": "Another", "traitFolder": "A", "segmentFolder": "B"});
-        world.apply(another);
-        virtual_time::passes(2 * MINUTE).await;
-        let seen = rewrite(&world, 31, MINUTE).await;
-        assert!(seen.len() <= 22, "{} calls in a minute", seen.len());
-        // And no longer than the connection that asks for it is there.
-        world.delete_connection("another");
-        set_budget(&world, 6_000, 100);
-        virtual_time::passes(2 * MINUTE).await;
-        assert!(all_ready(&world));
-    });
-}
-
 /// The sandbox of a connection cannot change: whoever misspells it has to delete what refers to it.
 #[test]
 fn what_names_a_sandbox_that_is_not_there_can_be_deleted() {

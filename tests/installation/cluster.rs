@@ -165,6 +165,7 @@ impl Tenant {
                 addresses.experience_platform
             ),
             "--set=extraArgs={--allow-insecure-endpoints}".to_owned(),
+            "--set=clientRateLimit=6000".to_owned(),
         ]
     }
 

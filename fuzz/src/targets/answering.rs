@@ -12,7 +12,9 @@ use audience_sharing_operator::adobe::audience_manager::AudienceManager;
 use audience_sharing_operator::adobe::credential::Credential;
 use audience_sharing_operator::adobe::endpoints::Endpoints;
 use audience_sharing_operator::adobe::experience_platform::ExperiencePlatform;
-use audience_sharing_operator::adobe::gateway::{Budget, Gateway, GatewayOptions, Priority, Turn};
+use audience_sharing_operator::adobe::gateway::{
+    Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn,
+};
 use audience_sharing_operator::adobe::proof::WriteProof;
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use bytes::Bytes;
@@ -139,10 +141,13 @@ impl World {
             organization: OrganizationId::new("0F1E2D3C4B5A69780A49420E@AdobeOrg"),
             credential,
             transport: Arc::new(Wire(transport.clone())),
-            budget: Budget {
-                requests_per_minute: 6_000,
-                burst: 100,
-            },
+            limiter: ClientLimiter::new(6_000).connection(
+                "marketing/acme",
+                Budget {
+                    requests_per_minute: 6_000,
+                    burst: 100,
+                },
+            ),
             read_only: false,
             rng_seed: 1,
             wall_clock: Arc::new(|| jiff::Timestamp::UNIX_EPOCH),

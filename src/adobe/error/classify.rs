@@ -110,7 +110,11 @@ pub(in crate::adobe) fn classify(
     refusal: Refusal,
     retry_after: Option<Duration>,
 ) -> Error {
-    let kind = kind(call, status, &refusal);
+    let kind = match kind(call, status, &refusal) {
+        // The server asks to wait and says for how long: it is not broken.
+        Kind::Unavailable if status == 503 && retry_after.is_some() => Kind::Throttled,
+        kind => kind,
+    };
     let effect = match status {
         // 408: the server gave up in the middle. Other 4xx are refusals.
         400..=407 | 409..=499 => Effect::None,

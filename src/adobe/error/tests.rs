@@ -105,6 +105,18 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
 }
 
 #[test]
+fn a_503_that_names_a_time_is_a_throttle() {
+    let at = |call, wait| {
+        let system = System::AudienceManager;
+        classify(system, "traits.create", call, 503, Refusal::default(), wait)
+    };
+    let wait = Some(Duration::from_secs(7));
+    assert_eq!(at(CallKind::Read, wait).kind(), Kind::Throttled);
+    assert_eq!(at(CallKind::Create, wait).effect(), Effect::Unknown);
+    assert_eq!(at(CallKind::Read, None).kind(), Kind::Unavailable);
+}
+
+#[test]
 fn known_codes_say_more_than_their_status() {
     let cases = [
         (

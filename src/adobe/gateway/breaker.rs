@@ -124,11 +124,12 @@ impl Pass<'_> {
             None if certain || state.failures_in_a_row >= FAILURES_IN_A_ROW => PERIOD_FIRST,
             None => return,
         };
-        let until = now + period.mul_f64(1.0 + jitter / 10.0);
+        let asked = cause.retry_after().unwrap_or_default();
+        let until = now + period.mul_f64(1.0 + jitter / 10.0).max(asked);
         state.open = Some(Open {
             until,
             period,
-            // What was asked for with it runs out meanwhile; how much is left, the budget knows.
+            // What was asked for with it runs out meanwhile; how much is left, `until` says.
             cause: cause.with_retry_after(None),
             probing: false,
         });

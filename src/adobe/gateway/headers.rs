@@ -29,9 +29,9 @@ impl Gateway {
             accept,
         } = call;
         let base = match operation.system {
-            System::IdentityService => &self.0.endpoints.ims,
-            System::AudienceManager => &self.0.endpoints.audience_manager,
-            System::ExperiencePlatform => &self.0.endpoints.experience_platform,
+            System::IdentityService => &self.shared.endpoints.ims,
+            System::AudienceManager => &self.shared.endpoints.audience_manager,
+            System::ExperiencePlatform => &self.shared.endpoints.experience_platform,
         };
         let refused = |detail| operation.error(Kind::RequestRefused).with_detail(detail);
         if leaves_its_folder(path) {
@@ -42,8 +42,8 @@ impl Gateway {
             .uri(format!("{base}{path}"))
             .header(AUTHORIZATION, &token.authorization)
             .header(API_KEY, &token.client_id)
-            .header(ORGANIZATION, self.0.organization.as_str())
-            .header(REQUEST_ID, self.0.exchange.request_id())
+            .header(ORGANIZATION, self.shared.organization.as_str())
+            .header(REQUEST_ID, self.shared.exchange.request_id())
             .header(ACCEPT, accept.map_or(JSON, HeaderValue::from_static));
         if operation.system == System::AudienceManager {
             // Otherwise texts come HTML-escaped (audience-manager.md §1.4).

@@ -21,7 +21,7 @@ pub struct Turn {
     pub key: Arc<str>,
 }
 
-/// How many requests one credential makes.
+/// How many requests one connection makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// At least 1.

@@ -26,7 +26,7 @@ use crate::adobe::credential::Credential;
 use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::controller::context::{CachedAudiences, Context, audiences_of, organization};
-use crate::controller::engines::{AbortOnDrop, KnownLease, Running};
+use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey};
 use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::engine::{Engine, EngineOptions, Obstacle};
@@ -68,9 +68,9 @@ pub(super) async fn ensure(
     let lease = lease.valid_until;
     let settings = settings(connection, context);
     let budget = budget(connection);
+    let secret = secret_key(connection, &credential);
     let known = context.engines.get(&key.0, &key.1).filter(|running| {
-        running.uid == connection.uid().unwrap_or_default()
-            && running.client_id == credential.client_id
+        running.uid == connection.uid().unwrap_or_default() && running.secret == secret
     });
     if let Some(mut running) = known {
         // Its Secret may be another one by now, with the same client id.
@@ -84,17 +84,25 @@ pub(super) async fn ensure(
                 .configure(settings.clone(), resync_interval)
                 .await;
         }
+        if running.budget != budget {
+            running.engine.set_budget(budget);
+        }
+        let fingerprint = credential.fingerprint();
+        let is_rotated = running.credential != fingerprint;
         let concerns_audiences = running.settings != settings;
-        if !is_told || running.budget != budget {
+        if !is_told || running.budget != budget || is_rotated {
             running.settings = settings;
             running.resync_interval = resync_interval;
             running.budget = budget;
+            running.credential = fingerprint;
             context.engines.insert(key.clone(), running.clone());
         }
         if concerns_audiences {
             wake_audiences(connection, context);
         }
-        let _ = running.engine.replace_credential(credential).await;
+        if is_rotated {
+            let _ = running.engine.replace_credential(credential).await;
+        }
         if has_credential_again {
             wake_audiences(connection, context);
         }
@@ -104,7 +112,10 @@ pub(super) async fn ensure(
         return Ensured::Resting(left);
     }
     context.engines.stop_engine(&key);
-    let running = start(connection, context, credential, settings, budget, lease).await;
+    let running = start(
+        connection, context, secret, credential, settings, budget, lease,
+    )
+    .await;
     context.engines.insert(key, running.clone());
     secret::watch(connection, context);
     wake_audiences(connection, context);
@@ -157,31 +168,45 @@ async fn count_lease(
     }
 }
 
+fn secret_key(connection: &SharingConnection, credential: &Credential) -> SecretKey {
+    SecretKey {
+        namespace: connection.namespace().unwrap_or_default(),
+        name: connection.spec.credentials_secret_ref.name.clone(),
+        client_id: credential.client_id.clone(),
+        organization: organization(connection).to_string(),
+    }
+}
+
 async fn start(
     connection: &SharingConnection,
     context: &Context,
+    secret: SecretKey,
     credential: Credential,
     settings: ConnectionSettings,
     budget: Budget,
     lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
 ) -> Running {
-    let client_id = credential.client_id.clone();
+    let fingerprint = credential.fingerprint();
     let organization = organization(connection);
-    let gateway = context
-        .engines
-        .gateway(&client_id, organization.as_str(), || {
-            Gateway::new(GatewayOptions {
-                endpoints: context.settings.endpoints.clone(),
-                organization: organization.clone(),
-                credential: credential.clone(),
-                transport: context.settings.transport.clone(),
-                budget,
-                read_only: context.settings.read_only,
-                rng_seed: context.settings.rng_seed,
-                wall_clock: Arc::new(context.settings.wall_clock),
-                observer: Arc::new(context.settings.metrics.clone()),
-            })
-        });
+    let limiter = context.engines.limiter(
+        &secret,
+        context.settings.client_rate_limit,
+        &key(connection),
+        budget,
+    );
+    let gateway = context.engines.gateway(&secret, limiter, |limiter| {
+        Gateway::new(GatewayOptions {
+            endpoints: context.settings.endpoints.clone(),
+            organization: organization.clone(),
+            credential: credential.clone(),
+            transport: context.settings.transport.clone(),
+            limiter,
+            read_only: context.settings.read_only,
+            rng_seed: context.settings.rng_seed,
+            wall_clock: Arc::new(context.settings.wall_clock),
+            observer: Arc::new(context.settings.metrics.clone()),
+        })
+    });
     gateway.replace_credential(credential);
     let (wake, woken) = mpsc::unbounded_channel();
     let engine = Engine::start(EngineOptions {
@@ -218,7 +243,8 @@ async fn start(
     Running {
         uid: connection.uid().unwrap_or_default(),
         organization: organization.to_string(),
-        client_id,
+        secret,
+        credential: fingerprint,
         budget,
         settings,
         resync_interval: connection.spec.resync_interval(),

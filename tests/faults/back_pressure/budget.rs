@@ -1,4 +1,4 @@
-//! The budget, in every window of time.
+//! The budget of a connection and the rate of its client, in every window of time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::{
     to_adobe_since,
 };
 use crate::choke_point::System;
-use crate::operator::audience;
+use crate::operator::{audience, set_client_rate_limit};
 use crate::run::on_virtual_time;
 use crate::virtual_time;
 
@@ -85,12 +85,19 @@ fn a_token_that_takes_a_minute_to_come_gathers_no_crowd() {
     });
 }
 
-#[test]
-fn two_connections_of_one_client_share_one_budget() {
+/// Each keeps to its own budget, and together they keep to what the operator allows their client.
+#[rstest]
+#[case::their_own(6_000, Budget::new(60, 5), Budget::new(120, 10))]
+#[case::the_operators(60, Budget::new(600, 5), Budget::new(60, 10))]
+fn connections_of_one_client_keep_to_their_budgets_and_to_the_operators_rate(
+    #[case] client_rate_limit: u32,
+    #[case] budget: Budget,
+    #[case] together: Budget,
+) {
     on_virtual_time(async {
         const COUNT: usize = 60;
-        let budget = Budget::new(60, 5);
         let world = tenant(COUNT, budget);
+        set_client_rate_limit(client_rate_limit);
         world.apply(budget.connection("beta"));
         for index in 0..COUNT {
             let mut declared = audience(&name(index), &name(index));
@@ -100,9 +107,9 @@ fn two_connections_of_one_client_share_one_budget() {
             world.apply(declared);
         }
         world.start_operator();
-        done_after(&world, SOON + budget.time_for(5 * COUNT))
+        done_after(&world, SOON + together.time_for(5 * COUNT))
             .await
             .unwrap();
-        budget.assert_kept(&to_adobe_since(&world, 0));
+        together.assert_kept(&to_adobe_since(&world, 0));
     });
 }

@@ -5,10 +5,13 @@ use std::time::Duration;
 use audience_sharing_core::domain::audience_manager::NewDataSource;
 use audience_sharing_core::domain::identifier::{DataSourceId, TraitSid};
 use audience_sharing_core::domain::labels::Restrictions;
+use futures::future::join_all;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
+use crate::adobe::gateway::Budget;
 use crate::adobe::observer::{Outcome, System};
 use crate::adobe::proof::WriteProof;
 use crate::adobe::scripted::{Reply, Setting, World, change, lease_of, leased};
@@ -127,7 +130,7 @@ async fn no_write_starts_that_could_outlive_the_lease() {
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_asked_after_the_wait_for_the_budget() {
     let setting = Setting {
-        budget: crate::adobe::gateway::Budget {
+        budget: Budget {
             requests_per_minute: 6,
             burst: 1,
         },
@@ -252,6 +255,74 @@ async fn bodies_have_bounds_and_ends() {
         error.to_string().contains("the body is too large"),
         "{error}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_a_stop_begins_no_call_starts() {
+    let stop = CancellationToken::new();
+    let setting = Setting {
+        budget: Budget {
+            requests_per_minute: 60,
+            burst: 1,
+        },
+        ..Setting::default()
+    };
+    let world = World::authorized_with(setting, |_, _| {
+        Reply::json(200, &json!({"pid": 7})).after(Duration::from_secs(30))
+    });
+    let gateway = world.gateway.until(stop.clone());
+    let (aam, turn) = (gateway.audience_manager(), change());
+    let calls = join_all((0..5).map(|_| aam.me(&turn)));
+    let stopped = async {
+        sleep(Duration::from_secs(3)).await;
+        let under_way = world.calls().len();
+        stop.cancel();
+        under_way
+    };
+    let started = Instant::now();
+    let (answers, under_way) = tokio::join!(calls, stopped);
+    // What is under way is waited for; what waits for its turn is not sent.
+    let answered = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!((1..5).contains(&answered), "{answered}");
+    assert_eq!((answered, world.calls().len()), (under_way, under_way));
+    let unsent = answers.into_iter().filter_map(Result::err);
+    assert!(
+        unsent
+            .into_iter()
+            .all(|error| error.kind() == Kind::Stopped)
+    );
+    assert!(started.elapsed() < Duration::from_secs(40));
+    assert_eq!(
+        aam.me(&turn).await.expect_err("never again").kind(),
+        Kind::Stopped
+    );
+    // Another connection with the same Secret goes on.
+    world
+        .gateway
+        .audience_manager()
+        .me(&turn)
+        .await
+        .expect("a company");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_a_token_is_not_sent_after_a_stop() {
+    let stop = CancellationToken::new();
+    let world = World::of(|asked, _| match asked.is_for_a_token() {
+        true => Reply::token(86_399).after(Duration::from_secs(59)),
+        false => Reply::json(200, &json!({"pid": 7})),
+    });
+    let gateway = world.gateway.until(stop.clone());
+    let (aam, turn) = (gateway.audience_manager(), change());
+    let started = Instant::now();
+    let stopped = async {
+        sleep(Duration::from_secs(3)).await;
+        stop.cancel();
+    };
+    let (answer, ()) = tokio::join!(aam.me(&turn), stopped);
+    assert_eq!(answer.expect_err("unsent").kind(), Kind::Stopped);
+    assert_eq!(started.elapsed(), Duration::from_secs(3));
+    assert_eq!(world.calls().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
