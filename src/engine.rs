@@ -77,6 +77,8 @@ pub struct EngineOptions {
 pub trait EngineObserver: Send + Sync + std::fmt::Debug + 'static {
     /// A full pass over both systems ended.
     fn on_refresh(&self, _succeeded: bool, _seconds: f64) {}
+    /// How many elements of a list were too large or could not be decoded.
+    fn on_skipped(&self, _list: &'static str, _count: usize) {}
     /// One plan was computed.
     fn on_plan(&self) {}
 }

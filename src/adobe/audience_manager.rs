@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use super::body::{OBJECT_BYTES_MAX, Splitter};
+use super::body::{Element, OBJECT_BYTES_MAX, Splitter};
 use super::error::{CallKind, Error};
 use super::gateway::{Call, Gateway, Operation, Reading, Turn};
 use super::listing::Listing;
@@ -100,8 +100,10 @@ impl AudienceManager {
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
         self.elements(turn, name, path, &|listing, element| {
-            if let Some(rights) = wire::lacking(element) {
-                listing.lacking.extend(id(element).map(|id| (id, rights)));
+            if let Element::Whole(whole) = element
+                && let Some(rights) = wire::lacking(whole)
+            {
+                listing.lacking.extend(id(whole).map(|id| (id, rights)));
             }
             listing.take(element, whole, id);
         })
@@ -113,7 +115,7 @@ impl AudienceManager {
         turn: &Turn,
         name: &'static str,
         path: String,
-        take: &(impl Fn(&mut Listing<T, I>, &[u8]) + Sync),
+        take: &(impl Fn(&mut Listing<T, I>, Element<'_>) + Sync),
     ) -> Result<Listing<T, I>, Error> {
         let call = get(operation(name, CallKind::List), path);
         let mut listing = Listing::default();

@@ -1,5 +1,6 @@
 //! Reads bodies: every one has a bound in bytes and in time, and a list is never held whole.
 
+mod outline;
 mod splitter;
 
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::transport::{Body, TransportError};
 
-pub(super) use splitter::{Malformed, Splitter};
+pub(super) use splitter::{Each, Element, Malformed, Splitter};
 
 /// A single object, or a refusal. The largest documented texts are a few KiB.
 pub(super) const OBJECT_BYTES_MAX: usize = 1 << 20;
@@ -51,7 +52,7 @@ pub(super) async fn whole(
 pub(super) async fn elements(
     mut body: Body,
     mut splitter: Splitter,
-    each: &mut (dyn FnMut(&[u8]) + Send),
+    each: &mut Each<'_>,
     deadline: Deadline,
 ) -> Result<Bytes, Trouble> {
     while let Some(chunk) = next(&mut body, deadline).await? {

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::reason::Reason;
 
 use super::observer::System;
 
-pub(super) use classify::{CallKind, Refusal, classify};
+pub(super) use classify::{A_PAGE, CallKind, Refusal, classify, is_markup};
 
 /// Whether a call changed something on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,7 @@ pub struct Error {
     effect: Effect,
     retry_after: Option<Duration>,
     gateway: bool,
+    proven: bool,
 }
 
 impl Error {
@@ -107,6 +108,7 @@ impl Error {
             effect: Effect::None,
             retry_after,
             gateway: false,
+            proven: false,
         }
     }
 
@@ -138,6 +140,12 @@ impl Error {
     /// Marks an answer of the gateway in front of the service: it holds for every call, not for this one's object.
     pub(super) fn with_gateway(mut self, gateway: bool) -> Self {
         self.gateway = gateway;
+        self
+    }
+
+    /// Marks what the service itself says.
+    pub(super) fn with_proof(mut self) -> Self {
+        self.proven = true;
         self
     }
 
@@ -187,9 +195,14 @@ impl Error {
         self.gateway
     }
 
-    /// The one object that was asked for does not exist: the only proof of absence that counts (design.md §4.3).
+    /// The one object that was asked for does not exist, as far as the answer shows (law L2); see [`Self::is_proven`].
     pub fn is_not_found(&self) -> bool {
         self.kind == Kind::NotFound
+    }
+
+    /// The service itself says so, in its own form. Without that a proxy may have answered.
+    pub fn is_proven(&self) -> bool {
+        self.proven
     }
 
     pub fn is_conflict(&self) -> bool {

@@ -29,7 +29,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Error;
-use super::body::{OBJECT_BYTES_MAX, Splitter};
+use super::body::{Each, OBJECT_BYTES_MAX, Splitter};
 use super::credential::{Credential, Fingerprint};
 use super::endpoints::Endpoints;
 use super::error::{Effect, Kind};
@@ -293,7 +293,7 @@ impl Gateway {
         turn: &Turn,
         call: &Call<'_>,
         splitter: fn() -> Splitter,
-        each: &mut (dyn FnMut(&[u8]) + Send),
+        each: &mut Each<'_>,
     ) -> Result<Bytes, Error> {
         self.run(turn, call, &mut Reading::Elements { splitter, each })
             .await

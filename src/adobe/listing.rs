@@ -2,6 +2,8 @@
 
 use audience_sharing_core::domain::rights::Rights;
 
+use super::body::Element;
+
 /// The elements of a list. One that this version cannot read hides no other.
 ///
 /// An element is missing only if it is neither in `items` nor, perhaps, in `undecodable`: where that holds a `None`,
@@ -29,13 +31,17 @@ impl<T, I> Listing<T, I> {
     /// Reads one element: whole, else its id alone, else only that it was there.
     pub(super) fn take(
         &mut self,
-        element: &[u8],
+        element: Element<'_>,
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) {
-        match whole(element) {
+        let (item, text) = match element {
+            Element::Whole(text) => (whole(text), text),
+            Element::Outline(text) => (None, text),
+        };
+        match item {
             Some(item) => self.items.push(item),
-            None => self.undecodable.push(id(element)),
+            None => self.undecodable.push(id(text)),
         }
     }
 }

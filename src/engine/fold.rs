@@ -393,6 +393,25 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
     }
 }
 
+/// Whether a 404 without the service's own error may be believed: only while another object of the collection is there
+/// (law L2). Of a deletion it is believed: what it is about is not wanted any more, and the deletion has to end.
+fn is_readable(inventory: &Inventory, call: &Call) -> bool {
+    match call {
+        Call::ReadTrait(sid) => inventory.traits.holds_another(sid),
+        Call::UpdateTrait { expected, .. } => inventory.traits.holds_another(&expected.sid),
+        Call::ReadSegment(sid) => inventory.segments.holds_another(sid),
+        Call::UpdateSegment { expected, .. } => inventory.segments.holds_another(&expected.sid),
+        Call::ReadAudience(id) => inventory.audiences.holds_another(id),
+        Call::UpdateAudience { expected, .. } => inventory.audiences.holds_another(&expected.id),
+        Call::ReadDestination(id) => inventory.destinations.holds_another(id),
+        Call::UpdateDataSource { expected, .. } => {
+            inventory.data_sources.holds_another(&expected.id)
+        }
+        Call::UpdateMapping { expected, .. } => inventory.mappings.holds_another(&expected.id),
+        _ => true,
+    }
+}
+
 /// What a failed call, sent as number `sent`, left behind. `true`: the failure is itself an answer, and planning goes on
 /// with it.
 pub(super) fn failure(
@@ -409,6 +428,9 @@ pub(super) fn failure(
         return refused;
     }
     if error.is_not_found() {
+        if !error.is_proven() && !is_readable(inventory, call) {
+            return false;
+        }
         gone(inventory, call);
         return true;
     }

@@ -3,6 +3,8 @@
 //! First who the credential is and what it may see, then the shared objects and the audiences, then what is in our data
 //! source, and last, where an audience declares one, the destinations with the mappings of our segments.
 
+use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use audience_sharing_core::compose::Mode;
@@ -30,6 +32,8 @@ use crate::adobe::proof::WriteProof;
 /// Between a failed pass and the next try, doubling.
 const RETRY_MIN: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_secs(300);
+/// So many skipped elements of a list are named in the log.
+const SKIPPED_NAMED_MAX: usize = 20;
 
 /// One reading of a pass.
 #[derive(Clone, Debug)]
@@ -87,6 +91,8 @@ pub(super) struct Refresh {
     next_at: Instant,
     due_again: bool,
     passes: u64,
+    /// By list, what the last one held that could not be read.
+    skipped: BTreeMap<&'static str, Vec<String>>,
     waiting: Vec<oneshot::Sender<()>>,
     served: Vec<oneshot::Sender<()>>,
 }
@@ -146,6 +152,7 @@ impl Refresh {
             next_at: now,
             due_again: false,
             passes: 0,
+            skipped: BTreeMap::new(),
             waiting: Vec::new(),
             served: Vec::new(),
         }
@@ -291,6 +298,7 @@ impl Refresh {
                 Vec::new()
             }
             Ok(Read::Audiences(audiences)) => {
+                self.report_skipped(world, "audiences", &audiences.listing.undecodable);
                 let unreadable: Vec<_> = audiences
                     .listing
                     .undecodable
@@ -305,17 +313,30 @@ impl Refresh {
                 touched
             }
             Ok(Read::Traits(listing)) => match &list {
-                Lists::Traits(ids) => fold::traits(&mut world.inventory, ids, (sent, now), listing),
+                Lists::Traits(ids) => {
+                    self.report_skipped(world, "traits", &listing.undecodable);
+                    fold::traits(&mut world.inventory, ids, (sent, now), listing)
+                }
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
+                    self.report_skipped(world, "segments", &listing.undecodable);
                     fold::segments(&mut world.inventory, ids, (sent, now), listing)
                 }
                 _ => Vec::new(),
             },
             Ok(Read::Answer(answer)) => match &list {
                 Lists::Call(call) => {
+                    match &answer {
+                        Answer::DataSources(listing) => {
+                            self.report_skipped(world, "data-sources", &listing.undecodable);
+                        }
+                        Answer::Destinations(listing) => {
+                            self.report_skipped(world, "destinations", &listing.undecodable);
+                        }
+                        _ => {}
+                    }
                     fold::answer(&mut world.inventory, call, sent, answered, now, answer)
                 }
                 _ => Vec::new(),
@@ -333,6 +354,35 @@ impl Refresh {
                 Vec::new()
             }
         }
+    }
+
+    /// Reports the elements of a list that are too large or cannot be decoded, once while they stay the same.
+    fn report_skipped<I: Debug>(
+        &mut self,
+        world: &World,
+        list: &'static str,
+        undecodable: &[Option<I>],
+    ) {
+        let ids = undecodable.iter().map(|id| match id {
+            Some(id) => format!("{id:?}"),
+            None => "unknown".to_owned(),
+        });
+        let mut ids: Vec<String> = ids.take(SKIPPED_NAMED_MAX).collect();
+        ids.sort();
+        world.observer.on_skipped(list, undecodable.len());
+        if self.skipped.get(list).map_or(&[][..], Vec::as_slice) == ids {
+            return;
+        }
+        if !ids.is_empty() {
+            tracing::warn!(
+                list,
+                count = undecodable.len(),
+                ids = ?ids,
+                "some elements of a list are too large or cannot be decoded; they were skipped, and nothing is concluded \
+                 from their absence"
+            );
+        }
+        self.skipped.insert(list, ids);
     }
 
     /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).

@@ -29,6 +29,7 @@ struct Inner {
     call_seconds: Histogram,
     passes: Family<Labels, Counter>,
     pass_seconds: Histogram,
+    skipped: Family<Labels, Counter>,
     plans: Counter,
     watch_errors: Family<Labels, Counter>,
     released: Counter,
@@ -44,6 +45,7 @@ impl Default for Metrics {
         let call_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 14));
         let passes = Family::<Labels, Counter>::default();
         let pass_seconds = Histogram::new(exponential_buckets(0.05, 2.0, 14));
+        let skipped = Family::<Labels, Counter>::default();
         let plans = Counter::default();
         let watch_errors = Family::<Labels, Counter>::default();
         let released = Counter::default();
@@ -69,6 +71,11 @@ impl Default for Metrics {
             "pass_seconds",
             "How long full passes took",
             pass_seconds.clone(),
+        );
+        registry.register(
+            "skipped_elements",
+            "Elements of lists that were too large or could not be decoded, by list, counted in every full pass",
+            skipped.clone(),
         );
         registry.register("plans", "Plans computed for audiences", plans.clone());
         registry.register(
@@ -102,6 +109,7 @@ impl Default for Metrics {
             call_seconds,
             passes,
             pass_seconds,
+            skipped,
             plans,
             watch_errors,
             released,
@@ -178,6 +186,13 @@ impl EngineObserver for Metrics {
             .get_or_create(&vec![("outcome", outcome.to_owned())])
             .inc();
         self.0.pass_seconds.observe(seconds);
+    }
+
+    fn on_skipped(&self, list: &'static str, count: usize) {
+        if count > 0 {
+            let labels = vec![("list", list.to_owned())];
+            self.0.skipped.get_or_create(&labels).inc_by(count as u64);
+        }
     }
 
     fn on_plan(&self) {

@@ -27,6 +27,7 @@ mod operator;
 mod oracles;
 mod pace;
 mod panics;
+mod proxies;
 mod run;
 mod stale;
 #[path = "../standing.rs"]

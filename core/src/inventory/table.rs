@@ -120,6 +120,12 @@ impl<R: Record> Table<R> {
         }
     }
 
+    /// Another object of the collection was there when it was last read or listed.
+    pub fn holds_another(&self, than: &R::Id) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|(id, entry)| id != than && !entry.doubtful)
+    }
+
     /// A complete list of this coverage has been folded.
     pub fn is_listed(&self, coverage: Coverage) -> bool {
         self.listed.contains_key(&coverage)

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::super::body::Splitter;
+use super::super::body::{Each, Element, Splitter};
 use super::super::error::{CallKind, Error, Kind};
 use super::super::gateway::{Reading, Turn};
 use super::super::lenient::{optional_number, optional_word, text, texts};
@@ -116,7 +116,7 @@ impl AudienceManager {
         &self,
         turn: &Turn,
         destination: DestinationId,
-        each: &mut (dyn FnMut(&[u8]) + Send),
+        each: &mut Each<'_>,
     ) -> Result<(), Error> {
         // Read: its 404 means something, unlike that of other lists.
         let call = get(
@@ -178,8 +178,12 @@ impl AudienceManager {
         change: &MappingChange,
     ) -> Result<Updated<Mapping>, Error> {
         let reading = operation(LIST_MAPPINGS, CallKind::Read);
-        let mut found = None;
+        let (mut found, mut skipped) = (None, false);
         self.each_mapping(turn, expected.destination, &mut |element| {
+            let Element::Whole(element) = element else {
+                skipped = true;
+                return;
+            };
             let read = from_bytes(element).filter(is_live);
             if let Some(read) = read.filter(|read| read.id == expected.id) {
                 found = serde_json::from_slice::<Value>(element)
@@ -189,7 +193,11 @@ impl AudienceManager {
         })
         .await?;
         let Some((mut object, read)) = found else {
-            return Err(reading.error(Kind::NotFound));
+            return Err(match skipped {
+                true => reading.unexpected("an element of the list cannot be read"),
+                // The destination was read, and does not hold it: a mapping has no read of its own.
+                false => reading.error(Kind::NotFound).with_proof(),
+            });
         };
         if read != *expected {
             return Ok(Updated::Changed(read));

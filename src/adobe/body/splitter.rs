@@ -1,6 +1,9 @@
 //! Cuts a JSON list into its elements while it arrives (measured.md §8): no thread, and no more memory than one element.
+//! One that is too large is skipped, and only its outline is handed out: it must not hide the others.
 //!
 //! It looks at brackets, strings and commas only. Whether an element is valid JSON is for its decoder to say.
+
+use super::outline::Outline;
 
 /// One object of a list. A trait or an audience with its rule takes some KiB.
 const ELEMENT_BYTES_MAX: usize = 256 << 10;
@@ -9,12 +12,23 @@ const ELEMENTS_MAX: usize = 200_000;
 /// What stands around the list: page numbers and links.
 const ENVELOPE_BYTES_MAX: usize = 64 << 10;
 
+/// One element of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::adobe) enum Element<'a> {
+    Whole(&'a [u8]),
+    /// Too large to be read. Its own members with short values, if they fit; else nothing.
+    Outline(&'a [u8]),
+}
+
+/// What takes the elements of a list, one by one.
+pub(in crate::adobe) type Each<'a> = dyn FnMut(Element<'_>) + Send + 'a;
+
 /// Why a body is no list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::adobe) enum Malformed {
     NoList,
     CutOff,
-    ElementTooLarge,
+    EnvelopeTooLarge,
     TooManyElements,
 }
 
@@ -36,6 +50,8 @@ pub(in crate::adobe) struct Splitter {
     escaped: bool,
     /// The beginning of an element whose end has not arrived.
     element: Vec<u8>,
+    /// In its place, of one that is too large.
+    outline: Option<Outline>,
     envelope: Vec<u8>,
     element_bytes_max: usize,
     count: usize,
@@ -69,6 +85,7 @@ impl Splitter {
             in_string: false,
             escaped: false,
             element: Vec::new(),
+            outline: None,
             envelope: Vec::new(),
             element_bytes_max: ELEMENT_BYTES_MAX,
             count: 0,
@@ -80,7 +97,7 @@ impl Splitter {
     pub(in crate::adobe) fn push(
         &mut self,
         chunk: &[u8],
-        each: &mut (dyn FnMut(&[u8]) + Send),
+        each: &mut Each<'_>,
     ) -> Result<(), Malformed> {
         let mut start = 0;
         for (index, &byte) in chunk.iter().enumerate() {
@@ -104,10 +121,9 @@ impl Splitter {
             }
         }
         if self.place == Place::List {
-            self.keep(&chunk[start..])
-        } else {
-            Ok(())
+            self.keep(&chunk[start..]);
         }
+        Ok(())
     }
 
     /// What stands around the list, the list itself emptied.
@@ -134,7 +150,7 @@ impl Splitter {
 
     fn in_envelope(&mut self, byte: u8) -> Result<(), Malformed> {
         if self.envelope.len() == ENVELOPE_BYTES_MAX {
-            return Err(Malformed::ElementTooLarge);
+            return Err(Malformed::EnvelopeTooLarge);
         }
         self.envelope.push(byte);
         if self.inside_string(byte) {
@@ -196,7 +212,7 @@ impl Splitter {
         &mut self,
         end: &[u8],
         last: bool,
-        each: &mut (dyn FnMut(&[u8]) + Send),
+        each: &mut Each<'_>,
     ) -> Result<(), Malformed> {
         if last {
             self.place = match self.member {
@@ -207,15 +223,18 @@ impl Splitter {
                 }
             };
         }
-        let whole = if self.element.is_empty() {
-            end
-        } else {
-            self.keep(end)?;
-            &self.element
-        };
-        if whole.len() > self.element_bytes_max {
-            return Err(Malformed::ElementTooLarge);
+        let is_at_hand = self.element.is_empty()
+            && self.outline.is_none()
+            && end.len() <= self.element_bytes_max;
+        if !is_at_hand {
+            self.keep(end);
         }
+        if let Some(outline) = self.outline.take() {
+            self.count_one()?;
+            each(Element::Outline(&outline.finish()));
+            return Ok(());
+        }
+        let whole = if is_at_hand { end } else { &self.element };
         let trimmed = whole.trim_ascii();
         if trimmed.is_empty() {
             // Only `[]` has nothing between its brackets.
@@ -225,21 +244,31 @@ impl Splitter {
                 Err(Malformed::NoList)
             };
         }
-        self.count += 1;
-        if self.count > ELEMENTS_MAX {
-            return Err(Malformed::TooManyElements);
-        }
-        each(trimmed);
+        each(Element::Whole(trimmed));
         self.element.clear();
-        Ok(())
+        self.count_one()
     }
 
-    fn keep(&mut self, part: &[u8]) -> Result<(), Malformed> {
-        if self.element.len() + part.len() > self.element_bytes_max {
-            return Err(Malformed::ElementTooLarge);
+    fn count_one(&mut self) -> Result<(), Malformed> {
+        self.count += 1;
+        match self.count > ELEMENTS_MAX {
+            true => Err(Malformed::TooManyElements),
+            false => Ok(()),
         }
-        self.element.extend_from_slice(part);
-        Ok(())
+    }
+
+    /// Keeps part of an element whose end has not arrived.
+    fn keep(&mut self, part: &[u8]) {
+        if let Some(outline) = &mut self.outline {
+            outline.push(part);
+        } else if self.element.len() + part.len() > self.element_bytes_max {
+            let mut outline = Outline::default();
+            outline.push(&std::mem::take(&mut self.element));
+            outline.push(part);
+            self.outline = Some(outline);
+        } else {
+            self.element.extend_from_slice(part);
+        }
     }
 }
 
@@ -248,7 +277,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use serde_json::{Value, json};
 
-    use super::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Malformed, Splitter};
+    use super::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Element, Malformed, Splitter};
 
     fn split<'a>(
         mut splitter: Splitter,
@@ -257,7 +286,10 @@ mod tests {
         let mut elements = Vec::new();
         for chunk in chunks {
             splitter.push(chunk, &mut |element| {
-                elements.push(String::from_utf8_lossy(element).into_owned())
+                elements.push(match element {
+                    Element::Whole(text) => String::from_utf8_lossy(text).into_owned(),
+                    Element::Outline(text) => format!("outline {}", String::from_utf8_lossy(text)),
+                });
             })?;
         }
         let rest = splitter.finish()?;
@@ -298,10 +330,29 @@ mod tests {
 
     #[test]
     fn elements_have_bounds() {
-        let large = format!("[\"{}\"]", "x".repeat(ELEMENT_BYTES_MAX));
-        assert_eq!(bare(&large), Err(Malformed::ElementTooLarge));
         let many = format!("[{}1]", "1,".repeat(ELEMENTS_MAX));
         assert_eq!(bare(&many), Err(Malformed::TooManyElements));
+    }
+
+    #[test]
+    fn an_element_that_is_too_large_is_skipped_and_hides_no_other() {
+        let text = "x".repeat(ELEMENT_BYTES_MAX);
+        let body = format!(r#"[{{"id":1}},{{"text":"{text}","id":2,"in":["{text}"]}},{{"id":3}}]"#);
+        for size in [1, 7, 4_096, body.len()] {
+            let chunks = body.as_bytes().chunks(size);
+            let (elements, _) = split(Splitter::bare(), chunks).expect("a list");
+            assert_eq!(
+                elements,
+                [
+                    r#"{"id":1}"#,
+                    r#"outline {"text":"","id":2,"in":[]}"#,
+                    r#"{"id":3}"#
+                ],
+                "in chunks of {size}"
+            );
+        }
+        let only = format!("[\"{text}\"]");
+        assert_eq!(bare(&only), Ok(vec!["outline \"\"".to_owned()]));
     }
 
     #[test]

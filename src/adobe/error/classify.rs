@@ -42,11 +42,17 @@ impl CallKind {
     }
 }
 
-/// The error code of an answer, and whether the gateway gave it rather than the service.
+/// What an answer other than 2xx says, and who said it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::adobe) struct Refusal {
     pub(in crate::adobe) code: Option<Box<str>>,
+    /// The gateway said it rather than the service.
     pub(in crate::adobe) gateway: bool,
+    /// The identity service's own form: a word in `error`.
+    pub(in crate::adobe) oauth: bool,
+    /// A page for people. No API of Adobe's answers with one: a proxy, or a server that does not know the path, did
+    /// (experience-platform.md §1.5).
+    pub(in crate::adobe) page: bool,
 }
 
 impl Refusal {
@@ -54,6 +60,9 @@ impl Refusal {
     /// gateway's `error_code`, Audience Manager's `code` (also inside `data`), the last part of `type`, IMS's `error`.
     /// Any other body has none.
     pub(in crate::adobe) fn read(body: &[u8]) -> Self {
+        if is_markup(body) {
+            return Self::page();
+        }
         #[derive(Deserialize)]
         struct Shape {
             error_code: Option<Value>,
@@ -80,8 +89,28 @@ impl Refusal {
             .or_else(|| shape.code.as_ref().and_then(word))
             .or_else(|| inner.and_then(word))
             .or_else(|| shape.error.as_ref().and_then(word));
-        Self { code, gateway }
+        let oauth =
+            !gateway && matches!(&shape.error, Some(Value::String(text)) if plain(text).is_some());
+        Self {
+            code,
+            gateway,
+            oauth,
+            page: false,
+        }
     }
+
+    pub(in crate::adobe) fn page() -> Self {
+        Self {
+            page: true,
+            ..Self::default()
+        }
+    }
+}
+
+/// A page of HTML or XML, whatever its header says.
+pub(in crate::adobe) fn is_markup(body: &[u8]) -> bool {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    body.trim_ascii_start().starts_with(b"<")
 }
 
 fn word(value: &Value) -> Option<Box<str>> {
@@ -101,6 +130,8 @@ fn plain(text: &str) -> Option<Box<str>> {
     fits.then(|| text.into())
 }
 
+pub(in crate::adobe) const A_PAGE: &str = "a page of HTML instead of an answer";
+
 /// The failure that an answer other than 2xx means. `retry_after` is what its header asks for.
 pub(in crate::adobe) fn classify(
     system: System,
@@ -116,11 +147,19 @@ pub(in crate::adobe) fn classify(
         kind => kind,
     };
     let effect = match status {
+        // Nobody knows whether what stands behind a proxy got it.
+        _ if refusal.page => call.effect_if_sent(),
         // 408: the server gave up in the middle. Other 4xx are refusals.
         400..=407 | 409..=499 => Effect::None,
         _ => call.effect_if_sent(),
     };
-    Error::new(kind, system, operation)
+    let error = Error::new(kind, system, operation);
+    let error = match refusal.page {
+        true => error.with_detail(A_PAGE),
+        false if refusal.code.is_some() && !refusal.gateway => error.with_proof(),
+        false => error,
+    };
+    error
         .with_status(status)
         .with_code(refusal.code)
         .with_effect(effect)
@@ -133,7 +172,7 @@ fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
         // A missing token reads as 403 (experience-platform.md §1.4); a wrong key is a wrong credential too, and so is one
         // of another organisation or without the product profile.
         Some("401013" | "403010" | "403000" | "403003" | "403025" | "403027")
-            if refusal.gateway =>
+            if refusal.gateway && call != CallKind::Token =>
         {
             return Kind::CredentialsRefused;
         }
@@ -160,8 +199,13 @@ fn kind(call: CallKind, status: u16, refusal: &Refusal) -> Kind {
     match (status, call) {
         (429, _) => Kind::Throttled,
         (408 | 500..=599, _) => Kind::Unavailable,
-        // IMS answers a wrong secret, scope or client id with 400, 401 or 403 (audience-manager.md §1.1).
-        (401, _) | (400 | 403, CallKind::Token) => Kind::CredentialsRefused,
+        // IMS answers a wrong secret, scope or client id with 400, 401 or 403 in a form of its own (audience-manager.md
+        // §1.1). Anything else comes from something in front of it, and says nothing about the credential.
+        (400 | 401 | 403, CallKind::Token) if refusal.oauth => Kind::CredentialsRefused,
+        (400 | 401 | 403, CallKind::Token) => Kind::Unavailable,
+        (400..=499, CallKind::Token) if refusal.page => Kind::Unavailable,
+        (400..=499, _) if refusal.page => Kind::UnexpectedAnswer,
+        (401, _) => Kind::CredentialsRefused,
         (403, _) => Kind::AccessDenied,
         // The gateway's own 404 is a wrong address, not a missing object.
         (404 | 410, CallKind::Read | CallKind::Update | CallKind::Delete) if !refusal.gateway => {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::reason::Reason;
 
 use super::{CallKind, Effect, Error, Kind, Refusal, classify};
 use crate::adobe::observer::System;
@@ -64,11 +65,12 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
     insta::assert_snapshot!(table, "`?` marks that something may have been written", @r"
     302 Retry UnexpectedAnswer                     Token Read List Validate
     302 Retry UnexpectedAnswer ?                   Create Update Delete
-    400 Stalled CredentialsRefused                 Token
+    400 Retry IdentityServiceUnavailable           Token
     400 Stalled RequestRefused                     Read List Create Update Delete
     400 Stalled RuleInvalid                        Validate
-    401 Stalled CredentialsRefused                 Token Read List Validate Create Update Delete
-    403 Stalled CredentialsRefused                 Token
+    401 Retry IdentityServiceUnavailable           Token
+    401 Stalled CredentialsRefused                 Read List Validate Create Update Delete
+    403 Retry IdentityServiceUnavailable           Token
     403 Stalled AccessDenied                       Read List Validate Create Update Delete
     404 Retry UnexpectedAnswer                     Token List Validate
     404 Retry ChangedMeanwhile                     Read Update Delete
@@ -102,6 +104,58 @@ fn every_status_and_call_has_its_disposition_reason_and_effect() {
     504 Retry AudienceManagerUnavailable           Read List Validate
     504 Retry AudienceManagerUnavailable ?         Create Update Delete
     ");
+}
+
+/// A page with one of these statuses proves nothing: neither that an object is gone, nor that a right or the credential
+/// is missing.
+#[test]
+fn a_page_is_tried_again_whatever_its_status_and_says_nothing_about_objects_rights_or_the_credential()
+ {
+    for page in [
+        "<html><body>Not Found</body></html>",
+        " \n<!DOCTYPE html>",
+        "\u{feff}<html>",
+        "<?xml version=\"1.0\"?><error/>",
+    ] {
+        for status in [400, 401, 403, 404, 405, 407, 409, 410, 422, 451] {
+            for call in CALLS {
+                let error = of(call, status, page);
+                assert_eq!(error.disposition(), Disposition::Retry, "{call:?} {status}");
+                let reason = match call {
+                    CallKind::Token => Reason::IdentityServiceUnavailable,
+                    _ => Reason::UnexpectedAnswer,
+                };
+                assert_eq!(error.reason(), reason, "{call:?} {status}");
+                assert_eq!(error.effect(), call.effect_if_sent(), "{call:?} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_identity_services_own_form_refuses_the_credential_there() {
+    for (body, refused) in [
+        (
+            r#"{"error":"invalid_client","error_description":"canary"}"#,
+            true,
+        ),
+        (r#"{"error":"invalid_scope"}"#, true),
+        (r#"{"error":{"code":403}}"#, false),
+        (r#"{"error":"Access to this site is blocked"}"#, false),
+        (r#"{"error_code":"403000","message":"canary"}"#, false),
+        (r#"{"message":"Forbidden"}"#, false),
+        ("Forbidden", false),
+        ("", false),
+    ] {
+        for status in [400, 401, 403] {
+            let kind = of(CallKind::Token, status, body).kind();
+            let expected = match refused {
+                true => Kind::CredentialsRefused,
+                false => Kind::Unavailable,
+            };
+            assert_eq!(kind, expected, "{status} {body}");
+        }
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl ExperiencePlatform {
     ) -> Result<Updated<Audience>, Error> {
         let operation = operation("audiences.update", CallKind::Update);
         let Some(read) = self.audience_by_id(turn, &expected.id).await? else {
-            return Err(operation.error(Kind::NotFound));
+            return Err(operation.error(Kind::NotFound).with_proof());
         };
         if !believed(expected, &read) {
             return Ok(Updated::Changed(read));

@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::WallClock;
 use super::retry_after::retry_after;
-use crate::adobe::body::{self, Deadline, Malformed, OBJECT_BYTES_MAX, Splitter, Trouble};
-use crate::adobe::error::{CallKind, Effect, Error, Kind, Refusal, classify};
+use crate::adobe::body::{self, Deadline, Each, Malformed, OBJECT_BYTES_MAX, Splitter, Trouble};
+use crate::adobe::error::{A_PAGE, CallKind, Effect, Error, Kind, Refusal, classify, is_markup};
 use crate::adobe::observer::{CallRecord, Observer, Outcome, System};
 use crate::adobe::transport::{SharedTransport, TransportError};
 
@@ -51,7 +51,7 @@ pub(in crate::adobe) enum Reading<'a> {
     },
     Elements {
         splitter: fn() -> Splitter,
-        each: &'a mut (dyn FnMut(&[u8]) + Send),
+        each: &'a mut Each<'a>,
     },
 }
 
@@ -162,7 +162,10 @@ impl Exchange {
         if !head.status.is_success() {
             // A refusal counts as one even if its body cannot be read.
             let refusal = body::whole(body, OBJECT_BYTES_MAX, object).await;
-            let refusal = refusal.map(|body| Refusal::read(&body)).unwrap_or_default();
+            let refusal = match is_page(&head.headers) {
+                true => Refusal::page(),
+                false => refusal.map(|body| Refusal::read(&body)).unwrap_or_default(),
+            };
             let wait = match status {
                 429 | 500..=599 => retry_after(&head.headers, (self.wall_clock)()),
                 _ => None,
@@ -181,7 +184,7 @@ impl Exchange {
         }
         if is_page(&head.headers) {
             // Some proxy answered in Adobe's place: whether the call got through is not known.
-            let trouble = operation.unexpected("a page of HTML instead of an answer");
+            let trouble = operation.unexpected(A_PAGE);
             return (Some(status), Err(trouble.with_status(status)));
         }
         let read = match reading {
@@ -194,9 +197,13 @@ impl Exchange {
                 body::elements(body, splitter(), *each, list).await
             }
         };
+        let read = match read {
+            Ok(body) if is_markup(&body) => Err(operation.unexpected(A_PAGE)),
+            read => read.map_err(|trouble| unreadable(operation, trouble)),
+        };
         (
             Some(status),
-            read.map_err(|trouble| unreadable(operation, trouble).with_status(status)),
+            read.map_err(|error| error.with_status(status)),
         )
     }
 }
@@ -239,8 +246,8 @@ fn unreadable(operation: &Operation, trouble: Trouble) -> Error {
         Trouble::Malformed(Malformed::NoList) => {
             operation.unexpected("the body is not the list that was asked for")
         }
-        Trouble::Malformed(Malformed::ElementTooLarge) => {
-            operation.unexpected("an element of the list is too large")
+        Trouble::Malformed(Malformed::EnvelopeTooLarge) => {
+            operation.unexpected("what surrounds the list is too large")
         }
         Trouble::Malformed(Malformed::TooManyElements) => {
             operation.unexpected("the list has too many elements")

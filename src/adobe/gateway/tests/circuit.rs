@@ -57,7 +57,7 @@ async fn a_thousand_audiences_on_a_refused_credential_make_one_call_per_period()
 async fn a_rotated_credential_closes_the_circuit() {
     let world = World::of(|asked, _| match asked.is_for_a_token() {
         true if String::from_utf8_lossy(&asked.body).contains("canary-secret") => {
-            Reply::text(401, "")
+            Reply::json(401, &json!({"error": "invalid_client"}))
         }
         true => Reply::token(86_399),
         false => Reply::json(200, &json!({"pid": 7})),
