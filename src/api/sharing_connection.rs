@@ -74,8 +74,7 @@ pub struct SharingConnectionSpec {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("resyncInterval: write a duration from 1m to 24h, such as 10m or 1h30m"))]
     pub resync_interval: String,
 
-    /// How many calls this connection makes. The operator's `--client-rate-limit` also bounds all connections with one
-    /// client id together.
+    /// How many calls this connection makes.
     #[serde(default)]
     pub budget: Budget,
 

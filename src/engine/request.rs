@@ -157,9 +157,17 @@ impl Obstacle {
 
     /// `what` was to be done when the call failed.
     pub(super) fn failed(what: &str, error: &Error) -> Self {
+        let message = match error.reason() {
+            // Whichever call was the last one: it holds for all of them, and the same text is not reported anew.
+            Reason::Throttled => format!(
+                "Adobe is rate-limiting this credential. Nothing more was changed. {}",
+                Reason::Throttled.remedy()
+            ),
+            _ => format!("Could not {what}: {error}. {}", error.hint()),
+        };
         Self {
             reason: error.reason(),
-            message: format!("Could not {what}: {error}. {}", error.hint()),
+            message,
             look_again: error.retry_after(),
             of_connection: is_of_connection(error),
         }

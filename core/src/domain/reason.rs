@@ -114,9 +114,9 @@ reasons! {
     IdentityServiceUnavailable: Retry, Warning, Credentials,
         "It is tried again by itself; if it lasts, see status.adobe.com, and whether the operator may reach ims- \
          na1.adobelogin.com.";
-    /// The server asked to wait.
+    /// Adobe is rate-limiting this credential.
     Throttled: Retry, Warning, Objects,
-        "It is tried again by itself; if it comes often, lower spec.budget of the SharingConnection.";
+        "The operator continues automatically; if this happens often, lower spec.budget of the SharingConnection.";
     /// The credential answers for another company than the recorded ids belong to.
     TenantMismatch: Stalled, Warning, Objects,
         "Put the right credential back into the Secret, or create a new connection.";

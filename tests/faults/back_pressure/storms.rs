@@ -102,7 +102,10 @@ fn most_calls(systems: &[System], line: Line, wait: Wait) -> usize {
         (Line::Work, Wait::None) => 3 * WORKING,
         (Line::Work, Wait::Seconds(_) | Wait::Until(_)) => Budget::DEFAULT.burst as usize,
     };
-    of_the_line + passes_in_an_hour() * of_a_pass
+    // Before a pause is long enough to be reported, it is waited out in line, with a call after each: after 1, 2, 4, 8, 16
+    // and 32 s, or after what was asked for.
+    let waited_out = 6;
+    of_the_line + waited_out + passes_in_an_hour() * of_a_pass
 }
 
 fn may_call_again(call: &Call, began: (Instant, Timestamp), wait: Wait) -> Instant {
