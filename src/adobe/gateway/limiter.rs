@@ -2,14 +2,14 @@
 //! each connection, which bounds its own calls and nobody else's. Two classes: the urgent one goes first, and leaves the
 //! other one call in ten. Inside a class the connections take turns, and inside a connection its audiences.
 //!
-//! Own code, since governor's waits run in real time under a paused clock (measured.md §5). In each pair of buckets a
-//! second, smaller one holds the resync reads to four fifths of the rate and of the burst.
+//! Own code, since governor's waits run in real time under a paused clock (measured.md §5).
 
 #![expect(
     clippy::disallowed_methods,
     reason = "the limiter is what waits, on tokio's clock"
 )]
 
+mod buckets;
 mod line;
 
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::turn::{Budget, Priority, Turn};
 use crate::adobe::observer::System;
+use buckets::{Buckets, rate_of};
 use line::Line;
 
 /// A pause up to this is waited out in line, so that nobody notices it; a longer one is reported to the caller.
@@ -37,7 +38,6 @@ const SLOWED_ONCE_PER: Duration = Duration::from_secs(5);
 const SLOWED_TO: f64 = 0.5;
 const RATE_FLOOR: f64 = 0.05;
 const REGAINED: f64 = 0.01;
-const RESYNC_SHARE: f64 = 0.8;
 /// While changes wait too, one of so many calls is a resync read: without its passes a connection learns of nothing.
 const RESYNC_ONE_OF: u32 = 10;
 /// Calls of one client that follow each other at once, however many connections it has: the most that the schema lets one
@@ -113,108 +113,6 @@ enum Offer {
     /// A resync read that was passed over often enough.
     DueResync,
     Resync,
-}
-
-#[derive(Debug)]
-struct Buckets {
-    all: Bucket,
-    resync: Bucket,
-    /// Lies in the future during a pause.
-    refilled: Instant,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    level: f64,
-    size: f64,
-    /// Permits that are neither spent nor back: their owners may wait for a token, and then go out together. What they
-    /// hold keeps its place.
-    held: u32,
-}
-
-impl Bucket {
-    fn full(size: f64) -> Self {
-        Self {
-            level: size,
-            size,
-            held: 0,
-        }
-    }
-
-    fn add(&mut self, amount: f64) {
-        self.level = (self.level + amount).min(self.size - f64::from(self.held));
-    }
-
-    fn resize(&mut self, size: f64) {
-        self.size = size;
-        self.add(0.0);
-    }
-}
-
-impl Buckets {
-    fn full(burst: u32, now: Instant) -> Self {
-        let (all, resync) = sizes_of(burst);
-        Self {
-            all: Bucket::full(all),
-            resync: Bucket::full(resync),
-            refilled: now,
-        }
-    }
-
-    fn resize(&mut self, burst: u32) {
-        let (all, resync) = sizes_of(burst);
-        self.all.resize(all);
-        self.resync.resize(resync);
-    }
-
-    fn refill(&mut self, now: Instant, rate: f64) {
-        let amount = now.saturating_duration_since(self.refilled).as_secs_f64() * rate;
-        self.refilled = self.refilled.max(now);
-        self.all.add(amount);
-        self.resync.add(amount * RESYNC_SHARE);
-    }
-
-    /// One call goes first, not a burst.
-    fn drain_to_one(&mut self) {
-        self.all.level = self.all.level.min(1.0);
-        self.resync.level = self.resync.level.min(1.0);
-    }
-
-    fn take(&mut self, resync: bool) {
-        self.all.level -= 1.0;
-        self.all.held += 1;
-        if resync {
-            self.resync.level -= 1.0;
-        }
-    }
-
-    fn give_back(&mut self, resync: bool) {
-        self.all.held -= 1;
-        self.all.add(1.0);
-        if resync {
-            self.resync.add(1.0);
-        }
-    }
-
-    /// When it lets the next call out at the earliest.
-    fn ready_at(&self, now: Instant, rate: f64, resync: bool) -> Instant {
-        let mut missing = 1.0 - self.all.level;
-        if resync {
-            missing = missing.max((1.0 - self.resync.level) / RESYNC_SHARE);
-        }
-        now.max(self.refilled) + Duration::from_secs_f64((missing / rate).max(0.0))
-    }
-}
-
-/// Per second.
-fn rate_of(requests_per_minute: u32) -> f64 {
-    f64::from(requests_per_minute.max(1)) / 60.0
-}
-
-/// Of the bucket for all, and of the one for resync reads: under one it would never let anything out.
-fn sizes_of(burst: u32) -> (f64, f64) {
-    let burst = f64::from(burst.max(1));
-    (burst, (burst * RESYNC_SHARE).max(1.0))
 }
 
 /// The right to send one request. Dropped unspent, it goes back.
