@@ -10,7 +10,6 @@ mod worker;
 mod world;
 
 mod job;
-mod left;
 mod pass;
 mod refresh;
 mod retire;
@@ -33,7 +32,7 @@ use std::sync::{Arc, OnceLock};
 
 use audience_sharing_core::compose::{ConnectionSettings, ShareName};
 use audience_sharing_core::domain::identifier::{SandboxName, SegmentFolderId, TraitFolderId};
-use audience_sharing_core::plan::{Living, foundation};
+use audience_sharing_core::plan::{Existing, foundation};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +65,7 @@ pub struct EngineOptions {
     pub lease: watch::Receiver<Option<Instant>>,
     /// The organisation's: engines of one organisation take turns at the objects that they share.
     pub shared_turn: SharedTurn,
-    pub living: Arc<dyn Living + Send + Sync>,
+    pub existing: Arc<dyn Existing + Send + Sync>,
     /// Told which shares to look at again.
     pub wake: mpsc::UnboundedSender<ShareName>,
     pub rng_seed: u64,

@@ -86,6 +86,7 @@ fn declaration(request: &SettleRequest, home: Option<DataSourceId>) -> Declarati
     });
     Declaration {
         share: request.share.name.clone(),
+        uid: request.share.uid,
         created: request.created,
         pinned: source.id(),
         source,

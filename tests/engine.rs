@@ -9,6 +9,7 @@ use std::time::Duration;
 use audience_sharing_core::domain::identifier::CompanyId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Tenant;
+use audience_sharing_core::plan::Left;
 use audience_sharing_operator::engine::{Retired, Unsettled};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -364,13 +365,13 @@ async fn a_deletion_whose_answer_is_lost_ends_all_the_same() {
     world.fault(json!({"match": {"method": "DELETE"}, "kind": "effectThenReset"}));
     let mut outcome = world.retire("loyal", LOYAL_GAMERS, &settled).await;
     for _ in 0..5 {
-        if outcome == Retired::Gone {
+        if outcome == Retired::Gone(Left::default()) {
             break;
         }
         virtual_time::passes(Duration::from_secs(60)).await;
         outcome = world.retire("loyal", LOYAL_GAMERS, &settled).await;
     }
-    assert_eq!(outcome, Retired::Gone);
+    assert_eq!(outcome, Retired::Gone(Left::default()));
     assert_eq!(world.marked(), Vec::<Value>::new());
 }
 

@@ -33,11 +33,15 @@ pub(crate) fn source<'a>(audience: &Value, state: &'a Value) -> Option<&'a Value
 
 pub(crate) fn mark(owner: &str, audience: &Value) -> String {
     let of = |field: &str| audience["metadata"][field].as_str().unwrap_or_default();
-    format!(
-        "[audience-sharing:{owner}/{}/{}]",
+    let resource = format!(
+        "[audience-sharing:{owner}/{}/{}#",
         of("namespace"),
         of("name")
-    )
+    );
+    match of("uid").get(..8) {
+        Some(uid) => format!("{resource}{uid}]"),
+        None => resource, // of any uid
+    }
 }
 
 /// Why the other system is not as the audience declares it; `None` if it is.

@@ -12,6 +12,7 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
+use audience_sharing_core::plan::Left;
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::platform;
 use audience_sharing_operator::engine::{
@@ -21,7 +22,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::virtual_time;
-use crate::world::{Setting, World, request, share_name};
+use crate::world::{Setting, World, request, share_name, uid};
 
 /// Segments and traits of the seed for both directions.
 const GOLD_MEMBERS: u64 = 16_450_002;
@@ -146,7 +147,7 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
     );
     assert_eq!(
         made["description"],
-        "[audience-sharing:test-owner/marketing/buyers]"
+        "[audience-sharing:test-owner/marketing/buyers#a1b2c3d4]"
     );
 
     // Nothing is due, and a pass lists the one data source more.
@@ -208,7 +209,10 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
     assert_eq!(stands(&world, &changed)["name"], "Gold, by name");
 
     world.simulator.clear_calls();
-    assert_eq!(retire(&world, &changed).await, Retired::Gone);
+    assert_eq!(
+        retire(&world, &changed).await,
+        Retired::Gone(Left::default())
+    );
     assert_eq!(
         world.calls(),
         [format!("DELETE /data/core/ups/audiences/{id}")]
@@ -223,6 +227,8 @@ async fn retire_beside(world: &World, settled: &Settled, rivals: Vec<Declaration
     let recorded = after(buyers(Strategy::ExternalAudience), settled);
     let departure = Departure {
         share: share_name("buyers"),
+        uid: uid(),
+        selector: None,
         source: recorded.pinned,
         data_source: None,
         recorded: recorded.recorded,
@@ -306,7 +312,10 @@ async fn the_connectors_audience_is_observed_and_ours_goes_unless_it_is_used() {
     let left = left.as_array().unwrap();
     assert!(!left.iter().any(|audience| audience["id"] == ours.as_str()));
     world.simulator.clear_calls();
-    assert_eq!(retire(&world, &observed).await, Retired::Gone);
+    assert_eq!(
+        retire(&world, &observed).await,
+        Retired::Gone(Left::default())
+    );
     assert_eq!(
         world.writes(),
         Vec::<String>::new(),
@@ -362,7 +371,10 @@ async fn a_definition_mirrors_what_the_connector_delivers_and_waits_for_it() {
     assert_eq!(corrected.obstacle, None);
     assert_eq!(stands(&world, &corrected)["expression"], made["expression"]);
     world.simulator.clear_calls();
-    assert_eq!(retire(&world, &corrected).await, Retired::Gone);
+    assert_eq!(
+        retire(&world, &corrected).await,
+        Retired::Gone(Left::default())
+    );
     assert_eq!(
         world.calls(),
         [format!("DELETE /data/core/ups/audiences/{id}")]
@@ -436,6 +448,7 @@ async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_a
     ] {
         let rival = Declaration {
             share: share_name("renamed"),
+            uid: uid(),
             created: CreatedAt(1),
             source: SourceSelector::AudienceManager(AudienceManagerSelector {
                 kind: SourceKind::Segment,

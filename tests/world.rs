@@ -12,11 +12,11 @@ use audience_sharing_core::compose::{
     SourceGonePolicy, Strategy, ToAudienceManager,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
-use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::domain::ownership::{OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Living, audience, foundation, platform};
+use audience_sharing_core::plan::{Existence, Existing, audience, foundation, platform};
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
@@ -83,9 +83,9 @@ impl EngineObserver for Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Declared(Mutex<BTreeSet<ShareName>>);
 
-impl Living for Declared {
-    fn is_living(&self, share: &ShareName) -> bool {
-        self.0.lock().unwrap().contains(share)
+impl Existing for Declared {
+    fn existence(&self, share: &ShareName) -> Existence {
+        self.0.lock().unwrap().existence(share)
     }
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) lease: watch::Sender<Option<Instant>>,
     pub(crate) counts: Arc<Counts>,
-    living: Arc<Declared>,
+    existing: Arc<Declared>,
     pub(crate) woken: mpsc::UnboundedReceiver<ShareName>,
     pub(crate) changes: ChangeJudge,
     _judged: Trial,
@@ -206,7 +206,7 @@ impl World {
             watch::channel(Some(Instant::now() + Duration::from_secs(100 * 86_400)));
         let (wake, woken) = mpsc::unbounded_channel();
         let counts = Arc::new(Counts::default());
-        let living = Arc::new(Declared::default());
+        let existing = Arc::new(Declared::default());
         let engine = Engine::start(EngineOptions {
             gateway,
             sandbox: SandboxName::new("prod"),
@@ -217,7 +217,7 @@ impl World {
             resync_interval: Duration::from_secs(600),
             lease: leased,
             shared_turn: SharedTurn::default(),
-            living: living.clone(),
+            existing: existing.clone(),
             wake,
             rng_seed: 7,
             observer: counts.clone(),
@@ -228,7 +228,7 @@ impl World {
             engine,
             lease,
             counts,
-            living,
+            existing,
             woken,
             changes,
         }
@@ -236,7 +236,7 @@ impl World {
 
     pub(crate) async fn settle(&self, request: SettleRequest) -> Settled {
         let name = request.share.name.clone();
-        self.living.0.lock().unwrap().insert(name);
+        self.existing.0.lock().unwrap().insert(name);
         self.engine.settle(request).await.unwrap()
     }
 
@@ -250,6 +250,8 @@ impl World {
     pub(crate) async fn retire(&self, name: &str, source: &str, settled: &Settled) -> Retired {
         let departure = Departure {
             share: share_name(name),
+            uid: uid(),
+            selector: None,
             source: Some(SourceId::Audience(AudienceId::new(source))),
             data_source: settled.foundation.data_source,
             recorded: recorded(settled),
@@ -260,7 +262,7 @@ impl World {
             rivals: Vec::new(),
             confirmation: Confirmation::given(),
         };
-        self.living.0.lock().unwrap().remove(&departure.share);
+        self.existing.0.lock().unwrap().remove(&departure.share);
         self.engine.retire(departure).await.unwrap()
     }
 
@@ -351,6 +353,11 @@ pub(crate) fn settings() -> ConnectionSettings {
     }
 }
 
+/// Of every resource of these worlds.
+pub(crate) fn uid() -> UidPrefix {
+    UidPrefix::of("a1b2c3d4")
+}
+
 pub(crate) fn share_name(name: &str) -> ShareName {
     ShareName {
         namespace: ResourceName::parse("marketing").unwrap(),
@@ -362,6 +369,7 @@ pub(crate) fn request(name: &str, source: &str) -> SettleRequest {
     SettleRequest {
         share: Share {
             name: share_name(name),
+            uid: uid(),
             direction: Direction::ToAudienceManager(ToAudienceManager {
                 source: AudienceSelector::Id(AudienceId::new(source)),
                 name: None,

@@ -14,7 +14,7 @@ pub use experience_platform::{
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode};
 use crate::domain::labels::ExportControls;
-use crate::domain::ownership::{Mark, OwnerId, ResourceName, describe};
+use crate::domain::ownership::{Mark, OwnerId, ResourceName, UidPrefix, describe};
 use crate::domain::segment_rule::RuleTemplate;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use crate::domain::trait_rule;
@@ -110,6 +110,7 @@ pub struct AdditionalSegment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
     pub name: ShareName,
+    pub uid: UidPrefix,
     pub direction: Direction,
     pub mode: Mode,
     pub adoption: AdoptionPolicy,
@@ -190,11 +191,12 @@ pub struct DesiredSegment {
 }
 
 /// The mark of one shared audience's objects.
-pub fn mark(owner: &OwnerId, share: &ShareName) -> Mark {
+pub fn mark(owner: &OwnerId, share: &ShareName, uid: UidPrefix) -> Mark {
     Mark::Audience {
         owner: owner.clone(),
         namespace: share.namespace.clone(),
         name: share.name.clone(),
+        uid: Some(uid),
     }
 }
 
@@ -203,14 +205,13 @@ pub fn additional_code(source: &AudienceId, key: &str) -> IntegrationCode {
     IntegrationCode::new(format!("{source}.{key}"))
 }
 
-/// The objects that `share` asks for in Audience Manager, given its source.
+/// The objects of a share in Audience Manager, given its source. They carry `mark`.
 pub fn compose(
     settings: &ConnectionSettings,
-    share: &ShareName,
+    mark: Mark,
     target: &ToAudienceManager,
     source: &Audience,
 ) -> Desired {
-    let mark = mark(&settings.owner, share);
     let text = target.description.as_deref().unwrap_or(&source.description);
     Desired {
         source: source.id.clone(),

@@ -28,8 +28,9 @@ mod twins;
 pub mod used_by;
 
 pub use call::{AudienceLookUp, Call, Step};
-pub use claims::{Claims, Living};
+pub use claims::{Claims, Existence, Existing};
 pub use hold::Hold;
+pub use ownership::{Claimant, Left};
 
 /// What is due in one scope.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,10 +20,10 @@ use audience_sharing_core::plan::audience::{self, Recorded, Situation, Standing}
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Plan, foundation};
 
-use crate::model::{Tenant, World, name, share, source, target};
+use crate::model::{Tenant, World, mark_of, name, share, source, target};
 
-const OURS: &str = "[audience-sharing:us/marketing/loyal]";
-const SIBLINGS: &str = "[audience-sharing:us/marketing/sibling]";
+const OURS: &str = "[audience-sharing:us/marketing/loyal#a1b2c3d4]";
+const SIBLINGS: &str = "[audience-sharing:us/marketing/sibling#a1b2c3d4]";
 const OTHERS: &str = "[audience-sharing:others/marketing/loyal]";
 
 const TRAIT: TraitSid = TraitSid(1_004);
@@ -113,7 +113,7 @@ impl Case {
             share: &self.share.name,
             desired: &compose(
                 &self.world.settings,
-                &self.share.name,
+                mark_of(&self.share.name),
                 target(&self.share),
                 &self.source,
             ),
@@ -124,7 +124,8 @@ impl Case {
             foundation: &self.foundation,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.world.claims,
-            living: &self.living,
+            existing: &self.living,
+            previous_owners: &[],
             inventory: &self.world.inventory,
             since: Sequence(NOW),
         })

@@ -116,32 +116,3 @@ fn a_claimant_that_is_gone_holds_nothing_and_one_that_asks_is_there() {
     assert_eq!(held, Some(&marked), "it asks for itself");
     assert_eq!(holder(&claims, "unlisted", "I"), Some(name("first")));
 }
-
-#[test]
-fn the_successor_is_the_oldest_other_claimant_that_lives() {
-    let claims = claims(&[("gone", 1), ("first", 2), ("third", 5), ("second", 5)]);
-    let successor = |share: &str, of: &str| {
-        let successor = claims.successor(&name(share), &source(of), &living());
-        successor.cloned()
-    };
-    assert_eq!(successor("second", "I"), Some(name("first")));
-    assert_eq!(
-        successor("first", "I"),
-        Some(name("second")),
-        "the first by name"
-    );
-    assert_eq!(
-        successor("first", "J"),
-        None,
-        "nobody else asks for that source"
-    );
-}
-
-#[test]
-fn nobody_succeeds_a_share_that_was_alone() {
-    let alone = claims(&[("first", 1)]);
-    assert_eq!(
-        alone.successor(&name("first"), &source("I"), &living()),
-        None
-    );
-}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Desired, Direction,
-    Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose,
+    Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose, mark,
 };
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
@@ -18,13 +18,13 @@ use audience_sharing_core::domain::identifier::{
     TraitSid,
 };
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
-use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::domain::ownership::{Mark, OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Call, Claims, Plan, foundation};
+use audience_sharing_core::plan::{Call, Claimant, Claims, Plan, foundation};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tenant {
@@ -349,6 +349,24 @@ pub(crate) fn name(name: &str) -> ShareName {
     }
 }
 
+pub(crate) fn uid() -> UidPrefix {
+    UidPrefix::of("a1b2c3d4")
+}
+
+/// The mark of a resource of this world's owner.
+pub(crate) fn mark_of(share: &ShareName) -> Mark {
+    mark(&settings().owner, share, uid())
+}
+
+/// Asks for what carries `mark`, of the resources that are `existing`.
+pub(crate) fn claimant<'a>(mark: &'a Mark, existing: &'a BTreeSet<ShareName>) -> Claimant<'a> {
+    Claimant {
+        mark,
+        previous_owners: &[],
+        existing,
+    }
+}
+
 pub(crate) fn source(id: &str, name: &str) -> Audience {
     Audience {
         id: AudienceId::new(id),
@@ -370,6 +388,7 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
 pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
     Share {
         name: name(share),
+        uid: uid(),
         direction: Direction::ToAudienceManager(ToAudienceManager {
             source: AudienceSelector::Id(AudienceId::new(source)),
             name: None,
@@ -461,7 +480,7 @@ impl World {
         let asked = source.controls().filter(|controls| !controls.is_empty());
         self.needed.extend(asked);
         let foundation = self.foundation();
-        let desired = compose(&self.settings, &share.name, target(share), source);
+        let desired = compose(&self.settings, mark_of(&share.name), target(share), source);
         let claimed = SourceId::Audience(source.id.clone());
         self.claims.claim(&share.name, &claimed, CreatedAt(0));
         self.plan_over(share, &desired, &foundation, &self.inventory)
@@ -485,7 +504,8 @@ impl World {
             foundation,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
-            living: &BTreeSet::new(),
+            existing: &BTreeSet::new(),
+            previous_owners: &[],
             inventory,
             since: Sequence(1),
         })

@@ -11,7 +11,7 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::ownership::Mark;
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 
-use crate::model::{Tenant, World, share, source, target};
+use crate::model::{Tenant, World, mark_of, share, source, target};
 
 /// What stands in the tenant already under the key of one audience.
 #[derive(Clone, Debug)]
@@ -199,7 +199,7 @@ proptest! {
             alone.traits.retain(|_, found| own(&found.integration_code));
             alone.segments.retain(|_, found| own(&found.integration_code));
             let foundation = world.foundation();
-            let desired = compose(&world.settings, &share.name, target(share), audience);
+            let desired = compose(&world.settings, mark_of(&share.name), target(share), audience);
             let scoped = world.plan_over(share, &desired, &foundation, &alone.listed(1));
             prop_assert_eq!(whole.steps, scoped.steps);
         }

@@ -29,7 +29,7 @@ use proptest::prelude::{
 };
 use rstest::rstest;
 
-use crate::model::{name, settings};
+use crate::model::{claimant, mark_of, name};
 
 /// Experience Platform as a map, and what is known of it.
 struct World {
@@ -102,7 +102,7 @@ fn target(strategy: Strategy) -> ToExperiencePlatform {
 }
 
 fn desired(share: &str, strategy: Strategy, named: &str) -> DesiredAudience {
-    compose_audience(&settings(), &name(share), &target(strategy), &source(named))
+    compose_audience(mark_of(&name(share)), &target(strategy), &source(named))
 }
 
 impl World {
@@ -143,7 +143,8 @@ impl World {
             adoption: self.adoption,
             recorded: &self.recorded,
             claims: &self.claims,
-            living: &self.living,
+            existing: &self.living,
+            previous_owners: &[],
             inventory: &self.inventory,
             since: Sequence(since),
         })
@@ -165,8 +166,7 @@ impl World {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
             let plan = platform::retire(platform::Departure {
-                owner: &settings().owner,
-                share: &name(share),
+                claimant: claimant(&mark_of(&name(share)), &self.living),
                 source: Some(&source),
                 recorded: &self.recorded,
                 inventory: &self.inventory,

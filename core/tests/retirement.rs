@@ -1,22 +1,24 @@
 //! What is deleted when a shared audience leaves, in which order, and what stands in the way.
 
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
-use audience_sharing_core::domain::ownership::OwnerId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
-use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::retirement::{self, Departure, Kept};
+use audience_sharing_core::plan::retirement::{self, Departure, Successor};
+use audience_sharing_core::plan::{Left, Plan};
 use rstest::rstest;
 
-use crate::model::{Tenant, World, name, share, source};
+use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
 
-const OURS: &str = "[audience-sharing:us/marketing/loyal]";
-const SIBLINGS: &str = "[audience-sharing:us/marketing/other]";
+const OURS: &str = "[audience-sharing:us/marketing/loyal#a1b2c3d4]";
+const SIBLINGS: &str = "[audience-sharing:us/marketing/other#a1b2c3d4]";
 const OTHERS: &str = "[audience-sharing:others/marketing/loyal]";
 
 const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
@@ -48,7 +50,7 @@ fn recorded() -> Recorded {
     }
 }
 
-fn plan(world: &World, recorded: &Recorded) -> Plan<()> {
+fn plan(world: &World, recorded: &Recorded) -> Plan<Left> {
     plan_of(world, recorded, Some("I"), Some(DATA_SOURCE))
 }
 
@@ -57,10 +59,9 @@ fn plan_of(
     recorded: &Recorded,
     source: Option<&str>,
     data_source: Option<DataSourceId>,
-) -> Plan<()> {
+) -> Plan<Left> {
     retirement::plan(Departure {
-        owner: &OwnerId::parse("us").unwrap(),
-        share: &name("loyal"),
+        claimant: claimant(&mark_of(&name("loyal")), &existing()),
         source: source.map(AudienceId::new).as_ref(),
         data_sources: data_source.as_slice(),
         recorded,
@@ -70,18 +71,24 @@ fn plan_of(
     })
 }
 
-/// What goes when a share that keeps the segments of these codes takes the rest over.
-fn handed_over(world: &World, kept: Option<&[&str]>) -> Vec<String> {
-    let kept = kept.map(|codes| Kept {
+/// Where marketing/other exists.
+fn existing() -> BTreeSet<ShareName> {
+    [name("other")].into()
+}
+
+/// What is due when marketing/other, which keeps the segments of these codes, takes the rest over.
+fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
+    let kept = Successor {
+        mark: mark_of(&name("other")),
         codes: codes
             .iter()
             .map(|code| IntegrationCode::new(*code))
             .collect(),
         destinations: Vec::new(),
-    });
+    };
+    let (mark, existing) = (mark_of(&name("loyal")), existing());
     let departure = Departure {
-        owner: &OwnerId::parse("us").unwrap(),
-        share: &name("loyal"),
+        claimant: claimant(&mark, &existing),
         source: Some(&AudienceId::new("I")),
         data_sources: &[DATA_SOURCE],
         recorded: &recorded(),
@@ -89,11 +96,11 @@ fn handed_over(world: &World, kept: Option<&[&str]>) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    steps(&retirement::hand_over(departure, kept))
+    steps(&retirement::hand_over(departure, &kept))
 }
 
 /// Every step on a line; those that wait for an earlier one say so.
-fn steps(plan: &Plan<()>) -> Vec<String> {
+fn steps(plan: &Plan<Left>) -> Vec<String> {
     plan.steps
         .iter()
         .map(|step| match step.ready {
@@ -366,11 +373,11 @@ fn twins_of_ours_go_too() {
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
-            "delete segment 1006",
-            "delete segment 1005",
             "delete segment 4000",
-            "then delete trait 1004",
-            "then delete trait 4001"
+            "then delete segment 1006",
+            "then delete segment 1005",
+            "then delete trait 4001",
+            "then delete trait 1004"
         ]
     );
 }
@@ -400,41 +407,42 @@ fn nothing_outside_our_keys_is_looked_at(#[case] data_source: DataSourceId, #[ca
     );
 }
 
+/// Each object has one owner at every moment: first all that is kept carries the next owner's mark.
 #[test]
-fn a_hand_over_takes_only_the_additional_segments_that_the_successor_does_not_declare() {
+fn a_hand_over_marks_what_the_successor_declares_and_then_deletes_the_rest() {
     let mut world = settled();
     assert_eq!(
-        handed_over(&world, Some(&["I.other"])),
-        ["delete segment 1006"]
+        handed_over(&world, &["I.other"]),
+        [
+            format!("update trait 1004 \"Loyal gamers\" description {OURS:?} → {SIBLINGS:?}"),
+            format!("update segment 1005 \"Loyal gamers\" description {OURS:?} → {SIBLINGS:?}"),
+        ]
     );
-    assert_eq!(handed_over(&world, Some(&["I.third"])), [""; 0]);
-    assert_eq!(
-        handed_over(&world, None),
-        [""; 0],
-        "where nobody knows what is declared all stays"
-    );
-    put_segment(&mut world, ADDITIONAL, |found| {
-        found.integration_code = None
+    assert_eq!(handed_over(&world, &["I.third"]).len(), 3);
+    put_trait(&mut world, |found| found.description = SIBLINGS.into());
+    put_segment(&mut world, SEGMENT, |found| {
+        found.description = SIBLINGS.into()
     });
-    assert_eq!(
-        handed_over(&world, Some(&[])),
-        [""; 0],
-        "nor is it known of a segment that lost its code"
-    );
+    assert_eq!(handed_over(&world, &["I.other"]), ["delete segment 1006"]);
+    put_segment(&mut world, ADDITIONAL, |found| {
+        found.description = SIBLINGS.into()
+    });
+    assert_eq!(handed_over(&world, &["I.third"]), [""; 0]);
 }
 
 #[test]
 fn a_hand_over_leaves_what_is_not_ours() {
     let mut world = settled();
-    put_segment(&mut world, ADDITIONAL, |found| {
-        found.description = SIBLINGS.into()
-    });
-    assert_eq!(handed_over(&world, Some(&[])), [""; 0]);
+    for sid in [SEGMENT, ADDITIONAL] {
+        put_segment(&mut world, sid, |found| found.description = OTHERS.into());
+    }
+    put_trait(&mut world, |found| found.description = OTHERS.into());
+    assert_eq!(handed_over(&world, &[]), [""; 0]);
 }
 
 #[test]
 fn a_hand_over_too_asks_for_what_is_not_known_before_anything_is_deleted() {
     let mut world = settled();
     world.inventory.segments.fold_doubt(&SEGMENT);
-    assert_eq!(handed_over(&world, Some(&[])), ["read segment 1005"]);
+    assert_eq!(handed_over(&world, &[]), ["read segment 1005"]);
 }

@@ -1,5 +1,7 @@
 //! What Audience Manager does not grant stops a whole plan before its first write; what is paused and what is not.
 
+use std::collections::BTreeSet;
+
 use audience_sharing_core::domain::audience_manager::{
     Activity, NewDataSource, NewSegment, NewTrait, SegmentChange,
 };
@@ -8,7 +10,6 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, IntegrationCode, SegmentFolderId, TraitFolderId,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::domain::ownership::OwnerId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{Inventory, Sequence, fold_rights};
@@ -18,7 +19,7 @@ use audience_sharing_core::plan::rights::checked;
 use audience_sharing_core::plan::{Call, Plan, Step};
 use rstest::rstest;
 
-use crate::model::{Tenant, World, name, share, source};
+use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
 
 const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
@@ -199,12 +200,9 @@ fn rights_come_and_go_with_the_lists() {
 #[test]
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
-    let owner = OwnerId::parse("us").unwrap();
     let pause = |world: &World| {
-        let name = name("loyal");
         let plan = retirement::pause(Departure {
-            owner: &owner,
-            share: &name,
+            claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
             data_sources: &[DATA_SOURCE],
             recorded: &recorded,

@@ -192,7 +192,7 @@ fn of_several_data_sources_one_is_chosen(
 
 #[test]
 fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
-    for description in [OTHERS, "[audience-sharing:us/marketing/loyal]"] {
+    for description in [OTHERS, "[audience-sharing:us/marketing/loyal#a1b2c3d4]"] {
         let mut settings = settings();
         settings.adoption = AdoptionPolicy::Adopt;
         let inventory = listed(&[data_source(5, description)], &[], &[]);

@@ -279,6 +279,10 @@ pub struct SharedAudienceStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions_schema")]
     pub conditions: Vec<Condition>,
+    /// The uid of the resource that recorded what follows. Under another uid, after a restore, all of it counts as empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub recorded_by: Option<String>,
     /// The tenant in which the ids below are valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantStatus>,
@@ -529,4 +533,13 @@ const fn default_ttl_days() -> i32 {
 
 const fn default_deletion_policy() -> DeletionPolicy {
     DeletionPolicy::Delete
+}
+
+impl SharedAudience {
+    /// The status, if this very resource recorded it: what another uid recorded, before a restore, says nothing of this
+    /// one (design.md §4, L1).
+    pub(crate) fn own_status(&self) -> Option<&SharedAudienceStatus> {
+        let status = self.status.as_ref()?;
+        (status.recorded_by == self.metadata.uid).then_some(status)
+    }
 }

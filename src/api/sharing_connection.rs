@@ -182,6 +182,10 @@ pub struct SharingConnectionStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions_schema")]
     pub conditions: Vec<Condition>,
+    /// The uid of the resource that recorded what follows. Under another uid, after a restore, all of it counts as empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub recorded_by: Option<String>,
     /// The tenant in which the ids below are valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantStatus>,
@@ -366,4 +370,13 @@ fn default_resync_interval() -> String {
 
 const fn default_deletion_policy() -> DeletionPolicy {
     DeletionPolicy::Retain
+}
+
+impl SharingConnection {
+    /// The status, if this very resource recorded it: what another uid recorded, before a restore, says nothing of this
+    /// one (design.md §4, L1).
+    pub(crate) fn own_status(&self) -> Option<&SharingConnectionStatus> {
+        let status = self.status.as_ref()?;
+        (status.recorded_by == self.metadata.uid).then_some(status)
+    }
 }

@@ -1,11 +1,12 @@
 //! What every reconcile is handed: the client, the caches, the engines, the clock.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::OrganizationId;
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
-use audience_sharing_core::plan::Living;
+use audience_sharing_core::plan::{Existence, Existing};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
@@ -22,6 +23,7 @@ use super::publish::Written;
 use super::quarantine::Quarantine;
 use super::replicas::Replicas;
 use super::requested::Served;
+use super::run::Scope;
 use crate::adobe::endpoints::Endpoints;
 use crate::adobe::transport::SharedTransport;
 use crate::api::{SharedAudience, SharingConnection};
@@ -64,6 +66,8 @@ pub(super) struct Context {
     pub(super) client: Client,
     pub(super) settings: Settings,
     pub(super) audiences: Store<SharedAudience>,
+    pub(super) undecoded_audiences: Undecoded,
+    pub(super) scope: Scope,
     pub(super) connections: Store<SharingConnection>,
     /// The first list of connections is in the cache: before, none can be said to be missing.
     pub(super) connections_known: watch::Receiver<bool>,
@@ -99,8 +103,35 @@ impl Context {
     }
 }
 
-/// Whether a `SharedAudience` exists and is not leaving, as the cache knows it.
-pub(super) struct CachedAudiences(pub(super) Store<SharedAudience>);
+/// Objects that are stored and do not decode, so that the cache lacks them: namespace and name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Undecoded(Arc<Mutex<BTreeSet<(String, String)>>>);
+
+impl Undecoded {
+    pub(super) fn insert(&self, namespace: String, name: String) {
+        self.set().insert((namespace, name));
+    }
+
+    pub(super) fn remove(&self, namespace: String, name: String) {
+        self.set().remove(&(namespace, name));
+    }
+
+    fn contains(&self, share: &ShareName) -> bool {
+        let key = (share.namespace.to_string(), share.name.to_string());
+        self.set().contains(&key)
+    }
+
+    fn set(&self) -> MutexGuard<'_, BTreeSet<(String, String)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a `SharedAudience` exists, as the cache knows it.
+pub(super) struct CachedAudiences {
+    pub(super) store: Store<SharedAudience>,
+    pub(super) undecoded: Undecoded,
+    pub(super) scope: Scope,
+}
 
 impl std::fmt::Debug for CachedAudiences {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -108,12 +139,16 @@ impl std::fmt::Debug for CachedAudiences {
     }
 }
 
-impl Living for CachedAudiences {
-    fn is_living(&self, share: &ShareName) -> bool {
+impl Existing for CachedAudiences {
+    fn existence(&self, share: &ShareName) -> Existence {
         let reference = ObjectRef::new(share.name.as_str()).within(share.namespace.as_str());
-        self.0
-            .get(&reference)
-            .is_some_and(|audience| audience.metadata.deletion_timestamp.is_none())
+        match self.store.get(&reference) {
+            Some(audience) if audience.metadata.deletion_timestamp.is_some() => Existence::Gone,
+            Some(_) => Existence::Exists,
+            None if !self.scope.contains(share.namespace.as_str()) => Existence::Unknown,
+            None if self.undecoded.contains(share) => Existence::Unknown,
+            None => Existence::Gone,
+        }
     }
 }
 

@@ -43,6 +43,15 @@ pub enum Scope {
     Namespaces(BTreeSet<String>),
 }
 
+impl Scope {
+    pub(super) fn contains(&self, namespace: &str) -> bool {
+        match self {
+            Self::Cluster => true,
+            Self::Namespaces(watched) => watched.contains(namespace),
+        }
+    }
+}
+
 /// Runs until `stop`, then ends in bounded time.
 pub async fn run(
     client: Client,
@@ -71,6 +80,8 @@ pub async fn run(
         recorder: Recorder::new(client.clone(), Reporter::from("audience-sharing")),
         backoff: Mutex::new(Backoff::new(settings.rng_seed)),
         audiences: audiences.store.clone(),
+        undecoded_audiences: audiences.undecoded.clone(),
+        scope: scope.clone(),
         connections: connections.store.clone(),
         connections_known: connections.ready.clone(),
         served: Served::default(),

@@ -41,7 +41,15 @@ enum Outcome {
         version: Option<String>,
         looked_for_users: Option<String>,
     },
-    Suspended,
+    Suspended {
+        /// The version of the object that our finalizer made, as above.
+        version: Option<String>,
+    },
+    /// The spec says what cannot be done.
+    Invalid {
+        obstacle: Obstacle,
+        version: Option<String>,
+    },
     /// Something in Kubernetes is missing or wrong; nothing remote was judged.
     Unresolved(Obstacle),
     /// It leaves, and its remote objects cannot be deleted; for how long that has lasted.
@@ -106,16 +114,17 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         Ok(running) => running,
         Err(outcome) => return outcome,
     };
-    if audience.spec.suspend {
-        return Outcome::Suspended;
-    }
-    let share = match validate::share(audience, &running.settings) {
-        Ok(share) => share,
-        Err(obstacle) => return Outcome::Unresolved(obstacle),
-    };
+    // Before anything else, valid or not: a resource that objects are handed over to must not go unnoticed.
     let version = match publish::add_finalizer(&context.client, audience).await {
         Ok(version) => version,
         Err(error) => return Outcome::Kubernetes(error),
+    };
+    if audience.spec.suspend {
+        return Outcome::Suspended { version };
+    }
+    let share = match validate::share(audience, &running.settings) {
+        Ok(share) => share,
+        Err(obstacle) => return Outcome::Invalid { obstacle, version },
     };
     let handled = audience
         .status
@@ -262,7 +271,14 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             let connection = &audience.spec.connection_ref.name;
             Verdict::of_settled(*settled, connection, looked_for_users)
         }
-        Outcome::Suspended => Verdict::suspended(),
+        Outcome::Suspended { version } => {
+            made = version;
+            Verdict::suspended()
+        }
+        Outcome::Invalid { obstacle, version } => {
+            made = version;
+            Verdict::unresolved(obstacle)
+        }
         Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
         Outcome::CannotDelete(obstacle, so_far) => Verdict::cannot_delete(obstacle, so_far),
     };

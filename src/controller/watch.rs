@@ -22,6 +22,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 
+use super::context::Undecoded;
 use super::publish;
 use super::unreadable::Unreadable;
 use crate::observability::metrics::Metrics;
@@ -31,6 +32,7 @@ pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
     pub(super) stream: Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>,
     /// The first list is in the cache. Learned from the stream: `Store::wait_until_ready` wakes one waiter only.
     pub(super) ready: watch::Receiver<bool>,
+    pub(super) undecoded: Undecoded,
 }
 
 /// Watches every object of a kind, one list and watch for each of `apis`. Status writes pass no predicate, so that the operator does not wake itself.
@@ -64,10 +66,15 @@ where
     let counter = metrics.clone();
     let known = store.clone();
     let unreadable = unreadable.clone();
+    let undecoded = Undecoded::default();
+    let lacking = undecoded.clone();
     let stream = events
         .filter_map(move |event| {
             let event = match event {
-                Ok(event) => decoded(event, &known, &unreadable),
+                Ok(event) => {
+                    note_undecoded(&event, &lacking);
+                    decoded(event, &known, &unreadable)
+                }
                 Err(error) => {
                     counter.watch_failed(&kind);
                     tracing::warn!(
@@ -99,6 +106,7 @@ where
         store,
         stream: Box::pin(stream),
         ready,
+        undecoded,
     }
 }
 
@@ -114,6 +122,21 @@ fn leaving<K: Resource>(object: &K) -> Option<u64> {
         .hash(&mut hasher);
     object.meta().uid.hash(&mut hasher);
     Some(hasher.finish())
+}
+
+/// An object that does not decode exists all the same.
+fn note_undecoded<K: Resource>(event: &Event<DeserializeGuard<K>>, undecoded: &Undecoded) {
+    let (decodes, metadata) = match event {
+        Event::Init | Event::InitDone => return,
+        Event::InitApply(guard) | Event::Apply(guard) => (guard.0.is_ok(), guard.meta()),
+        Event::Delete(guard) => (true, guard.meta()),
+    };
+    let namespace = metadata.namespace.clone().unwrap_or_default();
+    let name = metadata.name.clone().unwrap_or_default();
+    match decodes {
+        true => undecoded.remove(namespace, name),
+        false => undecoded.insert(namespace, name),
+    }
 }
 
 /// The event as the cache shall see it. An object that was readable and no longer is leaves the cache, as the next list

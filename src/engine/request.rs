@@ -8,6 +8,7 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
+use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
@@ -15,7 +16,7 @@ use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Call, Hold, audience, foundation, platform};
+use audience_sharing_core::plan::{Call, Hold, Left, audience, foundation, platform};
 
 use super::confirmation::Confirmation;
 use crate::adobe::Error;
@@ -40,7 +41,10 @@ pub struct SettleRequest {
 #[derive(Clone, Debug)]
 pub struct Departure {
     pub share: ShareName,
+    pub uid: UidPrefix,
     pub source: Option<SourceId>,
+    /// As the spec names the source: it is found by it where the status never recorded one.
+    pub selector: Option<SourceSelector>,
     pub data_source: Option<DataSourceId>,
     pub recorded: audience::Recorded,
     /// As far as the spec can be read.
@@ -50,7 +54,7 @@ pub struct Departure {
     /// How it stood there; only who asks for the same can take it over.
     pub strategy: Strategy,
     pub recorded_tenant: Tenant,
-    /// Others that ask for a source of this connection; one of them may take the objects over.
+    /// Others that manage a source of the same two tenants; one of them may take the objects over.
     pub rivals: Vec<Declaration>,
     pub confirmation: Confirmation,
 }
@@ -86,6 +90,7 @@ impl Asked for Departure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
     pub share: ShareName,
+    pub uid: UidPrefix,
     pub created: CreatedAt,
     pub source: SourceSelector,
     pub pinned: Option<SourceId>,
@@ -233,11 +238,9 @@ pub struct StandingAudience {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Retired {
-    /// Nothing of ours is left.
-    Gone,
-    /// Nor is anything here; these objects, which the status names, are not ours any more and were not touched.
-    Left(String),
-    /// Another `SharedAudience` shares the source and takes the objects over.
+    /// Nothing of ours is left. Names what the status records and is not ours any more.
+    Gone(Left),
+    /// Another `SharedAudience` shares the source; its mark is on the objects.
     HandedOver(ShareName),
     Blocked(Obstacle),
 }

@@ -1,13 +1,16 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
 use audience_sharing_core::compose::{
-    AudienceManagerSource, Mode, ShareName, SourceSelector, additional_code,
+    AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
 };
+use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::retirement::Kept;
+use audience_sharing_core::plan::retirement::Successor;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::{Step, platform, retirement, rights, tenant};
+use audience_sharing_core::plan::{
+    Call, Claimant, Existence, Step, platform, retirement, rights, tenant,
+};
 
 use super::job::{Choice, Job};
 use super::request::{Declaration, Departure, Retired};
@@ -25,8 +28,23 @@ impl World {
         if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(Retired::Blocked(hold.into()));
         }
+        let source = match self.departing_source(departure, job.since) {
+            Ok(source) => source,
+            Err(call) => match job.choose(
+                vec![Step {
+                    call: *call,
+                    ready: true,
+                }],
+                Vec::new(),
+                1,
+            ) {
+                Choice::Send(calls) => return Next::Send(calls),
+                Choice::Finish(None) => None,
+                Choice::Finish(Some(obstacle)) => return Next::Finish(Retired::Blocked(obstacle)),
+            },
+        };
         if let Some(recorded) = &departure.recorded_audience {
-            return self.retire_audience(job, departure, recorded);
+            return self.retire_audience(job, departure, source.as_ref(), recorded);
         }
         // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
         // data source to another.
@@ -41,96 +59,154 @@ impl World {
         let count = recorded.additional_segments.len() + recorded.mappings.len();
         let count = count + departure.declared.len();
         let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
+        let mark = mark(&self.settings.owner, &departure.share, departure.uid);
         let leaving = retirement::Departure {
-            owner: &self.settings.owner,
-            share: &departure.share,
-            source: departure.source.as_ref().and_then(SourceId::audience),
+            claimant: self.claimant(&mark),
+            source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
             recorded,
             declared: &departure.declared,
             inventory: &self.inventory,
             since: job.since,
         };
-        let successor = self.successor(departure);
-        let plan = match &successor {
+        let successor = self.successor(departure, source.as_ref());
+        let plan = match successor {
             None => retirement::plan(leaving),
-            Some(successor) => retirement::hand_over(leaving, declared_by(successor, departure)),
+            Some(successor) => {
+                let keys = successor.additional_keys.iter();
+                let codes = source.as_ref().and_then(SourceId::audience);
+                let codes = codes.into_iter().flat_map(|source| {
+                    let keys = keys.clone();
+                    keys.map(|key| additional_code(source, key))
+                });
+                let kept = Successor {
+                    mark: self.mark_of(successor),
+                    codes: codes.collect(),
+                    destinations: successor.destinations.clone(),
+                };
+                retirement::hand_over(leaving, &kept)
+            }
         };
         let plan = rights::checked(plan, &self.inventory);
+        let left = plan.standing;
         match job.choose(plan.steps, plan.holds, objects) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => {
-                Next::Finish(successor.map_or(Retired::Gone, Retired::HandedOver))
-            }
+            Choice::Finish(None) => Next::Finish(match successor {
+                None => Retired::Gone(left),
+                Some(successor) => Retired::HandedOver(successor.share.clone()),
+            }),
             Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
         }
     }
 
-    /// Another declared share of the same source, by the same way: its own look takes the objects over, nothing is
-    /// deleted.
-    fn successor(&self, departure: &Departure) -> Option<ShareName> {
-        let source = departure.source.as_ref()?;
-        let rivals = || departure.rivals.iter();
-        let other_way = |share: &ShareName| {
-            rivals().any(|rival| rival.share == *share && rival.strategy != departure.strategy)
-        };
-        let claims = &self.claims;
-        let claimed = claims
-            .successor(&departure.share, source, &*self.living)
-            .cloned();
-        claimed
-            .or_else(|| {
-                rivals()
-                    .filter(|rival| rival.share != departure.share)
-                    .find(|rival| self.asks_for(rival, source))
-                    .map(|rival| rival.share.clone())
-            })
-            .filter(|successor| !other_way(successor))
+    /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.
+    fn departing_source(
+        &self,
+        departure: &Departure,
+        since: Sequence,
+    ) -> Result<Option<SourceId>, Box<Call>> {
+        if let Some(source) = &departure.source {
+            return Ok(Some(source.clone()));
+        }
+        Ok(match &departure.selector {
+            None => None,
+            Some(SourceSelector::Audience(selector)) => {
+                match resolve(selector, None, &self.inventory) {
+                    Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
+                    Resolution::Ask(call) => return Err(Box::new(call)),
+                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                }
+            }
+            Some(SourceSelector::AudienceManager(selector)) => {
+                match audience_manager::resolve(selector, self.question(None, since)) {
+                    Resolution::Found(found) => Some(found.id()),
+                    Resolution::Ask(call) => return Err(Box::new(call)),
+                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                }
+            }
+        })
+    }
+
+    fn mark_of(&self, successor: &Declaration) -> Mark {
+        mark(&self.settings.owner, &successor.share, successor.uid)
+    }
+
+    /// The oldest other resource that manages the same source by the same way. One that is suspended or has a broken spec
+    /// counts: the objects are marked as its own, and go with it.
+    fn successor<'d>(
+        &self,
+        departure: &'d Departure,
+        source: Option<&SourceId>,
+    ) -> Option<&'d Declaration> {
+        let source = source?;
+        let rivals = departure.rivals.iter();
+        rivals
+            .filter(|rival| rival.share != departure.share)
+            .filter(|rival| rival.strategy == departure.strategy)
+            .filter(|rival| self.existing.existence(&rival.share) == Existence::Exists)
+            .filter(|rival| self.asks_for(rival, source))
+            .min_by_key(|rival| (rival.created, &rival.share))
     }
 
     fn retire_audience(
         &mut self,
         job: &mut Job,
         departure: &Departure,
+        source: Option<&SourceId>,
         recorded: &platform::Recorded,
     ) -> Next<Retired> {
-        if let Some(successor) = self.successor(departure) {
-            match self.source_of(departure, job.since) {
-                // Its own look takes the audience over by its key.
-                Some(Resolution::Found(_)) | None => {
-                    return Next::Finish(Retired::HandedOver(successor));
-                }
+        let mark = mark(&self.settings.owner, &departure.share, departure.uid);
+        let leaving = platform::Departure {
+            claimant: self.claimant(&mark),
+            source,
+            recorded,
+            inventory: &self.inventory,
+        };
+        let mut successor = self.successor(departure, source);
+        if successor.is_some() {
+            match source.and_then(|source| self.source_of(source, job.since)) {
+                None | Some(Resolution::Found(_)) => {}
                 Some(Resolution::Ask(call)) => {
                     return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
                         Choice::Send(calls) => Next::Send(calls),
-                        Choice::Finish(None) => Next::Finish(Retired::HandedOver(successor)),
+                        Choice::Finish(None) => Next::Park,
                         Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
                     };
                 }
                 // Whoever asks for what cannot be shared any more takes nothing over.
-                Some(Resolution::Held(_) | Resolution::Gone(_)) => {}
+                Some(Resolution::Held(_) | Resolution::Gone(_)) => successor = None,
             }
         }
-        let plan = platform::retire(platform::Departure {
-            owner: &self.settings.owner,
-            share: &departure.share,
-            source: departure.source.as_ref(),
-            recorded,
-            inventory: &self.inventory,
-        });
+        let plan = match successor {
+            None => platform::retire(leaving),
+            Some(successor) => platform::hand_over(leaving, &self.mark_of(successor)),
+        };
+        let left = plan.standing;
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => Next::Finish(Retired::Gone),
+            Choice::Finish(None) => Next::Finish(match successor {
+                None => Retired::Gone(left),
+                Some(successor) => Retired::HandedOver(successor.share.clone()),
+            }),
             Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+        }
+    }
+
+    /// Who asks, for a judgment of what is ours.
+    pub(super) fn claimant<'a>(&'a self, mark: &'a Mark) -> Claimant<'a> {
+        Claimant {
+            mark,
+            previous_owners: &self.settings.previous_owners,
+            existing: &*self.existing,
         }
     }
 
     fn source_of(
         &self,
-        departure: &Departure,
+        source: &SourceId,
         since: Sequence,
     ) -> Option<Resolution<AudienceManagerSource>> {
-        let (kind, sid) = departure.source.as_ref()?.audience_manager()?;
+        let (kind, sid) = source.audience_manager()?;
         let naming = Naming::Sid(sid);
         let selector = AudienceManagerSelector { kind, naming };
         Some(audience_manager::resolve(
@@ -154,16 +230,4 @@ impl World {
             ),
         }
     }
-}
-
-/// What the successor declares of the objects that it takes over; `None` if nobody said.
-fn declared_by(successor: &ShareName, departure: &Departure) -> Option<Kept> {
-    let mut rivals = departure.rivals.iter();
-    let declaration = rivals.find(|rival| rival.share == *successor)?;
-    let source = departure.source.as_ref()?.audience()?;
-    let keys = declaration.additional_keys.iter();
-    Some(Kept {
-        codes: keys.map(|key| additional_code(source, key)).collect(),
-        destinations: declaration.destinations.clone(),
-    })
 }

@@ -4,10 +4,15 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
     AudienceSelector, Desired, DestinationSelector, Direction, Mode, ToAudienceManager, compose,
+    mark,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
-use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, MappingId};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, IntegrationCode, MappingId, SegmentSid,
+};
 use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::audience::{self, Situation};
@@ -70,7 +75,7 @@ impl World {
             .claim(&request.share.name, &claimed, request.created);
         let controls = self.controls_for(request, &source);
         if !controls.is_empty() && !self.has_data_source(controls) {
-            let desired = compose(&self.settings, &request.share.name, target, &source);
+            let desired = compose(&self.settings, self.mark(request), target, &source);
             let (recorded, inventory) = (&request.recorded, &self.inventory);
             match forbidden::before_data_source(&desired, recorded, controls, inventory) {
                 Err(call) => return self.ask(job, *call),
@@ -103,7 +108,7 @@ impl World {
         foundation: foundation::Standing,
         controls: ExportControls,
     ) -> Next<Settled> {
-        let desired = compose(&self.settings, &request.share.name, target, source);
+        let desired = compose(&self.settings, self.mark(request), target, source);
         self.observer.on_plan();
         let place = foundation.place(&self.settings, controls);
         let plan = audience::plan(Situation {
@@ -116,7 +121,8 @@ impl World {
             foundation: &foundation,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
-            living: &*self.living,
+            existing: &*self.existing,
+            previous_owners: &self.settings.previous_owners,
             inventory: &self.inventory,
             since: job.since,
         });
@@ -147,6 +153,10 @@ impl World {
                 obstacle,
             }),
         }
+    }
+
+    pub(super) fn mark(&self, request: &SettleRequest) -> Mark {
+        mark(&self.settings.owner, &request.share.name, request.share.uid)
     }
 
     /// What the source's labels ask for, noted so that its data source is there. An answer that said nothing of labels
@@ -195,6 +205,25 @@ impl World {
             .trait_sid
             .filter(|sid| !self.inventory.traits.is_gone(sid));
         let lives = |sid: &_| !self.inventory.segments.is_gone(sid);
+        // What carries another mark still becomes ours by the write that marks it. Recorded before, it would look like an
+        // object of ours that another resource took over.
+        let is_anothers =
+            |description: &str| Mark::read(description).is_some_and(|found| found != desired.mark);
+        let tables = &self.inventory;
+        let segment_is_anothers = |sid: &SegmentSid| {
+            let found = tables.segments.get(sid);
+            found.is_some_and(|entry| is_anothers(&entry.record.description))
+        };
+        if !standing.observed {
+            standing.trait_sid = standing.trait_sid.filter(|sid| {
+                let found = tables.traits.get(sid);
+                !found.is_some_and(|entry| is_anothers(&entry.record.description))
+            });
+            standing.segment_sid = standing.segment_sid.filter(|sid| !segment_is_anothers(sid));
+        }
+        standing
+            .additional_segments
+            .retain(|(_, sid)| !segment_is_anothers(sid));
         if standing.trait_sid.is_none() && standing.segment_sid.is_none() {
             standing.observed = recorded.observed;
         }
@@ -376,8 +405,13 @@ fn origin(source: &Audience) -> Origin {
     }
 }
 
+/// The objects are another's, or nothing shows that they are ours: what is recorded stays recorded, so that a later look
+/// knows it as lost.
 pub(super) fn is_conflict(hold: &Hold) -> bool {
-    hold.reason == audience_sharing_core::domain::reason::Reason::SourceClaimed
+    matches!(
+        hold.reason,
+        Reason::SourceClaimed | Reason::ManagementConflict | Reason::OwnershipLost
+    )
 }
 
 /// All that a round of work may have calls about: the trait, the segments with their rules, the mappings, the traits of

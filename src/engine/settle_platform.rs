@@ -7,6 +7,7 @@ use audience_sharing_core::compose::{
     external_key, metadata_key,
 };
 use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
 use audience_sharing_core::plan::foundation;
@@ -44,7 +45,7 @@ impl World {
         };
         self.claims
             .claim(&request.share.name, &source.id(), request.created);
-        let desired = compose_audience(&self.settings, &request.share.name, target, &source);
+        let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
         let plan = platform::plan(Situation {
             share: &request.share.name,
@@ -53,14 +54,24 @@ impl World {
             adoption: request.share.adoption,
             recorded: &request.recorded_audience,
             claims: &self.claims,
-            living: &*self.living,
+            existing: &*self.existing,
+            previous_owners: &self.settings.previous_owners,
             inventory: &self.inventory,
             since: job.since,
         });
         self.watch_audience(request, &desired, &plan.standing);
         let conflict = plan.holds.first().is_some_and(is_conflict);
         let stored_differently = plan.standing.stored_differently.clone();
-        let standing = self.standing_audience(plan.standing, &request.recorded_audience);
+        let mut standing = plan.standing;
+        // As of objects in Audience Manager: recorded only once it carries our mark.
+        let table = &self.inventory.audiences;
+        standing.audience = standing.audience.filter(|id| {
+            let found = table
+                .get(id)
+                .and_then(|entry| Mark::read(&entry.record.description));
+            standing.observed || found.is_none_or(|found| found == desired.mark)
+        });
+        let standing = self.standing_audience(standing, &request.recorded_audience);
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(Settled {

@@ -1,6 +1,8 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
-use audience_sharing_core::compose::{Mode, SourceGonePolicy, SourceSelector, ToAudienceManager};
+use audience_sharing_core::compose::{
+    Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
+};
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
@@ -27,9 +29,9 @@ impl World {
         let foundation = self.foundation_plan(Mode::Observe).standing;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = foundation.data_sources().collect();
+        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let leaving = retirement::Departure {
-            owner: &self.settings.owner,
-            share: &request.share.name,
+            claimant: self.claimant(&mark),
             source: request.pinned.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
             recorded: &request.recorded,
@@ -118,9 +120,9 @@ impl World {
         });
         self.interest
             .set(&request.share.name, key.into_iter().collect());
+        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let leaving = platform::Departure {
-            owner: &self.settings.owner,
-            share: &request.share.name,
+            claimant: self.claimant(&mark),
             source: source.as_ref(),
             recorded: &request.recorded_audience,
             inventory: &self.inventory,

@@ -118,7 +118,7 @@ impl Worker {
             resync_interval,
             lease,
             shared_turn,
-            living,
+            existing,
             wake,
             rng_seed,
             observer,
@@ -138,7 +138,7 @@ impl Worker {
                 settings,
                 inventory,
                 claims: Claims::default(),
-                living,
+                existing,
                 interest: Interest::default(),
                 recorded_foundation,
                 controls: BTreeMap::new(),
@@ -277,18 +277,12 @@ impl Worker {
                     let _ = reply.send(Err(Unsettled::Panicked));
                     return;
                 };
-                let next = match next {
-                    Next::Finish(Retired::Gone) => Next::Finish(self.world.gone(&departure)),
-                    next => next,
-                };
-                if let Next::Finish(Retired::Gone | Retired::Left(_) | Retired::HandedOver(_)) =
-                    &next
-                {
+                if let Next::Finish(Retired::Gone(_) | Retired::HandedOver(_)) = &next {
                     self.forget(share);
                 }
                 let told_of_connection = |retired: &Retired| match retired {
                     Retired::Blocked(obstacle) => is_of_connection(Some(obstacle)),
-                    Retired::Gone | Retired::Left(_) | Retired::HandedOver(_) => false,
+                    Retired::Gone(_) | Retired::HandedOver(_) => false,
                 };
                 self.follow(
                     share,

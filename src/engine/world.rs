@@ -12,7 +12,7 @@ use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{Call, Claims, Hold, Living, Plan, foundation, rights};
+use audience_sharing_core::plan::{Call, Claims, Existing, Hold, Plan, foundation, rights};
 
 use super::EngineObserver;
 use super::execute::Answer;
@@ -29,7 +29,7 @@ pub(super) struct World {
     pub(super) settings: ConnectionSettings,
     pub(super) inventory: Inventory,
     pub(super) claims: Claims,
-    pub(super) living: Arc<dyn Living + Send + Sync>,
+    pub(super) existing: Arc<dyn Existing + Send + Sync>,
     pub(super) interest: Interest,
     pub(super) recorded_foundation: foundation::Recorded,
     /// What the labels of the managed audiences ask for, where they ask for anything.
@@ -52,6 +52,7 @@ impl World {
         for declaration in declarations {
             let Declaration {
                 share,
+                uid: _,
                 created,
                 source,
                 pinned,

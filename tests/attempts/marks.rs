@@ -2,6 +2,7 @@
 
 use audience_sharing_core::compose::Direction;
 use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::plan::Left;
 use audience_sharing_operator::engine::{Retired, SettleRequest};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::world::{LOYAL_GAMERS, World, request, share_name};
 
 const NEWSLETTER: &str = "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01";
-const LOYALS_MARK: &str = "[audience-sharing:test-owner/marketing/loyal]";
+const LOYALS_MARK: &str = "[audience-sharing:test-owner/marketing/loyal#a1b2c3d4]";
 
 fn collection(world: &World, name: &str) -> Vec<Value> {
     world.tenant()[name].as_array().unwrap().clone()
@@ -51,7 +52,7 @@ async fn a_mark_on_a_strangers_object_gives_it_to_nobody() {
     );
     assert_eq!(
         world.retire("loyal", LOYAL_GAMERS, &settled).await,
-        Retired::Gone
+        Retired::Gone(Left::default())
     );
     let after = (collection(&world, "traits"), collection(&world, "segments"));
     let unmade = |all: &[Value]| -> Vec<Value> {
@@ -72,7 +73,7 @@ fn described(name: &str, source: &str, description: &str) -> SettleRequest {
 
 /// Whoever writes a description writes a text before the operator's mark, and no mark.
 #[rstest]
-#[case::of_another_share("[audience-sharing:test-owner/marketing/loyal]")]
+#[case::of_another_share("[audience-sharing:test-owner/marketing/loyal#a1b2c3d4]")]
 #[case::behind_a_text("mine [audience-sharing:test-owner/marketing/loyal]")]
 #[case::of_another_owner("[audience-sharing:other/marketing/loyal]")]
 #[case::of_the_data_source("[audience-sharing:test-owner]")]
@@ -115,7 +116,7 @@ async fn a_declared_description_forges_no_mark(
     }
     world.engine.refresh().await.unwrap();
     let gone = world.retire("attacker", NEWSLETTER, &settled).await;
-    assert_eq!(gone, Retired::Gone);
+    assert_eq!(gone, Retired::Gone(Left::default()));
     assert_eq!(
         world.marked(),
         victims,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adobe_simulator::DataSourceChange;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::plan::Left;
 use audience_sharing_operator::engine::{Retired, SettleRequest, Settled};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -198,7 +199,10 @@ async fn a_new_process_finds_what_stands_in_the_other_data_source(
     );
     assert_eq!(world.marked().len(), 2);
     let gone = world.retire("loyal", LOYAL_GAMERS, &moved).await;
-    assert_eq!((gone, world.marked().len()), (Retired::Gone, 0));
+    assert_eq!(
+        (gone, world.marked().len()),
+        (Retired::Gone(Left::default()), 0)
+    );
 }
 
 #[rstest]

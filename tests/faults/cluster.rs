@@ -144,7 +144,7 @@ impl Cluster {
                 return Err(Refusal::new(409, "AlreadyExists", message));
             }
             let mut object = object;
-            let uid = format!("00000000-0000-4000-8000-{:012x}", state.version + 1);
+            let uid = format!("{:08x}-0000-4000-8000-000000000000", state.version + 1);
             let now = state.timestamp();
             let metadata = metadata(&mut object);
             metadata.insert("name".into(), json!(key.name));

@@ -25,6 +25,7 @@ mod needless;
 mod operations;
 mod operator;
 mod oracles;
+mod ownership;
 mod pace;
 mod panics;
 mod proxies;

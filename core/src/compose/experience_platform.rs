@@ -1,6 +1,6 @@
 //! A trait or segment of Audience Manager, as it shall stand in Experience Platform (design.md §2, AAM → AEP).
 
-use super::{ConnectionSettings, DESCRIPTION_CHARS_MAX, ShareName, bounded, mark};
+use super::{DESCRIPTION_CHARS_MAX, bounded};
 use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;
@@ -109,10 +109,9 @@ fn metadata_id(kind: SourceKind, sid: u64) -> String {
     }
 }
 
-/// The audience that `target` asks for, given its source.
+/// The audience that `target` asks for, given its source. It carries `mark`.
 pub fn compose_audience(
-    settings: &ConnectionSettings,
-    share: &ShareName,
+    mark: Mark,
     target: &ToExperiencePlatform,
     source: &AudienceManagerSource,
 ) -> DesiredAudience {
@@ -130,7 +129,6 @@ pub fn compose_audience(
             expression: membership(source.kind, source.sid),
         },
     };
-    let mark = mark(&settings.owner, share);
     let text = target.description.as_deref().unwrap_or(&source.description);
     DesiredAudience {
         source: source.id(),

@@ -17,6 +17,11 @@ pub struct OwnerId(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceName(Box<str>);
 
+/// The first 8 hexadecimal digits of a resource's uid. It tells a resource from an earlier one of the same name: one that
+/// was deleted and created again, or restored into another cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UidPrefix([u8; Self::DIGITS]);
+
 /// A text that is no such name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must have {rule}; this one has {length} characters")]
@@ -92,14 +97,44 @@ impl fmt::Display for ResourceName {
     }
 }
 
+impl UidPrefix {
+    const DIGITS: usize = 8;
+
+    /// Of a uid as Kubernetes gives it: its first digits in lower case, filled up with zeros where it has fewer.
+    pub fn of(uid: &str) -> Self {
+        let mut digits = [b'0'; Self::DIGITS];
+        let found = uid.bytes().filter(u8::is_ascii_hexdigit);
+        for (digit, found) in digits.iter_mut().zip(found) {
+            *digit = found.to_ascii_lowercase();
+        }
+        Self(digits)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let digits: [u8; Self::DIGITS] = text.as_bytes().try_into().ok()?;
+        let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+        digits.iter().all(is_digit).then_some(Self(digits))
+    }
+}
+
+impl fmt::Display for UidPrefix {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|digit| write!(formatter, "{}", char::from(*digit)))
+    }
+}
+
 /// What the end of a description says about who made the object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// `[audience-sharing:<owner>/<namespace>/<name>]`: the objects of one `SharedAudience`.
+    /// `[audience-sharing:<owner>/<namespace>/<name>#<uid>]`: the objects of one `SharedAudience`.
     Audience {
         owner: OwnerId,
         namespace: ResourceName,
         name: ResourceName,
+        /// `None` in a mark that was written before marks carried it.
+        uid: Option<UidPrefix>,
     },
     /// `[audience-sharing:<owner>]`: the data source, which all connections of one owner share.
     DataSource { owner: OwnerId },
@@ -114,6 +149,34 @@ impl Mark {
         split(description).1
     }
 
+    /// The same mark for a resource of this owner and name with any uid: what an index is keyed by.
+    #[must_use]
+    pub fn of_any_uid(&self) -> Self {
+        match self {
+            Self::Audience {
+                owner,
+                namespace,
+                name,
+                uid: _,
+            } => Self::Audience {
+                owner: owner.clone(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+                uid: None,
+            },
+            Self::DataSource { .. } => self.clone(),
+        }
+    }
+
+    /// The same mark by another owner id.
+    #[must_use]
+    pub fn with_owner(mut self, new: OwnerId) -> Self {
+        match &mut self {
+            Self::Audience { owner, .. } | Self::DataSource { owner } => *owner = new,
+        }
+        self
+    }
+
     pub const fn owner(&self) -> &OwnerId {
         match self {
             Self::Audience { owner, .. } | Self::DataSource { owner } => owner,
@@ -125,11 +188,18 @@ impl Mark {
         let owner = OwnerId::parse(parts.next()?).ok()?;
         match (parts.next(), parts.next(), parts.next()) {
             (None, ..) => Some(Self::DataSource { owner }),
-            (Some(namespace), Some(name), None) => Some(Self::Audience {
-                owner,
-                namespace: ResourceName::parse(namespace).ok()?,
-                name: ResourceName::parse(name).ok()?,
-            }),
+            (Some(namespace), Some(resource), None) => {
+                let (name, uid) = match resource.split_once('#') {
+                    Some((name, uid)) => (name, Some(UidPrefix::parse(uid)?)),
+                    None => (resource, None),
+                };
+                Some(Self::Audience {
+                    owner,
+                    namespace: ResourceName::parse(namespace).ok()?,
+                    name: ResourceName::parse(name).ok()?,
+                    uid,
+                })
+            }
             _ => None,
         }
     }
@@ -142,8 +212,13 @@ impl fmt::Display for Mark {
                 owner,
                 namespace,
                 name,
+                uid,
             } => {
-                write!(formatter, "{OPENING}{owner}/{namespace}/{name}{CLOSING}")
+                write!(formatter, "{OPENING}{owner}/{namespace}/{name}")?;
+                if let Some(uid) = uid {
+                    write!(formatter, "#{uid}")?;
+                }
+                write!(formatter, "{CLOSING}")
             }
             Self::DataSource { owner } => write!(formatter, "{OPENING}{owner}{CLOSING}"),
         }
@@ -188,7 +263,7 @@ mod tests {
     use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
     use rstest::rstest;
 
-    use super::{Mark, OwnerId, ResourceName, describe, strip};
+    use super::{Mark, OwnerId, ResourceName, UidPrefix, describe, strip};
 
     /// No text of these tests is longer.
     const LONG: usize = 100_000;
@@ -198,6 +273,24 @@ mod tests {
             owner: OwnerId::parse(owner).expect("an owner id"),
             namespace: ResourceName::parse(namespace).expect("a namespace"),
             name: ResourceName::parse(name).expect("a name"),
+            uid: None,
+        }
+    }
+
+    fn with_uid(mark: Mark, digits: &str) -> Mark {
+        match mark {
+            Mark::Audience {
+                owner,
+                namespace,
+                name,
+                ..
+            } => Mark::Audience {
+                owner,
+                namespace,
+                name,
+                uid: Some(UidPrefix::of(digits)),
+            },
+            Mark::DataSource { .. } => mark,
         }
     }
 
@@ -213,6 +306,19 @@ mod tests {
 
     #[rstest]
     #[case::alone("[audience-sharing:eu-prod/marketing/loyal-gamers]", Some(gamers()))]
+    #[case::with_uid(
+        "[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d]",
+        Some(with_uid(gamers(), "0a1b2c3d"))
+    )]
+    #[case::uid_in_capitals("[audience-sharing:eu-prod/marketing/loyal-gamers#0A1B2C3D]", None)]
+    #[case::uid_cut("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3]", None)]
+    #[case::uid_too_long("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d4]", None)]
+    #[case::uid_empty("[audience-sharing:eu-prod/marketing/loyal-gamers#]", None)]
+    #[case::two_uids(
+        "[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d#0a1b2c3d]",
+        None
+    )]
+    #[case::uid_of_a_data_source("[audience-sharing:eu-prod#0a1b2c3d]", None)]
     #[case::behind_text(
         "Who plays. [audience-sharing:eu-prod/marketing/loyal-gamers]",
         Some(gamers())
@@ -303,6 +409,15 @@ mod tests {
         );
     }
 
+    #[rstest]
+    #[case::of_kubernetes("0A1B2C3D-4e5f-4a6b-8c7d-112233445566", "0a1b2c3d")]
+    #[case::hyphen_first("-0a-1b2c3d4e", "0a1b2c3d")]
+    #[case::short("12", "12000000")]
+    #[case::none("", "00000000")]
+    fn a_uid_is_told_by_its_first_digits(#[case] uid: &str, #[case] digits: &str) {
+        assert_eq!(UidPrefix::of(uid).to_string(), digits);
+    }
+
     fn marks() -> impl Strategy<Value = Mark> {
         let owner = "[A-Za-z0-9._-]{1,64}";
         let name = "[a-z0-9]([a-z0-9.-]{0,40}[a-z0-9])?";
@@ -310,6 +425,10 @@ mod tests {
             owner.prop_map(|owner| data_source(&owner)),
             (owner, name, name)
                 .prop_map(|(owner, namespace, name)| audience(&owner, &namespace, &name)),
+            (owner, name, name, "[0-9a-f]{8}").prop_map(|(owner, namespace, name, uid)| with_uid(
+                audience(&owner, &namespace, &name),
+                &uid
+            )),
         ]
     }
 

@@ -178,6 +178,9 @@ reasons! {
         "Nothing needs to be done. To have both texts alike, declare the text as it is stored.";
     /// The ownership mark, which holds owner id, namespace and name, is too long for a description.
     NameTooLong: Stalled, Warning, Objects, "Create the SharedAudience again with a shorter name.";
+    /// The status names an object that shows no other sign of belonging to this resource.
+    OwnershipLost: Stalled, Warning, Objects,
+        "Restore the object's description or key, or delete this SharedAudience: deleting it leaves the object.";
     /// An object exists already and the adoption policy does not allow to take it.
     AdoptionRefused: Stalled, Warning, Objects,
         "Make it equal, delete it, or set adoptionPolicy to Adopt to take it over.";

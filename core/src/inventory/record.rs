@@ -188,7 +188,8 @@ impl Record for Audience {
     }
     fn natural_keys(&self) -> impl Iterator<Item = AudienceNaturalKey> {
         let external = self.key.clone().map(AudienceNaturalKey::External);
-        let marked = Mark::read(&self.description).map(AudienceNaturalKey::Marked);
+        let mark = Mark::read(&self.description).map(|mark| mark.of_any_uid());
+        let marked = mark.map(AudienceNaturalKey::Marked);
         let expression = self.expression.as_deref();
         let expression = expression.map(|text| pql::mirrored(text).map_or(text.into(), Into::into));
         std::iter::once(AudienceNaturalKey::Name(self.name.clone()))

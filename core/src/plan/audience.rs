@@ -6,17 +6,17 @@ mod uses;
 use self::uses::Uses;
 use super::Plan;
 use super::call::{Call, NEW_TRAIT, Step};
-use super::claims::{Claims, Living};
+use super::claims::{Claims, Existing};
 use super::difference::{
     Comparison, DesiredSegment, DesiredTrait, segment_label, trait_label, unmarkable,
 };
 use super::elsewhere;
-use super::found::{Found, Proof, find_segment, find_trait};
+use super::found::{Found, Proof, Rank, find_segment, find_trait};
 use super::foundation;
 use super::foundation::controlled::Place;
 use super::hold::Hold;
 use super::mappings::KnownMapping;
-use super::ownership::{Subject, Verdict, held_by, judge, marked_share};
+use super::ownership::{Claimant, Ownership, Signs, adopt, held_by};
 use super::rules::{self, KnownTrait, Resolved};
 use super::twins;
 use crate::compose::{self, AdoptionPolicy, Desired, Mode, ShareName};
@@ -26,7 +26,7 @@ use crate::domain::audience_manager::{
 use crate::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitSid,
 };
-use crate::domain::ownership::Mark;
+use crate::domain::ownership::{Mark, OwnerId};
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::SegmentRule;
 use crate::domain::source::SourceId;
@@ -88,10 +88,43 @@ pub struct Situation<'a> {
     /// Where the objects belong for their labels, or why they cannot stand there; `None` where no data source stands.
     pub place: Option<Result<Place, &'a Hold>>,
     pub claims: &'a Claims,
-    pub living: &'a dyn Living,
+    pub existing: &'a dyn Existing,
+    pub previous_owners: &'a [OwnerId],
     pub inventory: &'a Inventory,
     /// The call with which this round of work began: only younger look-ups prove that a key is free.
     pub since: Sequence,
+}
+
+impl<'a> Situation<'a> {
+    pub(super) fn claimant(&self) -> Claimant<'a> {
+        Claimant {
+            mark: &self.desired.mark,
+            previous_owners: self.previous_owners,
+            existing: self.existing,
+        }
+    }
+
+    /// `equals`: whether the object equals what is declared, the mark included.
+    fn rank(&self, description: &str, equals: impl Fn() -> bool) -> Rank {
+        let claimant = self.claimant();
+        match claimant.is_marked(description) {
+            true if equals() => Rank::MarkedAndEqual,
+            true => Rank::Marked,
+            false if claimant.marked_share(description).is_some() => Rank::MarkedByOwner,
+            false => Rank::Other,
+        }
+    }
+
+    /// An integration code counts as our natural key in the data sources of this connection alone.
+    pub(super) fn has_key(
+        &self,
+        code: Option<&IntegrationCode>,
+        data_source: DataSourceId,
+        wanted: &IntegrationCode,
+    ) -> bool {
+        let mut ours = self.foundation.data_sources();
+        code == Some(wanted) && ours.any(|id| id == data_source)
+    }
 }
 
 /// What became of the trait, for what hangs on it.
@@ -103,10 +136,10 @@ enum TraitState {
     Missing,
 }
 
-struct Planner<'a> {
-    situation: Situation<'a>,
+pub(super) struct Planner<'a> {
+    pub(super) situation: Situation<'a>,
     place: Place,
-    plan: Plan<Standing>,
+    pub(super) plan: Plan<Standing>,
     /// Something must be known before the first write.
     asks: bool,
     /// It is known that what is declared cannot all stand: nothing is begun.
@@ -175,7 +208,7 @@ impl<'a> Planner<'a> {
             self.undeclared_segments();
         }
         if !self.observes() {
-            let twins = twins::steps(&self.situation, &self.plan.standing);
+            let twins = twins::steps(self);
             self.plan.steps.extend(twins);
         }
     }
@@ -201,12 +234,19 @@ impl<'a> Planner<'a> {
 
     fn find_shared_trait(&self) -> Found<'a, Trait> {
         let situation = &self.situation;
+        let rank = |found: &Trait| {
+            let table = &situation.inventory.traits;
+            let compared = &mut Comparison::new(table, found);
+            let equals = self.desired_trait(found).change(compared).is_none();
+            situation.rank(&found.description, || equals)
+        };
         let found = find_trait(
             situation.inventory,
             situation.recorded.trait_sid,
             self.place.data_source,
             &situation.desired.code,
             self.proof(self.place.enforces_trait_codes),
+            rank,
         );
         match found {
             Found::Absent if !self.observes() => elsewhere::find(
@@ -215,7 +255,14 @@ impl<'a> Planner<'a> {
                 |found: &Trait| &found.description,
                 |data_source| {
                     let code = &situation.desired.code;
-                    find_trait(situation.inventory, None, data_source, code, Proof::Listed)
+                    find_trait(
+                        situation.inventory,
+                        None,
+                        data_source,
+                        code,
+                        Proof::Listed,
+                        rank,
+                    )
                 },
             ),
             found => found,
@@ -225,10 +272,9 @@ impl<'a> Planner<'a> {
     /// One source, one holder: whose mark stands, else the older (design.md §4.6).
     fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
         let situation = &self.situation;
-        let owner = situation.desired.mark.owner();
         let marked = match found {
             Some(found) if Mark::read(&found.description).is_some() => {
-                marked_share(owner, &found.description)
+                situation.claimant().marked_share(&found.description)
             }
             // A person deleted the trait alone, or its mark: the segment still says whose both are.
             Some(_) | None => self.marked_segment(),
@@ -237,7 +283,7 @@ impl<'a> Planner<'a> {
             situation.share,
             &SourceId::Audience(situation.desired.source.clone()),
             marked.as_ref(),
-            situation.living,
+            situation.existing,
         )?;
         (holder != situation.share)
             .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
@@ -245,13 +291,13 @@ impl<'a> Planner<'a> {
 
     fn marked_segment(&self) -> Option<ShareName> {
         let situation = &self.situation;
-        let (owner, code) = (situation.desired.mark.owner(), &situation.desired.code);
+        let code = &situation.desired.code;
         let segments = &situation.inventory.segments;
         let mut found = situation
             .foundation
             .data_sources()
             .flat_map(|data_source| segments.find(&(data_source, code.clone())));
-        found.find_map(|entry| marked_share(owner, &entry.record.description))
+        found.find_map(|entry| situation.claimant().marked_share(&entry.record.description))
     }
 
     fn shared_trait(&mut self, found: Option<&Trait>) -> TraitState {
@@ -300,6 +346,26 @@ impl<'a> Planner<'a> {
     }
 
     fn keep_trait(&mut self, found: &Trait) -> TraitState {
+        if self.situation.foundation.adobes {
+            self.plan.standing.observed = true;
+            return self.stands(found);
+        }
+        let desired = self.desired_trait(found);
+        let code = &self.situation.desired.code;
+        let signs = Signs {
+            description: &found.description,
+            recorded: self.is_recorded(self.situation.recorded.trait_sid == Some(found.sid))
+                || desired.marked_in_vain(&self.situation.inventory.traits, found),
+            natural_key: self.has_key(found.integration_code.as_ref(), found.data_source, code),
+        };
+        if let Err(hold) = self.may_write(
+            &trait_label(found),
+            signs,
+            desired.equals_but_for_mark(&self.situation.inventory.traits, found),
+        ) {
+            self.plan.holds.push(hold);
+            return TraitState::Missing;
+        }
         if found.kind != TraitKind::Onboarded {
             self.plan.holds.push(Hold::new(
                 Reason::AdoptionRefused,
@@ -311,32 +377,14 @@ impl<'a> Planner<'a> {
             ));
             return TraitState::Missing;
         }
-        let desired = self.desired_trait(found);
-        let subject = Subject {
-            object: trait_label(found),
-            description: &found.description,
-            recorded: self.is_recorded(self.situation.recorded.trait_sid == Some(found.sid))
-                || desired.marked_in_vain(&self.situation.inventory.traits, found),
-            equal: desired.equals_but_for_mark(&self.situation.inventory.traits, found),
-            in_adobes_data_source: self.situation.foundation.adobes,
-        };
-        match self.judge(&subject) {
-            Verdict::Ours => {
-                let mut comparison = Comparison::new(&self.situation.inventory.traits, found);
-                if let Some(change) = desired.change(&mut comparison) {
-                    self.plan.steps.push(Step::ready(Call::UpdateTrait {
-                        expected: found.clone(),
-                        change,
-                    }));
-                }
-                self.tell_respelled(comparison, &trait_label(found));
-            }
-            Verdict::Adobes => self.plan.standing.observed = true,
-            Verdict::Held(hold) => {
-                self.plan.holds.push(hold);
-                return TraitState::Missing;
-            }
+        let mut comparison = Comparison::new(&self.situation.inventory.traits, found);
+        if let Some(change) = desired.change(&mut comparison) {
+            self.plan.steps.push(Step::ready(Call::UpdateTrait {
+                expected: found.clone(),
+                change,
+            }));
         }
+        self.tell_respelled(comparison, &trait_label(found));
         self.stands(found)
     }
 
@@ -346,7 +394,7 @@ impl<'a> Planner<'a> {
         TraitState::Stands(found.sid)
     }
 
-    fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
+    pub(super) fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
         let desired = self.situation.desired;
         let folder = self.situation.foundation.trait_folder;
         DesiredTrait {
@@ -444,12 +492,25 @@ impl<'a> Planner<'a> {
                 since: situation.since,
             },
         };
+        let rank = |found: &Segment| {
+            let equals = || {
+                let desired = wanted
+                    .rule
+                    .as_deref()
+                    .map(|rule| self.desired_segment(wanted, rule, found));
+                let table = &situation.inventory.segments;
+                let compared = &mut Comparison::new(table, found);
+                desired.is_some_and(|desired| desired.change(compared).is_none())
+            };
+            situation.rank(&found.description, equals)
+        };
         let found = find_segment(
             situation.inventory,
             wanted.recorded,
             self.place.data_source,
             wanted.code,
             proof,
+            rank,
         );
         let found = match found {
             Found::Absent if !self.observes() => elsewhere::find(
@@ -458,7 +519,14 @@ impl<'a> Planner<'a> {
                 |found: &Segment| &found.description,
                 |data_source| {
                     let code = wanted.code;
-                    find_segment(situation.inventory, None, data_source, code, Proof::Listed)
+                    find_segment(
+                        situation.inventory,
+                        None,
+                        data_source,
+                        code,
+                        Proof::Listed,
+                        rank,
+                    )
                 },
             ),
             found => found,
@@ -525,46 +593,44 @@ impl<'a> Planner<'a> {
     }
 
     fn keep_segment(&mut self, wanted: &WantedSegment<'_>, found: &Segment) -> Option<SegmentSid> {
+        if wanted.observed && self.situation.foundation.adobes {
+            self.plan.standing.observed = true;
+            return Some(found.sid);
+        }
         let rule = wanted.rule.as_deref()?;
-        let desired = DesiredSegment {
-            name: wanted.name,
-            description: wanted.description,
-            code: wanted.code,
-            data_source: self.data_source_for(found.data_source),
-            folder: self.segment_folder().unwrap_or(found.folder),
-            rule,
-            merge_rule: self.situation.foundation.merge_rule.id(),
-        };
-        let subject = Subject {
-            object: segment_label(found),
+        let desired = self.desired_segment(wanted, rule, found);
+        let table = &self.situation.inventory.segments;
+        let signs = Signs {
             description: &found.description,
             recorded: wanted.recorded_as_ours && wanted.recorded == Some(found.sid)
-                || desired.marked_in_vain(&self.situation.inventory.segments, found),
-            equal: desired.equals_but_for_mark(&self.situation.inventory.segments, found),
-            in_adobes_data_source: self.situation.foundation.adobes && wanted.observed,
+                || desired.marked_in_vain(table, found),
+            natural_key: self.has_key(
+                found.integration_code.as_ref(),
+                found.data_source,
+                wanted.code,
+            ),
         };
-        match self.judge(&subject) {
-            Verdict::Ours => {
-                let mut comparison = Comparison::new(&self.situation.inventory.segments, found);
-                let mut change = desired.change(&mut comparison).unwrap_or_default();
-                // The rest of the change does not wait for the rule.
-                if change.rule.is_some() && !self.accepts_rule_of(wanted) {
-                    change.rule = None;
-                }
-                if change != SegmentChange::default() {
-                    self.plan.steps.push(Step::ready(Call::UpdateSegment {
-                        expected: found.clone(),
-                        change,
-                    }));
-                }
-                self.tell_respelled(comparison, &segment_label(found));
-            }
-            Verdict::Adobes => self.plan.standing.observed = true,
-            Verdict::Held(hold) => {
-                self.plan.holds.push(hold);
-                return None;
-            }
+        if let Err(hold) = self.may_write(
+            &segment_label(found),
+            signs,
+            desired.equals_but_for_mark(table, found),
+        ) {
+            self.plan.holds.push(hold);
+            return None;
         }
+        let mut comparison = Comparison::new(table, found);
+        let mut change = desired.change(&mut comparison).unwrap_or_default();
+        // The rest of the change does not wait for the rule.
+        if change.rule.is_some() && !self.accepts_rule_of(wanted) {
+            change.rule = None;
+        }
+        if change != SegmentChange::default() {
+            self.plan.steps.push(Step::ready(Call::UpdateSegment {
+                expected: found.clone(),
+                change,
+            }));
+        }
+        self.tell_respelled(comparison, &segment_label(found));
         Some(found.sid)
     }
 
@@ -577,13 +643,42 @@ impl<'a> Planner<'a> {
         matches && !self.situation.recorded.observed
     }
 
-    fn judge(&self, subject: &Subject<'_>) -> Verdict {
-        judge(
-            subject,
-            &self.situation.desired.mark,
-            self.situation.adoption,
-            self.situation.living,
-        )
+    fn desired_segment<'w>(
+        &self,
+        wanted: &WantedSegment<'w>,
+        rule: &'w str,
+        found: &Segment,
+    ) -> DesiredSegment<'w> {
+        DesiredSegment {
+            name: wanted.name,
+            description: wanted.description,
+            code: wanted.code,
+            data_source: self.data_source_for(found.data_source),
+            folder: self.segment_folder().unwrap_or(found.folder),
+            rule,
+            merge_rule: self.situation.foundation.merge_rule.id(),
+        }
+    }
+
+    /// Additional segments beside Adobe's objects are in Adobe's data source, which the connection does not own.
+    fn has_key(
+        &self,
+        code: Option<&IntegrationCode>,
+        data_source: DataSourceId,
+        wanted: &IntegrationCode,
+    ) -> bool {
+        let here = data_source == self.place.data_source && code == Some(wanted);
+        here || self.situation.has_key(code, data_source, wanted)
+    }
+
+    /// `Err` says why nothing of the object may be written. `equal`: it equals what is declared, the mark apart.
+    fn may_write(&self, object: &str, signs: Signs<'_>, equal: bool) -> Result<(), Hold> {
+        match self.situation.claimant().judge(object, signs) {
+            Ownership::Owned | Ownership::TakenOver => Ok(()),
+            Ownership::Unmarked => adopt(object, equal, self.situation.adoption),
+            Ownership::Unrelated => Err(super::ownership::lost(object)),
+            Ownership::Blocked(hold) => Err(hold),
+        }
     }
 }
 

@@ -9,14 +9,28 @@ use crate::domain::source::SourceId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreatedAt(pub i64);
 
-/// Which `SharedAudience` objects exist and are not leaving, of this connection or another.
-pub trait Living: std::fmt::Debug {
-    fn is_living(&self, share: &ShareName) -> bool;
+/// Whether a resource exists, as far as this process can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existence {
+    Exists,
+    /// It does not exist, or it is being deleted.
+    Gone,
+    /// It is in a namespace that this process does not watch.
+    Unknown,
 }
 
-impl Living for BTreeSet<ShareName> {
-    fn is_living(&self, share: &ShareName) -> bool {
-        self.contains(share)
+/// Which `SharedAudience` resources exist, of this connection or another.
+pub trait Existing: std::fmt::Debug {
+    fn existence(&self, share: &ShareName) -> Existence;
+}
+
+/// All that exist, where every namespace is watched.
+impl Existing for BTreeSet<ShareName> {
+    fn existence(&self, share: &ShareName) -> Existence {
+        match self.contains(share) {
+            true => Existence::Exists,
+            false => Existence::Gone,
+        }
     }
 }
 
@@ -74,18 +88,6 @@ impl Claims {
         others
     }
 
-    /// Another valid claimant of what `share` holds, to whom its objects are handed over. A claimant that is gone takes
-    /// nothing over, whatever is still known of its claim.
-    pub fn successor(
-        &self,
-        share: &ShareName,
-        source: &SourceId,
-        living: &dyn Living,
-    ) -> Option<&ShareName> {
-        let is_valid = |other: &ShareName| other != share && living.is_living(other);
-        eldest(self.claimants.get(source)?, is_valid)
-    }
-
     /// The one claimant that shares `source`, of `share` and the others that live: whose mark stands, else the older, else
     /// the first by name.
     pub fn holder(
@@ -93,9 +95,11 @@ impl Claims {
         share: &ShareName,
         source: &SourceId,
         marked: Option<&ShareName>,
-        living: &dyn Living,
+        existing: &dyn Existing,
     ) -> Option<&ShareName> {
-        let is_valid = |claimant: &ShareName| claimant == share || living.is_living(claimant);
+        let is_valid = |claimant: &ShareName| {
+            claimant == share || existing.existence(claimant) == Existence::Exists
+        };
         let claimants = self.claimants.get(source)?;
         if let Some(marked) = marked.filter(|marked| is_valid(marked))
             && let Some((holder, _)) = claimants.iter().find(|(known, _)| known == marked)

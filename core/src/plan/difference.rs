@@ -93,6 +93,7 @@ fn excerpts(sent: &str, stored: &str) -> (String, String) {
     (excerpt(sent), excerpt(stored))
 }
 
+#[derive(Clone, Copy)]
 pub(super) struct DesiredTrait<'a> {
     pub(super) name: &'a str,
     pub(super) description: &'a str,
@@ -126,6 +127,16 @@ impl DesiredTrait<'_> {
     /// This process wrote its description with our mark, which the service did not keep: no status may name it yet.
     pub(super) fn marked_in_vain(&self, table: &Table<Trait>, found: &Trait) -> bool {
         table.is_stored_as(found, Field::Description, self.description)
+    }
+
+    /// Equal to what a create would have made, wherever it is now.
+    pub(super) fn would_create(&self, table: &Table<Trait>, found: &Trait) -> bool {
+        let here = DesiredTrait {
+            data_source: found.data_source,
+            folder: found.folder,
+            ..*self
+        };
+        here.change(&mut Comparison::new(table, found)).is_none()
     }
 
     /// Equal but for the mark.

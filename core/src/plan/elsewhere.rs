@@ -5,7 +5,6 @@ use super::audience::Situation;
 use super::difference::trait_label;
 use super::found::Found;
 use super::hold::Hold;
-use super::ownership::marked_share;
 use crate::domain::audience_manager::Trait;
 use crate::domain::identifier::DataSourceId;
 
@@ -16,11 +15,11 @@ pub(super) fn find<'a, R>(
     description: impl Fn(&R) -> &str,
     look: impl Fn(DataSourceId) -> Found<'a, R>,
 ) -> Found<'a, R> {
-    let owner = situation.desired.mark.owner();
+    let claimant = situation.claimant();
     let others = situation.foundation.data_sources();
     for data_source in others.filter(|id| *id != place) {
         match look(data_source) {
-            Found::Present(found) if marked_share(owner, description(found)).is_none() => {}
+            Found::Present(found) if claimant.marked_share(description(found)).is_none() => {}
             Found::Absent => {}
             found => return found,
         }
@@ -47,12 +46,12 @@ fn standing<'a>(situation: &Situation<'a>) -> Option<&'a Trait> {
         .recorded
         .trait_sid
         .and_then(|sid| traits.get(&sid));
-    let owner = situation.desired.mark.owner();
     let marked = || {
         let code = &situation.desired.code;
         let everywhere = situation.foundation.data_sources();
         let mut found = everywhere.filter_map(|id| traits.find(&(id, code.clone())).next());
-        found.find(|entry| marked_share(owner, &entry.record.description).is_some())
+        let claimant = situation.claimant();
+        found.find(|entry| claimant.marked_share(&entry.record.description).is_some())
     };
     recorded.or_else(marked).map(|entry| &entry.record)
 }

@@ -29,12 +29,14 @@ pub(super) fn find_trait<'a>(
     data_source: DataSourceId,
     code: &IntegrationCode,
     proof: Proof,
+    rank: impl Fn(&Trait) -> Rank,
 ) -> Found<'a, Trait> {
     find(
         &inventory.traits,
         recorded,
         &(data_source, code.clone()),
         proof,
+        rank,
         Call::ReadTrait,
         Call::ListTraits(data_source),
         Call::LookUpTrait {
@@ -50,12 +52,14 @@ pub(super) fn find_segment<'a>(
     data_source: DataSourceId,
     code: &IntegrationCode,
     proof: Proof,
+    rank: impl Fn(&Segment) -> Rank,
 ) -> Found<'a, Segment> {
     find(
         &inventory.segments,
         recorded,
         &(data_source, code.clone()),
         proof,
+        rank,
         Call::ReadSegment,
         Call::ListSegments(data_source),
         Call::LookUpSegment {
@@ -65,11 +69,27 @@ pub(super) fn find_segment<'a>(
     )
 }
 
+/// Which of several objects with one key is meant; the least wins, then the oldest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// It carries our mark and equals what is declared.
+    MarkedAndEqual,
+    Marked,
+    /// It carries the mark of another resource of our owner.
+    MarkedByOwner,
+    Other,
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the two kinds of objects share the one way to find them"
+)]
 fn find<'a, R>(
     table: &'a Table<R>,
     recorded: Option<R::Id>,
     key: &(DataSourceId, IntegrationCode),
     proof: Proof,
+    rank: impl Fn(&R) -> Rank,
     read: impl Fn(R::Id) -> Call,
     list: Call,
     look_up: Call,
@@ -88,11 +108,11 @@ where
     if table.is_unresolved(key) {
         return Found::Ask(Box::new(look_up));
     }
-    if let Some(entry) = table.find(key).next() {
-        return match entry.doubtful {
-            true => Found::Ask(Box::new(read(entry.record.id()))),
-            false => Found::Present(&entry.record),
-        };
+    if let Some(entry) = table.find(key).find(|entry| entry.doubtful) {
+        return Found::Ask(Box::new(read(entry.record.id())));
+    }
+    if let Some(entry) = table.find(key).min_by_key(|entry| rank(&entry.record)) {
+        return Found::Present(&entry.record);
     }
     let listed = table.is_listed(Coverage::DataSource(key.0));
     match proof {

@@ -5,6 +5,7 @@
 use super::Plan;
 use super::call::{Call, Step};
 use super::hold::Hold;
+use super::ownership::Left;
 use super::platform;
 use crate::compose::SourceGonePolicy;
 use crate::domain::experience_platform::{AudienceChange, Lifecycle};
@@ -70,7 +71,7 @@ impl Gone {
 }
 
 /// Plans that an audience of ours is out of use; what cannot be judged is asked for first.
-pub fn pause_audience(departure: platform::Departure<'_>) -> Plan<()> {
+pub fn pause_audience(departure: platform::Departure<'_>) -> Plan<Left> {
     let inventory = departure.inventory;
     let plan = platform::retire(departure);
     let steps = plan.steps.into_iter().filter_map(|step| {

@@ -1,104 +1,192 @@
-//! Whose is it, and may we take it? (design.md §4.6)
+//! The one judgment: whose is an object, and may this resource write or delete it? (design.md §4, L1)
+//!
+//! Two of three signs make an object ours: it carries our mark, our status recorded its id, it has the natural key of our
+//! source. One sign alone never does.
 
-use super::claims::Living;
+use super::claims::{Existence, Existing};
 use super::hold::Hold;
 use crate::compose::{AdoptionPolicy, ShareName};
 use crate::domain::ownership::{Mark, OwnerId};
 use crate::domain::reason::Reason;
 
-pub(super) enum Verdict {
-    /// It is ours, or becomes ours by adoption: what differs is written.
-    Ours,
-    /// Adobe's own sharing made it: it is looked at, never written.
-    Adobes,
-    Held(Hold),
+/// The resource that asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimant<'a> {
+    pub mark: &'a Mark,
+    /// Owner ids that this operator had before.
+    pub previous_owners: &'a [OwnerId],
+    pub existing: &'a dyn Existing,
 }
 
-/// Ours is what carries our mark, or is recorded as ours and carries no other mark.
-pub(super) fn is_ours(description: &str, mark: &Mark, recorded: bool) -> bool {
-    match Mark::read(description) {
-        Some(found) => found == *mark,
-        None => recorded,
-    }
-}
-
-/// The share that a mark of our owner names.
-pub(super) fn marked_share(owner: &OwnerId, description: &str) -> Option<ShareName> {
-    match Mark::read(description)? {
-        Mark::Audience {
-            owner: marked,
-            namespace,
-            name,
-        } if marked == *owner => Some(ShareName { namespace, name }),
-        Mark::Audience { .. } | Mark::DataSource { .. } => None,
-    }
-}
-
-/// An object that was found where ours should stand.
-pub(super) struct Subject<'a> {
-    /// "Segment 9001 "Loyal gamers"".
-    pub(super) object: String,
+/// What shows whose an object is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signs<'a> {
     pub(super) description: &'a str,
-    /// Its id is in our status as one that we manage.
+    /// Our own status names its id as an object that we manage.
     pub(super) recorded: bool,
-    /// It equals what is declared, the mark apart.
-    pub(super) equal: bool,
-    /// The data source is Adobe's, not ours.
-    pub(super) in_adobes_data_source: bool,
+    /// It has the natural key of our source.
+    pub(super) natural_key: bool,
 }
 
-pub(super) fn judge(
-    subject: &Subject<'_>,
-    mark: &Mark,
-    policy: AdoptionPolicy,
-    living: &dyn Living,
-) -> Verdict {
-    match Mark::read(subject.description) {
-        Some(found) if found == *mark => Verdict::Ours,
-        Some(Mark::Audience {
-            owner,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ownership {
+    /// What differs is written, and it goes with the resource.
+    Owned,
+    /// A resource that is gone left it behind: it becomes ours by the write that marks it.
+    TakenOver,
+    /// It has the natural key and nobody's mark: the adoption policy decides.
+    Unmarked,
+    /// It has nothing to do with this resource, whatever else it carries.
+    Unrelated,
+    /// It belongs to somebody else, or nothing shows whose it is: nothing is written.
+    Blocked(Hold),
+}
+
+/// Objects that the status of a deleted resource records and that are left, since they are not ours any more: each with
+/// its id and name, for a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Left(Vec<String>);
+
+impl Left {
+    /// The status records at most this many objects by far.
+    const MAX: usize = 256;
+
+    pub(super) fn push(&mut self, object: String) {
+        if self.0.len() < Self::MAX && !self.0.contains(&object) {
+            self.0.push(object);
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Display for Left {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0.join(", "))
+    }
+}
+
+impl Claimant<'_> {
+    /// Judges the object that messages call `object`.
+    pub(super) fn judge(&self, object: &str, signs: Signs<'_>) -> Ownership {
+        let Signs {
+            description,
+            recorded,
+            natural_key,
+        } = signs;
+        if !recorded && !natural_key {
+            return Ownership::Unrelated;
+        }
+        match self.meaning(description) {
+            Meaning::Ours => Ownership::Owned,
+            Meaning::NoMark => match (recorded, natural_key) {
+                (true, true) => Ownership::Owned,
+                (true, false) => Ownership::Blocked(lost(object)),
+                (false, _) => Ownership::Unmarked,
+            },
+            Meaning::Predecessor { dated: false } if recorded && natural_key => Ownership::Owned,
+            Meaning::Predecessor { .. } | Meaning::Another(_) if recorded => {
+                Ownership::Blocked(taken_over(object, description))
+            }
+            Meaning::Predecessor { .. } => Ownership::TakenOver,
+            Meaning::Another(other) => match self.existing.existence(&other) {
+                Existence::Exists => Ownership::Blocked(held_by(object, &other)),
+                Existence::Gone => Ownership::TakenOver,
+                Existence::Unknown => Ownership::Blocked(unwatched(object, &other)),
+            },
+            Meaning::Foreign(mark) => Ownership::Blocked(foreign(object, &mark)),
+        }
+    }
+
+    /// The other resource of our owner, or of one before, whose mark the description carries.
+    pub(super) fn marked_share(&self, description: &str) -> Option<ShareName> {
+        match Mark::read(description)? {
+            Mark::Audience {
+                owner,
+                namespace,
+                name,
+                uid: _,
+            } if self.is_owner(&owner) => Some(ShareName { namespace, name }),
+            Mark::Audience { .. } | Mark::DataSource { .. } => None,
+        }
+    }
+
+    /// The mark is this resource's own, of this uid.
+    pub(super) fn is_marked(&self, description: &str) -> bool {
+        Mark::read(description).as_ref() == Some(self.mark)
+    }
+
+    fn is_owner(&self, owner: &OwnerId) -> bool {
+        owner == self.mark.owner() || self.previous_owners.contains(owner)
+    }
+
+    fn meaning(&self, description: &str) -> Meaning {
+        let Some(found) = Mark::read(description) else {
+            return Meaning::NoMark;
+        };
+        if !self.is_owner(found.owner()) {
+            return Meaning::Foreign(found);
+        }
+        let Mark::Audience {
+            owner: _,
             namespace,
             name,
-        }) if owner == *mark.owner() => {
-            let other = ShareName { namespace, name };
-            match living.is_living(&other) {
-                true => Verdict::Held(held_by(&subject.object, &other)),
-                false => Verdict::Ours,
+            uid,
+        } = found
+        else {
+            return Meaning::NoMark; // a data source's, on something else: it names no resource
+        };
+        match self.mark {
+            Mark::Audience {
+                namespace: own_namespace,
+                name: own_name,
+                uid: own_uid,
+                ..
+            } if namespace == *own_namespace && name == *own_name => match uid == *own_uid {
+                true => Meaning::Ours,
+                false => Meaning::Predecessor {
+                    dated: uid.is_some(),
+                },
+            },
+            Mark::Audience { .. } | Mark::DataSource { .. } => {
+                Meaning::Another(ShareName { namespace, name })
             }
         }
-        Some(found @ (Mark::Audience { .. } | Mark::DataSource { .. }))
-            if found.owner() != mark.owner() =>
-        {
-            Verdict::Held(foreign(&subject.object, &found))
-        }
-        Some(Mark::Audience { .. } | Mark::DataSource { .. }) | None if subject.recorded => {
-            Verdict::Ours
-        }
-        Some(Mark::Audience { .. } | Mark::DataSource { .. }) | None
-            if subject.in_adobes_data_source =>
-        {
-            Verdict::Adobes
-        }
-        Some(Mark::Audience { .. } | Mark::DataSource { .. }) | None => adopt(subject, policy),
     }
 }
 
-fn adopt(subject: &Subject<'_>, policy: AdoptionPolicy) -> Verdict {
-    let object = &subject.object;
+/// What a description says of its maker.
+enum Meaning {
+    NoMark,
+    Ours,
+    /// A resource of this name with another uid; `dated`: the mark says which.
+    Predecessor {
+        dated: bool,
+    },
+    /// Another resource of this owner.
+    Another(ShareName),
+    Foreign(Mark),
+}
+
+/// What the adoption policy says of an object with our key and nobody's mark. `equal`: it equals what is declared, the
+/// mark apart.
+pub(super) fn adopt(object: &str, equal: bool, policy: AdoptionPolicy) -> Result<(), Hold> {
     match policy {
-        AdoptionPolicy::Adopt => Verdict::Ours,
-        AdoptionPolicy::Match if subject.equal => Verdict::Ours,
-        AdoptionPolicy::Match => Verdict::Held(Hold::new(
+        AdoptionPolicy::Adopt => Ok(()),
+        AdoptionPolicy::Match if equal => Ok(()),
+        AdoptionPolicy::Match => Err(Hold::new(
             Reason::AdoptionRefused,
             format!(
-                "{object} exists already, was not made by this operator and differs from what is declared; nothing was \
+                "{object} exists already, was not made by this operator and differs from what is declared. Nothing was \
                  changed. Make it equal, delete it, or set adoptionPolicy to Adopt to take it over."
             ),
         )),
-        AdoptionPolicy::Never => Verdict::Held(Hold::new(
+        AdoptionPolicy::Never => Err(Hold::new(
             Reason::AdoptionRefused,
             format!(
-                "{object} exists already and was not made by this operator; nothing was changed. Delete it, or set \
+                "{object} exists already and was not made by this operator. Nothing was changed. Delete it, or set \
                  adoptionPolicy to Match or Adopt."
             ),
         )),
@@ -109,7 +197,7 @@ fn foreign(object: &str, mark: &Mark) -> Hold {
     Hold::new(
         Reason::ManagementConflict,
         format!(
-            "{object} carries the mark of another owner, {mark}; nothing was changed. Stop sharing it there, or share \
+            "{object} carries the mark of another owner, {mark}. Nothing was changed. Stop sharing it there, or share \
              another source from here."
         ),
     )
@@ -119,8 +207,175 @@ pub(super) fn held_by(object: &str, other: &ShareName) -> Hold {
     Hold::new(
         Reason::SourceClaimed,
         format!(
-            "{object} belongs to SharedAudience {other}, which shares the same source; nothing was changed. Delete one \
+            "{object} belongs to SharedAudience {other}, which shares the same source. Nothing was changed. Delete one \
              of the two, or share another source from here."
         ),
     )
+}
+
+fn unwatched(object: &str, other: &ShareName) -> Hold {
+    Hold::new(
+        Reason::ManagementConflict,
+        format!(
+            "{object} belongs to SharedAudience {other}, in a namespace that this operator does not watch, so it cannot \
+             tell whether that resource still exists. Nothing was changed. Delete that resource with its operator, let \
+             this operator watch the namespace, or share another source from here."
+        ),
+    )
+}
+
+fn taken_over(object: &str, description: &str) -> Hold {
+    let mark = Mark::read(description).map(|mark| mark.to_string());
+    Hold::new(
+        Reason::ManagementConflict,
+        format!(
+            "{object} was made for this SharedAudience and was taken over by {}. Nothing was changed. Delete one of the \
+             two resources; if you delete and create this one again, it takes the object back.",
+            mark.unwrap_or_default()
+        ),
+    )
+}
+
+pub(super) fn lost(object: &str) -> Hold {
+    Hold::new(
+        Reason::OwnershipLost,
+        format!(
+            "{object} is recorded in the status of this SharedAudience, but carries neither its mark nor the key of its \
+             source. Nothing was changed. Restore its description or its key, or delete it; deleting this SharedAudience \
+             leaves it."
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rstest::rstest;
+
+    use super::{Claimant, Ownership, Signs};
+    use crate::compose::ShareName;
+    use crate::domain::ownership::{Mark, OwnerId};
+    use crate::domain::reason::Reason;
+    use crate::plan::claims::{Existence, Existing};
+
+    /// Namespaces "marketing" and "sales" are watched; in them marketing/loyal and sales/living exist.
+    #[derive(Debug)]
+    struct Cluster;
+
+    impl Existing for Cluster {
+        fn existence(&self, share: &ShareName) -> Existence {
+            let living: BTreeSet<&str> = ["marketing/loyal", "sales/living"].into();
+            match share.namespace.as_str() {
+                "marketing" | "sales" if living.contains(share.to_string().as_str()) => {
+                    Existence::Exists
+                }
+                "marketing" | "sales" => Existence::Gone,
+                _ => Existence::Unknown,
+            }
+        }
+    }
+
+    const NONE: u8 = 0;
+    const KEY: u8 = 1;
+    const RECORDED: u8 = 2;
+    const BOTH: u8 = 3;
+
+    #[derive(Debug, PartialEq)]
+    enum Expected {
+        Owned,
+        TakenOver,
+        Unmarked,
+        Unrelated,
+        Blocked(Reason),
+    }
+    use Expected::{Blocked, Owned, TakenOver, Unmarked, Unrelated};
+
+    /// Law L1 as a table: what a description says, by the other two signs.
+    #[rstest]
+    #[case::ours("[audience-sharing:us/marketing/loyal#11111111]", [Unrelated, Owned, Owned, Owned])]
+    #[case::no_mark("By hand", [Unrelated, Unmarked, Blocked(Reason::OwnershipLost), Owned])]
+    #[case::another_incarnation(
+        "[audience-sharing:us/marketing/loyal#22222222]",
+        [Unrelated, TakenOver, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::of_the_command_line(
+        "[audience-sharing:us/marketing/loyal#00000000]",
+        [Unrelated, TakenOver, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::ours_before_marks_carried_uids(
+        "[audience-sharing:us/marketing/loyal]",
+        [Unrelated, TakenOver, Blocked(Reason::ManagementConflict), Owned]
+    )]
+    #[case::of_a_resource_that_exists(
+        "[audience-sharing:us/sales/living#33333333]",
+        [Unrelated, Blocked(Reason::SourceClaimed), Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::of_a_resource_that_is_gone(
+        "[audience-sharing:us/sales/gone#33333333]",
+        [Unrelated, TakenOver, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::of_a_namespace_that_is_not_watched(
+        "[audience-sharing:us/elsewhere/loyal#33333333]",
+        [Unrelated, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::of_another_owner(
+        "[audience-sharing:them/marketing/loyal#11111111]",
+        [Unrelated, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::of_an_owner_whose_id_begins_with_ours(
+        "[audience-sharing:us-east/marketing/loyal#11111111]",
+        [Unrelated, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::ours_under_an_earlier_owner_id(
+        "[audience-sharing:before/marketing/loyal#11111111]",
+        [Unrelated, Owned, Owned, Owned]
+    )]
+    #[case::another_incarnation_under_an_earlier_owner_id(
+        "[audience-sharing:before/marketing/loyal#22222222]",
+        [Unrelated, TakenOver, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    #[case::a_data_sources("[audience-sharing:us]", [Unrelated, Unmarked, Blocked(Reason::OwnershipLost), Owned])]
+    #[case::the_mark_inside_other_text(
+        "[audience-sharing:us/marketing/loyal#11111111] copied",
+        [Unrelated, Unmarked, Blocked(Reason::OwnershipLost), Owned]
+    )]
+    #[case::the_mark_in_other_letters(
+        "[AUDIENCE-SHARING:US/marketing/loyal#11111111]",
+        [Unrelated, Unmarked, Blocked(Reason::OwnershipLost), Owned]
+    )]
+    #[case::two_marks_of_which_the_last_counts(
+        "[audience-sharing:us/marketing/loyal#11111111] [audience-sharing:them/a/b#44444444]",
+        [Unrelated, Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict), Blocked(Reason::ManagementConflict)]
+    )]
+    fn two_of_three_signs_make_an_object_ours(
+        #[case] description: &str,
+        #[case] by_signs: [Expected; 4],
+    ) {
+        let mark = Mark::read("[audience-sharing:us/marketing/loyal#11111111]").expect("a mark");
+        let before = [OwnerId::parse("before").expect("an owner id")];
+        let claimant = Claimant {
+            mark: &mark,
+            previous_owners: &before,
+            existing: &Cluster,
+        };
+        for (signs, expected) in [NONE, KEY, RECORDED, BOTH].into_iter().zip(by_signs) {
+            let judged = claimant.judge(
+                "Segment 7 \"Loyal\"",
+                Signs {
+                    description,
+                    recorded: signs & RECORDED != 0,
+                    natural_key: signs & KEY != 0,
+                },
+            );
+            let judged = match judged {
+                Ownership::Owned => Owned,
+                Ownership::TakenOver => TakenOver,
+                Ownership::Unmarked => Unmarked,
+                Ownership::Unrelated => Unrelated,
+                Ownership::Blocked(hold) => Blocked(hold.reason),
+            };
+            assert_eq!(judged, expected, "signs {signs}");
+        }
+    }
 }

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::call::{AudienceLookUp, Call, Step};
-use super::claims::{Claims, Living};
+use super::claims::{Claims, Existing};
 use super::difference::{Comparison, unmarkable};
 use super::hold::Hold;
-use super::ownership::{Subject, Verdict, held_by, is_ours, judge, marked_share};
+use super::ownership::{Claimant, Left, Ownership, Signs, adopt, held_by};
 use crate::compose::{
-    AdoptionPolicy, CONNECTOR_ORIGIN, DesiredAudience, Mode, ShareName, external_key, mark,
-    metadata_key, mirror,
+    AdoptionPolicy, CONNECTOR_ORIGIN, DESCRIPTION_CHARS_MAX, DesiredAudience, Mode, ShareName,
+    external_key, metadata_key, mirror,
 };
 use crate::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, AudienceKind, Lifecycle, NewForm,
@@ -22,10 +22,10 @@ use crate::domain::experience_platform::{
 use crate::domain::field::Field;
 use crate::domain::identifier::AudienceId;
 use crate::domain::labels::UsageLabels;
-use crate::domain::ownership::{OwnerId, strip};
+use crate::domain::ownership::{Mark, OwnerId, describe, strip};
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::inventory::{AudienceNaturalKey, Entry, Inventory, Sequence};
+use crate::inventory::{AudienceNaturalKey, Entry, Inventory, Record, Sequence};
 
 /// What the status says of the audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,10 +54,21 @@ pub struct Situation<'a> {
     pub adoption: AdoptionPolicy,
     pub recorded: &'a Recorded,
     pub claims: &'a Claims,
-    pub living: &'a dyn Living,
+    pub existing: &'a dyn Existing,
+    pub previous_owners: &'a [OwnerId],
     pub inventory: &'a Inventory,
     /// The call with which this round of work began: only younger look-ups prove that a key is free.
     pub since: Sequence,
+}
+
+impl<'a> Situation<'a> {
+    fn claimant(&self) -> Claimant<'a> {
+        Claimant {
+            mark: &self.desired.mark,
+            previous_owners: self.previous_owners,
+            existing: self.existing,
+        }
+    }
 }
 
 /// Plans the audience of one share.
@@ -71,27 +82,28 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
         plan.steps.push(Step::ready(call));
         return plan;
     }
-    let ours = ours(&situation);
-    if let Some(hold) = claimed_by_another(&situation, ours) {
+    let found = find(&situation);
+    if let Some(hold) = claimed_by_another(&situation, found.as_ref()) {
         plan.holds.push(hold);
         return plan;
     }
     let delivered = delivered(situation.inventory, &situation.desired.connector);
     match &situation.desired.new.form {
         NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
-            Some(connectors) => observe(&situation, connectors, ours, &mut plan),
+            Some(connectors) => observe(&situation, connectors, found.as_ref(), &mut plan),
             None if situation.mode == Mode::Observe => plan.holds.push(awaited(&situation)),
-            None => keep(&situation, ours, &mut plan),
+            None => keep(&situation, found, &mut plan),
         },
         NewForm::SegmentDefinition { .. } => match delivered {
             None => {
-                plan.standing.audience = ours.map(|ours| ours.id.clone());
+                let owned = found.filter(|found| found.ownership == Ownership::Owned);
+                plan.standing.audience = owned.map(|found| found.audience.id.clone());
                 plan.holds.push(no_member_source(&situation));
             }
             Some(connectors) if situation.mode == Mode::Observe => {
                 observe(&situation, connectors, None, &mut plan);
             }
-            Some(_) => keep(&situation, ours, &mut plan),
+            Some(_) => keep(&situation, found, &mut plan),
         },
     }
     plan
@@ -117,13 +129,8 @@ fn doubt(situation: &Situation<'_>) -> Option<Call> {
     if table.is_unresolved(&look_up.natural_key()) {
         return Some(Call::LookUpAudience(look_up));
     }
-    let own = [
-        look_up.natural_key(),
-        AudienceNaturalKey::Marked(desired.mark.clone()),
-    ];
     let connectors = desired.connector.iter().cloned();
-    let keys: Vec<_> = own
-        .into_iter()
+    let keys: Vec<_> = own_keys(situation)
         .chain(connectors.map(AudienceNaturalKey::External))
         .collect();
     let mut found = keys.iter().flat_map(|key| table.find(key));
@@ -132,8 +139,49 @@ fn doubt(situation: &Situation<'_>) -> Option<Call> {
         .map(|entry| Call::ReadAudience(entry.record.id.clone()))
 }
 
-/// What stands where the share's own audience shall stand: recorded, marked, over the same source, or with its key.
-fn ours<'a>(situation: &Situation<'a>) -> Option<&'a Audience> {
+/// An audience that may be the share's own, judged.
+struct Found<'a> {
+    audience: &'a Audience,
+    ownership: Ownership,
+}
+
+/// By which an audience of this share is found, its recorded id apart: its mark with any uid, and its natural key.
+fn own_keys<'a>(situation: &Situation<'a>) -> impl Iterator<Item = AudienceNaturalKey> + use<'a> {
+    let desired = situation.desired;
+    let mut marks = vec![desired.mark.of_any_uid()];
+    let before = situation.previous_owners.iter();
+    marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
+    let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
+    marked.chain(std::iter::once(natural_key(&desired.new.form)))
+}
+
+/// A name is no sign of whose an audience is: two definitions may have the same.
+fn natural_key(form: &NewForm) -> AudienceNaturalKey {
+    match form {
+        NewForm::SegmentDefinition { expression } => {
+            AudienceNaturalKey::Expression(expression.clone())
+        }
+        NewForm::External {
+            namespace,
+            audience_id,
+        }
+        | NewForm::MetadataOnly {
+            namespace,
+            audience_id,
+        } => AudienceNaturalKey::External(AudienceKey::new(namespace, audience_id)),
+    }
+}
+
+fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
+    let of_kind = match key {
+        AudienceNaturalKey::Expression(_) => audience.kind == AudienceKind::SegmentDefinition,
+        _ => true,
+    };
+    of_kind && audience.natural_keys().any(|found| found == *key)
+}
+
+/// Every audience that is found by one of the three signs, judged, those that Adobe made apart.
+fn candidates<'a>(situation: &Situation<'a>) -> Vec<Found<'a>> {
     let Situation {
         desired,
         inventory,
@@ -142,30 +190,56 @@ fn ours<'a>(situation: &Situation<'a>) -> Option<&'a Audience> {
     } = *situation;
     let table = &inventory.audiences;
     let recorded = recorded.audience.as_ref().filter(|_| !recorded.observed);
-    let marked = AudienceNaturalKey::Marked(desired.mark.clone());
-    let mirrored = match &desired.new.form {
-        NewForm::SegmentDefinition { expression } => {
-            Some(AudienceNaturalKey::Expression(expression.clone()))
-        }
-        NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
-    };
-    let natural = AudienceLookUp::of(&desired.new).natural_key();
-    recorded
+    let key = natural_key(&desired.new.form);
+    let by_key = own_keys(situation).flat_map(|key| table.find(&key).collect::<Vec<_>>());
+    let all = recorded
         .and_then(|id| table.get(id))
         .into_iter()
-        .chain(table.find(&marked))
-        .chain(mirrored.iter().flat_map(|key| table.find(key)))
-        .chain(table.find(&natural))
-        .map(|entry| &entry.record)
-        .find(|audience| is_candidate(audience, &desired.new.form))
+        .chain(by_key);
+    let mut found: Vec<Found<'a>> = Vec::new();
+    for Entry { record, .. } in all {
+        let known = found.iter().any(|found| found.audience.id == record.id);
+        if known || is_connectors(record) || record.lifecycle == Lifecycle::Deleted {
+            continue;
+        }
+        let signs = Signs {
+            description: &record.description,
+            // Or this process wrote its description with our mark, which the service did not keep: no status may name it
+            // yet.
+            recorded: recorded == Some(&record.id)
+                || table.is_stored_as(record, Field::Description, &desired.new.description),
+            natural_key: has_key(record, &key),
+        };
+        let ownership = situation.claimant().judge(&label(record), signs);
+        if ownership != Ownership::Unrelated {
+            found.push(Found {
+                audience: record,
+                ownership,
+            });
+        }
+    }
+    found
 }
 
-fn is_candidate(audience: &Audience, form: &NewForm) -> bool {
-    let same_kind = match form {
-        NewForm::SegmentDefinition { .. } => audience.kind == AudienceKind::SegmentDefinition,
-        NewForm::External { .. } | NewForm::MetadataOnly { .. } => audience.key == form.key(),
+/// The audience to keep, or that is in its place. Of several that are ours: the recorded one, else the one that equals
+/// what is declared, else the oldest.
+fn find<'a>(situation: &Situation<'a>) -> Option<Found<'a>> {
+    let recorded = situation.recorded.audience.as_ref();
+    let rank = |found: &Found<'_>| {
+        let by_ownership = match found.ownership {
+            Ownership::Owned => 0,
+            Ownership::TakenOver => 1,
+            Ownership::Blocked(_) => 2,
+            Ownership::Unmarked | Ownership::Unrelated => 3,
+        };
+        let equals = is_as_declared(situation, found.audience);
+        (by_ownership, recorded != Some(&found.audience.id), !equals)
     };
-    same_kind && !is_connectors(audience) && audience.lifecycle != Lifecycle::Deleted
+    candidates(situation).into_iter().min_by_key(rank)
+}
+
+fn label(audience: &Audience) -> String {
+    format!("Audience {} {:?}", audience.id, audience.name)
 }
 
 /// What Adobe's source connector made: read-only, whatever its description says (experience-platform.md §5.2).
@@ -185,21 +259,22 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
 }
 
 /// One source, one holder: whose mark stands, else the older (design.md §4.6).
-fn claimed_by_another(situation: &Situation<'_>, found: Option<&Audience>) -> Option<Hold> {
+fn claimed_by_another(situation: &Situation<'_>, found: Option<&Found<'_>>) -> Option<Hold> {
     let Situation {
         share,
         desired,
         claims,
-        living,
+        existing,
         ..
     } = situation;
-    let owner = desired.mark.owner();
     let others = of_any_strategy(situation.inventory, &desired.source);
+    let claimant = situation.claimant();
     let marked = found
+        .map(|found| found.audience)
         .into_iter()
         .chain(others)
-        .find_map(|found| marked_share(owner, &found.description));
-    let holder = claims.holder(share, &desired.source, marked.as_ref(), *living)?;
+        .find_map(|found| claimant.marked_share(&found.description));
+    let holder = claims.holder(share, &desired.source, marked.as_ref(), *existing)?;
     (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
 }
 
@@ -225,7 +300,7 @@ fn of_any_strategy<'a>(
 fn observe(
     situation: &Situation<'_>,
     connectors: &Audience,
-    ours: Option<&Audience>,
+    found: Option<&Found<'_>>,
     plan: &mut Plan<Standing>,
 ) {
     plan.standing = Standing {
@@ -238,32 +313,35 @@ fn observe(
     }
     plan.holds
         .extend(labels::of_connectors(situation.desired, connectors));
-    let recorded = |audience: &Audience| {
-        !situation.recorded.observed && situation.recorded.audience.as_ref() == Some(&audience.id)
-    };
-    let superseded =
-        ours.filter(|ours| is_ours(&ours.description, &situation.desired.mark, recorded(ours)));
-    let twins = marked(situation);
-    let leaving: BTreeSet<&AudienceId> = superseded
-        .into_iter()
-        .chain(twins)
-        .map(|audience| &audience.id)
-        .collect();
-    plan.steps.extend(
-        leaving
-            .into_iter()
-            .filter_map(|id| delete(situation.inventory, id, Some(&connectors.id))),
-    );
+    let superseded = found.filter(|found| found.ownership == Ownership::Owned);
+    let kept = superseded.map(|found| &found.audience.id);
+    let leaving = kept.into_iter().chain(duplicates(situation, kept));
+    plan.steps
+        .extend(leaving.filter_map(|id| delete(situation.inventory, id, Some(&connectors.id))));
 }
 
-/// All that carries our very mark.
-fn marked<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a Audience> {
-    let key = AudienceNaturalKey::Marked(situation.desired.mark.clone());
-    let found: Vec<_> = situation.inventory.audiences.find(&key).collect();
+/// Second ones that a create made whose effect came late: they carry our very mark, have our key, equal what a create
+/// would make, and no definition uses them. At most one survives the next resync (design.md §4, L4).
+fn duplicates<'a>(
+    situation: &Situation<'a>,
+    kept: Option<&AudienceId>,
+) -> impl Iterator<Item = &'a AudienceId> {
+    let key = natural_key(&situation.desired.new.form);
+    let table = &situation.inventory.audiences;
+    let found = candidates(situation).into_iter().filter(move |found| {
+        let audience = found.audience;
+        let users = AudienceNaturalKey::Dependency(audience.id.clone());
+        Some(&audience.id) != kept
+            && found.ownership == Ownership::Owned
+            && situation.claimant().is_marked(&audience.description)
+            && has_key(audience, &key)
+            && is_as_declared(situation, audience)
+            && table.find(&users).next().is_none()
+    });
     found
+        .map(|found| &found.audience.id)
+        .collect::<Vec<_>>()
         .into_iter()
-        .map(|entry| &entry.record)
-        .filter(|audience| !is_connectors(audience) && audience.lifecycle != Lifecycle::Deleted)
 }
 
 fn delete(
@@ -282,9 +360,13 @@ fn delete(
     }))
 }
 
-fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Standing>) {
+fn keep(situation: &Situation<'_>, found: Option<Found<'_>>, plan: &mut Plan<Standing>) {
     let new = &situation.desired.new;
-    let Some(found) = found else {
+    let Some(Found {
+        audience: found,
+        ownership,
+    }) = found
+    else {
         let look_up = AudienceLookUp::of(new);
         let table = &situation.inventory.audiences;
         let hold = unmarkable(&situation.desired.mark);
@@ -301,50 +383,41 @@ fn keep(situation: &Situation<'_>, found: Option<&Audience>, plan: &mut Plan<Sta
     };
     let mut comparison = Comparison::new(&situation.inventory.audiences, found);
     let change = change(situation.desired, found, &mut comparison);
-    let unmarked = AudienceChange {
-        description: None,
-        ..change.clone()
-    };
-    let subject = Subject {
-        object: format!("Audience {} {:?}", found.id, found.name),
-        description: &found.description,
-        // Or this process wrote its description with our mark, which the service did not keep: no status may name it yet.
-        recorded: !situation.recorded.observed
-            && situation.recorded.audience.as_ref() == Some(&found.id)
-            || situation.inventory.audiences.is_stored_as(
-                found,
-                Field::Description,
-                &new.description,
-            ),
-        equal: unmarked == AudienceChange::default()
-            && labels::lacking(situation.desired, found).is_empty()
-            && strip(&found.description) == strip(&new.description),
-        in_adobes_data_source: false,
-    };
-    match judge(
-        &subject,
-        &situation.desired.mark,
-        situation.adoption,
-        situation.living,
-    ) {
-        Verdict::Ours if change != AudienceChange::default() => {
-            plan.steps.push(Step::ready(Call::UpdateAudience {
-                expected: Box::new(found.clone()),
-                change,
-            }));
+    match ownership {
+        Ownership::Owned | Ownership::TakenOver => {}
+        Ownership::Unmarked => {
+            let unmarked = AudienceChange {
+                description: None,
+                ..change.clone()
+            };
+            let equal = unmarked == AudienceChange::default()
+                && labels::lacking(situation.desired, found).is_empty()
+                && strip(&found.description) == strip(&new.description);
+            if let Err(hold) = adopt(&label(found), equal, situation.adoption) {
+                return plan.holds.push(hold);
+            }
         }
-        Verdict::Ours | Verdict::Adobes => {}
-        Verdict::Held(hold) => return plan.holds.push(hold),
+        Ownership::Blocked(hold) => return plan.holds.push(hold),
+        Ownership::Unrelated => return,
+    }
+    if change != AudienceChange::default() {
+        plan.steps.push(Step::ready(Call::UpdateAudience {
+            expected: Box::new(found.clone()),
+            change,
+        }));
     }
     plan.holds
         .extend(labels::unknown(situation.desired, Some(found)));
     plan.standing.audience = Some(found.id.clone());
-    let label = format!("Audience {} {:?}", found.id, found.name);
-    plan.standing.stored_differently = comparison.told(&label, "Experience Platform");
-    // A create whose effect came late left a second one: at most one survives the next pass (design.md §4.4).
-    let twins = marked(situation).filter(|twin| twin.id != found.id);
+    plan.standing.stored_differently = comparison.told(&label(found), "Experience Platform");
+    let duplicates = duplicates(situation, Some(&found.id));
     plan.steps
-        .extend(twins.filter_map(|twin| delete(situation.inventory, &twin.id, None)));
+        .extend(duplicates.filter_map(|id| delete(situation.inventory, id, None)));
+}
+
+fn is_as_declared(situation: &Situation<'_>, found: &Audience) -> bool {
+    let mut comparison = Comparison::new(&situation.inventory.audiences, found);
+    change(situation.desired, found, &mut comparison) == AudienceChange::default()
 }
 
 /// The fields in which what stands differs from what is declared, normalised. Labels are put on by themselves, after the
@@ -407,37 +480,69 @@ fn no_member_source(situation: &Situation<'_>) -> Hold {
     )
 }
 
-/// An audience of ours that leaves.
+/// An audience whose resource is being deleted.
 #[derive(Clone, Copy, Debug)]
 pub struct Departure<'a> {
-    pub owner: &'a OwnerId,
-    pub share: &'a ShareName,
-    /// With it audiences are found whose ids were never written down.
+    pub claimant: Claimant<'a>,
+    /// Its natural keys are a sign of what is ours.
     pub source: Option<&'a SourceId>,
     pub recorded: &'a Recorded,
     pub inventory: &'a Inventory,
 }
 
-/// Plans the deletions; a settled plan means that nothing of ours is left.
-pub fn retire(departure: Departure<'_>) -> Plan<()> {
+/// Plans how another resource takes the audience over: it is marked as its own (design.md §4, L5).
+pub fn hand_over(departure: Departure<'_>, successor: &Mark) -> Plan<Left> {
+    let inventory = departure.inventory;
+    let plan = retire(departure);
+    let steps = plan.steps.into_iter().filter_map(|step| {
+        let Call::DeleteAudience { id, .. } = &step.call else {
+            return Some(step);
+        };
+        let expected = &inventory.audiences.get(id)?.record;
+        Some(Step::ready(Call::UpdateAudience {
+            expected: Box::new(expected.clone()),
+            change: AudienceChange {
+                description: Some(
+                    describe(
+                        strip(&expected.description),
+                        successor,
+                        DESCRIPTION_CHARS_MAX,
+                    )
+                    .into(),
+                ),
+                ..AudienceChange::default()
+            },
+        }))
+    });
+    Plan {
+        steps: steps.collect(),
+        holds: plan.holds,
+        standing: Left::default(),
+    }
+}
+
+/// Plans the deletions; a settled plan means that nothing of ours is left. `standing` names what the status records and
+/// is left, since it is not ours any more.
+pub fn retire(departure: Departure<'_>) -> Plan<Left> {
     let mut plan = Plan {
         steps: Vec::new(),
         holds: Vec::new(),
-        standing: (),
+        standing: Left::default(),
     };
-    let mark = mark(departure.owner, departure.share);
     let table = &departure.inventory.audiences;
-    let own_keys = departure.source.into_iter().flat_map(|source| {
-        [external_key(source), metadata_key(source)]
-            .into_iter()
-            .flatten()
+    let sources = departure.source.into_iter();
+    let own_keys = sources.flat_map(|source| {
+        let external = [external_key(source), metadata_key(source)];
+        let external = external.into_iter().flatten();
+        let expression = mirror(source).map(AudienceNaturalKey::Expression);
+        external.map(AudienceNaturalKey::External).chain(expression)
     });
-    let own_keys: BTreeSet<AudienceKey> = own_keys.collect();
+    let own_keys: Vec<AudienceNaturalKey> = own_keys.collect();
     // Creates of open outcome are few: of those that may be ours each is settled before anything is judged.
     for key in table.unresolved() {
         let look_up = match key {
-            AudienceNaturalKey::External(key) if own_keys.contains(key) => {
-                AudienceLookUp::Key(key.clone())
+            AudienceNaturalKey::External(external) if own_keys.contains(key) => {
+                AudienceLookUp::Key(external.clone())
             }
             AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
             AudienceNaturalKey::External(_)
@@ -452,26 +557,33 @@ pub fn retire(departure: Departure<'_>) -> Plan<()> {
         .audience
         .as_ref()
         .filter(|_| !departure.recorded.observed);
-    let found = table
-        .find(&AudienceNaturalKey::Marked(mark.clone()))
-        .map(|entry| &entry.record.id);
+    let found = own_keys.iter().flat_map(|key| table.find(key));
+    let found = found.map(|entry| &entry.record.id);
     let candidates: BTreeSet<&AudienceId> = recorded.into_iter().chain(found).collect();
     let mut leaving = Vec::new();
     for id in candidates {
-        match table.get(id) {
-            None if table.is_gone(id) => {}
-            None => plan.steps.push(Step::ready(Call::ReadAudience(id.clone()))),
-            Some(entry) if entry.doubtful => {
+        let Some(entry) = table.get(id).filter(|entry| !entry.doubtful) else {
+            if !table.is_gone(id) {
                 plan.steps.push(Step::ready(Call::ReadAudience(id.clone())));
             }
-            Some(entry)
-                if entry.record.lifecycle != Lifecycle::Deleted
-                    && !is_connectors(&entry.record)
-                    && is_ours(&entry.record.description, &mark, recorded == Some(id)) =>
-            {
-                leaving.push(id);
-            }
-            Some(_) => {}
+            continue;
+        };
+        let audience = &entry.record;
+        if audience.lifecycle == Lifecycle::Deleted || is_connectors(audience) {
+            continue;
+        }
+        let signs = Signs {
+            description: &audience.description,
+            recorded: recorded == Some(id),
+            natural_key: own_keys.iter().any(|key| has_key(audience, key)),
+        };
+        match departure.claimant.judge(&label(audience), signs) {
+            Ownership::Owned => leaving.push(id),
+            Ownership::Blocked(_) if signs.recorded => plan.standing.push(label(audience)),
+            Ownership::Blocked(_)
+            | Ownership::TakenOver
+            | Ownership::Unmarked
+            | Ownership::Unrelated => {}
         }
     }
     if plan.steps.is_empty() {

@@ -6,23 +6,26 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::call::{Call, Step};
+use super::difference::{segment_label, trait_label};
 use super::hold::Hold;
 use super::mappings::{self, KnownMapping};
-use super::ownership::is_ours;
+use super::ownership::{Claimant, Left, Ownership, Signs};
 use super::source::bounded_list;
-use crate::compose::{DestinationSelector, SegmentDestination, ShareName, additional_code, mark};
-use crate::domain::audience_manager::{Activity, SegmentChange};
+use crate::compose::{
+    DESCRIPTION_CHARS_MAX, DestinationSelector, SegmentDestination, additional_code,
+};
+use crate::domain::audience_manager::{Activity, SegmentChange, TraitChange};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::ownership::{Mark, OwnerId};
+use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::reason::Reason;
-use crate::inventory::{Coverage, Inventory, Sequence};
+use crate::domain::segment_rule;
+use crate::inventory::{Coverage, Entry, Inventory, Record, Sequence, Table};
 
 use super::audience::Recorded;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Departure<'a> {
-    pub owner: &'a OwnerId,
-    pub share: &'a ShareName,
+    pub claimant: Claimant<'a>,
     /// The recorded source; with it objects are found whose ids were never written down.
     pub source: Option<&'a AudienceId>,
     /// All in which objects of ours may stand.
@@ -35,37 +38,34 @@ pub struct Departure<'a> {
     pub since: Sequence,
 }
 
-/// What another share keeps of the objects that it takes over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+/// The resource that takes the objects over, and what it keeps of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    pub mark: Mark,
     /// The integration codes of its additional segments.
     pub codes: BTreeSet<IntegrationCode>,
     pub destinations: Vec<SegmentDestination>,
 }
 
-/// Plans the deletions; a settled plan means that nothing of ours is left.
-pub fn plan(departure: Departure<'_>) -> Plan<()> {
-    let mut plan = Plan {
-        steps: Vec::new(),
-        holds: Vec::new(),
-        standing: (),
-    };
-    let mark = mark(departure.owner, departure.share);
-    plan.steps.extend(listings(&departure));
-    let segments = our_segments(&departure, &mark, &mut plan.steps);
-    let traits = our_traits(&departure, &mark, &mut plan.steps);
+/// Plans the deletions; a settled plan means that nothing of ours is left. `standing` names what the status records and
+/// is left, since it is not ours any more.
+pub fn plan(departure: Departure<'_>) -> Plan<Left> {
+    let mut plan = empty(listings(&departure));
+    let segments = our_segments(&departure, &mut plan);
+    let traits = our_traits(&departure, &mut plan);
     let mut mappings = our_mappings(&departure, &mut plan.steps);
     if !plan.steps.is_empty() {
         return plan; // what is not known is asked for before anything is deleted
     }
-    add_unrecorded(&mut mappings, &departure, &segments);
-    for sid in &segments {
+    let all_segments = segments.all();
+    add_unrecorded(&mut mappings, &departure, &all_segments);
+    for sid in &all_segments {
         let ours: Vec<_> = mappings.iter().collect();
         let found = mappings::of_leaving(departure.inventory, *sid, &ours);
         plan.holds.extend(found.foreign);
     }
-    for sid in &traits {
-        match users(&departure, *sid, &segments) {
+    for sid in &traits.all() {
+        match users(&departure, *sid, &all_segments) {
             Users::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
             Users::Foreign(hold) => plan.holds.push(hold),
             Users::OursAlone => {}
@@ -75,27 +75,22 @@ pub fn plan(departure: Departure<'_>) -> Plan<()> {
         return plan;
     }
     plan.steps.extend(deletions(&mappings));
-    for call in segments.iter().map(|sid| Call::DeleteSegment(*sid)) {
-        plan.steps.push(after(mappings.is_empty(), call));
-    }
-    let first = mappings.is_empty() && segments.is_empty();
-    for call in traits.iter().map(|sid| Call::DeleteTrait(*sid)) {
-        plan.steps.push(after(first, call));
-    }
+    let first = mappings.is_empty();
+    plan.steps
+        .extend(segments.deletions(first, Call::DeleteSegment));
+    let first = first && all_segments.is_empty();
+    plan.steps
+        .extend(traits.deletions(first, Call::DeleteTrait));
     plan
 }
 
 /// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause(departure: Departure<'_>) -> Plan<()> {
-    let mut plan = Plan {
-        steps: listings(&departure),
-        holds: Vec::new(),
-        standing: (),
-    };
-    let mark = mark(departure.owner, departure.share);
-    let segments = our_segments(&departure, &mark, &mut plan.steps);
+pub fn pause(departure: Departure<'_>) -> Plan<Left> {
+    let mut plan = empty(listings(&departure));
+    let segments = our_segments(&departure, &mut plan);
     if plan.steps.is_empty() {
-        let known = segments.iter();
+        let all = segments.all();
+        let known = all.iter();
         let known = known.filter_map(|sid| departure.inventory.segments.get(sid));
         let active = known.filter(|entry| entry.record.activity != Activity::Inactive);
         plan.steps.extend(active.map(|entry| {
@@ -126,35 +121,59 @@ fn deletions(mappings: &[KnownMapping]) -> impl Iterator<Item = Step> {
     })
 }
 
-/// Plans what goes although another share takes the objects over: the additional segments and the mappings that it does
-/// not declare. `kept`: what it does; where that is not known, all stays.
-pub fn hand_over(departure: Departure<'_>, kept: Option<Kept>) -> Plan<()> {
-    let mut plan = Plan {
-        steps: Vec::new(),
+fn empty(steps: Vec<Step>) -> Plan<Left> {
+    Plan {
+        steps,
         holds: Vec::new(),
-        standing: (),
-    };
-    let Some(kept) = kept else {
-        return plan;
-    };
-    plan.steps = listings(&departure);
-    let mark = mark(departure.owner, departure.share);
-    let segments = our_segments(&departure, &mark, &mut plan.steps);
+        standing: Left::default(),
+    }
+}
+
+/// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
+/// object has exactly one owner at every moment (design.md §4, L5).
+pub fn hand_over(departure: Departure<'_>, kept: &Successor) -> Plan<Left> {
+    let mut plan = empty(listings(&departure));
+    let segments = our_segments(&departure, &mut plan);
+    let traits = our_traits(&departure, &mut plan);
     if !plan.steps.is_empty() {
         return plan;
     }
     let shared = departure
         .source
         .map(|source| IntegrationCode::new(source.as_str()));
-    let taken_over = |sid: &SegmentSid| {
+    let is_taken_over = |sid: &SegmentSid| {
         let entry = departure.inventory.segments.get(sid);
         let code = entry.and_then(|entry| entry.record.integration_code.as_ref());
         code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
     };
-    let undeclared: Vec<_> = segments
-        .into_iter()
-        .filter(|sid| !taken_over(sid))
-        .collect();
+    let (taken_over, undeclared): (Vec<_>, Vec<_>) =
+        segments.all().into_iter().partition(is_taken_over);
+    let inventory = departure.inventory;
+    let traits = traits.all();
+    let known = traits.iter().filter_map(|sid| inventory.traits.get(sid));
+    plan.steps.extend(known.map(|entry| {
+        Step::ready(Call::UpdateTrait {
+            expected: entry.record.clone(),
+            change: TraitChange {
+                description: Some(kept.marked(&entry.record.description)),
+                ..TraitChange::default()
+            },
+        })
+    }));
+    let known = taken_over.iter();
+    let known = known.filter_map(|sid| inventory.segments.get(sid));
+    plan.steps.extend(known.map(|entry| {
+        Step::ready(Call::UpdateSegment {
+            expected: entry.record.clone(),
+            change: SegmentChange {
+                description: Some(kept.marked(&entry.record.description)),
+                ..SegmentChange::default()
+            },
+        })
+    }));
+    if !plan.steps.is_empty() {
+        return plan; // first every object has its next owner, then the rest is deleted
+    }
     let mut mappings = our_mappings(&departure, &mut plan.steps);
     mappings.retain(|known| !kept.keeps(known, departure.inventory));
     if !plan.steps.is_empty() {
@@ -174,10 +193,15 @@ pub fn hand_over(departure: Departure<'_>, kept: Option<Kept>) -> Plan<()> {
         plan.steps.push(after(!is_mapped, Call::DeleteSegment(sid)));
     }
     plan.steps.extend(deletions(&mappings));
+    plan.standing = Left::default(); // what carries the successor's mark by now is not left
     plan
 }
 
-impl Kept {
+impl Successor {
+    pub(super) fn marked(&self, description: &str) -> Box<str> {
+        describe(strip(description), &self.mark, DESCRIPTION_CHARS_MAX).into()
+    }
+
     fn keeps(&self, known: &KnownMapping, inventory: &Inventory) -> bool {
         let found = inventory.destinations.get(&known.destination);
         let name = found.map(|entry| &entry.record.name);
@@ -321,83 +345,210 @@ fn places<'a>(departure: &Departure<'a>) -> impl Iterator<Item = (DataSourceId, 
     data_sources.filter_map(move |data_source| Some((*data_source, source?)))
 }
 
-fn our_segments(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> Vec<SegmentSid> {
+/// What is judged of one kind: by id, whether the status records it and whether it has our natural key.
+struct Candidates<Id>(Vec<(Id, Signed)>);
+
+#[derive(Clone, Copy)]
+struct Signed {
+    recorded: bool,
+    natural_key: bool,
+}
+
+impl<Id: PartialEq> Candidates<Id> {
+    fn recorded(ids: impl IntoIterator<Item = Id>) -> Self {
+        let signed = Signed {
+            recorded: true,
+            natural_key: false,
+        };
+        Self(ids.into_iter().map(|id| (id, signed)).collect())
+    }
+
+    fn with_key(&mut self, id: Id) {
+        match self.0.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, signed)) => signed.natural_key = true,
+            None => self.0.push((
+                id,
+                Signed {
+                    recorded: false,
+                    natural_key: true,
+                },
+            )),
+        }
+    }
+
+    /// Those that are ours, the recorded ones first. `equal`: whether two of one key are alike; a copy that differs from
+    /// ours is a person's and is left. `outlived`: the recorded object of its key is gone, so that this one is a copy.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "segments and traits share the one way to tell what is ours"
+    )]
+    fn ours<R: Record<Id = Id>>(
+        self,
+        table: &Table<R>,
+        departure: &Departure<'_>,
+        plan: &mut Plan<Left>,
+        describe: impl Fn(&R) -> (String, &str),
+        equal: impl Fn(&R, &R) -> Option<bool>,
+        outlived: impl Fn(&R) -> bool,
+        read: impl Fn(Id) -> Call,
+    ) -> Ours<Id>
+    where
+        Id: Ord + Clone,
+    {
+        let mut ours: Vec<&Entry<R>> = Vec::new();
+        let mut duplicates = Vec::new();
+        for (id, signed) in self.0 {
+            let Some(entry) = table.get(&id).filter(|entry| !entry.doubtful) else {
+                if !table.is_gone(&id) {
+                    plan.steps.push(Step::ready(read(id)));
+                }
+                continue;
+            };
+            let (label, description) = describe(&entry.record);
+            let signs = Signs {
+                description,
+                recorded: signed.recorded,
+                natural_key: signed.natural_key,
+            };
+            match departure.claimant.judge(&label, signs) {
+                Ownership::Owned if signed.recorded => ours.push(entry),
+                Ownership::Owned => {
+                    let mut kept = ours.iter();
+                    match kept.find_map(|kept| equal(&kept.record, &entry.record)) {
+                        Some(true) => duplicates.push(id),
+                        None if !outlived(&entry.record) => ours.push(entry),
+                        None | Some(false) => plan.standing.push(label),
+                    }
+                }
+                Ownership::Blocked(_) if signed.recorded => plan.standing.push(label),
+                Ownership::Blocked(_)
+                | Ownership::TakenOver
+                | Ownership::Unmarked
+                | Ownership::Unrelated => {}
+            }
+        }
+        let kept = ours.into_iter().map(|entry| entry.record.id());
+        Ours {
+            kept: kept.collect(),
+            duplicates,
+        }
+    }
+}
+
+/// The objects of one kind that are ours.
+struct Ours<Id> {
+    kept: Vec<Id>,
+    /// Second ones of a key. They go first: only beside the kept one a duplicate can be told from a person's copy.
+    duplicates: Vec<Id>,
+}
+
+impl<Id: Copy> Ours<Id> {
+    fn all(&self) -> Vec<Id> {
+        let both = self.kept.iter().chain(&self.duplicates);
+        both.copied().collect()
+    }
+
+    /// Deletions; `first`: nothing goes before them.
+    fn deletions(&self, first: bool, call: impl Fn(Id) -> Call) -> impl Iterator<Item = Step> {
+        let duplicates = self.duplicates.iter().map(|id| after(first, call(*id)));
+        let kept = self.kept.iter();
+        let last = first && self.duplicates.is_empty();
+        let kept = kept.map(|id| after(last, call(*id)));
+        duplicates.chain(kept).collect::<Vec<_>>().into_iter()
+    }
+}
+
+fn our_segments(departure: &Departure<'_>, plan: &mut Plan<Left>) -> Ours<SegmentSid> {
     let recorded = departure.recorded;
     let own = recorded.segment_sid.filter(|_| !recorded.observed);
-    let mut sids: Vec<SegmentSid> = recorded
-        .additional_segments
-        .iter()
-        .map(|(_, sid)| *sid)
-        .chain(own)
-        .collect();
-    let recorded_count = sids.len();
+    let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
+    let mut candidates = Candidates::recorded(additional.chain(own));
     let table = &departure.inventory.segments;
     for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
-            steps.push(Step::ready(Call::LookUpSegment {
+            plan.steps.push(Step::ready(Call::LookUpSegment {
                 data_source,
                 code: key.1.clone(),
             }));
         }
         let below = format!("{source}.");
-        sids.extend(table.find(&key).map(|entry| entry.record.sid));
-        sids.extend(
-            table
-                .range((data_source, IntegrationCode::new(below.as_str()))..)
-                .take_while(|((found, code), _)| {
-                    *found == data_source && code.as_str().starts_with(&below)
-                })
-                .map(|(_, entry)| entry.record.sid),
-        );
+        let found = table.find(&key).map(|entry| entry.record.sid);
+        let of_additional = table
+            .range((data_source, IntegrationCode::new(below.as_str()))..)
+            .take_while(|((found, code), _)| {
+                *found == data_source && code.as_str().starts_with(&below)
+            })
+            .map(|(_, entry)| entry.record.sid);
+        found
+            .chain(of_additional)
+            .for_each(|sid| candidates.with_key(sid));
     }
-    let mut ours = Vec::new();
-    for (index, sid) in sids.iter().copied().enumerate() {
-        match table.get(&sid) {
-            _ if sids[..index].contains(&sid) => {}
-            Some(entry) if entry.doubtful => steps.push(Step::ready(Call::ReadSegment(sid))),
-            Some(entry) if is_ours(&entry.record.description, mark, index < recorded_count) => {
-                ours.push(sid)
-            }
-            Some(_) => {}
-            None if table.is_gone(&sid) => {}
-            None => steps.push(Step::ready(Call::ReadSegment(sid))),
-        }
-    }
-    ours
+    candidates.ours(
+        table,
+        departure,
+        plan,
+        |found| (segment_label(found), &found.description),
+        |kept, other| {
+            (kept.integration_code == other.integration_code).then(|| {
+                kept.name == other.name
+                    && kept.description == other.description
+                    && segment_rule::equivalent(&kept.rule, &other.rule)
+            })
+        },
+        |found| {
+            let mut gone = recorded_codes(departure).filter(|(sid, _)| table.is_gone(sid));
+            gone.any(|(_, code)| found.integration_code.as_ref() == Some(&code))
+        },
+        Call::ReadSegment,
+    )
 }
 
-fn our_traits(departure: &Departure<'_>, mark: &Mark, steps: &mut Vec<Step>) -> Vec<TraitSid> {
-    let recorded = departure
-        .recorded
-        .trait_sid
-        .filter(|_| !departure.recorded.observed);
-    let mut sids: Vec<TraitSid> = recorded.into_iter().collect();
+/// The recorded segments, each with the code that it was made with.
+fn recorded_codes<'a>(
+    departure: &Departure<'a>,
+) -> impl Iterator<Item = (SegmentSid, IntegrationCode)> + use<'a> {
+    let (recorded, source) = (departure.recorded, departure.source);
+    let own = recorded.segment_sid.zip(source);
+    let own = own.map(|(sid, source)| (sid, IntegrationCode::new(source.as_str())));
+    let additional = recorded.additional_segments.iter();
+    let additional =
+        additional.filter_map(move |(key, sid)| Some((*sid, additional_code(source?, key))));
+    own.into_iter().chain(additional)
+}
+
+fn our_traits(departure: &Departure<'_>, plan: &mut Plan<Left>) -> Ours<TraitSid> {
+    let recorded = departure.recorded;
+    let own = recorded.trait_sid.filter(|_| !recorded.observed);
+    let mut candidates = Candidates::recorded(own);
     let table = &departure.inventory.traits;
     for (data_source, source) in places(departure) {
         let key = (data_source, IntegrationCode::new(source.as_str()));
         if table.is_unresolved(&key) {
-            steps.push(Step::ready(Call::LookUpTrait {
+            plan.steps.push(Step::ready(Call::LookUpTrait {
                 data_source,
                 code: key.1.clone(),
             }));
         }
-        sids.extend(table.find(&key).map(|entry| entry.record.sid));
+        table
+            .find(&key)
+            .for_each(|entry| candidates.with_key(entry.record.sid));
     }
-    let mut ours = Vec::new();
-    for (index, sid) in sids.iter().copied().enumerate() {
-        match table.get(&sid) {
-            _ if sids[..index].contains(&sid) => {}
-            Some(entry) if entry.doubtful => steps.push(Step::ready(Call::ReadTrait(sid))),
-            Some(entry) if is_ours(&entry.record.description, mark, recorded == Some(sid)) => {
-                ours.push(sid)
-            }
-            Some(_) => {}
-            None if table.is_gone(&sid) => {}
-            None => steps.push(Step::ready(Call::ReadTrait(sid))),
-        }
-    }
-    ours
+    candidates.ours(
+        table,
+        departure,
+        plan,
+        |found| (trait_label(found), &found.description),
+        |kept, other| {
+            Some(
+                kept.name == other.name
+                    && kept.description == other.description
+                    && kept.rule == other.rule,
+            )
+        },
+        |_| own.is_some_and(|sid| table.is_gone(&sid)),
+        Call::ReadTrait,
+    )
 }
 
 enum Users {

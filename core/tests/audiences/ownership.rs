@@ -53,7 +53,7 @@ fn a_held_segment_is_told_by_id_and_name() {
 
 #[rstest]
 #[case::ours(OURS, &[])]
-#[case::the_other_claimants("[audience-sharing:us/marketing/older]", &[Reason::SourceClaimed])]
+#[case::the_other_claimants("[audience-sharing:us/marketing/older#a1b2c3d4]", &[Reason::SourceClaimed])]
 #[case::of_another_owner("[audience-sharing:others/marketing/loyal]", &[Reason::SourceClaimed])]
 #[case::of_a_data_source("[audience-sharing:us]", &[Reason::SourceClaimed])]
 fn a_claimant_whose_mark_stands_holds_the_source_before_an_older_one(

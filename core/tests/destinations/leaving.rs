@@ -1,34 +1,34 @@
 //! Mappings of an audience that leaves.
 
-use audience_sharing_core::compose::{DestinationSelector, SegmentDestination};
+use std::collections::BTreeSet;
+
+use audience_sharing_core::compose::{DestinationSelector, SegmentDestination, ShareName};
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, MappingId,
 };
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::retirement::{self, Departure, Kept};
+use audience_sharing_core::plan::retirement::{self, Departure, Successor};
+use audience_sharing_core::plan::{Left, Plan};
 
 use super::{calls, mapped, partner, pass, shop, standing, tenant};
-use crate::model::{World, name};
+use crate::model::{World, claimant, mark_of, name};
 
-fn departure<'a>(world: &'a World, declared: &'a [SegmentDestination]) -> Plan<()> {
-    let (owner, share) = (OwnerId::parse("us").unwrap(), name("loyal"));
-    let source = AudienceId::new("I");
-    retirement::plan(leaving(world, declared, &owner, &share, &source))
+fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
+    let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
+    retirement::plan(leaving(world, declared, &mark, &source))
 }
 
 fn leaving<'a>(
     world: &'a World,
     declared: &'a [SegmentDestination],
-    owner: &'a OwnerId,
-    share: &'a audience_sharing_core::compose::ShareName,
+    mark: &'a Mark,
     source: &'a AudienceId,
 ) -> Departure<'a> {
+    static NOBODY: BTreeSet<ShareName> = BTreeSet::new();
     Departure {
-        owner,
-        share,
+        claimant: claimant(mark, &NOBODY),
         source: Some(source),
         data_sources: &[DataSourceId(1_001)],
         recorded: &world.recorded,
@@ -108,8 +108,9 @@ fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
 
 #[test]
 fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
-    let world = standing(tenant(), &mapped(&[shop(), partner()]));
-    let kept = Kept {
+    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let kept = Successor {
+        mark: mark_of(&name("other")),
         codes: Default::default(),
         destinations: vec![SegmentDestination {
             segment: None,
@@ -118,13 +119,23 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
             keys: shop().keys,
         }],
     };
-    let (owner, share) = (OwnerId::parse("us").unwrap(), name("loyal"));
-    let source = AudienceId::new("I");
-    let plan = retirement::hand_over(leaving(&world, &[], &owner, &share, &source), Some(kept));
-    let steps: Vec<_> = plan
-        .steps
+    let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
+    world.calls.clear();
+    loop {
+        let plan = retirement::hand_over(leaving(&world, &[], &mark, &source), &kept);
+        let Some(step) = plan.steps.into_iter().next() else {
+            break;
+        };
+        world.at += 1;
+        world.calls.push(step.call.clone());
+        world
+            .tenant
+            .carry_out(&step.call, world.at, &mut world.inventory);
+    }
+    let deleted = calls(&world);
+    let deleted: Vec<_> = deleted
         .iter()
-        .map(|step| step.call.to_string())
+        .filter(|call| call.starts_with("delete"))
         .collect();
-    assert_eq!(steps, ["delete mapping 1007 to destination 4712"]);
+    assert_eq!(deleted, ["delete mapping 1007 to destination 4712"]);
 }

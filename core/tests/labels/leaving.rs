@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::ExportControls;
-use audience_sharing_core::domain::ownership::OwnerId;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::Step;
 use audience_sharing_core::plan::audience::Recorded;
@@ -13,7 +12,7 @@ use audience_sharing_core::plan::foundation::{self, Standing};
 use audience_sharing_core::plan::retirement::{self, Departure};
 
 use super::{OURS, data_source, settle, unlabelled};
-use crate::model::{World, name};
+use crate::model::{World, claimant, mark_of, name};
 
 const OWN: DataSourceId = DataSourceId(1_001);
 const CONTROLLED: DataSourceId = DataSourceId(1_006);
@@ -44,8 +43,7 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
         let plan = retirement::plan(Departure {
-            owner: &OwnerId::parse("us").unwrap(),
-            share: &name("loyal"),
+            claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: Some(&AudienceId::new("I")),
             data_sources,
             recorded: &Recorded::default(),

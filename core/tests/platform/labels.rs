@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 use rstest::rstest;
 
 use super::{World, delivered, source, target};
-use crate::model::{name, settings};
+use crate::model::{mark_of, name};
 
 const CORE: [&str; 6] = [
     "core/C1", "core/C3", "core/C5", "core/C6", "core/C7", "custom/a",
@@ -33,7 +33,7 @@ fn desired(strategy: Strategy, controls: SourceControls, declared: &[&str]) -> D
     target.labels = UsageLabels::read(declared.iter().copied());
     let mut source = source("Console buyers");
     source.controls = controls;
-    compose_audience(&settings(), &name("gamers"), &target, &source)
+    compose_audience(mark_of(&name("gamers")), &target, &source)
 }
 
 fn external(controls: SourceControls, declared: &[&str]) -> DesiredAudience {

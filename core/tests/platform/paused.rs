@@ -12,8 +12,7 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     world.refresh();
     let pause = |world: &World| {
         pause_audience(platform::Departure {
-            owner: &settings().owner,
-            share: &name("gamers"),
+            claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
             source: Some(&SourceId::of(SourceKind::Segment, 7)),
             recorded: &world.recorded,
             inventory: &world.inventory,

@@ -3,7 +3,7 @@
 use audience_sharing_core::domain::labels::{
     ExportControls, Restrictions, UsageLabel, UsageLabels,
 };
-use audience_sharing_core::domain::ownership::{self, Mark, OwnerId, ResourceName};
+use audience_sharing_core::domain::ownership::{self, Mark, OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::domain::{pql, text};
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ pub(super) fn marks(data: &[u8]) {
         owner: OwnerId::parse("eu-prod").expect("an owner"),
         namespace: ResourceName::parse("marketing").expect("a namespace"),
         name: ResourceName::parse("loyal-gamers").expect("a name"),
+        uid: Some(UidPrefix::of("0a1b2c3d")),
     };
     let described = ownership::describe(&description, &ours, usize::MAX);
     assert_eq!(Mark::read(&described), Some(ours.clone()));

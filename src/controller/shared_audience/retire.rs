@@ -3,17 +3,19 @@
 
 use std::time::Duration;
 
+use audience_sharing_core::compose::{AudienceSelector, ShareName, SourceSelector};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::plan::audience;
+use audience_sharing_core::domain::source::Naming;
+use audience_sharing_core::plan::{Left, audience};
 use kube::runtime::reflector::ObjectRef;
-use kube::{Resource, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 
 use super::status::Recorded;
 use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
+use crate::api::sharing_connection::AudienceManagerSettings;
 use crate::api::{DeletionPolicy, SharedAudience};
-use crate::controller::context::{Context, audiences_of, share_name};
+use crate::controller::context::{Context, share_name};
 use crate::controller::definition::{self, Definition};
 use crate::controller::leaving::Patience;
 use crate::controller::{events, publish, sharing_connection};
@@ -58,29 +60,42 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         return release(audience, context).await;
     };
     let to_experience_platform = audience.spec.source.audience_manager.is_some();
+    let selector = validate::source(audience).ok();
+    let source = recorded.source;
+    let rivals = match rivals(audience, context) {
+        Ok(rivals) => rivals,
+        Err(waiting) => return Outcome::Unresolved(waiting),
+    };
     let departure = Departure {
         share,
-        source: recorded.source.or_else(|| declared_id(audience)),
+        uid: validate::uid(audience),
+        source: source.or_else(|| selector.as_ref()?.id()),
+        selector,
         data_source: recorded.data_source,
         recorded: recorded.objects,
         declared: validate::segment_destinations(audience),
         recorded_audience: to_experience_platform.then_some(recorded.audience),
         strategy: validate::strategy(audience),
         recorded_tenant: recorded.tenant,
-        rivals: rivals(audience, context),
+        rivals,
         confirmation: confirm::of(audience, &context.client),
     };
     match running.engine.retire(departure).await {
         Ok(_) if !running.holds_lease() => Outcome::NotOurs,
-        Ok(Retired::Gone) => release(audience, context).await,
-        Ok(Retired::Left(left)) => {
-            tell_left(audience, context, &left).await;
+        Ok(Retired::Gone(left)) => {
+            if !left.is_empty() {
+                tell_left(audience, context, &left).await;
+            }
             release(audience, context).await
         }
-        Ok(Retired::HandedOver(to)) => {
-            tracing::info!(audience = %super::name(audience), to = %to, "handed over; nothing was deleted");
-            release(audience, context).await
-        }
+        Ok(Retired::HandedOver(to)) => match has_finalizer(&to, context).await {
+            Ok(true) => {
+                tracing::info!(audience = %super::name(audience), to = %to, "handed over its remote objects");
+                release(audience, context).await
+            }
+            Ok(false) => Outcome::Unresolved(awaiting_successor(&to)),
+            Err(error) => Outcome::Kubernetes(error),
+        },
         Ok(Retired::Blocked(obstacle)) if obstacle.reason.bars_deletion() => {
             wait_or_release(audience, context, Lack::Means(connection)).await
         }
@@ -181,7 +196,7 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// What the status names and is not ours any more: left as it is, and told wherever somebody may look.
-async fn tell_left(audience: &SharedAudience, context: &Context, left: &str) {
+async fn tell_left(audience: &SharedAudience, context: &Context, left: &Left) {
     let name = super::name(audience);
     tracing::warn!(target: "audit", audience = %name, %left, "went; objects that are not ours any more were left as they are");
     let message = format!(
@@ -261,24 +276,106 @@ async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
     }
 }
 
-fn declared_id(audience: &SharedAudience) -> Option<SourceId> {
-    validate::source(audience).ok()?.id()
+/// Whether the API server, asked now, shows a resource that stays and carries our finalizer: only then do the objects
+/// that were marked as its own have an owner.
+async fn has_finalizer(share: &ShareName, context: &Context) -> Result<bool, kube::Error> {
+    let api: Api<SharedAudience> =
+        Api::namespaced(context.client.clone(), share.namespace.as_str());
+    let found = publish::bounded(api.get_metadata_opt(share.name.as_str())).await?;
+    Ok(found.is_some_and(|found| {
+        found.metadata.deletion_timestamp.is_none()
+            && found
+                .finalizers()
+                .iter()
+                .any(|finalizer| finalizer == FINALIZER)
+    }))
 }
 
-/// Every other audience of the connection that stays: one may share the same source.
-fn rivals(audience: &SharedAudience, context: &Context) -> Vec<Declaration> {
+fn awaiting_successor(successor: &ShareName) -> Obstacle {
+    Obstacle {
+        look_again: Some(SUCCESSOR_CHECK),
+        ..Obstacle::new(
+            Reason::Progressing,
+            format!(
+                "SharedAudience {successor} shares the same source and takes the remote objects over. Nothing was deleted. \
+                 This resource is released once {successor} carries the operator's finalizer."
+            ),
+        )
+    }
+}
+
+/// The operator sets the finalizer within a moment of the resource's creation.
+const SUCCESSOR_CHECK: Duration = Duration::from_secs(2);
+
+/// Every other resource that manages a source of the same two tenants: one may take the objects over. `Err` where one of
+/// them may share the same source and has not got our finalizer yet.
+fn rivals(audience: &SharedAudience, context: &Context) -> Result<Vec<Declaration>, Obstacle> {
+    let connection = &audience.spec.connection_ref.name;
     let namespace = audience.namespace().unwrap_or_default();
-    audiences_of(
-        &context.audiences,
-        &namespace,
-        &audience.spec.connection_ref.name,
-    )
-    .iter()
-    .filter(|other| {
-        other.metadata.deletion_timestamp.is_none() && other.metadata.uid != audience.metadata.uid
-    })
-    .filter_map(|other| declaration(other))
-    .collect()
+    let tenants = tenants_of(&namespace, connection, context);
+    let source = validate::source(audience).ok();
+    let mut rivals = Vec::new();
+    for other in context.audiences.state() {
+        let other_namespace = other.namespace().unwrap_or_default();
+        let other_connection = &other.spec.connection_ref.name;
+        let same_tenants = (&other_namespace, other_connection) == (&namespace, connection)
+            || tenants.is_some()
+                && tenants_of(&other_namespace, other_connection, context) == tenants;
+        let stays = other.metadata.deletion_timestamp.is_none()
+            && other.metadata.uid != audience.metadata.uid;
+        if !stays || !same_tenants || !validate::manages(&other) {
+            continue;
+        }
+        let Some(declaration) = declaration(&other) else {
+            continue;
+        };
+        if !other
+            .finalizers()
+            .iter()
+            .any(|finalizer| finalizer == FINALIZER)
+            && may_be_same(source.as_ref(), &declaration.source)
+        {
+            return Err(awaiting_successor(&declaration.share));
+        }
+        rivals.push(declaration);
+    }
+    Ok(rivals)
+}
+
+/// Whether two ways of naming can mean one source, as far as the words alone show.
+fn may_be_same(a: Option<&SourceSelector>, b: &SourceSelector) -> bool {
+    match (a, b) {
+        (None, _) => false,
+        (Some(SourceSelector::Audience(a)), SourceSelector::Audience(b)) => {
+            let id = |selector: &AudienceSelector| match selector {
+                AudienceSelector::Id(id) => Some(id.clone()),
+                AudienceSelector::Name(_) => None,
+            };
+            a == b || id(a).is_none() || id(b).is_none()
+        }
+        (Some(SourceSelector::AudienceManager(a)), SourceSelector::AudienceManager(b)) => {
+            let is_sid = |naming: &Naming| matches!(naming, Naming::Sid(_));
+            a.kind == b.kind && (a.naming == b.naming || !is_sid(&a.naming) || !is_sid(&b.naming))
+        }
+        (Some(SourceSelector::Audience(_)), SourceSelector::AudienceManager(_))
+        | (Some(SourceSelector::AudienceManager(_)), SourceSelector::Audience(_)) => false,
+    }
+}
+
+/// What tells one pair of tenants, and the place in it, from another.
+fn tenants_of(
+    namespace: &str,
+    connection: &str,
+    context: &Context,
+) -> Option<(String, String, AudienceManagerSettings)> {
+    let reference = ObjectRef::new(connection).within(namespace);
+    let connection = context.connections.get(&reference)?;
+    let spec = &connection.spec;
+    Some((
+        spec.organization_id.to_ascii_lowercase(),
+        spec.experience_platform.sandbox.clone(),
+        spec.audience_manager.clone(),
+    ))
 }
 
 /// What an audience asks for, without looking at anything remote.
@@ -286,6 +383,7 @@ pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
     let recorded = status::recorded(audience);
     Some(Declaration {
         share: share_name(audience)?,
+        uid: validate::uid(audience),
         created: created(audience),
         source: validate::source(audience).ok()?,
         pinned: recorded.source,

@@ -110,7 +110,7 @@ pub(super) struct Recorded {
 }
 
 pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
-    let Some(status) = &audience.status else {
+    let Some(status) = audience.own_status() else {
         return Recorded::default();
     };
     let objects = status.audience_manager.as_ref();
@@ -193,9 +193,10 @@ pub(super) fn after(
     now: Timestamp,
     pause: Option<Duration>,
 ) -> SharedAudienceStatus {
-    let known = audience.status.clone().unwrap_or_default();
+    let known = audience.own_status().cloned().unwrap_or_default();
     let mut status = SharedAudienceStatus {
         observed_generation: audience.metadata.generation,
+        recorded_by: audience.metadata.uid.clone(),
         conditions: conditions(audience, verdict, now),
         next_attempt_time: next_attempt(&known, verdict, now, pause),
         last_handled_reconcile_at: known.last_handled_reconcile_at.clone(),

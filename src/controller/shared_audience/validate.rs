@@ -9,6 +9,7 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::labels::UsageLabels;
+use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
@@ -26,6 +27,7 @@ pub(super) fn share(
         .ok_or_else(|| invalid("The name of this object cannot be written into a mark.".into()))?;
     Ok(Share {
         name,
+        uid: uid(audience),
         direction: direction(audience)?,
         mode: match spec.mode {
             api::shared_audience::Mode::Manage => Mode::Manage,
@@ -41,6 +43,15 @@ pub(super) fn share(
             api::SourceGonePolicy::Delete => SourceGonePolicy::Delete,
         },
     })
+}
+
+pub(super) fn uid(audience: &SharedAudience) -> UidPrefix {
+    UidPrefix::of(audience.metadata.uid.as_deref().unwrap_or_default())
+}
+
+/// Whether the resource manages what it shares; one that only observes owns nothing.
+pub(super) fn manages(audience: &SharedAudience) -> bool {
+    audience.spec.mode == api::shared_audience::Mode::Manage
 }
 
 pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {

@@ -219,7 +219,11 @@ async fn start(
         resync_interval: connection.spec.resync_interval(),
         lease: lease.clone(),
         shared_turn: context.engines.shared_turn(organization.as_str()),
-        living: Arc::new(CachedAudiences(context.audiences.clone())),
+        existing: Arc::new(CachedAudiences {
+            store: context.audiences.clone(),
+            undecoded: context.undecoded_audiences.clone(),
+            scope: context.scope.clone(),
+        }),
         wake,
         rng_seed: context.settings.rng_seed,
         observer: Arc::new(context.settings.metrics.clone()),
@@ -428,8 +432,7 @@ fn id(recorded: Option<i64>) -> Option<u64> {
 /// A data source that is Adobe's is never recorded as ours.
 fn recorded_foundation(connection: &SharingConnection) -> foundation::Recorded {
     let known = connection
-        .status
-        .as_ref()
+        .own_status()
         .and_then(|status| status.audience_manager.as_ref());
     let observed = known
         .and_then(|known| known.data_source_observed)
@@ -458,8 +461,7 @@ fn recorded_foundation(connection: &SharingConnection) -> foundation::Recorded {
 
 fn recorded_created(connection: &SharingConnection) -> (Vec<TraitFolderId>, Vec<SegmentFolderId>) {
     let known = connection
-        .status
-        .as_ref()
+        .own_status()
         .and_then(|status| status.audience_manager.as_ref());
     let ids = |ids: &[i64]| {
         ids.iter()
@@ -482,8 +484,7 @@ fn recorded_created(connection: &SharingConnection) -> (Vec<TraitFolderId>, Vec<
 
 fn recorded_tenant(connection: &SharingConnection) -> Tenant {
     let tenant = connection
-        .status
-        .as_ref()
+        .own_status()
         .and_then(|status| status.tenant.as_ref());
     Tenant {
         company: tenant

@@ -133,9 +133,10 @@ pub(super) fn after(
     handled: Option<String>,
     now: Timestamp,
 ) -> SharingConnectionStatus {
-    let known = connection.status.clone().unwrap_or_default();
+    let known = connection.own_status().cloned().unwrap_or_default();
     let mut status = SharingConnectionStatus {
         observed_generation: connection.metadata.generation,
+        recorded_by: connection.metadata.uid.clone(),
         conditions: conditions(connection, findings, now),
         last_handled_reconcile_at: handled.or_else(|| known.last_handled_reconcile_at.clone()),
         deletion_wait: findings.deletion_wait.clone(),

@@ -54,6 +54,13 @@ pub(super) fn use_the_trait(world: &World) {
     world.create("segments", made);
 }
 
+fn edit_the_trait(world: &World, code: &str) {
+    let sid = recorded(world)["traitSid"].to_string();
+    let by_hand = json!({"description": "by hand", "integrationCode": code});
+    world.person("traits", &sid, &by_hand);
+    world.look_now("loyal");
+}
+
 fn stop_using_the_trait(world: &World) {
     let state = world.tenant();
     let mut segments = state["segments"].as_array().unwrap().iter();
@@ -138,6 +145,12 @@ fn ownership() -> Vec<Scenario> {
             trait_of_somebody(world, "[audience-sharing:another-cluster/marketing/loyal]");
         })
         .mended_by(|world| world.person_deletes("traits", &made_by_hand(world).to_string())),
+        of_audience(
+            Reason::OwnershipLost,
+            "a person took the mark and the integration code off the trait",
+        )
+        .happens(|world| edit_the_trait(world, "something-else"))
+        .mended_by(|world| edit_the_trait(world, LOYAL_GAMERS)),
         of_audience(
             Reason::AdoptionRefused,
             "a trait with the integration code exists and differs",

@@ -75,7 +75,7 @@ fn ours(world: &World, collection: &str, field: &str) -> Vec<(String, Value)> {
     let mut found: Vec<(String, Value)> = found
         .filter(|object| {
             let text = object["description"].as_str().unwrap_or_default();
-            text.contains("/marketing/loyal]")
+            text.contains("/marketing/loyal#")
         })
         .map(|object| {
             (

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::super::call::{Call, Step};
-use super::super::ownership::is_ours;
+use super::super::difference::segment_label;
+use super::super::ownership::{Ownership, Signs};
 use super::{Planner, Recorded};
 use crate::compose::Desired;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
@@ -28,19 +29,24 @@ impl Planner<'_> {
             .iter()
             .filter(|(key, _)| !declared(None, Some(key)))
             .map(|(_, sid)| *sid);
-        let undeclared: BTreeSet<SegmentSid> = below.chain(recorded).collect();
+        let below: BTreeSet<SegmentSid> = below.collect();
+        let undeclared: BTreeSet<SegmentSid> = below.iter().copied().chain(recorded).collect();
         for sid in undeclared {
             let is_recorded = recorded_sids(situation.recorded).any(|known| known == sid);
             match situation.inventory.segments.get(&sid) {
                 None if situation.inventory.segments.is_gone(&sid) => {}
                 None => self.plan.steps.push(Step::ready(Call::ReadSegment(sid))),
                 Some(entry) if declared(entry.record.integration_code.as_ref(), None) => {}
+                // What a predecessor or a person left there may be meant to stay.
                 Some(entry)
-                    if !is_ours(
-                        &entry.record.description,
-                        &situation.desired.mark,
-                        is_recorded,
-                    ) => {}
+                    if situation.claimant().judge(
+                        &segment_label(&entry.record),
+                        Signs {
+                            description: &entry.record.description,
+                            recorded: is_recorded,
+                            natural_key: below.contains(&sid),
+                        },
+                    ) != Ownership::Owned => {}
                 Some(_) if situation.retain => {}
                 Some(entry) if entry.doubtful => {
                     self.plan.steps.push(Step::ready(Call::ReadSegment(sid)));

@@ -259,6 +259,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Whether a segment is mapped, as far as destinations are listed; where they are not, Audience Manager refuses the
+    /// deletion of one that is.
+    pub(in crate::plan) fn is_used(&self, sid: SegmentSid) -> bool {
+        mappings::mapped_to(self.situation.inventory, Some(sid), &[])
+            .next()
+            .is_some()
+    }
+
     /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
     pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
         self.delete_made(sid, &Checked::default());
