@@ -177,21 +177,23 @@ impl Inventory {
         self.created_folders.pending_segment_folder = unknown.then_some(key);
     }
 
-    /// The whole tree of trait folders: what it lacks is gone, for a tree has no pages and hides no folder of ours.
+    /// The whole tree of trait folders.
     pub fn fold_trait_folders(
         &mut self,
         started: Sequence,
         now: Moment,
         tree: Vec<TraitFolder>,
     ) -> Vec<Key> {
-        let touched = self.trait_folders.fold_tree(started, now, tree);
-        if let Some(key) = self.created_folders.pending_trait_folder.take() {
-            let found = self
-                .trait_folders
-                .find(&key)
-                .map(|entry| entry.record.id)
-                .next();
-            self.created_folders.traits.extend(found);
+        let touched = self
+            .trait_folders
+            .fold_whole_list(started, now, tree, Vec::new());
+        if let Some(key) = &self.created_folders.pending_trait_folder {
+            let folders = &self.trait_folders;
+            let found = folders.find(key).map(|entry| entry.record.id).next();
+            if found.is_some() || folders.is_free(key) {
+                self.created_folders.traits.extend(found);
+                self.created_folders.pending_trait_folder = None;
+            }
         }
         touched
     }
@@ -203,16 +205,25 @@ impl Inventory {
         now: Moment,
         tree: Vec<SegmentFolder>,
     ) -> Vec<Key> {
-        let touched = self.segment_folders.fold_tree(started, now, tree);
-        if let Some(key) = self.created_folders.pending_segment_folder.take() {
-            let found = self
-                .segment_folders
-                .find(&key)
-                .map(|entry| entry.record.id)
-                .next();
-            self.created_folders.segments.extend(found);
+        let touched = self
+            .segment_folders
+            .fold_whole_list(started, now, tree, Vec::new());
+        if let Some(key) = &self.created_folders.pending_segment_folder {
+            let folders = &self.segment_folders;
+            let found = folders.find(key).map(|entry| entry.record.id).next();
+            if found.is_some() || folders.is_free(key) {
+                self.created_folders.segments.extend(found);
+                self.created_folders.pending_segment_folder = None;
+            }
         }
         touched
+    }
+
+    /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.
+    pub fn expect_another_list(&mut self) {
+        self.data_sources.expect_another_list();
+        self.trait_folders.expect_another_list();
+        self.segment_folders.expect_another_list();
     }
 
     /// What Audience Manager's validation answered.

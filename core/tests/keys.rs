@@ -271,23 +271,30 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
         !table.was_looked_up(&key("I"), Sequence(20)),
         "a later create needs a later look-up"
     );
-    table.fold_tree(Sequence(22), LATER, Vec::new());
-    assert!(!table.is_unresolved(&key("I")));
+    table.fold_unresolved(key("L"));
+    let known = || vec![onboarded(11, Some("J"))];
+    table.fold_whole_list(Sequence(22), LATER, known(), Vec::new());
+    assert!(!table.is_unresolved(&key("I")), "it is known");
+    assert!(table.is_unresolved(&key("L")), "one list proves nothing");
+    table.fold_whole_list(Sequence(23), LATER, known(), Vec::new());
+    assert!(!table.is_unresolved(&key("L")) && table.is_free(&key("L")));
 }
 
 #[test]
-fn what_a_tree_lacks_is_gone_unless_it_was_written_within_a_minute() {
+fn what_a_whole_list_lacks_is_in_doubt_unless_it_was_written_within_a_minute() {
     let mut table = Table::<Trait>::default();
     let both = vec![onboarded(10, Some("I")), onboarded(11, Some("J"))];
-    table.fold_tree(Sequence(10), LONG_AGO, both);
+    table.fold_whole_list(Sequence(10), LONG_AGO, both, Vec::new());
     table.fold_written(Sequence(11), LATER, onboarded(12, Some("K")));
     let at = |after_ms: u64| Moment(LATER.0 + after_ms);
-    let touched = table.fold_tree(Sequence(20), at(59_999), vec![onboarded(11, Some("J"))]);
-    assert!(table.is_gone(&TraitSid(10)) && touched.contains(&code("I")));
-    assert_eq!(sids(table.iter()), [11, 12]);
-    assert!(table.iter().all(|entry| !entry.doubtful));
-    table.fold_tree(Sequence(21), at(60_000), vec![onboarded(11, Some("J"))]);
-    assert_eq!(sids(table.iter()), [11]);
+    let only = || vec![onboarded(11, Some("J"))];
+    let doubtful = |table: &Table<Trait>| sids(table.iter().filter(|entry| entry.doubtful));
+    let touched = table.fold_whole_list(Sequence(20), at(59_999), only(), Vec::new());
+    assert!(touched.contains(&code("I")) && !table.is_gone(&TraitSid(10)));
+    assert_eq!(doubtful(&table), [10]);
+    table.fold_whole_list(Sequence(21), at(60_000), only(), Vec::new());
+    assert_eq!(doubtful(&table), [10, 12]);
+    assert!(!table.is_free(&key("I")), "it is known");
 }
 
 #[test]

@@ -55,19 +55,22 @@ impl Tenant {
         inventory
     }
 
+    /// Each list is read twice, so that what is missing may be created and what is empty deleted.
     pub(crate) fn fold_lists(&self, inventory: &mut Inventory, started: u64) {
-        let (started, now) = (Sequence(started), Moment(started * 100_000));
-        inventory.data_sources.fold_tree(
-            started,
-            now,
-            self.data_sources.values().cloned().collect(),
-        );
-        inventory.fold_trait_folders(started, now, self.trait_folders.values().cloned().collect());
-        inventory.fold_segment_folders(
-            started,
-            now,
-            self.segment_folders.values().cloned().collect(),
-        );
+        let now = started * 100_000;
+        self.fold_lists_at(inventory, started, Moment(now - 20_000));
+        self.fold_lists_at(inventory, started, Moment(now));
+    }
+
+    fn fold_lists_at(&self, inventory: &mut Inventory, started: u64, now: Moment) {
+        let started = Sequence(started);
+        let data_sources = self.data_sources.values().cloned().collect();
+        let table = &mut inventory.data_sources;
+        table.fold_whole_list(started, now, data_sources, Vec::new());
+        let trait_folders = self.trait_folders.values().cloned().collect();
+        inventory.fold_trait_folders(started, now, trait_folders);
+        let segment_folders = self.segment_folders.values().cloned().collect();
+        inventory.fold_segment_folders(started, now, segment_folders);
         for id in self.data_sources.keys() {
             let coverage = Coverage::DataSource(*id);
             let traits = self
@@ -252,6 +255,19 @@ impl Tenant {
                 inventory
                     .segments
                     .fold_written(sequence, now, found.clone());
+            }
+            Call::ListDataSources => {
+                let listed = self.data_sources.values().cloned().collect();
+                let table = &mut inventory.data_sources;
+                table.fold_whole_list(sequence, now, listed, Vec::new());
+            }
+            Call::ListTraitFolders => {
+                let listed = self.trait_folders.values().cloned().collect();
+                inventory.fold_trait_folders(sequence, now, listed);
+            }
+            Call::ListSegmentFolders => {
+                let listed = self.segment_folders.values().cloned().collect();
+                inventory.fold_segment_folders(sequence, now, listed);
             }
             Call::DeleteTrait(sid) => {
                 self.traits.remove(sid);
@@ -459,7 +475,7 @@ impl World {
     }
 
     pub(crate) fn foundation(&mut self) -> foundation::Standing {
-        for _ in 0..8 {
+        for _ in 0..32 {
             let recorded = foundation::Recorded::default();
             let plan = foundation::plan(
                 &self.settings,

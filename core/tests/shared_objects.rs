@@ -14,7 +14,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::foundation::{MergeRule, Recorded, Standing, unlisted_merge_rule};
 use audience_sharing_core::plan::{Call, Plan, Step, foundation};
 use rstest::rstest;
@@ -25,19 +25,20 @@ use crate::records::{data_source, segment, segment_folder, trait_folder};
 const OURS: &str = "[audience-sharing:us]";
 const OTHERS: &str = "[audience-sharing:others]";
 
-/// All three lists as they are.
+/// All three lists as they are, twice.
 fn listed(
     data_sources: &[DataSource],
     trait_folders: &[TraitFolder],
     segment_folders: &[SegmentFolder],
 ) -> Inventory {
     let mut inventory = Inventory::default();
-    let (started, now) = (Sequence(1), Moment(0));
-    inventory
-        .data_sources
-        .fold_tree(started, now, data_sources.to_vec());
-    inventory.fold_trait_folders(started, now, trait_folders.to_vec());
-    inventory.fold_segment_folders(started, now, segment_folders.to_vec());
+    for (started, now) in [(Sequence(0), Moment(0)), (Sequence(1), Moment(10_000))] {
+        inventory
+            .data_sources
+            .fold_whole_list(started, now, data_sources.to_vec(), Vec::new());
+        inventory.fold_trait_folders(started, now, trait_folders.to_vec());
+        inventory.fold_segment_folders(started, now, segment_folders.to_vec());
+    }
     inventory
 }
 
@@ -129,10 +130,9 @@ fn an_empty_tenant_gets_a_marked_data_source_that_refuses_a_second_object_of_one
 
 #[test]
 fn a_connection_that_observes_makes_and_changes_nothing() {
-    for inventory in [
-        listed(&[], &[], &[]),
-        listed(&[data_source(5, "")], &[], &[]),
-    ] {
+    let mut gone = listed(&[], &[], &[]);
+    gone.data_sources.fold_gone(&DataSourceId(5));
+    for inventory in [gone, listed(&[data_source(5, "")], &[], &[])] {
         let mut settings = settings();
         settings.adoption = AdoptionPolicy::Adopt;
         let plan = plan(&settings, &found(5), &inventory, Mode::Observe);
@@ -165,7 +165,6 @@ fn what_stands_is_named_with_what_its_server_enforces() {
 #[case::ours_before_a_namesake(None, &[(1, ""), (2, OURS)], 2)]
 #[case::the_lowest_of_ours(None, &[(3, OURS), (2, OURS)], 2)]
 #[case::the_lowest_namesake(None, &[(3, ""), (2, OTHERS), (4, "")], 2)]
-#[case::one_recorded_that_is_gone(Some(9), &[(1, ""), (2, OURS)], 2)]
 fn of_several_data_sources_one_is_chosen(
     #[case] recorded: Option<u64>,
     #[case] present: &[(u64, &str)],
@@ -188,6 +187,139 @@ fn of_several_data_sources_one_is_chosen(
         .iter()
         .any(|hold| hold.message.contains(&format!("Data source {chosen} ")));
     assert!(named == Some(chosen) || held, "{plan:?}");
+}
+
+/// Absence from lists proves nothing of what is known (design.md §4, L2).
+#[test]
+fn a_recorded_data_source_that_no_list_holds_is_read_by_its_id_before_anything_takes_its_place() {
+    let mut inventory = listed(&[data_source(1, "")], &[], &[]);
+    let recorded = Recorded {
+        trait_folder: Some(TraitFolderId(6)),
+        segment_folder: Some(SegmentFolderId(7)),
+        ..found(9)
+    };
+    let reads = [
+        "read data source 9",
+        "read trait folder 6",
+        "read segment folder 7",
+    ];
+    for mode in [Mode::Manage, Mode::Observe] {
+        let unread = plan(&settings(), &recorded, &inventory, mode);
+        assert_eq!(calls(&unread.steps), reads);
+        assert_eq!(
+            unread.standing.data_source,
+            Some(DataSourceId(9)),
+            "the status keeps it"
+        );
+        assert_eq!(unread.standing.trait_folder, Some(TraitFolderId(6)));
+        assert_eq!(unread.standing.segment_folder, Some(SegmentFolderId(7)));
+    }
+    inventory.data_sources.fold_gone(&DataSourceId(9));
+    let gone = plan(&settings(), &recorded, &inventory, Mode::Manage);
+    assert_eq!(
+        gone.standing.data_source,
+        Some(DataSourceId(1)),
+        "the namesake"
+    );
+}
+
+#[test]
+fn a_known_data_source_that_a_list_lacks_is_read_by_its_id() {
+    for (later, expected) in [
+        (vec![], "read data source 5"),
+        (vec![data_source(1, "")], "read data source 5"),
+    ] {
+        let mut inventory = complete();
+        let settings = ConnectionSettings {
+            data_source: data_source(5, OURS).name,
+            ..settings()
+        };
+        let (started, now) = (Sequence(9), Moment(900_000));
+        inventory
+            .data_sources
+            .fold_whole_list(started, now, later, Vec::new());
+        let found = plan(&settings, &found(5), &inventory, Mode::Manage);
+        assert_eq!(calls(&found.steps)[0], expected);
+    }
+}
+
+#[test]
+fn nothing_is_created_before_two_lists_lack_it() {
+    let mut inventory = Inventory::default();
+    let strangers = || vec![data_source(1, OTHERS)];
+    let named = |mut found: DataSource| {
+        found.name = "Of a stranger".into();
+        found
+    };
+    let strangers = || strangers().into_iter().map(named).collect::<Vec<_>>();
+    let list = |inventory: &mut Inventory, at: u64| {
+        let (started, now) = (Sequence(at), Moment(at));
+        inventory
+            .data_sources
+            .fold_whole_list(started, now, strangers(), Vec::new());
+        inventory.fold_trait_folders(started, now, vec![trait_folder(0, "All Traits")]);
+        inventory.fold_segment_folders(started, now, vec![segment_folder(0, "All Segments")]);
+    };
+    let lists = [
+        "list data sources",
+        "list trait folders",
+        "list segment folders",
+    ];
+    list(&mut inventory, 1);
+    assert_eq!(calls(&managed(&inventory).steps), lists);
+    list(&mut inventory, 2);
+    assert_eq!(
+        managed(&inventory)
+            .steps
+            .iter()
+            .filter(|step| step.call.is_write())
+            .count(),
+        3
+    );
+    inventory.expect_another_list();
+    assert_eq!(calls(&managed(&inventory).steps), lists);
+    list(&mut inventory, 3);
+    inventory.data_sources.fold_gone(&DataSourceId(77));
+    assert_eq!(
+        calls(&managed(&inventory).steps)[0],
+        lists[0],
+        "two lists after it went"
+    );
+    list(&mut inventory, 4);
+    assert_eq!(calls(&managed(&inventory).steps)[0], lists[0]);
+    list(&mut inventory, 5);
+    assert!(managed(&inventory).steps[0].call.is_write());
+}
+
+#[test]
+fn a_collection_that_was_never_seen_to_hold_anything_is_empty_only_if_two_lists_apart_say_so() {
+    let mut table = Inventory::default().data_sources;
+    let name = Box::from("Sharing");
+    table.fold_whole_list(Sequence(1), Moment(0), Vec::new(), Vec::new());
+    table.fold_whole_list(Sequence(2), Moment(9_999), Vec::new(), Vec::new());
+    assert!(!table.is_listed(Coverage::Whole) && !table.is_free(&name));
+    table.fold_whole_list(Sequence(3), Moment(10_000), Vec::new(), Vec::new());
+    assert!(table.is_listed(Coverage::Whole) && table.is_free(&name));
+}
+
+#[test]
+fn beside_a_data_source_that_cannot_be_read_none_is_created() {
+    let mut inventory = listed(&[], &[], &[]);
+    for at in [5, 6] {
+        let unreadable = vec![Some(DataSourceId(4_242))];
+        let (started, now) = (Sequence(at), Moment(at * 20_000));
+        inventory
+            .data_sources
+            .fold_whole_list(started, now, Vec::new(), unreadable);
+    }
+    let plan = managed(&inventory);
+    assert_eq!(plan.holds[0].reason, Reason::UnexpectedAnswer);
+    assert!(plan.holds[0].message.contains("data source 4242"));
+    assert!(
+        plan.steps.iter().all(|step| !step.call.is_write()),
+        "{:?}",
+        plan.steps
+    );
 }
 
 #[test]
@@ -217,7 +349,8 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
     settings.adoption = adoption;
     let recorded = recorded.map(found).unwrap_or_default();
     let unmarked = data_source(5, "By hand");
-    let inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
+    let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
+    inventory.data_sources.fold_gone(&DataSourceId(4));
     let plan = plan(&settings, &recorded, &inventory, Mode::Manage);
     let mark = Call::UpdateDataSource {
         expected: unmarked,

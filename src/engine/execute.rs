@@ -30,9 +30,12 @@ pub(super) enum Answer {
     DataSources(Listing<DataSource, DataSourceId>),
     DataSource(DataSource),
     DataSourceChanged(DataSource),
+    DataSourceRead(DataSource),
     TraitFolders(Vec<TraitFolder>),
     TraitFolder(Option<TraitFolder>),
+    TraitFolderRead(TraitFolder),
     SegmentFolders(Vec<SegmentFolder>),
+    SegmentFolderRead(SegmentFolder),
     SegmentFolder(Option<SegmentFolder>),
     Traits(Listing<Trait, TraitSid>),
     TraitRead(Trait),
@@ -51,6 +54,46 @@ pub(super) enum Answer {
     MappingWritten(Mapping),
     RuleAccepted,
     Deleted,
+}
+
+impl Answer {
+    /// The answer to a write that was sent. An update whose object had changed meanwhile answers with a read.
+    pub(super) fn is_written(&self) -> bool {
+        match self {
+            Self::AudienceWritten(_)
+            | Self::DataSource(_)
+            | Self::TraitFolder(_)
+            | Self::SegmentFolder(_)
+            | Self::TraitWritten(_)
+            | Self::SegmentWritten(_)
+            | Self::MappingWritten(_)
+            | Self::Deleted => true,
+            Self::Audience(_)
+            | Self::AudiencesFound(_)
+            | Self::TraitsSearched(_)
+            | Self::SegmentsSearched(_)
+            | Self::DataSources(_)
+            | Self::DataSourceChanged(_)
+            | Self::DataSourceRead(_)
+            | Self::TraitFolders(_)
+            | Self::TraitFolderRead(_)
+            | Self::SegmentFolders(_)
+            | Self::SegmentFolderRead(_)
+            | Self::Traits(_)
+            | Self::TraitRead(_)
+            | Self::TraitsFound(_)
+            | Self::TraitUsers(_)
+            | Self::Segments(_)
+            | Self::SegmentRead(_)
+            | Self::SegmentsFound(_)
+            | Self::Destinations(_)
+            | Self::DestinationRead(_)
+            | Self::Mappings(_)
+            | Self::MappingsFound(_)
+            | Self::MappingRead(_)
+            | Self::RuleAccepted => false,
+        }
+    }
 }
 
 /// The two systems behind one gateway.
@@ -106,6 +149,15 @@ pub(super) async fn send(
         Call::ListDataSources => aam.data_sources(turn).await.map(Answer::DataSources),
         Call::ListTraitFolders => aam.trait_folders(turn).await.map(Answer::TraitFolders),
         Call::ListSegmentFolders => aam.segment_folders(turn).await.map(Answer::SegmentFolders),
+        Call::ReadDataSource(id) => aam.data_source(turn, *id).await.map(Answer::DataSourceRead),
+        Call::ReadTraitFolder(id) => aam
+            .trait_folder(turn, *id)
+            .await
+            .map(Answer::TraitFolderRead),
+        Call::ReadSegmentFolder(id) => aam
+            .segment_folder(turn, *id)
+            .await
+            .map(Answer::SegmentFolderRead),
         Call::CreateDataSource(new) => aam
             .create_data_source(turn, proof, new)
             .await

@@ -60,17 +60,12 @@ pub(super) fn answer(
                 .collect()
         }
         Answer::Audience(None) | Answer::Deleted => gone(inventory, call),
-        // An unreadable data source may be ours: without the full list absence is not judged, and nothing is created.
-        Answer::DataSources(listing) if !listing.undecodable.is_empty() => listing
-            .items
-            .into_iter()
-            .flat_map(|item| inventory.data_sources.fold_read(sent, item))
-            .collect(),
         Answer::DataSources(listing) => {
             let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
             let known = &mut inventory.rights.data_sources;
             let changed = fold_rights(known, listed, listing.lacking);
-            let mut touched = inventory.data_sources.fold_tree(sent, now, listing.items);
+            let table = &mut inventory.data_sources;
+            let mut touched = table.fold_whole_list(sent, now, listing.items, listing.undecodable);
             touched.extend(changed.first().map(|_| Key::Foundation));
             touched
         }
@@ -97,9 +92,13 @@ pub(super) fn answer(
             }
             touched
         }
-        Answer::DataSourceChanged(read) => inventory.data_sources.fold_read(sent, read),
+        Answer::DataSourceChanged(read) | Answer::DataSourceRead(read) => {
+            inventory.data_sources.fold_read(sent, read)
+        }
         Answer::TraitFolders(tree) => inventory.fold_trait_folders(sent, now, tree),
         Answer::SegmentFolders(tree) => inventory.fold_segment_folders(sent, now, tree),
+        Answer::TraitFolderRead(read) => inventory.trait_folders.fold_read(sent, read),
+        Answer::SegmentFolderRead(read) => inventory.segment_folders.fold_read(sent, read),
         Answer::TraitFolder(folder) => {
             let id = folder.as_ref().map(|folder| folder.id);
             let touched =
@@ -292,6 +291,7 @@ fn contents<R: Record>(
     (sent, now): (Sequence, Moment),
     listing: Listing<R, R::Id>,
 ) -> Vec<Key> {
+    let without_id = listing.undecodable.iter().any(Option::is_none);
     let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
     let mut rest = listing.items;
     let mut touched = Vec::new();
@@ -302,6 +302,9 @@ fn contents<R: Record>(
             .partition(|item| item.coverage() == coverage);
         rest = others;
         touched.extend(table.fold_list(sent, now, coverage, items, &unreadable));
+        if without_id {
+            table.note_unreadable(coverage);
+        }
     }
     touched
 }
@@ -357,10 +360,18 @@ fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
             inventory.audiences.fold_gone(id)
         }
         Call::UpdateAudience { expected, .. } => inventory.audiences.fold_gone(&expected.id),
-        Call::DeleteDataSource(id) => inventory.data_sources.fold_gone(id),
+        Call::ReadDataSource(id) | Call::DeleteDataSource(id) => {
+            inventory.data_sources.fold_gone(id)
+        }
         Call::UpdateDataSource { expected, .. } => inventory.data_sources.fold_gone(&expected.id),
-        Call::DeleteTraitFolder(id) => inventory.trait_folders.fold_gone(id),
-        Call::DeleteSegmentFolder(id) => inventory.segment_folders.fold_gone(id),
+        Call::ReadTraitFolder(id) | Call::DeleteTraitFolder(id) => {
+            inventory.created_folders.traits.remove(id);
+            inventory.trait_folders.fold_gone(id)
+        }
+        Call::ReadSegmentFolder(id) | Call::DeleteSegmentFolder(id) => {
+            inventory.created_folders.segments.remove(id);
+            inventory.segment_folders.fold_gone(id)
+        }
         Call::ReadTrait(sid) | Call::DeleteTrait(sid) => inventory.traits.fold_gone(sid),
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_gone(&expected.sid),
         Call::ReadSegment(sid) | Call::DeleteSegment(sid) => inventory.segments.fold_gone(sid),
@@ -404,6 +415,9 @@ fn is_readable(inventory: &Inventory, call: &Call) -> bool {
         Call::ReadAudience(id) => inventory.audiences.holds_another(id),
         Call::UpdateAudience { expected, .. } => inventory.audiences.holds_another(&expected.id),
         Call::ReadDestination(id) => inventory.destinations.holds_another(id),
+        Call::ReadDataSource(id) => inventory.data_sources.holds_another(id),
+        Call::ReadTraitFolder(id) => inventory.trait_folders.holds_another(id),
+        Call::ReadSegmentFolder(id) => inventory.segment_folders.holds_another(id),
         Call::UpdateDataSource { expected, .. } => {
             inventory.data_sources.holds_another(&expected.id)
         }
@@ -464,6 +478,10 @@ pub(super) fn failure(
             let key = AudienceLookUp::of(new).natural_key();
             inventory.audiences.fold_unresolved(key);
         }
+        Call::UpdateDataSource { expected, .. } => inventory.data_sources.fold_doubt(&expected.id),
+        Call::DeleteDataSource(id) => inventory.data_sources.fold_doubt(id),
+        Call::DeleteTraitFolder(id) => inventory.trait_folders.fold_doubt(id),
+        Call::DeleteSegmentFolder(id) => inventory.segment_folders.fold_doubt(id),
         Call::UpdateAudience { expected, .. } => inventory.audiences.fold_doubt(&expected.id),
         Call::DeleteAudience { id, .. } => inventory.audiences.fold_doubt(id),
         Call::UpdateTrait { expected, .. } => inventory.traits.fold_doubt(&expected.sid),

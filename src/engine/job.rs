@@ -45,8 +45,12 @@ pub(super) struct Job {
     pub(super) superseded: bool,
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Obstacle)>,
+    /// Writes that were answered as done. One that is planned again was not stored.
+    done: Vec<Call>,
     calls: u32,
     throttled: u32,
+    /// How often it waited for the shared objects.
+    waits: u32,
 }
 
 /// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
@@ -64,6 +68,33 @@ pub(super) enum Choice {
 /// The calls of one job: per object at most a read, a look-up, a create or update, once again after a conflict, and
 /// one more read; a plan that wants more goes in circles.
 const CALLS_PER_OBJECT_MAX: u32 = 8;
+
+/// A job waits for the shared objects once; again, where the labels of its source change meanwhile or a pass ends.
+const WAITS_MAX: u32 = 16;
+
+/// A job that reached its bound.
+pub(super) fn does_not_converge(call: &Call) -> Obstacle {
+    Obstacle::new(
+        Reason::DoesNotConverge,
+        format!(
+            "The operator keeps changing its plan; the next call would be to {}. It stopped, and tries again later. Report \
+             it with the operator's log.",
+            call.label()
+        ),
+    )
+}
+
+/// A write that was answered as done, and is planned again.
+pub(super) fn not_stored(call: &Call) -> Obstacle {
+    Obstacle::new(
+        Reason::DoesNotConverge,
+        format!(
+            "The service answers as done, and does not store it: {call}. The operator does not repeat it at once, and tries \
+             again later. Check whether another program changes the object back, or a proxy answers in the place of the \
+             service."
+        ),
+    )
+}
 
 impl Work {
     /// Answers that nothing was done.
@@ -85,8 +116,10 @@ impl Job {
             confirmed: false,
             superseded: false,
             failed: Vec::new(),
+            done: Vec::new(),
             calls: 0,
             throttled: 0,
+            waits: 0,
         }
     }
 
@@ -102,19 +135,16 @@ impl Job {
                 calls.push(step.call);
             }
         }
+        for call in calls.extract_if(.., |call| self.done.contains(call)) {
+            let obstacle = not_stored(&call);
+            self.failed.push((call, obstacle));
+        }
         let Some(first) = calls.first() else {
             return Choice::Finish(self.worst(holds));
         };
         self.calls += u32::try_from(calls.len()).unwrap_or(u32::MAX >> 8);
         if self.calls > CALLS_PER_OBJECT_MAX * (objects + 1) {
-            return Choice::Finish(Some(Obstacle::new(
-                Reason::DoesNotSettle,
-                format!(
-                    "Planning does not come to an end; the last call planned was to {}. This is a defect of the \
-                     operator: please report it with the operator's log.",
-                    first.operation()
-                ),
-            )));
+            return Choice::Finish(Some(does_not_converge(first)));
         }
         Choice::Send(calls)
     }
@@ -123,6 +153,28 @@ impl Job {
     pub(super) fn is_throttled(&mut self) -> bool {
         self.throttled += 1;
         self.throttled <= THROTTLED_MAX
+    }
+
+    /// Counts one more wait for the shared objects.
+    ///
+    /// # Errors
+    /// They never come to an end.
+    pub(super) fn wait_for_shared_objects(&mut self) -> Result<(), Obstacle> {
+        self.waits += 1;
+        match self.waits > WAITS_MAX {
+            false => Ok(()),
+            true => Err(Obstacle::new(
+                Reason::DoesNotConverge,
+                "The shared objects of the connection never become complete; nothing was changed for this audience. \
+                 Report it with the operator's log."
+                    .into(),
+            )),
+        }
+    }
+
+    /// A write of this job was answered as done.
+    pub(super) fn note_done(&mut self, call: Call) {
+        self.done.push(call);
     }
 
     pub(super) fn fail(&mut self, call: Call, obstacle: Obstacle) {

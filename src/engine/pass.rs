@@ -73,20 +73,25 @@ impl Worker {
                 self.shared_writes_seen = self.shared_writes_seen.max(listed.unwrap_or_default());
                 self.world.failure = None;
                 self.world.ready = true;
-                self.world.foundation_failure = None;
+                self.sweep_calls = 0;
                 self.refresh.rest();
             }
         }
-        if self.world.foundation_needed && self.world.failure.is_none() {
-            self.advance_foundation(Mode::Manage);
-            self.sweep();
+        let standing = self.world.foundation_plan(Mode::Observe).standing;
+        if self.world.failure.is_none() {
+            self.world.remember_shared_objects(&standing);
+            match self.world.foundation_needed {
+                true => {
+                    self.begin_round();
+                    self.sweep();
+                }
+                false => self.world.foundation_failures.clear(),
+            }
         }
         self.publish_report();
         self.release_parked();
         if self.world.failure.is_none() {
-            for share in std::mem::take(&mut self.waiting) {
-                let _ = self.wake.send(share);
-            }
+            self.wake_waiting();
         }
         for waiter in self.refresh.served() {
             let _ = waiter.send(());

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::experience_platform::Sandbox;
 use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceKind;
-use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Key, Moment, Record, Sequence, Table};
 use audience_sharing_core::plan::{Call, tenant};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -35,8 +35,12 @@ const RETRY_MAX: Duration = Duration::from_secs(300);
 /// So many skipped elements of a list are named in the log.
 const SKIPPED_NAMED_MAX: usize = 20;
 
+/// A list that lacks more known objects than this is asked for once more before any of them is read by itself (design.md
+/// §4, L2).
+const MISSING_MAX: usize = 20;
+
 /// One reading of a pass.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Lists {
     Me,
     Sandboxes,
@@ -86,6 +90,8 @@ pub(super) struct Refresh {
     running: Option<Wave>,
     open: usize,
     failure: Option<(Obstacle, Option<Duration>)>,
+    /// The lists of this pass that lacked too much and were asked for again.
+    asked_again: Vec<Lists>,
     failures_in_row: u32,
     began: Instant,
     next_at: Instant,
@@ -147,6 +153,7 @@ impl Refresh {
             running: None,
             open: 0,
             failure: None,
+            asked_again: Vec::new(),
             failures_in_row: 0,
             began: now,
             next_at: now,
@@ -230,6 +237,7 @@ impl Refresh {
         self.due_again = false;
         self.served.append(&mut self.waiting);
         self.began = Instant::now();
+        self.asked_again.clear();
         self.failure = None;
         match identity_first {
             true => self.enter(Wave::Identity, vec![Lists::Me]),
@@ -250,6 +258,10 @@ impl Refresh {
         answered: Sequence,
         now: Moment,
     ) -> Progress {
+        if landed.lacks_many(world) && !self.asked_again.contains(&landed.list) {
+            self.asked_again.push(landed.list.clone());
+            return Progress::More(Vec::new(), vec![landed.list]);
+        }
         let touched = self.fold(world, landed, answered, now);
         self.open = self.open.saturating_sub(1);
         if self.open > 0 {
@@ -337,7 +349,12 @@ impl Refresh {
                         }
                         _ => {}
                     }
-                    fold::answer(&mut world.inventory, call, sent, answered, now, answer)
+                    let touched =
+                        fold::answer(&mut world.inventory, call, sent, answered, now, answer);
+                    if let Some(obstacle) = unlisted(call, world) {
+                        self.fail(obstacle, None);
+                    }
+                    touched
                 }
                 _ => Vec::new(),
             },
@@ -396,6 +413,77 @@ impl Refresh {
     fn fail(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
         self.failure.get_or_insert((obstacle, retry_after));
     }
+}
+
+impl Landed {
+    /// More known objects are missing than people delete at once: the list may be empty or cut off by a fault.
+    fn lacks_many(&self, world: &World) -> bool {
+        let inventory = &world.inventory;
+        let (sent, whole) = (self.sent, Coverage::Whole);
+        let missing = match (&self.result, &self.list) {
+            (Ok(Read::Audiences(audiences)), _) => {
+                let items = audiences.listing.items.iter();
+                inventory.audiences.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Traits(listing)), Lists::Traits(ids)) => {
+                missing_from(&inventory.traits, sent, ids, &listing.items)
+            }
+            (Ok(Read::Segments(listing)), Lists::Segments(ids)) => {
+                missing_from(&inventory.segments, sent, ids, &listing.items)
+            }
+            (Ok(Read::Answer(Answer::DataSources(listing))), _) => {
+                let items = listing.items.iter();
+                inventory.data_sources.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Answer(Answer::TraitFolders(items))), _) => {
+                let items = items.iter();
+                inventory.trait_folders.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Answer(Answer::SegmentFolders(items))), _) => {
+                let items = items.iter();
+                inventory.segment_folders.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Answer(Answer::Destinations(listing))), _) => {
+                let items = listing.items.iter().map(|item| &item.destination);
+                inventory.destinations.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Answer(Answer::Mappings(listing))), Lists::Call(call)) => match &**call {
+                Call::ListMappings(id) => {
+                    let (coverage, items) = (Coverage::Destination(*id), listing.items.iter());
+                    inventory.mappings.count_missing(sent, coverage, items)
+                }
+                _ => 0,
+            },
+            _ => 0,
+        };
+        missing > MISSING_MAX
+    }
+}
+
+fn missing_from<R: Record>(
+    table: &Table<R>,
+    sent: Sequence,
+    data_sources: &[DataSourceId],
+    items: &[R],
+) -> usize {
+    let missing = data_sources
+        .iter()
+        .map(|id| table.count_missing(sent, Coverage::DataSource(*id), items.iter()));
+    missing.sum()
+}
+
+/// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
+fn unlisted(call: &Call, world: &World) -> Option<Obstacle> {
+    let table = &world.inventory.data_sources;
+    let unlisted = matches!(call, Call::ListDataSources) && !table.is_listed(Coverage::Whole);
+    unlisted.then(|| {
+        Obstacle::new(
+            Reason::UnexpectedAnswer,
+            "Audience Manager listed no data source at all; nothing was changed. The operator asks again. If this lasts, \
+             check in Audience Manager under Audience Data, Data Sources whether the credential may see the data sources."
+                .into(),
+        )
+    })
 }
 
 fn shared() -> Vec<Lists> {

@@ -91,7 +91,13 @@ impl World {
             Ok(foundation) => {
                 self.settle_objects(job, request, target, &source, foundation, controls)
             }
-            Err(None) => Next::ParkForFoundation(request.share.mode),
+            Err(None) => match job.wait_for_shared_objects() {
+                Ok(()) => Next::ParkForFoundation(request.share.mode),
+                Err(obstacle) => {
+                    self.watch_source(request, target);
+                    Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
+                }
+            },
             Err(Some(obstacle)) => {
                 self.watch_source(request, target);
                 Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
@@ -168,6 +174,10 @@ impl World {
             (Mode::Manage, Some(controls)) => controls,
             (Mode::Manage, None) => self.controls_at_rest(source),
         };
+        if !controls.is_empty() && !self.controls.values().any(|known| *known == controls) {
+            // A person may have made the data source for them since it was last looked for.
+            self.inventory.expect_another_list();
+        }
         match controls.is_empty() {
             true => self.controls.remove(&share.name),
             false => self.controls.insert(share.name.clone(), controls),

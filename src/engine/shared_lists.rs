@@ -41,6 +41,7 @@ impl Worker {
         result: Result<Answer, Error>,
     ) {
         let throttled = result.as_ref().err().is_some_and(is_throttled);
+        let done = call.is_write() && result.as_ref().is_ok_and(Answer::is_written);
         let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
         let under_way = self
             .shared_lists
@@ -51,11 +52,15 @@ impl Worker {
         for share in std::iter::once(share.clone()).chain(waiting) {
             if let Some(job) = self.jobs.get_mut(&share) {
                 job.in_flight = job.in_flight.saturating_sub(1);
-                if let Some(obstacle) = obstacle.clone() {
-                    let goes_back = throttled && !obstacle.of_connection && job.is_throttled();
-                    if !goes_back {
-                        job.fail(call.clone(), obstacle);
+                match obstacle.clone() {
+                    Some(obstacle) => {
+                        let goes_back = throttled && !obstacle.of_connection && job.is_throttled();
+                        if !goes_back {
+                            job.fail(call.clone(), obstacle);
+                        }
                     }
+                    None if done => job.note_done(call.clone()),
+                    None => {}
                 }
             }
             self.advance(&share);

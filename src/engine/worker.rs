@@ -22,6 +22,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::audit;
+use super::due::{Due, Scope};
 use super::execute::{self, Answer, Systems};
 use super::flights::{Ended, Errand, Flights, Landing};
 use super::fold;
@@ -33,6 +34,7 @@ use super::request::{
     Settled,
 };
 use super::shared_lists::SharedLists;
+use super::shared_objects::Round;
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::urgency::priority;
 use super::world::World;
@@ -67,6 +69,7 @@ pub(super) enum Next<Outcome> {
 pub(super) struct Retiring {
     pub(super) reply: oneshot::Sender<Vec<Obstacle>>,
     pub(super) failed: Vec<(Call, Obstacle)>,
+    pub(super) calls: u32,
 }
 
 pub(super) struct Worker {
@@ -87,7 +90,13 @@ pub(super) struct Worker {
     pub(super) parked: BTreeSet<ShareName>,
     /// Told that the connection is not ready; woken when it is.
     pub(super) waiting: BTreeSet<ShareName>,
-    pub(super) foundation_in_flight: bool,
+    /// What must be planned again.
+    pub(super) due: Due,
+    /// Calls for them under way.
+    pub(super) foundation_in_flight: u32,
+    pub(super) foundation_round: Round,
+    /// Deletions of duplicates of the shared objects since the last pass, with the calls that they needed.
+    pub(super) sweep_calls: u32,
     /// Writes of shared objects that failed since the last that did not.
     pub(super) foundation_failures_in_row: u32,
     pub(super) foundation_mode: Mode,
@@ -146,7 +155,7 @@ impl Worker {
                 recorded_homes: BTreeSet::new(),
                 ready: false,
                 failure: None,
-                foundation_failure: None,
+                foundation_failures: Vec::new(),
                 foundation_needed: false,
                 observer,
             },
@@ -164,7 +173,10 @@ impl Worker {
             shared_lists: SharedLists::new(),
             parked: BTreeSet::new(),
             waiting: BTreeSet::new(),
-            foundation_in_flight: false,
+            due: Due::default(),
+            foundation_in_flight: 0,
+            foundation_round: Round::default(),
+            sweep_calls: 0,
             foundation_failures_in_row: 0,
             foundation_mode: Mode::Observe,
             retiring: None,
@@ -191,6 +203,7 @@ impl Worker {
                 },
                 () = tokio::time::sleep_until(next_pass), if !self.refresh.is_running() => self.start_pass(),
             }
+            self.plan_what_is_due();
         }
         // No call starts any more. Whoever waits for the end sees the inbox close after this.
         let _ = self.ended.set(self.flights.drain().await);
@@ -214,7 +227,8 @@ impl Worker {
                 self.refresh.set_interval(resync_interval);
                 if self.world.settings != *settings {
                     self.world.settings = *settings;
-                    self.world.foundation_failure = None;
+                    self.world.foundation_failures.clear();
+                    self.foundation_round = Round::default();
                     self.start_pass_soon();
                 }
             }
@@ -235,8 +249,23 @@ impl Worker {
         self.advance(&share);
     }
 
-    /// Plans one share again and sends what is due.
+    /// One share will be planned again, after what was due before it.
     pub(super) fn advance(&mut self, share: &ShareName) {
+        self.due.push(Scope::Audience(share.clone()));
+    }
+
+    /// Ends, since a job is planned again only after a call of its own or a bounded number of waits.
+    fn plan_what_is_due(&mut self) {
+        while let Some(scope) = self.due.pop() {
+            match scope {
+                Scope::SharedObjects => self.plan_shared_objects(),
+                Scope::Audience(share) => self.plan_audience(&share),
+            }
+        }
+    }
+
+    /// Plans one share again and sends what is due.
+    fn plan_audience(&mut self, share: &ShareName) {
         let Some(mut job) = self.jobs.remove(share) else {
             return;
         };
@@ -537,6 +566,13 @@ impl Worker {
         }
     }
 
+    /// Whoever was told that the connection is not ready looks again.
+    pub(super) fn wake_waiting(&mut self) {
+        for share in std::mem::take(&mut self.waiting) {
+            let _ = self.wake.send(share);
+        }
+    }
+
     fn forget(&mut self, share: &ShareName) {
         self.world.interest.remove(share);
         self.world.controls.remove(share);
@@ -562,7 +598,7 @@ impl Worker {
             foundation: FoundationReport {
                 standing: plan.standing,
                 created_folders: self.world.inventory.created_folders.clone(),
-                obstacle: obstacle.or_else(|| self.world.foundation_failure.clone()),
+                obstacle: obstacle.or_else(|| self.world.foundation_failure().cloned()),
                 needed: self.world.foundation_needed,
             },
             failure: self.world.failure.clone(),

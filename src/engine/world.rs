@@ -41,8 +41,8 @@ pub(super) struct World {
     pub(super) ready: bool,
     /// What stops the whole connection.
     pub(super) failure: Option<Obstacle>,
-    /// A call for the shared objects failed.
-    pub(super) foundation_failure: Option<Obstacle>,
+    /// The calls for the shared objects that failed, and were not answered otherwise since.
+    pub(super) foundation_failures: Vec<(Call, Obstacle)>,
     pub(super) foundation_needed: bool,
     pub(super) observer: Arc<dyn EngineObserver>,
 }
@@ -88,7 +88,7 @@ impl World {
     /// Who the credential is and what it may see is asked again as long as that is what failed: an inactive sandbox
     /// denies its lists like a right that is missing.
     pub(super) fn is_identity_in_doubt(&self) -> bool {
-        let failure = self.failure.as_ref().or(self.foundation_failure.as_ref());
+        let failure = self.failure.as_ref().or(self.foundation_failure());
         let of_identity = |failure: &Obstacle| {
             matches!(
                 failure.reason,
@@ -108,6 +108,12 @@ impl World {
         self.inventory.rights.administrator == Some(false)
             && self.foundation_needed
             && self.foundation_plan(Mode::Manage).holds.iter().any(denied)
+    }
+
+    /// Why a shared object could not be read or written.
+    pub(super) fn foundation_failure(&self) -> Option<&Obstacle> {
+        let first = self.foundation_failures.first();
+        first.map(|(_, obstacle)| obstacle)
     }
 
     /// The connection's failure, as its audiences tell it.
@@ -251,6 +257,16 @@ impl World {
         self.foundation_with(&self.controls.values().copied().collect(), mode)
     }
 
+    /// The same, apart for each set of export controls that is needed: what stands in the way of one set does not hold up
+    /// the audiences of the others.
+    pub(super) fn foundation_plans(&self, mode: Mode) -> Vec<Plan<foundation::Standing>> {
+        let mut needed: BTreeSet<ExportControls> = self.controls.values().copied().collect();
+        needed.insert(ExportControls::NONE);
+        let plans = needed.into_iter();
+        let plans = plans.map(|controls| self.foundation_with(&BTreeSet::from([controls]), mode));
+        plans.collect()
+    }
+
     fn foundation_with(
         &self,
         needed: &BTreeSet<ExportControls>,
@@ -273,7 +289,10 @@ impl World {
         mode: Mode,
         controls: ExportControls,
     ) -> Result<foundation::Standing, Option<Obstacle>> {
-        self.foundation_needed |= mode == Mode::Manage;
+        if mode == Mode::Manage && !self.foundation_needed {
+            self.foundation_needed = true;
+            self.inventory.expect_another_list();
+        }
         let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
         let told = |obstacle: &Obstacle| Obstacle {
             of_connection: true,
@@ -285,7 +304,22 @@ impl World {
         if plan.steps.is_empty() {
             return Ok(plan.standing);
         }
-        Err(self.foundation_failure.as_ref().map(told))
+        let failures = self.foundation_failures.iter();
+        let mut failures = failures.filter(|(call, _)| {
+            let mut steps = plan.steps.iter();
+            steps.any(|step| step.call == *call)
+        });
+        Err(failures.next().map(|(_, obstacle)| told(obstacle)))
+    }
+
+    /// A shared object that was found is found again by its id, whatever becomes of its name.
+    pub(super) fn remember_shared_objects(&mut self, standing: &foundation::Standing) {
+        let recorded = &mut self.recorded_foundation;
+        if !standing.adobes && standing.data_source.is_some() {
+            recorded.data_source = standing.data_source;
+        }
+        recorded.trait_folder = standing.trait_folder.or(recorded.trait_folder);
+        recorded.segment_folder = standing.segment_folder.or(recorded.segment_folder);
     }
 }
 

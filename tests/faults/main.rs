@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod absence;
 mod ambiguous;
 mod back_pressure;
+mod bounds;
 #[path = "../change_judge.rs"]
 mod change_judge;
 mod choke_point;

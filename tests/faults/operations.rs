@@ -302,7 +302,7 @@ pub(crate) fn partner(alias: &str) -> Value {
     json!({"key": "partner", "id": 4712, "alias": alias})
 }
 
-fn mapped(destinations: &[Value]) -> Value {
+pub(crate) fn mapped(destinations: &[Value]) -> Value {
     let mut declared = audience("loyal", LOYAL_GAMERS);
     declared["spec"]["target"] = json!({"audienceManager": {"destinations": destinations}});
     declared

@@ -225,8 +225,9 @@ reasons! {
         "It is tried again by itself; if it lasts, see whether a proxy answers in Adobe's place, and report it.";
     /// Another replica holds the lease of the organisation.
     LeaseNotHeld: Wait, Warning, Objects, "Wait: the other replica goes on with it.";
-    /// Planning does not come to an end: a defect of the operator.
-    DoesNotSettle: Stalled, Warning, Objects, "Report it with the operator's log.";
+    /// The same change is due again and again: the service does not store it, or the operator has a defect.
+    DoesNotConverge: Stalled, Warning, Objects,
+        "Check whether another program changes the object back; if none does, report it with the operator's log.";
     /// The operator panicked while it worked on this resource: a defect of the operator.
     InternalError: Stalled, Warning, Objects,
         "Report it with the operator's log; edit the resource, or annotate it with \

@@ -12,6 +12,12 @@ use crate::domain::field::Field;
 /// (design.md §4.2).
 pub(super) const LIST_LAG_MS: u64 = 60_000;
 
+/// Where a service has no filter for a key, so many lists must lack it before it is free (design.md §4, L2).
+const LISTS_FOR_ABSENCE: u8 = 2;
+
+/// A collection that was listed as empty is empty only if another list says so, at least this much later.
+const EMPTY_AGAIN_AFTER_MS: u64 = 10_000;
+
 pub trait Record: PartialEq + Debug {
     type Id: Ord + Clone + Debug;
     type NaturalKey: Ord + Clone + Debug;
@@ -46,12 +52,44 @@ pub struct Table<R: Record> {
     /// Ids that answered 404, one by one.
     gone: BTreeSet<R::Id>,
     /// Complete lists, by what they were narrowed to.
-    listed: BTreeMap<Coverage, Sequence>,
+    listed: BTreeMap<Coverage, Listed>,
     /// When a natural key was last looked up by itself.
     looked_up: BTreeMap<R::NaturalKey, Sequence>,
     /// Creates whose outcome is not known yet.
     unresolved: BTreeSet<R::NaturalKey>,
     sent: SentTexts<R::Id>,
+    /// For a collection without a filter: what its lists prove.
+    absence: Absence<R::Id>,
+}
+
+/// How far the lists of a whole collection prove that something is not in it.
+#[derive(Debug)]
+struct Absence<Id> {
+    /// The credible lists since an object was last found to be gone, renamed or perhaps created.
+    lists: u8,
+    /// When the collection was first listed as empty while nothing was known of it.
+    empty_since: Option<Moment>,
+    /// The last list held an object that could not be read; its id, where that could be read.
+    unreadable: Option<Option<Id>>,
+}
+
+impl<Id> Default for Absence<Id> {
+    fn default() -> Self {
+        Self {
+            lists: 0,
+            empty_since: None,
+            unreadable: None,
+        }
+    }
+}
+
+/// The last list of a coverage.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    /// So many lists in a row held nothing.
+    empty_lists: u8,
+    /// It held an object that could not be read.
+    holds_unreadable: bool,
 }
 
 impl<R: Record> Default for Table<R> {
@@ -64,6 +102,7 @@ impl<R: Record> Default for Table<R> {
             looked_up: BTreeMap::new(),
             unresolved: BTreeSet::new(),
             sent: SentTexts::default(),
+            absence: Absence::default(),
         }
     }
 }
@@ -131,6 +170,68 @@ impl<R: Record> Table<R> {
         self.listed.contains_key(&coverage)
     }
 
+    /// The last two lists of this coverage held nothing: one alone may be a fault of the service or of a proxy.
+    pub fn is_listed_empty_twice(&self, coverage: Coverage) -> bool {
+        let listed = self.listed.get(&coverage);
+        listed.is_some_and(|listed| listed.empty_lists >= LISTS_FOR_ABSENCE)
+    }
+
+    /// The last list of this coverage held an object that could not be read.
+    pub fn holds_unreadable(&self, coverage: Coverage) -> bool {
+        let listed = self.listed.get(&coverage);
+        listed.is_some_and(|listed| listed.holds_unreadable)
+    }
+
+    /// The last list of this coverage held an object of which not even the id could be read.
+    pub fn note_unreadable(&mut self, coverage: Coverage) {
+        if let Some(listed) = self.listed.get_mut(&coverage) {
+            listed.holds_unreadable = true;
+            listed.empty_lists = 0;
+        }
+    }
+
+    /// Of a collection without a filter: no object has this key. Enough complete lists lacked it, and nothing that is
+    /// known has it.
+    pub fn is_free(&self, key: &R::NaturalKey) -> bool {
+        self.absence.lists >= LISTS_FOR_ABSENCE
+            && self.absence.unreadable.is_none()
+            && !self.unresolved.contains(key)
+            && self.find(key).next().is_none()
+    }
+
+    /// The last list of the whole collection held an object that could not be read, perhaps the one that is looked for;
+    /// its id, where that could be read.
+    pub fn unreadable(&self) -> Option<Option<&R::Id>> {
+        self.absence.unreadable.as_ref().map(Option::as_ref)
+    }
+
+    /// What earlier lists lacked may exist by now: at least one more list must lack a key before it is free.
+    pub fn expect_another_list(&mut self) {
+        self.absence.lists = self.absence.lists.min(LISTS_FOR_ABSENCE - 1);
+    }
+
+    /// How many known objects a list of this coverage lacks, not counting what is younger than the list or in doubt.
+    pub fn count_missing<'a>(
+        &self,
+        started: Sequence,
+        coverage: Coverage,
+        present: impl Iterator<Item = &'a R>,
+    ) -> usize
+    where
+        R: 'a,
+    {
+        let present: BTreeSet<R::Id> = present.map(Record::id).collect();
+        let covered = |entry: &Entry<R>| {
+            (coverage == Coverage::Whole || entry.record.coverage() == coverage)
+                && entry.seen < started
+                && !entry.doubtful
+        };
+        let known = self.entries.iter();
+        known
+            .filter(|(id, entry)| covered(entry) && !present.contains(id))
+            .count()
+    }
+
     /// The outcome of a create with this key is not known: look it up before anything else.
     pub fn is_unresolved(&self, key: &R::NaturalKey) -> bool {
         self.unresolved.contains(key)
@@ -159,6 +260,7 @@ impl<R: Record> Table<R> {
     ) -> Vec<Key> {
         let mut touched = Vec::new();
         let mut present: BTreeSet<R::Id> = undecodable.iter().cloned().collect();
+        let is_empty = items.is_empty() && undecodable.is_empty();
         for item in items {
             present.insert(item.id());
             self.fold_listed(started, now, item, &mut touched);
@@ -170,29 +272,67 @@ impl<R: Record> Table<R> {
                 entry.record.keys(&mut touched);
             }
         }
-        if self.listed.insert(coverage, started).is_none() {
+        let before = self.listed.get(&coverage).copied();
+        let empty_lists = match (is_empty, before) {
+            (false, _) => 0,
+            (true, None) => 1,
+            (true, Some(before)) => before.empty_lists.saturating_add(1),
+        };
+        let listed = Listed {
+            empty_lists,
+            holds_unreadable: !undecodable.is_empty(),
+        };
+        self.listed.insert(coverage, listed);
+        if before.is_none() {
             // Absence can be judged from now on.
             touched.push(Key::Foundation);
         }
         touched
     }
 
-    /// A complete reading of all there is, which also answers every open look-up: what it lacks is gone, unless it was
-    /// written since the reading began, or so lately that the reading may lag behind.
-    pub fn fold_tree(&mut self, started: Sequence, now: Moment, items: Vec<R>) -> Vec<Key> {
-        let mut touched = self.fold_list(started, now, Coverage::Whole, items, &[]);
-        let mut gone = Vec::new();
-        for (id, entry) in &mut self.entries {
-            match entry.written {
-                Some(at) if now.since(at) < LIST_LAG_MS => entry.doubtful = false,
-                _ if entry.doubtful => gone.push(id.clone()),
-                _ => {}
+    /// A list of a whole collection that has no filter for keys. What it lacks becomes doubtful, unless it was written so
+    /// lately that the list may lag behind; only enough such lists prove that a key is free ([`Self::is_free`]).
+    ///
+    /// A list proves nothing if it holds nothing that was known before it: it may be empty or cut off by a fault. It then
+    /// does not even count as a list ([`Self::is_listed`]) where nothing was known.
+    ///
+    /// `undecodable`: one entry for each object that could not be read.
+    pub fn fold_whole_list(
+        &mut self,
+        started: Sequence,
+        now: Moment,
+        items: Vec<R>,
+        undecodable: Vec<Option<R::Id>>,
+    ) -> Vec<Key> {
+        let is_empty = items.is_empty() && undecodable.is_empty();
+        if is_empty && self.entries.is_empty() {
+            let since = *self.absence.empty_since.get_or_insert(now);
+            if now.since(since) < EMPTY_AGAIN_AFTER_MS {
+                return Vec::new();
+            }
+            self.absence.lists = LISTS_FOR_ABSENCE;
+        } else if !is_empty {
+            self.absence.empty_since = None;
+            let is_known = |item: &R| self.entries.contains_key(&item.id());
+            if self.entries.is_empty() || items.iter().any(is_known) {
+                self.absence.lists = self.absence.lists.saturating_add(1);
             }
         }
-        for id in gone {
-            touched.extend(self.fold_gone(&id));
+        let ids: Vec<R::Id> = undecodable.iter().flatten().cloned().collect();
+        if !is_empty {
+            self.absence.unreadable = undecodable.into_iter().next();
         }
-        self.unresolved.clear();
+        let touched = self.fold_list(started, now, Coverage::Whole, items, &ids);
+        for entry in self.entries.values_mut() {
+            let lately = entry.written.is_some_and(|at| now.since(at) < LIST_LAG_MS);
+            if lately {
+                entry.doubtful = false;
+            }
+        }
+        let proven = self.absence.lists >= LISTS_FOR_ABSENCE;
+        let found = &self.by_key;
+        self.unresolved
+            .retain(|key| !proven && !found.contains_key(key));
         touched
     }
 
@@ -286,6 +426,7 @@ impl<R: Record> Table<R> {
         }
         self.sent.forget(id);
         self.gone.insert(id.clone());
+        self.absence.lists = 0;
         touched
     }
 
@@ -309,6 +450,7 @@ impl<R: Record> Table<R> {
     pub fn fold_unresolved(&mut self, key: R::NaturalKey) {
         self.looked_up.remove(&key);
         self.unresolved.insert(key);
+        self.absence.lists = 0;
     }
 
     fn insert(
@@ -320,6 +462,12 @@ impl<R: Record> Table<R> {
     ) {
         let id = record.id();
         let previous = self.remove(&id);
+        let renamed = previous
+            .as_ref()
+            .is_some_and(|entry| !entry.record.natural_keys().eq(record.natural_keys()));
+        if renamed {
+            self.absence.lists = 0;
+        }
         match &previous {
             Some(entry) if entry.record == record && !entry.doubtful => {}
             Some(entry) => {

@@ -68,6 +68,9 @@ pub enum Call {
     ListDataSources,
     ListTraitFolders,
     ListSegmentFolders,
+    ReadDataSource(DataSourceId),
+    ReadTraitFolder(TraitFolderId),
+    ReadSegmentFolder(SegmentFolderId),
     CreateDataSource(NewDataSource),
     UpdateDataSource {
         expected: DataSource,
@@ -147,6 +150,9 @@ impl Call {
             | Self::ListDataSources
             | Self::ListTraitFolders
             | Self::ListSegmentFolders
+            | Self::ReadDataSource(_)
+            | Self::ReadTraitFolder(_)
+            | Self::ReadSegmentFolder(_)
             | Self::ListTraits(_)
             | Self::ReadTrait(_)
             | Self::LookUpTrait { .. }
@@ -237,6 +243,9 @@ impl Call {
             Self::ListDataSources => "list data sources",
             Self::ListTraitFolders => "list trait folders",
             Self::ListSegmentFolders => "list segment folders",
+            Self::ReadDataSource(_) => "read data source",
+            Self::ReadTraitFolder(_) => "read trait folder",
+            Self::ReadSegmentFolder(_) => "read segment folder",
             Self::CreateDataSource(_) => "create data source",
             Self::UpdateDataSource { .. } => "update data source",
             Self::DeleteDataSource(_) => "delete data source",
@@ -298,12 +307,12 @@ impl Call {
             Self::UpdateDataSource { expected, .. } => {
                 format!("{} {:?}", expected.id, expected.name)
             }
-            Self::DeleteDataSource(id) => id.to_string(),
+            Self::ReadDataSource(id) | Self::DeleteDataSource(id) => id.to_string(),
             Self::CreateTraitFolder { name } | Self::CreateSegmentFolder { name } => {
                 format!("{name:?}")
             }
-            Self::DeleteTraitFolder(id) => id.to_string(),
-            Self::DeleteSegmentFolder(id) => id.to_string(),
+            Self::ReadTraitFolder(id) | Self::DeleteTraitFolder(id) => id.to_string(),
+            Self::ReadSegmentFolder(id) | Self::DeleteSegmentFolder(id) => id.to_string(),
             Self::ListTraits(id) | Self::ListSegments(id) => format!("of data source {id}"),
             Self::ReadTrait(sid) | Self::ReadTraitUsers(sid) | Self::DeleteTrait(sid) => {
                 sid.to_string()

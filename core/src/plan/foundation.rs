@@ -18,7 +18,7 @@ use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
 use crate::domain::labels::{ExportControls, Restrictions};
 use crate::domain::ownership::{Mark, OwnerId, describe};
 use crate::domain::reason::Reason;
-use crate::inventory::{Coverage, Inventory, Record, Table};
+use crate::inventory::{Coverage, Entry, Inventory, Record, Table};
 use controlled::Controlled;
 
 const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
@@ -119,33 +119,53 @@ fn plan_data_source(
     mode: Mode,
     plan: &mut Plan<Standing>,
 ) {
-    let table = &inventory.data_sources;
-    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&settings.data_source) {
-        plan.steps.push(Step::ready(Call::ListDataSources));
-        return;
-    }
     let name = &settings.data_source;
     match choose(&settings.owner, recorded.data_source, name, inventory) {
-        Some(chosen) => {
+        Lookup::Ask(call) => plan.steps.push(Step::ready(call)),
+        Lookup::Stale(id, read) => {
+            plan.standing.data_source = Some(id);
+            plan.steps.push(Step::ready(read));
+        }
+        Lookup::Found(chosen) => {
             take(settings, recorded, chosen, (mode, inventory), plan);
+            let table = &inventory.data_sources;
             tell_respelled(table, chosen, name, "Data source", chosen.id, plan);
         }
-        None if mode == Mode::Manage => {
-            let mark = Mark::DataSource {
-                owner: settings.owner.clone(),
-            };
-            plan.steps
-                .push(Step::ready(Call::CreateDataSource(NewDataSource {
-                    name: name.clone(),
-                    description: describe(DATA_SOURCE_DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX)
+        Lookup::Missing if mode == Mode::Observe => {}
+        Lookup::Missing => match absence(&inventory.data_sources, name) {
+            Absence::Unproven => plan.steps.push(Step::ready(Call::ListDataSources)),
+            Absence::Unprovable(hold) => plan.holds.push(hold),
+            Absence::Proven => {
+                let mark = Mark::DataSource {
+                    owner: settings.owner.clone(),
+                };
+                plan.steps
+                    .push(Step::ready(Call::CreateDataSource(NewDataSource {
+                        name: name.clone(),
+                        description: describe(
+                            DATA_SOURCE_DESCRIPTION,
+                            &mark,
+                            DESCRIPTION_CHARS_MAX,
+                        )
                         .into(),
-                    unique_trait_codes: true,
-                    unique_segment_codes: true,
-                    restrictions: Restrictions::default(),
-                })));
-        }
-        None => {}
+                        unique_trait_codes: true,
+                        unique_segment_codes: true,
+                        restrictions: Restrictions::default(),
+                    })));
+            }
+        },
     }
+}
+
+/// A shared object, as far as it is known.
+enum Lookup<'a, R: Record> {
+    Found(&'a R),
+    /// A list lacks it, or no list was read since it was recorded: this call reads it by its id.
+    Stale(R::Id, Call),
+    /// This call must be answered first.
+    Ask(Call),
+    /// Nothing that is known is it. Only [`absence`] says whether it may be created.
+    Missing,
 }
 
 /// The recorded one, else one of ours, else whichever has the name; the lowest id among equals.
@@ -154,12 +174,21 @@ fn choose<'a>(
     recorded: Option<DataSourceId>,
     name: &'a str,
     inventory: &'a Inventory,
-) -> Option<&'a DataSource> {
+) -> Lookup<'a, DataSource> {
     let table = &inventory.data_sources;
-    if let Some(entry) = recorded.and_then(|id| table.get(&id)) {
-        return Some(&entry.record);
-    }
-    named(table, &Box::from(name), name).min_by_key(|found| (!is_owned(owner, found), found.id))
+    let by_preference = |found: &&Entry<DataSource>| {
+        let found = &found.record;
+        (!is_owned(owner, found), found.id)
+    };
+    let key = Box::from(name);
+    let named = named(table, &key, name).min_by_key(by_preference);
+    look_up(
+        (table, &key),
+        recorded,
+        named,
+        Call::ListDataSources,
+        Call::ReadDataSource,
+    )
 }
 
 /// The records that have the natural key with this name, and those that we made under the name and that the service
@@ -168,12 +197,11 @@ fn named<'a, R: Record>(
     table: &'a Table<R>,
     key: &R::NaturalKey,
     name: &'a str,
-) -> impl Iterator<Item = &'a R> {
+) -> impl Iterator<Item = &'a Entry<R>> {
     let respelled = table
         .iter()
         .filter(move |entry| table.is_stored_as(&entry.record, Field::Name, name));
-    let found = table.find(key).chain(respelled);
-    found.map(|entry| &entry.record)
+    table.find(key).chain(respelled)
 }
 
 fn tell_respelled<R: Record>(
@@ -188,6 +216,62 @@ fn tell_respelled<R: Record>(
     comparison.text(Field::Name, name);
     let told = comparison.told(&format!("{kind} {id}"), "Audience Manager");
     plan.standing.stored_differently.extend(told);
+}
+
+/// By the recorded id, else by name: absence from a list proves nothing.
+fn look_up<'a, R: Record<Id: Copy>>(
+    (table, key): (&'a Table<R>, &R::NaturalKey),
+    recorded: Option<R::Id>,
+    named: Option<&'a Entry<R>>,
+    list: Call,
+    read: fn(R::Id) -> Call,
+) -> Lookup<'a, R> {
+    if !table.is_listed(Coverage::Whole) || table.is_unresolved(key) {
+        return Lookup::Ask(list);
+    }
+    let recorded = recorded.filter(|id| !table.is_gone(id));
+    match (recorded, recorded.and_then(|id| table.get(&id)), named) {
+        (Some(id), None, _) => Lookup::Stale(id, read(id)),
+        (_, Some(entry), _) | (None, None, Some(entry)) if entry.doubtful => {
+            let id = entry.record.id();
+            Lookup::Stale(id, read(id))
+        }
+        (_, Some(entry), _) | (None, None, Some(entry)) => Lookup::Found(&entry.record),
+        (None, None, None) => Lookup::Missing,
+    }
+}
+
+enum Absence {
+    Proven,
+    /// Another list must lack it too.
+    Unproven,
+    /// The lists hold something that cannot be read, which may be what is looked for.
+    Unprovable(Hold),
+}
+
+/// Whether the data source may be created.
+fn absence(table: &Table<DataSource>, name: &str) -> Absence {
+    match table.unreadable() {
+        Some(id) => Absence::Unprovable(unreadable(name, id.copied())),
+        None if table.is_free(&name.into()) => Absence::Proven,
+        None => Absence::Unproven,
+    }
+}
+
+fn unreadable(name: &str, id: Option<DataSourceId>) -> Hold {
+    let object = match id {
+        Some(id) => format!("data source {id}"),
+        None => "a data source without a readable id".into(),
+    };
+    Hold::new(
+        Reason::UnexpectedAnswer,
+        format!(
+            "Audience Manager lists {object} in a form that this version of the operator cannot read. It may be data \
+             source {name:?}, so data source {name:?} was not created. Report the form of {object} to the operator's \
+             maintainers, or create data source {name:?} by hand with unique integration codes for traits and for \
+             segments."
+        ),
+    )
 }
 
 fn is_owned(owner: &OwnerId, found: &DataSource) -> bool {
@@ -267,47 +351,69 @@ fn plan_folders(
     // Adobe makes its own folders; beside a conflict nothing is made.
     let create = mode == Mode::Manage && !plan.standing.adobes && plan.holds.is_empty();
 
-    let table = &inventory.trait_folders;
     let key = (ROOT_TRAIT_FOLDER, settings.trait_folder.clone());
-    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&key) {
-        plan.steps.push(Step::ready(Call::ListTraitFolders));
-    } else {
-        let known = recorded
-            .trait_folder
-            .and_then(|id| table.get(&id))
-            .map(|entry| &entry.record)
-            .or_else(|| named(table, &key, &settings.trait_folder).next());
-        plan.standing.trait_folder = known.map(|found| found.id);
-        if let Some(found) = known {
-            let name = &settings.trait_folder;
-            tell_respelled(table, found, name, "Trait folder", found.id, plan);
-        } else if create {
-            plan.steps.push(Step::ready(Call::CreateTraitFolder {
+    let name = &settings.trait_folder;
+    let table = &inventory.trait_folders;
+    let (folder, step) = plan_folder(
+        (table, &key, name),
+        recorded.trait_folder,
+        create,
+        [
+            Call::ListTraitFolders,
+            Call::CreateTraitFolder {
                 name: settings.trait_folder.clone(),
-            }));
-        }
+            },
+        ],
+        Call::ReadTraitFolder,
+    );
+    plan.standing.trait_folder = folder;
+    plan.steps.extend(step);
+    if let Some(found) = folder.and_then(|id| table.get(&id)) {
+        let found = &found.record;
+        tell_respelled(table, found, name, "Trait folder", found.id, plan);
     }
 
-    let table = &inventory.segment_folders;
     let key = (ROOT_SEGMENT_FOLDER, settings.segment_folder.clone());
-    if !table.is_listed(Coverage::Whole) || table.is_unresolved(&key) {
-        plan.steps.push(Step::ready(Call::ListSegmentFolders));
-    } else {
-        let known = recorded
-            .segment_folder
-            .and_then(|id| table.get(&id))
-            .map(|entry| &entry.record)
-            .or_else(|| named(table, &key, &settings.segment_folder).next());
-        plan.standing.segment_folder = known.map(|found| found.id);
-        if let Some(found) = known {
-            let name = &settings.segment_folder;
-            tell_respelled(table, found, name, "Segment folder", found.id, plan);
-        } else if create {
-            plan.steps.push(Step::ready(Call::CreateSegmentFolder {
+    let name = &settings.segment_folder;
+    let table = &inventory.segment_folders;
+    let (folder, step) = plan_folder(
+        (table, &key, name),
+        recorded.segment_folder,
+        create,
+        [
+            Call::ListSegmentFolders,
+            Call::CreateSegmentFolder {
                 name: settings.segment_folder.clone(),
-            }));
-        }
+            },
+        ],
+        Call::ReadSegmentFolder,
+    );
+    plan.standing.segment_folder = folder;
+    plan.steps.extend(step);
+    if let Some(found) = folder.and_then(|id| table.get(&id)) {
+        let found = &found.record;
+        tell_respelled(table, found, name, "Segment folder", found.id, plan);
     }
+}
+
+/// The folder to use, and the call that is due for it.
+fn plan_folder<R: Record<Id: Copy>>(
+    (table, key, name): (&Table<R>, &R::NaturalKey, &str),
+    recorded: Option<R::Id>,
+    create: bool,
+    [list, creation]: [Call; 2],
+    read: fn(R::Id) -> Call,
+) -> (Option<R::Id>, Option<Step>) {
+    let named = named(table, key, name).next();
+    let (id, call) = match look_up((table, key), recorded, named, list.clone(), read) {
+        Lookup::Found(found) => (Some(found.id()), None),
+        Lookup::Stale(id, read) => (Some(id), Some(read)),
+        Lookup::Ask(list) => (recorded, Some(list)),
+        Lookup::Missing if !create => (None, None),
+        Lookup::Missing if table.is_free(key) => (None, Some(creation)),
+        Lookup::Missing => (None, Some(list)),
+    };
+    (id, call.map(Step::ready))
 }
 
 /// The calls that leave our data sources alone with their names: a create whose effect came after the look-up leaves a
@@ -324,8 +430,13 @@ pub fn sweep(
         let name = controlled::name(settings, found.controls);
         (name, found.place.data_source)
     });
+    let is_known = |id: &DataSourceId| {
+        let kept = inventory.data_sources.get(id);
+        kept.is_some_and(|entry| !entry.doubtful)
+    };
     own.into_iter()
         .chain(controlled)
+        .filter(|(_, kept)| is_known(kept))
         .flat_map(|(name, kept)| {
             let twins = inventory.data_sources.find(&name);
             let twins = twins.filter(move |twin| twin.record.id != kept);
@@ -335,19 +446,16 @@ pub fn sweep(
         .flat_map(|twin| {
             let id = twin.record.id;
             let coverage = Coverage::DataSource(id);
-            let unknown = [
-                (inventory.traits.is_listed(coverage), Call::ListTraits(id)),
-                (
-                    inventory.segments.is_listed(coverage),
-                    Call::ListSegments(id),
-                ),
-            ];
-            let mut steps: Vec<Step> = unknown
-                .into_iter()
-                .filter(|(listed, _)| !listed)
-                .map(|(_, list)| Step::ready(list))
-                .collect();
-            if steps.is_empty() && !is_in_use(id, inventory) {
+            if twin.doubtful {
+                return vec![Step::ready(Call::ReadDataSource(id))];
+            }
+            let known =
+                inventory.traits.is_listed(coverage) && inventory.segments.is_listed(coverage);
+            let mut steps = match known && is_in_use(id, inventory) {
+                true => return Vec::new(),
+                false => unproven_contents(id, inventory),
+            };
+            if steps.is_empty() {
                 steps.push(Step::ready(Call::DeleteDataSource(id)));
             }
             steps
@@ -355,10 +463,27 @@ pub fn sweep(
         .collect()
 }
 
+/// The lists that are still needed to prove that a data source holds nothing.
+fn unproven_contents(data_source: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+    let coverage = Coverage::DataSource(data_source);
+    let traits = !inventory.traits.is_listed_empty_twice(coverage);
+    let segments = !inventory.segments.is_listed_empty_twice(coverage);
+    let traits = traits.then_some(Call::ListTraits(data_source));
+    let segments = segments.then_some(Call::ListSegments(data_source));
+    traits
+        .into_iter()
+        .chain(segments)
+        .map(Step::ready)
+        .collect()
+}
+
 fn is_in_use(data_source: DataSourceId, inventory: &Inventory) -> bool {
+    let coverage = Coverage::DataSource(data_source);
     let mut traits = inventory.traits.iter();
     let mut segments = inventory.segments.iter();
-    traits.any(|entry| entry.record.data_source == data_source)
+    inventory.traits.holds_unreadable(coverage)
+        || inventory.segments.holds_unreadable(coverage)
+        || traits.any(|entry| entry.record.data_source == data_source)
         || segments.any(|entry| entry.record.data_source == data_source)
 }
 
@@ -369,6 +494,10 @@ pub fn retire(
     standing: &Standing,
     inventory: &Inventory,
 ) -> Vec<Step> {
+    let stale = stale(standing, inventory);
+    if !stale.is_empty() {
+        return stale;
+    }
     let is_owned = |id: &DataSourceId| {
         let found = inventory.data_sources.get(id);
         found.is_some_and(|entry| is_owned(&settings.owner, &entry.record))
@@ -379,6 +508,13 @@ pub fn retire(
         .flat_map(|id| doubtful_contents(*id, inventory));
     let mut steps: Vec<Step> = doubtful.collect();
     if !steps.is_empty() || owned.iter().any(|id| is_in_use(*id, inventory)) {
+        return steps;
+    }
+    let unproven = owned
+        .iter()
+        .flat_map(|id| unproven_contents(*id, inventory));
+    steps.extend(unproven);
+    if !steps.is_empty() {
         return steps;
     }
     let created = &inventory.created_folders;
@@ -393,6 +529,30 @@ pub fn retire(
     let deletions = owned.into_iter().map(Call::DeleteDataSource);
     steps.extend(deletions.map(Step::ready));
     steps
+}
+
+/// Reads of the shared objects that the lists lack.
+fn stale(standing: &Standing, inventory: &Inventory) -> Vec<Step> {
+    fn is_stale<R: Record>(table: &Table<R>, id: &R::Id) -> bool {
+        match table.get(id) {
+            Some(entry) => entry.doubtful,
+            None => !table.is_gone(id),
+        }
+    }
+    let data_sources = standing
+        .data_sources()
+        .filter(|id| is_stale(&inventory.data_sources, id))
+        .map(Call::ReadDataSource);
+    let trait_folder = standing
+        .trait_folder
+        .filter(|id| is_stale(&inventory.trait_folders, id))
+        .map(Call::ReadTraitFolder);
+    let segment_folder = standing
+        .segment_folder
+        .filter(|id| is_stale(&inventory.segment_folders, id))
+        .map(Call::ReadSegmentFolder);
+    let reads = data_sources.chain(trait_folder).chain(segment_folder);
+    reads.map(Step::ready).collect()
 }
 
 /// A late list shows what is gone already: what it leaves in doubt is asked for.

@@ -18,15 +18,27 @@ fn with_twins(twins: &[DataSource]) -> Inventory {
         inventory
             .data_sources
             .fold_written(Sequence(2), Moment(0), twin.clone());
-        let coverage = Coverage::DataSource(twin.id);
-        let (at, now) = (Sequence(3), LATER);
-        inventory
-            .traits
-            .fold_list(at, now, coverage, Vec::new(), &[]);
-        inventory
-            .segments
-            .fold_list(at, now, coverage, Vec::new(), &[]);
+        list_as_empty(&mut inventory, twin.id);
+        list_as_empty(&mut inventory, twin.id);
     }
+    inventory
+}
+
+fn list_as_empty(inventory: &mut Inventory, data_source: DataSourceId) {
+    let coverage = Coverage::DataSource(data_source);
+    let (at, now) = (Sequence(2), LATER);
+    inventory
+        .traits
+        .fold_list(at, now, coverage, Vec::new(), &[]);
+    inventory
+        .segments
+        .fold_list(at, now, coverage, Vec::new(), &[]);
+}
+
+/// The same, and its contents were listed as empty twice.
+fn empty(mut inventory: Inventory) -> Inventory {
+    list_as_empty(&mut inventory, DataSourceId(5));
+    list_as_empty(&mut inventory, DataSourceId(5));
     inventory
 }
 
@@ -77,11 +89,51 @@ fn a_twin_whose_contents_are_not_known_is_listed_first() {
             "list segments of data source 8"
         ]
     );
+    list_as_empty(&mut inventory, DataSourceId(8));
+    assert_eq!(swept(&inventory).len(), 2, "one empty list proves nothing");
     let coverage = Coverage::DataSource(DataSourceId(8));
     inventory
         .traits
         .fold_list(Sequence(3), LATER, coverage, Vec::new(), &[]);
     assert_eq!(swept(&inventory), ["list segments of data source 8"]);
+}
+
+#[test]
+fn a_twin_whose_contents_cannot_be_read_stays() {
+    let mut inventory = with_twins(&[data_source(8, OURS)]);
+    let coverage = Coverage::DataSource(DataSourceId(8));
+    let unreadable = [TraitSid(10)];
+    inventory
+        .traits
+        .fold_list(Sequence(3), LATER, coverage, Vec::new(), &unreadable);
+    assert_eq!(swept(&inventory), [""; 0]);
+}
+
+#[test]
+fn contents_are_listed_as_empty_twice_before_a_connections_data_source_goes() {
+    let mut inventory = complete();
+    let lists = [
+        "list traits of data source 5",
+        "list segments of data source 5",
+    ];
+    assert_eq!(retired(&inventory), lists);
+    list_as_empty(&mut inventory, DataSourceId(5));
+    assert_eq!(retired(&inventory), lists);
+    list_as_empty(&mut inventory, DataSourceId(5));
+    assert_eq!(retired(&inventory), ["delete data source 5"]);
+}
+
+#[test]
+fn shared_objects_that_a_list_lacks_are_read_before_anything_goes() {
+    let mut inventory = empty(complete());
+    let others = vec![data_source(77, OTHERS)];
+    let (started, now) = (Sequence(9), LATER);
+    inventory
+        .data_sources
+        .fold_whole_list(started, now, others, Vec::new());
+    let standing = managed(&inventory).standing;
+    let steps = retire(&settings(), &standing, &inventory);
+    assert_eq!(calls(&steps), ["read data source 5"]);
 }
 
 /// What standing objects of a connection that leaves are removed, where the folders are of our making.
@@ -91,7 +143,7 @@ fn retired(inventory: &Inventory) -> Vec<String> {
 }
 
 fn made_by_us(data_source: DataSource) -> Inventory {
-    let mut inventory = listed(&[data_source], &[], &[]);
+    let mut inventory = empty(listed(&[data_source], &[], &[]));
     let (at, now) = (Sequence(2), LATER);
     inventory.fold_trait_folder_created(at, now, "Traits", Some(trait_folder(6, "Traits")));
     inventory.fold_segment_folder_created(at, now, "Segments", Some(segment_folder(7, "Segments")));
@@ -109,7 +161,7 @@ fn a_connection_that_leaves_takes_what_it_made_and_what_carries_its_mark() {
         ]
     );
     assert_eq!(
-        retired(&complete()),
+        retired(&empty(complete())),
         ["delete data source 5"],
         "the folders are another's"
     );
@@ -163,7 +215,7 @@ fn what_a_late_list_leaves_in_doubt_is_read_before_shared_objects_go() {
 
 #[test]
 fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
-    let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
+    let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
     let (at, now) = (Sequence(2), LATER);
     assert_eq!(
         inventory.fold_trait_folder_created(at, now, "Traits", None),
@@ -199,7 +251,7 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
 
 #[test]
 fn a_folder_whose_name_was_taken_is_not_ours() {
-    let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
+    let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
     inventory.fold_trait_folder_unresolved("Traits", false);
     inventory.fold_segment_folder_unresolved("Segments", false);
     inventory.fold_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);

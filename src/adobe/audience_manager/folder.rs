@@ -36,6 +36,28 @@ impl AudienceManager {
         Ok(folders.into_iter().map(SegmentFolder::from).collect())
     }
 
+    /// # Errors
+    /// `is_not_found` if there is none.
+    pub async fn trait_folder(&self, turn: &Turn, id: TraitFolderId) -> Result<TraitFolder, Error> {
+        let path = format!("/folders/traits/{id}");
+        let folder = self.folder(turn, "trait-folders.read", path, id.0).await?;
+        Ok(TraitFolder::from(folder))
+    }
+
+    /// # Errors
+    /// `is_not_found` if there is none.
+    pub async fn segment_folder(
+        &self,
+        turn: &Turn,
+        id: SegmentFolderId,
+    ) -> Result<SegmentFolder, Error> {
+        let path = format!("/folders/segments/{id}");
+        let folder = self
+            .folder(turn, "segment-folders.read", path, id.0)
+            .await?;
+        Ok(SegmentFolder::from(folder))
+    }
+
     /// `None` where the answer does not show the folder: it was made, and its id is found in the tree.
     ///
     /// # Errors
@@ -122,6 +144,23 @@ impl AudienceManager {
         tree(&body).ok_or_else(|| {
             operation(name, CallKind::List).unexpected("the body is no tree of folders")
         })
+    }
+
+    async fn folder(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: String,
+        id: u64,
+    ) -> Result<Folder, Error> {
+        let body = self.read(turn, name, path).await?;
+        serde_json::from_slice::<WireFolder>(&body)
+            .ok()
+            .and_then(WireFolder::alone)
+            .filter(|folder| folder.id == id)
+            .ok_or_else(|| {
+                operation(name, CallKind::Read).unexpected("the body holds no such folder")
+            })
     }
 
     async fn create_folder(

@@ -293,6 +293,15 @@ impl WireFolder {
             .try_for_each(|folder| folder.flatten_into(id, folders))
     }
 
+    /// One folder, as a read answers it; below the root where it does not name its parent.
+    pub(super) fn alone(self) -> Option<Folder> {
+        Some(Folder {
+            id: self.folder_id?,
+            parent: self.parent_folder_id.unwrap_or(0),
+            name: resolved(self.name),
+        })
+    }
+
     /// What a create answered, if it says where the folder stands.
     pub(super) fn created(self) -> Option<Folder> {
         let id = self.folder_id.filter(|id| *id != 0)?;

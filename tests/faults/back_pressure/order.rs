@@ -35,7 +35,8 @@ fn is_about(call: &Call, sids: &[String]) -> bool {
     call.system == System::AudienceManager && parts.any(|part| sids.iter().any(|sid| sid == part))
 }
 
-/// From here on the lists of traits and segments come back empty: every object has to be read by itself.
+/// The next lists of traits and segments come back empty, and so do those that are asked for again: every object has to be
+/// read by itself.
 fn empty_lists(world: &World) {
     for path in ["/v1/traits/?", "/v1/segments/?"] {
         world.simulator.add_fault(SimulatorFault {
@@ -45,7 +46,7 @@ fn empty_lists(world: &World) {
                 ..Match::default()
             },
             skip: 0,
-            times: 1,
+            times: 2,
             kind: FaultKind::EmptyList,
         });
     }

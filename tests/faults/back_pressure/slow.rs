@@ -20,9 +20,9 @@ const COUNT: usize = 40;
 const WORKING: usize = 10;
 const ANSWER: Duration = Duration::from_secs(59);
 
-/// The calls before the first audience that wait for each other: the token, the four parts of a pass, the data source and
-/// the folders.
-const BEFORE: u32 = 8;
+/// The calls before the first audience that wait for each other: the token, the four parts of a pass, the second lists that
+/// the data source and the folders must be missing from, and their creations.
+const BEFORE: u32 = 9;
 /// Of one audience: its trait, its segment, each read before it is written or deleted.
 const IN_A_ROW: u32 = 4;
 

@@ -252,7 +252,7 @@ fn refused() -> Vec<Scenario> {
         })
         .calls(LOOKS),
         of_audience(
-            Reason::DoesNotSettle,
+            Reason::DoesNotConverge,
             "Audience Manager takes a change and keeps the old name",
         )
         .happens(|world| {

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Recorded, Standing, choose, marking, of_another_owner};
+use super::{Absence, Lookup, Recorded, Standing, absence, choose, marking, of_another_owner};
 use crate::compose::{AdoptionPolicy, ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, NewDataSource};
 use crate::domain::identifier::DataSourceId;
@@ -118,14 +118,23 @@ pub(super) fn plan(
     for controls in ExportControls::combinations() {
         let needed = mode == Mode::Manage && needed.contains(&controls);
         let name = name(settings, controls);
-        if needed && table.is_unresolved(&name) {
-            plan.steps.push(Step::ready(Call::ListDataSources));
-            return;
-        }
         let known = recorded.controlled.iter().find(|(set, _)| *set == controls);
         let known = known.map(|(_, id)| *id);
         match choose(&settings.owner, known, &name, inventory) {
-            Some(found) => {
+            Lookup::Ask(list) if needed => {
+                plan.steps.push(Step::ready(list));
+                return;
+            }
+            Lookup::Ask(_) => {}
+            Lookup::Stale(id, read) => {
+                let found = table.get(&id).map(|entry| &entry.record);
+                plan.standing.controlled.push(match found {
+                    Some(found) => take(settings, controls, (known, inventory), found).0,
+                    None => recorded_only(controls, id),
+                });
+                plan.steps.extend(needed.then(|| Step::ready(read)));
+            }
+            Lookup::Found(found) => {
                 let (controlled, marking) = take(settings, controls, (known, inventory), found);
                 if needed && controlled.hold.is_none() {
                     plan.steps.extend(marking);
@@ -133,9 +142,28 @@ pub(super) fn plan(
                 }
                 plan.standing.controlled.push(controlled);
             }
-            None if needed => plan.steps.extend(creation(settings, controls, name)),
-            None => {}
+            // Nobody but a person makes a data source with these controls.
+            Lookup::Missing if !needed || controls.restrictions().is_none() => {}
+            Lookup::Missing => match absence(table, &name) {
+                Absence::Unproven => plan.steps.push(Step::ready(Call::ListDataSources)),
+                Absence::Unprovable(hold) => plan.holds.push(hold),
+                Absence::Proven => plan.steps.extend(creation(settings, controls, name)),
+            },
         }
+    }
+}
+
+/// Recorded, and in no list yet: objects of ours may be in it, and nothing is put into it before it is read.
+fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Controlled {
+    Controlled {
+        controls,
+        place: Place {
+            data_source,
+            enforces_trait_codes: false,
+            enforces_segment_codes: false,
+        },
+        ours: true,
+        hold: None,
     }
 }
 
