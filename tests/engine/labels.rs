@@ -83,6 +83,8 @@ async fn a_label_that_appears_costs_a_data_source_and_two_updates_and_no_sid() {
         recorded(&before).segment_sid.unwrap(),
     );
     let mut calls = world.calls();
+    // That no data source has the name is said by a second list, too, before one is created.
+    assert_eq!(calls.remove(0), "GET /v1/datasources/");
     assert_eq!(calls.remove(0), "POST /v1/datasources/");
     calls.sort();
     assert_eq!(

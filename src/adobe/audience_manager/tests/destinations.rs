@@ -162,7 +162,7 @@ async fn a_mapping_is_created_with_what_its_destination_needs_and_nothing_else()
     );
     assert_eq!(
         call.json(),
-        json!({"sid": 9001, "traitType": "SEGMENT", "url": "https://shop.example?a&b", "startDate": "2026-07-04"})
+        json!({"sid": 9001, "traitType": "SEGMENT", "url": "https://shop.example?a&b&amp;c", "startDate": "2026-07-04"})
     );
     let nameless = aam.create_mapping(&change(), leased(), &new).await;
     assert_eq!(nameless.expect_err("no id").effect(), Effect::Unknown);
