@@ -226,8 +226,8 @@ fn what_is_not_ours_any_more_is_left_and_told() {
                 && event["reason"] == "ReleasedWithoutDeletion"
         });
         let note = told.unwrap()["note"].as_str().unwrap().to_owned();
-        assert!(note.contains(&format!("trait {trait_sid}")), "{note}");
-        assert!(note.contains(&format!("segment {segment_sid}")), "{note}");
+        assert!(note.contains(&format!("Trait {trait_sid}")), "{note}");
+        assert!(note.contains(&format!("Segment {segment_sid}")), "{note}");
     });
 }
 
