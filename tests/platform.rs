@@ -113,6 +113,14 @@ async fn what_the_connector_delivers_is_reported_and_mirrored_and_never_written(
     world
         .apply(&segment("mirror", CONSOLE_BUYERS, &mirror))
         .await;
+    // A person's definition tests the same segment: it has the natural key, and is left.
+    world
+        .until("sharedaudience", "mirror", "False", "AdoptionRefused")
+        .await;
+    assert_eq!(world.writes().await, Vec::<String>::new());
+    let persons = "c0013556-2222-4222-8333-0000000ffafb";
+    world.control.delete("audiences", persons).await.unwrap();
+    world.look_now("mirror").await;
     let ready = world.ready("mirror").await;
     assert!(ready_message(&ready).contains("in batches, once a day"));
     assert_eq!(

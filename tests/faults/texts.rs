@@ -141,7 +141,7 @@ fn a_changed_code_and_a_lost_status_leave_one_pair() {
         virtual_time::passes(REST).await;
         assert!(is_ready(&world, "loyal"), "{}", reason(&world, "loyal"));
         assert!(world.choke_point.violations().is_empty());
-        let state = world.simulator.state();
+        let state = world.tenant();
         for collection in ["traits", "segments"] {
             let marked = state[collection].as_array().unwrap().iter();
             let mark = "/marketing/loyal";
@@ -241,7 +241,7 @@ async fn rests(world: &World) {
 }
 
 fn nothing_is_left(world: &World) {
-    let state = world.simulator.state();
+    let state = world.tenant();
     for collection in ["traits", "segments", "audiences"] {
         let found = state[collection].as_array().unwrap().iter();
         let left: Vec<_> = found
@@ -368,8 +368,9 @@ fn a_description_that_is_too_long_keeps_its_mark(
         assert_eq!(description.ends_with(']'), kept == 255, "{description}");
         assert_eq!(reason(&world, name) == "StoredDifferently", kept != 255);
         rests(&world).await;
+        // Another process knows nothing of the first try.
         world.restart_operator().await;
-        virtual_time::passes(LOOK).await;
+        virtual_time::passes(REST).await;
         rests(&world).await;
         world.delete(name);
         virtual_time::passes(REST).await;
@@ -378,7 +379,7 @@ fn a_description_that_is_too_long_keeps_its_mark(
             false => &made["sid"],
         };
         assert_eq!(find(&world, collection, id), Value::Null);
-        let state = world.simulator.state();
+        let state = world.tenant();
         let mut objects = state[collection].as_array().unwrap().iter();
         assert!(!objects.any(|found| found["description"] == description));
     });

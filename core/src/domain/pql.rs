@@ -68,6 +68,11 @@ pub fn mirrored(expression: &str) -> Option<String> {
         .map(|namespace| membership(namespace, field.audience_id))
 }
 
+/// Whether the text is an expression of the known part of PQL.
+pub fn is_readable(expression: &str) -> bool {
+    Expression::parse(expression).is_ok()
+}
+
 /// True for the profiles that are in an external audience now. Neither text may hold a quotation mark.
 pub fn membership(namespace: &str, audience_id: &str) -> String {
     format!(r#"segmentMembership.get("{namespace}").get("{audience_id}").status = "realized""#)

@@ -23,6 +23,7 @@ use crate::domain::field::Field;
 use crate::domain::identifier::AudienceId;
 use crate::domain::labels::UsageLabels;
 use crate::domain::ownership::{Mark, OwnerId, describe, strip};
+use crate::domain::pql;
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory, Record, Sequence};
@@ -180,6 +181,15 @@ fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
     of_kind && audience.natural_keys().any(|found| found == *key)
 }
 
+/// A definition whose expression is told in a form that cannot be read. Under our very mark it counts as one over our
+/// source: taken for another one, it would be made a second time at every look.
+fn hides_its_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
+    let expression = audience.expression.as_deref();
+    matches!(key, AudienceNaturalKey::Expression(_))
+        && audience.kind == AudienceKind::SegmentDefinition
+        && expression.is_none_or(|text| !pql::is_readable(text))
+}
+
 /// Every audience that is found by one of the three signs, judged, those that Adobe made apart.
 fn candidates<'a>(situation: &Situation<'a>) -> Vec<Found<'a>> {
     let Situation {
@@ -208,7 +218,9 @@ fn candidates<'a>(situation: &Situation<'a>) -> Vec<Found<'a>> {
             // yet.
             recorded: recorded == Some(&record.id)
                 || table.is_stored_as(record, Field::Description, &desired.new.description),
-            natural_key: has_key(record, &key),
+            natural_key: has_key(record, &key)
+                || hides_its_key(record, &key)
+                    && situation.claimant().is_marked(&record.description),
         };
         let ownership = situation.claimant().judge(&label(record), signs);
         if ownership != Ownership::Unrelated {
@@ -334,7 +346,7 @@ fn duplicates<'a>(
         Some(&audience.id) != kept
             && found.ownership == Ownership::Owned
             && situation.claimant().is_marked(&audience.description)
-            && has_key(audience, &key)
+            && (has_key(audience, &key) || hides_its_key(audience, &key))
             && is_as_declared(situation, audience)
             && table.find(&users).next().is_none()
     });
@@ -557,7 +569,9 @@ pub fn retire(departure: Departure<'_>) -> Plan<Left> {
         .audience
         .as_ref()
         .filter(|_| !departure.recorded.observed);
-    let found = own_keys.iter().flat_map(|key| table.find(key));
+    let marked = AudienceNaturalKey::Marked(departure.claimant.mark.of_any_uid());
+    let found = own_keys.iter().chain([&marked]);
+    let found = found.flat_map(|key| table.find(key));
     let found = found.map(|entry| &entry.record.id);
     let candidates: BTreeSet<&AudienceId> = recorded.into_iter().chain(found).collect();
     let mut leaving = Vec::new();
@@ -575,7 +589,11 @@ pub fn retire(departure: Departure<'_>) -> Plan<Left> {
         let signs = Signs {
             description: &audience.description,
             recorded: recorded == Some(id),
-            natural_key: own_keys.iter().any(|key| has_key(audience, key)),
+            natural_key: own_keys.iter().any(|key| {
+                has_key(audience, key)
+                    || hides_its_key(audience, key)
+                        && departure.claimant.is_marked(&audience.description)
+            }),
         };
         match departure.claimant.judge(&label(audience), signs) {
             Ownership::Owned => leaving.push(id),
