@@ -226,8 +226,7 @@ impl Worker {
             Message::Configure(settings, resync_interval) => {
                 self.refresh.set_interval(resync_interval);
                 if self.world.settings != *settings {
-                    self.world.settings = *settings;
-                    self.world.foundation_failures.clear();
+                    self.world.configure(*settings);
                     self.foundation_round = Round::default();
                     self.start_pass_soon();
                 }

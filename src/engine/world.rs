@@ -312,6 +312,23 @@ impl World {
         Err(failures.next().map(|(_, obstacle)| told(obstacle)))
     }
 
+    /// What a user declares under another name is another object: the recorded one is no answer to it.
+    pub(super) fn configure(&mut self, settings: ConnectionSettings) {
+        let recorded = &mut self.recorded_foundation;
+        if self.settings.data_source != settings.data_source {
+            recorded.data_source = None;
+            recorded.controlled.clear();
+        }
+        if self.settings.trait_folder != settings.trait_folder {
+            recorded.trait_folder = None;
+        }
+        if self.settings.segment_folder != settings.segment_folder {
+            recorded.segment_folder = None;
+        }
+        self.settings = settings;
+        self.foundation_failures.clear();
+    }
+
     /// A shared object that was found is found again by its id, whatever becomes of its name.
     pub(super) fn remember_shared_objects(&mut self, standing: &foundation::Standing) {
         let recorded = &mut self.recorded_foundation;
