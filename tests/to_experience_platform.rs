@@ -439,13 +439,14 @@ async fn a_lost_answer_leaves_one_audience(#[case] strategy: Strategy, #[case] p
 
 #[tokio::test(start_paused = true)]
 async fn a_renamed_manifest_hands_the_audience_over_and_another_strategy_makes_another() {
-    let world = world();
-    let settled = world.settle(buyers(Strategy::ExternalAudience)).await;
-    let ours = settled.audience.clone().unwrap().id.unwrap();
     for (strategy, kept) in [
         (Strategy::ExternalAudience, true),
         (Strategy::MetadataOnly, false),
     ] {
+        let world = world();
+        let settled = world.settle(buyers(Strategy::ExternalAudience)).await;
+        let ours = settled.audience.clone().unwrap().id.unwrap();
+        world.exists("renamed");
         let rival = Declaration {
             share: share_name("renamed"),
             uid: uid(),

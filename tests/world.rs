@@ -240,6 +240,11 @@ impl World {
         self.engine.settle(request).await.unwrap()
     }
 
+    /// A resource of this name exists, whether or not it was ever looked at.
+    pub(crate) fn exists(&self, name: &str) {
+        self.existing.0.lock().unwrap().insert(share_name(name));
+    }
+
     /// Shares a source and gives what stands; the whole of it must.
     pub(crate) async fn share(&self, name: &str, source: &str) -> Settled {
         let settled = self.settle(request(name, source)).await;
