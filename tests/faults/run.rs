@@ -108,13 +108,18 @@ async fn play(operation: Operation, faults: &[(usize, Fault)], reference: Option
             .iter()
             .filter(|(_, fault)| *fault == Fault::LateEffect)
             .count();
+        // Who deletes a resource marks its objects for the next one, and that one changes what else differs: where the two
+        // meet undisturbed, one write does both.
+        let handed_over = matches!(operation, Operation::HandOver | Operation::HandOverBack);
         for (what, count) in &disturbances {
+            let shared = usize::from(handed_over && what.ends_with("changed"));
             let allowed = reference
                 .disturbances
                 .get(what)
                 .copied()
                 .unwrap_or_default()
-                + late;
+                + late
+                + shared;
             if *count > allowed {
                 failures.push(format!("O4: {what} {count} times, not {allowed}"));
             }
