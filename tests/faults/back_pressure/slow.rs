@@ -25,6 +25,8 @@ const ANSWER: Duration = Duration::from_secs(59);
 const BEFORE: u32 = 9;
 /// Of one audience: its trait, its segment, each read before it is written or deleted.
 const IN_A_ROW: u32 = 4;
+/// The same of one that leaves, where it is also asked who else uses the trait.
+const DELETED_IN_A_ROW: u32 = 6;
 
 fn slow(world: &World, matching: Match) {
     world.simulator.add_fault(SimulatorFault {
@@ -109,7 +111,9 @@ async fn lived_through(slow: Slow) -> (BTreeMap<String, usize>, usize) {
         edit(&world, index, 30);
         world.delete(&name(WORKING + index));
     }
-    done_after(&world, IN_A_ROW * ANSWER + SOON).await.unwrap();
+    done_after(&world, DELETED_IN_A_ROW * ANSWER + SOON)
+        .await
+        .unwrap();
     let calls = to_adobe_since(&world, 0);
     let state = world.tenant();
     assert_eq!(
