@@ -8,6 +8,7 @@ pub mod run;
 pub mod shared_audience;
 pub mod sharing_connection;
 
+mod admission;
 mod context;
 mod deadline;
 mod definition;

@@ -162,10 +162,10 @@ impl Engine {
             .map_err(|_| EngineEnded)
     }
 
-    /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for. If
-    /// too much is under way to be told so, it is waited for.
-    pub fn hurry(&self, share: ShareName) {
-        let _ = self.messages.try_send(Message::Hurry(share));
+    /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for, nor,
+    /// if it `leaves`, what is still to be created of it. If too much is under way to be told so, it is waited for.
+    pub fn hurry(&self, share: ShareName, leaves: bool) {
+        let _ = self.messages.try_send(Message::Hurry(share, leaves));
     }
 
     /// Tells what is declared, so that claims are judged with all claimants known.

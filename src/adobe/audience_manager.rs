@@ -216,7 +216,15 @@ impl AudienceManager {
             .ok_or_else(|| operation.unexpected("the body holds no such object"))
     }
 
-    /// Reads, compares, writes (design.md §4.5). `believed` says whether what was read is what the caller planned with.
+    /// The same, whose next calls share one turn.
+    fn together(&self, requests: u32) -> Self {
+        Self {
+            gateway: self.gateway.together(requests),
+        }
+    }
+
+    /// Reads, compares, writes (design.md §4, L3), in one turn. `believed` says whether what was read is what the caller
+    /// planned with.
     async fn update<T>(
         &self,
         turn: &Turn,
@@ -232,8 +240,9 @@ impl AudienceManager {
             believed,
             changed,
         } = update;
+        let this = self.together(2);
         let reading = operation(read_name, CallKind::Read);
-        let body = self
+        let body = this
             .gateway
             .object(turn, &get(reading, path.clone()))
             .await?;
@@ -245,12 +254,41 @@ impl AudienceManager {
         }
         merge::apply(&mut object, changed, server_owned);
         let writing = operation(name, CallKind::Update);
-        let body = self
+        let body = this
             .write(turn, proof, writing, path, Some(&object))
             .await?;
         merge::answered(object, &body, decode)
             .map(Updated::Written)
             .ok_or_else(|| writing.unexpected("the body holds no such object"))
+    }
+
+    /// Reads, compares, deletes, in one turn.
+    async fn delete_expected<T>(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        deletion: Deletion<'_, T>,
+    ) -> Result<Deleted<T>, Error> {
+        let Deletion {
+            read_name,
+            name,
+            path,
+            decode,
+            believed,
+        } = deletion;
+        let this = self.together(2);
+        let reading = operation(read_name, CallKind::Read);
+        let body = this
+            .gateway
+            .object(turn, &get(reading, path.clone()))
+            .await?;
+        let read =
+            decode(&body).ok_or_else(|| reading.unexpected("the body holds no such object"))?;
+        if !believed(&read) {
+            return Ok(Deleted::Changed(read));
+        }
+        this.delete(turn, proof, name, path).await?;
+        Ok(Deleted::Done)
     }
 
     async fn delete(
@@ -286,6 +324,23 @@ struct Update<'a, T> {
     decode: fn(Value) -> Option<T>,
     believed: &'a (dyn Fn(&T) -> bool + Sync),
     changed: Vec<(&'static str, Value)>,
+}
+
+/// What the deletion of one kind of object needs.
+struct Deletion<'a, T> {
+    read_name: &'static str,
+    name: &'static str,
+    path: String,
+    decode: fn(&[u8]) -> Option<T>,
+    believed: &'a (dyn Fn(&T) -> bool + Sync),
+}
+
+/// What came of a deletion.
+#[derive(Debug)]
+pub enum Deleted<T> {
+    Done,
+    /// The object is not what the caller planned with; nothing was deleted.
+    Changed(T),
 }
 
 fn operation(name: &'static str, kind: CallKind) -> Operation {

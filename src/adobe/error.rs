@@ -33,6 +33,8 @@ pub enum Kind {
     LeaseExpiring,
     /// The connection is being stopped; nothing was sent.
     Stopped,
+    /// What the write was for has changed while it waited; nothing was sent.
+    NotWanted,
     /// IMS or the gateway refuses the credential.
     CredentialsRefused,
     /// The credential is valid and lacks a right. Never a sign that an object is gone.
@@ -60,10 +62,11 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReadOnly,
         Self::LeaseExpiring,
         Self::Stopped,
+        Self::NotWanted,
         Self::CredentialsRefused,
         Self::AccessDenied,
         Self::NotEntitled,
@@ -227,7 +230,7 @@ impl Error {
             Kind::AccessDenied => Reason::AccessDenied,
             Kind::NotEntitled => Reason::NotEntitled,
             // A conflict is resolved by looking the key up; a missing object by planning again.
-            Kind::NotFound | Kind::Conflict => Reason::ChangedMeanwhile,
+            Kind::NotFound | Kind::Conflict | Kind::NotWanted => Reason::ChangedMeanwhile,
             Kind::RequestRefused => Reason::RequestRefused,
             Kind::RuleInvalid => Reason::RuleInvalid,
             Kind::LimitExceeded => Reason::LimitExceeded,
@@ -293,6 +296,12 @@ impl fmt::Display for Error {
                 return write!(
                     formatter,
                     "the operator stops: {operation} was not sent to {system}"
+                );
+            }
+            Kind::NotWanted => {
+                return write!(
+                    formatter,
+                    "the resource changed while {operation} waited: it was not sent to {system}"
                 );
             }
             Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,

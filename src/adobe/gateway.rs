@@ -18,7 +18,7 @@ mod turn;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
@@ -87,6 +87,14 @@ pub struct Gateway {
     limiter: ConnectionLimiter,
     /// Once it is cancelled, no call starts.
     stop: CancellationToken,
+    /// The turn that the next calls share.
+    together: Option<Arc<Together>>,
+}
+
+/// One turn for calls that follow each other at once: a read, and the write that is decided by it.
+struct Together {
+    requests: u32,
+    permit: Mutex<Option<Permit>>,
 }
 
 /// The gateway of a Secret that another connection may use too: it lives as long as one of them does.
@@ -197,6 +205,17 @@ impl Gateway {
             shared,
             limiter,
             stop: CancellationToken::new(),
+            together: None,
+        }
+    }
+
+    /// The same, whose next calls wait for one turn: so many requests are granted together, and follow each other at once.
+    #[must_use]
+    pub(super) fn together(&self, requests: u32) -> Self {
+        let permit = Mutex::new(None);
+        Self {
+            together: Some(Arc::new(Together { requests, permit })),
+            ..self.clone()
         }
     }
 
@@ -334,13 +353,24 @@ impl Gateway {
             () = self.stop.cancelled() => return Err(operation.error(Kind::Stopped).into()),
             cleared = self.clear(turn, operation) => cleared?,
         };
-        // Nothing is waited for from here until the request is sent.
         let Cleared {
-            permit,
+            mut permit,
             identity,
             service,
             token,
         } = cleared;
+        // Right before the write, not before the wait for the turn: that may have taken minutes.
+        if let Some(proof) = &call.proof {
+            let is_wanted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(operation.error(Kind::Stopped).into()),
+                is_wanted = proof.is_wanted() => is_wanted,
+            };
+            if !is_wanted {
+                return Err(operation.error(Kind::NotWanted).into());
+            }
+        }
+        // Nothing is waited for from here until the request is sent.
         let sent = Instant::now();
         if call
             .proof
@@ -351,6 +381,7 @@ impl Gateway {
         }
         let request = self.request(call, &token)?;
         permit.spend();
+        self.keep(permit);
         let credential = self.shared.tokens.credential();
         let secret = |code: &str| credential.is_in(code) || token.is_in(code);
         let exchange = &self.shared.exchange;
@@ -374,10 +405,16 @@ impl Gateway {
                 }
                 return Err(remembered(cause));
             }
-            let permit = self.limiter.turn(turn).await.map_err(|pause| {
-                let error = operation.error(Kind::Throttled);
-                error.with_retry_after(Some(pause))
-            })?;
+            let permit = match self.kept() {
+                (Some(permit), _) => permit,
+                (None, requests) => {
+                    let granted = self.limiter.turn(turn, requests).await;
+                    granted.map_err(|pause| {
+                        let error = operation.error(Kind::Throttled);
+                        error.with_retry_after(Some(pause))
+                    })?
+                }
+            };
             let now = Instant::now();
             match self.admit(operation.system, now).await {
                 Ok((identity, service, token)) => {
@@ -394,6 +431,28 @@ impl Gateway {
                 }
                 Err(cause) => return Err(remembered(cause)),
             }
+        }
+    }
+
+    /// What is left of the turn that calls share, or how many requests to wait for.
+    fn kept(&self) -> (Option<Permit>, u32) {
+        let Some(together) = &self.together else {
+            return (None, 1);
+        };
+        let mut kept = together
+            .permit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        (kept.take().filter(Permit::is_valid), together.requests)
+    }
+
+    fn keep(&self, permit: Permit) {
+        if let Some(together) = &self.together {
+            let mut kept = together
+                .permit
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *kept = Some(permit);
         }
     }
 
@@ -555,6 +614,7 @@ impl SharedGateway {
             shared: self.0.upgrade()?,
             limiter,
             stop: CancellationToken::new(),
+            together: None,
         })
     }
 

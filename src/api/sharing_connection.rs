@@ -162,7 +162,8 @@ pub struct Budget {
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
     pub requests_per_minute: i32,
-    /// Calls that may follow each other at once after a quiet time, 1 to 100.
+    /// Calls that may follow each other at once after a quiet time, 1 to 100. The read and the write of an update always
+    /// follow each other at once.
     #[serde(default = "default_burst")]
     #[schemars(range(min = 1, max = 100))]
     pub burst: i32,

@@ -16,6 +16,7 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::admission::Admission;
 use super::backoff::Backoff;
 use super::engines::Engines;
 use super::leaving::{self, Leaving};
@@ -74,6 +75,8 @@ pub(super) struct Context {
     pub(super) engines: Engines,
     pub(super) replicas: Replicas,
     pub(super) backoff: Mutex<Backoff>,
+    /// For audiences that are created or only looked at.
+    pub(super) admission: Arc<Admission>,
     pub(super) served: Served,
     pub(super) leaving: Leaving,
     pub(super) written: Written,

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
+use super::admission::Admission;
 use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
@@ -33,6 +34,8 @@ use crate::observability::probes::Readiness;
 /// Audiences that are looked at side by side: far more than a budget of calls lets through at a time, so that none
 /// waits behind another that waits for Adobe.
 const AUDIENCES_AT_ONCE: u16 = 1_024;
+/// Of these, those that are created or only looked at. The rest is for edits and deletions, which wait behind no bulk.
+const BULK_AT_ONCE: usize = 768;
 const CONNECTIONS_AT_ONCE: u16 = 64;
 
 /// Which namespaces are watched.
@@ -88,6 +91,7 @@ pub async fn run(
         leaving: Leaving::default(),
         written: Written::default(),
         quarantine: Quarantine::default(),
+        admission: Admission::new(BULK_AT_ONCE, wake_audience.clone()),
         engines: Engines::new(wake_audience, wake_connection.clone()),
         replicas: Replicas::new(&settings, scope),
         client,

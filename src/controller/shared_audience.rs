@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
 use super::quarantine::{self, Panicked};
-use super::{events, publish, requested};
+use super::{admission, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
@@ -78,6 +78,13 @@ pub(super) async fn reconcile(
     if context.written.is_ahead_of(&*audience) {
         return Ok(Action::requeue(CACHE_IS_BEHIND));
     }
+    let place = match is_edited_or_leaves(&audience) {
+        true => None,
+        false => match context.admission.enter(ObjectRef::from_obj(&*audience)) {
+            None => return Ok(Action::requeue(admission::TRY_AGAIN)),
+            place => place,
+        },
+    };
     let look = async {
         let outcome = match audience.metadata.deletion_timestamp {
             Some(_) => retire::retire(&audience, &context).await,
@@ -85,10 +92,18 @@ pub(super) async fn reconcile(
         };
         conclude(&audience, &context, outcome).await
     };
-    Ok(match quarantine::guarded(look).await {
+    let action = match quarantine::guarded(look).await {
         Ok(action) => action,
         Err(Panicked) => set_aside(&audience, &context).await,
-    })
+    };
+    drop(place);
+    Ok(action)
+}
+
+/// What is neither created nor only looked at: a person waits for it, and it goes before all that.
+fn is_edited_or_leaves(audience: &SharedAudience) -> bool {
+    audience.metadata.deletion_timestamp.is_some()
+        || !is_known_to_stand(audience) && status::has_objects(audience)
 }
 
 /// A panic while the audience was looked at: said in its status, and not looked for again until it changes.
@@ -119,6 +134,7 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         Ok(version) => version,
         Err(error) => return Outcome::Kubernetes(error),
     };
+    let finalized_at = Instant::now();
     if audience.spec.suspend {
         return Outcome::Suspended { version };
     }
@@ -136,10 +152,11 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
         }
         context.served.done(audience, requested);
     }
-    // A finalizer goes onto the version that was read or nowhere: that is as good as another look.
+    // A finalizer goes onto the version that was read or nowhere: at that moment it is as good as another look.
+    let confirmation = confirm::of(audience, &context.client);
     let confirmation = match version {
-        Some(_) => Confirmation::given(),
-        None => confirm::of(audience, &context.client),
+        Some(_) => confirmation.known_at(finalized_at),
+        None => confirmation,
     };
     let request = request(audience, share, confirmation);
     match running.engine.settle(request).await {
@@ -209,7 +226,7 @@ pub(super) fn seen(audience: &SharedAudience, context: &Context) {
         .engines
         .get(&namespace, &audience.spec.connection_ref.name);
     if let (Some(running), Some(share)) = (running, share_name(audience)) {
-        running.engine.hurry(share);
+        running.engine.hurry(share, leaves);
     }
 }
 

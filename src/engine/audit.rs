@@ -10,7 +10,8 @@ pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Answer, Error>)
     let (operation, object) = (call.operation(), call.object());
     match result {
         Ok(
-            Answer::TraitRead(_)
+            Answer::Audience(Some(_))
+            | Answer::TraitRead(_)
             | Answer::SegmentRead(_)
             | Answer::DataSourceChanged(_)
             | Answer::MappingRead(_),

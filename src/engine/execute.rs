@@ -9,10 +9,11 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::source::SourceKind;
+use audience_sharing_core::inventory::Inventory;
 use audience_sharing_core::plan::Call;
 
 use crate::adobe::Error;
-use crate::adobe::audience_manager::{AudienceManager, ListedDestination, Updated};
+use crate::adobe::audience_manager::{AudienceManager, Deleted, ListedDestination, Updated};
 use crate::adobe::experience_platform::ExperiencePlatform;
 use crate::adobe::gateway::Turn;
 use crate::adobe::listing::Listing;
@@ -101,6 +102,92 @@ impl Answer {
 pub(super) struct Systems {
     pub(super) audience_manager: AudienceManager,
     pub(super) experience_platform: ExperiencePlatform,
+}
+
+/// What is known of the object that a call deletes: it is read again first, and nothing is deleted if it is another by then.
+#[derive(Debug)]
+pub(super) enum Doomed {
+    Trait(Trait),
+    Segment(Segment),
+    DataSource(DataSource),
+    Audience(Box<Audience>),
+}
+
+impl Doomed {
+    /// `None`: the call deletes nothing, or nothing is known of it but its id, or it has no read of its own.
+    pub(super) fn of(call: &Call, inventory: &Inventory) -> Option<Self> {
+        match call {
+            Call::DeleteTrait(sid) => {
+                let known = inventory.traits.get(sid)?;
+                Some(Self::Trait(known.record.clone()))
+            }
+            Call::DeleteSegment(sid) => {
+                let known = inventory.segments.get(sid)?;
+                Some(Self::Segment(known.record.clone()))
+            }
+            Call::DeleteDataSource(id) => {
+                let known = inventory.data_sources.get(id)?;
+                Some(Self::DataSource(known.record.clone()))
+            }
+            Call::DeleteAudience { id, .. } => {
+                let known = inventory.audiences.get(id)?;
+                Some(Self::Audience(Box::new(known.record.clone())))
+            }
+            _ => None,
+        }
+    }
+
+    async fn delete(
+        &self,
+        systems: &Systems,
+        turn: &Turn,
+        proof: WriteProof,
+    ) -> Result<Answer, Error> {
+        fn answer<T>(deleted: Deleted<T>, changed: impl FnOnce(T) -> Answer) -> Answer {
+            match deleted {
+                Deleted::Done => Answer::Deleted,
+                Deleted::Changed(read) => changed(read),
+            }
+        }
+        let aam = &systems.audience_manager;
+        Ok(match self {
+            Self::Trait(expected) => {
+                let deleted = aam.delete_expected_trait(turn, proof, expected).await?;
+                answer(deleted, Answer::TraitRead)
+            }
+            Self::Segment(expected) => {
+                let deleted = aam.delete_expected_segment(turn, proof, expected).await?;
+                answer(deleted, Answer::SegmentRead)
+            }
+            Self::DataSource(expected) => {
+                let deleted = aam
+                    .delete_expected_data_source(turn, proof, expected)
+                    .await?;
+                answer(deleted, Answer::DataSourceChanged)
+            }
+            Self::Audience(expected) => {
+                let platform = &systems.experience_platform;
+                let deleted = platform
+                    .delete_expected_audience(turn, proof, expected)
+                    .await?;
+                answer(deleted, |read| Answer::Audience(Some(read)))
+            }
+        })
+    }
+}
+
+/// Sends a call; a deletion only if its object is still what is known of it.
+pub(super) async fn send_checked(
+    systems: &Systems,
+    turn: &Turn,
+    proof: WriteProof,
+    call: &Call,
+    doomed: Option<&Doomed>,
+) -> Result<Answer, Error> {
+    match doomed {
+        Some(doomed) => doomed.delete(systems, turn, proof).await,
+        None => send(systems, turn, proof, call).await,
+    }
 }
 
 /// Reads take no notice of `proof`.

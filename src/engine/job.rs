@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Unsettled;
 use super::request::{Departure, Obstacle, Retired, SettleRequest, Settled};
+use crate::adobe::proof::StillWanted;
 
 pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, Unsettled>>;
 
@@ -39,8 +40,8 @@ pub(super) struct Job {
     pub(super) since: Sequence,
     /// Calls under way; planning waits for all of them.
     pub(super) in_flight: usize,
-    /// What was asked is still asked for: seen before the first write.
-    pub(super) confirmed: bool,
+    /// Whether what was asked is still asked for.
+    pub(super) still_wanted: StillWanted,
     /// It is not: nothing more is sent.
     pub(super) superseded: bool,
     /// Calls that failed in this job; they are not tried again in it.
@@ -109,11 +110,15 @@ impl Work {
 
 impl Job {
     pub(super) fn new(work: Work, since: Sequence) -> Self {
+        let still_wanted = match &work {
+            Work::Settle(request, _) => request.confirmation.of_job(),
+            Work::Retire(departure, _) => departure.confirmation.of_job(),
+        };
         Self {
             work: Some(work),
             since,
             in_flight: 0,
-            confirmed: false,
+            still_wanted,
             superseded: false,
             failed: Vec::new(),
             done: Vec::new(),

@@ -19,6 +19,7 @@ use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Call, Hold, Left, audience, foundation, platform};
 
 use super::confirmation::Confirmation;
+use super::urgency::Urgency;
 use crate::adobe::Error;
 
 /// One audience that shall stand.
@@ -61,28 +62,18 @@ pub struct Departure {
 
 /// What both kinds of work bring along.
 pub(super) trait Asked {
-    fn confirmation(&self) -> &Confirmation;
-
-    fn is_change(&self) -> bool;
+    fn urgency(&self) -> Urgency;
 }
 
 impl Asked for SettleRequest {
-    fn confirmation(&self) -> &Confirmation {
-        &self.confirmation
-    }
-
-    fn is_change(&self) -> bool {
-        self.is_change
+    fn urgency(&self) -> Urgency {
+        self.urgency()
     }
 }
 
 impl Asked for Departure {
-    fn confirmation(&self) -> &Confirmation {
-        &self.confirmation
-    }
-
-    fn is_change(&self) -> bool {
-        true
+    fn urgency(&self) -> Urgency {
+        Urgency::Change
     }
 }
 

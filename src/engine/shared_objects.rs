@@ -57,17 +57,17 @@ impl Worker {
                 return self.end_round();
             }
             for call in calls {
-                let priority = if call.is_write() {
-                    Priority::Change
-                } else {
-                    Priority::Resync
+                // The reads too: all audiences that need the shared objects wait for them.
+                let priority = match self.foundation_mode {
+                    Mode::Manage => Priority::Change,
+                    Mode::Observe => Priority::Resync,
                 };
                 let turn = Turn {
                     priority,
                     key: "foundation".into(),
                 };
                 self.foundation_round.calls += 1;
-                match self.send(Errand::Foundation(call.clone()), call.clone(), turn) {
+                match self.send(Errand::Foundation(call.clone()), call.clone(), turn, None) {
                     Ok(()) => self.foundation_in_flight += 1,
                     Err(obstacle) => self.foundation_call_failed(call, obstacle),
                 }
@@ -226,7 +226,7 @@ impl Worker {
         };
         self.sweep_calls += 1;
         // Without the lease nothing is tidied up: its next holder does.
-        let _ = self.send(Errand::Sweep(step.call.clone()), step.call, turn);
+        let _ = self.send(Errand::Sweep(step.call.clone()), step.call, turn, None);
     }
 
     pub(super) fn land_sweep(
@@ -278,7 +278,7 @@ impl Worker {
                 key: "foundation".into(),
             };
             let sent = match converges {
-                true => self.send(Errand::Foundation(call.clone()), call.clone(), turn),
+                true => self.send(Errand::Foundation(call.clone()), call.clone(), turn, None),
                 false => Err(does_not_converge(&call)),
             };
             match sent {

@@ -16,14 +16,14 @@ use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, Claims, limits};
-use futures::future::{BoxFuture, Shared};
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::audit;
 use super::due::{Due, Scope};
-use super::execute::{self, Answer, Systems};
+use super::execute::{self, Answer, Doomed, Systems};
 use super::flights::{Ended, Errand, Flights, Landing};
 use super::fold;
 use super::interest::Interest;
@@ -39,15 +39,16 @@ use super::shared_turn::{SharedTurn, WritesSeen};
 use super::urgency::priority;
 use super::world::World;
 use super::{EngineOptions, Unsettled};
-use crate::adobe::Error;
-use crate::adobe::gateway::{Gateway, Priority, Turn};
-use crate::adobe::proof::WriteProof;
+use crate::adobe::gateway::{Gateway, Turn};
+use crate::adobe::proof::{StillWanted, WriteProof};
+use crate::adobe::{Error, Kind};
 
 pub(super) enum Message {
     Settle(Box<SettleRequest>, Reply<Settled>),
     Retire(Box<Departure>, Reply<Retired>),
     Release(ShareName),
-    Hurry(ShareName),
+    /// It has changed, or leaves.
+    Hurry(ShareName, bool),
     Declare(Vec<Declaration>),
     Refresh(oneshot::Sender<()>),
     RetireFoundation(oneshot::Sender<Vec<Obstacle>>),
@@ -214,7 +215,7 @@ impl Worker {
             Message::Settle(request, reply) => self.begin(Work::Settle(request, reply)),
             Message::Retire(departure, reply) => self.begin(Work::Retire(departure, reply)),
             Message::Release(share) => self.forget(&share),
-            Message::Hurry(share) => self.hurry(&share),
+            Message::Hurry(share, leaves) => self.hurry(&share, leaves),
             Message::Declare(declarations) => self.world.declare(declarations),
             Message::Refresh(reply) => {
                 self.refresh.wait(reply);
@@ -350,17 +351,18 @@ impl Worker {
                 return;
             }
             Next::Send(calls) => {
-                let unconfirmed = !job.confirmed && calls.iter().any(Call::is_write);
-                let look = unconfirmed.then(|| request.confirmation().look());
-                job.confirmed |= unconfirmed;
                 for call in calls {
                     if self.joins(share, &call) {
                         job.in_flight += 1;
                         continue;
                     }
-                    let look = look.clone().filter(|_| call.is_write());
-                    let priority = priority(&call, request.is_change());
-                    match self.send_confirmed(share, &call, priority, look) {
+                    let turn = Turn {
+                        priority: priority(&call, request.urgency()),
+                        key: share.to_string().into(),
+                    };
+                    let errand = Errand::Share(share.clone(), call.clone());
+                    let wanted = Some(job.still_wanted.clone());
+                    match self.send(errand, call.clone(), turn, wanted) {
                         Ok(()) => job.in_flight += 1,
                         Err(obstacle) => job.fail(call, obstacle),
                     }
@@ -393,42 +395,16 @@ impl Worker {
         }
     }
 
-    /// Sends a call of an audience, unless a look says that it is not asked for any more.
-    fn send_confirmed(
+    /// Hands one call to the gateway. A write is sent only if it is `wanted` when its turn has come.
+    pub(super) fn send(
         &mut self,
-        share: &ShareName,
-        call: &Call,
-        priority: Priority,
-        look: Option<Shared<BoxFuture<'static, bool>>>,
+        errand: Errand,
+        call: Call,
+        turn: Turn,
+        wanted: Option<StillWanted>,
     ) -> Result<(), Obstacle> {
-        let turn = Turn {
-            priority,
-            key: share.to_string().into(),
-        };
-        let errand = Errand::Share(share.clone(), call.clone());
-        let flight = self.flight(errand, call.clone(), turn)?;
-        let share = share.clone();
-        let stop = self.stop.clone();
-        self.flights.start(call.is_write(), async move {
-            if let Some(look) = look {
-                let still_asked_for = tokio::select! {
-                    biased;
-                    () = stop.cancelled() => false,
-                    still_asked_for = look => still_asked_for,
-                };
-                if !still_asked_for {
-                    return Landing::Superseded(share);
-                }
-            }
-            flight.await
-        });
-        Ok(())
-    }
-
-    /// Hands one call to the gateway.
-    pub(super) fn send(&mut self, errand: Errand, call: Call, turn: Turn) -> Result<(), Obstacle> {
         let is_write = call.is_write();
-        let flight = self.flight(errand, call, turn)?;
+        let flight = self.flight(errand, call, turn, wanted)?;
         self.flights.start(is_write, flight);
         Ok(())
     }
@@ -439,11 +415,16 @@ impl Worker {
         errand: Errand,
         call: Call,
         turn: Turn,
+        wanted: Option<StillWanted>,
     ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
         if call.is_write() && self.lease.borrow().is_none() {
             return Err(Obstacle::lease_not_held(&call));
         }
-        let proof = WriteProof::of(self.lease.clone());
+        let mut proof = WriteProof::of(self.lease.clone());
+        if let Some(wanted) = wanted {
+            proof = proof.while_wanted(wanted);
+        }
+        let doomed = Doomed::of(&call, &self.world.inventory);
         let sent = self.next_sequence();
         let systems = self.systems.clone();
         let errand = Box::new(errand);
@@ -461,13 +442,20 @@ impl Worker {
                     Ok(taken) => taken,
                     Err(seen) => return Landing::Outdated(errand, seen),
                 };
-                let result = execute::send(&systems, &turn, proof, &call).await;
+                let doomed = doomed.as_ref();
+                let result = execute::send_checked(&systems, &turn, proof, &call, doomed).await;
                 Landing::SharedAnswer(errand, sent, result, taken.written())
             }));
         }
         Ok(Box::pin(async move {
-            let result = execute::send(&systems, &turn, proof, &call).await;
-            Landing::Answer(errand, sent, result)
+            let result =
+                execute::send_checked(&systems, &turn, proof, &call, doomed.as_ref()).await;
+            match (*errand, result) {
+                (Errand::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
+                    Landing::Superseded(share)
+                }
+                (errand, result) => Landing::Answer(Box::new(errand), sent, result),
+            }
         }))
     }
 

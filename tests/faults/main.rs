@@ -16,6 +16,7 @@ mod credentials;
 mod everywhere;
 mod failures;
 mod fault;
+mod freshness;
 mod gate;
 mod histories;
 mod installations;

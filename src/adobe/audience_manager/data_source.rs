@@ -11,7 +11,9 @@ use super::super::gateway::Turn;
 use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireDataSource};
-use super::{AudienceManager, PERMISSIONS, Update, Updated, merge, operation, query};
+use super::{
+    AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, operation, query,
+};
 
 impl AudienceManager {
     /// Every data source that the credential may see.
@@ -100,6 +102,26 @@ impl AudienceManager {
                 .collect(),
         };
         self.update(turn, proof, update).await
+    }
+
+    /// Nothing is deleted if the object is not as expected.
+    ///
+    /// # Errors
+    /// As for [`Self::delete_data_source`].
+    pub async fn delete_expected_data_source(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &DataSource,
+    ) -> Result<Deleted<DataSource>, Error> {
+        let deletion = Deletion {
+            read_name: READ,
+            name: "data-sources.delete",
+            path: path(expected.id),
+            decode: from_bytes,
+            believed: &|read| believed(expected, read),
+        };
+        self.delete_expected(turn, proof, deletion).await
     }
 
     /// # Errors

@@ -17,7 +17,8 @@ use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
 use super::{
-    AudienceManager, PERMISSIONS, Update, Updated, merge, narrowed, operation, query, search,
+    AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, narrowed, operation,
+    query, search,
 };
 
 impl AudienceManager {
@@ -220,6 +221,26 @@ impl AudienceManager {
                 .collect(),
         };
         self.update(turn, proof, update).await
+    }
+
+    /// Nothing is deleted if the object is not as expected.
+    ///
+    /// # Errors
+    /// As for [`Self::delete_segment`].
+    pub async fn delete_expected_segment(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Segment,
+    ) -> Result<Deleted<Segment>, Error> {
+        let deletion = Deletion {
+            read_name: READ,
+            name: "segments.delete",
+            path: path(expected.sid),
+            decode: from_bytes,
+            believed: &|read| believed(expected, read),
+        };
+        self.delete_expected(turn, proof, deletion).await
     }
 
     /// # Errors

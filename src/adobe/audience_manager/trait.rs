@@ -13,7 +13,8 @@ use super::super::listing::Listing;
 use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
 use super::{
-    AudienceManager, PERMISSIONS, Update, Updated, merge, narrowed, operation, query, search,
+    AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, narrowed, operation,
+    query, search,
 };
 
 impl AudienceManager {
@@ -201,6 +202,26 @@ impl AudienceManager {
                 .collect(),
         };
         self.update(turn, proof, update).await
+    }
+
+    /// Nothing is deleted if the object is not as expected.
+    ///
+    /// # Errors
+    /// As for [`Self::delete_trait`].
+    pub async fn delete_expected_trait(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Trait,
+    ) -> Result<Deleted<Trait>, Error> {
+        let deletion = Deletion {
+            read_name: READ,
+            name: "traits.delete",
+            path: path(expected.sid),
+            decode: from_bytes,
+            believed: &|read| believed(expected, read),
+        };
+        self.delete_expected(turn, proof, deletion).await
     }
 
     /// # Errors

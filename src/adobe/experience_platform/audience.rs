@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::audience_manager::{Updated, answered};
+use super::super::audience_manager::{Deleted, Updated, answered};
 use super::super::body::OBJECT_BYTES_MAX;
 use super::super::error::{CallKind, Error, Kind};
 use super::super::gateway::{Call, Operation, Reading, Turn};
@@ -96,7 +96,8 @@ impl ExperiencePlatform {
         change: &AudienceChange,
     ) -> Result<Updated<Audience>, Error> {
         let operation = operation("audiences.update", CallKind::Update);
-        let Some(read) = self.audience_by_id(turn, &expected.id).await? else {
+        let this = self.together(2);
+        let Some(read) = this.audience_by_id(turn, &expected.id).await? else {
             return Err(operation.error(Kind::NotFound).with_proof());
         };
         if !believed(expected, &read) {
@@ -116,7 +117,7 @@ impl ExperiencePlatform {
             proof: Some(proof),
             ..self.get(operation, path(&expected.id))
         };
-        let body = self.small(turn, &call).await?;
+        let body = this.small(turn, &call).await?;
         let written = match body.trim_ascii().is_empty() {
             true => Audience {
                 labels: labels.clone().or_else(|| read.labels.clone()),
@@ -145,6 +146,36 @@ impl ExperiencePlatform {
             ..self.get(operation("audiences.delete", CallKind::Delete), path(id))
         };
         self.small(turn, &call).await.map(drop)
+    }
+
+    /// Nothing is deleted if the audience is not as expected.
+    ///
+    /// # Errors
+    /// As for [`Self::delete_audience`].
+    pub async fn delete_expected_audience(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        expected: &Audience,
+    ) -> Result<Deleted<Audience>, Error> {
+        let this = self.together(2);
+        let Some(read) = this.audience_by_id(turn, &expected.id).await? else {
+            let operation = operation("audiences.delete", CallKind::Delete);
+            return Err(operation.error(Kind::NotFound).with_proof());
+        };
+        if !believed(expected, &read) {
+            return Ok(Deleted::Changed(read));
+        }
+        this.delete_audience(turn, proof, &expected.id).await?;
+        Ok(Deleted::Done)
+    }
+
+    /// The same, whose next calls share one turn.
+    fn together(&self, requests: u32) -> Self {
+        Self {
+            gateway: self.gateway.together(requests),
+            ..self.clone()
+        }
     }
 
     async fn small(&self, turn: &Turn, call: &Call<'_>) -> Result<Bytes, Error> {

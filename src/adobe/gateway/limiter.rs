@@ -1,6 +1,7 @@
 //! Who calls next, and when: a token bucket in the tokio clock for all connections of one client, and inside it one for
-//! each connection, which bounds its own calls and nobody else's. Two classes: the urgent one goes first, and leaves the
-//! other one call in ten. Inside a class the connections take turns, and inside a connection its audiences.
+//! each connection, which bounds its own calls alone. Three classes: edits and deletions go first, creations next, resync
+//! reads last; each leaves those after it one call in ten. Inside a class the connections take turns, and inside a
+//! connection its audiences.
 //!
 //! Own code, since governor's waits run in real time under a paused clock (measured.md §5).
 
@@ -40,6 +41,8 @@ const RATE_FLOOR: f64 = 0.05;
 const REGAINED: f64 = 0.01;
 /// While changes wait too, one of so many calls is a resync read: without its passes a connection learns of nothing.
 const RESYNC_ONE_OF: u32 = 10;
+/// While edits and deletions wait too, one of so many calls is a creation: a stream of edits without end ends them not.
+const CREATION_ONE_OF: u32 = 10;
 /// Calls of one client that follow each other at once, however many connections it has: the most that the schema lets one
 /// connection declare.
 const CLIENT_BURST_MAX: u32 = 100;
@@ -100,52 +103,91 @@ struct Connection {
     holders: usize,
     budget: Budget,
     buckets: Buckets,
-    urgent_line: Line<oneshot::Sender<Verdict>>,
-    resync_line: Line<oneshot::Sender<Verdict>>,
-    /// How many urgent calls were served while a resync read of this connection waited.
+    urgent_line: Line<Waiting>,
+    creation_line: Line<Waiting>,
+    resync_line: Line<Waiting>,
+    /// How many edits and deletions were served while a creation of this connection waited.
+    creation_passed_over: u32,
+    /// How many other calls were served while a resync read of this connection waited.
     resync_passed_over: u32,
 }
 
-/// What a connection would have served next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
+struct Waiting {
+    sender: oneshot::Sender<Verdict>,
+    /// How many requests are sent together.
+    requests: u32,
+}
+
+/// What a connection would have served next. What stands first goes first, whichever connection has it.
+#[derive(Clone, Copy, Debug)]
 enum Offer {
-    Urgent,
-    /// A resync read that was passed over often enough.
-    DueResync,
+    /// An edit or a deletion, or what was passed over often enough.
+    Now(Class),
+    Creation,
     Resync,
 }
 
-/// The right to send one request. Dropped unspent, it goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Urgent,
+    Creation,
+    Resync,
+}
+
+impl Offer {
+    fn class(self) -> Class {
+        match self {
+            Self::Now(class) => class,
+            Self::Creation => Class::Creation,
+            Self::Resync => Class::Resync,
+        }
+    }
+}
+
+/// The right to send one request, or some that belong together. What is dropped unspent goes back.
 #[derive(Debug)]
 pub(super) struct Permit {
-    place: Option<(Arc<Shared>, Arc<str>)>,
+    shared: Arc<Shared>,
+    connection: Arc<str>,
     resync: bool,
+    /// Requests that may still be sent.
+    left: u32,
 }
 
 impl Permit {
-    pub(super) fn spend(mut self) {
-        if let Some((shared, connection)) = self.place.take() {
-            let mut state = shared.state();
-            state.refill(Instant::now());
-            state.buckets.all.held -= 1;
-            if let Some(connection) = state.connections.get_mut(&connection) {
-                connection.buckets.all.held -= 1;
-            }
+    /// One request is sent now.
+    pub(super) fn spend(&mut self) {
+        if self.left == 0 {
+            return;
         }
+        self.left -= 1;
+        let mut state = self.shared.state();
+        state.refill(Instant::now());
+        state.buckets.all.held -= 1;
+        if let Some(connection) = state.connections.get_mut(&self.connection) {
+            connection.buckets.all.held -= 1;
+        }
+    }
+
+    /// Another request may be sent at once: one is left, and the client was not asked to wait meanwhile.
+    pub(super) fn is_valid(&self) -> bool {
+        self.left > 0 && Instant::now() >= self.shared.state().paused_until
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some((shared, connection)) = self.place.take() {
-            let mut state = shared.state();
-            state.buckets.give_back(self.resync);
-            if let Some(connection) = state.connections.get_mut(&connection) {
-                connection.buckets.give_back(self.resync);
-            }
-            drop(state);
-            shared.changed.notify_one();
+        if self.left == 0 {
+            return;
         }
+        let mut state = self.shared.state();
+        state.buckets.give_back(self.resync, self.left);
+        if let Some(connection) = state.connections.get_mut(&self.connection) {
+            connection.buckets.give_back(self.resync, self.left);
+        }
+        drop(state);
+        self.shared.changed.notify_one();
     }
 }
 
@@ -185,7 +227,9 @@ impl ClientLimiter {
                 budget,
                 buckets: Buckets::full(budget.burst, now),
                 urgent_line: Line::default(),
+                creation_line: Line::default(),
                 resync_line: Line::default(),
+                creation_passed_over: 0,
                 resync_passed_over: 0,
             });
         known.holders += 1;
@@ -245,21 +289,22 @@ impl ConnectionLimiter {
         self.0.shared.state()
     }
 
-    /// Waits for the caller's turn.
+    /// Waits for the caller's turn, for `requests` that are sent one right after the other.
     ///
     /// # Errors
     /// How long the client is still paused, if that is more than [`PAUSE_WAITED_MAX`].
-    pub(super) async fn turn(&self, turn: &Turn) -> Verdict {
+    pub(super) async fn turn(&self, turn: &Turn, requests: u32) -> Verdict {
         let (sender, receiver) = oneshot::channel();
         let begin = {
             let mut state = self.state();
             if let Some(connection) = state.connections.get_mut(&self.0.connection) {
-                match turn.priority {
-                    Priority::Change | Priority::Deletion => {
-                        connection.urgent_line.join(&turn.key, sender);
-                    }
-                    Priority::Resync => connection.resync_line.join(&turn.key, sender),
-                }
+                let class = match turn.priority {
+                    Priority::Change | Priority::Deletion => Class::Urgent,
+                    Priority::Creation => Class::Creation,
+                    Priority::Resync => Class::Resync,
+                };
+                let waiting = Waiting { sender, requests };
+                connection.line(class).join(&turn.key, waiting);
             }
             !std::mem::replace(&mut state.dispatching, true)
         };
@@ -272,14 +317,17 @@ impl ConnectionLimiter {
         receiver.await.unwrap_or(Err(Duration::ZERO))
     }
 
-    /// What waits in the other line under `key` goes with the urgent ones.
+    /// What waits in the other lines under `key` goes with the urgent ones.
     pub(super) fn hurry(&self, key: &str) {
         let mut state = self.state();
-        if let Some(connection) = state.connections.get_mut(&self.0.connection)
-            && let Some((key, waiting)) = connection.resync_line.take(key)
-        {
-            for sender in waiting {
-                connection.urgent_line.join(&key, sender);
+        if let Some(connection) = state.connections.get_mut(&self.0.connection) {
+            for class in [Class::Creation, Class::Resync] {
+                let taken = connection.line(class).take(key);
+                for (key, waiting) in taken.into_iter() {
+                    for entry in waiting {
+                        connection.urgent_line.join(&key, entry);
+                    }
+                }
             }
         }
         drop(state);
@@ -445,50 +493,56 @@ impl State {
         if let Some(pause) = self.long_pause(now) {
             let mut connections = self.connections.values_mut();
             let waiting = connections.find_map(|connection| {
-                let urgent = connection.urgent_line.leave();
-                urgent.or_else(|| connection.resync_line.leave())
+                let mut classes = [Class::Urgent, Class::Creation, Class::Resync].into_iter();
+                classes.find_map(|class| connection.line(class).leave())
             });
-            return Some((waiting?, Err(pause)));
+            return Some((waiting?.sender, Err(pause)));
         }
         self.refill(now);
-        if now < self.paused_until || self.buckets.all.level < 1.0 {
+        if now < self.paused_until {
             return None;
         }
-        let (name, waiting, resync) = self.next_in_line()?;
-        self.buckets.take(resync);
+        let (connection, waiting, resync) = self.next_in_line()?;
+        self.buckets.take(resync, waiting.requests);
         let permit = Permit {
-            place: Some((shared.clone(), name)),
+            shared: shared.clone(),
+            connection,
             resync,
+            left: waiting.requests,
         };
-        Some((waiting, Ok(permit)))
+        Some((waiting.sender, Ok(permit)))
     }
 
     /// Whose turn it is, and whether it is for a resync read.
-    fn next_in_line(&mut self) -> Option<(Arc<str>, oneshot::Sender<Verdict>, bool)> {
-        let (name, offer) = self.next_offer()?;
-        let resync = offer != Offer::Urgent;
-        if !resync {
-            for connection in self.connections.values_mut() {
-                let passed_over = u32::from(!connection.resync_line.is_empty());
-                connection.resync_passed_over += passed_over;
+    fn next_in_line(&mut self) -> Option<(Arc<str>, Waiting, bool)> {
+        let (name, offer, requests) = self.next_offer()?;
+        if !self.buckets.affords(requests) {
+            return None;
+        }
+        let class = offer.class();
+        for connection in self.connections.values_mut() {
+            if class == Class::Urgent && !connection.creation_line.is_empty() {
+                connection.creation_passed_over += 1;
+            }
+            if class != Class::Resync && !connection.resync_line.is_empty() {
+                connection.resync_passed_over += 1;
             }
         }
         let connection = self.connections.get_mut(&name)?;
-        connection.buckets.take(resync);
-        let waiting = match resync {
-            true => {
-                connection.resync_passed_over = 0;
-                connection.resync_line.leave()?
-            }
-            false => connection.urgent_line.leave()?,
-        };
+        match class {
+            Class::Urgent => {}
+            Class::Creation => connection.creation_passed_over = 0,
+            Class::Resync => connection.resync_passed_over = 0,
+        }
+        let resync = class == Class::Resync;
+        connection.buckets.take(resync, requests);
+        let waiting = connection.line(class).leave()?;
         self.served = Some(name.clone());
         Some((name, waiting, resync))
     }
 
-    /// Of the connections that may call now, the next after the one that was served last; one that only has a resync read
-    /// yields to all others.
-    fn next_offer(&self) -> Option<(Arc<str>, Offer)> {
+    /// Of the connections that may call now and have what goes first, the next after the one that was served last.
+    fn next_offer(&self) -> Option<(Arc<str>, Offer, u32)> {
         let resync = self.buckets.resync.level >= 1.0;
         let (after, before) = match &self.served {
             Some(last) => (
@@ -502,28 +556,37 @@ impl State {
         };
         let in_turn = self.connections.range(after);
         let in_turn = in_turn.chain(self.connections.range(before));
-        let mut offers = in_turn.filter_map(|(name, known)| Some((name, known.offer(resync)?)));
-        let first = offers.next()?;
-        let chosen = match first.1 {
-            Offer::Resync => offers
-                .find(|(_, offer)| *offer != Offer::Resync)
-                .unwrap_or(first),
-            Offer::Urgent | Offer::DueResync => first,
+        let offers = in_turn.filter_map(|(name, known)| {
+            let (offer, requests) = known.offer(resync)?;
+            Some((name, offer, requests))
+        });
+        let rank = |offer: Offer| match offer {
+            Offer::Now(_) => 0,
+            Offer::Creation => 1,
+            Offer::Resync => 2,
         };
-        Some((chosen.0.clone(), chosen.1))
+        let (name, offer, requests) = offers.min_by_key(|(_, offer, _)| rank(*offer))?;
+        Some((name.clone(), offer, requests))
     }
 
     /// When somebody in line can be served at the earliest; `None` if nobody waits.
     fn next(&self, now: Instant) -> Option<Instant> {
-        let ready_at = |connection: &Connection, resync: bool| {
-            let all = self.buckets.ready_at(now, self.rate, resync);
-            let own = connection.buckets.ready_at(now, connection.rate(), resync);
+        let ready_at = |connection: &Connection, resync: bool, waiting: &Waiting| {
+            let (rate, requests) = (connection.rate(), waiting.requests);
+            let all = self.buckets.ready_at(now, self.rate, resync, requests);
+            let own = connection.buckets.ready_at(now, rate, resync, requests);
             all.max(own)
         };
         let earliest = self.connections.values().flat_map(|connection| {
-            let urgent = (!connection.urgent_line.is_empty()).then(|| ready_at(connection, false));
-            let resync = (!connection.resync_line.is_empty()).then(|| ready_at(connection, true));
-            urgent.into_iter().chain(resync)
+            let lines = [
+                (&connection.urgent_line, false),
+                (&connection.creation_line, false),
+                (&connection.resync_line, true),
+            ];
+            lines.into_iter().filter_map(move |(line, resync)| {
+                let first = line.first()?;
+                Some(ready_at(connection, resync, first))
+            })
         });
         // A millisecond is the timer's own step; less would spin.
         let step = now + Duration::from_millis(1);
@@ -537,17 +600,40 @@ impl Connection {
         rate_of(self.budget.requests_per_minute)
     }
 
-    /// What it would have served now. `resync`: the client has a resync read left.
-    fn offer(&self, resync: bool) -> Option<Offer> {
-        if self.buckets.all.level < 1.0 {
-            return None;
+    fn line(&mut self, class: Class) -> &mut Line<Waiting> {
+        match class {
+            Class::Urgent => &mut self.urgent_line,
+            Class::Creation => &mut self.creation_line,
+            Class::Resync => &mut self.resync_line,
         }
-        let resync = resync && !self.resync_line.is_empty() && self.buckets.resync.level >= 1.0;
-        match (self.urgent_line.is_empty(), resync) {
-            (_, true) if self.resync_passed_over + 1 >= RESYNC_ONE_OF => Some(Offer::DueResync),
-            (false, _) => Some(Offer::Urgent),
-            (true, true) => Some(Offer::Resync),
-            (true, false) => None,
-        }
+    }
+
+    /// What it would have served now, and how many requests that is. `resync`: the client has a resync read left.
+    fn offer(&self, resync: bool) -> Option<(Offer, u32)> {
+        let affordable = |line: &Line<Waiting>| {
+            let requests = line.first()?.requests;
+            self.buckets.affords(requests).then_some(requests)
+        };
+        let urgent = affordable(&self.urgent_line);
+        let creation = affordable(&self.creation_line);
+        let resync =
+            affordable(&self.resync_line).filter(|_| resync && self.buckets.resync.level >= 1.0);
+        let due_resync = resync.filter(|_| self.resync_passed_over + 1 >= RESYNC_ONE_OF);
+        let due_creation = creation.filter(|_| self.creation_passed_over + 1 >= CREATION_ONE_OF);
+        let first = |requests: Option<u32>, offer: Offer| Some((offer, requests?));
+        first(due_resync, Offer::Now(Class::Resync))
+            .or_else(|| first(due_creation, Offer::Now(Class::Creation)))
+            .or_else(|| first(urgent, Offer::Now(Class::Urgent)))
+            // An edit that needs two requests at once is not overtaken while the second is saved up.
+            .or_else(|| match self.urgent_line.is_empty() {
+                true => first(creation, Offer::Creation),
+                false => None,
+            })
+            .or_else(
+                || match self.urgent_line.is_empty() && self.creation_line.is_empty() {
+                    true => first(resync, Offer::Resync),
+                    false => None,
+                },
+            )
     }
 }

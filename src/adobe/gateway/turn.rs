@@ -9,6 +9,8 @@ pub enum Priority {
     Change,
     /// An object is to go.
     Deletion,
+    /// A new manifest. However many there are, edits and deletions go before them.
+    Creation,
     /// A look at what is there. A fifth of the budget is kept back from these.
     Resync,
 }

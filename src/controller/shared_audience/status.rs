@@ -169,6 +169,17 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
     }
 }
 
+/// Some of its objects were created or found already.
+pub(super) fn has_objects(audience: &SharedAudience) -> bool {
+    let Some(status) = &audience.status else {
+        return false;
+    };
+    let objects = status.audience_manager.as_ref();
+    let platform = status.experience_platform.as_ref();
+    objects.is_some_and(|objects| objects.trait_sid.is_some() || objects.segment_sid.is_some())
+        || platform.is_some_and(|platform| platform.id.is_some())
+}
+
 fn recorded_source(source: &SourceStatus) -> Option<SourceId> {
     let id = source.id.as_deref()?;
     match source.kind {

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
-    Budget, HOUR, SOON, done_after, edit, name, numbered, standing_within, tenant, to_adobe_since,
-    unready,
+    Budget, HOUR, MINUTE, SOON, done_after, edit, name, numbered, standing_within, tenant,
+    to_adobe_since, unready,
 };
 use crate::choke_point::{Call, System, failure};
 use crate::operator::{World, set_client_rate_limit};
@@ -212,5 +212,109 @@ fn of_two_connections_of_one_client_the_smaller_is_not_behind_the_larger() {
         let last = own.last().copied().unwrap();
         assert!(last <= 3 * own.len(), "{own:?}");
         Budget::new(60, 2).assert_kept(&to_adobe_since(&world, began));
+    });
+}
+
+/// How many creations wait for the rate limiter.
+const BULK: usize = 4_000;
+/// What the issue was seen with.
+const WIDE: Budget = Budget::new(1_200, 10);
+
+/// Two audiences that exist, and so many others that were just declared: the limiter is busy for minutes.
+async fn during_a_bulk(bulk: usize) -> World {
+    let world = tenant(bulk + 2, WIDE);
+    for index in [bulk, bulk + 1] {
+        world.apply(numbered(index));
+    }
+    world.start_operator();
+    done_after(&world, SOON).await.unwrap();
+    (0..bulk).for_each(|index| world.apply(numbered(index)));
+    virtual_time::passes(Duration::from_secs(20)).await;
+    world
+}
+
+/// Calls from the `since`th on, until the last one about these objects: those about them, and the others.
+fn own_and_others(world: &World, since: usize, sids: &[String]) -> (usize, usize) {
+    let calls = to_adobe_since(world, since);
+    let last = calls.iter().rposition(|call| is_about(call, sids)).unwrap();
+    let own = calls[..=last]
+        .iter()
+        .filter(|call| is_about(call, sids))
+        .count();
+    (own, last + 1 - own)
+}
+
+/// The edit of one manifest waits for no more than one permit for each of its calls, however many creations wait
+/// (design.md §8).
+#[test]
+fn an_edit_and_a_deletion_wait_for_no_creation() {
+    on_virtual_time(async {
+        let world = during_a_bulk(BULK).await;
+        let of_edited = sids(&world, BULK);
+        let of_deleted = sids(&world, BULK + 1);
+        let (since, edited) = (world.choke_point.count(), Instant::now());
+        edit(&world, BULK, 30);
+        while unready(&world).contains(&name(BULK)) {
+            virtual_time::passes(Duration::from_millis(10)).await;
+        }
+        // A permit comes every 50 ms.
+        let took = edited.elapsed();
+        assert!(took <= Duration::from_millis(300), "the edit took {took:?}");
+        let (own, others) = own_and_others(&world, since, &of_edited);
+        assert!(others <= own + 1, "{others} other calls beside {own}");
+
+        let (since, deleted) = (world.choke_point.count(), Instant::now());
+        world.delete(&name(BULK + 1));
+        while !world.audience(&name(BULK + 1)).is_null() {
+            virtual_time::passes(Duration::from_millis(10)).await;
+        }
+        let took = deleted.elapsed();
+        assert!(
+            took <= Duration::from_millis(800),
+            "the deletion took {took:?}"
+        );
+        let (own, others) = own_and_others(&world, since, &of_deleted);
+        assert!(others <= own + 1, "{others} other calls beside {own}");
+        assert!(unready(&world).len() > BULK / 2, "the others still wait");
+    });
+}
+
+/// Who waits to be created and is deleted meanwhile is never created, and is gone at once.
+#[test]
+fn a_creation_that_waits_is_given_up_when_its_manifest_is_deleted() {
+    on_virtual_time(async {
+        const SOME: usize = 400;
+        let world = during_a_bulk(SOME).await;
+        let waiting = (0..SOME).rev().find(|index| {
+            let audience = world.audience(&name(*index));
+            audience["status"]["audienceManager"]["traitSid"].is_null()
+        });
+        let waiting = waiting.unwrap();
+        let deleted = Instant::now();
+        world.delete(&name(waiting));
+        while !world.audience(&name(waiting)).is_null() {
+            assert!(deleted.elapsed() < Duration::from_secs(5), "it still waits");
+            virtual_time::passes(Duration::from_millis(50)).await;
+        }
+        virtual_time::passes(MINUTE).await;
+        let created = world.simulator.state()["traits"].to_string();
+        assert!(!created.contains(&format!("\"{}\"", name(waiting))));
+    });
+}
+
+/// Nine of ten permits of a busy limiter are for edits, if there are so many; the creations go on all the same.
+#[test]
+fn a_stream_of_edits_does_not_starve_creations() {
+    on_virtual_time(async {
+        const NOISY: usize = 20;
+        let world = standing_within(40, NOISY, SLOW).await;
+        (NOISY..40).for_each(|index| world.apply(numbered(index)));
+        for tick in 0..120 {
+            (0..NOISY).for_each(|index| edit(&world, index, 30 + tick % 2));
+            virtual_time::passes(Duration::from_secs(10)).await;
+        }
+        let created = (NOISY..40).filter(|index| !unready(&world).contains(&name(*index)));
+        // 1,200 permits, a tenth of them for creations, three for each.
+        assert!(created.count() >= 15, "{:?}", unready(&world));
     });
 }

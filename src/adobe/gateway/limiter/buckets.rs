@@ -41,6 +41,11 @@ impl Bucket {
         self.size = size;
         self.add(0.0);
     }
+
+    /// What must be in it before so many requests are let out together: all that fits, where more are sent.
+    fn needed(&self, requests: u32) -> f64 {
+        f64::from(requests).min(self.size)
+    }
 }
 
 impl Buckets {
@@ -72,25 +77,29 @@ impl Buckets {
         self.resync.level = self.resync.level.min(1.0);
     }
 
-    pub(super) fn take(&mut self, resync: bool) {
-        self.all.level -= 1.0;
-        self.all.held += 1;
+    pub(super) fn affords(&self, requests: u32) -> bool {
+        self.all.level >= self.all.needed(requests)
+    }
+
+    pub(super) fn take(&mut self, resync: bool, requests: u32) {
+        self.all.level -= f64::from(requests);
+        self.all.held += requests;
         if resync {
-            self.resync.level -= 1.0;
+            self.resync.level -= f64::from(requests);
         }
     }
 
-    pub(super) fn give_back(&mut self, resync: bool) {
-        self.all.held -= 1;
-        self.all.add(1.0);
+    pub(super) fn give_back(&mut self, resync: bool, requests: u32) {
+        self.all.held -= requests;
+        self.all.add(f64::from(requests));
         if resync {
-            self.resync.add(1.0);
+            self.resync.add(f64::from(requests));
         }
     }
 
-    /// When it lets the next call out at the earliest.
-    pub(super) fn ready_at(&self, now: Instant, rate: f64, resync: bool) -> Instant {
-        let mut missing = 1.0 - self.all.level;
+    /// When it lets so many requests out together at the earliest.
+    pub(super) fn ready_at(&self, now: Instant, rate: f64, resync: bool, requests: u32) -> Instant {
+        let mut missing = self.all.needed(requests) - self.all.level;
         if resync {
             missing = missing.max((1.0 - self.resync.level) / RESYNC_SHARE);
         }

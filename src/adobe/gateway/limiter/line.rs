@@ -38,6 +38,12 @@ impl<T> Line<T> {
         Some(taken)
     }
 
+    /// The entry that leaves next.
+    pub(super) fn first(&self) -> Option<&T> {
+        let key = self.keys.front()?;
+        self.waiting.get(key)?.front()
+    }
+
     pub(super) fn leave(&mut self) -> Option<T> {
         let key = self.keys.pop_front()?;
         let entries = self.waiting.get_mut(&key)?;

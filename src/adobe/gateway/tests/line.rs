@@ -127,6 +127,46 @@ async fn changes_and_deletions_go_before_resync_reads_that_came_earlier() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn creations_come_after_edits_and_deletions_and_before_resync_reads() {
+    let world = world(60, 1);
+    let early = [
+        (0, turn(Priority::Resync, "connection")),
+        (1, turn(Priority::Creation, "new")),
+        (2, turn(Priority::Creation, "newer")),
+    ];
+    let urgent = [
+        (10, turn(Priority::Deletion, "a")),
+        (11, turn(Priority::Change, "b")),
+    ];
+    let callers: Vec<_> = early.into_iter().chain(urgent).collect();
+    let calls = callers
+        .iter()
+        .map(|(number, turn)| read(&world, turn, *number));
+    join_all(calls).await;
+    let order: Vec<_> = world.calls().iter().map(caller).collect();
+    assert_eq!(order, [10, 11, 1, 2, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_go_on_beside_edits_without_end() {
+    let world = world(60, 1);
+    let edits = (0..20)
+        .map(|number| keep_reading(&world, turn(Priority::Change, &number.to_string()), number));
+    let creation = keep_reading(&world, turn(Priority::Creation, "new"), 99);
+    let all = futures::future::join(join_all(edits), creation);
+    let _ = timeout(Duration::from_secs(3600), all).await;
+    let created = world
+        .calls()
+        .iter()
+        .filter(|call| caller(call) == 99)
+        .count();
+    assert!(
+        (355..=365).contains(&created),
+        "a tenth of 3,600: {created}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_audience_with_a_thousand_calls_delays_nobody() {
     let world = world(300, 1);
     let turns: Vec<_> = (0..1000)
