@@ -44,6 +44,14 @@ pub(crate) fn mark(owner: &str, audience: &Value) -> String {
     }
 }
 
+/// The text with the mark behind it: cut, so that the mark stands whole within the 255 characters.
+fn described(text: &Value, mark: &str) -> String {
+    let text = text.as_str().unwrap_or_default().trim();
+    let room = 255 - mark.len() - 1;
+    let kept: String = text.chars().take(room).collect();
+    format!("{} {mark}", kept.trim_end()).trim().to_owned()
+}
+
 /// Why the other system is not as the audience declares it; `None` if it is.
 pub(crate) fn difference(
     owner: &str,
@@ -122,10 +130,7 @@ fn compare(
         own => own.clone(),
     };
     let mark = mark(owner, audience);
-    let describe = |text: &Value| {
-        let text = text.as_str().unwrap_or_default().trim();
-        json!(format!("{text} {mark}").trim())
-    };
+    let describe = |text: &Value| json!(described(text, &mark));
     let name = of("name");
     let description = describe(&of("description"));
 

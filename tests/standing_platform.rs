@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{expect_of, find, mark, text};
+use super::{described, expect_of, find, mark, text};
 
 /// What the resource shares, and of which kind.
 fn declared(audience: &Value) -> Option<(&'static str, &Value)> {
@@ -115,12 +115,8 @@ pub(super) fn compare(
         Value::Null => source[field].clone(),
         own => own.clone(),
     };
-    let description = format!(
-        "{} {mark}",
-        of("description").as_str().unwrap_or_default().trim()
-    );
     wanted.push(("name", of("name")));
-    wanted.push(("description", json!(description.trim())));
+    wanted.push(("description", json!(described(&of("description"), &mark))));
     match ours[..] {
         [one] => expect_of(one, "id", &wanted),
         _ => Err(format!("{} audiences of ours stand", ours.len())),

@@ -415,14 +415,14 @@ pub(crate) fn heard() -> Vec<String> {
         .collect()
 }
 
-/// `<namespace>/<name>` as the line names the audience, and the end of a mark.
+/// `<namespace>/<name>` as the line names the audience, and what stands behind the owner in its mark.
 fn released_name(line: &str) -> Option<String> {
     let (_, named) = line.split_once("marketing/")?;
     let name: String = named
         .chars()
         .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
         .collect();
-    Some(format!("/marketing/{name}]"))
+    Some(format!("/marketing/{name}#"))
 }
 
 struct Listener;

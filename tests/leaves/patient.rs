@@ -53,7 +53,7 @@ impl Seen {
         messages.collect::<Vec<_>>().join(" ")
     }
 
-    /// The same, with the ids of what is ours out of sight.
+    /// The same, with the ids of what is ours out of sight, and the uid of the resource that its marks end in.
     pub(super) fn masked(&self) -> (String, Vec<String>) {
         let mut ids = self.own.clone();
         collect_ids(&self.remote, &mut ids);
@@ -61,7 +61,7 @@ impl Seen {
         ids.dedup();
         let mask = |text: String| {
             let masked = ids.iter().enumerate();
-            masked.fold(text, |text, (_, id)| text.replace(id, "#"))
+            masked.fold(without_uids(&text), |text, (_, id)| text.replace(id, "#"))
         };
         let objects = self.remote.as_object().into_iter().flatten();
         let mut texts: Vec<String> = objects
@@ -72,6 +72,15 @@ impl Seen {
         let statuses = self.statuses.iter().map(|status| mask(status.to_string()));
         (texts.join("\n"), statuses.collect())
     }
+}
+
+/// What a mark ends in, `#<8 hex digits>]`, is another for each resource of a name.
+fn without_uids(text: &str) -> String {
+    let parts = text.split('#').map(|part| match part.split_once(']') {
+        Some((uid, rest)) if uid.len() == 8 => format!("]{rest}"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("#")
 }
 
 fn collect_ids(value: &Value, ids: &mut Vec<String>) {
@@ -364,7 +373,7 @@ impl<'a> Patient<'a> {
 
     /// What carries its mark, what is mapped of it, and what stands under its keys.
     fn remote(&self, state: &Value) -> Value {
-        let mark = format!("/{}]", self.name);
+        let mark = format!("/{}#", self.name);
         let segment = segment_sid(self.subject.number).to_string();
         let all = |collection: &str| state[collection].as_array().into_iter().flatten();
         let is_ours = |object: &&Value| {
@@ -411,7 +420,8 @@ impl<'a> Patient<'a> {
 
 fn without_times(value: &mut Value) {
     // Who uses it is looked for now and then, and a folder that was made stays until the connection goes.
-    const OF_STATUS: [&str; 9] = [
+    const OF_STATUS: [&str; 10] = [
+        "recordedBy",
         "lastTransitionTime",
         "observedGeneration",
         "nextAttemptTime",
