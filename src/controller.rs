@@ -9,6 +9,7 @@ pub mod shared_audience;
 pub mod sharing_connection;
 
 mod admission;
+mod confirm;
 mod context;
 mod deadline;
 mod definition;

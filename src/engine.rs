@@ -50,18 +50,26 @@ pub use request::{
 pub use shared_turn::SharedTurn;
 use worker::{Message, Worker};
 
+/// What a connection's spec says, and whether it still says so.
+#[derive(Debug)]
+pub struct Configuration {
+    pub settings: ConnectionSettings,
+    pub resync_interval: std::time::Duration,
+    /// For the writes of the shared objects.
+    pub confirmation: Confirmation,
+}
+
 /// What an engine is made of.
 #[derive(Debug)]
 pub struct EngineOptions {
     pub gateway: Gateway,
     pub sandbox: SandboxName,
-    pub settings: ConnectionSettings,
+    pub configuration: Configuration,
     /// What the connection's status recorded, and where it was valid.
     pub recorded_foundation: foundation::Recorded,
     /// The folders that this operator made, as the status recorded them.
     pub recorded_created: (Vec<TraitFolderId>, Vec<SegmentFolderId>),
     pub recorded_tenant: audience_sharing_core::inventory::Tenant,
-    pub resync_interval: std::time::Duration,
     /// Until when this process may write; `None` while another holds the lease.
     pub lease: watch::Receiver<Option<Instant>>,
     /// The organisation's: engines of one organisation take turns at the objects that they share.
@@ -183,18 +191,18 @@ impl Engine {
 
     /// Deletes the shared objects that are ours and empty; answers what could not be deleted, and why. Judged by the last
     /// pass: refresh first.
-    pub async fn retire_foundation(&self) -> Result<Vec<Obstacle>, EngineEnded> {
-        self.ask(Message::RetireFoundation).await
+    pub async fn retire_foundation(
+        &self,
+        confirmation: Confirmation,
+    ) -> Result<Vec<Obstacle>, EngineEnded> {
+        self.ask(|reply| Message::RetireFoundation(confirmation, reply))
+            .await
     }
 
-    /// New settings from the connection's spec.
-    pub async fn configure(
-        &self,
-        settings: ConnectionSettings,
-        resync_interval: std::time::Duration,
-    ) -> Result<(), EngineEnded> {
+    /// What another spec of the connection says.
+    pub async fn configure(&self, configuration: Configuration) -> Result<(), EngineEnded> {
         self.messages
-            .send(Message::Configure(Box::new(settings), resync_interval))
+            .send(Message::Configure(Box::new(configuration)))
             .await
             .map_err(|_| EngineEnded)
     }

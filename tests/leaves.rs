@@ -176,14 +176,7 @@ async fn every_leaf_shows_or_is_explained_and_the_way_back_restores_all() {
         .buffered(AT_ONCE)
         .collect()
         .await;
-    // Known not to hold: another name of the data source and back again leaves the objects elsewhere
-    // (docs/guarantees.md, "What is not promised").
-    let is_known = |fault: &&String| {
-        let name = "SharingConnection spec.audienceManager.dataSource, ";
-        fault.starts_with(name) && fault.contains("the way back does not restore")
-    };
-    let faults = rows.iter().flat_map(|row| &row.faults);
-    let faults: Vec<&String> = faults.filter(|fault| !is_known(fault)).collect();
+    let faults: Vec<&String> = rows.iter().flat_map(|row| &row.faults).collect();
     let report = remote::report(&rows);
     assert!(faults.is_empty(), "{} {faults:#?}\n{report}", faults.len());
     let standing: Vec<String> = rows.iter().flat_map(|row| row.standing.clone()).collect();

@@ -22,8 +22,8 @@ use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use audience_sharing_operator::engine::{
-    Confirmation, Departure, Engine, EngineObserver, EngineOptions, Retired, SettleRequest,
-    Settled, SharedTurn,
+    Configuration, Confirmation, Departure, Engine, EngineObserver, EngineOptions, Retired,
+    SettleRequest, Settled, SharedTurn,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -210,11 +210,14 @@ impl World {
         let engine = Engine::start(EngineOptions {
             gateway,
             sandbox: SandboxName::new("prod"),
-            settings: settings(),
+            configuration: Configuration {
+                settings: settings(),
+                resync_interval: Duration::from_secs(600),
+                confirmation: Confirmation::given(),
+            },
             recorded_foundation: foundation::Recorded::default(),
             recorded_created: (Vec::new(), Vec::new()),
             recorded_tenant,
-            resync_interval: Duration::from_secs(600),
             lease: leased,
             shared_turn: SharedTurn::default(),
             existing: existing.clone(),

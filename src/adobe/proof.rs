@@ -1,4 +1,4 @@
-//! What a write must bring: the promise that nobody else writes for this organisation (design.md §4, L11), and that what it
+//! What a write must bring: the promise that nobody else writes for this organization (design.md §4, L11), and that what it
 //! is for is still wanted (L3).
 //!
 //! Audience Manager cannot fence a late write, so none may start that could outlive the lease.
@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,35 +15,32 @@ use tokio::time::Instant;
 /// Whether what a write is for is still wanted. It may ask somebody, and so take a moment.
 pub type StillWanted = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// Made by whoever holds the organisation's lease; asked again at the moment the request would start, which may be
+/// The same answer whenever it is asked: for what is no resource's.
+pub fn always(answer: bool) -> StillWanted {
+    Arc::new(move || std::future::ready(answer).boxed())
+}
+
+/// Made by whoever holds the organization's lease; asked again at the moment the request would start, which may be
 /// long after it got in line, and many renewals later.
 #[derive(Clone)]
 pub struct WriteProof {
     lease: watch::Receiver<Option<Instant>>,
-    still_wanted: Option<StillWanted>,
+    still_wanted: StillWanted,
 }
 
 impl WriteProof {
     /// `lease` tells the moment from which another process may hold it, as it is renewed; `None` while another does.
-    pub fn of(lease: watch::Receiver<Option<Instant>>) -> Self {
+    /// `still_wanted` is asked when the rate limiter has let the write through.
+    pub fn of(lease: watch::Receiver<Option<Instant>>, still_wanted: StillWanted) -> Self {
         Self {
             lease,
-            still_wanted: None,
-        }
-    }
-
-    /// Asked when the rate limiter has let the write through.
-    #[must_use]
-    pub fn while_wanted(self, still_wanted: StillWanted) -> Self {
-        Self {
-            still_wanted: Some(still_wanted),
-            ..self
+            still_wanted,
         }
     }
 
     /// Lets no write through: for what only reads.
     pub fn withheld() -> Self {
-        Self::of(watch::channel(None).1)
+        Self::of(watch::channel(None).1, always(false))
     }
 
     /// Whether a request that starts `now` and ends within `timeout` ends inside the lease.
@@ -52,10 +50,7 @@ impl WriteProof {
     }
 
     pub(super) async fn is_wanted(&self) -> bool {
-        match &self.still_wanted {
-            Some(still_wanted) => still_wanted().await,
-            None => true,
-        }
+        (self.still_wanted)().await
     }
 }
 

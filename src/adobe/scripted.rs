@@ -288,5 +288,8 @@ pub(super) fn leased() -> WriteProof {
 /// A lease that is not renewed.
 pub(super) fn lease_of(seconds: u64) -> WriteProof {
     let until = Instant::now() + Duration::from_secs(seconds);
-    WriteProof::of(tokio::sync::watch::channel(Some(until)).1)
+    WriteProof::of(
+        tokio::sync::watch::channel(Some(until)).1,
+        super::proof::always(true),
+    )
 }

@@ -43,7 +43,8 @@ pub(super) struct Running {
     /// As the connection declares it.
     pub(super) budget: Budget,
     pub(super) settings: ConnectionSettings,
-    pub(super) resync_interval: Duration,
+    /// Of the connection's spec that the engine was told last.
+    pub(super) generation: Option<i64>,
     pub(super) engine: Engine,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.

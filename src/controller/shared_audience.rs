@@ -3,7 +3,6 @@
 //! Turns the spec into `core`'s types, hands them to the engine, writes down what came of it. It never talks to Adobe
 //! and decides nothing about remote objects.
 
-mod confirm;
 mod dereference;
 mod retire;
 mod status;
@@ -24,7 +23,7 @@ use tokio::time::Instant;
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
 use super::quarantine::{self, Panicked};
-use super::{admission, events, publish, requested};
+use super::{admission, confirm, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};

@@ -22,7 +22,7 @@ use super::definition::{self, Definition};
 use super::engines::{ConnectionKey, Engines, Running};
 use super::leaving::Patience;
 use super::quarantine::{self, Panicked};
-use super::{events, publish, requested};
+use super::{confirm, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
 use crate::engine::Obstacle;
@@ -425,7 +425,10 @@ async fn retire_shared_objects(
         let failure = running.engine.report().borrow().failure.clone();
         match failure {
             Some(failure) => Ok(vec![failure]),
-            None => running.engine.retire_foundation().await,
+            None => {
+                let confirmation = confirm::of(connection, &context.client);
+                running.engine.retire_foundation(confirmation).await
+            }
         }
     };
     let Ok(left) = retired.await else {

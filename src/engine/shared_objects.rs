@@ -14,8 +14,8 @@ use super::flights::Errand;
 use super::job::{does_not_converge, not_stored};
 use super::request::Obstacle;
 use super::worker::{Retiring, Worker};
-use crate::adobe::Error;
 use crate::adobe::gateway::{Priority, Turn};
+use crate::adobe::{Error, Kind};
 
 /// One round of work on the shared objects: from one pass to the next, or until all of them stand.
 #[derive(Debug, Default)]
@@ -67,7 +67,8 @@ impl Worker {
                     key: "foundation".into(),
                 };
                 self.foundation_round.calls += 1;
-                match self.send(Errand::Foundation(call.clone()), call.clone(), turn, None) {
+                let wanted = self.confirmation.of_job();
+                match self.send(Errand::Foundation(call.clone()), call.clone(), turn, wanted) {
                     Ok(()) => self.foundation_in_flight += 1,
                     Err(obstacle) => self.foundation_call_failed(call, obstacle),
                 }
@@ -152,7 +153,12 @@ impl Worker {
     ) {
         self.foundation_in_flight = self.foundation_in_flight.saturating_sub(1);
         let done = call.is_write() && result.as_ref().is_ok_and(Answer::is_written);
+        let is_unwanted = matches!(&result, Err(error) if error.kind() == Kind::NotWanted);
         let obstacle = self.fold(&call, "foundation", sent, result, None);
+        if is_unwanted && sent < self.configured && self.retiring.is_none() {
+            // It was for an earlier spec; what the present one needs is planned anew.
+            return self.due.push(Scope::SharedObjects);
+        }
         if self.retiring.is_some() {
             if let Some(obstacle) = obstacle {
                 self.retire_failed(call, obstacle);
@@ -172,7 +178,11 @@ impl Worker {
             self.publish_report();
         } else {
             let failures = &mut self.world.foundation_failures;
+            let failed = failures.len();
             failures.retain(|(failed, _)| *failed != call);
+            if failures.len() < failed {
+                self.wake_waiting();
+            }
             if call.is_write() {
                 self.foundation_failures_in_row = 0;
             }
@@ -225,8 +235,9 @@ impl Worker {
             key: "foundation".into(),
         };
         self.sweep_calls += 1;
+        let wanted = self.confirmation.of_job();
         // Without the lease nothing is tidied up: its next holder does.
-        let _ = self.send(Errand::Sweep(step.call.clone()), step.call, turn, None);
+        let _ = self.send(Errand::Sweep(step.call.clone()), step.call, turn, wanted);
     }
 
     pub(super) fn land_sweep(
@@ -277,8 +288,9 @@ impl Worker {
                 priority: Priority::Deletion,
                 key: "foundation".into(),
             };
+            let wanted = self.confirmation.of_job();
             let sent = match converges {
-                true => self.send(Errand::Foundation(call.clone()), call.clone(), turn, None),
+                true => self.send(Errand::Foundation(call.clone()), call.clone(), turn, wanted),
                 false => Err(does_not_converge(&call)),
             };
             match sent {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
+use audience_sharing_core::compose::{Mode, ShareName};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, Claims, limits};
@@ -38,7 +38,7 @@ use super::shared_objects::Round;
 use super::shared_turn::{SharedTurn, WritesSeen};
 use super::urgency::priority;
 use super::world::World;
-use super::{EngineOptions, Unsettled};
+use super::{Configuration, Confirmation, EngineOptions, Unsettled};
 use crate::adobe::gateway::{Gateway, Turn};
 use crate::adobe::proof::{StillWanted, WriteProof};
 use crate::adobe::{Error, Kind};
@@ -51,8 +51,8 @@ pub(super) enum Message {
     Hurry(ShareName, bool),
     Declare(Vec<Declaration>),
     Refresh(oneshot::Sender<()>),
-    RetireFoundation(oneshot::Sender<Vec<Obstacle>>),
-    Configure(Box<ConnectionSettings>, Duration),
+    RetireFoundation(Confirmation, oneshot::Sender<Vec<Obstacle>>),
+    Configure(Box<Configuration>),
     CredentialReplaced,
 }
 
@@ -83,6 +83,10 @@ pub(super) struct Worker {
     /// Told before the inbox closes.
     ended: Arc<OnceLock<Ended>>,
     pub(super) lease: watch::Receiver<Option<Instant>>,
+    /// Of the connection, for the writes of the shared objects.
+    pub(super) confirmation: Confirmation,
+    /// When the spec came that holds.
+    pub(super) configured: Sequence,
     pub(super) wake: mpsc::UnboundedSender<ShareName>,
     pub(super) started: Instant,
     pub(super) sequence: u64,
@@ -121,11 +125,10 @@ impl Worker {
         let EngineOptions {
             gateway,
             sandbox,
-            settings,
+            configuration,
             recorded_foundation,
             recorded_created,
             recorded_tenant,
-            resync_interval,
             lease,
             shared_turn,
             existing,
@@ -133,6 +136,11 @@ impl Worker {
             rng_seed,
             observer,
         } = options;
+        let Configuration {
+            settings,
+            resync_interval,
+            confirmation,
+        } = configuration;
         let mut inventory = Inventory::default();
         inventory.created_folders.traits.extend(recorded_created.0);
         inventory
@@ -167,6 +175,8 @@ impl Worker {
             stop,
             ended,
             lease,
+            confirmation,
+            configured: Sequence::default(),
             wake,
             started: Instant::now(),
             sequence: 0,
@@ -223,11 +233,16 @@ impl Worker {
                     self.start_pass();
                 }
             }
-            Message::RetireFoundation(reply) => self.retire_foundation(reply),
-            Message::Configure(settings, resync_interval) => {
-                self.refresh.set_interval(resync_interval);
-                if self.world.settings != *settings {
-                    self.world.configure(*settings);
+            Message::RetireFoundation(confirmation, reply) => {
+                self.confirmation = confirmation;
+                self.retire_foundation(reply);
+            }
+            Message::Configure(configuration) => {
+                self.refresh.set_interval(configuration.resync_interval);
+                self.confirmation = configuration.confirmation;
+                self.configured = self.next_sequence();
+                if self.world.settings != configuration.settings {
+                    self.world.configure(configuration.settings);
                     self.foundation_round = Round::default();
                     self.start_pass_soon();
                 }
@@ -361,7 +376,7 @@ impl Worker {
                         key: share.to_string().into(),
                     };
                     let errand = Errand::Share(share.clone(), call.clone());
-                    let wanted = Some(job.still_wanted.clone());
+                    let wanted = job.still_wanted.clone();
                     match self.send(errand, call.clone(), turn, wanted) {
                         Ok(()) => job.in_flight += 1,
                         Err(obstacle) => job.fail(call, obstacle),
@@ -401,7 +416,7 @@ impl Worker {
         errand: Errand,
         call: Call,
         turn: Turn,
-        wanted: Option<StillWanted>,
+        wanted: StillWanted,
     ) -> Result<(), Obstacle> {
         let is_write = call.is_write();
         let flight = self.flight(errand, call, turn, wanted)?;
@@ -415,15 +430,12 @@ impl Worker {
         errand: Errand,
         call: Call,
         turn: Turn,
-        wanted: Option<StillWanted>,
+        wanted: StillWanted,
     ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
         if call.is_write() && self.lease.borrow().is_none() {
             return Err(Obstacle::lease_not_held(&call));
         }
-        let mut proof = WriteProof::of(self.lease.clone());
-        if let Some(wanted) = wanted {
-            proof = proof.while_wanted(wanted);
-        }
+        let proof = WriteProof::of(self.lease.clone(), wanted);
         let doomed = Doomed::of(&call, &self.world.inventory);
         let sent = self.next_sequence();
         let systems = self.systems.clone();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxName};
 use audience_sharing_operator::adobe::Kind;
-use audience_sharing_operator::adobe::proof::WriteProof;
+use audience_sharing_operator::adobe::proof::{self, WriteProof};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -110,7 +110,11 @@ async fn an_id_stays_one_segment_of_the_path(#[case] id: &str, #[case] sent: boo
     let until = Instant::now() + Duration::from_secs(3_600);
     let (_renew, lease) = watch::channel(Some(until));
     let result = platform
-        .delete_audience(&turn(), WriteProof::of(lease), &AudienceId::new(id))
+        .delete_audience(
+            &turn(),
+            WriteProof::of(lease, proof::always(true)),
+            &AudienceId::new(id),
+        )
         .await;
     let asked = server.received_requests().await.unwrap();
     let deleted: Vec<_> = asked

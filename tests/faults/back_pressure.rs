@@ -59,7 +59,7 @@ impl Budget {
         Duration::from_secs_f64(calls as f64 / self.per_second())
     }
 
-    fn connection(self, name: &str) -> Value {
+    pub(crate) fn connection(self, name: &str) -> Value {
         let mut declared = connection(name);
         declared["spec"]["budget"] =
             json!({"requestsPerMinute": self.requests_per_minute, "burst": self.burst});

@@ -6,7 +6,9 @@ use http::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::back_pressure::{Budget, HOUR, MINUTE, edit, standing_within, to_adobe_since, unready};
+use crate::back_pressure::{
+    Budget, HOUR, MINUTE, declared_within, edit, standing_within, to_adobe_since, unready,
+};
 use crate::choke_point::Call;
 use crate::operations::LOYAL_GAMERS;
 use crate::operator::World;
@@ -107,11 +109,37 @@ fn an_update_and_a_deletion_read_their_object_immediately_before() {
     });
 }
 
-/// Since the last pass somebody else took the object over, or changed what it is.
+/// Whenever the edit comes, a data source of the old name is not made after it.
+#[test]
+fn a_shared_object_whose_connection_is_edited_while_it_waits_is_not_written() {
+    for seconds in 1..=40 {
+        on_virtual_time(async move {
+            let slow = Budget::new(20, 1);
+            let world = declared_within(1, slow);
+            world.start_operator();
+            virtual_time::passes(Duration::from_secs(seconds)).await;
+            let names = |state: &Value| -> Vec<Value> {
+                let data_sources = state["dataSources"].as_array().unwrap().iter();
+                data_sources.map(|found| found["name"].clone()).collect()
+            };
+            let before = names(&world.simulator.state());
+            let mut edited = slow.connection("acme");
+            edited["spec"]["audienceManager"]["dataSource"] = json!("Another name");
+            world.apply(edited);
+            virtual_time::passes(10 * MINUTE).await;
+            let waiting = unready(&world);
+            assert!(waiting.is_empty(), "edited after {seconds} s: {waiting:?}");
+            let mut after = names(&world.simulator.state());
+            // Adobe makes one of its own with the first folder.
+            after.retain(|name| !before.contains(name) && name != "Folder Traits");
+            assert_eq!(after, [json!("Another name")], "edited after {seconds} s");
+        });
+    }
+}
+
+/// Since the last pass somebody else took the object over.
 #[rstest]
-#[case::marked_by_another(json!({"description": "[audience-sharing:another-owner/marketing/theirs]"}))]
 fn a_deletion_leaves_what_is_not_ours_any_more(
-    #[case] change: Value,
     #[values("traits", "segments")] collection: &'static str,
 ) {
     on_virtual_time(async {
@@ -122,6 +150,8 @@ fn a_deletion_leaves_what_is_not_ours_any_more(
             "segmentSid"
         };
         let sid = world.audience("loyal")["status"]["audienceManager"][field].clone();
+        let description = "[audience-sharing:another-owner/marketing/theirs]";
+        let change = json!({ "description": description });
         world.person(collection, &sid.to_string(), &change);
         let since = world.choke_point.count();
         world.delete("loyal");

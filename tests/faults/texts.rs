@@ -195,7 +195,11 @@ fn a_rename_to_another_spelling_is_a_rename(#[case] from: &str, #[case] to: &str
 
 #[rstest]
 fn a_definition_answered_in_another_form_is_written_once(
-    #[values(DefinitionExpressions::Json, DefinitionExpressions::Reformatted)]
+    #[values(
+        DefinitionExpressions::Json,
+        DefinitionExpressions::Reformatted,
+        DefinitionExpressions::Unknown
+    )]
     form: DefinitionExpressions,
 ) {
     on_virtual_time(async {
@@ -332,7 +336,7 @@ fn a_text_that_a_service_spells_otherwise_is_written_once(
 #[rstest]
 fn a_description_that_is_too_long_keeps_its_mark(
     #[values("loyal", "buyers")] name: &str,
-    #[values(255)] kept: usize,
+    #[values(255, 60)] kept: usize,
 ) {
     on_virtual_time(async {
         let long = "é".repeat(400);

@@ -68,6 +68,12 @@ pub fn mirrored(expression: &str) -> Option<String> {
         .map(|namespace| membership(namespace, field.audience_id))
 }
 
+/// What stands for an expression that the service tells in a format of another name: it can be compared, and is never
+/// readable, since no expression begins with this sign.
+pub fn in_unknown_format(format: &str, value: &str) -> String {
+    format!("#{format} {value}")
+}
+
 /// Whether the text is an expression of the known part of PQL.
 pub fn is_readable(expression: &str) -> bool {
     Expression::parse(expression).is_ok()

@@ -294,6 +294,8 @@ fn take(
             return;
         }
         Some(_) => {}
+        // This process made it with our mark, which the service did not keep: it is not written again.
+        None if was_marked(inventory, found, &mark) => {}
         None if settings.adoption == AdoptionPolicy::Adopt && mode == Mode::Manage => {
             plan.steps.extend(marking(inventory, found, &mark));
         }
@@ -302,8 +304,6 @@ fn take(
         None if recorded.data_source == Some(found.id) && mode == Mode::Manage => {
             plan.steps.extend(marking(inventory, found, &mark));
         }
-        // This process made it with our mark, which the service did not keep: no status may name it yet.
-        None if was_marked(inventory, found, &mark) => {}
         None => plan.standing.adobes = true,
     }
     plan.standing.data_source = Some(found.id);

@@ -15,7 +15,7 @@ use audience_sharing_operator::adobe::experience_platform::ExperiencePlatform;
 use audience_sharing_operator::adobe::gateway::{
     Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn,
 };
-use audience_sharing_operator::adobe::proof::WriteProof;
+use audience_sharing_operator::adobe::proof::{self, WriteProof};
 use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
@@ -191,7 +191,10 @@ pub(super) fn turn() -> Turn {
 /// A lease for longer than any input takes.
 pub(super) fn leased() -> WriteProof {
     let until = Instant::now() + Duration::from_secs(1_000_000);
-    WriteProof::of(tokio::sync::watch::channel(Some(until)).1)
+    WriteProof::of(
+        tokio::sync::watch::channel(Some(until)).1,
+        proof::always(true),
+    )
 }
 
 /// What came of a call in words, for comparison; an error keeps the laws of errors.

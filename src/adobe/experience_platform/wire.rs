@@ -9,7 +9,7 @@ use audience_sharing_core::domain::experience_platform::{
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::ownership::Mark;
-use audience_sharing_core::domain::pql::{Expression, mirrored};
+use audience_sharing_core::domain::pql::{self, Expression, mirrored};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -60,7 +60,8 @@ impl WireExpression {
     fn read(self) -> Box<str> {
         let read = match &*self.format {
             "pql/json" => pql_json::expression(&self.value),
-            _ => Expression::parse(&self.value).ok(),
+            "pql/text" | "" => Expression::parse(&self.value).ok(),
+            other => return pql::in_unknown_format(other, &self.value).into(),
         };
         read.map_or(self.value, |expression| expression.to_string().into())
     }

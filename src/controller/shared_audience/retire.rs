@@ -11,14 +11,14 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 
 use super::status::Recorded;
-use super::{Outcome, confirm, created, dependency_not_ready, status, validate};
+use super::{Outcome, created, dependency_not_ready, status, validate};
 use crate::api::annotations::{ABANDON, FINALIZER};
 use crate::api::sharing_connection::AudienceManagerSettings;
 use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, share_name};
 use crate::controller::definition::{self, Definition};
 use crate::controller::leaving::Patience;
-use crate::controller::{events, publish, sharing_connection};
+use crate::controller::{confirm, events, publish, sharing_connection};
 use crate::engine::{Declaration, Departure, Obstacle, Retired};
 
 pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {

@@ -25,11 +25,12 @@ use super::{key, secret};
 use crate::adobe::credential::Credential;
 use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use crate::api::{SharedAudience, SharingConnection};
+use crate::controller::confirm;
 use crate::controller::context::{CachedAudiences, Context, audiences_of, organization};
 use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey};
 use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
-use crate::engine::{Engine, EngineOptions, Obstacle};
+use crate::engine::{Configuration, Engine, EngineOptions, Obstacle};
 use crate::observability::metrics::Metrics;
 
 pub(super) enum Ensured {
@@ -75,14 +76,12 @@ pub(super) async fn ensure(
     if let Some(mut running) = known {
         // Its Secret may be another one by now, with the same client id.
         secret::watch(connection, context);
-        let resync_interval = connection.spec.resync_interval();
-        let is_told = running.settings == settings && running.resync_interval == resync_interval;
+        let generation = connection.metadata.generation;
+        let is_told = running.settings == settings && running.generation == generation;
         if !is_told {
+            let configuration = configuration(connection, context, settings.clone());
             // An engine that ended meanwhile is replaced at the next look.
-            let _ = running
-                .engine
-                .configure(settings.clone(), resync_interval)
-                .await;
+            let _ = running.engine.configure(configuration).await;
         }
         if running.budget != budget {
             running.engine.set_budget(budget);
@@ -92,7 +91,7 @@ pub(super) async fn ensure(
         let concerns_audiences = running.settings != settings;
         if !is_told || running.budget != budget || is_rotated {
             running.settings = settings;
-            running.resync_interval = resync_interval;
+            running.generation = generation;
             running.budget = budget;
             running.credential = fingerprint;
             context.engines.insert(key.clone(), running.clone());
@@ -177,6 +176,18 @@ fn secret_key(connection: &SharingConnection, credential: &Credential) -> Secret
     }
 }
 
+fn configuration(
+    connection: &SharingConnection,
+    context: &Context,
+    settings: ConnectionSettings,
+) -> Configuration {
+    Configuration {
+        settings,
+        resync_interval: connection.spec.resync_interval(),
+        confirmation: confirm::of(connection, &context.client),
+    }
+}
+
 async fn start(
     connection: &SharingConnection,
     context: &Context,
@@ -212,11 +223,10 @@ async fn start(
     let engine = Engine::start(EngineOptions {
         gateway,
         sandbox: SandboxName::new(connection.spec.experience_platform.sandbox.as_str()),
-        settings: settings.clone(),
+        configuration: configuration(connection, context, settings.clone()),
         recorded_foundation: recorded_foundation(connection),
         recorded_created: recorded_created(connection),
         recorded_tenant: recorded_tenant(connection),
-        resync_interval: connection.spec.resync_interval(),
         lease: lease.clone(),
         shared_turn: context.engines.shared_turn(organization.as_str()),
         existing: Arc::new(CachedAudiences {
@@ -251,7 +261,7 @@ async fn start(
         credential: fingerprint,
         budget,
         settings,
-        resync_interval: connection.spec.resync_interval(),
+        generation: connection.metadata.generation,
         engine,
         lease,
         watchers: Arc::new(watchers),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adobe::gateway::Budget;
 use crate::adobe::observer::{Outcome, System};
-use crate::adobe::proof::WriteProof;
+use crate::adobe::proof::{self, WriteProof};
 use crate::adobe::scripted::{Reply, Setting, World, change, lease_of, leased};
 use crate::adobe::transport::TransportError;
 use crate::adobe::{Effect, Kind};
@@ -139,7 +139,7 @@ async fn the_lease_is_asked_after_the_wait_for_the_budget() {
     let world = World::authorized_with(setting, |_, _| Reply::text(204, ""));
     let aam = world.gateway.audience_manager();
     let (renew, lease) = watch::channel(Some(Instant::now() + Duration::from_secs(75)));
-    let proof = WriteProof::of(lease);
+    let proof = WriteProof::of(lease, proof::always(true));
     aam.delete_trait(&change(), proof.clone(), TraitSid(1))
         .await
         .expect("at once");

@@ -1,19 +1,30 @@
-//! Before the first remote write of a look: the object is still as the cache had it. One read of its metadata, which the
+//! Before a remote write: the object that it is for is still as the cache had it. One read of its metadata, which the
 //! API server answers from the present, so that a cache that is behind writes and deletes nothing.
 
-use kube::{Api, Client, ResourceExt};
+use std::fmt::Debug;
 
-use crate::api::SharedAudience;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
 use crate::controller::publish;
 use crate::engine::Confirmation;
 
 /// Same object, same spec, and leaving or not as before.
-pub(super) fn of(audience: &SharedAudience, client: &Client) -> Confirmation {
-    let api: Api<SharedAudience> =
-        Api::namespaced(client.clone(), &audience.namespace().unwrap_or_default());
-    let name = audience.name_any();
-    let (uid, generation) = (audience.uid(), audience.metadata.generation);
-    let leaves = audience.metadata.deletion_timestamp.is_some();
+pub(super) fn of<K>(object: &K, client: &Client) -> Confirmation
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let name = object.name_any();
+    let (uid, generation) = (object.uid(), object.meta().generation);
+    let leaves = object.meta().deletion_timestamp.is_some();
     Confirmation::new(move || {
         let (api, name, uid) = (api.clone(), name.clone(), uid.clone());
         Box::pin(async move {
@@ -27,7 +38,8 @@ pub(super) fn of(audience: &SharedAudience, client: &Client) -> Confirmation {
                 Ok(None) => false,
                 Err(error) => {
                     tracing::warn!(
-                        audience = name,
+                        kind = &*K::kind(&()),
+                        name,
                         "not written, since it was not confirmed: {}",
                         publish::describe(&error)
                     );
