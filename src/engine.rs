@@ -21,6 +21,7 @@ mod shared_turn;
 mod source_gone;
 
 mod audit;
+mod calls;
 mod due;
 mod execute;
 mod flights;

@@ -7,6 +7,7 @@
 pub mod audience;
 pub mod call;
 pub mod claims;
+mod destinations;
 mod difference;
 mod elsewhere;
 pub mod forbidden;

@@ -4,8 +4,9 @@ use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::Call;
 
+use super::calls::is_throttled;
 use super::execute::Answer;
-use super::worker::{Worker, is_throttled};
+use super::worker::Worker;
 use crate::adobe::Error;
 
 /// Calls under way, each with the audiences that wait for its answer beside the one that sent it.

@@ -10,22 +10,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use audience_sharing_core::compose::{Mode, ShareName};
-use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Call, Claims, limits};
-use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::audit;
 use super::due::{Due, Scope};
-use super::execute::{self, Answer, Doomed, Systems};
-use super::flights::{Ended, Errand, Flights, Landing};
-use super::fold;
+use super::execute::Systems;
+use super::flights::{Ended, Errand, Flights};
 use super::interest::Interest;
 use super::job::{Job, Reply, Work, caught};
 use super::refresh::Refresh;
@@ -40,8 +35,6 @@ use super::urgency::priority;
 use super::world::World;
 use super::{Configuration, Confirmation, EngineOptions, Unsettled};
 use crate::adobe::gateway::{Gateway, Turn};
-use crate::adobe::proof::{StillWanted, WriteProof};
-use crate::adobe::{Error, Kind};
 
 pub(super) enum Message {
     Settle(Box<SettleRequest>, Reply<Settled>),
@@ -410,144 +403,6 @@ impl Worker {
         }
     }
 
-    /// Hands one call to the gateway. A write is sent only if it is `wanted` when its turn has come.
-    pub(super) fn send(
-        &mut self,
-        errand: Errand,
-        call: Call,
-        turn: Turn,
-        wanted: StillWanted,
-    ) -> Result<(), Obstacle> {
-        let is_write = call.is_write();
-        let flight = self.flight(errand, call, turn, wanted)?;
-        self.flights.start(is_write, flight);
-        Ok(())
-    }
-
-    /// A call on its way. A write without a lease is not sent.
-    fn flight(
-        &mut self,
-        errand: Errand,
-        call: Call,
-        turn: Turn,
-        wanted: StillWanted,
-    ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
-        if call.is_write() && self.lease.borrow().is_none() {
-            return Err(Obstacle::lease_not_held(&call));
-        }
-        let proof = WriteProof::of(self.lease.clone(), wanted);
-        let doomed = Doomed::of(&call, &self.world.inventory);
-        let sent = self.next_sequence();
-        let systems = self.systems.clone();
-        let errand = Box::new(errand);
-        let of_shared_object = matches!(*errand, Errand::Foundation(_) | Errand::Sweep(_));
-        if of_shared_object && call.is_write() {
-            let (shared_turn, seen) = (self.shared_turn.clone(), self.shared_writes_seen);
-            let stop = self.stop.clone();
-            return Ok(Box::pin(async move {
-                let taken = tokio::select! {
-                    biased;
-                    () = stop.cancelled() => Err(seen),
-                    taken = shared_turn.take(seen) => taken,
-                };
-                let taken = match taken {
-                    Ok(taken) => taken,
-                    Err(seen) => return Landing::Outdated(errand, seen),
-                };
-                let doomed = doomed.as_ref();
-                let result = execute::send_checked(&systems, &turn, proof, &call, doomed).await;
-                Landing::SharedAnswer(errand, sent, result, taken.written())
-            }));
-        }
-        Ok(Box::pin(async move {
-            let result =
-                execute::send_checked(&systems, &turn, proof, &call, doomed.as_ref()).await;
-            match (*errand, result) {
-                (Errand::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
-                    Landing::Superseded(share)
-                }
-                (errand, result) => Landing::Answer(Box::new(errand), sent, result),
-            }
-        }))
-    }
-
-    fn land(&mut self, landing: Landing) {
-        match landing {
-            Landing::Pass(landed) => self.land_pass(landed),
-            Landing::Answer(errand, sent, result) => self.land_errand(*errand, sent, result),
-            Landing::SharedAnswer(errand, sent, result, seen) => {
-                self.shared_writes_seen = seen;
-                self.land_errand(*errand, sent, result);
-            }
-            Landing::Superseded(share) => {
-                if let Some(job) = self.jobs.get_mut(&share) {
-                    job.in_flight = job.in_flight.saturating_sub(1);
-                    job.superseded = true;
-                }
-                self.advance(&share);
-            }
-            Landing::Outdated(errand, seen) => {
-                self.shared_writes_seen = seen;
-                self.land_outdated(*errand);
-            }
-        }
-    }
-
-    fn land_errand(&mut self, errand: Errand, sent: Sequence, result: Result<Answer, Error>) {
-        match errand {
-            Errand::Share(share, call) => self.land_share(&share, call, sent, result),
-            Errand::Foundation(call) => self.land_foundation(call, sent, result),
-            Errand::Sweep(call) => self.land_sweep(&call, sent, result),
-        }
-    }
-
-    /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
-    pub(super) fn fold(
-        &mut self,
-        call: &Call,
-        for_whom: &str,
-        sent: Sequence,
-        result: Result<Answer, Error>,
-        own: Option<&ShareName>,
-    ) -> Option<Obstacle> {
-        audit(call, for_whom, &result);
-        let answered = self.next_sequence();
-        let now = self.now();
-        match result {
-            Ok(answer) => {
-                let undone = self.world.undone(call, &answer);
-                let touched =
-                    fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
-                self.wake_touched(&touched, own);
-                undone
-            }
-            Err(error) => {
-                let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
-                let mut obstacle = self.world.obstacle(call, &error);
-                let blocked = self.gateway.blocked(error.system()).is_some();
-                // One call that was one too many concerns nobody else; only a long pause does.
-                let throttled_alone = is_throttled(&error) && error.status().is_some();
-                obstacle.of_connection =
-                    blocked || (is_credential_failure(obstacle.reason) && !throttled_alone);
-                if obstacle.of_connection {
-                    self.fail_connection(obstacle.clone(), error.retry_after());
-                }
-                // A missing object is an answer; a taken key or an unknown outcome is tried once and then looked up.
-                (!(answered && error.is_not_found())).then_some(obstacle)
-            }
-        }
-    }
-
-    /// The whole connection waits; one probe decides when it goes on.
-    fn fail_connection(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
-        if self.world.failure.is_none() {
-            tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
-            self.world.failure = Some(obstacle);
-            self.retry_pass(retry_after);
-            self.publish_report();
-        }
-    }
-
     pub(super) fn wake_touched(&mut self, touched: &[Key], own: Option<&ShareName>) {
         if touched.is_empty() {
             return;
@@ -624,19 +479,4 @@ impl Worker {
 
 fn is_of_connection(obstacle: Option<&Obstacle>) -> bool {
     obstacle.is_some_and(|obstacle| obstacle.of_connection)
-}
-
-pub(super) fn is_throttled(error: &Error) -> bool {
-    error.reason() == Reason::Throttled
-}
-
-/// Failures that every call with this credential would meet.
-fn is_credential_failure(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::CredentialsRefused
-            | Reason::IdentityServiceUnavailable
-            | Reason::Throttled
-            | Reason::LeaseNotHeld
-    )
 }

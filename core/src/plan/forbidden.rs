@@ -3,8 +3,9 @@
 
 use super::audience;
 use super::call::Call;
+use super::destinations::Resolved;
 use super::hold::Hold;
-use super::mappings::{self, KnownMapping, Resolved};
+use super::mappings::{self, KnownMapping};
 use super::source::bounded_list;
 use crate::compose::Desired;
 use crate::domain::destination::Destination;

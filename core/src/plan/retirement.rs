@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use super::Plan;
 use super::call::{Call, Step};
+use super::destinations;
 use super::difference::{segment_label, trait_label};
 use super::hold::Hold;
 use super::mappings::{self, KnownMapping};
@@ -244,14 +245,14 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
         }) {
             continue;
         }
-        let destination = match mappings::resolve(inventory, &declared.destination, None) {
-            mappings::Resolved::Found(destination) => destination,
-            mappings::Resolved::Ask(call) => {
+        let destination = match destinations::resolve(inventory, &declared.destination, None) {
+            destinations::Resolved::Found(destination) => destination,
+            destinations::Resolved::Ask(call) => {
                 steps.push(Step::ready(call));
                 continue;
             }
             // Nothing was ever mapped there.
-            mappings::Resolved::Held(_) => continue,
+            destinations::Resolved::Held(_) => continue,
         };
         if is_recorded(&|known| known.destination == destination.id) {
             continue;

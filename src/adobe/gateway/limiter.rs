@@ -12,6 +12,7 @@
 
 mod buckets;
 mod line;
+mod permit;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -25,6 +26,8 @@ use super::turn::{Budget, Priority, Turn};
 use crate::adobe::observer::System;
 use buckets::{Buckets, rate_of};
 use line::Line;
+
+pub(super) use permit::Permit;
 
 /// A pause up to this is waited out in line, so that nobody notices it; a longer one is reported to the caller.
 pub(super) const PAUSE_WAITED_MAX: Duration = Duration::from_secs(60);
@@ -142,52 +145,6 @@ impl Offer {
             Self::Creation => Class::Creation,
             Self::Resync => Class::Resync,
         }
-    }
-}
-
-/// The right to send one request, or some that belong together. What is dropped unspent goes back.
-#[derive(Debug)]
-pub(super) struct Permit {
-    shared: Arc<Shared>,
-    connection: Arc<str>,
-    resync: bool,
-    /// Requests that may still be sent.
-    left: u32,
-}
-
-impl Permit {
-    /// One request is sent now.
-    pub(super) fn spend(&mut self) {
-        if self.left == 0 {
-            return;
-        }
-        self.left -= 1;
-        let mut state = self.shared.state();
-        state.refill(Instant::now());
-        state.buckets.all.held -= 1;
-        if let Some(connection) = state.connections.get_mut(&self.connection) {
-            connection.buckets.all.held -= 1;
-        }
-    }
-
-    /// Another request may be sent at once: one is left, and the client was not asked to wait meanwhile.
-    pub(super) fn is_valid(&self) -> bool {
-        self.left > 0 && Instant::now() >= self.shared.state().paused_until
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if self.left == 0 {
-            return;
-        }
-        let mut state = self.shared.state();
-        state.buckets.give_back(self.resync, self.left);
-        if let Some(connection) = state.connections.get_mut(&self.connection) {
-            connection.buckets.give_back(self.resync, self.left);
-        }
-        drop(state);
-        self.shared.changed.notify_one();
     }
 }
 
