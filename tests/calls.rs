@@ -45,18 +45,22 @@ async fn the_first_audience_makes_the_shared_objects_and_the_second_two_creates(
 }
 
 #[tokio::test]
-async fn a_deletion_removes_our_two_objects_after_one_look_at_who_uses_them_and_nothing_else() {
+async fn a_deletion_asks_who_uses_our_two_objects_reads_each_and_removes_it_and_nothing_else() {
     let world = World::start().await;
     world.connect().await;
     let shared = world.share("loyal", LOYAL_GAMERS).await;
     world.control.clear_calls().await.unwrap();
     world.delete("loyal").await;
+    let segment = format!("/v1/segments/{}", segment_sid(&shared));
+    let of_trait = format!("/v1/traits/{}", trait_sid(&shared));
     assert_eq!(
         world.calls().await,
         [
             "GET /v1/segments/".to_owned(),
-            format!("DELETE /v1/segments/{}", segment_sid(&shared)),
-            format!("DELETE /v1/traits/{}", trait_sid(&shared)),
+            format!("GET {segment}"),
+            format!("DELETE {segment}"),
+            format!("GET {of_trait}"),
+            format!("DELETE {of_trait}"),
         ]
     );
     let shared_objects = ["dataSources", "segmentFolders", "traitFolders"];

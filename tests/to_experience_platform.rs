@@ -215,7 +215,10 @@ async fn a_segment_is_read_looked_up_made_kept_and_deleted(
     );
     assert_eq!(
         world.calls(),
-        [format!("DELETE /data/core/ups/audiences/{id}")]
+        [
+            "POST /data/core/ups/audiences/bulk-get".to_owned(),
+            format!("DELETE /data/core/ups/audiences/{id}")
+        ]
     );
 }
 
@@ -377,7 +380,10 @@ async fn a_definition_mirrors_what_the_connector_delivers_and_waits_for_it() {
     );
     assert_eq!(
         world.calls(),
-        [format!("DELETE /data/core/ups/audiences/{id}")]
+        [
+            "POST /data/core/ups/audiences/bulk-get".to_owned(),
+            format!("DELETE /data/core/ups/audiences/{id}")
+        ]
     );
 }
 

@@ -14,6 +14,7 @@ use super::flights::Errand;
 use super::job::{does_not_converge, not_stored};
 use super::request::Obstacle;
 use super::worker::{Retiring, Worker};
+use super::world::SharedFailure;
 use crate::adobe::gateway::{Priority, Turn};
 use crate::adobe::{Error, Kind};
 
@@ -69,7 +70,13 @@ impl Worker {
                 self.foundation_round.calls += 1;
                 let wanted = self.confirmation.of_job();
                 match self.send(Errand::Foundation(call.clone()), call.clone(), turn, wanted) {
-                    Ok(()) => self.foundation_in_flight += 1,
+                    Ok(()) => {
+                        self.foundation_in_flight += 1;
+                        let mut failures = self.world.foundation_failures.iter_mut();
+                        if let Some(failure) = failures.find(|failure| failure.call == call) {
+                            failure.retried = true;
+                        }
+                    }
                     Err(obstacle) => self.foundation_call_failed(call, obstacle),
                 }
             }
@@ -113,8 +120,12 @@ impl Worker {
 
     fn foundation_call_failed(&mut self, call: Call, obstacle: Obstacle) {
         let failures = &mut self.world.foundation_failures;
-        failures.retain(|(known, _)| *known != call);
-        failures.push((call.clone(), obstacle));
+        failures.retain(|known| known.call != call);
+        failures.push(SharedFailure {
+            call: call.clone(),
+            obstacle,
+            retried: false,
+        });
         self.foundation_round.failed.push(call);
     }
 
@@ -128,7 +139,7 @@ impl Worker {
         let failed = self.world.foundation_failures.len();
         self.world
             .foundation_failures
-            .retain(|(call, _)| is_due(call));
+            .retain(|failure| is_due(&failure.call));
         if self.world.foundation_failures.len() < failed && self.world.failure.is_none() {
             self.wake_waiting();
         }
@@ -179,7 +190,7 @@ impl Worker {
         } else {
             let failures = &mut self.world.foundation_failures;
             let failed = failures.len();
-            failures.retain(|(failed, _)| *failed != call);
+            failures.retain(|failure| failure.call != call);
             if failures.len() < failed {
                 self.wake_waiting();
             }

@@ -25,6 +25,14 @@ use crate::adobe::{Error, Kind};
 const TRAITS_SHOWN_MAX: usize = 8;
 
 /// What the decisions are made from; everything but the traffic.
+/// A call for the shared objects that failed.
+pub(super) struct SharedFailure {
+    pub(super) call: Call,
+    pub(super) obstacle: Obstacle,
+    /// It is under way again: whoever needs it waits for its answer.
+    pub(super) retried: bool,
+}
+
 pub(super) struct World {
     pub(super) settings: ConnectionSettings,
     pub(super) inventory: Inventory,
@@ -42,7 +50,7 @@ pub(super) struct World {
     /// What stops the whole connection.
     pub(super) failure: Option<Obstacle>,
     /// The calls for the shared objects that failed, and were not answered otherwise since.
-    pub(super) foundation_failures: Vec<(Call, Obstacle)>,
+    pub(super) foundation_failures: Vec<SharedFailure>,
     pub(super) foundation_needed: bool,
     pub(super) observer: Arc<dyn EngineObserver>,
 }
@@ -113,7 +121,7 @@ impl World {
     /// Why a shared object could not be read or written.
     pub(super) fn foundation_failure(&self) -> Option<&Obstacle> {
         let first = self.foundation_failures.first();
-        first.map(|(_, obstacle)| obstacle)
+        first.map(|failure| &failure.obstacle)
     }
 
     /// The connection's failure, as its audiences tell it.
@@ -305,11 +313,11 @@ impl World {
             return Ok(plan.standing);
         }
         let failures = self.foundation_failures.iter();
-        let mut failures = failures.filter(|(call, _)| {
+        let mut failures = failures.filter(|failure| {
             let mut steps = plan.steps.iter();
-            steps.any(|step| step.call == *call)
+            !failure.retried && steps.any(|step| step.call == failure.call)
         });
-        Err(failures.next().map(|(_, obstacle)| told(obstacle)))
+        Err(failures.next().map(|failure| told(&failure.obstacle)))
     }
 
     /// What a user declares under another name is another object: the recorded one is no answer to it.
