@@ -223,6 +223,25 @@ impl AudienceManager {
         }
     }
 
+    /// One object, as it came and as it is understood.
+    async fn read_whole<T>(
+        &self,
+        turn: &Turn,
+        name: &'static str,
+        path: &str,
+        decode: fn(Value) -> Option<T>,
+    ) -> Result<(Value, T), Error> {
+        let reading = operation(name, CallKind::Read);
+        let body = self
+            .gateway
+            .object(turn, &get(reading, path.to_owned()))
+            .await?;
+        let unreadable = || reading.unexpected("the body holds no such object");
+        let object = serde_json::from_slice::<Value>(&body).map_err(|_| unreadable())?;
+        let read = decode(object.clone()).ok_or_else(unreadable)?;
+        Ok((object, read))
+    }
+
     /// Reads, compares, writes (design.md §4, L3), in one turn. `believed` says whether what was read is what the caller
     /// planned with.
     async fn update<T>(
@@ -241,14 +260,7 @@ impl AudienceManager {
             changed,
         } = update;
         let this = self.together(2);
-        let reading = operation(read_name, CallKind::Read);
-        let body = this
-            .gateway
-            .object(turn, &get(reading, path.clone()))
-            .await?;
-        let unreadable = || reading.unexpected("the body holds no such object");
-        let mut object = serde_json::from_slice::<Value>(&body).map_err(|_| unreadable())?;
-        let read = decode(object.clone()).ok_or_else(unreadable)?;
+        let (mut object, read) = this.read_whole(turn, read_name, &path, decode).await?;
         if !believed(&read) {
             return Ok(Updated::Changed(read));
         }
@@ -277,13 +289,7 @@ impl AudienceManager {
             believed,
         } = deletion;
         let this = self.together(2);
-        let reading = operation(read_name, CallKind::Read);
-        let body = this
-            .gateway
-            .object(turn, &get(reading, path.clone()))
-            .await?;
-        let read =
-            decode(&body).ok_or_else(|| reading.unexpected("the body holds no such object"))?;
+        let (_, read) = this.read_whole(turn, read_name, &path, decode).await?;
         if !believed(&read) {
             return Ok(Deleted::Changed(read));
         }
@@ -331,7 +337,7 @@ struct Deletion<'a, T> {
     read_name: &'static str,
     name: &'static str,
     path: String,
-    decode: fn(&[u8]) -> Option<T>,
+    decode: fn(Value) -> Option<T>,
     believed: &'a (dyn Fn(&T) -> bool + Sync),
 }
 

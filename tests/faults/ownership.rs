@@ -136,6 +136,13 @@ fn sids(world: &World, name: &str) -> [(&'static str, Value); 2] {
     ]
 }
 
+fn assert_gone(world: &World, sids: &[(&'static str, Value)]) {
+    for (collection, sid) in sids {
+        let found = object(world, collection, sid);
+        assert!(found.is_null(), "{collection} {sid} is left");
+    }
+}
+
 /// A second cluster with the same manifests and owner id, or a restored one, takes the objects over by its own uid. The
 /// first one has lost them, and deleting it deletes nothing.
 #[test]
@@ -165,12 +172,7 @@ fn objects_that_another_uid_took_over_are_left_by_the_first() {
         assert_eq!(reason(&world, "loyal"), "Succeeded");
         assert_eq!(self::sids(&world, "loyal"), sids);
         delete(&world, "loyal").await;
-        for (collection, sid) in &sids {
-            assert!(
-                object(&world, collection, sid).is_null(),
-                "{collection} {sid}"
-            );
-        }
+        assert_gone(&world, &sids);
     });
 }
 
@@ -300,12 +302,7 @@ fn objects_are_handed_over_to_a_successor_that_cannot_look_at_them(#[case] succe
             );
         }
         delete(&world, "next").await;
-        for (collection, sid) in &sids {
-            assert!(
-                object(&world, collection, sid).is_null(),
-                "{collection} {sid} leaked"
-            );
-        }
+        assert_gone(&world, &sids);
     });
 }
 
@@ -320,11 +317,6 @@ fn nothing_is_handed_over_to_a_resource_that_only_observes() {
         world.apply(watcher);
         virtual_time::passes(LOOK).await;
         delete(&world, "loyal").await;
-        for (collection, sid) in &sids {
-            assert!(
-                object(&world, collection, sid).is_null(),
-                "{collection} {sid} leaked"
-            );
-        }
+        assert_gone(&world, &sids);
     });
 }

@@ -118,7 +118,7 @@ impl AudienceManager {
             read_name: READ,
             name: "data-sources.delete",
             path: path(expected.id),
-            decode: from_bytes,
+            decode: from_value,
             believed: &|read| believed(expected, read),
         };
         self.delete_expected(turn, proof, deletion).await

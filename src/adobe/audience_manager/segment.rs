@@ -237,7 +237,7 @@ impl AudienceManager {
             read_name: READ,
             name: "segments.delete",
             path: path(expected.sid),
-            decode: from_bytes,
+            decode: from_value,
             believed: &|read| believed(expected, read),
         };
         self.delete_expected(turn, proof, deletion).await
