@@ -97,7 +97,7 @@ impl ChangeJudge {
         lock(&self.claims).adopted.insert(key);
     }
 
-    /// From here on this object is a person's, whoever created it: no call may change it.
+    /// From here on this object is a person's, even if a call created it: no call may change it.
     #[allow(dead_code, reason = "in most test programs no object is lost")]
     pub(crate) fn disown(&self, collection: &str, id: &Value) {
         let key = (collection.to_owned(), id_text(id));

@@ -68,7 +68,7 @@ pub(super) fn of_every_world() -> BTreeMap<AudienceId, Audience> {
         .collect()
 }
 
-/// What is there already, by whoever made it: with our keys and others', every description, and the connector's.
+/// What exists already: with our keys and others', every description, and the connector's.
 fn tenants() -> impl Generator<Value = Vec<Audience>> {
     let forms = prop_oneof![
         Just(audience("", "", Some(connector_key()))),
