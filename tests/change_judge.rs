@@ -19,9 +19,17 @@ pub(crate) struct ChangeJudge {
     tenant: Tenant,
     /// The tenant when the world began.
     start: Value,
-    adopted: Mutex<BTreeSet<Key>>,
+    claims: Mutex<Claims>,
     /// What [`Self::violations`] gave already: whoever asked reports it.
     reported: Mutex<BTreeSet<String>>,
+}
+
+/// What the test says of single objects.
+#[derive(Default)]
+struct Claims {
+    adopted: BTreeSet<Key>,
+    /// With the number of the last change before.
+    disowned: BTreeMap<Key, u64>,
 }
 
 enum Tenant {
@@ -77,7 +85,7 @@ impl ChangeJudge {
         Self {
             start: tenant.read().1,
             tenant,
-            adopted: Mutex::default(),
+            claims: Mutex::default(),
             reported: Mutex::default(),
         }
     }
@@ -85,14 +93,23 @@ impl ChangeJudge {
     /// The test wants this object, which a person or Adobe made, to be taken over: calls may change it.
     #[allow(dead_code, reason = "not every test program adopts")]
     pub(crate) fn adopt(&self, collection: &str, id: &Value) {
-        lock(&self.adopted).insert((collection.to_owned(), id_text(id)));
+        let key = (collection.to_owned(), id_text(id));
+        lock(&self.claims).adopted.insert(key);
+    }
+
+    /// From here on this object is a person's, even if a call created it: no call may change it.
+    #[allow(dead_code, reason = "in most test programs no object is lost")]
+    pub(crate) fn disown(&self, collection: &str, id: &Value) {
+        let key = (collection.to_owned(), id_text(id));
+        let last = self.tenant.read().0.len() as u64;
+        lock(&self.claims).disowned.insert(key, last);
     }
 
     /// What is wrong so far. Whoever asks reports it: it does not fail the test once more in the end.
     #[allow(dead_code, reason = "most tests leave it to the end")]
     pub(crate) fn violations(&self) -> Vec<String> {
         let (changes, end) = self.tenant.read();
-        let (violations, _) = judge(&self.start, &changes, &end, &lock(&self.adopted));
+        let (violations, _) = judge(&self.start, &changes, &end, &lock(&self.claims));
         lock(&self.reported).extend(violations.iter().cloned());
         violations
     }
@@ -115,7 +132,7 @@ impl ChangeJudge {
 
     fn close(&self) {
         let (changes, end) = self.tenant.read();
-        let (mut violations, seen) = judge(&self.start, &changes, &end, &lock(&self.adopted));
+        let (mut violations, seen) = judge(&self.start, &changes, &end, &lock(&self.claims));
         write_figures(&seen);
         let reported = lock(&self.reported);
         violations.retain(|violation| !reported.contains(violation));
@@ -196,7 +213,7 @@ fn judge(
     start: &Value,
     changes: &[Value],
     end: &Value,
-    adopted: &BTreeSet<Key>,
+    Claims { adopted, disowned }: &Claims,
 ) -> (Vec<String>, Seen) {
     let mut objects: BTreeMap<Key, (Maker, Value)> = BTreeMap::new();
     for (key, object) in objects_of(start) {
@@ -211,9 +228,11 @@ fn judge(
         match author.as_str() {
             "call" => {
                 seen.by_calls += 1;
+                let number = change["number"].as_u64();
                 let is_own =
                     before.is_null() || made == Some(Maker::Call) || adopted.contains(&key);
-                if !is_own {
+                let is_lost = disowned.get(&key).is_some_and(|last| number > Some(*last));
+                if !is_own || is_lost {
                     violations.push(violation(change, &key));
                 } else if let Some(segment) = stranger_mapped(&objects, adopted, change) {
                     violations.push(format!(
@@ -270,7 +289,7 @@ fn violation(change: &Value, (collection, id): &Key) -> String {
         after => format!("was changed: {}", differences(before, after)),
     };
     format!(
-        "{collection} {id} {name:?}, which no call created and nobody adopted, {what}; {}",
+        "{collection} {id} {name:?}, which is not the operator's, {what}; {}",
         call(change)
     )
 }
@@ -381,7 +400,11 @@ mod tests {
             .iter()
             .map(|id| ("traits".to_owned(), id.to_string()));
         let (start, end) = (json!({"traits": start}), json!({"traits": end}));
-        judge(&start, changes, &end, &adopted.collect()).0
+        let claims = Claims {
+            adopted: adopted.collect(),
+            ..Claims::default()
+        };
+        judge(&start, changes, &end, &claims).0
     }
 
     fn named(sid: u64, name: &str) -> Value {
@@ -419,6 +442,25 @@ mod tests {
             change(4, "call", 1, one, two.clone()),
         ];
         assert_eq!(wrong(&[], &again, &[two], &[]).len(), 1);
+    }
+
+    #[test]
+    fn a_call_does_not_change_what_it_created_once_it_is_a_persons() {
+        let (one, two) = (named(1, "one"), named(1, "two"));
+        let changes = [
+            change(1, "call", 1, Value::Null, one.clone()),
+            change(2, "call", 1, one.clone(), two.clone()),
+            change(3, "call", 1, two.clone(), one.clone()),
+        ];
+        let key = ("traits".to_owned(), "1".to_owned());
+        let claims = Claims {
+            disowned: [(key, 2)].into(),
+            ..Claims::default()
+        };
+        let (start, end) = (json!({}), json!({"traits": [one]}));
+        let (wrong, _) = judge(&start, &changes, &end, &claims);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(wrong[0].contains("name \"two\" to \"one\""), "{wrong:?}");
     }
 
     #[test]

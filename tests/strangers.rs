@@ -14,6 +14,8 @@ const MAKER: &str = "stranger@marketing.example";
 /// The data source of the person who made most of them: without unique codes. Ids of strangers are lower than those of
 /// the seeds, so that they are the oldest of their kind and no id that a test expects moves.
 const DATA_SOURCE: u64 = 29_701;
+/// The data source that Adobe's own sharing of Experience Platform audiences fills (audience-manager.md §8.1).
+const ADOBES_DATA_SOURCE: u64 = 29_702;
 const FOLDERS: std::ops::Range<u64> = 324_800..324_900;
 const DESTINATIONS: std::ops::Range<u64> = 4_600..4_650;
 
@@ -72,20 +74,16 @@ impl Ours<'_> {
     }
 }
 
-/// Kinds that the operator does not respect yet (issue 17): each is let in with the fix.
-const HELD_BACK: [&str; 1] = ["audience with our mark on another key"];
-
 /// One stranger of a kind.
 struct Stranger(&'static str, &'static str, Value);
 
 /// Adds strangers to a tenant, a state document of the simulator.
 pub(crate) fn add(state: &mut Value, ours: Ours<'_>) {
-    let mut strangers = vec![data_source(state)];
+    let mut strangers = Vec::from(data_sources(state));
     strangers.extend(traits_and_segments(ours));
     strangers.extend(folders(state));
     strangers.extend(destinations());
     strangers.extend(audiences(state, ours));
-    strangers.retain(|Stranger(kind, ..)| !HELD_BACK.contains(kind));
     count_strangers(strangers.iter().map(|Stranger(kind, ..)| *kind));
     for Stranger(_, collection, object) in strangers {
         let objects = &mut state[collection];
@@ -96,29 +94,45 @@ pub(crate) fn add(state: &mut Value, ours: Ours<'_>) {
     }
 }
 
-fn data_source(state: &Value) -> Stranger {
-    let template = &state["dataSources"][0];
-    let mut object = match template {
+fn data_sources(state: &Value) -> [Stranger; 2] {
+    let template = match &state["dataSources"][0] {
         Value::Null => json!({
             "pid": 1794, "status": "ACTIVE", "type": "GENERAL", "dataExportRestrictions": [], "upUID": 15_910,
             "createTime": 1_609_840_800_000_u64, "updateTime": 1_609_840_800_000_u64,
         }),
         known => known.clone(),
     };
-    for (field, value) in [
-        ("dataSourceId", json!(DATA_SOURCE)),
-        ("customNamespaceId", json!(DATA_SOURCE)),
-        ("name", json!("adobe experience platform audience sharing")),
-        ("description", json!("By hand [audience-sharing:acme-corp]")),
-        ("integrationCode", Value::Null),
-        ("uniqueTraitIntegrationCodes", json!(false)),
-        ("uniqueSegmentIntegrationCodes", json!(false)),
-        ("pid", json!(1794)),
-        ("crUID", json!(USER)),
-    ] {
-        object[field] = value;
-    }
-    Stranger("data source of nearly our name", "dataSources", object)
+    let make = |kind, id: u64, name: &str, description: &str| {
+        let mut object = template.clone();
+        for (field, value) in [
+            ("dataSourceId", json!(id)),
+            ("customNamespaceId", json!(id)),
+            ("name", json!(name)),
+            ("description", json!(description)),
+            ("integrationCode", Value::Null),
+            ("uniqueTraitIntegrationCodes", json!(false)),
+            ("uniqueSegmentIntegrationCodes", json!(false)),
+            ("pid", json!(1794)),
+            ("crUID", json!(USER)),
+        ] {
+            object[field] = value;
+        }
+        Stranger(kind, "dataSources", object)
+    };
+    [
+        make(
+            "data source of nearly our name",
+            DATA_SOURCE,
+            "adobe experience platform audience sharing",
+            "By hand [audience-sharing:acme-corp]",
+        ),
+        make(
+            "data source of Adobe's own sharing",
+            ADOBES_DATA_SOURCE,
+            "Experience Platform Segments",
+            "",
+        ),
+    ]
 }
 
 fn traits_and_segments(ours: Ours<'_>) -> Vec<Stranger> {
@@ -163,6 +177,16 @@ fn traits_and_segments(ours: Ours<'_>) -> Vec<Stranger> {
             &ours.mark(name),
             json!("retained-long-ago"),
         );
+    }
+    let adobes = "of Adobe's own sharing for our source";
+    add(adobes, "This is an automatically created trait", code());
+    for Stranger(_, collection, object) in made.iter_mut().filter(|made| made.0 == adobes) {
+        object["dataSourceId"] = json!(ADOBES_DATA_SOURCE);
+        object["name"] = json!("Loyal gamers");
+        if *collection == "segments" {
+            object["description"] = json!("This segment was created in Adobe Experience Platform");
+            object["traitDataSourceIds"] = json!([ADOBES_DATA_SOURCE]);
+        }
     }
     made
 }
@@ -263,6 +287,33 @@ fn audiences(state: &Value, ours: Ours<'_>) -> Vec<Stranger> {
             json!({}),
         );
     }
+    for (name, expression) in near_mirrors(state) {
+        for description in [
+            String::new(),
+            ours.mark(ours.names.last().unwrap_or(&"buyers")),
+        ] {
+            add(
+                "definition of our name and nearly our expression",
+                id(),
+                description,
+                json!({
+                    "name": name, "expression": {"type": "PQL", "format": "pql/text", "value": expression},
+                }),
+            );
+        }
+    }
+    // The connector copies the description, and a mark with it.
+    for (name, sid) in ours.names.iter().zip(16_430_002..) {
+        add(
+            "delivered by the connector with our mark",
+            id(),
+            ours.mark(name),
+            json!({
+                "audienceId": sid.to_string(), "name": "Loyal gamers", "type": "ExternalSegment", "namespace": "AAMSegments",
+                "originName": "AUDIENCE_MANAGER", "expression": null,
+            }),
+        );
+    }
     add(
         "of the same name",
         id(),
@@ -275,15 +326,33 @@ fn audiences(state: &Value, ours: Ours<'_>) -> Vec<Stranger> {
     made
 }
 
-/// A person who copies what calls create, mark included. `beside`: also into the data source that it is in, which can
-/// then not be deleted.
+/// Names of segments, with expressions that are not quite those of their mirrors.
+fn near_mirrors(state: &Value) -> Vec<(Value, String)> {
+    let segments = state["segments"].as_array().into_iter().flatten();
+    let segments = segments.filter(|segment| segment["crUID"] != USER).take(4);
+    let near = segments.flat_map(|segment| {
+        let mirror = |namespace: &str, status: &str| {
+            let sid = &segment["sid"];
+            format!(r#"segmentMembership.get("{namespace}").get("{sid}").status = "{status}""#)
+        };
+        [
+            format!("{} and person.age > 18", mirror("AAMSegments", "realized")),
+            mirror("AAMSegments", "exited"),
+            mirror("AAMTraits", "realized"),
+        ]
+        .map(|expression| (segment["name"].clone(), expression))
+    });
+    near.collect()
+}
+
+/// A person who copies what calls create, mark included, and changes the copies. `beside`: also into the data source that
+/// it is in, which can then not be deleted.
 pub(crate) fn copies(beside: bool) -> Value {
     // Ids that no test expects of an object of ours.
     let mut sids = 16_439_001..;
     let mut copies = Vec::new();
     let mut copy = |collection: &str, mut changes: Value| {
         for (field, value) in [
-            ("sid", json!(sids.next())),
             ("crUID", json!(USER)),
             ("upUID", json!(USER)),
             ("folderId", json!(0)),
@@ -298,12 +367,22 @@ pub(crate) fn copies(beside: bool) -> Value {
         copies.push(json!({"collection": collection, "changes": changes, "times": 1}));
     };
     for collection in ["traits", "segments"] {
-        copy(collection, json!({"dataSourceId": DATA_SOURCE}));
+        let mut sid = || json!(sids.next());
+        copy(
+            collection,
+            json!({"sid": sid(), "dataSourceId": DATA_SOURCE}),
+        );
         if beside {
-            // Its code is unique there: a copy has none.
-            copy(collection, json!({"integrationCode": null}));
+            copy(collection, json!({"sid": sid(), "integrationCode": null}));
+            // Where codes are unique, the service refuses this one. It is younger than the original.
+            copy(collection, json!({"name": "Loyal gamers, copied"}));
         }
     }
+    let id = "57a6e500-4444-4222-8333-000000000001";
+    copies.push(json!({"collection": "audiences", "times": 1, "changes": {
+        "id": id, "audienceId": id, "namespace": "CustomerData", "createdBy": MAKER,
+        "expression": {"type": "PQL", "format": "pql/text", "value": "person.age > 18"},
+    }}));
     json!(copies)
 }
 

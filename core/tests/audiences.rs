@@ -109,7 +109,7 @@ impl Case {
     fn plan(&self) -> Plan<Standing> {
         let controls = self.source.controls().unwrap_or_default();
         let place = self.foundation.place(&self.world.settings, controls);
-        audience::plan(Situation {
+        let plan = audience::plan(Situation {
             share: &self.share.name,
             desired: &compose(
                 &self.world.settings,
@@ -128,7 +128,9 @@ impl Case {
             previous_owners: &[],
             inventory: &self.world.inventory,
             since: Sequence(NOW),
-        })
+        });
+        self.world.judge(&plan);
+        plan
     }
 
     /// Every step on a line; those that wait for an earlier one say so.

@@ -18,7 +18,6 @@ mod platform;
 mod records;
 mod retirement;
 mod rights;
-mod rules;
 mod shared_objects;
 mod source;
 mod stories;

@@ -1,5 +1,6 @@
 //! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
 
+pub(crate) mod strangers;
 mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,8 @@ use audience_sharing_core::plan::audience::{self, Situation};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{Call, Claimant, Claims, Plan, foundation};
 
+use self::strangers::Strangers;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tenant {
     pub(crate) data_sources: BTreeMap<DataSourceId, DataSource>,
@@ -39,6 +42,7 @@ pub(crate) struct Tenant {
     pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
     /// What the validation of rules refuses.
     pub(crate) refused: Option<&'static str>,
+    pub(crate) strangers: Strangers,
     next: u64,
 }
 
@@ -64,38 +68,40 @@ impl Tenant {
 
     fn fold_lists_at(&self, inventory: &mut Inventory, started: u64, now: Moment) {
         let started = Sequence(started);
-        let data_sources = self.data_sources.values().cloned().collect();
+        let data_sources = self.all_data_sources().cloned().collect();
         let table = &mut inventory.data_sources;
         table.fold_whole_list(started, now, data_sources, Vec::new());
-        let trait_folders = self.trait_folders.values().cloned().collect();
+        let trait_folders = self.all_trait_folders().cloned().collect();
         inventory.fold_trait_folders(started, now, trait_folders);
-        let segment_folders = self.segment_folders.values().cloned().collect();
+        let segment_folders = self.all_segment_folders().cloned().collect();
         inventory.fold_segment_folders(started, now, segment_folders);
-        for id in self.data_sources.keys() {
-            let coverage = Coverage::DataSource(*id);
-            let traits = self
-                .traits
-                .values()
-                .filter(|found| found.data_source == *id)
-                .cloned()
-                .collect();
-            inventory
-                .traits
-                .fold_list(started, now, coverage, traits, &[]);
-            let segments = self
-                .segments
-                .values()
-                .filter(|found| found.data_source == *id)
-                .cloned()
-                .collect();
-            inventory
-                .segments
-                .fold_list(started, now, coverage, segments, &[]);
+        for source in self.all_data_sources() {
+            self.fold_traits(inventory, started, now, source.id);
+            self.fold_segments(inventory, started, now, source.id);
         }
+    }
+
+    fn fold_traits(&self, inventory: &mut Inventory, at: Sequence, now: Moment, id: DataSourceId) {
+        let found = self.all_traits().filter(|found| found.data_source == id);
+        let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(id));
+        inventory.traits.fold_list(at, now, coverage, found, &[]);
+    }
+
+    fn fold_segments(
+        &self,
+        inventory: &mut Inventory,
+        at: Sequence,
+        now: Moment,
+        id: DataSourceId,
+    ) {
+        let found = self.all_segments().filter(|found| found.data_source == id);
+        let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(id));
+        inventory.segments.fold_list(at, now, coverage, found, &[]);
     }
 
     /// Carries out one call and folds its answer.
     pub(crate) fn carry_out(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
+        self.strangers.judge(call);
         let (sequence, now) = (Sequence(at), Moment(at * 100_000));
         match call {
             Call::CreateDataSource(new) => {
@@ -111,20 +117,8 @@ impl Tenant {
                 };
                 self.data_sources.insert(id, created.clone());
                 inventory.data_sources.fold_written(sequence, now, created);
-                inventory.traits.fold_list(
-                    sequence,
-                    now,
-                    Coverage::DataSource(id),
-                    Vec::new(),
-                    &[],
-                );
-                inventory.segments.fold_list(
-                    sequence,
-                    now,
-                    Coverage::DataSource(id),
-                    Vec::new(),
-                    &[],
-                );
+                self.fold_traits(inventory, sequence, now, id);
+                self.fold_segments(inventory, sequence, now, id);
             }
             Call::UpdateDataSource { expected, change } => {
                 let found = self.data_sources.get_mut(&expected.id).unwrap();
@@ -170,6 +164,7 @@ impl Tenant {
                     activity: Activity::Active,
                 };
                 self.traits.insert(sid, created.clone());
+                self.trait_copied(&created);
                 inventory.traits.fold_written(sequence, now, created);
             }
             Call::UpdateTrait { expected, change } => {
@@ -220,6 +215,7 @@ impl Tenant {
                     activity: Activity::Active,
                 };
                 self.segments.insert(sid, created.clone());
+                self.segment_copied(&created);
                 inventory.segments.fold_written(sequence, now, created);
             }
             Call::UpdateSegment { expected, change } => {
@@ -257,16 +253,16 @@ impl Tenant {
                     .fold_written(sequence, now, found.clone());
             }
             Call::ListDataSources => {
-                let listed = self.data_sources.values().cloned().collect();
+                let listed = self.all_data_sources().cloned().collect();
                 let table = &mut inventory.data_sources;
                 table.fold_whole_list(sequence, now, listed, Vec::new());
             }
             Call::ListTraitFolders => {
-                let listed = self.trait_folders.values().cloned().collect();
+                let listed = self.all_trait_folders().cloned().collect();
                 inventory.fold_trait_folders(sequence, now, listed);
             }
             Call::ListSegmentFolders => {
-                let listed = self.segment_folders.values().cloned().collect();
+                let listed = self.all_segment_folders().cloned().collect();
                 inventory.fold_segment_folders(sequence, now, listed);
             }
             Call::DeleteTrait(sid) => {
@@ -277,16 +273,16 @@ impl Tenant {
                 self.segments.remove(sid);
                 inventory.segments.fold_gone(sid);
             }
-            Call::ReadTrait(sid) => match self.traits.get(sid) {
+            Call::ReadTrait(sid) => match self.all_traits().find(|found| found.sid == *sid) {
                 Some(found) => drop(inventory.traits.fold_read(sequence, found.clone())),
                 None => drop(inventory.traits.fold_gone(sid)),
             },
-            Call::ReadSegment(sid) => match self.segments.get(sid) {
+            Call::ReadSegment(sid) => match self.all_segments().find(|found| found.sid == *sid) {
                 Some(found) => drop(inventory.segments.fold_read(sequence, found.clone())),
                 None => drop(inventory.segments.fold_gone(sid)),
             },
             Call::LookUpTrait { data_source, code } => {
-                let found = self.traits.values().filter(|found| {
+                let found = self.all_traits().filter(|found| {
                     found
                         .natural_keys()
                         .any(|key| key == (*data_source, code.clone()))
@@ -297,7 +293,7 @@ impl Tenant {
                     .fold_look_up(sequence, (*data_source, code.clone()), found);
             }
             Call::LookUpSegment { data_source, code } => {
-                let found = self.segments.values().filter(|found| {
+                let found = self.all_segments().filter(|found| {
                     found
                         .natural_keys()
                         .any(|key| key == (*data_source, code.clone()))
@@ -310,8 +306,7 @@ impl Tenant {
             Call::ReadTraitUsers(sid) => {
                 // A sid of the model is never the end of another.
                 let users = self
-                    .segments
-                    .values()
+                    .all_segments()
                     .filter(|segment| segment.rule.contains(&format!("{sid}T")));
                 let segments = users.map(|segment| (segment.sid, segment.name.clone()));
                 let users = Users {
@@ -320,26 +315,8 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            Call::ListTraits(id) => {
-                let found = self
-                    .traits
-                    .values()
-                    .filter(|found| found.data_source == *id);
-                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
-                inventory
-                    .traits
-                    .fold_list(sequence, now, coverage, found, &[]);
-            }
-            Call::ListSegments(id) => {
-                let found = self
-                    .segments
-                    .values()
-                    .filter(|found| found.data_source == *id);
-                let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(*id));
-                inventory
-                    .segments
-                    .fold_list(sequence, now, coverage, found, &[]);
-            }
+            Call::ListTraits(id) => self.fold_traits(inventory, sequence, now, *id),
+            Call::ListSegments(id) => self.fold_segments(inventory, sequence, now, *id),
             other => self.carry_out_use(other, at, inventory),
         }
     }
@@ -460,7 +437,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn over(tenant: Tenant) -> Self {
+    pub(crate) fn over(mut tenant: Tenant) -> Self {
+        if tenant.strangers == Strangers::default() {
+            tenant.strangers = Strangers::of_every_world();
+        }
         let inventory = tenant.listed(1);
         Self {
             tenant,
@@ -484,6 +464,7 @@ impl World {
                 &self.inventory,
                 Mode::Manage,
             );
+            self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return plan.standing;
             };
@@ -499,6 +480,9 @@ impl World {
         let desired = compose(&self.settings, mark_of(&share.name), target(share), source);
         let claimed = SourceId::Audience(source.id.clone());
         self.claims.claim(&share.name, &claimed, CreatedAt(0));
+        let ours = foundation.data_source;
+        self.tenant
+            .surround(&desired, ours, self.at, &mut self.inventory);
         self.plan_over(share, &desired, &foundation, &self.inventory)
     }
 
@@ -510,7 +494,7 @@ impl World {
         inventory: &Inventory,
     ) -> Plan<audience::Standing> {
         let place = foundation.place(&self.settings, desired.controls.unwrap_or_default());
-        audience::plan(Situation {
+        let plan = audience::plan(Situation {
             share: &share.name,
             desired,
             mode: share.mode,
@@ -524,7 +508,16 @@ impl World {
             previous_owners: &[],
             inventory,
             since: Sequence(1),
-        })
+        });
+        self.judge(&plan);
+        plan
+    }
+
+    /// No step, whether ready or not, changes what a stranger made.
+    pub(crate) fn judge<T>(&self, plan: &Plan<T>) {
+        for step in &plan.steps {
+            self.tenant.strangers.judge(&step.call);
+        }
     }
 
     /// Carries out plans until nothing is due; gives the last one.
@@ -567,7 +560,7 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, call: &Call) {
+    pub(crate) fn carry_out(&mut self, call: &Call) {
         self.at += 1;
         self.calls.push(call.clone());
         self.tenant.carry_out(call, self.at, &mut self.inventory);

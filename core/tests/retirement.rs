@@ -60,7 +60,7 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    retirement::plan(Departure {
+    let plan = retirement::plan(Departure {
         claimant: claimant(&mark_of(&name("loyal")), &existing()),
         source: source.map(AudienceId::new).as_ref(),
         data_sources: data_source.as_slice(),
@@ -68,7 +68,9 @@ fn plan_of(
         declared: &[],
         inventory: &world.inventory,
         since: Sequence(NOW),
-    })
+    });
+    world.judge(&plan);
+    plan
 }
 
 /// Where marketing/other exists.
@@ -96,7 +98,9 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    steps(&retirement::hand_over(departure, &kept))
+    let plan = retirement::hand_over(departure, &kept);
+    world.judge(&plan);
+    steps(&plan)
 }
 
 /// Every step on a line; those that wait for an earlier one say so.
@@ -312,7 +316,7 @@ fn what_is_only_observed_is_adobes_and_stays() {
 #[case::never_written_down(OURS, false, true)]
 #[case::a_strangers_object_with_our_key("", false, false)]
 #[case::another_owners_object_with_our_key(OTHERS, false, false)]
-fn ours_is_what_carries_our_mark_or_is_recorded_and_carries_none(
+fn of_what_has_our_key_ours_is_what_carries_our_mark_or_is_recorded_and_unmarked(
     #[case] description: &str,
     #[case] is_recorded: bool,
     #[case] goes: bool,

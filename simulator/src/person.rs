@@ -4,7 +4,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::audience_manager::{data_sources, destinations, mappings, models, segments, traits};
+use crate::audience_manager::{
+    check_code, data_sources, destinations, mappings, models, segments, traits,
+};
 use crate::changes::Author;
 use crate::experience_platform::audience;
 use crate::gateway::Caller;
@@ -56,10 +58,19 @@ pub(crate) fn copy(world: &mut World, kind: Kind, object: &Object) {
         copy.remove(kind.id_field());
         let mut copy = Value::Object(copy);
         merge(&mut copy, &changes);
-        // The copy has an id that nobody has, so that nothing refuses it.
-        let _ = insert(world, kind, copy);
+        if is_allowed(world, kind, &copy) {
+            // The copy has an id that no object has, so that nothing else refuses it.
+            let _ = insert(world, kind, copy);
+        }
     }
     world.author = author;
+}
+
+/// The service refuses a second object with one integration code where codes are unique.
+fn is_allowed(world: &World, kind: Kind, copy: &Value) -> bool {
+    let source = copy["dataSourceId"].as_u64().unwrap_or_default();
+    let code = copy["integrationCode"].as_str();
+    check_code(world, kind, source, code, None).is_ok()
 }
 
 pub(crate) fn create(world: &mut World, collection: &str, object: Value) -> Result<Value, String> {

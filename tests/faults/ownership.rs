@@ -6,7 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::operations::LOYAL_GAMERS;
+use crate::operations::{LOYAL_GAMERS, deliver};
 use crate::operator::{
     OWNER, World, audience, audience_key, connection, secret, seed, shared_segment,
 };
@@ -204,6 +204,46 @@ fn a_status_that_names_strangers_gives_none_of_them_away() {
         for ((collection, sid), before) in strangers.iter().zip(&before) {
             assert_eq!(object(&world, collection, sid), *before);
         }
+    });
+}
+
+/// A person turns an object that the status records into another one: its id is the only sign that is left.
+#[rstest]
+#[case::a_trait("traits", json!({"integrationCode": "theirs", "traitRule": "theirs == 1"}))]
+#[case::a_segment("segments", json!({"integrationCode": null, "segmentRule": "16440001T"}))]
+#[case::a_definition("audiences", json!({"expression": {
+    "type": "PQL", "format": "pql/text", "value": "person.age > 18"}}))]
+fn a_recorded_object_that_a_person_made_another_is_left(
+    #[case] collection: &str,
+    #[case] mut patch: Value,
+) {
+    on_virtual_time(async {
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
+        let (name, system, field) = match collection {
+            "traits" => ("loyal", "audienceManager", "traitSid"),
+            "segments" => ("loyal", "audienceManager", "segmentSid"),
+            _ => ("spenders", "experiencePlatform", "id"),
+        };
+        if name == "spenders" {
+            deliver(&world, "segments", 16_450_001);
+            world.apply(shared_segment(
+                name,
+                &json!(16_450_001),
+                "SegmentDefinition",
+            ));
+            virtual_time::passes(LOOK).await;
+        }
+        let id = recorded(&world, name, system, field);
+        let key = id.as_str().map_or(id.to_string(), str::to_owned);
+        patch["name"] = json!("Their own");
+        patch["description"] = json!("Their own");
+        world.person(collection, &key, &patch);
+        world.changes.disown(collection, &id);
+        let before = object(&world, collection, &id);
+        virtual_time::passes(RESYNC).await;
+        assert_eq!(reason(&world, name), "OwnershipLost");
+        delete(&world, name).await;
+        assert_eq!(object(&world, collection, &id), before);
     });
 }
 

@@ -17,7 +17,9 @@ use crate::model::{World, claimant, mark_of, name};
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
-    retirement::plan(leaving(world, declared, &mark, &source))
+    let plan = retirement::plan(leaving(world, declared, &mark, &source));
+    world.judge(&plan);
+    plan
 }
 
 fn leaving<'a>(

@@ -12,6 +12,7 @@ use audience_sharing_core::plan::foundation::{self, Standing};
 use audience_sharing_core::plan::retirement::{self, Departure};
 
 use super::{OURS, data_source, settle, unlabelled};
+use crate::model::strangers::Strangers;
 use crate::model::{World, claimant, mark_of, name};
 
 const OWN: DataSourceId = DataSourceId(1_001);
@@ -72,6 +73,7 @@ fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
     assert_eq!(left(&world), [""; 0], "one of them is in use");
     world.tenant.traits.clear();
     world.tenant.segments.clear();
+    world.tenant.strangers = Strangers::of_every_world();
     world.inventory = world.tenant.listed(60);
     assert_eq!(
         left(&world),

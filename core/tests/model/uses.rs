@@ -65,7 +65,7 @@ impl Tenant {
     }
 
     fn mappings_of(&self, fits: impl Fn(&Mapping) -> bool) -> Vec<Mapping> {
-        let mappings = self.mappings.values();
+        let mappings = self.all_mappings();
         mappings.filter(|mapping| fits(mapping)).cloned().collect()
     }
 
@@ -103,6 +103,7 @@ impl Tenant {
                     activity: Activity::Active,
                 };
                 self.mappings.insert(made.id, made.clone());
+                self.mapped_too(&made);
                 inventory.mappings.fold_written(sequence, now, made);
             }
             Call::UpdateMapping { expected, change } => {
