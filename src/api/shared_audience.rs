@@ -66,6 +66,7 @@ const TTL_DAYS: i32 = 120;
     .message("target.experiencePlatform: the source is in Experience Platform already; write target.audienceManager"))]
 #[x_kube(validation = Rule::new("(has(self.target) && has(self.target.experiencePlatform) ? self.target.experiencePlatform.strategy : 'ExternalAudience') == (has(oldSelf.target) && has(oldSelf.target.experiencePlatform) ? oldSelf.target.experiencePlatform.strategy : 'ExternalAudience')")
     .message("target.experiencePlatform.strategy cannot change, for another strategy makes another audience; delete this SharedAudience and create one with the other strategy"))]
+// What few audiences have is boxed, here and in the status: each of thousands in the cache would hold its room.
 pub struct SharedAudienceSpec {
     /// The SharingConnection of this namespace. Cannot change.
     #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot change; delete this SharedAudience and create one with the other connection"))]
@@ -77,7 +78,7 @@ pub struct SharedAudienceSpec {
 
     /// What shall differ from the source on the other side. Left out, name and description follow the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<Target>,
+    pub target: Option<Box<Target>>,
 
     /// `Manage`: the operator makes the objects and keeps them as declared. `Observe`: Adobe's own sharing makes them;
     /// the operator waits for them and reports, and writes nothing.
@@ -127,7 +128,7 @@ pub struct Source {
     pub experience_platform: Option<ExperiencePlatformSource>,
     /// A trait or a segment of Audience Manager; it is shared to Experience Platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub audience_manager: Option<AudienceManagerSource>,
+    pub audience_manager: Option<Box<AudienceManagerSource>>,
 }
 
 /// A trait or a segment of Audience Manager.
@@ -294,10 +295,10 @@ pub struct SharedAudienceStatus {
     pub audience_manager: Option<AudienceManagerStatus>,
     /// The audience in Experience Platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub experience_platform: Option<ExperiencePlatformStatus>,
+    pub experience_platform: Option<Box<ExperiencePlatformStatus>>,
     /// Who uses it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub used_by: Option<UsedByStatus>,
+    pub used_by: Option<Box<UsedByStatus>>,
     /// How a segment definition of Experience Platform refers to the audience.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pql: Option<PqlStatus>,

@@ -245,7 +245,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
         });
     }
     if let Some(audience) = &settled.audience {
-        status.experience_platform = Some(ExperiencePlatformStatus {
+        status.experience_platform = Some(Box::new(ExperiencePlatformStatus {
             id: audience.id.as_ref().map(ToString::to_string),
             audience_id: audience.audience_id.as_ref().map(ToString::to_string),
             namespace: audience.namespace.as_ref().map(ToString::to_string),
@@ -257,7 +257,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
                 .map(ToString::to_string)
                 .collect(),
             observed: audience.observed.then_some(true),
-        });
+        }));
     }
     status.used_by = used_by::after(status.used_by.take(), &settled.used_by, handled);
     if let Some(reference) = reference(settled) {

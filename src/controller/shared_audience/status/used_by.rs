@@ -13,11 +13,11 @@ const NAME_CHARS_MAX: usize = 255;
 
 /// What is known now; kinds that were not looked up stay as they are. `handled`: the request that was.
 pub(super) fn after(
-    known: Option<UsedByStatus>,
+    known: Option<Box<UsedByStatus>>,
     found: &UsedBy,
     handled: Option<String>,
-) -> Option<UsedByStatus> {
-    let known = known.unwrap_or_default();
+) -> Option<Box<UsedByStatus>> {
+    let known = *known.unwrap_or_default();
     let users = |found: &Option<Vec<User>>, known| found.as_deref().map(users).or(known);
     let definitions = users(&found.segment_definitions, known.segment_definitions);
     let status = UsedByStatus {
@@ -28,7 +28,7 @@ pub(super) fn after(
         segment_definitions: definitions.filter(|users| users.count > 0),
         last_handled_request_at: handled.or(known.last_handled_request_at),
     };
-    (status != UsedByStatus::default()).then_some(status)
+    (status != UsedByStatus::default()).then(|| Box::new(status))
 }
 
 fn users(found: &[User]) -> UsersStatus {
