@@ -88,11 +88,12 @@ impl Stage {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Creates the custom resources; how long the API server took for them.
+    /// Creates the custom resources; how long the API server took for them. What stands of theirs in the tenant is marked
+    /// with their uids.
     pub(crate) async fn declare(&self, count: usize) -> Duration {
         let started = Instant::now();
         let api = &self.audiences();
-        futures::stream::iter(0..count)
+        let created: Vec<SharedAudience> = futures::stream::iter(0..count)
             .map(|index| async move {
                 let audience = json!({
                     "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience",
@@ -105,10 +106,19 @@ impl Stage {
                 api.create(&PostParams::default(), &object(audience)).await
             })
             .buffer_unordered(AT_ONCE)
-            .try_for_each(|_| std::future::ready(Ok(())))
+            .try_collect()
             .await
             .expect("the audiences are created");
-        started.elapsed()
+        let took = started.elapsed();
+        let uids = created.iter().filter_map(|audience| {
+            let metadata = &audience.metadata;
+            Some((metadata.name.as_deref()?, metadata.uid.as_deref()?))
+        });
+        let mut state = self.control.state().await.expect("the tenant");
+        tenant::mark_with_uids(&mut state, &uids.collect());
+        let put = self.control.put_state(&state).await;
+        put.expect("the tenant is marked");
+        took
     }
 
     /// Starts the operator's release build and does not wait.

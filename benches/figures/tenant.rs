@@ -1,6 +1,8 @@
 //! Tenants of any size, as seeds of the simulator: segments in Experience Platform, and what their shares left in
 //! Audience Manager.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 pub(crate) const COMPANY: u64 = 1_794;
@@ -109,6 +111,23 @@ pub(crate) fn seed(
         extend(&mut state, "traits", traits.collect::<Vec<_>>());
     }
     state
+}
+
+/// A mark ends in the first 8 digits of its resource's uid, which is known once the resource is created.
+pub(crate) fn mark_with_uids(state: &mut Value, uids: &BTreeMap<&str, &str>) {
+    for collection in ["traits", "segments"] {
+        for object in state[collection].as_array_mut().into_iter().flatten() {
+            let marked = object["description"].as_str().and_then(|description| {
+                let open = description.strip_suffix(']')?;
+                let (_, name) = open.rsplit_once('/')?;
+                let uid = uids.get(name)?.get(..8)?;
+                Some(format!("{open}#{uid}]"))
+            });
+            if let Some(marked) = marked {
+                object["description"] = json!(marked);
+            }
+        }
+    }
 }
 
 fn extend(state: &mut Value, collection: &str, objects: impl IntoIterator<Item = Value>) {
