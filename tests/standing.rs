@@ -91,10 +91,11 @@ pub(crate) fn is_delivered(audience: &Value, state: &Value) -> bool {
     reason = "not every test program declares what cannot stand"
 )]
 pub(crate) fn refusal(owner: &str, audience: &Value, state: &Value) -> Option<&'static str> {
-    match platform::is_declared(audience) {
-        true => platform::refusal(owner, audience, state),
-        false => None,
+    if !platform::is_declared(audience) {
+        return None;
     }
+    let is_lost = platform::is_lost(owner, audience, state);
+    platform::refusal(owner, audience, state).or(is_lost.then_some("OwnershipLost"))
 }
 
 /// The destinations that a declared one means.

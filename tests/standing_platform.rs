@@ -63,6 +63,23 @@ pub(super) fn refusal(owner: &str, audience: &Value, state: &Value) -> Option<&'
     (is_mirror && !is_delivered(state, source)).then_some("NoMemberSource")
 }
 
+/// A person made the recorded definition another: it has neither our mark nor our expression any more, and one sign of three
+/// makes nothing ours (design.md §4, L1).
+pub(super) fn is_lost(owner: &str, audience: &Value, state: &Value) -> bool {
+    let recorded = &audience["status"]["experiencePlatform"]["id"];
+    let recorded = find(state, "audiences", |found| found["id"] == *recorded);
+    let [found] = recorded[..] else {
+        return false;
+    };
+    let Some(source) = source(audience, state) else {
+        return false;
+    };
+    let names_source = text(&found["expression"], "value").contains(&source["sid"].to_string());
+    strategy(audience) == "SegmentDefinition"
+        && !text(found, "description").contains(&mark(owner, audience))
+        && !names_source
+}
+
 fn strategy(audience: &Value) -> &str {
     let declared = &audience["spec"]["target"]["experiencePlatform"]["strategy"];
     declared.as_str().unwrap_or("ExternalAudience")

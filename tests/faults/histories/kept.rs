@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::steps::Step;
+use super::steps::{Edit, Step};
 use super::switches::Switch;
 use super::{Seen, play};
 use crate::fault::Fault;
@@ -61,4 +61,25 @@ fn a_destination_under_a_key_that_another_had_is_mapped_before_the_resource_is_r
         after(Step::Fault { ahead, fault });
     }
     after(Step::DeleteSource { share: BUYERS });
+}
+
+/// A person takes a definition away piece by piece, its expression and then its mark: it is not ours any more, and that is
+/// told (seed 2718281).
+#[test]
+fn a_definition_that_a_person_made_another_is_lost_and_said_to_be() {
+    let edit = |edit: Edit| Step::EditAudience { which: 0, edit };
+    ends_as_declared(
+        &[],
+        &[
+            Step::Deliver { share: 7 },
+            Step::Apply {
+                share: 7,
+                variant: 0,
+                strategy: "SegmentDefinition",
+            },
+            Step::Wait { seconds: 3 },
+            edit(Edit::Rule),
+            edit(Edit::Mark),
+        ],
+    );
 }
