@@ -17,6 +17,7 @@ use audience_sharing_core::domain::experience_platform::{
 };
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::{SourceControls, UsageLabels};
+use audience_sharing_core::domain::pql;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{
     AudienceManagerSelector, Naming, SourceId, SourceKind,
@@ -518,4 +519,25 @@ fn a_definition_is_taken_over_by_what_it_mirrors_whatever_its_name() {
     let second = world.settle("second", &desired("second", strategy, "Buyers of consoles"));
     assert!(second.is_settled());
     assert_eq!(second.standing.audience, first.standing.audience);
+}
+
+/// After a lost status: it may be ours, or a copy of ours with the mark that tests something else.
+#[test]
+fn beside_a_marked_definition_that_cannot_be_read_none_is_made_and_it_stays() {
+    let mut world = World::over([delivered()]);
+    let wanted = desired("gamers", Strategy::SegmentDefinition, "Console buyers");
+    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    let untold = pql::in_unknown_format("pql/later", "1 = 1");
+    world.audiences.get_mut(&id).unwrap().expression = Some(untold.into());
+    world.inventory = Inventory::default();
+    world.calls.clear();
+    world.refresh();
+    let plan = world.settle("gamers", &wanted);
+    assert_eq!(plan.holds[0].reason, Reason::UnexpectedAnswer);
+    assert_eq!(world.calls, Vec::<String>::new());
+    world.retire("gamers");
+    assert!(world.audiences.contains_key(&id), "it is left");
+    world.recorded.audience = Some(id.clone());
+    world.retire("gamers");
+    assert!(!world.audiences.contains_key(&id), "recorded and marked");
 }

@@ -182,13 +182,28 @@ fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
     of_kind && audience.natural_keys().any(|found| found == *key)
 }
 
-/// A definition whose expression is told in a form that cannot be read. Under our very mark it counts as one over our
-/// source: taken for another one, it would be made a second time at every look.
-fn hides_its_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
-    let expression = audience.expression.as_deref();
-    matches!(key, AudienceNaturalKey::Expression(_))
-        && audience.kind == AudienceKind::SegmentDefinition
-        && expression.is_none_or(|text| !pql::is_readable(text))
+/// A definition with our very mark whose expression is told in a form that cannot be read: it may be ours, or a copy of
+/// it that tests something else. It is left, and no second one is made beside it.
+fn unreadable(situation: &Situation<'_>) -> Option<Hold> {
+    let claimant = situation.claimant();
+    let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
+    let mut found = situation.inventory.audiences.find(&marked);
+    let hidden = found.find(|Entry { record, .. }| {
+        let expression = record.expression.as_deref();
+        record.kind == AudienceKind::SegmentDefinition
+            && record.lifecycle != Lifecycle::Deleted
+            && claimant.is_marked(&record.description)
+            && expression.is_none_or(|text| !pql::is_readable(text))
+    })?;
+    Some(Hold::new(
+        Reason::UnexpectedAnswer,
+        format!(
+            "{} carries the mark of this resource, and Experience Platform tells its expression in a form that cannot be \
+             read; it was left, and no second definition was created. If it is not needed, delete it in Experience \
+             Platform; if it is a person's, take the mark out of its description.",
+            label(&hidden.record)
+        ),
+    ))
 }
 
 /// Every audience that is found by one of the three signs, judged, those that Adobe made apart.
@@ -219,9 +234,10 @@ fn candidates<'a>(situation: &Situation<'a>) -> Vec<Found<'a>> {
             // yet.
             recorded: recorded == Some(&record.id)
                 || table.is_stored_as(record, Field::Description, &desired.new.description),
+            // Or this process gave it our expression, which the service tells in another form.
             natural_key: has_key(record, &key)
-                || hides_its_key(record, &key)
-                    && situation.claimant().is_marked(&record.description),
+                || matches!(&desired.new.form, NewForm::SegmentDefinition { expression }
+                    if table.is_stored_as(record, Field::Expression, expression)),
         };
         let ownership = situation.claimant().judge(&label(record), signs);
         if ownership != Ownership::Unrelated {
@@ -347,7 +363,7 @@ fn duplicates<'a>(
         Some(&audience.id) != kept
             && found.ownership == Ownership::Owned
             && situation.claimant().is_marked(&audience.description)
-            && (has_key(audience, &key) || hides_its_key(audience, &key))
+            && has_key(audience, &key)
             && is_as_declared(situation, audience)
             && table.find(&users).next().is_none()
     });
@@ -382,7 +398,7 @@ fn keep(situation: &Situation<'_>, found: Option<Found<'_>>, plan: &mut Plan<Sta
     else {
         let look_up = AudienceLookUp::of(new);
         let table = &situation.inventory.audiences;
-        let hold = unmarkable(&situation.desired.mark);
+        let hold = unmarkable(&situation.desired.mark).or_else(|| unreadable(situation));
         if let Some(hold) = hold.or_else(|| labels::unknown(situation.desired, None)) {
             return plan.holds.push(hold);
         }

@@ -113,9 +113,13 @@ fn unknown() -> Vec<Scenario> {
                 world.apply(from_audience_manager(&source, json!({})));
             })
             .mended_by(|world| {
-                // One is mapped from an audience of Experience Platform, by its integration code.
-                for sid in ["16440003", "16440004"] {
-                    world.person("traits", sid, &json!({"name": "Renamed"}));
+                // Some are mapped from an audience of Experience Platform, by their integration code.
+                let state = world.simulator.state();
+                for found in state["traits"].as_array().unwrap() {
+                    if found["name"] == "Loyal gamers" {
+                        let sid = found["sid"].to_string();
+                        world.person("traits", &sid, &json!({"name": "Renamed"}));
+                    }
                 }
                 let only = json!({"name": "Loyal gamers"});
                 world.person("traits", "16440001", &only);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Recorded, delete, has_key, hides_its_key, is_connectors, label};
+use super::{Recorded, delete, has_key, is_connectors, label};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
@@ -110,11 +110,7 @@ pub fn retire(departure: Departure<'_>) -> Plan<Left> {
         let signs = Signs {
             description: &audience.description,
             recorded: recorded == Some(id),
-            natural_key: own_keys.iter().any(|key| {
-                has_key(audience, key)
-                    || hides_its_key(audience, key)
-                        && departure.claimant.is_marked(&audience.description)
-            }),
+            natural_key: own_keys.iter().any(|key| has_key(audience, key)),
         };
         match departure.claimant.judge(&label(audience), signs) {
             Ownership::Owned => leaving.push(id),
