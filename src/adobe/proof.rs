@@ -1,4 +1,4 @@
-//! What a write must bring: the promise that nobody else writes for this organization (design.md §4, L11), and that what it
+//! What a write must bring: the promise that no other process writes for this organization (design.md §4, L11), and that what it
 //! is for is still wanted (L3).
 //!
 //! Audience Manager cannot fence a late write, so none may start that could outlive the lease.
@@ -20,7 +20,7 @@ pub fn always(answer: bool) -> StillWanted {
     Arc::new(move || std::future::ready(answer).boxed())
 }
 
-/// Made by whoever holds the organization's lease; asked again at the moment the request would start, which may be
+/// Made by the holder of the organization's lease; asked again at the moment the request would start, which may be
 /// long after it got in line, and many renewals later.
 #[derive(Clone)]
 pub struct WriteProof {

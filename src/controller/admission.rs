@@ -103,7 +103,7 @@ mod tests {
         assert!(third.is_some());
         drop(second);
         assert_eq!(woken.try_recv(), Ok(named("fourth")));
-        // It was deleted meanwhile: whoever comes next takes its place.
+        // It was deleted meanwhile: the next audience takes its place.
         assert!(admission.enter(named("fifth")).is_some());
         drop(third);
         assert!(woken.try_recv().is_err(), "nobody waits any more");

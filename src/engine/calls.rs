@@ -134,7 +134,7 @@ impl Worker {
                 let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
                 let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
-                // One call that was one too many concerns nobody else; only a long pause does.
+                // One call that was one too many concerns no other audience; only a long pause does.
                 let throttled_alone = is_throttled(&error) && error.status().is_some();
                 obstacle.of_connection =
                     blocked || (is_credential_failure(obstacle.reason) && !throttled_alone);

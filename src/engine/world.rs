@@ -29,7 +29,7 @@ const TRAITS_SHOWN_MAX: usize = 8;
 pub(super) struct SharedFailure {
     pub(super) call: Call,
     pub(super) obstacle: Obstacle,
-    /// It is under way again: whoever needs it waits for its answer.
+    /// It is under way again: an audience that needs it waits for the answer.
     pub(super) retried: bool,
 }
 

@@ -122,7 +122,7 @@ struct Waiting {
     requests: u32,
 }
 
-/// What a connection would have served next. What stands first goes first, whichever connection has it.
+/// What a connection would have served next. The first of these goes first, in whichever connection it is.
 #[derive(Clone, Copy, Debug)]
 enum Offer {
     /// An edit or a deletion, or what was passed over often enough.
