@@ -3,7 +3,7 @@
 //! They are there from the start ([`add`]), and a person copies what a call creates ([`copies`]). No call may change
 //! one: [`crate::change_judge`] sees to it. What a test expects of the tenant is said of the tenant [`without`] them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::change_judge::count_strangers;
 
@@ -405,19 +405,24 @@ pub(crate) fn without(mut state: Value) -> Value {
     };
     for (collection, objects) in collections {
         if let Some(objects) = objects.as_array_mut() {
-            objects.retain(|object| !is_stranger(collection, object));
+            objects.retain(|object| match object {
+                Value::Object(object) => !is_stranger(collection, object),
+                _ => true,
+            });
         }
     }
     state
 }
 
-fn is_stranger(collection: &str, object: &Value) -> bool {
+pub(crate) fn is_stranger(collection: &str, object: &Map<String, Value>) -> bool {
     let is_in = |range: std::ops::Range<u64>, field: &str| {
-        object[field].as_u64().is_some_and(|id| range.contains(&id))
+        let id = object.get(field).and_then(Value::as_u64);
+        id.is_some_and(|id| range.contains(&id))
     };
+    let is = |field: &str, value: Value| object.get(field) == Some(&value);
     match collection {
         "traitFolders" | "segmentFolders" => is_in(FOLDERS, "folderId"),
         "destinations" => is_in(DESTINATIONS, "destinationId"),
-        _ => object["crUID"] == USER || object["createdBy"] == MAKER,
+        _ => is("crUID", json!(USER)) || is("createdBy", json!(MAKER)),
     }
 }

@@ -63,7 +63,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub use calls::{Call, System};
 pub use changes::{Author, Change};
@@ -167,8 +167,12 @@ impl Simulator {
 
     /// The state document, without secrets.
     pub fn state(&self) -> Value {
-        let state = self.world().state();
-        serde_json::to_value(state).unwrap_or_default()
+        self.state_of(|_, _| true)
+    }
+
+    /// The same with the wanted objects alone, each given with the member of the document that it stands in.
+    pub fn state_of(&self, wanted: impl Fn(&'static str, &Map<String, Value>) -> bool) -> Value {
+        self.world().document(wanted)
     }
 
     /// Replaces the whole state. Issued tokens stay. The error names the object and how to mend it; nothing changed then.

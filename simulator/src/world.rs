@@ -235,9 +235,10 @@ impl World {
         }
     }
 
-    pub(crate) fn state(&mut self) -> State {
+    /// The state document with the wanted objects. Each is copied once, and the rest not at all: tests ask after every write.
+    pub(crate) fn document(&mut self, wanted: impl Fn(&'static str, &Object) -> bool) -> Value {
         self.settle();
-        let mut state = State {
+        let frame = State {
             clock: ClockState {
                 now_ms: Some(self.now_ms()),
             },
@@ -247,10 +248,13 @@ impl World {
             flags: self.flags.clone(),
             ..State::default()
         };
+        let mut document = json!(frame);
         for kind in Kind::ALL {
-            *state.objects_mut(kind) = self.store.all(kind).cloned().collect();
+            let objects = self.store.all(kind);
+            let wanted = objects.filter(|object| wanted(kind.name(), object));
+            document[kind.name()] = wanted.cloned().map(Value::Object).collect();
         }
-        state
+        document
     }
 
     pub(crate) fn calls(&mut self) -> Vec<Call> {

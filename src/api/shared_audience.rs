@@ -308,10 +308,10 @@ pub struct SharedAudienceStatus {
     pub last_applied_hash: Option<String>,
     /// When the operator tries again; only while this object itself fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next_attempt_time: Option<Time>,
+    pub next_attempt_time: Option<Box<Time>>,
     /// Only while this resource leaves and its remote objects cannot be deleted: for how long that has lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deletion_wait: Option<DeletionWaitStatus>,
+    pub deletion_wait: Option<Box<DeletionWaitStatus>>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]

@@ -79,6 +79,14 @@ fn validate(manifest: &Value, old: Option<&Value>) -> Result<(), ValidationError
     }
 }
 
+/// With the counters of its `Arc` it fills one size of the allocator; a byte more takes the next, 256 bytes for each of
+/// thousands.
+#[test]
+fn a_cached_audience_fits_its_room() {
+    let counters = 2 * size_of::<usize>();
+    assert!(size_of::<SharedAudience>() + counters <= 1_024);
+}
+
 fn decode<T: serde::de::DeserializeOwned>(manifest: &Value) -> T {
     serde_json::from_value(manifest.clone()).expect("the manifest decodes")
 }

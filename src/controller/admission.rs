@@ -1,5 +1,7 @@
 //! How many audiences are created or only looked at side by side. What waits for the rate limiter holds a place among the
 //! reconciles that run, and those are bounded: some places are kept for edits and deletions, however many others wait.
+//!
+//! Who waits, waits here and not in kube's queue: its tables keep the room of the thousands that a start brings.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,19 +12,21 @@ use tokio::sync::mpsc;
 
 use crate::api::SharedAudience;
 
-/// An audience that found no place is woken when one becomes free. This is for the case that whoever was woken instead does
-/// not take it, for example since it was deleted meanwhile.
-pub(super) const TRY_AGAIN: Duration = Duration::from_secs(60);
+/// An audience that was called takes its place, unless it was deleted meanwhile: then the place is free again so much later
+/// at the latest.
+const CALL_AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) struct Admission {
     places: usize,
     waiting: Mutex<Waiting>,
-    wake: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
+    call: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
 }
 
 #[derive(Default)]
 struct Waiting {
     taken: usize,
+    /// Called, and not there yet: a place is kept for each.
+    called: HashSet<ObjectRef<SharedAudience>>,
     line: VecDeque<ObjectRef<SharedAudience>>,
     /// What is in the line.
     known: HashSet<ObjectRef<SharedAudience>>,
@@ -34,26 +38,87 @@ pub(super) struct Place(Arc<Admission>);
 impl Admission {
     pub(super) fn new(
         places: usize,
-        wake: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
+        call: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
     ) -> Arc<Self> {
         Arc::new(Self {
             places,
             waiting: Mutex::default(),
-            wake,
+            call,
         })
     }
 
-    /// `None`: all places are taken. The audience is woken when it is its turn.
-    pub(super) fn enter(self: &Arc<Self>, audience: ObjectRef<SharedAudience>) -> Option<Place> {
+    /// The audience is to be looked at: it is called when it is its turn.
+    pub(super) fn line_up(&self, audience: &SharedAudience) {
         let mut waiting = self.waiting();
-        if waiting.taken < self.places {
-            waiting.taken += 1;
-            return Some(Place(self.clone()));
+        let mut audience = ObjectRef::from_obj(audience);
+        // Its uid and version, which nobody asks for.
+        audience.extra = Default::default();
+        if waiting.called.contains(&audience) {
+            // It may have been read before it changed.
+            self.tell(audience);
+            return;
         }
         if waiting.known.insert(audience.clone()) {
             waiting.line.push_back(audience);
         }
+        self.call_next(&mut waiting);
+    }
+
+    /// The place of an audience that was called.
+    pub(super) fn claim(self: &Arc<Self>, audience: &SharedAudience) -> Option<Place> {
+        let mut waiting = self.waiting();
+        let is_called = waiting.called.remove(&ObjectRef::from_obj(audience));
+        is_called.then(|| self.take(&mut waiting))
+    }
+
+    /// A place for an audience that comes without a call. `None`: it is called when it is its turn.
+    pub(super) fn enter(self: &Arc<Self>, audience: &SharedAudience) -> Option<Place> {
+        let mut waiting = self.waiting();
+        if self.is_free(&waiting) {
+            return Some(self.take(&mut waiting));
+        }
+        drop(waiting);
+        self.line_up(audience);
         None
+    }
+
+    /// Gives the places of those who never came to others, from time to time; never ends.
+    pub(super) async fn call_again(&self) {
+        let mut ticks = tokio::time::interval(CALL_AGAIN);
+        loop {
+            ticks.tick().await;
+            let mut waiting = self.waiting();
+            waiting.called.clear();
+            self.call_next(&mut waiting);
+        }
+    }
+
+    fn is_free(&self, waiting: &Waiting) -> bool {
+        waiting.taken + waiting.called.len() < self.places
+    }
+
+    fn take(self: &Arc<Self>, waiting: &mut Waiting) -> Place {
+        waiting.taken += 1;
+        Place(self.clone())
+    }
+
+    fn call_next(&self, waiting: &mut Waiting) {
+        while self.is_free(waiting)
+            && let Some(next) = waiting.line.pop_front()
+        {
+            waiting.known.remove(&next);
+            waiting.called.insert(next.clone());
+            self.tell(next);
+        }
+        if waiting.line.is_empty() {
+            waiting.line.shrink_to_fit();
+            waiting.known.shrink_to_fit();
+        }
+    }
+
+    fn tell(&self, audience: ObjectRef<SharedAudience>) {
+        // Nobody is left to call when the process ends.
+        let _ = self.call.send(audience);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -65,47 +130,90 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut waiting = self.0.waiting();
         waiting.taken -= 1;
-        if let Some(next) = waiting.line.pop_front() {
-            waiting.known.remove(&next);
-            // Nobody is left to wake when the process ends.
-            let _ = self.0.wake.send(next);
-        }
+        self.0.call_next(&mut waiting);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use kube::runtime::reflector::ObjectRef;
     use tokio::sync::mpsc;
 
-    use super::Admission;
+    use super::{Admission, Place};
     use crate::api::SharedAudience;
+    use crate::api::shared_audience::{ExperiencePlatformSource, SharedAudienceSpec};
+
+    fn audience(name: &str) -> SharedAudience {
+        let source = ExperiencePlatformSource::default();
+        let mut audience = SharedAudience::new(name, SharedAudienceSpec::new("acme", source));
+        audience.metadata.namespace = Some("marketing".into());
+        audience
+    }
 
     fn named(name: &str) -> ObjectRef<SharedAudience> {
         ObjectRef::new(name).within("marketing")
     }
 
+    fn comes(admission: &Arc<Admission>, name: &str) -> Option<Place> {
+        admission.claim(&audience(name))
+    }
+
     #[test]
-    fn who_finds_no_place_is_woken_in_turn_and_once() {
-        let (wake, mut woken) = mpsc::unbounded_channel();
-        let admission = Admission::new(2, wake);
-        let first = admission.enter(named("first"));
-        let second = admission.enter(named("second"));
-        assert!(first.is_some() && second.is_some());
-        for name in ["third", "fourth", "third"] {
-            assert!(admission.enter(named(name)).is_none(), "{name}");
+    fn who_waits_is_called_in_turn_and_once() {
+        let (call, mut called) = mpsc::unbounded_channel();
+        let admission = Admission::new(2, call);
+        for name in ["first", "second", "third", "fourth", "third"] {
+            admission.line_up(&audience(name));
         }
-        assert!(woken.try_recv().is_err());
+        assert_eq!(called.try_recv(), Ok(named("first")));
+        assert_eq!(called.try_recv(), Ok(named("second")));
+        assert!(called.try_recv().is_err(), "both places are kept");
+        let first = comes(&admission, "first");
+        let second = comes(&admission, "second");
+        assert!(first.is_some() && second.is_some());
+        assert!(comes(&admission, "third").is_none());
         drop(first);
-        assert_eq!(woken.try_recv(), Ok(named("third")));
-        assert!(woken.try_recv().is_err());
-        let third = admission.enter(named("third"));
-        assert!(third.is_some());
+        assert_eq!(called.try_recv(), Ok(named("third")));
+        assert!(called.try_recv().is_err());
+        // By a timer of its own: the place is kept for the third.
+        assert!(admission.enter(&audience("fifth")).is_none());
+        assert!(comes(&admission, "third").is_some());
+        assert_eq!(called.try_recv(), Ok(named("fourth")));
         drop(second);
-        assert_eq!(woken.try_recv(), Ok(named("fourth")));
-        // It was deleted meanwhile: the next audience takes its place.
-        assert!(admission.enter(named("fifth")).is_some());
-        drop(third);
-        assert!(woken.try_recv().is_err(), "nobody waits any more");
+        assert_eq!(called.try_recv(), Ok(named("fifth")));
+        assert!(called.try_recv().is_err());
+    }
+
+    #[test]
+    fn a_change_between_the_call_and_the_look_is_told() {
+        let (call, mut called) = mpsc::unbounded_channel();
+        let admission = Admission::new(1, call);
+        admission.line_up(&audience("first"));
+        admission.line_up(&audience("first"));
+        assert_eq!(called.try_recv(), Ok(named("first")));
+        assert_eq!(called.try_recv(), Ok(named("first")));
+        let place = comes(&admission, "first");
+        admission.line_up(&audience("first"));
+        assert!(called.try_recv().is_err(), "one look at a time");
+        drop(place);
+        assert_eq!(called.try_recv(), Ok(named("first")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_place_of_one_that_was_deleted_is_given_to_another() {
+        let (call, mut called) = mpsc::unbounded_channel();
+        let admission = Admission::new(1, call);
+        for name in ["deleted", "second"] {
+            admission.line_up(&audience(name));
+        }
+        assert_eq!(called.try_recv(), Ok(named("deleted")));
+        assert!(called.try_recv().is_err());
+        let next = tokio::select! {
+            () = admission.call_again() => None,
+            next = called.recv() => next,
+        };
+        assert_eq!(next, Some(named("second")));
     }
 }

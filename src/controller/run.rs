@@ -65,6 +65,7 @@ pub async fn run(
 ) {
     let client = deadline::on_every_request(client);
     let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
+    let (call_audience, audiences_called) = mpsc::unbounded_channel();
     let (wake_connection, connections_woken) = mpsc::unbounded_channel();
     let (unreadable, unreadable_objects) = mpsc::unbounded_channel();
     let audiences = watch::guarded(
@@ -91,7 +92,7 @@ pub async fn run(
         leaving: Leaving::default(),
         written: Written::default(),
         quarantine: Quarantine::default(),
-        admission: Admission::new(BULK_AT_ONCE, wake_audience.clone()),
+        admission: Admission::new(BULK_AT_ONCE, call_audience),
         engines: Engines::new(wake_audience, wake_connection.clone()),
         replicas: Replicas::new(&settings, scope),
         client,
@@ -110,14 +111,26 @@ pub async fn run(
         }
     };
 
-    let seen = {
+    let changed = {
         let context = context.clone();
-        let audiences = audiences.stream;
-        audiences.inspect_ok(move |audience| shared_audience::seen(audience, &context))
+        audiences.stream.try_filter(move |audience| {
+            shared_audience::seen(audience, &context);
+            std::future::ready(shared_audience::goes_first(audience, &context))
+        })
     };
-    let of_audiences = Controller::for_stream(seen, audiences.store)
+    let woken = {
+        let context = context.clone();
+        UnboundedReceiverStream::new(audiences_woken).filter(move |audience| {
+            let known = context.audiences.get(audience);
+            // What the cache lacks is gone, or comes by the watch.
+            let goes_first = known.is_some_and(|known| shared_audience::goes_first(&known, &context));
+            std::future::ready(goes_first)
+        })
+    };
+    let of_audiences = Controller::for_stream(changed, audiences.store)
         .with_config(Config::default().concurrency(AUDIENCES_AT_ONCE))
-        .reconcile_on(UnboundedReceiverStream::new(audiences_woken))
+        .reconcile_on(woken)
+        .reconcile_on(UnboundedReceiverStream::new(audiences_called))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(shared_audience::reconcile, again_soon, context.clone())
         .for_each(|_| std::future::ready(()));
@@ -163,6 +176,7 @@ pub async fn run(
     };
     tokio::select! {
         _ = all => {}
+        () = context.admission.call_again() => {}
         () = deadline => tracing::warn!("stopped with reconciles under way"),
     }
     context.engines.shut_down().await;

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
 use super::quarantine::{self, Panicked};
-use super::{admission, confirm, events, publish, requested};
+use super::{confirm, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
@@ -70,6 +70,7 @@ pub(super) async fn reconcile(
     audience: Arc<SharedAudience>,
     context: Arc<Context>,
 ) -> Result<Action, std::convert::Infallible> {
+    let called = context.admission.claim(&audience);
     context.wait_for_connections().await;
     if context.quarantine.holds(&*audience) {
         return Ok(Action::await_change());
@@ -79,8 +80,8 @@ pub(super) async fn reconcile(
     }
     let place = match is_edited_or_leaves(&audience) {
         true => None,
-        false => match context.admission.enter(ObjectRef::from_obj(&*audience)) {
-            None => return Ok(Action::requeue(admission::TRY_AGAIN)),
+        false => match called.or_else(|| context.admission.enter(&audience)) {
+            None => return Ok(Action::await_change()),
             place => place,
         },
     };
@@ -97,6 +98,15 @@ pub(super) async fn reconcile(
     };
     drop(place);
     Ok(action)
+}
+
+/// Whether the audience goes before all that is created or only looked at; what does not is called when it is its turn.
+pub(super) fn goes_first(audience: &SharedAudience, context: &Context) -> bool {
+    let goes_first = is_edited_or_leaves(audience);
+    if !goes_first {
+        context.admission.line_up(audience);
+    }
+    goes_first
 }
 
 /// What is neither created nor only looked at: a person waits for it, and it goes before all that.

@@ -1,5 +1,7 @@
 //! One type per identifier, so that a trait's number can never stand where a segment's is due.
 
+use std::sync::Arc;
+
 /// A number that Audience Manager assigned.
 macro_rules! numeric_identifier {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -15,15 +17,16 @@ macro_rules! numeric_identifier {
     )+};
 }
 
-/// A text that one of the two systems, or the user, chose.
+/// A text that one of the two systems, or the user, chose. Shared, for it is kept in several places: in a record, in the
+/// index of its keys, and as what an audience depends on.
 macro_rules! text_identifier {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
-            pub fn new(text: impl Into<Box<str>>) -> Self {
+            pub fn new(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
 

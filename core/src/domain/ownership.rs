@@ -3,6 +3,7 @@
 //! Reads and writes marks as text. It never decides what follows from one; claims do.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// How every mark begins.
 const OPENING: &str = "[audience-sharing:";
@@ -13,9 +14,9 @@ const CLOSING: char = ']';
 pub struct OwnerId(Box<str>);
 
 /// The name of a Kubernetes object or namespace: 1–253 lower-case letters, digits, `-` and `.`, beginning and ending
-/// with a letter or digit.
+/// with a letter or digit. Shared, for it is kept wherever something is asked by who shares it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ResourceName(Box<str>);
+pub struct ResourceName(Arc<str>);
 
 /// The first 8 hexadecimal digits of a resource's uid. It tells a resource from an earlier one of the same name: one that
 /// was deleted and created again, or restored into another cluster.

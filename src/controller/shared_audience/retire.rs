@@ -148,7 +148,7 @@ enum Lack<'a> {
 /// Waits for what is missing to come back, ten minutes in all; then lets go and says what stays.
 async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lack<'_>) -> Outcome {
     let status = audience.status.as_ref();
-    let recorded = status.and_then(|status| status.deletion_wait.as_ref());
+    let recorded = status.and_then(|status| status.deletion_wait.as_deref());
     match context
         .leaving
         .patience(audience, recorded, context.both_clocks())

@@ -209,9 +209,9 @@ pub(super) fn after(
         observed_generation: audience.metadata.generation,
         recorded_by: audience.metadata.uid.clone(),
         conditions: conditions(audience, verdict, now),
-        next_attempt_time: next_attempt(&known, verdict, now, pause),
+        next_attempt_time: next_attempt(&known, verdict, now, pause).map(Box::new),
         last_handled_reconcile_at: known.last_handled_reconcile_at.clone(),
-        deletion_wait: verdict.deletion_wait.clone(),
+        deletion_wait: verdict.deletion_wait.clone().map(Box::new),
         ..known
     };
     if let Some(settled) = &verdict.settled {
@@ -509,7 +509,7 @@ fn next_attempt(
     verdict.obstacle.as_ref()?;
     let pause = pause?;
     if let Some(stands) = known.next_attempt_time.as_ref().filter(|time| time.0 > now) {
-        return Some(stands.clone());
+        return Some(Time::clone(stands));
     }
     let at = now.checked_add(pause).ok()?;
     Timestamp::from_second(at.as_second()).ok().map(Time)

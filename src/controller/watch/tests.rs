@@ -109,7 +109,7 @@ async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() 
 async fn what_nobody_reads_is_not_kept() {
     fed!(feed, metrics, watch, stream);
     let metadata = json!({
-        "managedFields": [{"manager": "kubectl"}],
+        "managedFields": [{"manager": "kubectl"}], "labels": {"app.kubernetes.io/managed-by": "Helm"},
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "team": "crm"},
     });
     feed.unbounded_send(Ok(Event::Apply(decode(lease("a", metadata)))))
@@ -117,6 +117,7 @@ async fn what_nobody_reads_is_not_kept() {
     names(&mut stream);
     let kept = watch.store.state().remove(0);
     assert_eq!(kept.metadata.managed_fields, None);
+    assert_eq!(kept.metadata.labels, None);
     let annotations: Vec<_> = kept.metadata.annotations.iter().flatten().collect();
     assert_eq!(annotations, [(&"team".to_owned(), &"crm".to_owned())]);
 }
