@@ -9,6 +9,7 @@ pub mod experience_platform;
 pub mod shared_audience;
 pub mod sharing_connection;
 pub mod used_by;
+pub mod word;
 
 pub mod crd;
 pub mod reference;

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audience_sharing_operator::api::common::Condition;
 use audience_sharing_operator::controller::conditions::laws;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::Value;
 use testbed::{Ledger, Passage, Target};
 

@@ -7,11 +7,13 @@
     reason = "the schema derive makes a twin of each type inside a function"
 )]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::word::Word;
 
 /// The highest id that every JSON reader keeps exactly: 2^53 − 1.
 pub(crate) const ID_MAX: i64 = 9_007_199_254_740_991;
@@ -74,7 +76,7 @@ pub struct TenantStatus {
     /// The id of the Experience Platform sandbox; a sandbox that was reset keeps its name and has another id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
-    pub sandbox_id: Option<String>,
+    pub sandbox_id: Option<Word>,
 }
 
 /// For how long a deletion has waited for what it needs to delete the remote objects. After ten minutes the resource is
@@ -89,7 +91,23 @@ pub struct DeletionWaitStatus {
     pub counted_at: Time,
 }
 
-/// A list of conditions, keyed by type, with the bounds that Kubernetes gives them. `Condition`'s own schema has none.
+/// `metav1.Condition`: one aspect of an object's state. Its bounds stand in the schema of the list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    #[serde(rename = "type")]
+    pub type_: Word,
+    /// `True`, `False` or `Unknown`.
+    pub status: Word,
+    pub reason: Word,
+    pub message: Box<str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// When the status last changed.
+    pub last_transition_time: Time,
+}
+
+/// A list of conditions, keyed by type, with the bounds that Kubernetes gives them.
 pub(crate) fn conditions_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "array",

@@ -9,6 +9,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::word::Word;
+
 /// The audience in Experience Platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,11 +84,11 @@ pub struct PqlStatus {
     /// How sure the text is: `Documented` by Adobe, or `Inferred` from Adobe's samples; then compare it with the code view
     /// of Segment Builder before you rely on it.
     #[schemars(length(max = 16))]
-    pub text_certainty: String,
+    pub text_certainty: Word,
     /// In the format `pql/json`.
     #[schemars(length(max = 1024))]
     pub json: String,
     /// How sure the JSON is, in the same words.
     #[schemars(length(max = 16))]
-    pub json_certainty: String,
+    pub json_certainty: Word,
 }

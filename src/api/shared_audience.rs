@@ -8,7 +8,7 @@
     reason = "the schema derive makes a twin of each type inside a function"
 )]
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,14 @@ use serde::{Deserialize, Serialize};
 use super::activation::{Destination, DestinationStatus, NamedTrait, NamedTraitStatus};
 pub use super::common::ExportControl;
 use super::common::{
-    AdoptionPolicy, DeletionPolicy, DeletionWaitStatus, ID_MAX, SourceGonePolicy, TenantStatus,
-    conditions_schema, find_condition, pending,
+    AdoptionPolicy, Condition, DeletionPolicy, DeletionWaitStatus, ID_MAX, SourceGonePolicy,
+    TenantStatus, conditions_schema, find_condition, pending,
 };
 use super::experience_platform::{
     ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
 };
 use super::used_by::UsedByStatus;
+use super::word::Word;
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
 const TTL_DAYS: i32 = 120;
@@ -363,7 +364,7 @@ pub struct SourceStatus {
     /// system's own word where it is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub lifecycle: Option<String>,
+    pub lifecycle: Option<Word>,
     /// The data source of a trait or segment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]

@@ -10,13 +10,12 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::common::{
-    AdoptionPolicy, DeletionPolicy, DeletionWaitStatus, ID_MAX, TenantStatus, conditions_schema,
-    find_condition, pending,
+    AdoptionPolicy, Condition, DeletionPolicy, DeletionWaitStatus, ID_MAX, TenantStatus,
+    conditions_schema, find_condition, pending,
 };
 
 const RESYNC_INTERVAL: &str = "10m";

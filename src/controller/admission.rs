@@ -14,7 +14,7 @@ use crate::api::SharedAudience;
 
 /// An audience that was called takes its place, unless it was deleted meanwhile: then the place is free again so much later
 /// at the latest.
-const CALL_AGAIN: Duration = Duration::from_secs(60);
+pub(super) const CALL_AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) struct Admission {
     places: usize,
@@ -82,15 +82,11 @@ impl Admission {
         None
     }
 
-    /// Gives the places of those who never came to others, from time to time; never ends.
-    pub(super) async fn call_again(&self) {
-        let mut ticks = tokio::time::interval(CALL_AGAIN);
-        loop {
-            ticks.tick().await;
-            let mut waiting = self.waiting();
-            waiting.called.clear();
-            self.call_next(&mut waiting);
-        }
+    /// Gives the places of those who never came to others.
+    pub(super) fn call_again(&self) {
+        let mut waiting = self.waiting();
+        waiting.called.clear();
+        self.call_next(&mut waiting);
     }
 
     fn is_free(&self, waiting: &Waiting) -> bool {
@@ -201,8 +197,8 @@ mod tests {
         assert_eq!(called.try_recv(), Ok(named("first")));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_place_of_one_that_was_deleted_is_given_to_another() {
+    #[test]
+    fn the_place_of_one_that_was_deleted_is_given_to_another() {
         let (call, mut called) = mpsc::unbounded_channel();
         let admission = Admission::new(1, call);
         for name in ["deleted", "second"] {
@@ -210,10 +206,7 @@ mod tests {
         }
         assert_eq!(called.try_recv(), Ok(named("deleted")));
         assert!(called.try_recv().is_err());
-        let next = tokio::select! {
-            () = admission.call_again() => None,
-            next = called.recv() => next,
-        };
-        assert_eq!(next, Some(named("second")));
+        admission.call_again();
+        assert_eq!(called.try_recv(), Ok(named("second")));
     }
 }

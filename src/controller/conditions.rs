@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 
 use audience_sharing_core::domain::reason::Reason;
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::api::common::Condition;
 
 /// The most bytes of a condition's message; the bound of `metav1.Condition` is 32,768, a column shows far less.
 pub const MESSAGE_BYTES_MAX: usize = 4_096;
@@ -157,7 +159,7 @@ impl<'previous> Conditions<'previous> {
                     type_: condition.as_str().into(),
                     status: status.as_str().into(),
                     reason: reason.as_str().into(),
-                    message,
+                    message: message.into(),
                     observed_generation: Some(generation),
                     last_transition_time: Time(since),
                 }

@@ -4,12 +4,12 @@
 mod tests;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::events::{Event, EventType, Recorder};
 
 use audience_sharing_core::domain::reason::{Reason, Severity};
 
 use super::publish;
+use crate::api::common::Condition;
 
 /// The bound of an Event's note.
 const NOTE_BYTES_MAX: usize = 1_024;

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "a graceful stop is bounded by tokio's clock, virtual in tests"
+    reason = "a graceful stop and who waits to be called are bounded by tokio's clock, virtual in tests"
 )]
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use super::admission::Admission;
+use super::admission::{self, Admission};
 use super::backoff::Backoff;
 use super::context::{Context, Settings};
 use super::engines::Engines;
@@ -123,7 +123,8 @@ pub async fn run(
         UnboundedReceiverStream::new(audiences_woken).filter(move |audience| {
             let known = context.audiences.get(audience);
             // What the cache lacks is gone, or comes by the watch.
-            let goes_first = known.is_some_and(|known| shared_audience::goes_first(&known, &context));
+            let goes_first =
+                known.is_some_and(|known| shared_audience::goes_first(&known, &context));
             std::future::ready(goes_first)
         })
     };
@@ -174,9 +175,15 @@ pub async fn run(
         stop.cancelled().await;
         tokio::time::sleep(STOP_WITHIN).await;
     };
+    let call_again = async {
+        loop {
+            tokio::time::sleep(admission::CALL_AGAIN).await;
+            context.admission.call_again();
+        }
+    };
     tokio::select! {
         _ = all => {}
-        () = context.admission.call_again() => {}
+        () = call_again => {}
         () = deadline => tracing::warn!("stopped with reconciles under way"),
     }
     context.engines.shut_down().await;

@@ -384,9 +384,7 @@ impl Context {
     }
 }
 
-fn conditions(
-    audience: &SharedAudience,
-) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
+fn conditions(audience: &SharedAudience) -> &[crate::api::common::Condition] {
     audience
         .status
         .as_ref()

@@ -2,7 +2,6 @@
 
 use audience_sharing_core::domain::reason::Reason;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{ApiResource, DynamicObject};
 use kube::core::ObjectMeta;
 use kube::runtime::events::Recorder;
@@ -12,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::conditions::{ConditionStatus, ConditionType, Conditions};
 use super::{events, publish};
+use crate::api::common::Condition;
 
 /// Which object it is; what it says is not kept.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
         )?;
         let known = ConditionType::ALL
             .iter()
-            .find(|known| known.as_str() == condition.type_);
+            .find(|known| condition.type_ == known.as_str());
         law(5, known.is_some(), "a type is one of the list")?;
         let abnormal = known.is_some_and(|known| known.only_while_true());
         law(
@@ -71,7 +71,7 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
     let order = |condition: &Condition| {
         ConditionType::ALL
             .iter()
-            .position(|known| known.as_str() == condition.type_)
+            .position(|known| condition.type_ == known.as_str())
     };
     law(
         12,

@@ -184,7 +184,7 @@ fn the_laws_catch_what_breaks_them() {
     broken(4, &|conditions| conditions[0].status = "true".into());
     broken(5, &|conditions| with(conditions, "Happy", "True"));
     broken(6, &|conditions| with(conditions, "Stalled", "False"));
-    broken(7, &|conditions| conditions[0].reason.clear());
+    broken(7, &|conditions| conditions[0].reason = "".into());
     broken(8, &|conditions| {
         conditions[0].last_transition_time = Time(at(0, 1))
     });

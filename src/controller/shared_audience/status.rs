@@ -241,7 +241,7 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
     if settled.standing.is_some() || settled.audience.is_some() {
         status.tenant = Some(TenantStatus {
             company_id: settled.tenant.company.and_then(|id| stored(id.0)),
-            sandbox_id: settled.tenant.sandbox.as_ref().map(ToString::to_string),
+            sandbox_id: settled.tenant.sandbox.as_ref().map(|id| id.as_str().into()),
         });
     }
     if let Some(audience) = &settled.audience {
@@ -343,12 +343,13 @@ fn source(origin: &Origin) -> SourceStatus {
         SourceId::Trait(_) => (Direction::ToExperiencePlatform, SourceKind::Trait),
         SourceId::Segment(_) => (Direction::ToExperiencePlatform, SourceKind::Segment),
     };
+    let lifecycle: String = origin.lifecycle.chars().take(WORD_CHARS_MAX).collect();
     SourceStatus {
         direction: Some(direction),
         kind: Some(kind),
         id: Some(origin.id.to_string()),
         name: Some(origin.name.chars().take(NAME_CHARS_MAX).collect()),
-        lifecycle: Some(origin.lifecycle.chars().take(WORD_CHARS_MAX).collect()),
+        lifecycle: Some(lifecycle.as_str().into()),
         data_source_id: origin.data_source.and_then(|id| stored(id.0)),
     }
 }
@@ -357,7 +358,7 @@ fn conditions(
     audience: &SharedAudience,
     verdict: &Verdict,
     now: Timestamp,
-) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+) -> Vec<crate::api::common::Condition> {
     let known = audience
         .status
         .as_ref()

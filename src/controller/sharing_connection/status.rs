@@ -198,7 +198,7 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .tenant
             .sandbox
             .as_ref()
-            .map(ToString::to_string)
+            .map(|id| id.as_str().into())
             .or(tenant.sandbox_id),
     });
     let told = status.items.as_ref().map(items_told).unwrap_or_default();
@@ -269,7 +269,7 @@ fn conditions(
     connection: &SharingConnection,
     findings: &Findings,
     now: Timestamp,
-) -> Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition> {
+) -> Vec<crate::api::common::Condition> {
     let known = connection
         .status
         .as_ref()
