@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use crate::harness::{
-    LOYAL_GAMERS, SECRET, World, audience, connection, ready_condition, ready_message, root,
-    start_control_plane,
+    LOYAL_GAMERS, World, audience, connection, ready_message, root, start_control_plane,
 };
 
 #[tokio::test]
@@ -43,40 +42,6 @@ async fn a_manifest_that_breaks_a_rule_is_refused_with_the_way_to_mend_it() {
 }
 
 #[tokio::test]
-async fn a_source_that_cannot_be_shared_is_told_and_stops_no_other() {
-    let world = World::start().await;
-    world.connect().await;
-    world
-        .apply(&audience("missing", "00000000-0000-4000-8000-000000000000"))
-        .await;
-    let mut ambiguous = audience("ambiguous", "x");
-    ambiguous["spec"]["source"]["experiencePlatform"] = json!({"name": "Newsletter readers"});
-    world.apply(&ambiguous).await;
-    world.share("loyal", LOYAL_GAMERS).await;
-
-    let missing = world
-        .until("sharedaudience", "missing", "False", "SourceNotFound")
-        .await;
-    assert!(
-        ready_condition(&missing)["message"]
-            .as_str()
-            .unwrap()
-            .contains("share another source")
-    );
-    let ambiguous = world
-        .until("sharedaudience", "ambiguous", "False", "SourceAmbiguous")
-        .await;
-    assert!(
-        ready_condition(&ambiguous)["message"]
-            .as_str()
-            .unwrap()
-            .contains("by its id")
-    );
-    let writes = world.writes().await;
-    assert_eq!(writes.len(), 5, "only the healthy one wrote: {writes:?}");
-}
-
-#[tokio::test]
 async fn what_adobe_shared_itself_is_observed_and_never_written() {
     let world = World::with_seed("adobe-sharing.json").await;
     world.connect().await;
@@ -103,71 +68,6 @@ async fn what_adobe_shared_itself_is_observed_and_never_written() {
     );
     world.delete("observed").await;
     assert_eq!(world.writes().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_missing_secret_and_a_missing_key_are_told_and_cost_no_call() {
-    let world = World::start().await;
-    world.apply_connection().await;
-    world.apply(&audience("loyal", LOYAL_GAMERS)).await;
-    let missing = world
-        .until("sharingconnection", "acme", "False", "SecretNotFound")
-        .await;
-    assert!(
-        ready_message(&missing).contains("Create it with the keys clientId and clientSecret"),
-        "{missing}"
-    );
-    world
-        .apply(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "adobe-oauth"},
-            "stringData": {"clientId": "demo-client", "clientSecret": "  "},
-        }))
-        .await;
-    let blank = world
-        .until("sharingconnection", "acme", "False", "SecretInvalid")
-        .await;
-    assert!(ready_message(&blank).contains("clientSecret"), "{blank}");
-    let waiting = world
-        .until("sharedaudience", "loyal", "False", "DependencyNotReady")
-        .await;
-    assert!(ready_message(&waiting).contains("acme"), "{waiting}");
-    assert!(
-        world.control.calls().await.unwrap().is_empty(),
-        "not even a token is asked for"
-    );
-    world.apply_secret(SECRET).await;
-    world.ready("loyal").await;
-}
-
-#[tokio::test]
-async fn a_merge_rule_that_does_not_exist_is_told_with_the_field_to_correct() {
-    let world = World::start().await;
-    world
-        .control
-        .flags(&json!({"validateMergeRule": true}))
-        .await
-        .unwrap();
-    world.apply_secret(SECRET).await;
-    let mut wrong = connection();
-    wrong["spec"]["audienceManager"] = json!({"profileMergeRule": {"dataSourceId": 4_711}});
-    world.apply(&wrong).await;
-    world.apply(&audience("loyal", LOYAL_GAMERS)).await;
-    let refused = world
-        .until(
-            "sharedaudience",
-            "loyal",
-            "False",
-            "ProfileMergeRuleNotFound",
-        )
-        .await;
-    let message = ready_message(&refused);
-    assert!(
-        message.contains("4711")
-            && message.contains("spec.audienceManager.profileMergeRule.dataSourceId"),
-        "{message}"
-    );
-    world.apply(&connection()).await;
-    world.ready("loyal").await;
 }
 
 #[tokio::test]

@@ -161,23 +161,3 @@ async fn what_is_no_audience_of_the_company_may_not_pass(
     );
     assert_eq!(world.writes().await, Vec::<String>::new());
 }
-
-#[tokio::test]
-async fn a_name_that_fits_several_is_told_with_their_sids() {
-    let world = world().await;
-    let twice = json!({"pid": 1794, "name": "Twice", "segmentRule": "16440001T", "dataSourceId": 29_769, "folderId": 0,
-        "status": "ACTIVE"});
-    let first = world.control.create("segments", &twice).await.unwrap();
-    world.control.create("segments", &twice).await.unwrap();
-    let declared = shared(
-        "twice",
-        &json!({"audienceManager": {"segment": {"name": "Twice"}}}),
-    );
-    is_refused(
-        &world,
-        &declared,
-        "SourceAmbiguous",
-        &first["sid"].to_string(),
-    )
-    .await;
-}

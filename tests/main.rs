@@ -4,14 +4,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod at_rest;
 mod attempts;
 mod bad_input;
 mod calls;
 mod change_judge;
 mod corpus;
 mod destinations;
-mod engine;
 mod harness;
 mod judged;
 mod judges;
@@ -20,7 +18,6 @@ mod labels;
 mod leaves;
 mod loops;
 mod noticed;
-mod openapi;
 mod platform;
 mod pruned;
 mod replicas;
@@ -30,9 +27,5 @@ mod rules;
 mod standing;
 mod strangers;
 mod tenant;
-mod tenants;
-mod to_experience_platform;
 mod told;
 mod used_by;
-mod virtual_time;
-mod world;

@@ -178,31 +178,3 @@ async fn a_rule_of_a_thousand_unknown_traits_costs_a_handful_of_calls_and_one_of
     );
     assert_eq!(world.writes().await, Vec::<String>::new());
 }
-
-#[tokio::test]
-async fn an_export_control_that_forbids_a_segment_is_told_with_its_traits() {
-    let world = tenant().await;
-    world
-        .control
-        .flags(&json!({"mixedExportControlsRefused": true}))
-        .await
-        .unwrap();
-    let controls = json!({"dataExportRestrictions": ["PII"]});
-    world
-        .control
-        .patch("dataSources", "6601", &controls)
-        .await
-        .unwrap();
-    world.connect().await;
-    world.apply(&ruled("{trait} AND 9912T", &json!([]))).await;
-    let refused = world
-        .until("sharedaudience", "loyal", "False", "ExportControlled")
-        .await;
-    let message = ready_message(&refused);
-    assert!(
-        message.contains("9912") && message.contains("\"Third\""),
-        "{message}"
-    );
-    world.apply(&audience("loyal", LOYAL_GAMERS)).await;
-    world.ready("loyal").await;
-}

@@ -5,6 +5,7 @@
 
 mod absence;
 mod ambiguous;
+mod at_rest;
 mod back_pressure;
 mod bounds;
 #[path = "../change_judge.rs"]
@@ -16,6 +17,7 @@ mod credentials;
 mod everywhere;
 mod failures;
 mod fault;
+mod forbidden;
 mod freshness;
 mod gate;
 mod histories;
@@ -23,8 +25,11 @@ mod installations;
 mod interleavings;
 #[path = "../judged.rs"]
 mod judged;
+mod labels;
 mod leaving;
+mod marks;
 mod needless;
+mod openapi;
 mod operations;
 mod operator;
 mod oracles;
