@@ -74,6 +74,10 @@ fn a_label_that_a_destination_forbids_moves_nothing_until_the_destination_is_tak
             world.person("audiences", OTHER, &json!({"labels": ["core/C3"]}));
             world.apply(audience("other", OTHER));
             virtual_time::passes(LOOK).await;
+            world.look_now("other");
+            virtual_time::passes(LOOK).await;
+            let other = &world.audience("other")["status"]["audienceManager"];
+            assert_eq!(other["exportControls"], json!(["NoPersonalData"]));
         }
         let (before, sids) = (mappings(&world), recorded(&world));
         let since = world.choke_point.count();

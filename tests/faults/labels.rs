@@ -112,11 +112,12 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
 }
 
 #[rstest]
-#[case::fields_that_are_ignored(json!({"exportControlsSettable": false}), "ExportControlMissing", 1)]
-#[case::a_name_that_is_refused(json!({"exportControlNames": ["OTHER"]}), "RequestRefused", 0)]
+#[case::fields_that_are_ignored(json!({"exportControlsSettable": false}), "ExportControlMissing", "Succeeded", 1)]
+#[case::a_name_that_is_refused(json!({"exportControlNames": ["OTHER"]}), "DependencyNotReady", "RequestRefused", 0)]
 fn where_controls_cannot_be_set_nothing_is_put(
     #[case] flags: Value,
     #[case] told: &str,
+    #[case] of_connection: &str,
     #[case] made: usize,
 ) {
     on_virtual_time(async {
@@ -126,6 +127,7 @@ fn where_controls_cannot_be_set_nothing_is_put(
         virtual_time::passes(REST).await;
         look(&world, "loyal").await;
         assert_eq!(reason(&world, "loyal"), told);
+        assert_eq!(ready(&world.connections()[0]).1, of_connection);
         let state = world.tenant();
         let texts = |collection: &str, field: &str| -> Vec<String> {
             let objects = state[collection].as_array().unwrap().iter();
@@ -146,6 +148,40 @@ fn where_controls_cannot_be_set_nothing_is_put(
         world.apply(audience("other", OTHER));
         virtual_time::passes(LOOK).await;
         assert_eq!(reason(&world, "other"), "Succeeded");
+    });
+}
+
+/// A person makes the data source for these labels.
+pub(crate) fn data_source_by_hand(world: &World, labels: &str, restrictions: &[&str]) -> Value {
+    let made = json!({
+        "pid": 1794, "name": format!("{NAME} ({labels})"), "description": "for the operator", "status": "ACTIVE",
+        "dataExportRestrictions": restrictions,
+        "uniqueTraitIntegrationCodes": true, "uniqueSegmentIntegrationCodes": true,
+    });
+    let made = world.create("dataSources", made);
+    // Found by its name, it gets the mark of the owner.
+    world.changes.adopt("dataSources", &made["dataSourceId"]);
+    made["dataSourceId"].clone()
+}
+
+/// Whoever waits for it is looked at by itself, and so is whoever is in it when its control goes.
+#[test]
+fn a_data_source_that_a_person_makes_is_found_in_the_next_pass() {
+    on_virtual_time(async {
+        let world = labelled(&["core/C5"]);
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        assert_eq!(reason(&world, "loyal"), "ExportControlUnsupported");
+        let made = data_source_by_hand(&world, "C5", &["OFF_SITE"]);
+        virtual_time::passes(REST).await;
+        assert_eq!(reason(&world, "loyal"), "Succeeded");
+        let found = recorded(&world);
+        assert_eq!(found["dataSourceId"], made);
+        assert_eq!(found["exportControls"], json!(["NoOffSiteAds"]));
+        let opened = json!({"dataExportRestrictions": []});
+        world.person("dataSources", &made.to_string(), &opened);
+        virtual_time::passes(REST).await;
+        assert_eq!(reason(&world, "loyal"), "ExportControlMissing");
     });
 }
 

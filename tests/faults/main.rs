@@ -27,6 +27,7 @@ mod interleavings;
 mod judged;
 mod labels;
 mod leaving;
+mod loops;
 mod marks;
 mod needless;
 mod openapi;
@@ -46,11 +47,10 @@ mod storms;
 #[path = "../strangers.rs"]
 mod strangers;
 mod swallowed;
-#[path = "../tenants.rs"]
 mod tenants;
 mod texts;
+mod used_by;
 mod verdict;
-#[path = "../virtual_time.rs"]
 mod virtual_time;
 
 /// As in the program: a third of the time of a history is memory, and the system's own allocator takes twice as long.
