@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attempts;
-mod bad_input;
 mod calls;
 mod change_judge;
 mod corpus;
@@ -16,7 +15,6 @@ mod judges;
 mod killed;
 mod labels;
 mod leaves;
-mod loops;
 mod noticed;
 mod platform;
 mod pruned;
@@ -26,6 +24,5 @@ mod rooms;
 mod rules;
 mod standing;
 mod strangers;
-mod tenant;
 mod told;
 mod used_by;
