@@ -2,7 +2,6 @@
 
 mod addresses;
 mod canaries;
-mod marks;
 mod names;
 mod namespaces;
 mod read_only;

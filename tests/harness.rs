@@ -385,25 +385,6 @@ impl World {
             .unwrap_or_default()
     }
 
-    /// Waits until an object of the tenant is as `wanted`.
-    pub(crate) async fn remote_until(
-        &self,
-        collection: &str,
-        id: &Value,
-        what: &str,
-        wanted: impl Fn(&Value) -> bool,
-    ) -> Value {
-        eventually(what, WITHIN, || async {
-            let object = self.remote(collection, "sid", id).await;
-            match wanted(&object) {
-                true => Ok(object),
-                false => Err(object.to_string()),
-            }
-        })
-        .await
-        .unwrap_or_else(|error| panic!("{error}\n{}", self.operator.log_tail()))
-    }
-
     /// What was asked of the two systems since the last clearing, as "METHOD path" without ids; the token apart.
     pub(crate) async fn calls(&self) -> Vec<String> {
         let calls = self.control.calls().await.unwrap();

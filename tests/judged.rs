@@ -46,6 +46,10 @@ pub(crate) fn note_request(violations: &Violations, request: &http::Request<byte
 }
 
 /// Judges all that is exchanged with this simulator from here on.
+#[allow(
+    dead_code,
+    reason = "not every test program has a simulator of its own"
+)]
 pub(crate) fn watch(simulator: &Simulator) -> Trial {
     let trial = trial();
     let violations = trial.violations();
@@ -54,6 +58,10 @@ pub(crate) fn watch(simulator: &Simulator) -> Trial {
 }
 
 /// What the simulator tells, as the judge takes it.
+#[allow(
+    dead_code,
+    reason = "not every test program has a simulator of its own"
+)]
 pub(crate) fn as_told(told: &adobe_simulator::Exchange) -> Exchange<'_> {
     Exchange {
         method: &told.method,

@@ -4,23 +4,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod at_rest;
 mod attempts;
-mod bad_input;
 mod calls;
 mod change_judge;
 mod corpus;
 mod destinations;
-mod engine;
 mod harness;
 mod judged;
 mod judges;
 mod killed;
 mod labels;
 mod leaves;
-mod loops;
 mod noticed;
-mod openapi;
 mod platform;
 mod pruned;
 mod replicas;
@@ -29,10 +24,5 @@ mod rooms;
 mod rules;
 mod standing;
 mod strangers;
-mod tenant;
-mod tenants;
-mod to_experience_platform;
 mod told;
 mod used_by;
-mod virtual_time;
-mod world;

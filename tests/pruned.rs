@@ -40,29 +40,3 @@ async fn what_was_pruned_while_nobody_ran_is_released_after_ten_minutes_in_all()
         "it is told which stays"
     );
 }
-
-#[tokio::test]
-async fn a_secret_that_is_missing_is_told_by_the_connection_that_leaves() {
-    let mut world = World::start().await;
-    world.connect().await;
-    world.share("loyal", LOYAL_GAMERS).await;
-    world.stop_operator().await;
-    world.kubectl(&["delete", "secret", "adobe-oauth"]).await;
-    for (kind, name) in [("sharingconnection", "acme"), ("sharedaudience", "loyal")] {
-        world.kubectl(&["delete", kind, name, "--wait=false"]).await;
-    }
-    world.start_again(&[]).await;
-    world
-        .until("sharingconnection", "acme", "False", "SecretNotFound")
-        .await;
-    // It comes back in time, and the objects are deleted.
-    world.apply_secret(crate::harness::SECRET).await;
-    world.gone("sharedaudience", "loyal").await;
-    world.gone("sharingconnection", "acme").await;
-    let state = world.tenant().await;
-    let ours = state["traits"].as_array().unwrap().iter().filter(|found| {
-        let description = found["description"].as_str().unwrap_or_default();
-        description.contains("/loyal")
-    });
-    assert_eq!(ours.count(), 0);
-}

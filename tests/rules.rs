@@ -1,10 +1,8 @@
-//! Rules of additional segments on the real API server: traits that they name, Audience Manager's validation, and what
-//! cannot be such a rule.
+//! Rules of additional segments on the real API server: traits that they name, and Audience Manager's validation.
 
-use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{LOYAL_GAMERS, World, audience, ready_message, trait_sid};
+use crate::harness::{LOYAL_GAMERS, World, audience, trait_sid};
 
 fn ruled(rule: &str, traits: &Value) -> Value {
     let mut declared = audience("loyal", LOYAL_GAMERS);
@@ -13,21 +11,15 @@ fn ruled(rule: &str, traits: &Value) -> Value {
     declared
 }
 
-/// The traits of another provider's data source that is not subscribed, and one more by the name of another.
+/// With a trait of another provider that has an integration code.
 async fn tenant() -> World {
     let world = World::start().await;
     let template = world.remote("traits", "sid", &json!(9912)).await;
-    let more = [
-        json!({"sid": 9920, "dataSourceId": 6602, "name": "Secret shoppers"}),
-        json!({"sid": 9914, "name": "Pet owners"}),
-        json!({"sid": 9915, "name": "Boat owners", "integrationCode": "boats"}),
-    ];
-    for fields in more {
-        let mut made = template.clone();
-        let changes = fields.as_object().unwrap().clone();
-        made.as_object_mut().unwrap().extend(changes);
-        world.control.create("traits", &made).await.unwrap();
-    }
+    let mut made = template.clone();
+    let code = json!({"sid": 9915, "name": "Boat owners", "integrationCode": "boats"});
+    let code = code.as_object().unwrap().clone();
+    made.as_object_mut().unwrap().extend(code);
+    world.control.create("traits", &made).await.unwrap();
     world
 }
 
@@ -98,111 +90,4 @@ async fn traits_are_found_once_pinned_and_the_rule_is_validated_once_for_its_con
     assert_eq!(validations(&calls), 1, "another content: {calls:?}");
     let made = world.remote("segments", "sid", &told["sid"]).await;
     assert_eq!(made["segmentRule"], format!("{sid}T AND (9912T OR 9915T)"));
-}
-
-#[rstest]
-#[case::brackets("{trait} AND (9912T", json!([]), "RuleInvalid", &["\"third\"", "at character"])]
-#[case::without_a_named_key("{trait} AND {auto}", json!([]), "RuleInvalid", &["{auto}", "Add the key to traits"])]
-#[case::with_an_unused_key("{trait} AND 9912T", json!([{"key": "auto", "sid": 9913}]), "RuleInvalid",
-    &["does not use {auto}"])]
-#[case::unknown("{trait} AND 666T", json!([]), "RuleInvalid", &["trait 666", "Audience Marketplace"])]
-#[case::not_subscribed("{trait} AND {secret}", json!([{"key": "secret", "sid": 9920}]), "RuleInvalid",
-    &["9920 (\"secret\")", "not subscribed"])]
-#[case::not_subscribed_by_name("{trait} AND {secret}",
-    json!([{"key": "secret", "name": "Secret shoppers", "dataSourceId": 6602}]), "TraitNotFound",
-    &["\"Secret shoppers\"", "data source 6602", "Audience Marketplace"])]
-#[case::ambiguous("{trait} AND {pets}", json!([{"key": "pets", "name": "Pet owners", "dataSourceId": 6601}]),
-    "TraitAmbiguous", &["9913, 9914", "by its sid"])]
-#[case::frequency("{trait} AND FREQUENCY([16440008T]) >= 2", json!([]), "RuleInvalid",
-    &["16440008", "of kind onboarded", "FREQUENCY"])]
-#[case::matches_everyone("NOT {trait} AND NOT 9912T", json!([]), "RuleInvalid", &["would match everyone"])]
-#[tokio::test]
-async fn a_rule_that_cannot_stand_is_told_with_its_trait_and_nothing_is_written(
-    #[case] rule: &str,
-    #[case] traits: Value,
-    #[case] reason: &str,
-    #[case] told: &[&str],
-) {
-    let world = tenant().await;
-    world.connect().await;
-    world
-        .share("healthy", "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01")
-        .await;
-    world.control.clear_calls().await.unwrap();
-    world.apply(&ruled(rule, &traits)).await;
-    let refused = world
-        .until("sharedaudience", "loyal", "False", reason)
-        .await;
-    let message = ready_message(&refused);
-    for text in told {
-        assert!(message.contains(text), "{text}: {message}");
-    }
-    assert_eq!(
-        world.writes().await,
-        Vec::<String>::new(),
-        "no partial write"
-    );
-    world.apply(&audience("loyal", LOYAL_GAMERS)).await;
-    world.ready("loyal").await;
-}
-
-#[tokio::test]
-async fn a_rule_of_a_thousand_unknown_traits_costs_a_handful_of_calls_and_one_of_a_megabyte_none() {
-    let world = tenant().await;
-    world.connect().await;
-    world
-        .share("healthy", "b1f4e0d2-7c3a-4e0f-8a66-2f4d9c1e7a01")
-        .await;
-    let megabyte = format!("{{trait}} AND {}", "9912T OR ".repeat(120_000));
-    let refusal = world.refusal(&ruled(&megabyte, &json!([]))).await;
-    assert!(
-        refusal.contains("8192") || refusal.contains("too large"),
-        "{refusal}"
-    );
-
-    let traits: Vec<String> = (1..=1_000).map(|sid| format!("{sid}T")).collect();
-    let rule = format!("{{trait}} AND ({})", traits.join(" OR "));
-    world.control.clear_calls().await.unwrap();
-    world.apply(&ruled(&rule, &json!([]))).await;
-    let refused = world
-        .until("sharedaudience", "loyal", "False", "RuleInvalid")
-        .await;
-    assert!(
-        ready_message(&refused).contains("trait 1, 2, 3"),
-        "{refused}"
-    );
-    let calls = world.calls().await;
-    assert!(
-        calls.len() <= 9,
-        "one validation and eight reads: {calls:?}"
-    );
-    assert_eq!(world.writes().await, Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn an_export_control_that_forbids_a_segment_is_told_with_its_traits() {
-    let world = tenant().await;
-    world
-        .control
-        .flags(&json!({"mixedExportControlsRefused": true}))
-        .await
-        .unwrap();
-    let controls = json!({"dataExportRestrictions": ["PII"]});
-    world
-        .control
-        .patch("dataSources", "6601", &controls)
-        .await
-        .unwrap();
-    world.connect().await;
-    world.apply(&ruled("{trait} AND 9912T", &json!([]))).await;
-    let refused = world
-        .until("sharedaudience", "loyal", "False", "ExportControlled")
-        .await;
-    let message = ready_message(&refused);
-    assert!(
-        message.contains("9912") && message.contains("\"Third\""),
-        "{message}"
-    );
-    world.apply(&audience("loyal", LOYAL_GAMERS)).await;
-    world.ready("loyal").await;
 }

@@ -60,9 +60,14 @@ fn a_panic_over_a_credential_does_not_tell_it() {
     assert!(!message.contains(CANARY), "{message}");
 }
 
+/// Requests of the operator that the API server refused: none, however the rights are cut.
 #[tokio::test]
-async fn events_tell_transitions_alone() {
+async fn a_life_tells_transitions_alone_and_has_no_request_refused() {
     let world = World::start().await;
+    for path in ["/livez", "/readyz"] {
+        assert!(world.operator.answers(path).await.unwrap(), "{path}");
+    }
+    assert!(!world.operator.answers("/").await.unwrap());
     world.connect().await;
     world.share("loyal", LOYAL_GAMERS).await;
     for _ in 0..3 {
@@ -79,23 +84,6 @@ async fn events_tell_transitions_alone() {
         .lines()
         .filter(|line| *line == "SharedAudience Succeeded");
     assert_eq!(ready.count(), 1, "{events}");
-}
-
-#[tokio::test]
-async fn the_probes_tell_alive_and_ready() {
-    let world = World::start().await;
-    for path in ["/livez", "/readyz"] {
-        assert!(world.operator.answers(path).await.unwrap(), "{path}");
-    }
-    assert!(!world.operator.answers("/").await.unwrap());
-}
-
-/// Requests of the operator that the API server refused: none, however the rights are cut.
-#[tokio::test]
-async fn no_request_to_the_api_server_is_refused() {
-    let world = World::start().await;
-    world.connect().await;
-    world.share("loyal", LOYAL_GAMERS).await;
     world.delete("loyal").await;
     let ours = |event: &AuditEvent| {
         let object = event.object_ref.as_ref();

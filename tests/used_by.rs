@@ -1,8 +1,8 @@
-//! Who uses a shared audience, in its status: what follows by itself, and what is looked up when somebody asks.
+//! Who uses a shared audience, in its status: looked up when somebody asks.
 
 use serde_json::{Value, json};
 
-use crate::harness::{LOYAL_GAMERS, World, audience, segment_sid, trait_sid};
+use crate::harness::{LOYAL_GAMERS, World, segment_sid, trait_sid};
 
 async fn used_by(world: &World, name: &str) -> Value {
     let object = world.get("sharedaudience", name).await;
@@ -110,56 +110,4 @@ async fn segments_models_and_destinations_are_looked_up_when_asked_and_never_at_
         found["models"],
         users(&[(id(&of_segment), "Like the segment")])
     );
-}
-
-#[tokio::test]
-async fn what_audience_manager_does_not_tell_is_left_open_and_fails_nothing() {
-    let world = World::start().await;
-    world.connect().await;
-    world.share("loyal", LOYAL_GAMERS).await;
-    let refused = json!([{"match": {"pathContains": "/v1/models", "method": "GET"}, "kind": {"error": {"status": 403}}}]);
-    world.control.faults(&refused).await.unwrap();
-    let found = ask(&world, "loyal", "now").await;
-    assert_eq!(found["models"], Value::Null);
-    assert_eq!(found["segments"], users(&[]));
-    world.ready("loyal").await;
-}
-
-/// The list of audiences names those that depend on each other: no call more.
-#[tokio::test]
-async fn segment_definitions_that_depend_on_the_audience_follow_by_themselves() {
-    let world = World::with_seed("both-directions.json").await;
-    world.connect().await;
-    let mut gold = audience("gold", "");
-    gold["spec"]["source"] = json!({"audienceManager": {"segment": {"sid": 16_450_002}}});
-    world.apply(&gold).await;
-    let ready = world.ready("gold").await;
-    let id = ready["status"]["experiencePlatform"]["id"]
-        .as_str()
-        .unwrap();
-    let depends = |on: Value| {
-        json!({"id": "f0000000-0000-4000-8000-000000000001", "audienceId": "f0000000-0000-4000-8000-000000000001",
-            "name": "Gold and new", "type": "SegmentDefinition", "namespace": "AEPSegments",
-            "originName": "REAL_TIME_CUSTOMER_PROFILE", "lifecycleState": "published", "dependencies": on})
-    };
-    world
-        .control
-        .create("audiences", &depends(json!([id])))
-        .await
-        .unwrap();
-    world.control.clear_calls().await.unwrap();
-    world.look_now("gold").await;
-    assert_eq!(
-        used_by(&world, "gold").await["segmentDefinitions"],
-        json!({"count": 1, "items": [{"id": "f0000000-0000-4000-8000-000000000001", "name": "Gold and new"}]})
-    );
-    assert_eq!(world.writes().await, Vec::<String>::new());
-    let gone = json!({"dependencies": []});
-    world
-        .control
-        .patch("audiences", "f0000000-0000-4000-8000-000000000001", &gone)
-        .await
-        .unwrap();
-    world.look_now("gold").await;
-    assert_eq!(used_by(&world, "gold").await, Value::Null);
 }

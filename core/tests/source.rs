@@ -1,5 +1,7 @@
 //! Which audience a `SharedAudience` means, and which may not be shared.
 
+mod audience_manager;
+
 use audience_sharing_core::compose::{AudienceSelector, SourceGonePolicy};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
@@ -141,19 +143,27 @@ fn only_a_deleted_or_inactive_source_is_not_shared(
 }
 
 #[rstest]
-#[case::of_the_platform("AEPSegments", "REAL_TIME_CUSTOMER_PROFILE", false)]
-#[case::origin("AEPSegments", "audience_manager", true)]
-#[case::namespace("AAM", "", true)]
-#[case::segments("aamsegments", "", true)]
-#[case::traits("AAMTraits", "", true)]
-#[case::another_namespace("AAMOther", "", false)]
+#[case::of_the_platform("AEPSegments", "REAL_TIME_CUSTOMER_PROFILE", "", false)]
+#[case::origin("AEPSegments", "audience_manager", "", true)]
+#[case::namespace("AAM", "", "", true)]
+#[case::segments("aamsegments", "", "", true)]
+#[case::traits("AAMTraits", "", "", true)]
+#[case::another_namespace("AAMOther", "", "", false)]
+#[case::a_mark(
+    "AudienceManagerSharing",
+    "CUSTOM_UPLOAD",
+    "[audience-sharing:somebody/team/theirs]",
+    true
+)]
 fn what_came_from_audience_manager_is_not_shared_back(
     #[case] namespace: &str,
     #[case] origin: &str,
+    #[case] description: &str,
     #[case] loops: bool,
 ) {
     let mut audience = source("I", "Loyal gamers");
     (audience.namespace, audience.origin) = (namespace.into(), origin.into());
+    audience.description = description.into();
     let inventory = listed(&[audience]);
     match resolve(&by_id("I"), None, &inventory) {
         Resolution::Found(_) => assert!(!loops),

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{World, audience, connection};
+use crate::harness::{World, audience};
 
 /// Ends a line, begins a forged one, colours a terminal, turns the text around, closes JSON and a label.
 const HOSTILE: &str = "Forged\n2026-01-01T00:00:00Z ERROR forged: line\r\u{1b}[31mred\u{202e}\u{2028}\u{0}\"}\\ {a=\"b\"} # HELP";
@@ -75,44 +75,4 @@ async fn no_name_breaks_the_log_a_metric_or_an_event(#[values("text", "json")] f
 fn starts_with_a_time(line: &str) -> bool {
     let begin = line.split('Z').next().unwrap_or_default();
     begin.parse::<jiff::civil::DateTime>().is_ok()
-}
-
-/// A value of a Secret becomes a header and a form: it stays one value, or nothing is sent with it.
-#[rstest]
-#[case::a_header_in_the_client_id(
-    "demo-client\r\nx-gw-ims-org-id: other",
-    "demo-secret",
-    "CredentialsRefused"
-)]
-#[case::a_parameter_in_the_client_id(
-    "demo-client&grant_type=password",
-    "demo-secret",
-    "CredentialsRefused"
-)]
-#[case::a_parameter_in_the_secret("demo-client", "demo-secret&scope=all", "CredentialsRefused")]
-#[tokio::test]
-async fn a_secret_adds_no_header_and_no_parameter(
-    #[case] client_id: &str,
-    #[case] client_secret: &str,
-    #[case] reason: &str,
-) {
-    let world = World::start().await;
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "adobe-oauth"},
-        "stringData": {"clientId": client_id, "clientSecret": client_secret},
-    });
-    world.apply(&secret).await;
-    world.apply(&connection()).await;
-    let told = world
-        .until("sharingconnection", "acme", "False", reason)
-        .await;
-    assert!(
-        !told["status"].to_string().contains("demo-client"),
-        "{told}"
-    );
-    assert_eq!(
-        world.calls().await,
-        Vec::<String>::new(),
-        "no service is asked"
-    );
 }

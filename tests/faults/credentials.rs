@@ -4,13 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::ByteString;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::back_pressure::{Budget, MINUTE, edit, standing_within, to_adobe_since, unready};
 use crate::choke_point::{Call, System, failure};
-use crate::operator::{World, audience, connection, secret, set_client_rate_limit};
-use crate::run::on_virtual_time;
+use crate::operator::{SECRET, World, audience, connection, secret, seed, set_client_rate_limit};
+use crate::run::{LOOK, on_virtual_time};
 use crate::{verdict, virtual_time};
 
 /// Another namespace than the one of the audiences that exist from the start.
@@ -60,6 +61,32 @@ async fn calls_within(world: &World, time: Duration) -> Vec<Call> {
     let before = world.choke_point.count();
     virtual_time::passes(time).await;
     to_adobe_since(world, before)
+}
+
+/// A value of a Secret becomes a header and a form: it stays one value, or nothing is sent with it.
+#[rstest]
+#[case::a_header_in_the_client_id("demo-client\r\nx-gw-ims-org-id: other", SECRET)]
+#[case::a_parameter_in_the_client_id("demo-client&grant_type=password", SECRET)]
+#[case::a_parameter_in_the_secret("demo-client", "canary-7f3d-secret&scope=all")]
+fn a_secret_adds_no_header_and_no_parameter(#[case] client_id: &str, #[case] client_secret: &str) {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        let base64 = |text: &str| json!(ByteString(text.into()));
+        let mut secret = secret();
+        secret["data"] =
+            json!({"clientId": base64(client_id), "clientSecret": base64(client_secret)});
+        world.apply(secret);
+        world.apply(connection("acme"));
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        let connection = world.connections().remove(0);
+        assert_eq!(verdict::ready(&connection).1, "CredentialsRefused");
+        let told = connection["status"].to_string();
+        assert!(!told.contains("demo-client"), "{told}");
+        let mut asked = to_adobe_since(&world, 0);
+        asked.retain(|call| call.system != System::IdentityService);
+        assert!(asked.is_empty(), "{asked:?}");
+    });
 }
 
 #[rstest]

@@ -4,6 +4,7 @@
 
 pub(crate) mod answers;
 mod connections;
+mod declared;
 mod objects;
 mod page;
 mod policies;

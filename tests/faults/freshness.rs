@@ -10,8 +10,8 @@ use crate::back_pressure::{
     Budget, HOUR, MINUTE, declared_within, edit, standing_within, to_adobe_since, unready,
 };
 use crate::choke_point::Call;
-use crate::operations::LOYAL_GAMERS;
-use crate::operator::World;
+use crate::operations::{LOYAL_GAMERS, console_buyers};
+use crate::operator::{World, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
 use crate::virtual_time;
 
@@ -106,6 +106,49 @@ fn an_update_and_a_deletion_read_their_object_immediately_before() {
             "{judged} writes were judged"
         );
         SLOW.assert_kept(&calls);
+    });
+}
+
+/// What an edit costs in Experience Platform, call by call: a look by the key before a create, a read before a write.
+#[rstest]
+#[case::external("ExternalAudience", "/data/core/ups/audiences")]
+#[case::metadata("MetadataOnly", "/data/core/ais/audiences")]
+fn each_write_to_experience_platform_follows_one_read(
+    #[case] strategy: &str,
+    #[case] create: &str,
+) {
+    on_virtual_time(async {
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
+        let calls_of = async |act: &dyn Fn()| -> Vec<String> {
+            let since = world.choke_point.count();
+            act();
+            virtual_time::passes(LOOK).await;
+            let calls = to_adobe_since(&world, since).into_iter();
+            let told = |call: Call| {
+                let path = call.path.split('?').next().unwrap_or_default();
+                format!("{} {path}", call.method)
+            };
+            calls.map(told).collect()
+        };
+        let sid = console_buyers(&world);
+        let mut shared = shared_segment("buyers", &sid, strategy);
+        let made = calls_of(&|| world.apply(shared.clone())).await;
+        assert_eq!(
+            made,
+            [
+                format!("GET /v1/segments/{sid}"),
+                "GET /data/core/ups/audiences".into(),
+                format!("POST {create}"),
+            ]
+        );
+        let id = world.audience("buyers")["status"]["experiencePlatform"]["id"].clone();
+        let one = format!("/data/core/ups/audiences/{}", id.as_str().unwrap());
+        let read = "POST /data/core/ups/audiences/bulk-get".to_owned();
+        shared["spec"]["target"]["experiencePlatform"]["name"] = json!("By name");
+        let renamed = calls_of(&|| world.apply(shared.clone())).await;
+        assert_eq!(renamed, [read.clone(), format!("PATCH {one}")]);
+        let deleted = calls_of(&|| world.delete("buyers")).await;
+        assert_eq!(deleted, [read, format!("DELETE {one}")]);
     });
 }
 

@@ -5,6 +5,7 @@
 
 mod absence;
 mod ambiguous;
+mod at_rest;
 mod back_pressure;
 mod bounds;
 #[path = "../change_judge.rs"]
@@ -16,6 +17,7 @@ mod credentials;
 mod everywhere;
 mod failures;
 mod fault;
+mod forbidden;
 mod freshness;
 mod gate;
 mod histories;
@@ -23,8 +25,12 @@ mod installations;
 mod interleavings;
 #[path = "../judged.rs"]
 mod judged;
+mod labels;
 mod leaving;
+mod loops;
+mod marks;
 mod needless;
+mod openapi;
 mod operations;
 mod operator;
 mod oracles;
@@ -41,11 +47,10 @@ mod storms;
 #[path = "../strangers.rs"]
 mod strangers;
 mod swallowed;
-#[path = "../tenants.rs"]
 mod tenants;
 mod texts;
+mod used_by;
 mod verdict;
-#[path = "../virtual_time.rs"]
 mod virtual_time;
 
 /// As in the program: a third of the time of a history is memory, and the system's own allocator takes twice as long.

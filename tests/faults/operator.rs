@@ -50,6 +50,8 @@ thread_local! {
     /// The owner id of the operator, and those that it had before; none: [`OWNER`] alone.
     static OWNERS: RefCell<Vec<OwnerId>> = const { RefCell::new(Vec::new()) };
     static CLIENT_RATE_LIMIT: Cell<u32> = const { Cell::new(CLIENT_RATE_LIMIT_MAX) };
+    /// Of all processes of the world.
+    static METRICS: RefCell<Metrics> = RefCell::default();
 }
 
 /// Under it the budget of a connection is what holds its calls back.
@@ -89,6 +91,15 @@ pub(crate) fn set_client_rate_limit(requests_per_minute: u32) {
     CLIENT_RATE_LIMIT.set(requests_per_minute);
 }
 
+/// How many plans were computed.
+pub(crate) fn plans() -> usize {
+    let told = METRICS.with_borrow(Metrics::encode);
+    let count = told
+        .lines()
+        .find_map(|line| line.strip_prefix("audience_sharing_plans_total "));
+    count.unwrap().parse().unwrap()
+}
+
 /// A client whose requests `serve` answers; a lost one is an error of the connection.
 pub(crate) fn client_of<Answer>(
     serve: impl Fn(Request<Bytes>) -> Answer + Clone + Send + 'static,
@@ -113,7 +124,7 @@ where
 }
 
 /// The way to the three systems of Adobe.
-struct ToAdobe(Outgoing);
+pub(crate) struct ToAdobe(pub(crate) Outgoing);
 
 impl Transport for ToAdobe {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Body>, TransportError> {
@@ -173,6 +184,7 @@ impl World {
         READ_ONLY.set(false);
         set_owner(OWNER, &[]);
         CLIENT_RATE_LIMIT.set(CLIENT_RATE_LIMIT_MAX);
+        METRICS.set(Metrics::default());
         let cluster = Cluster::new(wall_clock);
         let simulator = Simulator::new(Options {
             latency: Duration::ZERO,
@@ -524,7 +536,7 @@ fn launch(point: &ChokePoint, life: usize) -> Process {
         watch_secrets: true,
         rng_seed: 7,
         wall_clock: skewed_clock,
-        metrics: Metrics::default(),
+        metrics: METRICS.with_borrow(Clone::clone),
     };
     let stopped = stop.clone();
     let task = tokio::spawn(async move {

@@ -1,5 +1,7 @@
 //! A panic at one resource stops nothing else, and one in an engine costs a full pass (law L10).
 
+mod plan;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

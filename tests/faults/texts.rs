@@ -384,3 +384,61 @@ fn a_description_that_is_too_long_keeps_its_mark(
         assert!(!objects.any(|found| found["description"] == description));
     });
 }
+
+/// Of every alphabet, and as long as may be; the strangers among them stay byte for byte as they are.
+#[test]
+fn every_audience_of_a_tenant_that_looks_real_is_shared_under_its_name() {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        world.apply(secret());
+        world.apply(connection("acme"));
+        let state = world.tenant();
+        let all = state["audiences"].as_array().unwrap().iter();
+        let published = all.filter(|found| {
+            found["type"] == "SegmentDefinition" && found["lifecycleState"] == "published"
+        });
+        let published: Vec<(&str, &str)> = published
+            .map(|found| {
+                (
+                    found["id"].as_str().unwrap(),
+                    found["name"].as_str().unwrap(),
+                )
+            })
+            .collect();
+        for odd in ["Лояльные игроки", &"x".repeat(255)] {
+            let same_length = |name: &str| name.chars().count() == odd.chars().count();
+            assert!(
+                published
+                    .iter()
+                    .any(|(_, name)| *name == odd || same_length(name))
+            );
+        }
+        for (index, (id, _)) in published.iter().enumerate() {
+            world.apply(audience(&format!("share-{index}"), id));
+        }
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        let ready: Vec<String> = (0..published.len())
+            .map(|index| format!("share-{index}"))
+            .filter(|name| is_ready(&world, name))
+            .collect();
+        assert!(ready.len() >= 6, "{ready:?}");
+        for name in &ready {
+            let index: usize = name[6..].parse().unwrap();
+            assert_eq!(ours(&world, name, "traits")["name"], published[index].1);
+            let text = json!({"ttlDays": 30, "description": "a <b> & \"c\""});
+            world.edit(name, &target(text));
+        }
+        virtual_time::passes(LOOK).await;
+        for name in &ready {
+            assert!(is_ready(&world, name), "{}", reason(&world, name));
+            assert_eq!(ours(&world, name, "traits")["ttl"], 30);
+        }
+        for index in 0..published.len() {
+            world.delete(&format!("share-{index}"));
+        }
+        verdict::ends_well(&world).await;
+        let shared_objects = ["dataSources", "segmentFolders", "traitFolders"];
+        assert_eq!(world.changes.left(), shared_objects);
+    });
+}

@@ -70,7 +70,7 @@ pub(crate) fn set_flags(world: &World, changes: &Value) {
 }
 
 /// A fault of the simulator's that lasts.
-pub(super) fn lasting(world: &World, path_contains: &str, method: &str, kind: FaultKind) {
+pub(crate) fn lasting(world: &World, path_contains: &str, method: &str, kind: FaultKind) {
     world.simulator.add_fault(Fault {
         matching: Match {
             path_contains: Some(path_contains.into()),

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::answers::{answer, clear, stand_in};
+use super::objects::recorded;
 use super::{Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::{System, failure};
 use crate::cluster::{Cluster, Key};
@@ -120,6 +121,15 @@ fn set_access(world: &World, access: &str) {
         let credentials = state["credentials"].as_array_mut().unwrap();
         credentials[0]["aamAccess"] = json!(access);
     });
+}
+
+fn nothing_is_deleted(world: &World) {
+    let calls = world.choke_point.calls();
+    let mut calls = calls
+        .iter()
+        .filter(|call| call.system != System::Kubernetes);
+    let deletion = calls.find(|call| call.method == Method::DELETE);
+    assert!(deletion.is_none(), "{deletion:?}");
 }
 
 /// Nothing was written to find out.
@@ -492,7 +502,12 @@ fn of_the_operator() -> Vec<Scenario> {
             .happens(|world| {
                 edit(world, json!({"target": {"audienceManager": {"ttlDays": "for ever"}}}));
             })
-            .mended_by(|world| edit(world, json!({"target": null}))),
+            .mended_by(|world| {
+                let recorded = recorded(world);
+                assert!(recorded["traitSid"].is_number(), "the ids stay on record");
+                nothing_is_deleted(world);
+                edit(world, json!({"target": null}));
+            }),
         of_audience(
             Reason::ReleasedWithoutDeletion,
             "the Secret went before the audience was deleted, and no other came for ten minutes",

@@ -20,7 +20,7 @@ const DATA_SOURCE: &str = "Adobe Experience Platform Audience Sharing";
 /// What a look of a person's costs, every ten minutes at most, beside the passes.
 const LOOKS: usize = QUIET_HOUR + 4 * 6;
 
-fn targets(world: &World, audience_manager: Value) {
+pub(super) fn targets(world: &World, audience_manager: Value) {
     edit(
         world,
         json!({"target": {"audienceManager": audience_manager}}),
@@ -33,7 +33,7 @@ fn rule(world: &World, rule: &str, traits: Value) {
     targets(world, json!({"additionalSegments": [segment]}));
 }
 
-fn plain(world: &World) {
+pub(super) fn plain(world: &World) {
     edit(world, json!({"target": null}));
 }
 
@@ -278,7 +278,7 @@ fn refused() -> Vec<Scenario> {
 }
 
 /// Traits of another provider: one in a data source that is not subscribed to, two with one name.
-fn with_traits(world: &World) {
+pub(super) fn with_traits(world: &World) {
     let state = world.tenant();
     let mut traits = state["traits"].as_array().unwrap().iter();
     let template = traits.find(|found| found["sid"] == 9912).unwrap();
@@ -329,7 +329,7 @@ fn rules() -> Vec<Scenario> {
     ]
 }
 
-fn with_destinations(world: &World) {
+pub(super) fn with_destinations(world: &World) {
     let made = [
         json!({"destinationId": 4711, "name": "Shop", "destinationType": "PUSH"}),
         json!({"destinationId": 4712, "name": "Partner", "destinationType": "S2S"}),
@@ -465,6 +465,22 @@ fn export_controls() -> Vec<Scenario> {
         .calls(LOOKS),
         of_audience(
             Reason::ExportControlled,
+            "Audience Manager refuses a mapping for an export control",
+        )
+        .before(with_destinations)
+        .happens(|world| {
+            let body = json!({"code": "EXPORT_CONTROL_VIOLATION", "message": "canary-of-a-body"});
+            let kind = FaultKind::Error {
+                status: 400,
+                body: Some(body),
+            };
+            lasting(world, "/mappings", "POST", kind);
+            mapped(world, json!({"key": "x", "name": "Mailing", "alias": "a"}));
+        })
+        .mended_by(plain)
+        .calls(LOOKS),
+        of_audience(
+            Reason::ExportControlled,
             "a rule mixes traits under different export controls",
         )
         .before(|world| {
@@ -479,6 +495,23 @@ fn export_controls() -> Vec<Scenario> {
     ]
 }
 
+fn map_by_hand(world: &World) {
+    let made = json!({"pid": 1794, "destinationId": 4716, "sid": recorded(world)["segmentSid"],
+        "traitType": "SEGMENT", "elementStatus": "active"});
+    world.create("mappings", made);
+}
+
+fn unmap_by_hand(world: &World) {
+    let state = world.tenant();
+    let mut mappings = state["mappings"].as_array().unwrap().iter();
+    let made = mappings
+        .find(|found| found["destinationId"] == 4716)
+        .unwrap();
+    let gone = json!({"elementStatus": "deleted"});
+    world.person("mappings", &made["destinationMappingId"].to_string(), &gone);
+    world.look_now("loyal");
+}
+
 fn deletions() -> Vec<Scenario> {
     vec![
         of_audience(
@@ -490,6 +523,17 @@ fn deletions() -> Vec<Scenario> {
             world.delete("loyal");
         })
         .ended_by(stop_using_the_trait)
+        .calls(LOOKS),
+        of_audience(
+            Reason::DeletionBlocked,
+            "it is deleted while a person's mapping takes its segment to a destination",
+        )
+        .before(with_destinations)
+        .happens(|world| {
+            map_by_hand(world);
+            world.delete("loyal");
+        })
+        .ended_by(unmap_by_hand)
         .calls(LOOKS),
     ]
 }

@@ -1,4 +1,4 @@
-//! Tenants that tests of both worlds begin with.
+//! Tenants that worlds begin with.
 
 use std::time::Duration;
 

@@ -1,0 +1,214 @@
+//! Which trait or segment a `SharedAudience` means, and which may not pass.
+
+use audience_sharing_core::compose::{AudienceManagerSource, SourceGonePolicy};
+use audience_sharing_core::domain::audience_manager::{
+    Activity, DataSource, Segment, Trait, TraitKind,
+};
+use audience_sharing_core::domain::identifier::{
+    CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+};
+use audience_sharing_core::domain::labels::{Restrictions, SourceControls};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
+use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
+use audience_sharing_core::plan::Hold;
+use audience_sharing_core::plan::gone::Receiver;
+use audience_sharing_core::plan::source::Resolution;
+use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
+use rstest::rstest;
+
+use crate::model::{settings, source};
+
+const OWN: DataSourceId = DataSourceId(1);
+const OF_SHARING: DataSourceId = DataSourceId(2);
+const OF_A_PROVIDER: DataSourceId = DataSourceId(3);
+const COMPANY: CompanyId = CompanyId(1_794);
+
+fn data_source(id: DataSourceId, name: &str, company: CompanyId) -> DataSource {
+    DataSource {
+        id,
+        company: Some(company),
+        name: name.into(),
+        description: "".into(),
+        unique_trait_codes: true,
+        unique_segment_codes: true,
+        restrictions: Restrictions::default(),
+    }
+}
+
+/// Three data sources, each listed, and the audience `I` of Experience Platform.
+fn tenant() -> Inventory {
+    let mut inventory = Inventory::default();
+    inventory.tenant.company = Some(COMPANY);
+    let sources = vec![
+        data_source(OWN, "Shop", COMPANY),
+        data_source(OF_SHARING, &settings().data_source, COMPANY),
+        data_source(OF_A_PROVIDER, "Provider", CompanyId(220)),
+    ];
+    let table = &mut inventory.data_sources;
+    table.fold_whole_list(Sequence(1), Moment(0), sources, Vec::new());
+    inventory.fold_audiences(Sequence(1), Moment(0), vec![source("I", "Loyal")], &[]);
+    inventory
+}
+
+fn shopper() -> Trait {
+    Trait {
+        sid: TraitSid(7),
+        kind: TraitKind::RuleBased,
+        name: "Shoppers".into(),
+        description: "".into(),
+        integration_code: None,
+        data_source: OWN,
+        folder: TraitFolderId(0),
+        rule: "page == \"cart\"".into(),
+        ttl_days: None,
+        activity: Activity::Active,
+    }
+}
+
+fn buyers() -> Segment {
+    Segment {
+        sid: SegmentSid(8),
+        name: "Buyers".into(),
+        description: "".into(),
+        integration_code: None,
+        data_source: OWN,
+        folder: SegmentFolderId(0),
+        rule: "7T".into(),
+        merge_rule: None,
+        trait_data_sources: Some([OWN].into()),
+        activity: Activity::Active,
+    }
+}
+
+fn resolved(
+    inventory: &Inventory,
+    kind: SourceKind,
+    naming: Naming,
+) -> Result<AudienceManagerSource, Hold> {
+    let settings = settings();
+    let question = Question {
+        settings: &settings,
+        inventory,
+        pinned: None,
+        since: Sequence(1),
+    };
+    match resolve(&AudienceManagerSelector { kind, naming }, question) {
+        Resolution::Found(found) => Ok(found),
+        Resolution::Held(hold) => Err(hold),
+        Resolution::Gone(gone) => {
+            Err(gone.told(SourceGonePolicy::Keep, Receiver::ExperiencePlatform))
+        }
+        Resolution::Ask(call) => panic!("nothing is asked: {call}"),
+    }
+}
+
+fn is_told(resolved: Result<AudienceManagerSource, Hold>, reason: Reason, told: &str) {
+    let hold = resolved.unwrap_err();
+    assert_eq!(hold.reason, reason, "{}", hold.message);
+    assert!(hold.message.contains(told), "{}", hold.message);
+}
+
+fn code(code: &str) -> Option<IntegrationCode> {
+    Some(IntegrationCode::new(code))
+}
+
+#[rstest]
+#[case::its_rule_names_an_audience(Trait { rule: r#"segid == "I""#.into(), ..shopper() },
+    Reason::SharingLoop, "is filled by audience I of Experience Platform, as its rule says")]
+#[case::a_code_of_an_audience(Trait { integration_code: code("I"), ..shopper() },
+    Reason::SharingLoop, "as its integration code, I")]
+#[case::a_folder(Trait { kind: TraitKind::Other("FOLDER_TRAIT".into()), ..shopper() },
+    Reason::SourceNotShareable, "is a folder")]
+#[case::third_party(Trait { data_source: OF_A_PROVIDER, ..shopper() },
+    Reason::SourceNotShareable, "third-party data")]
+#[case::a_data_source_that_no_list_shows(Trait { data_source: DataSourceId(4), ..shopper() },
+    Reason::SourceNotShareable, "third-party data")]
+fn a_trait_that_may_not_pass_says_why(
+    #[case] found: Trait,
+    #[case] reason: Reason,
+    #[case] told: &str,
+) {
+    let mut inventory = tenant();
+    inventory.traits.fold_read(Sequence(2), found);
+    let resolved = resolved(&inventory, SourceKind::Trait, Naming::Sid(7));
+    is_told(resolved, reason, told);
+}
+
+/// A mark is a sign whoever's it is: another connection to the same tenant, with another data source, is no way back.
+#[rstest]
+#[case::our_mark(Segment { description: "x [audience-sharing:us/marketing/loyal#a1b2c3d4]".into(), ..buyers() },
+    Reason::SharingLoop, "carries the mark [audience-sharing:us/marketing/loyal")]
+#[case::a_mark_of_another_owner(Segment { description: "[audience-sharing:somebody/team/theirs]".into(), ..buyers() },
+    Reason::SharingLoop, "carries the mark [audience-sharing:somebody/team/theirs]")]
+#[case::in_the_data_source_of_sharing(Segment { data_source: OF_SHARING, ..buyers() },
+    Reason::SharingLoop, "stands in data source \"Sharing\"")]
+#[case::a_code_of_an_audience(Segment { integration_code: code("I"), ..buyers() },
+    Reason::SharingLoop, "as its integration code, I")]
+#[case::third_party(Segment { data_source: OF_A_PROVIDER, ..buyers() },
+    Reason::SourceNotShareable, "third-party data")]
+#[case::inactive(Segment { activity: Activity::Inactive, ..buyers() },
+    Reason::SourceInactive, "is inactive")]
+fn a_segment_that_may_not_pass_says_why(
+    #[case] found: Segment,
+    #[case] reason: Reason,
+    #[case] told: &str,
+) {
+    let mut inventory = tenant();
+    inventory.segments.fold_read(Sequence(2), found);
+    let resolved = resolved(&inventory, SourceKind::Segment, Naming::Sid(8));
+    is_told(resolved, reason, told);
+}
+
+#[rstest]
+#[case::none(&[], Reason::SourceNotFound, "Audience Manager has no trait with integration code cart")]
+#[case::several(&[7, 9], Reason::SourceAmbiguous, "7, 9. Name the source by its sid")]
+fn a_code_must_fit_one_object(#[case] sids: &[u64], #[case] reason: Reason, #[case] told: &str) {
+    let mut inventory = tenant();
+    let naming = Naming::IntegrationCode(IntegrationCode::new("cart"));
+    let selector = AudienceManagerSelector {
+        kind: SourceKind::Trait,
+        naming: naming.clone(),
+    };
+    let findings = Findings {
+        seen: Sequence(1),
+        sids: sids.to_vec(),
+    };
+    inventory.searches.insert(selector, findings);
+    let resolved = resolved(&inventory, SourceKind::Trait, naming);
+    is_told(resolved, reason, told);
+}
+
+#[test]
+fn what_is_the_companys_own_passes_and_only_its_own_404_says_that_it_is_gone() {
+    let mut inventory = tenant();
+    inventory.traits.fold_read(Sequence(2), shopper());
+    inventory.segments.fold_gone(&SegmentSid(8));
+    let own = resolved(&inventory, SourceKind::Trait, Naming::Sid(7));
+    assert_eq!(own.unwrap().sid, 7);
+    let gone = resolved(&inventory, SourceKind::Segment, Naming::Sid(8));
+    is_told(gone, Reason::SourceNotFound, "no segment 8");
+}
+
+/// Where the answer does not say of which data sources its traits are, nobody knows what an audience of it may be used for.
+#[test]
+fn a_segment_is_under_the_controls_of_its_traits_data_sources() {
+    let pii = Restrictions::new(["PII"]);
+    let mut inventory = tenant();
+    let mut own = data_source(OWN, "Shop", COMPANY);
+    own.restrictions = pii.clone();
+    inventory.data_sources.fold_read(Sequence(2), own);
+    let known = SourceControls::of([(OWN, Some(&pii))]);
+    for (traits, expected) in [
+        (Some([OWN].into()), known),
+        (None, SourceControls::of([]).unsaid()),
+    ] {
+        let mut segment = buyers();
+        (segment.data_source, segment.trait_data_sources) = (DataSourceId(5), traits);
+        let elsewhere = data_source(DataSourceId(5), "Elsewhere", COMPANY);
+        inventory.data_sources.fold_read(Sequence(2), elsewhere);
+        inventory.segments.fold_read(Sequence(2), segment);
+        let found = resolved(&inventory, SourceKind::Segment, Naming::Sid(8)).unwrap();
+        assert_eq!(found.controls, expected);
+    }
+}
