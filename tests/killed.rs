@@ -1,9 +1,9 @@
-//! SIGKILL at every call of a change: before its effect, and after it but before its answer. The container starts again in
-//! its Pod, under the same identity, and ends where an undisturbed run ends. Every call of every other operation is met on
-//! virtual time (`tests/faults/everywhere.rs`).
+//! SIGKILL at every call of an operation: before its effect, and after it but before its answer. The container starts
+//! again in its Pod, under the same identity, and ends where an undisturbed run ends.
 
 use std::collections::BTreeMap;
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 use testbed::{Gate, Ledger, Moment, Passage, Target};
 
@@ -37,8 +37,8 @@ impl Point {
     }
 }
 
-/// Both moments of each call.
-fn points(trace: &[Passage]) -> Vec<Point> {
+/// Both moments of each call; `operation` is for the count that is printed.
+fn points(operation: &str, trace: &[Passage]) -> Vec<Point> {
     let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
     let mut points = Vec::new();
     for passage in trace {
@@ -53,7 +53,11 @@ fn points(trace: &[Passage]) -> Vec<Point> {
             });
         }
     }
-    println!("{} calls, {} points", trace.len(), points.len());
+    println!(
+        "{operation}: {} calls, {} points",
+        trace.len(),
+        points.len()
+    );
     points
 }
 
@@ -142,6 +146,43 @@ pub(crate) fn counted<const N: usize>(changes: [(&str, usize); N]) -> BTreeMap<S
     changes.map(|(kind, times)| (kind.to_owned(), times)).into()
 }
 
+/// Lives side by side: each waits for processes most of its time.
+const LIVES_AT_ONCE: usize = 3;
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_creation_it_makes_everything_once() {
+    let declare = async |world: &World| {
+        world.connect().await;
+        world.apply(&audience("loyal", LOYAL_GAMERS)).await;
+    };
+    let stands = async |world: &World| {
+        world.ready("loyal").await;
+        world
+            .until("sharingconnection", "acme", "True", "Succeeded")
+            .await;
+    };
+    let made = counted([
+        ("POST /v1/datasources/", 1),
+        ("POST /v1/folders/traits/", 1),
+        ("POST /v1/folders/segments/", 1),
+        ("POST /v1/traits/", 1),
+        ("POST /v1/segments/", 1),
+    ]);
+    let life = Life::begin().await;
+    let trace = life.undisturbed(declare, stands).await;
+    life.judge(&["loyal"], &made, "undisturbed").await;
+    let lives = futures::stream::iter(points("creation", &trace)).for_each_concurrent(
+        LIVES_AT_ONCE,
+        async |point| {
+            let mut life = Life::begin().await;
+            life.interrupted(&point, declare, stands).await;
+            life.judge(&["loyal"], &made, &format!("{point:?}")).await;
+            judges::assert_calm(&life.world, &life.ledger, "loyal").await;
+        },
+    );
+    lives.await;
+}
+
 /// The audience in its `number`th version: every text differs from the last one, and its additional segment is another.
 pub(crate) fn version(name: &str, source: &str, number: usize) -> Value {
     let mut audience = audience(name, source);
@@ -180,11 +221,41 @@ async fn killed_at_any_call_of_a_change_it_changes_everything_once() {
         .await;
     let trace = life.undisturbed(declare(1), stands).await;
     life.judge(&["loyal"], &changed, "undisturbed").await;
-    for (number, point) in (2..).zip(points(&trace)) {
+    for (number, point) in (2..).zip(points("change", &trace)) {
         life.interrupted(&point, declare(number), stands).await;
         let when = format!("{point:?}");
         life.judge(&["loyal"], &changed, &when).await;
     }
+    judges::assert_calm(&life.world, &life.ledger, "loyal").await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_a_deletion_it_takes_all_that_is_ours_and_nothing_else() {
+    let delete = async |world: &World| {
+        world.control.clear_calls().await.unwrap();
+        world
+            .kubectl(&["delete", "sharedaudience", "loyal", "--wait=false"])
+            .await;
+    };
+    let is_gone = async |world: &World| world.gone("sharedaudience", "loyal").await;
+    let deleted = counted([
+        ("DELETE /v1/segments/{id}", 1),
+        ("DELETE /v1/traits/{id}", 1),
+    ]);
+    let mut life = Life::begin().await;
+    life.world.connect().await;
+    life.world.share("loyal", LOYAL_GAMERS).await;
+    life.world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
+    let trace = life.undisturbed(delete, is_gone).await;
+    life.judge(&[], &deleted, "undisturbed").await;
+    for point in points("deletion", &trace) {
+        life.world.share("loyal", LOYAL_GAMERS).await;
+        life.interrupted(&point, delete, is_gone).await;
+        life.judge(&[], &deleted, &format!("{point:?}")).await;
+    }
+    life.world.share("loyal", LOYAL_GAMERS).await;
     judges::assert_calm(&life.world, &life.ledger, "loyal").await;
 }
 
