@@ -28,17 +28,21 @@ demo: control-plane ## Show the operator at work on a local control plane and si
 	@$(CARGO) build --workspace --bins
 	@"$(TARGET)/debug/demo" $(DEMO_ARGS)
 
-# The first letters of the test programs part them: operator, installation and the simulator's `it` run real servers and wait
-# most of the time, the others compute. Each is in one of the two.
+# The first letters of the test programs part them, so that each is in one of three: faults computes, the others run real
+# servers and wait most of the time.
 .PHONY: test
 test: control-plane installation-tools ## Run every test
 	@echo "test: building the programs and the tests…"
 	@$(CARGO) build --workspace --bins --tests
-	@echo "test: running them; what waits for real servers in the background, its output at the end…"
+	@echo "test: running them; faults in sight, the others beside them, with their output at the end…"
 	@rm -f "$(TARGET)"/tmp/openapi-*.txt "$(TARGET)"/tmp/changes-*.txt
-	@$(CARGO) test --workspace --test '[io]*' >"$(TARGET)"/tmp/in-background.txt 2>&1 & waiting=$$!; status=0; \
-		nice -n 10 $(CARGO) test --workspace --lib --bins --test '[!io]*' || status=$$?; \
-		wait $$waiting || status=$$?; cat "$(TARGET)"/tmp/in-background.txt; exit $$status
+	@mkdir -p "$(TARGET)"/tmp
+	@in_background() { $(CARGO) test --workspace "$${@:2}" >"$(TARGET)/tmp/tests-$$1.txt" 2>&1; }; \
+		in_background operator --test 'o*' & operator=$$!; \
+		in_background others --lib --bins --test '[!fo]*' & others=$$!; status=0; \
+		nice -n 10 $(CARGO) test --workspace --test 'f*' || status=$$?; \
+		wait $$operator || status=$$?; wait $$others || status=$$?; \
+		cat "$(TARGET)"/tmp/tests-{operator,others}.txt; exit $$status
 	@$(CARGO) test --workspace --doc --quiet
 	@echo "test: judged by Adobe's OpenAPI files (ADOBE_SPECS or ../shared/reference/specs) and openapi/facts.yaml:"
 	@cat "$(TARGET)"/tmp/openapi-*.txt

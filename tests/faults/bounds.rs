@@ -68,7 +68,7 @@ fn a_credential_that_may_only_read_ends_no_process(#[values(false, true)] restar
         for credential in state["credentials"].as_array_mut().unwrap() {
             credential["aamAccess"] = json!("read");
         }
-        let world = World::new(Seed::try_from(state).unwrap());
+        let world = World::new(state);
         create_data_source(&world, &format!("[audience-sharing:{OWNER}]"));
         label(&world, &["core/C3"]);
         world.apply(secret());

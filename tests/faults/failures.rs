@@ -13,7 +13,6 @@ mod sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use adobe_simulator::Seed;
 use audience_sharing_core::domain::reason::{Aspect, Outlook, Reason, Severity};
 use serde_json::{Value, json};
 
@@ -37,7 +36,7 @@ struct Scenario {
     teller: Teller,
     /// The condition that tells it.
     condition: &'static str,
-    seed: fn() -> Seed,
+    seed: fn() -> Value,
     /// Before the operator starts.
     before: Act,
     runs: bool,
@@ -116,7 +115,7 @@ impl Scenario {
         Self { condition, ..self }
     }
 
-    fn over(self, seed: fn() -> Seed) -> Self {
+    fn over(self, seed: fn() -> Value) -> Self {
         Self { seed, ..self }
     }
 

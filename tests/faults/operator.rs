@@ -177,8 +177,8 @@ impl Drop for Process {
 }
 
 impl World {
-    /// A cluster without resources and a tenant as seeded; no operator runs yet.
-    pub(crate) fn new(seed: Seed) -> Self {
+    /// A cluster without resources and this tenant with strangers in it; no operator runs yet.
+    pub(crate) fn new(mut tenant: Value) -> Self {
         ORIGIN.set(Some(Instant::now()));
         SKEW.set(SignedDuration::ZERO);
         READ_ONLY.set(false);
@@ -186,11 +186,6 @@ impl World {
         CLIENT_RATE_LIMIT.set(CLIENT_RATE_LIMIT_MAX);
         METRICS.set(Metrics::default());
         let cluster = Cluster::new(wall_clock);
-        let simulator = Simulator::new(Options {
-            latency: Duration::ZERO,
-            seed: Some(seed),
-        });
-        let mut tenant = simulator.state();
         strangers::add(
             &mut tenant,
             Ours {
@@ -200,7 +195,10 @@ impl World {
                 names: &["loyal", "buyers"],
             },
         );
-        simulator.set_state(tenant).unwrap();
+        let simulator = Simulator::new(Options {
+            latency: Duration::ZERO,
+            seed: Some(Seed::try_from(tenant).unwrap()),
+        });
         simulator.copy_created(serde_json::from_value(strangers::copies(false)).unwrap());
         let (crashes, crashed) = mpsc::unbounded_channel();
         let (partitions, partitioned) = mpsc::unbounded_channel();
@@ -455,10 +453,9 @@ pub(crate) fn audience(name: &str, source: &str) -> Value {
 }
 
 /// The realistic tenant, for the credential of [`secret`].
-pub(crate) fn seed() -> Seed {
+pub(crate) fn seed() -> Value {
     static STATE: OnceLock<Value> = OnceLock::new();
-    let state = STATE.get_or_init(|| tenants::realistic(SECRET));
-    Seed::try_from(state.clone()).unwrap()
+    STATE.get_or_init(|| tenants::realistic(SECRET)).clone()
 }
 
 /// The kubelet's patience before it starts a container again.

@@ -157,7 +157,7 @@ fn a_list_element_that_is_too_large_stops_nothing(#[values(true, false)] is_ours
         }
         let source = audiences[usize::from(is_ours)]["id"].clone();
         let source = if is_ours { json!(LOYAL_GAMERS) } else { source };
-        let world = World::new(adobe_simulator::Seed::try_from(state).unwrap());
+        let world = World::new(state);
         world.choke_point.keep_no_snapshots();
         world.apply(secret());
         world.apply(connection("acme"));

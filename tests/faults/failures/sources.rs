@@ -240,9 +240,8 @@ fn not_shareable() -> Vec<Scenario> {
     ]
 }
 
-fn with_adobes_sharing() -> Seed {
-    let state = tenants::of(Seed::adobe_sharing(), SECRET);
-    Seed::try_from(state).unwrap()
+fn with_adobes_sharing() -> Value {
+    tenants::of(Seed::adobe_sharing(), SECRET)
 }
 
 /// The audience whose trait Adobe's own sharing made.
