@@ -40,7 +40,7 @@ test: control-plane installation-tools ## Run every test
 	@in_background() { $(CARGO) test --workspace "$${@:2}" >"$(TARGET)/tmp/tests-$$1.txt" 2>&1; }; \
 		in_background operator --test 'o*' & operator=$$!; \
 		in_background others --lib --bins --test '[!fo]*' & others=$$!; status=0; \
-		nice -n 10 $(CARGO) test --workspace --test 'f*' || status=$$?; \
+		nice -n 10 $(CARGO) test --workspace --test 'f*' -- --test-threads=$$(($$(nproc) + 1)) || status=$$?; \
 		wait $$operator || status=$$?; wait $$others || status=$$?; \
 		cat "$(TARGET)"/tmp/tests-{operator,others}.txt; exit $$status
 	@$(CARGO) test --workspace --doc --quiet

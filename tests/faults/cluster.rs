@@ -70,12 +70,12 @@ impl Refusal {
 
 struct State {
     version: u64,
-    objects: BTreeMap<Key, Value>,
+    objects: BTreeMap<Key, Arc<Value>>,
     log: Vec<Change>,
     /// Changes up to this version are forgotten: a watch from before it is told 410.
     compacted: u64,
     /// By plural: the schema of the whole object.
-    schemas: BTreeMap<String, Value>,
+    schemas: &'static BTreeMap<String, Value>,
     now: fn() -> Timestamp,
 }
 
@@ -89,16 +89,19 @@ impl Cluster {
     /// An API server that serves our definitions; `now` is its clock.
     pub(crate) fn new(now: fn() -> Timestamp) -> Self {
         // The same for every world of a run.
-        static DEFINITIONS: OnceLock<Vec<Definition>> = OnceLock::new();
-        let definitions = DEFINITIONS.get_or_init(|| definitions().unwrap());
-        let schemas = definitions.iter().map(|definition| {
-            let value = definition.as_value();
-            let plural = value["spec"]["names"]["plural"]
-                .as_str()
-                .unwrap()
-                .to_owned();
-            let schema = &value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-            (plural, schema.clone())
+        static DEFINITIONS: OnceLock<(Vec<Definition>, BTreeMap<String, Value>)> = OnceLock::new();
+        let (definitions, schemas) = DEFINITIONS.get_or_init(|| {
+            let definitions = definitions().unwrap();
+            let schemas = definitions.iter().map(|definition| {
+                let spec = &definition.as_value()["spec"];
+                let plural = spec["names"]["plural"].as_str().unwrap().to_owned();
+                (
+                    plural,
+                    spec["versions"][0]["schema"]["openAPIV3Schema"].clone(),
+                )
+            });
+            let schemas = schemas.collect();
+            (definitions, schemas)
         });
         let cluster = Self {
             state: Arc::new(Mutex::new(State {
@@ -106,7 +109,7 @@ impl Cluster {
                 objects: BTreeMap::new(),
                 log: Vec::new(),
                 compacted: 0,
-                schemas: schemas.collect(),
+                schemas,
                 now,
             })),
             changed: watch::channel(1).0,
@@ -137,7 +140,7 @@ impl Cluster {
         result
     }
 
-    pub(crate) fn create(&self, key: &Key, object: Value) -> Result<Value, Refusal> {
+    pub(crate) fn create(&self, key: &Key, object: Value) -> Result<Arc<Value>, Refusal> {
         self.write(|state| {
             if state.objects.contains_key(key) {
                 let message = format!("{} already exists", key.name);
@@ -163,7 +166,7 @@ impl Cluster {
     }
 
     /// The whole object under its `resourceVersion`, which must be named.
-    pub(crate) fn replace(&self, key: &Key, object: Value) -> Result<Value, Refusal> {
+    pub(crate) fn replace(&self, key: &Key, object: Value) -> Result<Arc<Value>, Refusal> {
         self.write(|state| {
             let known = state.get(key)?;
             let version = &object["metadata"]["resourceVersion"];
@@ -179,7 +182,7 @@ impl Cluster {
     }
 
     /// A JSON merge patch; `status` is another resource's.
-    pub(crate) fn merge(&self, key: &Key, patch: &Value) -> Result<Value, Refusal> {
+    pub(crate) fn merge(&self, key: &Key, patch: &Value) -> Result<Arc<Value>, Refusal> {
         self.write(|state| {
             let known = state.get(key)?;
             let named = |field: &str| {
@@ -193,7 +196,7 @@ impl Cluster {
                 let message = "metadata.uid: field is immutable";
                 return Err(Refusal::new(422, "Invalid", message));
             }
-            let mut object = known.clone();
+            let mut object = Value::clone(&known);
             merge_into(&mut object, patch);
             if state.has_status(key) {
                 object["status"] = known["status"].clone();
@@ -203,17 +206,17 @@ impl Cluster {
     }
 
     /// A forced server-side apply of a whole status by its only manager: what is left out goes.
-    pub(crate) fn apply_status(&self, key: &Key, applied: &Value) -> Result<Value, Refusal> {
+    pub(crate) fn apply_status(&self, key: &Key, applied: &Value) -> Result<Arc<Value>, Refusal> {
         self.write(|state| {
             let known = state.get(key)?;
             let version = &applied["metadata"]["resourceVersion"];
             if version.is_string() && *version != known["metadata"]["resourceVersion"] {
                 return Err(Refusal::conflict(key));
             }
-            let mut object = known.clone();
+            let mut object = Value::clone(&known);
             object["status"] = applied["status"].clone();
             state.default(key, &mut object);
-            match object == known {
+            match object == *known {
                 true => Ok(known),
                 false => Ok(state.store(key, object, ChangeKind::Modified)),
             }
@@ -221,9 +224,10 @@ impl Cluster {
     }
 
     /// A deletion waits for the finalizers, and is made only of what it names: the uid and the version in `preconditions`.
-    pub(crate) fn delete(&self, key: &Key, preconditions: &Value) -> Result<Value, Refusal> {
+    pub(crate) fn delete(&self, key: &Key, preconditions: &Value) -> Result<Arc<Value>, Refusal> {
         self.write(|state| {
-            let mut object = state.get(key)?;
+            let known = state.get(key)?;
+            let mut object = Value::clone(&known);
             let is_other = |field: &str| {
                 preconditions[field].is_string()
                     && preconditions[field] != object["metadata"][field]
@@ -235,7 +239,7 @@ impl Cluster {
                 return Ok(state.remove(key, object));
             }
             if object["metadata"]["deletionTimestamp"].is_string() {
-                return Ok(object);
+                return Ok(known);
             }
             object["metadata"]["deletionTimestamp"] = json!(state.timestamp());
             object["metadata"]["deletionGracePeriodSeconds"] = json!(0);
@@ -245,13 +249,16 @@ impl Cluster {
     }
 
     /// As it stood `changes_ago` changes of its own kind of resource ago.
-    pub(crate) fn get(&self, key: &Key, changes_ago: usize) -> Result<Value, Refusal> {
+    pub(crate) fn get(&self, key: &Key, changes_ago: usize) -> Result<Arc<Value>, Refusal> {
+        if changes_ago == 0 {
+            return self.lock().get(key);
+        }
         let (objects, _) = self.list(&key.resource, None, None, changes_ago);
         let found = objects.into_iter().find(|object| {
             object["metadata"]["name"] == key.name.as_str()
                 && object["metadata"]["namespace"].as_str().unwrap_or_default() == key.namespace
         });
-        found.ok_or_else(|| Refusal::not_found(key))
+        found.map(Arc::new).ok_or_else(|| Refusal::not_found(key))
     }
 
     /// All of a resource, and the version of the list.
@@ -271,7 +278,7 @@ impl Cluster {
         if changes_ago == 0 {
             let objects = state.objects.iter().filter(|(key, _)| wanted(key));
             return (
-                objects.map(|(_, object)| object.clone()).collect(),
+                objects.map(|(_, object)| Value::clone(object)).collect(),
                 state.version,
             );
         }
@@ -342,7 +349,7 @@ impl State {
         seconds.to_string()
     }
 
-    fn get(&self, key: &Key) -> Result<Value, Refusal> {
+    fn get(&self, key: &Key) -> Result<Arc<Value>, Refusal> {
         self.objects
             .get(key)
             .cloned()
@@ -361,7 +368,12 @@ impl State {
     }
 
     /// What a user or a controller changed beside the status.
-    fn update(&mut self, key: &Key, known: &Value, mut object: Value) -> Result<Value, Refusal> {
+    fn update(
+        &mut self,
+        key: &Key,
+        known: &Arc<Value>,
+        mut object: Value,
+    ) -> Result<Arc<Value>, Refusal> {
         for field in [
             "uid",
             "creationTimestamp",
@@ -389,8 +401,8 @@ impl State {
             return Err(Refusal::new(422, "Invalid", message));
         }
         self.default(key, &mut object);
-        if object == *known {
-            return Ok(object);
+        if object == **known {
+            return Ok(known.clone());
         }
         if self.has_status(key) && object["spec"] != known["spec"] {
             self.next_generation(&mut object);
@@ -407,28 +419,29 @@ impl State {
         }
     }
 
-    fn store(&mut self, key: &Key, mut object: Value, kind: ChangeKind) -> Value {
+    fn store(&mut self, key: &Key, mut object: Value, kind: ChangeKind) -> Arc<Value> {
         self.default(key, &mut object);
-        self.log(key, &mut object, kind);
+        let object = self.log(key, object, kind);
         self.objects.insert(key.clone(), object.clone());
         object
     }
 
-    fn remove(&mut self, key: &Key, mut object: Value) -> Value {
-        self.log(key, &mut object, ChangeKind::Deleted);
+    fn remove(&mut self, key: &Key, object: Value) -> Arc<Value> {
         self.objects.remove(key);
-        object
+        self.log(key, object, ChangeKind::Deleted)
     }
 
-    fn log(&mut self, key: &Key, object: &mut Value, kind: ChangeKind) {
+    fn log(&mut self, key: &Key, mut object: Value, kind: ChangeKind) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let object = Arc::new(object);
         self.log.push(Change {
             version: self.version,
             kind,
             key: key.clone(),
-            object: Arc::new(object.clone()),
+            object: object.clone(),
         });
+        object
     }
 }
 

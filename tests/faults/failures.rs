@@ -11,6 +11,7 @@ mod policies;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use audience_sharing_core::domain::reason::{Aspect, Outlook, Reason, Severity};
@@ -343,7 +344,8 @@ fn key(teller: Teller) -> Option<Key> {
 }
 
 fn object(world: &World, teller: Teller) -> Option<Value> {
-    world.cluster.get(&key(teller)?, 0).ok()
+    let found = world.cluster.get(&key(teller)?, 0);
+    found.ok().map(Arc::unwrap_or_clone)
 }
 
 fn ready(object: &Value) -> Value {

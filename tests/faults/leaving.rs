@@ -1,6 +1,7 @@
 //! A deletion always ends: the Secret, the connection and the audience are deleted in every order, with a new process of
 //! the operator in between, and what cannot be deleted is released after ten minutes and told (law L7).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -323,7 +324,7 @@ fn a_connection_whose_definition_is_being_removed_leaves_the_shared_objects() {
         world.delete("loyal");
         virtual_time::passes(LOOK).await;
         let key = definition("sharingconnections");
-        let mut known = world.cluster.get(&key, 0).unwrap();
+        let mut known = Arc::unwrap_or_clone(world.cluster.get(&key, 0).unwrap());
         known["metadata"]["finalizers"] = json!(["customresourcecleanup.apiextensions.k8s.io"]);
         world.cluster.replace(&key, known).unwrap();
         world.cluster.delete(&key, &Value::Null).unwrap();

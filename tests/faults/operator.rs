@@ -285,7 +285,7 @@ impl World {
         if self.cluster.create(&key, object.clone()).is_ok() {
             return;
         }
-        let mut known = self.cluster.get(&key, 0).unwrap();
+        let mut known = Arc::unwrap_or_clone(self.cluster.get(&key, 0).unwrap());
         for field in ["spec", "data"] {
             if let Some(value) = object.get(field) {
                 known[field] = value.clone();
@@ -318,7 +318,8 @@ impl World {
     }
 
     pub(crate) fn audience(&self, name: &str) -> Value {
-        self.cluster.get(&audience_key(name), 0).unwrap_or_default()
+        let found = self.cluster.get(&audience_key(name), 0);
+        found.map(Arc::unwrap_or_clone).unwrap_or_default()
     }
 
     pub(crate) fn audiences(&self) -> Vec<Value> {

@@ -6,6 +6,7 @@
 )]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -112,7 +113,7 @@ pub(crate) fn answer(
     let key = asked.key(&body);
     let result = match (request.method(), &asked.name) {
         (&Method::GET, None) if is_watch(request) => return watch(cluster, &asked, service),
-        (&Method::GET, None) => Ok(list(cluster, &asked, service)),
+        (&Method::GET, None) => Ok(Arc::new(list(cluster, &asked, service))),
         (&Method::GET, Some(_)) => cluster.get(&key, service.changes_ago),
         (&Method::POST, None) => cluster.create(&key, body),
         (&Method::PUT, Some(_)) => cluster.replace(&key, body),
