@@ -122,6 +122,13 @@ impl Worker {
         audit(call, for_whom, &result);
         let answered = self.next_sequence();
         let now = self.now();
+        let is_missing = match &result {
+            Ok(answer) => matches!(answer, Answer::Audience(None)),
+            Err(error) => error.is_not_found(),
+        };
+        if is_missing && fold::is_behind(&self.world.inventory, call, now) {
+            return Some(not_shown_yet(call));
+        }
         match result {
             Ok(answer) => {
                 let undone = self.world.undone(call, &answer);
@@ -156,6 +163,17 @@ impl Worker {
             self.publish_report();
         }
     }
+}
+
+fn not_shown_yet(call: &Call) -> Obstacle {
+    Obstacle::new(
+        Reason::UnexpectedAnswer,
+        format!(
+            "Could not {}: Experience Platform does not find it, although this operator wrote it less than a minute ago. \
+             Nothing was made in its place, and nothing else was changed.",
+            call.label()
+        ),
+    )
 }
 
 pub(super) fn is_throttled(error: &Error) -> bool {

@@ -354,6 +354,17 @@ fn folder_name(call: &Call) -> &str {
     }
 }
 
+/// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours.
+pub(super) fn is_behind(inventory: &Inventory, call: &Call, now: Moment) -> bool {
+    let id = match call {
+        Call::ReadAudience(id) | Call::DeleteAudience { id, .. } => id,
+        Call::UpdateAudience { expected, .. } => &expected.id,
+        _ => return false,
+    };
+    let known = inventory.audiences.get(id);
+    known.is_some_and(|entry| entry.was_written_lately(now))
+}
+
 fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {
     match call {
         Call::ReadAudience(id) | Call::DeleteAudience { id, .. } => {

@@ -87,6 +87,12 @@ struct History {
     lease_was_lost: bool,
 }
 
+/// Those that ask for the source of this one, itself among them.
+fn rivals(share: usize) -> impl Iterator<Item = &'static (&'static str, &'static str, Source)> {
+    let source = SHARES[share].2;
+    SHARES.iter().filter(move |rival| rival.2 == source)
+}
+
 impl History {
     fn start(switches: &[Switch]) -> Self {
         let world = World::new(seed());
@@ -174,13 +180,13 @@ impl History {
         if known["metadata"]["deletionTimestamp"].is_string() || self.has_unnamed_mapping(&known) {
             return;
         }
-        if known.is_null() && self.retained.contains(&mark_of(SHARES[share].0)) {
-            self.tear_retained(&mark_of(SHARES[share].0));
+        for (name, _, _) in rivals(share) {
+            if known.is_null() && self.retained.contains(&mark_of(name)) {
+                self.tear_retained(&mark_of(name));
+            }
         }
         // Two that ask for one source ask for the same strategy: else both may come to stand.
-        let rivals = SHARES.iter().filter(|rival| rival.2 == SHARES[share].2);
-        let mut rivals = rivals.map(|(name, _, _)| self.world.audience(name));
-        let is_shared = rivals.any(|rival| !rival.is_null());
+        let is_shared = rivals(share).any(|(name, _, _)| !self.world.audience(name).is_null());
         let source = SHARES.iter().position(|rival| rival.2 == SHARES[share].2);
         let source = source.unwrap_or(share);
         let last = self.strategies.get(&source).filter(|_| is_shared);
@@ -217,6 +223,10 @@ impl History {
                 let retain = json!({"spec": {"deletionPolicy": "Retain"}});
                 self.world.edit(name, &retain);
                 self.retained.insert(mark_of(name));
+                let mut others = rivals(share).filter(|(rival, _, _)| *rival != name);
+                if others.any(|(rival, _, _)| !self.world.audience(rival).is_null()) {
+                    self.tear_retained(&mark_of(name));
+                }
             }
             // Where nobody has looked at it yet, what an earlier one of its name retained stays.
             Deletion::Delete if finalizers(&known).is_empty() => {}
@@ -225,7 +235,8 @@ impl History {
         self.world.delete(name);
     }
 
-    /// A mapping that was retained is a person's: it would hold the segment for ever.
+    /// A mapping that was retained is a person's: it would hold the segment for ever, and is in no status of whoever takes
+    /// the segment over.
     fn tear_retained(&self, mark: &str) {
         let state = self.world.tenant();
         let is_retained = |segment: &&Value| segment["description"].to_string().contains(mark);

@@ -1,5 +1,6 @@
 //! The judges O1 to O8 of peers.md §4.6: what must hold of every run, whatever went wrong in it.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, Once};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex, Once};
 use serde_json::{Map, Value, json};
 
 use crate::choke_point::{Call, System};
-use crate::cluster::ChangeKind;
+use crate::cluster::{Change, ChangeKind, Key};
 use crate::operator::{OWNER, SECRET, World};
 use crate::standing::{self, of_ours};
 use crate::verdict;
@@ -257,6 +258,37 @@ fn is_as_it_was(found: &Value, before: &Value) -> bool {
     found == before || told(found) == told(before)
 }
 
+/// The mappings in the statuses of resources that were leaving at this version: they stand until their resource is gone,
+/// also on a segment that another resource has taken over.
+fn mappings_of_leaving(changes: &[Change], version: u64) -> BTreeSet<String> {
+    let mut leaving: BTreeMap<&Key, &Change> = BTreeMap::new();
+    for change in changes {
+        if change.version > version {
+            break;
+        }
+        let leaves = change.object["metadata"]["deletionTimestamp"].is_string();
+        match leaves && change.kind != ChangeKind::Deleted {
+            true => leaving.insert(&change.key, change),
+            false => leaving.remove(&change.key),
+        };
+    }
+    let recorded = leaving.values();
+    recorded
+        .flat_map(|change| standing::recorded_mappings(&change.object))
+        .collect()
+}
+
+fn without_mappings<'a>(state: &'a Value, ids: &BTreeSet<String>) -> Cow<'a, Value> {
+    if ids.is_empty() {
+        return Cow::Borrowed(state);
+    }
+    let mut state = state.clone();
+    if let Some(mappings) = state["mappings"].as_array_mut() {
+        mappings.retain(|mapping| !ids.contains(&mapping["destinationMappingId"].to_string()));
+    }
+    Cow::Owned(state)
+}
+
 /// O6: `Ready=True` of a generation is told only if the systems were as it declares at some moment since it was written.
 /// `states`: each with the version of the cluster that stood then, oldest first.
 pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Arc<Value>)]) -> Vec<String> {
@@ -317,11 +349,13 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Arc<Value>)]) -> Ve
         let until = states.partition_point(|(version, _)| *version <= change.version);
         let until = until.max(first + 1).min(states.len());
         let sources = sources_of(audience, &states[..until]);
+        let leaving = mappings_of_leaving(&changes, change.version);
         let differences: Vec<_> = states[first..until]
             .iter()
             .map(|(_, state)| {
+                let state = without_mappings(state, &leaving);
                 let mut found = sources.iter().map(|sources| {
-                    standing::difference_from(OWNER, audience, connection, state, sources)
+                    standing::difference_from(OWNER, audience, connection, &state, sources)
                 });
                 let first = found.next().flatten();
                 match found.any(|difference| difference.is_none()) {

@@ -1,7 +1,6 @@
 //! Destinations and mappings, folded. A mapping has no read of its own: what a list lacks is decided by a look into its
 //! destination.
 
-use super::table::LIST_LAG_MS;
 use super::{Coverage, Inventory, Key, Moment, Sequence};
 use crate::domain::destination::{Destination, Mapping};
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
@@ -64,11 +63,7 @@ impl Inventory {
             .mappings
             .find(&key)
             .filter(|entry| entry.seen < at)
-            .filter(|entry| {
-                entry
-                    .written
-                    .is_none_or(|written| now.since(written) >= LIST_LAG_MS)
-            })
+            .filter(|entry| !entry.was_written_lately(now))
             .map(|entry| entry.record.id)
             .filter(|id| found.iter().all(|mapping| mapping.id != *id))
             .collect();

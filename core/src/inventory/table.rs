@@ -10,7 +10,7 @@ use crate::domain::field::Field;
 
 /// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
 /// (design.md §4.2).
-pub(super) const LIST_LAG_MS: u64 = 60_000;
+const LIST_LAG_MS: u64 = 60_000;
 
 /// Where a service has no filter for a key, so many lists must lack it before it is free (design.md §4, L2).
 const LISTS_FOR_ABSENCE: u8 = 2;
@@ -42,6 +42,13 @@ pub struct Entry<R> {
     pub written: Option<Moment>,
     /// A list contradicts or lacks it: it must be read by its id before anything is decided on it.
     pub doubtful: bool,
+}
+
+impl<R> Entry<R> {
+    /// What does not show it yet, or not as it was written, may be behind.
+    pub fn was_written_lately(&self, now: Moment) -> bool {
+        self.written.is_some_and(|at| now.since(at) < LIST_LAG_MS)
+    }
 }
 
 #[derive(Debug)]
@@ -323,8 +330,7 @@ impl<R: Record> Table<R> {
         }
         let touched = self.fold_list(started, now, Coverage::Whole, items, &ids);
         for entry in self.entries.values_mut() {
-            let lately = entry.written.is_some_and(|at| now.since(at) < LIST_LAG_MS);
-            if lately {
+            if entry.was_written_lately(now) {
                 entry.doubtful = false;
             }
         }
@@ -367,7 +373,7 @@ impl<R: Record> Table<R> {
             }
             return;
         }
-        if entry.written.is_some_and(|at| now.since(at) < LIST_LAG_MS) {
+        if entry.was_written_lately(now) {
             if !std::mem::replace(&mut entry.doubtful, true) {
                 entry.record.keys(touched);
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use super::steps::{Edit, Step};
+use super::steps::{Deletion, Edit, Step};
 use super::switches::Switch;
 use super::{Seen, play};
 use crate::fault::Fault;
@@ -17,6 +17,7 @@ fn ends_as_declared(switches: &[Switch], steps: &[Step]) {
 const READERS: usize = 2;
 const LOYAL: usize = 0;
 const BUYERS: usize = 5;
+const VISITORS: usize = 7;
 
 fn apply(share: usize, variant: usize) -> Step {
     Step::Apply {
@@ -80,6 +81,38 @@ fn a_definition_that_a_person_made_another_is_lost_and_said_to_be() {
             Step::Wait { seconds: 3 },
             edit(Edit::Rule),
             edit(Edit::Mark),
+        ],
+    );
+}
+
+/// An external audience shows nowhere for three seconds after its creation (seed 246813579).
+#[test]
+fn an_audience_that_is_edited_before_it_can_be_read_is_not_made_twice() {
+    ends_as_declared(
+        &[("readAfterWriteDelayMs", "3000")],
+        &[
+            apply(VISITORS, 0),
+            Step::Wait { seconds: 1 },
+            apply(VISITORS, 1),
+            apply(LOYAL, 0),
+        ],
+    );
+}
+
+/// The hand-over is cut off by a kill, the mapping that goes with it is in no status yet (seed 299792458).
+#[test]
+fn a_mapping_that_the_successor_does_not_declare_goes_although_the_operator_dies() {
+    ends_as_declared(
+        &[],
+        &[
+            apply(LOYAL + 1, 6),
+            Step::Wait { seconds: 2 },
+            apply(LOYAL, 0),
+            Step::Delete {
+                share: LOYAL + 1,
+                policy: Deletion::Delete,
+            },
+            Step::Kill,
         ],
     );
 }
