@@ -15,7 +15,7 @@ pub use destinations::ListedMappings;
 pub use record::{AudienceNaturalKey, Coverage, Key};
 pub use rights::{KnownRights, fold_rights};
 pub use sent::SentText;
-pub use table::{Entry, Record, Table};
+pub use table::{Entry, Record, Table, may_be_behind};
 
 use crate::domain::audience_manager::{
     DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitReference,

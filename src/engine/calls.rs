@@ -12,6 +12,7 @@ use super::audit::audit;
 use super::execute::{self, Answer, Doomed};
 use super::flights::{Errand, Landing};
 use super::fold;
+use super::job::Job;
 use super::request::Obstacle;
 use super::worker::Worker;
 use crate::adobe::gateway::Turn;
@@ -126,7 +127,9 @@ impl Worker {
             Ok(answer) => matches!(answer, Answer::Audience(None)),
             Err(error) => error.is_not_found(),
         };
-        if is_missing && fold::is_behind(&self.world.inventory, call, now) {
+        let job = own.and_then(|share| self.jobs.get(share));
+        let recorded = job.and_then(Job::recorded_audience);
+        if is_missing && fold::is_behind(&self.world.inventory, call, recorded, now) {
             return Some(not_shown_yet(call));
         }
         match result {
@@ -169,8 +172,8 @@ fn not_shown_yet(call: &Call) -> Obstacle {
     Obstacle::new(
         Reason::UnexpectedAnswer,
         format!(
-            "Could not {}: Experience Platform does not find it, although this operator wrote it less than a minute ago. \
-             Nothing was made in its place, and nothing else was changed.",
+            "Could not {}: Experience Platform does not find it. It may have been written less than a minute ago, and not \
+             show yet: nothing was made in its place, and nothing else was changed.",
             call.label()
         ),
     )

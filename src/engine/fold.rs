@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::experience_platform::Audience;
-use audience_sharing_core::domain::identifier::{DataSourceId, MappingId, SegmentSid, TraitSid};
+use audience_sharing_core::domain::identifier::{
+    AudienceId, DataSourceId, MappingId, SegmentSid, TraitSid,
+};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, ListedMappings, Moment, Record, RuleVerdict,
-    Sequence, Table, Users, fold_rights,
+    Sequence, Table, Users, fold_rights, may_be_behind,
 };
 use audience_sharing_core::plan::{AudienceLookUp, Call};
 
@@ -354,15 +356,23 @@ fn folder_name(call: &Call) -> &str {
     }
 }
 
-/// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours.
-pub(super) fn is_behind(inventory: &Inventory, call: &Call, now: Moment) -> bool {
+/// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours, or of the
+/// process before us, of which the status alone tells: `recorded`.
+pub(super) fn is_behind(
+    inventory: &Inventory,
+    call: &Call,
+    recorded: Option<&AudienceId>,
+    now: Moment,
+) -> bool {
     let id = match call {
         Call::ReadAudience(id) | Call::DeleteAudience { id, .. } => id,
         Call::UpdateAudience { expected, .. } => &expected.id,
         _ => return false,
     };
-    let known = inventory.audiences.get(id);
-    known.is_some_and(|entry| entry.was_written_lately(now))
+    match inventory.audiences.get(id) {
+        Some(entry) => entry.was_written_lately(now),
+        None => recorded == Some(id) && may_be_behind(Moment::default(), now),
+    }
 }
 
 fn gone(inventory: &mut Inventory, call: &Call) -> Vec<Key> {

@@ -1,6 +1,7 @@
 //! One audience that is being worked on: what was asked, what failed, who waits for the outcome.
 
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::{Call, Hold, Step};
@@ -126,6 +127,15 @@ impl Job {
             throttled: 0,
             waits: 0,
         }
+    }
+
+    /// The audience that the status names as made by this operator.
+    pub(super) fn recorded_audience(&self) -> Option<&AudienceId> {
+        let recorded = match self.work.as_ref()? {
+            Work::Settle(request, _) => Some(&request.recorded_audience),
+            Work::Retire(departure, _) => departure.recorded_audience.as_ref(),
+        };
+        recorded?.audience.as_ref()
     }
 
     /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has

@@ -44,10 +44,15 @@ pub struct Entry<R> {
     pub doubtful: bool,
 }
 
+/// Whether a read that is answered now may lack what was written then.
+pub fn may_be_behind(written: Moment, now: Moment) -> bool {
+    now.since(written) < LIST_LAG_MS
+}
+
 impl<R> Entry<R> {
     /// What does not show it yet, or not as it was written, may be behind.
     pub fn was_written_lately(&self, now: Moment) -> bool {
-        self.written.is_some_and(|at| now.since(at) < LIST_LAG_MS)
+        self.written.is_some_and(|at| may_be_behind(at, now))
     }
 }
 

@@ -116,3 +116,17 @@ fn a_mapping_that_the_successor_does_not_declare_goes_although_the_operator_dies
         ],
     );
 }
+
+/// Only the status tells the next process of such an audience.
+#[test]
+fn an_audience_that_cannot_be_read_yet_is_not_made_twice_by_the_next_process() {
+    for seconds in [1, 2] {
+        for last in [Step::Kill, Step::Restart] {
+            let wait = Step::Wait { seconds };
+            ends_as_declared(
+                &[("readAfterWriteDelayMs", "30000")],
+                &[apply(VISITORS, 0), wait, last, apply(VISITORS, 1)],
+            );
+        }
+    }
+}
