@@ -170,7 +170,7 @@ impl Simulator {
         self.state_of(|_, _| true)
     }
 
-    /// The same with the wanted objects alone, each given with the member of the document that it stands in.
+    /// The same with the wanted objects alone, each given with its member of the document.
     pub fn state_of(&self, wanted: impl Fn(&'static str, &Map<String, Value>) -> bool) -> Value {
         self.world().document(wanted)
     }

@@ -91,7 +91,7 @@ pub struct DeletionWaitStatus {
     pub counted_at: Time,
 }
 
-/// `metav1.Condition`: one aspect of an object's state. Its bounds stand in the schema of the list.
+/// `metav1.Condition`: one aspect of an object's state. Its bounds are in the schema of the list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {

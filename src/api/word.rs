@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// So many are shared; what comes after them, from hands that write other words, is kept by itself.
+/// So many are shared. A status edited by hand may hold any words: those after the bound are not shared.
 const SHARED_MAX: usize = 256;
 
 /// A text that is likely to be repeated; one allocation for all that are equal.

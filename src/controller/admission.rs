@@ -51,7 +51,7 @@ impl Admission {
     pub(super) fn line_up(&self, audience: &SharedAudience) {
         let mut waiting = self.waiting();
         let mut audience = ObjectRef::from_obj(audience);
-        // Its uid and version, which nobody asks for.
+        // Its uid and version, which are never asked for.
         audience.extra = Default::default();
         if waiting.called.contains(&audience) {
             // It may have been read before it changed.
@@ -113,7 +113,7 @@ impl Admission {
     }
 
     fn tell(&self, audience: ObjectRef<SharedAudience>) {
-        // Nobody is left to call when the process ends.
+        // It fails only when the process ends.
         let _ = self.call.send(audience);
     }
 

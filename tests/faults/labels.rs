@@ -5,9 +5,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::failures::answers::set_flags;
-use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label, sid_of_buyers};
 use crate::operator::{World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, REST, on_virtual_time};
+use crate::texts::shared_there;
 use crate::verdict::{ends_well, ready};
 use crate::virtual_time;
 
@@ -214,17 +215,11 @@ fn audience_of(world: &World, name: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// The engine looks again by itself; what a person added stays, and a control that goes takes no label away.
+/// The engine looks again without being asked; what a person added stays, and a control that goes takes no label away.
 #[test]
 fn a_data_source_concerns_the_audiences_whose_traits_it_holds() {
     on_virtual_time(async {
-        let world = World::new(seed());
-        world.apply(secret());
-        world.apply(connection("acme"));
-        let sid = console_buyers(&world);
-        world.apply(shared_segment("buyers", &sid, "ExternalAudience"));
-        world.start_operator();
-        virtual_time::passes(LOOK).await;
+        let world = shared_there("ExternalAudience").await;
         let made = audience_of(&world, "buyers");
         assert_eq!(made["labels"], json!([]), "{made}");
         let id = made["id"].as_str().unwrap().to_owned();
@@ -249,15 +244,13 @@ fn a_data_source_concerns_the_audiences_whose_traits_it_holds() {
 #[test]
 fn a_successor_with_another_strategy_gets_an_audience_of_its_own() {
     on_virtual_time(async {
-        let world = World::new(seed());
-        world.apply(secret());
-        world.apply(connection("acme"));
-        let sid = console_buyers(&world);
-        world.apply(shared_segment("buyers", &sid, "ExternalAudience"));
-        world.start_operator();
-        virtual_time::passes(LOOK).await;
+        let world = shared_there("ExternalAudience").await;
         let first = audience_of(&world, "buyers")["id"].clone();
-        world.apply(shared_segment("renamed", &sid, "MetadataOnly"));
+        world.apply(shared_segment(
+            "renamed",
+            &sid_of_buyers(&world),
+            "MetadataOnly",
+        ));
         virtual_time::passes(LOOK).await;
         assert_eq!(reason(&world, "renamed"), "SourceClaimed");
         world.delete("buyers");
@@ -266,7 +259,7 @@ fn a_successor_with_another_strategy_gets_an_audience_of_its_own() {
     });
 }
 
-/// Found by its name, it is pinned: whoever has the name later is another one.
+/// Found by its name, it is pinned: a segment that gets the name later is another one.
 #[test]
 fn a_source_of_audience_manager_is_looked_for_once() {
     on_virtual_time(async {

@@ -55,7 +55,8 @@ fn id_of(object: &Value) -> String {
     }
 }
 
-async fn shared_there(strategy: &str) -> World {
+/// A running operator, and the segment of [`console_buyers`] is shared to Experience Platform as `buyers`.
+pub(crate) async fn shared_there(strategy: &str) -> World {
     let world = World::new(seed());
     world.apply(secret());
     world.apply(connection("acme"));

@@ -4,9 +4,10 @@ use adobe_simulator::FaultKind;
 use serde_json::{Value, json};
 
 use crate::failures::answers::lasting;
-use crate::operations::{LOYAL_GAMERS, console_buyers};
-use crate::operator::{World, connection, secret, seed, shared_segment};
+use crate::operations::LOYAL_GAMERS;
+use crate::operator::World;
 use crate::run::{LOOK, on_virtual_time};
+use crate::texts::shared_there;
 use crate::{verdict, virtual_time};
 
 fn used_by(world: &World, name: &str) -> Value {
@@ -37,13 +38,7 @@ fn what_audience_manager_does_not_tell_is_left_open_and_fails_nothing() {
 #[test]
 fn segment_definitions_that_depend_on_the_audience_follow_by_themselves() {
     on_virtual_time(async {
-        let world = World::new(seed());
-        world.apply(secret());
-        world.apply(connection("acme"));
-        let sid = console_buyers(&world);
-        world.apply(shared_segment("buyers", &sid, "ExternalAudience"));
-        world.start_operator();
-        virtual_time::passes(LOOK).await;
+        let world = shared_there("ExternalAudience").await;
         const ID: &str = "f0000000-0000-4000-8000-000000000001";
         let on = world.audience("buyers")["status"]["experiencePlatform"]["id"].clone();
         let definition = json!({

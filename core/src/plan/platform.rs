@@ -182,7 +182,7 @@ fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
     of_kind && audience.natural_keys().any(|found| found == *key)
 }
 
-/// A definition with our very mark whose expression is told in a form that cannot be read: it may be ours, or a copy of
+/// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
 fn unreadable(situation: &Situation<'_>) -> Option<Hold> {
     let claimant = situation.claimant();
