@@ -8,7 +8,7 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::gone::{Gone, Receiver, pause_audience};
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Plan, audience, platform, retirement, rights};
+use audience_sharing_core::plan::{Plan, platform, retirement, rights};
 
 use super::job::{Choice, Job};
 use super::request::{Origin, SettleRequest, Settled};
@@ -30,9 +30,11 @@ impl World {
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = foundation.data_sources().collect();
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
+        let declared_source = SourceSelector::Audience(target.source.clone()).id();
+        let source = request.pinned.clone().or(declared_source);
         let leaving = retirement::Departure {
             claimant: self.claimant(&mark),
-            source: request.pinned.as_ref().and_then(SourceId::audience),
+            source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
             recorded: &request.recorded,
             declared: &declared,
@@ -40,7 +42,7 @@ impl World {
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => return Next::Finish(self.unjudged(origin, hold.into())),
+            SourceGonePolicy::Keep => retirement::look(leaving),
             SourceGonePolicy::Pause => retirement::pause(leaving),
             SourceGonePolicy::Delete => retirement::plan(leaving),
         };
@@ -55,7 +57,7 @@ impl World {
         ) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => {
-                let standing = self.left_of(recorded);
+                let standing = retirement::standing(leaving);
                 Next::Finish(Settled {
                     source: origin,
                     controls: standing
@@ -72,33 +74,6 @@ impl World {
                     obstacle,
                 })
             }
-        }
-    }
-
-    /// What is recorded and did not go.
-    fn left_of(&self, recorded: &audience::Recorded) -> audience::Standing {
-        let tables = &self.inventory;
-        let trait_sid = recorded.trait_sid.filter(|sid| !tables.traits.is_gone(sid));
-        let lives = |sid: &_| !tables.segments.is_gone(sid);
-        let known = trait_sid.and_then(|sid| tables.traits.get(&sid));
-        let additional = recorded.additional_segments.iter();
-        let mappings = recorded.mappings.iter();
-        audience::Standing {
-            trait_sid,
-            segment_sid: recorded.segment_sid.filter(lives),
-            observed: recorded.observed,
-            data_source: known.map(|entry| entry.record.data_source),
-            additional_segments: additional.filter(|(_, sid)| lives(sid)).cloned().collect(),
-            mappings: mappings
-                .filter(|known| {
-                    known
-                        .mapping
-                        .is_some_and(|id| !tables.mappings.is_gone(&id))
-                })
-                .cloned()
-                .collect(),
-            traits: recorded.traits.clone(),
-            stored_differently: Vec::new(),
         }
     }
 
@@ -128,7 +103,7 @@ impl World {
             inventory: &self.inventory,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => return Next::Finish(self.unjudged(None, hold.into())),
+            SourceGonePolicy::Keep => platform::look(leaving),
             SourceGonePolicy::Pause => pause_audience(leaving),
             SourceGonePolicy::Delete => platform::retire(leaving),
         };
@@ -136,8 +111,11 @@ impl World {
         match job.choose(steps, holds.into_iter().chain([hold]).collect(), 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => {
-                let nothing = platform::Standing::default();
-                let audience = self.standing_audience(nothing, &request.recorded_audience);
+                let standing = platform::Standing {
+                    audience: platform::owned(leaving),
+                    ..platform::Standing::default()
+                };
+                let audience = self.standing_audience(standing, &request.recorded_audience);
                 Next::Finish(Settled {
                     source: None,
                     standing: None,

@@ -1,5 +1,6 @@
 //! Calls whose outcome nobody knows (T4 to T7): looked up by their keys, resolved without a person, and nothing twice.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use adobe_simulator::{Fault as SimulatorFault, FaultKind, Match};
@@ -207,6 +208,44 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
         world.delete("fresh");
         ends_well(&world).await;
         assert!(world.audience("fresh").is_null());
+    });
+}
+
+/// The process dies before a status tells what it made, and the source goes before the next one looks: whatever the
+/// policy leaves stands in the status.
+#[rstest]
+fn what_no_status_ever_told_is_found_although_its_source_is_gone(
+    #[values("Keep", "Pause", "Delete")] policy: &str,
+    #[values("traits", "segments", "audiences")] made: &str,
+) {
+    on_virtual_time(async {
+        let world = World::sharing("other", OTHER).await;
+        let sid = console_buyers(&world);
+        let number = sid.to_string();
+        let (path, source) = match made {
+            "traits" => ("/v1/traits", ("audiences", LOYAL_GAMERS)),
+            "segments" => ("/v1/segments", ("audiences", LOYAL_GAMERS)),
+            _ => ("/audiences", ("segments", &*number)),
+        };
+        world
+            .choke_point
+            .plan_next(Method::POST, path, Fault::CrashAfter);
+        let mut declared = match source.0 {
+            "audiences" => audience("fresh", LOYAL_GAMERS),
+            _ => shared_segment("fresh", &sid, "ExternalAudience"),
+        };
+        declared["spec"]["sourceGonePolicy"] = json!(policy);
+        world.apply(declared);
+        until_played(&world).await;
+        world.person_deletes(source.0, source.1);
+        let mut failures = verdict::at_rest(&world, &BTreeSet::new()).await;
+        // There is no source, which is what it says.
+        failures.retain(|failure| !failure.starts_with("O1: \"fresh\""));
+        assert!(failures.is_empty(), "{failures:#?}");
+        let state = world.tenant();
+        let left = state[made].as_array().unwrap().iter();
+        let mut left = left.filter(|object| object["description"].to_string().contains("/fresh#"));
+        assert_eq!(left.next().is_some(), policy != "Delete");
     });
 }
 

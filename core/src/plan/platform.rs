@@ -5,7 +5,7 @@
 mod labels;
 mod leaving;
 
-pub use leaving::{Departure, hand_over, retire};
+pub use leaving::{Departure, hand_over, look, owned, retire};
 
 use super::Plan;
 use super::call::{AudienceLookUp, Call, Step};

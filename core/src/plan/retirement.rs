@@ -22,7 +22,7 @@ use crate::domain::reason::Reason;
 use crate::domain::segment_rule;
 use crate::inventory::{Coverage, Entry, Inventory, Record, Sequence, Table};
 
-use super::audience::Recorded;
+use super::audience::{Recorded, Standing};
 
 #[derive(Clone, Copy, Debug)]
 pub struct Departure<'a> {
@@ -105,6 +105,63 @@ pub fn pause(departure: Departure<'_>) -> Plan<Left> {
         }));
     }
     plan
+}
+
+/// Plans what must be asked for before [`standing`] can tell.
+pub fn look(departure: Departure<'_>) -> Plan<Left> {
+    let mut plan = empty(listings(&departure));
+    our_segments(&departure, &mut plan);
+    our_traits(&departure, &mut plan);
+    our_mappings(&departure, &mut plan.steps);
+    plan
+}
+
+/// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
+pub fn standing(departure: Departure<'_>) -> Standing {
+    let (inventory, recorded) = (departure.inventory, departure.recorded);
+    let mut unasked = empty(Vec::new());
+    let code = |sid: &SegmentSid| inventory.segments.get(sid)?.record.integration_code.clone();
+    let shared = departure
+        .source
+        .map(|source| IntegrationCode::new(source.as_str()));
+    let segments = our_segments(&departure, &mut unasked).kept;
+    let trait_sid = recorded
+        .trait_sid
+        .filter(|sid| !inventory.traits.is_gone(sid))
+        .or_else(|| our_traits(&departure, &mut unasked).kept.first().copied());
+    let lives = |sid: &SegmentSid| !inventory.segments.is_gone(sid);
+    let own = |sid: &SegmentSid| shared.is_some() && code(sid) == shared;
+    let segment_sid = recorded
+        .segment_sid
+        .filter(lives)
+        .or_else(|| segments.iter().copied().find(own));
+    let known = recorded.additional_segments.iter();
+    let mut additional: Vec<_> = known.filter(|(_, sid)| lives(sid)).cloned().collect();
+    for sid in segments {
+        let code = code(&sid);
+        let parts = code.as_ref().zip(shared.as_ref());
+        let key = parts.and_then(|(code, shared)| {
+            let below = code.as_str().strip_prefix(shared.as_str())?;
+            below.strip_prefix('.')
+        });
+        if let Some(key) = key
+            && additional.iter().all(|(known, _)| **known != *key)
+        {
+            additional.push((key.into(), sid));
+        }
+    }
+    Standing {
+        trait_sid,
+        segment_sid,
+        observed: recorded.observed,
+        data_source: trait_sid
+            .and_then(|sid| inventory.traits.get(&sid))
+            .map(|entry| entry.record.data_source),
+        additional_segments: additional,
+        mappings: our_mappings(&departure, &mut unasked.steps),
+        traits: recorded.traits.clone(),
+        stored_differently: Vec::new(),
+    }
 }
 
 /// What goes last waits until nothing goes before it.

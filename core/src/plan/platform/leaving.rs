@@ -57,6 +57,32 @@ pub fn hand_over(departure: Departure<'_>, successor: &Mark) -> Plan<Left> {
 /// Plans the deletions; a settled plan means that nothing of ours is left. `standing` names what the status records and
 /// is left, since it is not ours any more.
 pub fn retire(departure: Departure<'_>) -> Plan<Left> {
+    let (mut plan, leaving) = judge(departure);
+    if plan.steps.is_empty() {
+        let calls = leaving.into_iter();
+        plan.steps
+            .extend(calls.filter_map(|id| delete(departure.inventory, id, None)));
+    }
+    plan
+}
+
+/// Plans what must be asked for before [`owned`] can tell.
+pub fn look(departure: Departure<'_>) -> Plan<Left> {
+    judge(departure).0
+}
+
+/// The audience that is ours; its id may never have been written down: the process died in between.
+pub fn owned(departure: Departure<'_>) -> Option<AudienceId> {
+    let (_, owned) = judge(departure);
+    let recorded = departure.recorded.audience.as_ref();
+    let first = owned
+        .into_iter()
+        .min_by_key(|id| (recorded != Some(*id), *id));
+    first.cloned()
+}
+
+/// What must be asked for, and what is ours.
+fn judge(departure: Departure<'_>) -> (Plan<Left>, Vec<&AudienceId>) {
     let mut plan = Plan {
         steps: Vec::new(),
         holds: Vec::new(),
@@ -121,10 +147,5 @@ pub fn retire(departure: Departure<'_>) -> Plan<Left> {
             | Ownership::Unrelated => {}
         }
     }
-    if plan.steps.is_empty() {
-        let calls = leaving.into_iter();
-        plan.steps
-            .extend(calls.filter_map(|id| delete(departure.inventory, id, None)));
-    }
-    plan
+    (plan, leaving)
 }
