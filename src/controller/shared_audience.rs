@@ -272,6 +272,7 @@ pub(super) fn created(audience: &SharedAudience) -> CreatedAt {
 async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome) -> Action {
     let key = audience.uid().unwrap_or_default();
     let mut made = None;
+    let mut goes_on = false;
     let verdict = match outcome {
         Outcome::Released => {
             context.backoff().succeeded(&key);
@@ -294,6 +295,7 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             looked_for_users,
         } => {
             made = version;
+            goes_on = settled.records_source_first;
             let connection = &audience.spec.connection_ref.name;
             Verdict::of_settled(*settled, connection, looked_for_users)
         }
@@ -350,10 +352,14 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
     )
     .await;
     match pause {
+        _ if goes_on => Action::requeue(RECORDED),
         Some(pause) => Action::requeue(pause),
         None => Action::await_change(),
     }
 }
+
+/// Until the cache has a status that was just written.
+const RECORDED: Duration = Duration::from_millis(50);
 
 /// The younger object comes by the watch; this is for an API server that did not answer.
 const SUPERSEDED: Duration = Duration::from_secs(10);

@@ -213,6 +213,8 @@ pub struct Settled {
     pub stored_differently: Vec<String>,
     /// The worst of what is in the way.
     pub obstacle: Option<Obstacle>,
+    /// The source was found by a name or code: nothing is created before the status names its id.
+    pub records_source_first: bool,
 }
 
 /// The audience in Experience Platform of a share in that direction; all absent while there is none.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{
-    AudienceSelector, Desired, DestinationSelector, Direction, Mode, ToAudienceManager, compose,
-    mark,
+    AudienceSelector, Desired, DestinationSelector, Direction, Mode, SourceSelector,
+    ToAudienceManager, compose, mark,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
@@ -70,6 +70,9 @@ impl World {
                 return self.source_gone(job, request, target, (&gone, origin));
             }
         };
+        if must_be_recorded(request, &SourceSelector::Audience(target.source.clone())) {
+            return Next::Finish(self.recorded_first(origin(&source)));
+        }
         let claimed = SourceId::Audience(source.id.clone());
         self.claims
             .claim(&request.share.name, &claimed, request.created);
@@ -157,6 +160,7 @@ impl World {
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
                 stored_differently,
                 obstacle,
+                records_source_first: false,
             }),
         }
     }
@@ -332,6 +336,21 @@ impl World {
             applied_hash: None,
             stored_differently: Vec::new(),
             obstacle,
+            records_source_first: false,
+        }
+    }
+
+    /// By its mark alone nothing is known as ours: if the process died and the source got another name meanwhile, what was
+    /// made of it would be nobody's.
+    pub(super) fn recorded_first(&self, source: Origin) -> Settled {
+        let message = format!(
+            "The source {:?} was found: {}. Its id is recorded before anything is created.",
+            source.name, source.id
+        );
+        let obstacle = Obstacle::new(Reason::Progressing, message);
+        Settled {
+            records_source_first: true,
+            ..self.unjudged(Some(source), obstacle)
         }
     }
 
@@ -404,6 +423,11 @@ fn source_keys(request: &SettleRequest, target: &ToAudienceManager, keys: &mut B
         (Some(id), _) | (None, AudienceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
         (None, AudienceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
     };
+}
+
+/// A source that a name or code led to, and that no status names yet.
+pub(super) fn must_be_recorded(request: &SettleRequest, source: &SourceSelector) -> bool {
+    request.share.mode == Mode::Manage && request.pinned.is_none() && source.id().is_none()
 }
 
 fn origin(source: &Audience) -> Origin {

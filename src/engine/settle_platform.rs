@@ -18,7 +18,7 @@ use audience_sharing_core::plan::used_by::UsedBy;
 
 use super::job::{Choice, Job};
 use super::request::{Origin, SettleRequest, Settled, StandingAudience};
-use super::settle::{digest, is_conflict};
+use super::settle::{digest, is_conflict, must_be_recorded};
 use super::worker::Next;
 use super::world::World;
 
@@ -43,6 +43,12 @@ impl World {
                 return self.source_gone_in_audience_manager(job, request, &source, &gone);
             }
         };
+        if must_be_recorded(
+            request,
+            &SourceSelector::AudienceManager(target.source.clone()),
+        ) {
+            return Next::Finish(self.recorded_first(origin(&source)));
+        }
         self.claims
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
@@ -89,6 +95,7 @@ impl World {
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
                 stored_differently,
                 obstacle,
+                records_source_first: false,
             }),
         }
     }

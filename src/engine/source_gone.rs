@@ -72,6 +72,7 @@ impl World {
                     applied_hash: None,
                     stored_differently: Vec::new(),
                     obstacle,
+                    records_source_first: false,
                 })
             }
         }
@@ -127,6 +128,7 @@ impl World {
                     applied_hash: None,
                     stored_differently: Vec::new(),
                     obstacle,
+                    records_source_first: false,
                 })
             }
         }

@@ -130,3 +130,22 @@ fn an_audience_that_cannot_be_read_yet_is_not_made_twice_by_the_next_process() {
         }
     }
 }
+
+/// A source that is shared by its name gets another one while the audience that was made of it is in no status yet
+/// (seed 19937).
+#[test]
+fn what_was_made_of_a_source_by_name_is_known_after_a_rename() {
+    for fault in [Fault::LeaseLost, Fault::CrashAfter] {
+        for ahead in 1..16 {
+            ends_as_declared(
+                &[],
+                &[
+                    Step::Fault { ahead, fault },
+                    apply(VISITORS, 0),
+                    Step::Wait { seconds: 1 },
+                    Step::Rename { share: VISITORS },
+                ],
+            );
+        }
+    }
+}
