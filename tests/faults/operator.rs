@@ -569,10 +569,9 @@ async fn rival(point: ChokePoint, lasts: Duration) {
     let ends = Instant::now() + lasts;
     // By its own clock, from when it saw the record last change.
     virtual_time::passes(Duration::from_secs(90)).await;
-    point.set_leased_elsewhere(true);
     let hold = |holder: Value| {
         let (leases, _) = point.cluster.list(resource, None, None, 0);
-        for lease in leases {
+        for lease in &leases {
             let name = lease["metadata"]["name"].as_str().unwrap();
             let namespace = lease["metadata"]["namespace"].as_str().unwrap();
             let key = Key {
@@ -584,8 +583,11 @@ async fn rival(point: ChokePoint, lasts: Duration) {
             let patch = json!({"spec": {"holderIdentity": holder, "renewTime": renewed}});
             point.cluster.merge(&key, &patch).unwrap();
         }
+        leases.len()
     };
-    hold(json!("audience-sharing-1_uid-1"));
+    // Where none was ever made, it holds none: whoever makes one later has it.
+    let held = hold(json!("audience-sharing-1_uid-1"));
+    point.set_leased_elsewhere(held > 0);
     virtual_time::passes(ends - Instant::now()).await;
     point.set_leased_elsewhere(false);
     hold(Value::Null);
