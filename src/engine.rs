@@ -25,7 +25,6 @@ mod calls;
 mod due;
 mod execute;
 mod flights;
-mod fold;
 mod interest;
 mod urgency;
 mod users;
@@ -34,7 +33,8 @@ use std::sync::{Arc, OnceLock};
 
 use audience_sharing_core::compose::{ConnectionSettings, ShareName};
 use audience_sharing_core::domain::identifier::{SandboxName, SegmentFolderId, TraitFolderId};
-use audience_sharing_core::plan::{Existing, foundation};
+use audience_sharing_core::existence::Existing;
+use audience_sharing_core::plan::shared_objects as planned;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,7 @@ pub struct EngineOptions {
     pub sandbox: SandboxName,
     pub configuration: Configuration,
     /// What the connection's status recorded, and where it was valid.
-    pub recorded_foundation: foundation::Recorded,
+    pub recorded_foundation: planned::Recorded,
     /// The folders that this operator made, as the status recorded them.
     pub recorded_created: (Vec<TraitFolderId>, Vec<SegmentFolderId>),
     pub recorded_tenant: audience_sharing_core::inventory::Tenant,

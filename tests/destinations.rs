@@ -117,6 +117,8 @@ async fn a_segment_is_mapped_changed_and_unmapped() {
         [
             format!("DELETE /v1/destinations/4712/mappings/{}", id(4712)),
             "GET /v1/destinations/4711/mappings/".to_owned(),
+            // A deletion too reads its object first.
+            "GET /v1/destinations/4712/mappings/".to_owned(),
             format!("PUT /v1/destinations/4711/mappings/{}", id(4711)),
         ]
     );

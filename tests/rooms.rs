@@ -50,7 +50,29 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("core/src/domain", &[]),
     ("core/src/compose", &["domain"]),
     ("core/src/inventory", &["domain"]),
-    ("core/src/plan", &["domain", "compose", "inventory"]),
+    ("core/src/existence", &["compose"]),
+    ("core/src/hold", &["domain"]),
+    (
+        "core/src/ownership",
+        &["domain", "compose", "inventory", "existence", "hold"],
+    ),
+    (
+        "core/src/call",
+        &["domain", "compose", "inventory", "ownership"],
+    ),
+    ("core/src/facts", &["domain", "inventory", "call"]),
+    (
+        "core/src/plan",
+        &[
+            "domain",
+            "compose",
+            "inventory",
+            "existence",
+            "hold",
+            "ownership",
+            "call",
+        ],
+    ),
 ];
 
 /// Packages that only the rooms above may import where they are named.

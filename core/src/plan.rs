@@ -1,46 +1,47 @@
 //! What to do: from what is desired and what is known, the single remote calls that are due, in dependency order.
 //!
-//! A scope is a connection's shared objects ([`foundation`]), one audience ([`audience`]) or one that leaves
-//! ([`retirement`]). Planning is repeated after every answer, so only the first calls of a plan are ever carried
+//! A scope is a connection's shared objects ([`shared_objects`]) or one audience, in either direction
+//! ([`to_audience_manager`], [`to_experience_platform`]), kept or deleted. Planning is repeated after every answer, so only the first calls of a plan are ever carried
 //! out; the rest is a forecast. Nothing that is neither ours nor adopted is ever named by a write.
 
-pub mod audience;
-pub mod call;
+pub mod activation;
 pub mod claims;
-mod destinations;
+mod delete;
 mod difference;
-mod elsewhere;
-pub mod forbidden;
-mod found;
-pub mod foundation;
 pub mod gone;
-pub mod hold;
+mod keep;
 pub mod limits;
-pub mod mappings;
-mod ownership;
-pub mod platform;
-pub mod retirement;
+mod lookup;
 pub mod rights;
-pub mod rules;
+pub mod shared_objects;
 pub mod source;
 pub mod tenant;
-mod texts;
-mod twins;
+pub mod to_audience_manager;
+pub mod to_experience_platform;
 pub mod used_by;
 
-pub use call::{AudienceLookUp, Call, Step};
-pub use claims::{Claims, Existence, Existing};
-pub use hold::Hold;
-pub use ownership::{Claimant, Left};
+pub use claims::Claims;
+
+use crate::call::Step;
+use crate::hold::Hold;
 
 /// What is due in one scope.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan<Standing> {
     pub steps: Vec<Step>,
     /// What is not done, and why.
     pub holds: Vec<Hold>,
     /// What stands already.
     pub standing: Standing,
+}
+
+impl<Standing: Default> Plan<Standing> {
+    fn held(hold: Hold) -> Self {
+        Self {
+            holds: vec![hold],
+            ..Self::default()
+        }
+    }
 }
 
 impl<Standing> Plan<Standing> {

@@ -16,9 +16,9 @@ use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, Segmen
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Moment, Sequence};
-use audience_sharing_core::plan::audience::{self, Recorded, Situation, Standing};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Plan, foundation};
+use audience_sharing_core::plan::to_audience_manager::{self, Recorded, Situation, Standing};
+use audience_sharing_core::plan::{Plan, shared_objects};
 
 use crate::model::{Tenant, World, mark_of, name, share, source, target};
 
@@ -40,7 +40,7 @@ struct Case {
     share: Share,
     source: Audience,
     recorded: Recorded,
-    foundation: foundation::Standing,
+    foundation: shared_objects::Standing,
     living: BTreeSet<ShareName>,
 }
 
@@ -109,7 +109,7 @@ impl Case {
     fn plan(&self) -> Plan<Standing> {
         let controls = self.source.controls().unwrap_or_default();
         let place = self.foundation.place(&self.world.settings, controls);
-        let plan = audience::plan(Situation {
+        let plan = to_audience_manager::plan(Situation {
             share: &self.share.name,
             desired: &compose(
                 &self.world.settings,
@@ -181,7 +181,7 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
 #[test]
 fn without_shared_objects_there_is_nothing_to_do_but_wait() {
     let mut case = Case::settled(&[]);
-    case.foundation = foundation::Standing::default();
+    case.foundation = shared_objects::Standing::default();
     let plan = case.plan();
     assert_eq!(plan.steps, []);
     assert_eq!(plan.standing, Standing::default());
@@ -216,14 +216,14 @@ fn a_segment_of_another_trait_is_put_right_once_its_trait_stands() {
 #[test]
 fn a_segment_has_the_merge_rule_that_the_connection_names() {
     let mut case = Case::settled(&[]);
-    case.foundation.merge_rule = foundation::MergeRule::NotListed(DataSourceId(9));
+    case.foundation.merge_rule = shared_objects::MergeRule::NotListed(DataSourceId(9));
     assert_eq!(
         case.steps(),
         ["update segment 1005 \"Loyal gamers\" merge rule → 9"]
     );
     case.change_segment(SEGMENT, |found| found.merge_rule = Some(DataSourceId(9)));
     assert_eq!(case.steps(), NOTHING);
-    case.foundation.merge_rule = foundation::MergeRule::AccountDefault;
+    case.foundation.merge_rule = shared_objects::MergeRule::AccountDefault;
     assert_eq!(case.steps(), NOTHING, "whatever the account's default is");
 }
 

@@ -1,24 +1,31 @@
 //! What a call says of itself: in previews, in logs, and to whoever asks whether it writes.
 
+use audience_sharing_core::call::kinds::NewFolder;
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::domain::audience_manager::{
-    DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
+    DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
+    SegmentFolder, Trait, TraitChange, TraitFolder,
 };
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::{Call, Hold, Plan, Step};
+use audience_sharing_core::hold::Hold;
+use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 
-use crate::records::{SHARING, data_source, onboarded, segment};
+use crate::records::{
+    SHARING, data_source, onboarded, owned, segment, segment_folder, trait_folder,
+};
 
 fn code() -> IntegrationCode {
     IntegrationCode::new("I")
 }
 
 fn new_data_source() -> Call {
-    Call::CreateDataSource(NewDataSource {
+    Call::create::<DataSource>(NewDataSource {
         name: "Sharing".into(),
         description: "".into(),
         unique_trait_codes: true,
@@ -28,7 +35,7 @@ fn new_data_source() -> Call {
 }
 
 fn new_trait() -> Call {
-    Call::CreateTrait(NewTrait {
+    Call::create::<Trait>(NewTrait {
         name: "Loyal".into(),
         description: "".into(),
         integration_code: code(),
@@ -40,7 +47,7 @@ fn new_trait() -> Call {
 }
 
 fn new_segment() -> Call {
-    Call::CreateSegment(NewSegment {
+    Call::create::<Segment>(NewSegment {
         name: "Loyal".into(),
         description: "".into(),
         integration_code: code(),
@@ -52,35 +59,32 @@ fn new_segment() -> Call {
 }
 
 fn update_data_source(change: DataSourceChange) -> Call {
-    let expected = data_source(5, "Old");
-    Call::UpdateDataSource { expected, change }
+    Call::update(owned(&data_source(5, "Old")), change)
 }
 
 fn update_trait(change: TraitChange) -> Call {
-    let expected = onboarded(10, Some("I"));
-    Call::UpdateTrait { expected, change }
+    Call::update(owned(&onboarded(10, Some("I"))), change)
 }
 
 fn update_segment(change: SegmentChange) -> Call {
-    let expected = segment(20, Some("I"));
-    Call::UpdateSegment { expected, change }
+    Call::update(owned(&segment(20, Some("I"))), change)
 }
 
 #[rstest]
-#[case(Call::ReadAudience(AudienceId::new("I")), "read audience I")]
-#[case(Call::ListDataSources, "list data sources")]
-#[case(Call::ListTraitFolders, "list trait folders")]
-#[case(Call::ListSegmentFolders, "list segment folders")]
-#[case(Call::ReadDataSource(DataSourceId(5)), "read data source 5")]
-#[case(Call::ReadTraitFolder(TraitFolderId(6)), "read trait folder 6")]
-#[case(Call::ReadSegmentFolder(SegmentFolderId(7)), "read segment folder 7")]
-#[case(Call::ListTraits(SHARING), "list traits of data source 5")]
-#[case(Call::ReadTrait(TraitSid(10)), "read trait 10")]
-#[case(Call::LookUpTrait { data_source: SHARING, code: code() }, "look up trait with integration code I")]
+#[case(Call::read::<Audience>(AudienceId::new("I")), "read audience I")]
+#[case(Call::list::<DataSource>(()), "list data sources")]
+#[case(Call::list::<TraitFolder>(()), "list trait folders")]
+#[case(Call::list::<SegmentFolder>(()), "list segment folders")]
+#[case(Call::read::<DataSource>(DataSourceId(5)), "read data source 5")]
+#[case(Call::read::<TraitFolder>(TraitFolderId(6)), "read trait folder 6")]
+#[case(Call::read::<SegmentFolder>(SegmentFolderId(7)), "read segment folder 7")]
+#[case(Call::list::<Trait>(SHARING), "list traits of data source 5")]
+#[case(Call::read::<Trait>(TraitSid(10)), "read trait 10")]
+#[case(Call::look_up::<Trait>((SHARING, code())), "look up trait with integration code I")]
 #[case(Call::ReadTraitUsers(TraitSid(10)), "read the users of trait 10")]
-#[case(Call::ListSegments(SHARING), "list segments of data source 5")]
-#[case(Call::ReadSegment(SegmentSid(20)), "read segment 20")]
-#[case(Call::LookUpSegment { data_source: SHARING, code: code() }, "look up segment with integration code I")]
+#[case(Call::list::<Segment>(SHARING), "list segments of data source 5")]
+#[case(Call::read::<Segment>(SegmentSid(20)), "read segment 20")]
+#[case(Call::look_up::<Segment>((SHARING, code())), "look up segment with integration code I")]
 fn what_only_asks_is_no_write(#[case] call: Call, #[case] label: &str) {
     assert_eq!(call.label(), label);
     assert!(!call.is_write() && !call.is_deletion());
@@ -92,8 +96,8 @@ fn what_only_asks_is_no_write(#[case] call: Call, #[case] label: &str) {
     update_data_source(DataSourceChange::default()),
     "update data source 5 \"Sharing\""
 )]
-#[case(Call::CreateTraitFolder { name: "Traits".into() }, "create trait folder \"Traits\"")]
-#[case(Call::CreateSegmentFolder { name: "Segments".into() }, "create segment folder \"Segments\"")]
+#[case(Call::create::<TraitFolder>(NewFolder { name: "Traits".into() }), "create trait folder \"Traits\"")]
+#[case(Call::create::<SegmentFolder>(NewFolder { name: "Segments".into() }), "create segment folder \"Segments\"")]
 #[case(new_trait(), "create trait \"Loyal\"")]
 #[case(update_trait(TraitChange::default()), "update trait 10 \"Loyal\"")]
 #[case(new_segment(), "create segment \"Loyal\"")]
@@ -107,14 +111,14 @@ fn what_makes_or_changes_is_a_write(#[case] call: Call, #[case] label: &str) {
 }
 
 #[rstest]
-#[case(Call::DeleteDataSource(SHARING), "delete data source 5")]
-#[case(Call::DeleteTraitFolder(TraitFolderId(6)), "delete trait folder 6")]
+#[case(Call::delete(owned(&data_source(5, "Old"))), "delete data source 5 \"Sharing\"")]
+#[case(Call::delete(owned(&trait_folder(6, "Traits"))), "delete trait folder 6 \"Traits\"")]
 #[case(
-    Call::DeleteSegmentFolder(SegmentFolderId(7)),
-    "delete segment folder 7"
+    Call::delete(owned(&segment_folder(7, "Segments"))),
+    "delete segment folder 7 \"Segments\""
 )]
-#[case(Call::DeleteTrait(TraitSid(10)), "delete trait 10")]
-#[case(Call::DeleteSegment(SegmentSid(20)), "delete segment 20")]
+#[case(Call::delete(owned(&onboarded(10, Some("I")))), "delete trait 10 \"Loyal\"")]
+#[case(Call::delete(owned(&segment(20, Some("I")))), "delete segment 20 \"Loyal\"")]
 fn a_deletion_is_a_write_too(#[case] call: Call, #[case] label: &str) {
     assert_eq!(call.label(), label);
     assert!(call.is_write() && call.is_deletion());
@@ -161,9 +165,9 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
     create trait "Loyal" rule a == 1
     create segment "Loyal" rule 10T
     update data source 5 "Sharing" description "Old" → "New"
-    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" data source 5 → 4 folder 6 → 8 ttl 7 → 120 integration code I → 4b1c status → ACTIVE
+    update trait 10 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "a == 1" → "a == 2" integration code "I" → "4b1c" data source 5 → 4 folder 6 → 8 ttl 7 → 120 status → ACTIVE
     update trait 10 "Loyal"
-    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" data source 5 → 4 folder 7 → 9 merge rule → 3 integration code I → 4b1c status → ACTIVE
+    update segment 20 "Loyal" name "Loyal" → "Loyal gamers" description "Old" → "New" rule "1T" → "2T" integration code "I" → "4b1c" data source 5 → 4 folder 7 → 9 merge rule → 3 status → ACTIVE
     update segment 20 "Loyal" status → INACTIVE
     update segment 20 "Loyal"
     "#);
@@ -177,7 +181,7 @@ fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
         standing: (),
     };
     let step = Step {
-        call: Call::ListDataSources,
+        call: Call::list::<DataSource>(()),
         ready: true,
     };
     let hold = Hold {

@@ -12,7 +12,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::audience::{Recorded, Standing};
+use audience_sharing_core::plan::to_audience_manager::{Recorded, Standing};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, share, source, target_mut};
@@ -175,7 +175,7 @@ fn a_name_is_resolved_once_and_from_then_on_its_id_is_the_destination() {
     );
     let moved = mapped(&[shop()]);
     insta::assert_snapshot!(settled(&mut world, &moved).join("\n"), @r#"
-    delete mapping 1006 to destination 4711
+    delete mapping 1006 of segment 1005 to destination 4711
     look up mapping of segment 1005 to destination 4799
     create mapping of segment 1005 to destination 4799 "Shop" url "https://shop.example"
     "#);
@@ -275,7 +275,7 @@ fn a_create_without_an_answer_is_looked_up_and_of_two_mappings_one_survives() {
     pass(&mut world);
     assert_eq!(
         settled(&mut world, &share),
-        ["delete mapping 2000 to destination 4711"],
+        ["delete mapping 2000 of segment 1005 to destination 4711"],
         "one with other keys is a person's"
     );
 }
@@ -416,7 +416,7 @@ fn a_destination_that_is_no_longer_declared_loses_its_mapping_alone() {
     let one = mapped(&[shop()]);
     assert_eq!(
         settled(&mut world, &one),
-        ["delete mapping 1007 to destination 4712"]
+        ["delete mapping 1007 of segment 1005 to destination 4712"]
     );
     let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
     let retained = Share {
@@ -439,7 +439,7 @@ fn a_mapping_that_no_status_names_yet_goes_with_its_declaration_and_a_persons_st
     pass(&mut world);
     assert_eq!(
         settled(&mut world, &mapped(&[partner()])),
-        ["delete mapping 1006 to destination 4711"]
+        ["delete mapping 1006 of segment 1005 to destination 4711"]
     );
     assert!(world.tenant.mappings.contains_key(&MappingId(9_000)));
 }
@@ -453,8 +453,8 @@ fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
     assert_eq!(
         settled(&mut world, &without),
         [
-            "delete mapping 1007 to destination 4711",
-            "delete segment 1006"
+            "delete mapping 1007 of segment 1006 to destination 4711",
+            "delete segment 1006 \"With third\""
         ]
     );
 

@@ -10,7 +10,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{Restrictions, UsageLabels};
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::audience::Standing;
+use audience_sharing_core::plan::to_audience_manager::Standing;
 
 use crate::model::{Tenant, World, share, source};
 
@@ -144,11 +144,11 @@ fn a_second_set_of_objects_in_another_data_source_of_ours_is_a_twin_and_goes() {
     world.tenant.segments.insert(found.sid, found);
     world.refresh();
     settle(&mut world, &["core/C3"]);
-    insta::assert_snapshot!(calls(&world), @r"
-    delete segment 2001
+    insta::assert_snapshot!(calls(&world), @r#"
+    delete segment 2001 "Loyal gamers"
     read the users of trait 2000
-    delete trait 2000
-    ");
+    delete trait 2000 "Loyal gamers"
+    "#);
 }
 
 #[test]

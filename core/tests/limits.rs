@@ -3,9 +3,9 @@
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
-use audience_sharing_core::plan::foundation::Standing;
-use audience_sharing_core::plan::foundation::controlled::{Controlled, Place};
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts, count};
+use audience_sharing_core::plan::shared_objects::Standing;
+use audience_sharing_core::plan::shared_objects::{Controlled, Place};
 
 use crate::records::{SHARING, onboarded, segment, trait_folder};
 

@@ -5,6 +5,8 @@ mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audience_sharing_core::call::kinds::NewFolder;
+use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Desired, Direction,
     Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose, mark,
@@ -23,9 +25,10 @@ use audience_sharing_core::domain::ownership::{Mark, OwnerId, ResourceName, UidP
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
-use audience_sharing_core::plan::audience::{self, Situation};
+use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Call, Claimant, Claims, Plan, foundation};
+use audience_sharing_core::plan::to_audience_manager::{self, Situation};
+use audience_sharing_core::plan::{Claims, Plan, shared_objects};
 
 use self::strangers::Strangers;
 
@@ -104,7 +107,7 @@ impl Tenant {
         self.strangers.judge(call);
         let (sequence, now) = (Sequence(at), Moment(at * 100_000));
         match call {
-            Call::CreateDataSource(new) => {
+            Call::DataSource(Operation::Create(new)) => {
                 let id = DataSourceId(self.id());
                 let created = DataSource {
                     id,
@@ -120,16 +123,16 @@ impl Tenant {
                 self.fold_traits(inventory, sequence, now, id);
                 self.fold_segments(inventory, sequence, now, id);
             }
-            Call::UpdateDataSource { expected, change } => {
+            Call::DataSource(Operation::Update(expected, change)) => {
                 let found = self.data_sources.get_mut(&expected.id).unwrap();
-                assert_eq!(found, expected, "planned on what stands");
+                assert_eq!(*found, **expected, "planned on what stands");
                 if let Some(description) = change.description.clone() {
                     found.description = description;
                 }
                 let written = found.clone();
                 inventory.data_sources.fold_written(sequence, now, written);
             }
-            Call::CreateTraitFolder { name } => {
+            Call::TraitFolder(Operation::Create(NewFolder { name })) => {
                 let id = TraitFolderId(self.id());
                 let created = TraitFolder {
                     id,
@@ -137,9 +140,10 @@ impl Tenant {
                     name: name.clone(),
                 };
                 self.trait_folders.insert(id, created.clone());
-                inventory.fold_trait_folder_created(sequence, now, name, Some(created));
+                inventory.created_folders.traits.insert(id);
+                inventory.trait_folders.fold_written(sequence, now, created);
             }
-            Call::CreateSegmentFolder { name } => {
+            Call::SegmentFolder(Operation::Create(NewFolder { name })) => {
                 let id = SegmentFolderId(self.id());
                 let created = SegmentFolder {
                     id,
@@ -147,9 +151,12 @@ impl Tenant {
                     name: name.clone(),
                 };
                 self.segment_folders.insert(id, created.clone());
-                inventory.fold_segment_folder_created(sequence, now, name, Some(created));
+                inventory.created_folders.segments.insert(id);
+                inventory
+                    .segment_folders
+                    .fold_written(sequence, now, created);
             }
-            Call::CreateTrait(new) => {
+            Call::Trait(Operation::Create(new)) => {
                 let sid = TraitSid(self.id());
                 let created = Trait {
                     sid,
@@ -167,9 +174,9 @@ impl Tenant {
                 self.trait_copied(&created);
                 inventory.traits.fold_written(sequence, now, created);
             }
-            Call::UpdateTrait { expected, change } => {
+            Call::Trait(Operation::Update(expected, change)) => {
                 let found = self.traits.get_mut(&expected.sid).unwrap();
-                assert_eq!(found, expected, "planned on what stands");
+                assert_eq!(*found, **expected, "planned on what stands");
                 if let Some(name) = change.name.clone() {
                     found.name = name;
                 }
@@ -196,7 +203,7 @@ impl Tenant {
                 }
                 inventory.traits.fold_written(sequence, now, found.clone());
             }
-            Call::CreateSegment(new) => {
+            Call::Segment(Operation::Create(new)) => {
                 assert!(
                     !new.rule.contains('{'),
                     "a forecast is never carried out: {call}"
@@ -218,9 +225,9 @@ impl Tenant {
                 self.segment_copied(&created);
                 inventory.segments.fold_written(sequence, now, created);
             }
-            Call::UpdateSegment { expected, change } => {
+            Call::Segment(Operation::Update(expected, change)) => {
                 let found = self.segments.get_mut(&expected.sid).unwrap();
-                assert_eq!(found, expected, "planned on what stands");
+                assert_eq!(*found, **expected, "planned on what stands");
                 if let Some(name) = change.name.clone() {
                     found.name = name;
                 }
@@ -252,36 +259,42 @@ impl Tenant {
                     .segments
                     .fold_written(sequence, now, found.clone());
             }
-            Call::ListDataSources => {
+            Call::DataSource(Operation::List(())) => {
                 let listed = self.all_data_sources().cloned().collect();
                 let table = &mut inventory.data_sources;
                 table.fold_whole_list(sequence, now, listed, Vec::new());
             }
-            Call::ListTraitFolders => {
+            Call::TraitFolder(Operation::List(())) => {
                 let listed = self.all_trait_folders().cloned().collect();
                 inventory.fold_trait_folders(sequence, now, listed);
             }
-            Call::ListSegmentFolders => {
+            Call::SegmentFolder(Operation::List(())) => {
                 let listed = self.all_segment_folders().cloned().collect();
                 inventory.fold_segment_folders(sequence, now, listed);
             }
-            Call::DeleteTrait(sid) => {
-                self.traits.remove(sid);
-                inventory.traits.fold_gone(sid);
+            Call::Trait(Operation::Delete(expected)) => {
+                let found = self.traits.remove(&expected.sid);
+                assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
+                inventory.traits.fold_gone(&expected.sid);
             }
-            Call::DeleteSegment(sid) => {
-                self.segments.remove(sid);
-                inventory.segments.fold_gone(sid);
+            Call::Segment(Operation::Delete(expected)) => {
+                let found = self.segments.remove(&expected.sid);
+                assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
+                inventory.segments.fold_gone(&expected.sid);
             }
-            Call::ReadTrait(sid) => match self.all_traits().find(|found| found.sid == *sid) {
-                Some(found) => drop(inventory.traits.fold_read(sequence, found.clone())),
-                None => drop(inventory.traits.fold_gone(sid)),
-            },
-            Call::ReadSegment(sid) => match self.all_segments().find(|found| found.sid == *sid) {
-                Some(found) => drop(inventory.segments.fold_read(sequence, found.clone())),
-                None => drop(inventory.segments.fold_gone(sid)),
-            },
-            Call::LookUpTrait { data_source, code } => {
+            Call::Trait(Operation::Read(sid)) => {
+                match self.all_traits().find(|found| found.sid == *sid) {
+                    Some(found) => drop(inventory.traits.fold_read(sequence, found.clone())),
+                    None => drop(inventory.traits.fold_gone(sid)),
+                }
+            }
+            Call::Segment(Operation::Read(sid)) => {
+                match self.all_segments().find(|found| found.sid == *sid) {
+                    Some(found) => drop(inventory.segments.fold_read(sequence, found.clone())),
+                    None => drop(inventory.segments.fold_gone(sid)),
+                }
+            }
+            Call::Trait(Operation::LookUp((data_source, code))) => {
                 let found = self.all_traits().filter(|found| {
                     found
                         .natural_keys()
@@ -292,7 +305,7 @@ impl Tenant {
                     .traits
                     .fold_look_up(sequence, (*data_source, code.clone()), found);
             }
-            Call::LookUpSegment { data_source, code } => {
+            Call::Segment(Operation::LookUp((data_source, code))) => {
                 let found = self.all_segments().filter(|found| {
                     found
                         .natural_keys()
@@ -315,8 +328,8 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            Call::ListTraits(id) => self.fold_traits(inventory, sequence, now, *id),
-            Call::ListSegments(id) => self.fold_segments(inventory, sequence, now, *id),
+            Call::Trait(Operation::List(id)) => self.fold_traits(inventory, sequence, now, *id),
+            Call::Segment(Operation::List(id)) => self.fold_segments(inventory, sequence, now, *id),
             other => self.carry_out_use(other, at, inventory),
         }
     }
@@ -432,7 +445,7 @@ pub(crate) struct World {
     pub(crate) claims: Claims,
     pub(crate) calls: Vec<Call>,
     /// What the status says.
-    pub(crate) recorded: audience::Recorded,
+    pub(crate) recorded: to_audience_manager::Recorded,
     pub(crate) at: u64,
 }
 
@@ -449,15 +462,15 @@ impl World {
             needed: BTreeSet::new(),
             claims: Claims::default(),
             calls: Vec::new(),
-            recorded: audience::Recorded::default(),
+            recorded: to_audience_manager::Recorded::default(),
             at: 1,
         }
     }
 
-    pub(crate) fn foundation(&mut self) -> foundation::Standing {
+    pub(crate) fn foundation(&mut self) -> shared_objects::Standing {
         for _ in 0..32 {
-            let recorded = foundation::Recorded::default();
-            let plan = foundation::plan(
+            let recorded = shared_objects::Recorded::default();
+            let plan = shared_objects::plan(
                 &self.settings,
                 &recorded,
                 &self.needed,
@@ -473,7 +486,11 @@ impl World {
         panic!("the shared objects are never complete: {:?}", self.calls);
     }
 
-    pub(crate) fn plan(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+    pub(crate) fn plan(
+        &mut self,
+        share: &Share,
+        source: &Audience,
+    ) -> Plan<to_audience_manager::Standing> {
         let asked = source.controls().filter(|controls| !controls.is_empty());
         self.needed.extend(asked);
         let foundation = self.foundation();
@@ -490,11 +507,11 @@ impl World {
         &self,
         share: &Share,
         desired: &Desired,
-        foundation: &foundation::Standing,
+        foundation: &shared_objects::Standing,
         inventory: &Inventory,
-    ) -> Plan<audience::Standing> {
+    ) -> Plan<to_audience_manager::Standing> {
         let place = foundation.place(&self.settings, desired.controls.unwrap_or_default());
-        let plan = audience::plan(Situation {
+        let plan = to_audience_manager::plan(Situation {
             share: &share.name,
             desired,
             mode: share.mode,
@@ -521,7 +538,11 @@ impl World {
     }
 
     /// Carries out plans until nothing is due; gives the last one.
-    pub(crate) fn settle(&mut self, share: &Share, source: &Audience) -> Plan<audience::Standing> {
+    pub(crate) fn settle(
+        &mut self,
+        share: &Share,
+        source: &Audience,
+    ) -> Plan<to_audience_manager::Standing> {
         for _ in 0..64 {
             let plan = self.plan(share, source);
             let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
@@ -548,7 +569,7 @@ impl World {
     }
 
     /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
-    fn is_mapped(&self, share: &Share, standing: &audience::Standing) {
+    fn is_mapped(&self, share: &Share, standing: &to_audience_manager::Standing) {
         for declared in target(share).segment_destinations() {
             let mapping = standing
                 .mappings

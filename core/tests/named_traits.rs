@@ -6,7 +6,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
-use audience_sharing_core::plan::audience::Recorded;
+use audience_sharing_core::plan::to_audience_manager::Recorded;
 use rstest::rstest;
 
 use crate::model::{Tenant, World, share, source, target_mut};

@@ -9,8 +9,8 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::retirement::{self, Departure};
+use audience_sharing_core::plan::to_audience_manager::Recorded;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
 use proptest::prelude::{
     BoxedStrategy, Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -105,7 +105,7 @@ fn tenant(strangers: &[Stranger], enforced: bool) -> Tenant {
 fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &Recorded) {
     let (mark, existing) = (mark_of(share), BTreeSet::new());
     for _ in 0..32 {
-        let plan = retirement::plan(Departure {
+        let plan = deletion::plan(Departure {
             claimant: claimant(&mark, &existing),
             source: Some(source),
             data_sources: &[OURS],

@@ -7,6 +7,8 @@ mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audience_sharing_core::call::kinds::AudienceLookUp;
+use audience_sharing_core::call::{Call, Operation, Step};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Mode, ShareName,
     Strategy, ToExperiencePlatform, compose_audience,
@@ -24,8 +26,8 @@ use audience_sharing_core::domain::source::{
 };
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::platform::{self, Recorded, Situation, Standing};
-use audience_sharing_core::plan::{AudienceLookUp, Call, Claims, Plan, Step};
+use audience_sharing_core::plan::to_experience_platform::{self, Recorded, Situation, Standing};
+use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
 use crate::model::{claimant, mark_of, name};
@@ -142,7 +144,7 @@ impl World {
     fn plan(&mut self, share: &str, desired: &DesiredAudience, since: u64) -> Plan<Standing> {
         self.claims
             .claim(&name(share), &desired.source, CreatedAt(0));
-        let plan = platform::plan(Situation {
+        let plan = to_experience_platform::plan(Situation {
             share: &name(share),
             desired,
             mode: self.mode,
@@ -162,8 +164,9 @@ impl World {
     fn judge<T>(&self, plan: &Plan<T>) {
         for Step { call, .. } in &plan.steps {
             let changed = match call {
-                Call::UpdateAudience { expected, .. } => &expected.id,
-                Call::DeleteAudience { id, .. } => id,
+                Call::Audience(Operation::Update(expected, _) | Operation::Delete(expected)) => {
+                    &expected.id
+                }
                 _ => continue,
             };
             assert!(
@@ -188,12 +191,14 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = platform::retire(platform::Departure {
-                claimant: claimant(&mark_of(&name(share)), &self.living),
-                source: Some(&source),
-                recorded: &self.recorded,
-                inventory: &self.inventory,
-            });
+            let plan = to_experience_platform::deletion::plan(
+                to_experience_platform::deletion::Departure {
+                    claimant: claimant(&mark_of(&name(share)), &self.living),
+                    source: Some(&source),
+                    recorded: &self.recorded,
+                    inventory: &self.inventory,
+                },
+            );
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return;
@@ -209,11 +214,13 @@ impl World {
         let (at, now) = (Sequence(self.at), Moment(self.at * 100_000));
         let table = &mut self.inventory.audiences;
         match call {
-            Call::ReadAudience(id) => match self.audiences.get(id).or(self.strangers.get(id)) {
-                Some(found) => drop(table.fold_read(at, found.clone())),
-                None => drop(table.fold_gone(id)),
-            },
-            Call::LookUpAudience(look_up) => {
+            Call::Audience(Operation::Read(id)) => {
+                match self.audiences.get(id).or(self.strangers.get(id)) {
+                    Some(found) => drop(table.fold_read(at, found.clone())),
+                    None => drop(table.fold_gone(id)),
+                }
+            }
+            Call::Audience(Operation::LookUp(look_up)) => {
                 let fits = |found: &&Audience| match look_up {
                     AudienceLookUp::Key(key) => found.key.as_ref() == Some(key),
                     AudienceLookUp::DefinitionName(name) => found.name == *name,
@@ -222,7 +229,7 @@ impl World {
                 let found = all.filter(fits).cloned().collect();
                 table.fold_look_up(at, look_up.natural_key(), found);
             }
-            Call::CreateAudience(new) => {
+            Call::Audience(Operation::Create(new)) => {
                 let made = Audience {
                     labels: Some(new.labels.clone()),
                     description: new.description.clone(),
@@ -235,9 +242,9 @@ impl World {
                 self.audiences.insert(made.id.clone(), made.clone());
                 table.fold_written(at, now, made);
             }
-            Call::UpdateAudience { expected, change } => {
+            Call::Audience(Operation::Update(expected, change)) => {
                 let found = self.audiences.get_mut(&expected.id).unwrap();
-                assert_eq!(found, &**expected, "planned on what stands");
+                assert_eq!(*found, **expected, "planned on what stands");
                 assert!(
                     found.origin != CONNECTOR_ORIGIN.into(),
                     "the connector's is written"
@@ -261,8 +268,10 @@ impl World {
                 }
                 table.fold_written(at, now, found.clone());
             }
-            Call::DeleteAudience { id, .. } => {
+            Call::Audience(Operation::Delete(expected)) => {
+                let id = &expected.id;
                 let gone = self.audiences.remove(id).unwrap();
+                assert_eq!(gone, **expected, "planned on what stands");
                 assert!(
                     gone.origin != CONNECTOR_ORIGIN.into(),
                     "the connector's is deleted"

@@ -7,6 +7,10 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::domain::ownership::{Mark, OwnerId};
+use audience_sharing_core::ownership::Judged;
+use audience_sharing_core::ownership::owned::Owned;
+use audience_sharing_core::ownership::{Claimant, Ownership, Signs};
 
 /// The data source that [`onboarded`] and [`segment`] are in.
 pub(crate) const SHARING: DataSourceId = DataSourceId(5);
@@ -69,5 +73,26 @@ pub(crate) fn segment(sid: u64, code: Option<&str>) -> Segment {
         merge_rule: None,
         trait_data_sources: None,
         activity: Activity::Active,
+    }
+}
+
+/// A record of whoever marked it, else of the connection's owner, judged by its two other signs.
+pub(crate) fn owned<K: Judged>(record: &K) -> Owned<K> {
+    let found = record.description().and_then(Mark::read);
+    let mark = found.unwrap_or(Mark::DataSource {
+        owner: OwnerId::parse("us").unwrap(),
+    });
+    let claimant = Claimant {
+        mark: &mark,
+        previous_owners: &[],
+        existing: &std::collections::BTreeSet::new(),
+    };
+    let signs = Signs {
+        recorded: true,
+        natural_key: true,
+    };
+    match claimant.judge(record, signs) {
+        Ownership::Owned(ours) => ours.owned(),
+        other => panic!("{other:?}"),
     }
 }

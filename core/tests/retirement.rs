@@ -10,9 +10,10 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
-use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::retirement::{self, Departure, Successor};
-use audience_sharing_core::plan::{Left, Plan};
+use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::to_audience_manager::Recorded;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure, Successor};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -60,7 +61,7 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = retirement::plan(Departure {
+    let plan = deletion::plan(Departure {
         claimant: claimant(&mark_of(&name("loyal")), &existing()),
         source: source.map(AudienceId::new).as_ref(),
         data_sources: data_source.as_slice(),
@@ -98,7 +99,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    let plan = retirement::hand_over(departure, &kept);
+    let plan = deletion::hand_over(departure, &kept);
     world.judge(&plan);
     steps(&plan)
 }
@@ -158,14 +159,17 @@ fn users_are_looked_up_then_segments_go_and_the_trait_goes_last() {
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
-            "delete segment 1006",
-            "delete segment 1005",
-            "then delete trait 1004"
+            "delete segment 1006 \"With third\"",
+            "delete segment 1005 \"Loyal gamers\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
     world.inventory.segments.fold_gone(&SEGMENT);
     world.inventory.segments.fold_gone(&ADDITIONAL);
-    assert_eq!(steps(&plan(&world, &recorded())), ["delete trait 1004"]);
+    assert_eq!(
+        steps(&plan(&world, &recorded())),
+        ["delete trait 1004 \"Loyal gamers\""]
+    );
     world.inventory.traits.fold_gone(&TRAIT);
     assert!(plan(&world, &recorded()).is_settled(), "nothing is left");
 }
@@ -178,9 +182,9 @@ fn objects_whose_ids_were_never_written_down_are_found_by_their_keys() {
     assert_eq!(
         steps(&plan(&world, &none)),
         [
-            "delete segment 1005",
-            "delete segment 1006",
-            "then delete trait 1004"
+            "delete segment 1005 \"Loyal gamers\"",
+            "delete segment 1006 \"With third\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
     assert!(
@@ -196,9 +200,9 @@ fn recorded_objects_go_without_source_and_data_source() {
     assert_eq!(
         steps(&plan_of(&world, &recorded(), None, None)),
         [
-            "delete segment 1006",
-            "delete segment 1005",
-            "then delete trait 1004"
+            "delete segment 1006 \"With third\"",
+            "delete segment 1005 \"Loyal gamers\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
 }
@@ -305,7 +309,10 @@ fn what_is_only_observed_is_adobes_and_stays() {
     put_segment(&mut world, SEGMENT, |found| found.description = "".into());
     let mut observed = recorded();
     observed.observed = true;
-    assert_eq!(steps(&plan(&world, &observed)), ["delete segment 1006"]);
+    assert_eq!(
+        steps(&plan(&world, &observed)),
+        ["delete segment 1006 \"With third\""]
+    );
 }
 
 #[rstest]
@@ -354,9 +361,9 @@ fn a_record_of_one_object_makes_no_other_ours() {
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
-            "delete segment 1006",
-            "delete segment 1005",
-            "then delete trait 1004"
+            "delete segment 1006 \"With third\"",
+            "delete segment 1005 \"Loyal gamers\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
 }
@@ -377,11 +384,11 @@ fn twins_of_ours_go_too() {
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
-            "delete segment 4000",
-            "then delete segment 1006",
-            "then delete segment 1005",
-            "then delete trait 4001",
-            "then delete trait 1004"
+            "delete segment 4000 \"Loyal gamers\"",
+            "then delete segment 1006 \"With third\"",
+            "then delete segment 1005 \"Loyal gamers\"",
+            "then delete trait 4001 \"Loyal gamers\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
 }
@@ -404,9 +411,9 @@ fn nothing_outside_our_keys_is_looked_at(#[case] data_source: DataSourceId, #[ca
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
-            "delete segment 1006",
-            "delete segment 1005",
-            "then delete trait 1004"
+            "delete segment 1006 \"With third\"",
+            "delete segment 1005 \"Loyal gamers\"",
+            "then delete trait 1004 \"Loyal gamers\""
         ]
     );
 }
@@ -427,7 +434,10 @@ fn a_hand_over_marks_what_the_successor_declares_and_then_deletes_the_rest() {
     put_segment(&mut world, SEGMENT, |found| {
         found.description = SIBLINGS.into()
     });
-    assert_eq!(handed_over(&world, &["I.other"]), ["delete segment 1006"]);
+    assert_eq!(
+        handed_over(&world, &["I.other"]),
+        ["delete segment 1006 \"With third\""]
+    );
     put_segment(&mut world, ADDITIONAL, |found| {
         found.description = SIBLINGS.into()
     });

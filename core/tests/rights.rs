@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::domain::audience_manager::{
-    Activity, NewDataSource, NewSegment, NewTrait, SegmentChange,
+    Activity, DataSource, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange, Trait,
 };
-use audience_sharing_core::domain::destination::{MappingKeys, NewMapping};
+use audience_sharing_core::domain::destination::{Mapping, MappingKeys, NewMapping};
 use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, IntegrationCode, SegmentFolderId, TraitFolderId,
 };
@@ -13,13 +14,14 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{Inventory, Sequence, fold_rights};
-use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::retirement::{self, Departure};
+use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::rights::checked;
-use audience_sharing_core::plan::{Call, Plan, Step};
+use audience_sharing_core::plan::to_audience_manager::Recorded;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
+use crate::records::owned;
 
 const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
@@ -36,7 +38,7 @@ fn settled() -> (World, Recorded) {
 }
 
 fn new_trait() -> Call {
-    Call::CreateTrait(NewTrait {
+    Call::create::<Trait>(NewTrait {
         name: "Loyal gamers".into(),
         description: "".into(),
         integration_code: IntegrationCode::new("J"),
@@ -48,7 +50,7 @@ fn new_trait() -> Call {
 }
 
 fn new_segment() -> Call {
-    Call::CreateSegment(NewSegment {
+    Call::create::<Segment>(NewSegment {
         name: "Loyal gamers".into(),
         description: "".into(),
         integration_code: IntegrationCode::new("J"),
@@ -64,7 +66,7 @@ fn held(inventory: &Inventory, last: Call) -> (Option<String>, usize) {
     let plan = Plan {
         steps: vec![
             Step {
-                call: Call::ListDataSources,
+                call: Call::list::<DataSource>(()),
                 ready: true,
             },
             Step {
@@ -132,23 +134,17 @@ fn each_write_needs_a_right_of_its_own_object() {
     };
     let cases = [
         (
-            Call::UpdateTrait {
-                expected: found_trait,
-                change: Default::default(),
-            },
+            Call::update(owned(&found_trait), Default::default()),
             "WRITE on trait",
         ),
-        (Call::DeleteTrait(trait_sid), "DELETE on trait"),
+        (Call::delete(owned(&found_trait)), "DELETE on trait"),
         (
-            Call::UpdateSegment {
-                expected: found,
-                change: SegmentChange::default(),
-            },
+            Call::update(owned(&found), SegmentChange::default()),
             "WRITE on segment",
         ),
-        (Call::DeleteSegment(sid), "DELETE on segment"),
+        (Call::delete(owned(&found)), "DELETE on segment"),
         (
-            Call::CreateMapping(mapping),
+            Call::create::<Mapping>(mapping),
             "MAP_TO_DESTINATION on segment",
         ),
     ];
@@ -178,7 +174,7 @@ fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case]
         unique_segment_codes: true,
         restrictions: Restrictions::default(),
     };
-    let (message, _) = held(&inventory, Call::CreateDataSource(new));
+    let (message, _) = held(&inventory, Call::create::<DataSource>(new));
     assert_eq!(message.is_some(), is_held, "{message:?}");
 }
 
@@ -201,7 +197,7 @@ fn rights_come_and_go_with_the_lists() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = retirement::pause(Departure {
+        let plan = deletion::pause(Departure {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
             data_sources: &[DATA_SOURCE],

@@ -4,9 +4,10 @@ mod leaving;
 
 use std::collections::BTreeSet;
 
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::{AdoptionPolicy, ConnectionSettings, Mode};
 use audience_sharing_core::domain::audience_manager::{
-    DataSource, DataSourceChange, NewDataSource, NewSegment, SegmentChange, SegmentFolder,
+    DataSource, DataSourceChange, NewDataSource, NewSegment, Segment, SegmentChange, SegmentFolder,
     TraitFolder,
 };
 use audience_sharing_core::domain::identifier::{
@@ -15,12 +16,14 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
-use audience_sharing_core::plan::foundation::{MergeRule, Recorded, Standing, unlisted_merge_rule};
-use audience_sharing_core::plan::{Call, Plan, Step, foundation};
+use audience_sharing_core::plan::shared_objects::{
+    MergeRule, Recorded, Standing, unlisted_merge_rule,
+};
+use audience_sharing_core::plan::{Plan, shared_objects};
 use rstest::rstest;
 
 use crate::model::settings;
-use crate::records::{data_source, segment, segment_folder, trait_folder};
+use crate::records::{data_source, owned, segment, segment_folder, trait_folder};
 
 const OURS: &str = "[audience-sharing:us]";
 const OTHERS: &str = "[audience-sharing:others]";
@@ -58,7 +61,7 @@ fn plan(
     inventory: &Inventory,
     mode: Mode,
 ) -> Plan<Standing> {
-    foundation::plan(settings, recorded, &BTreeSet::new(), inventory, mode)
+    shared_objects::plan(settings, recorded, &BTreeSet::new(), inventory, mode)
 }
 
 fn managed(inventory: &Inventory) -> Plan<Standing> {
@@ -110,7 +113,7 @@ fn an_empty_tenant_gets_a_marked_data_source_that_refuses_a_second_object_of_one
     let plan = managed(&listed(&[], &[], &[]));
     assert_eq!(
         plan.steps[0].call,
-        Call::CreateDataSource(NewDataSource {
+        Call::create::<DataSource>(NewDataSource {
             name: "Sharing".into(),
             description: "Audiences shared from Adobe Experience Platform [audience-sharing:us]"
                 .into(),
@@ -352,12 +355,10 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
     let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
     inventory.data_sources.fold_gone(&DataSourceId(4));
     let plan = plan(&settings, &recorded, &inventory, Mode::Manage);
-    let mark = Call::UpdateDataSource {
-        expected: unmarked,
-        change: DataSourceChange {
-            description: Some("By hand [audience-sharing:us]".into()),
-        },
+    let change = DataSourceChange {
+        description: Some("By hand [audience-sharing:us]".into()),
     };
+    let mark = Call::update(owned(&unmarked), change);
     assert_eq!(
         plan.steps.first().map(|step| &step.call),
         ours.then_some(&mark)
@@ -419,7 +420,7 @@ fn a_merge_rule_is_named_and_told_apart_by_whether_the_account_lists_it() {
 #[test]
 fn a_refused_call_names_the_merge_rule_that_the_account_does_not_list() {
     let create = |merge_rule| {
-        Call::CreateSegment(NewSegment {
+        Call::create::<Segment>(NewSegment {
             name: "Loyal gamers".into(),
             description: "".into(),
             integration_code: IntegrationCode::new("I"),
@@ -429,12 +430,12 @@ fn a_refused_call_names_the_merge_rule_that_the_account_does_not_list() {
             merge_rule,
         })
     };
-    let update = |merge_rule| Call::UpdateSegment {
-        expected: segment(20, Some("I")),
-        change: SegmentChange {
+    let update = |merge_rule| {
+        let change = SegmentChange {
             merge_rule,
             ..SegmentChange::default()
-        },
+        };
+        Call::update(owned(&segment(20, Some("I"))), change)
     };
     let inventory = complete();
     let (known, unknown) = (Some(DataSourceId(5)), Some(DataSourceId(9)));
@@ -446,7 +447,7 @@ fn a_refused_call_names_the_merge_rule_that_the_account_does_not_list() {
         update(known),
         create(None),
         update(None),
-        Call::DeleteDataSource(DataSourceId(9)),
+        Call::delete(owned(&data_source(9, "Old"))),
     ] {
         assert_eq!(unlisted_merge_rule(&call, &inventory), None, "{call}");
     }

@@ -2,15 +2,16 @@
 
 mod audience_manager;
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{AudienceSelector, SourceGonePolicy};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::{Call, Hold};
 use rstest::rstest;
 
 use crate::model::source;
@@ -75,7 +76,7 @@ fn once_pinned_the_id_is_the_source_whoever_has_the_name_now() {
 
 #[test]
 fn what_is_not_known_or_in_doubt_is_read_by_its_id() {
-    let ask = Resolution::Ask(Call::ReadAudience(id("I")));
+    let ask = Resolution::Ask(Call::read::<Audience>(id("I")));
     assert_eq!(
         resolve(&by_id("I"), None, &listed(&[])),
         ask,

@@ -25,7 +25,7 @@ use serde_json::Value;
 use super::body::{Element, OBJECT_BYTES_MAX, Splitter};
 use super::error::{CallKind, Error};
 use super::gateway::{Call, Gateway, Operation, Reading, Turn};
-use super::listing::Listing;
+use super::listing::{self, Listing};
 use super::observer::System;
 use super::proof::WriteProof;
 pub(super) use merge::answered;
@@ -85,7 +85,7 @@ impl AudienceManager {
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
         self.elements(turn, name, path, &|listing, element| {
-            listing.take(element, whole, id);
+            listing::take(listing, element, whole, id);
         })
         .await
     }
@@ -105,7 +105,7 @@ impl AudienceManager {
             {
                 listing.lacking.extend(id(whole).map(|id| (id, rights)));
             }
-            listing.take(element, whole, id);
+            listing::take(listing, element, whole, id);
         })
         .await
     }
@@ -342,7 +342,7 @@ struct Deletion<'a, T> {
 }
 
 /// What came of a deletion.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted<T> {
     Done,
     /// The object is not what the caller planned with; nothing was deleted.

@@ -20,7 +20,7 @@ use serde_json::json;
 use super::body::Splitter;
 use super::error::{CallKind, Error};
 use super::gateway::{Call, Gateway, Operation, Reading, Turn};
-use super::listing::Listing;
+use super::listing::{self, Listing};
 use super::observer::System;
 use wire::Entry;
 
@@ -116,7 +116,7 @@ impl ExperiencePlatform {
                     &call,
                     || Splitter::inside("children"),
                     &mut |element| {
-                        page.take(element, wire::audience, wire::audience_id);
+                        listing::take(&mut page, element, wire::audience, wire::audience_id);
                     },
                 )
                 .await?;

@@ -1,21 +1,15 @@
 //! The audit trail: every write of the operator, told once; what was only read is told to those who debug.
 
-use audience_sharing_core::plan::Call;
+use audience_sharing_core::call::Call;
+use audience_sharing_core::facts::Response;
 
-use super::execute::Answer;
 use crate::adobe::Error;
 
 /// Every write, done or failed, is told once.
-pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Answer, Error>) {
+pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Response, Error>) {
     let (operation, object) = (call.operation(), call.object());
     match result {
-        Ok(
-            Answer::Audience(Some(_))
-            | Answer::TraitRead(_)
-            | Answer::SegmentRead(_)
-            | Answer::DataSourceChanged(_)
-            | Answer::MappingRead(_),
-        ) if call.is_write() => {
+        Ok(response) if response.is_changed() => {
             tracing::info!(
                 operation,
                 object,

@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::Call;
+use audience_sharing_core::facts::{self, At, Failure, Response};
+use audience_sharing_core::inventory::{Inventory, Moment, Sequence, may_be_behind};
 use futures::future::BoxFuture;
 
 use super::audit::audit;
-use super::execute::{self, Answer, Doomed};
+use super::execute;
 use super::flights::{Errand, Landing};
-use super::fold;
 use super::job::Job;
 use super::request::Obstacle;
 use super::worker::Worker;
 use crate::adobe::gateway::Turn;
 use crate::adobe::proof::{StillWanted, WriteProof};
-use crate::adobe::{Error, Kind};
+use crate::adobe::{Effect, Error, Kind};
 
 impl Worker {
     /// Hands one call to the gateway. A write is sent only if it is `wanted` when its turn has come.
@@ -46,7 +47,6 @@ impl Worker {
             return Err(Obstacle::lease_not_held(&call));
         }
         let proof = WriteProof::of(self.lease.clone(), wanted);
-        let doomed = Doomed::of(&call, &self.world.inventory);
         let sent = self.next_sequence();
         let systems = self.systems.clone();
         let errand = Box::new(errand);
@@ -64,14 +64,12 @@ impl Worker {
                     Ok(taken) => taken,
                     Err(seen) => return Landing::Outdated(errand, seen),
                 };
-                let doomed = doomed.as_ref();
-                let result = execute::send_checked(&systems, &turn, proof, &call, doomed).await;
+                let result = execute::send(&systems, &turn, proof, &call).await;
                 Landing::SharedAnswer(errand, sent, result, taken.written())
             }));
         }
         Ok(Box::pin(async move {
-            let result =
-                execute::send_checked(&systems, &turn, proof, &call, doomed.as_ref()).await;
+            let result = execute::send(&systems, &turn, proof, &call).await;
             match (*errand, result) {
                 (Errand::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
                     Landing::Superseded(share)
@@ -103,7 +101,7 @@ impl Worker {
         }
     }
 
-    fn land_errand(&mut self, errand: Errand, sent: Sequence, result: Result<Answer, Error>) {
+    fn land_errand(&mut self, errand: Errand, sent: Sequence, result: Result<Response, Error>) {
         match errand {
             Errand::Share(share, call) => self.land_share(&share, call, sent, result),
             Errand::Foundation(call) => self.land_foundation(call, sent, result),
@@ -117,31 +115,36 @@ impl Worker {
         call: &Call,
         for_whom: &str,
         sent: Sequence,
-        result: Result<Answer, Error>,
+        result: Result<Response, Error>,
         own: Option<&ShareName>,
     ) -> Option<Obstacle> {
         audit(call, for_whom, &result);
         let answered = self.next_sequence();
         let now = self.now();
         let is_missing = match &result {
-            Ok(answer) => matches!(answer, Answer::Audience(None)),
+            Ok(response) => response.is_missing(),
             Err(error) => error.is_not_found(),
         };
         let job = own.and_then(|share| self.jobs.get(share));
         let recorded = job.and_then(Job::recorded_audience);
-        if is_missing && fold::is_behind(&self.world.inventory, call, recorded, now) {
+        if is_missing && is_behind(&self.world.inventory, call, recorded, now) {
             return Some(not_shown_yet(call));
         }
         match result {
-            Ok(answer) => {
-                let undone = self.world.undone(call, &answer);
-                let touched =
-                    fold::answer(&mut self.world.inventory, call, sent, answered, now, answer);
+            Ok(response) => {
+                let undone = self.world.undone(call, &response);
+                let at = At {
+                    sent,
+                    answered,
+                    now,
+                };
+                let touched = facts::apply(&mut self.world.inventory, call, response, at);
                 self.wake_touched(&touched, own);
                 undone
             }
             Err(error) => {
-                let answered = fold::failure(&mut self.world.inventory, call, sent, &error);
+                let failure = failure(&error);
+                let answered = facts::apply_failure(&mut self.world.inventory, call, sent, failure);
                 let mut obstacle = self.world.obstacle(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 // One call that was one too many concerns no other audience; only a long pause does.
@@ -165,6 +168,42 @@ impl Worker {
             self.retry_pass(retry_after);
             self.publish_report();
         }
+    }
+}
+
+/// What a failed call says about its object.
+fn failure(error: &Error) -> Failure {
+    if error.reason() == Reason::RuleInvalid {
+        Failure::RuleRefused
+    } else if error.is_not_found() {
+        let proven = error.is_proven();
+        Failure::NotFound { proven }
+    } else if error.effect() == Effect::Unknown {
+        Failure::OutcomeUnknown
+    } else if error.is_conflict() {
+        Failure::Conflict
+    } else {
+        Failure::Other
+    }
+}
+
+/// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours, or of the
+/// process before us, of which the status alone tells: `recorded`.
+fn is_behind(
+    inventory: &Inventory,
+    call: &Call,
+    recorded: Option<&AudienceId>,
+    now: Moment,
+) -> bool {
+    let Call::Audience(call) = call else {
+        return false;
+    };
+    let Some(id) = call.id() else {
+        return false;
+    };
+    match inventory.audiences.get(&id) {
+        Some(entry) => entry.was_written_lately(now),
+        None => recorded == Some(&id) && may_be_behind(Moment::default(), now),
     }
 }
 

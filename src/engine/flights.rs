@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::facts::Response;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::Call;
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
-use super::execute::Answer;
 use super::shared_turn::WritesSeen;
 use crate::adobe::Error;
 
@@ -27,9 +27,9 @@ pub(super) enum Errand {
 }
 
 pub(super) enum Landing {
-    Answer(Box<Errand>, Sequence, Result<Answer, Error>),
+    Answer(Box<Errand>, Sequence, Result<Response, Error>),
     /// The same, of a write of shared objects.
-    SharedAnswer(Box<Errand>, Sequence, Result<Answer, Error>, WritesSeen),
+    SharedAnswer(Box<Errand>, Sequence, Result<Response, Error>, WritesSeen),
     /// What an audience asked is no longer asked for: nothing was sent.
     Superseded(ShareName),
     /// Another engine wrote shared objects since this one listed them: nothing was sent.

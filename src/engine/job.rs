@@ -1,10 +1,11 @@
 //! One audience that is being worked on: what was asked, what failed, who waits for the outcome.
 
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::{Call, Hold, Step};
 use tokio::sync::oneshot;
 
 use super::Unsettled;

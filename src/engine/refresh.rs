@@ -7,19 +7,23 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::Mode;
-use audience_sharing_core::domain::audience_manager::{Segment, Trait};
+use audience_sharing_core::domain::audience_manager::{
+    DataSource, Segment, SegmentFolder, Trait, TraitFolder,
+};
+use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::Sandbox;
 use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceKind;
+use audience_sharing_core::facts::{self, Answer, At, Response};
 use audience_sharing_core::inventory::{Coverage, Key, Moment, Record, Sequence, Table};
-use audience_sharing_core::plan::{Call, tenant};
+use audience_sharing_core::plan::tenant;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::execute::{self, Answer, Systems};
-use super::fold;
+use super::execute::{self, Systems};
 use super::request::Obstacle;
 use super::world::World;
 use crate::adobe::Error;
@@ -63,7 +67,7 @@ enum Read {
     Audiences(Audiences),
     Traits(Listing<Trait, TraitSid>),
     Segments(Listing<Segment, SegmentSid>),
-    Answer(Answer),
+    Response(Response),
 }
 
 pub(super) enum Progress {
@@ -133,7 +137,7 @@ impl Lists {
                 .map(Read::Segments),
             Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
                 .await
-                .map(Read::Answer),
+                .map(Read::Response),
         };
         Landed {
             list: self,
@@ -296,6 +300,11 @@ impl Refresh {
         now: Moment,
     ) -> Vec<Key> {
         let Landed { list, sent, result } = landed;
+        let at = At {
+            sent,
+            answered,
+            now,
+        };
         match result {
             Ok(Read::Me(me)) => {
                 world.inventory.tenant.company = Some(me.company);
@@ -327,30 +336,29 @@ impl Refresh {
             Ok(Read::Traits(listing)) => match &list {
                 Lists::Traits(ids) => {
                     self.report_skipped(world, "traits", &listing.undecodable);
-                    fold::traits(&mut world.inventory, ids, (sent, now), listing)
+                    facts::kinds::apply_traits(&mut world.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
                     self.report_skipped(world, "segments", &listing.undecodable);
-                    fold::segments(&mut world.inventory, ids, (sent, now), listing)
+                    facts::kinds::apply_segments(&mut world.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
-            Ok(Read::Answer(answer)) => match &list {
+            Ok(Read::Response(response)) => match &list {
                 Lists::Call(call) => {
-                    match &answer {
-                        Answer::DataSources(listing) => {
+                    match &response {
+                        Response::DataSource(Answer::Listed(listing)) => {
                             self.report_skipped(world, "data-sources", &listing.undecodable);
                         }
-                        Answer::Destinations(listing) => {
+                        Response::Destination(Answer::Listed(listing)) => {
                             self.report_skipped(world, "destinations", &listing.undecodable);
                         }
                         _ => {}
                     }
-                    let touched =
-                        fold::answer(&mut world.inventory, call, sent, answered, now, answer);
+                    let touched = facts::apply(&mut world.inventory, call, response, at);
                     if let Some(obstacle) = unlisted(call, world) {
                         self.fail(obstacle, None);
                     }
@@ -431,24 +439,27 @@ impl Landed {
             (Ok(Read::Segments(listing)), Lists::Segments(ids)) => {
                 missing_from(&inventory.segments, sent, ids, &listing.items)
             }
-            (Ok(Read::Answer(Answer::DataSources(listing))), _) => {
-                let items = listing.items.iter();
-                inventory.data_sources.count_missing(sent, whole, items)
-            }
-            (Ok(Read::Answer(Answer::TraitFolders(items))), _) => {
-                let items = items.iter();
-                inventory.trait_folders.count_missing(sent, whole, items)
-            }
-            (Ok(Read::Answer(Answer::SegmentFolders(items))), _) => {
-                let items = items.iter();
-                inventory.segment_folders.count_missing(sent, whole, items)
-            }
-            (Ok(Read::Answer(Answer::Destinations(listing))), _) => {
-                let items = listing.items.iter().map(|item| &item.destination);
-                inventory.destinations.count_missing(sent, whole, items)
-            }
-            (Ok(Read::Answer(Answer::Mappings(listing))), Lists::Call(call)) => match &**call {
-                Call::ListMappings(id) => {
+            (Ok(Read::Response(response)), Lists::Call(call)) => match (&**call, response) {
+                (_, Response::DataSource(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.data_sources.count_missing(sent, whole, items)
+                }
+                (_, Response::TraitFolder(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.trait_folders.count_missing(sent, whole, items)
+                }
+                (_, Response::SegmentFolder(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.segment_folders.count_missing(sent, whole, items)
+                }
+                (_, Response::Destination(Answer::Listed(listing))) => {
+                    let items = listing.items.iter().map(|item| &item.destination);
+                    inventory.destinations.count_missing(sent, whole, items)
+                }
+                (
+                    Call::Mapping(Operation::List(id)),
+                    Response::Mapping(Answer::Listed(listing)),
+                ) => {
                     let (coverage, items) = (Coverage::Destination(*id), listing.items.iter());
                     inventory.mappings.count_missing(sent, coverage, items)
                 }
@@ -475,7 +486,8 @@ fn missing_from<R: Record>(
 /// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
 fn unlisted(call: &Call, world: &World) -> Option<Obstacle> {
     let table = &world.inventory.data_sources;
-    let unlisted = matches!(call, Call::ListDataSources) && !table.is_listed(Coverage::Whole);
+    let unlisted =
+        matches!(call, Call::DataSource(Operation::List(()))) && !table.is_listed(Coverage::Whole);
     unlisted.then(|| {
         Obstacle::new(
             Reason::UnexpectedAnswer,
@@ -488,9 +500,9 @@ fn unlisted(call: &Call, world: &World) -> Option<Obstacle> {
 
 fn shared() -> Vec<Lists> {
     vec![
-        Lists::Call(Box::new(Call::ListDataSources)),
-        Lists::Call(Box::new(Call::ListTraitFolders)),
-        Lists::Call(Box::new(Call::ListSegmentFolders)),
+        Lists::Call(Box::new(Call::list::<DataSource>(()))),
+        Lists::Call(Box::new(Call::list::<TraitFolder>(()))),
+        Lists::Call(Box::new(Call::list::<SegmentFolder>(()))),
         Lists::Audiences,
     ]
 }
@@ -515,7 +527,7 @@ fn contents(world: &World) -> Option<Vec<Lists>> {
 
 /// Nothing where nobody declares any.
 fn destinations(world: &World) -> Option<(Wave, Vec<Lists>)> {
-    let list = Lists::Call(Box::new(Call::ListDestinations));
+    let list = Lists::Call(Box::new(Call::list::<Destination>(())));
     let wanted = world.interest.wants_destinations();
     wanted.then(|| (Wave::Destinations, vec![list]))
 }
@@ -527,7 +539,7 @@ fn untold_mappings(world: &World) -> Option<(Wave, Vec<Lists>)> {
         let coverage = Coverage::Destination(entry.record.id);
         !entry.record.tells_mappings && inventory.mappings.is_listed(coverage)
     });
-    let lists = untold.map(|entry| Lists::Call(Box::new(Call::ListMappings(entry.record.id))));
+    let lists = untold.map(|entry| Lists::Call(Box::new(Call::list::<Mapping>(entry.record.id))));
     let lists: Vec<_> = lists.collect();
     (!lists.is_empty()).then_some((Wave::Mappings, lists))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{
     SegmentDestination, Share, ShareName, SourceSelector, Strategy,
 };
@@ -11,12 +12,14 @@ use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
+use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::limits::ItemCounts;
 use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Call, Hold, Left, audience, foundation, platform};
+use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
 
 use super::confirmation::Confirmation;
 use super::urgency::Urgency;
@@ -29,9 +32,9 @@ pub struct SettleRequest {
     pub created: CreatedAt,
     /// The source that an earlier resolution recorded.
     pub pinned: Option<SourceId>,
-    pub recorded: audience::Recorded,
+    pub recorded: to_audience_manager::Recorded,
     /// Of a share to Experience Platform.
-    pub recorded_audience: platform::Recorded,
+    pub recorded_audience: to_experience_platform::Recorded,
     pub recorded_tenant: Tenant,
     /// What is declared does not stand yet: its reads go before those of audiences that are only looked at again.
     pub is_change: bool,
@@ -47,11 +50,11 @@ pub struct Departure {
     /// As the spec names the source: it is found by it where the status never recorded one.
     pub selector: Option<SourceSelector>,
     pub data_source: Option<DataSourceId>,
-    pub recorded: audience::Recorded,
+    pub recorded: to_audience_manager::Recorded,
     /// As far as the spec can be read.
     pub declared: Vec<SegmentDestination>,
     /// `Some`: it was shared to Experience Platform.
-    pub recorded_audience: Option<platform::Recorded>,
+    pub recorded_audience: Option<to_experience_platform::Recorded>,
     /// How it stood there; only who asks for the same can take it over.
     pub strategy: Strategy,
     pub recorded_tenant: Tenant,
@@ -199,13 +202,13 @@ pub struct Origin {
 pub struct Settled {
     pub source: Option<Origin>,
     /// `None`: nothing could be judged, and what is recorded stays so.
-    pub standing: Option<audience::Standing>,
+    pub standing: Option<to_audience_manager::Standing>,
     /// The export controls that hold for the audience where it stands.
     pub controls: ExportControls,
     /// The same of the audience in Experience Platform.
     pub audience: Option<StandingAudience>,
     pub used_by: UsedBy,
-    pub foundation: foundation::Standing,
+    pub foundation: shared_objects::Standing,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.
     pub applied_hash: Option<String>,
@@ -241,7 +244,7 @@ pub enum Retired {
 /// The shared objects, as the connection's status tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundationReport {
-    pub standing: foundation::Standing,
+    pub standing: shared_objects::Standing,
     pub created_folders: CreatedFolders,
     pub obstacle: Option<Obstacle>,
     /// An audience needed them already.

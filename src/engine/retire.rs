@@ -1,16 +1,17 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::{
     AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
 };
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
+use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::retirement::Successor;
+use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::{
-    Call, Claimant, Existence, Step, platform, retirement, rights, tenant,
-};
+use audience_sharing_core::plan::to_audience_manager::deletion::Successor;
+use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Job};
 use super::request::{Declaration, Departure, Retired};
@@ -60,7 +61,7 @@ impl World {
         let count = count + departure.declared.len();
         let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
         let mark = mark(&self.settings.owner, &departure.share, departure.uid);
-        let leaving = retirement::Departure {
+        let leaving = to_audience_manager::deletion::Departure {
             claimant: self.claimant(&mark),
             source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
@@ -71,7 +72,7 @@ impl World {
         };
         let successor = self.successor(departure, source.as_ref());
         let plan = match successor {
-            None => retirement::plan(leaving),
+            None => to_audience_manager::deletion::plan(leaving),
             Some(successor) => {
                 let keys = successor.additional_keys.iter();
                 let codes = source.as_ref().and_then(SourceId::audience);
@@ -84,7 +85,7 @@ impl World {
                     codes: codes.collect(),
                     destinations: successor.destinations.clone(),
                 };
-                retirement::hand_over(leaving, &kept)
+                to_audience_manager::deletion::hand_over(leaving, &kept)
             }
         };
         let plan = rights::checked(plan, &self.inventory);
@@ -153,10 +154,10 @@ impl World {
         job: &mut Job,
         departure: &Departure,
         source: Option<&SourceId>,
-        recorded: &platform::Recorded,
+        recorded: &to_experience_platform::Recorded,
     ) -> Next<Retired> {
         let mark = mark(&self.settings.owner, &departure.share, departure.uid);
-        let leaving = platform::Departure {
+        let leaving = to_experience_platform::deletion::Departure {
             claimant: self.claimant(&mark),
             source,
             recorded,
@@ -178,8 +179,10 @@ impl World {
             }
         }
         let plan = match successor {
-            None => platform::retire(leaving),
-            Some(successor) => platform::hand_over(leaving, &self.mark_of(successor)),
+            None => to_experience_platform::deletion::plan(leaving),
+            Some(successor) => {
+                to_experience_platform::deletion::hand_over(leaving, &self.mark_of(successor))
+            }
         };
         let left = plan.standing;
         match job.choose(plan.steps, plan.holds, 2) {

@@ -14,14 +14,17 @@ use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::Key;
-use audience_sharing_core::plan::audience::{self, Situation};
-use audience_sharing_core::plan::mappings::KnownMapping;
-use audience_sharing_core::plan::rules::KnownTrait;
+use audience_sharing_core::plan::activation::mappings::KnownMapping;
+use audience_sharing_core::plan::activation::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::to_audience_manager::{self, Situation};
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Hold, forbidden, foundation, rights, tenant};
+use audience_sharing_core::plan::{activation::export_controls, rights, shared_objects, tenant};
 use sha2::{Digest, Sha256};
+
+use audience_sharing_core::call::{Call, Step};
 
 use super::job::{Choice, Job};
 use super::request::{Obstacle, Origin, SettleRequest, Settled};
@@ -80,11 +83,19 @@ impl World {
         if !controls.is_empty() && !self.has_data_source(controls) {
             let desired = compose(&self.settings, self.mark(request), target, &source);
             let (recorded, inventory) = (&request.recorded, &self.inventory);
-            match forbidden::before_data_source(&desired, recorded, controls, inventory) {
+            let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
+            let segments: Vec<_> = recorded.segment_sid.into_iter().chain(additional).collect();
+            let recorded = (&*recorded.mappings, &*segments);
+            match export_controls::before_data_source(&desired, recorded, controls, inventory) {
                 Err(call) => return self.ask(job, *call),
                 Ok(Some(hold)) => {
                     self.controls.remove(&request.share.name);
-                    self.watch_objects(request, target, &desired, &audience::Standing::default());
+                    self.watch_objects(
+                        request,
+                        target,
+                        &desired,
+                        &to_audience_manager::Standing::default(),
+                    );
                     return Next::Finish(self.unjudged(Some(origin(&source)), hold.into()));
                 }
                 Ok(None) => {}
@@ -114,13 +125,13 @@ impl World {
         request: &SettleRequest,
         target: &ToAudienceManager,
         source: &Audience,
-        foundation: foundation::Standing,
+        foundation: shared_objects::Standing,
         controls: ExportControls,
     ) -> Next<Settled> {
         let desired = compose(&self.settings, self.mark(request), target, source);
         self.observer.on_plan();
         let place = foundation.place(&self.settings, controls);
-        let plan = audience::plan(Situation {
+        let plan = to_audience_manager::plan(Situation {
             share: &request.share.name,
             desired: &desired,
             mode: request.share.mode,
@@ -211,10 +222,10 @@ impl World {
     /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.
     fn with_recorded(
         &self,
-        mut standing: audience::Standing,
-        recorded: &audience::Recorded,
+        mut standing: to_audience_manager::Standing,
+        recorded: &to_audience_manager::Recorded,
         desired: &Desired,
-    ) -> audience::Standing {
+    ) -> to_audience_manager::Standing {
         let trait_sid = recorded
             .trait_sid
             .filter(|sid| !self.inventory.traits.is_gone(sid));
@@ -263,8 +274,8 @@ impl World {
     /// Mappings that stand, and what was found for declarations that could not be judged.
     fn with_recorded_uses(
         &self,
-        standing: &mut audience::Standing,
-        recorded: &audience::Recorded,
+        standing: &mut to_audience_manager::Standing,
+        recorded: &to_audience_manager::Recorded,
         desired: &Desired,
     ) {
         for known in &recorded.mappings {
@@ -307,13 +318,8 @@ impl World {
         }
     }
 
-    pub(super) fn ask(
-        &mut self,
-        job: &mut Job,
-        call: audience_sharing_core::plan::Call,
-    ) -> Next<Settled> {
-        let step = audience_sharing_core::plan::Step { call, ready: true };
-        match job.choose(vec![step], Vec::new(), 1) {
+    pub(super) fn ask(&mut self, job: &mut Job, call: Call) -> Next<Settled> {
+        match job.choose(vec![Step::ready(call)], Vec::new(), 1) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => Next::Finish(self.settled_without(None, obstacle)),
         }
@@ -331,7 +337,7 @@ impl World {
             controls: ExportControls::NONE,
             audience: None,
             used_by: UsedBy::default(),
-            foundation: foundation::Standing::default(),
+            foundation: shared_objects::Standing::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
             stored_differently: Vec::new(),
@@ -374,7 +380,7 @@ impl World {
         request: &SettleRequest,
         target: &ToAudienceManager,
         desired: &Desired,
-        standing: &audience::Standing,
+        standing: &to_audience_manager::Standing,
     ) {
         let mut keys = BTreeSet::from([
             Key::Audience(desired.source.clone()),

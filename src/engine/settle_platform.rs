@@ -6,18 +6,20 @@ use audience_sharing_core::compose::{
     AudienceManagerSource, DesiredAudience, SourceSelector, ToExperiencePlatform, compose_audience,
     external_key, metadata_key,
 };
+use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
-use audience_sharing_core::plan::foundation;
-use audience_sharing_core::plan::platform::{self, Situation};
+use audience_sharing_core::plan::shared_objects;
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
+use audience_sharing_core::plan::to_experience_platform::{self, Situation};
 use audience_sharing_core::plan::used_by::UsedBy;
 
 use super::job::{Choice, Job};
-use super::request::{Origin, SettleRequest, Settled, StandingAudience};
+use super::request::{Obstacle, Origin, SettleRequest, Settled, StandingAudience};
 use super::settle::{digest, is_conflict, must_be_recorded};
 use super::worker::Next;
 use super::world::World;
@@ -53,7 +55,7 @@ impl World {
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
-        let plan = platform::plan(Situation {
+        let plan = to_experience_platform::plan(Situation {
             share: &request.share.name,
             desired: &desired,
             mode: request.share.mode,
@@ -77,6 +79,8 @@ impl World {
                 .and_then(|entry| Mark::read(&entry.record.description));
             standing.observed || found.is_none_or(|found| found == desired.mark)
         });
+        let superseded = standing.superseded.take();
+        let connectors = standing.audience.clone();
         let standing = self.standing_audience(standing, &request.recorded_audience);
         match job.choose(plan.steps, plan.holds, 2) {
             Choice::Send(calls) => Next::Send(calls),
@@ -90,11 +94,11 @@ impl World {
                 // What another one holds is not ours to record.
                 audience: (!conflict).then_some(standing),
                 controls: ExportControls::NONE,
-                foundation: foundation::Standing::default(),
+                foundation: shared_objects::Standing::default(),
                 tenant: self.inventory.tenant.clone(),
                 applied_hash: obstacle.is_none().then(|| digest(&desired)),
                 stored_differently,
-                obstacle,
+                obstacle: obstacle.map(|obstacle| still_used(obstacle, superseded, &connectors)),
                 records_source_first: false,
             }),
         }
@@ -116,8 +120,8 @@ impl World {
     /// A recorded audience that could not be judged stays recorded; only a 404 of its own forgets it.
     pub(super) fn standing_audience(
         &self,
-        standing: platform::Standing,
-        recorded: &platform::Recorded,
+        standing: to_experience_platform::Standing,
+        recorded: &to_experience_platform::Recorded,
     ) -> StandingAudience {
         let table = &self.inventory.audiences;
         let (id, observed) = match standing.audience {
@@ -147,7 +151,7 @@ impl World {
         &mut self,
         request: &SettleRequest,
         desired: &DesiredAudience,
-        standing: &platform::Standing,
+        standing: &to_experience_platform::Standing,
     ) {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
@@ -174,6 +178,27 @@ fn source_key(source: &SourceId) -> Option<Key> {
         SourceId::Audience(_) => None,
         SourceId::Trait(sid) => Some(Key::Trait(*sid)),
         SourceId::Segment(sid) => Some(Key::Segment(*sid)),
+    }
+}
+
+/// What the connector took the place of cannot be deleted yet: its users must move over.
+fn still_used(
+    obstacle: Obstacle,
+    superseded: Option<AudienceId>,
+    connectors: &Option<AudienceId>,
+) -> Obstacle {
+    match (superseded, connectors) {
+        (Some(id), Some(connectors)) if obstacle.reason == Reason::DeletionBlocked => {
+            Obstacle::new(
+                Reason::DeliveredByConnector,
+                format!(
+                    "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator made, is \
+                 still used and was left as it is: let the segment definitions, destinations and journeys that use it use \
+                 {connectors}, then it is deleted."
+                ),
+            )
+        }
+        _ => obstacle,
     }
 }
 

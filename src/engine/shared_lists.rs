@@ -1,11 +1,11 @@
 //! Lists that many audiences ask for at once: one call under way serves them all.
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::facts::Response;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::Call;
 
 use super::calls::is_throttled;
-use super::execute::Answer;
 use super::worker::Worker;
 use crate::adobe::Error;
 
@@ -39,10 +39,10 @@ impl Worker {
         share: &ShareName,
         call: Call,
         sent: Sequence,
-        result: Result<Answer, Error>,
+        result: Result<Response, Error>,
     ) {
         let throttled = result.as_ref().err().is_some_and(is_throttled);
-        let done = call.is_write() && result.as_ref().is_ok_and(Answer::is_written);
+        let done = call.is_write() && result.as_ref().is_ok_and(Response::is_written);
         let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
         let under_way = self
             .shared_lists

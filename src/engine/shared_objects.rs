@@ -1,15 +1,16 @@
 //! The shared objects of a connection: made when the first managed audience needs them, removed when the connection
 //! leaves and its policy says so. One write at a time; every audience that needs them waits.
 
+use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::facts::Response;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::{Call, Step, foundation};
+use audience_sharing_core::plan::shared_objects;
 use tokio::sync::oneshot;
 
 use super::due::Scope;
-use super::execute::Answer;
 use super::flights::Errand;
 use super::job::{does_not_converge, not_stored};
 use super::request::Obstacle;
@@ -160,10 +161,10 @@ impl Worker {
         &mut self,
         call: Call,
         sent: Sequence,
-        result: Result<Answer, Error>,
+        result: Result<Response, Error>,
     ) {
         self.foundation_in_flight = self.foundation_in_flight.saturating_sub(1);
-        let done = call.is_write() && result.as_ref().is_ok_and(Answer::is_written);
+        let done = call.is_write() && result.as_ref().is_ok_and(Response::is_written);
         let is_unwanted = matches!(&result, Err(error) if error.kind() == Kind::NotWanted);
         let obstacle = self.fold(&call, "foundation", sent, result, None);
         if is_unwanted && sent < self.configured && self.retiring.is_none() {
@@ -237,7 +238,11 @@ impl Worker {
             return;
         }
         let standing = self.world.foundation_plan(self.foundation_mode).standing;
-        let steps = foundation::sweep(&self.world.settings, &standing, &self.world.inventory);
+        let steps = shared_objects::deletion::duplicates(
+            &self.world.settings,
+            &standing,
+            &self.world.inventory,
+        );
         let Some(step) = steps.into_iter().next() else {
             return;
         };
@@ -255,7 +260,7 @@ impl Worker {
         &mut self,
         call: &Call,
         sent: Sequence,
-        result: Result<Answer, Error>,
+        result: Result<Response, Error>,
     ) {
         let failed = result.is_err();
         self.fold(call, "foundation", sent, result, None);
@@ -283,7 +288,11 @@ impl Worker {
         }
         while let Some(mut retiring) = self.retiring.take() {
             let standing = self.world.foundation_plan(Mode::Observe).standing;
-            let steps = foundation::retire(&self.world.settings, &standing, &self.world.inventory);
+            let steps = shared_objects::deletion::plan(
+                &self.world.settings,
+                &standing,
+                &self.world.inventory,
+            );
             let has_failed = |call: &Call| retiring.failed.iter().any(|(failed, _)| failed == call);
             let next = steps.into_iter().find(|step| !has_failed(&step.call));
             let Some(Step { call, .. }) = next else {

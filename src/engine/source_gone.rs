@@ -6,9 +6,9 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
-use audience_sharing_core::plan::gone::{Gone, Receiver, pause_audience};
+use audience_sharing_core::plan::gone::{Gone, Receiver};
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Plan, platform, retirement, rights};
+use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Job};
 use super::request::{Origin, SettleRequest, Settled};
@@ -32,7 +32,7 @@ impl World {
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let source = request.pinned.clone().or(declared_source);
-        let leaving = retirement::Departure {
+        let leaving = to_audience_manager::deletion::Departure {
             claimant: self.claimant(&mark),
             source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
@@ -42,9 +42,9 @@ impl World {
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => retirement::look(leaving),
-            SourceGonePolicy::Pause => retirement::pause(leaving),
-            SourceGonePolicy::Delete => retirement::plan(leaving),
+            SourceGonePolicy::Keep => to_audience_manager::deletion::look(leaving),
+            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(leaving),
+            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(leaving),
         };
         let Plan { steps, holds, .. } = rights::checked(plan, &self.inventory);
         let holds = holds.into_iter().chain([hold]).collect();
@@ -57,7 +57,7 @@ impl World {
         ) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => {
-                let standing = retirement::standing(leaving);
+                let standing = to_audience_manager::deletion::standing(leaving);
                 Next::Finish(Settled {
                     source: origin,
                     controls: standing
@@ -97,24 +97,24 @@ impl World {
         self.interest
             .set(&request.share.name, key.into_iter().collect());
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
-        let leaving = platform::Departure {
+        let leaving = to_experience_platform::deletion::Departure {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
             recorded: &request.recorded_audience,
             inventory: &self.inventory,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => platform::look(leaving),
-            SourceGonePolicy::Pause => pause_audience(leaving),
-            SourceGonePolicy::Delete => platform::retire(leaving),
+            SourceGonePolicy::Keep => to_experience_platform::deletion::look(leaving),
+            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(leaving),
+            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(leaving),
         };
         let Plan { steps, holds, .. } = plan;
         match job.choose(steps, holds.into_iter().chain([hold]).collect(), 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(obstacle) => {
-                let standing = platform::Standing {
-                    audience: platform::owned(leaving),
-                    ..platform::Standing::default()
+                let standing = to_experience_platform::Standing {
+                    audience: to_experience_platform::deletion::owned(leaving),
+                    ..to_experience_platform::Standing::default()
                 };
                 let audience = self.standing_audience(standing, &request.recorded_audience);
                 Next::Finish(Settled {

@@ -1,7 +1,7 @@
 //! What goes first: an edit or a deletion before a look at what stands, even where that look is under way.
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::ShareName;
-use audience_sharing_core::plan::Call;
 
 use super::job::Work;
 use super::request::SettleRequest;

@@ -1,7 +1,7 @@
 //! Who uses a shared audience: what a pass lists is told with every look, the rest is asked when somebody wants to know.
 
 use audience_sharing_core::domain::identifier::AudienceId;
-use audience_sharing_core::plan::audience::Standing;
+use audience_sharing_core::plan::to_audience_manager::Standing;
 use audience_sharing_core::plan::used_by::{Used, UsedBy, segment_definitions};
 
 use super::Engine;

@@ -11,9 +11,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{Mode, ShareName};
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
-use audience_sharing_core::plan::{Call, Claims, limits};
+use audience_sharing_core::plan::{Claims, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;

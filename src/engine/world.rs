@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
-use audience_sharing_core::domain::audience_manager::NewSegment;
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
+use audience_sharing_core::existence::Existing;
+use audience_sharing_core::facts::{Answer, Response};
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{Call, Claims, Existing, Hold, Plan, foundation, rights};
+use audience_sharing_core::plan::{Claims, Plan, rights, shared_objects};
 
 use super::EngineObserver;
-use super::execute::Answer;
-use super::fold;
 use super::interest::Interest;
 use super::request::{Declaration, Obstacle};
 use crate::adobe::{Error, Kind};
@@ -39,7 +41,7 @@ pub(super) struct World {
     pub(super) claims: Claims,
     pub(super) existing: Arc<dyn Existing + Send + Sync>,
     pub(super) interest: Interest,
-    pub(super) recorded_foundation: foundation::Recorded,
+    pub(super) recorded_foundation: shared_objects::Recorded,
     /// What the labels of the managed audiences ask for, where they ask for anything.
     pub(super) controls: BTreeMap<ShareName, ExportControls>,
     pub(super) recorded_tenant: Tenant,
@@ -139,22 +141,6 @@ impl World {
     /// What a failed call means to a person.
     pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
         let what = call.label();
-        if let Call::DeleteAudience {
-            id,
-            in_favour_of: Some(connectors),
-            ..
-        } = call
-            && error.reason() == Reason::DeletionBlocked
-        {
-            return Obstacle::new(
-                Reason::DeliveredByConnector,
-                format!(
-                    "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator \
-                     made, is still used and was left as it is: let the segment definitions, destinations and journeys \
-                     that use it use {connectors}, then it is deleted."
-                ),
-            );
-        }
         let refused = error.kind() == Kind::RequestRefused;
         if refused && let Some(to) = call.moves_to() {
             return self.not_moved(call, to, &format!(": {error}"));
@@ -171,11 +157,11 @@ impl World {
     }
 
     /// What an answer shows to be undone although it says that it is done.
-    pub(super) fn undone(&self, call: &Call, answer: &Answer) -> Option<Obstacle> {
-        if let Some(to) = fold::unmoved(call, answer) {
+    pub(super) fn undone(&self, call: &Call, response: &Response) -> Option<Obstacle> {
+        if let Some(to) = unmoved(call, response) {
             return Some(self.not_moved(call, to, ", although it was answered as done"));
         }
-        fold::unlabelled(call, answer).map(|labels| not_labelled(call, &labels, None))
+        unlabelled(call, response).map(|labels| not_labelled(call, &labels, None))
     }
 
     /// An object stayed in its data source although it was told to go to another one.
@@ -202,19 +188,19 @@ impl World {
             code.contains("EXPORT_CONTROL") || code.contains("EXPORT_RESTRICTION")
         });
         match call {
-            Call::CreateSegment(NewSegment { rule, .. }) if export_control => {
-                Some(self.export_controlled(rule))
+            Call::Segment(Operation::Create(new)) if export_control => {
+                Some(self.export_controlled(&new.rule))
             }
-            Call::UpdateSegment { expected, change } if export_control => {
+            Call::Segment(Operation::Update(expected, change)) if export_control => {
                 Some(self.export_controlled(change.rule.as_ref().unwrap_or(&expected.rule)))
             }
-            Call::CreateMapping(_) | Call::UpdateMapping { .. } if export_control => Some((
+            Call::Mapping(Operation::Create(_) | Operation::Update(..)) if export_control => Some((
                 Reason::ExportControlled,
                 "A data export control of the segment's traits or of its profile merge rule meets a label of the \
                  destination. Change the control or the label in Audience Manager, or take the destination out."
                     .into(),
             )),
-            Call::CreateMapping(new) if refused => Some((
+            Call::Mapping(Operation::Create(new)) if refused => Some((
                 Reason::RequestRefused,
                 format!(
                     "Correct what the destination is given; if it takes no mapping from the API, or a data export control \
@@ -222,7 +208,7 @@ impl World {
                     new.destination_name
                 ),
             )),
-            Call::DeleteSegment(_) if refused => Some((
+            Call::Segment(Operation::Delete(_)) if refused => Some((
                 Reason::DeletionBlocked,
                 "A segment that is mapped to a destination cannot be deleted. Remove the mappings that were made by hand, \
                  in Audience Manager under Audience Data > Destinations, or set deletionPolicy to Retain."
@@ -230,7 +216,7 @@ impl World {
             )),
             // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
             _ if error.kind() == Kind::RequestRefused => {
-                let id = foundation::unlisted_merge_rule(call, &self.inventory)?;
+                let id = shared_objects::unlisted_merge_rule(call, &self.inventory)?;
                 Some((
                     Reason::ProfileMergeRuleNotFound,
                     format!(
@@ -261,13 +247,13 @@ impl World {
     }
 
     /// The shared objects, with what the labels of all audiences need.
-    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<foundation::Standing> {
+    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<shared_objects::Standing> {
         self.foundation_with(&self.controls.values().copied().collect(), mode)
     }
 
     /// The same, apart for each set of export controls that is needed: what stands in the way of one set does not hold up
     /// the audiences of the others.
-    pub(super) fn foundation_plans(&self, mode: Mode) -> Vec<Plan<foundation::Standing>> {
+    pub(super) fn foundation_plans(&self, mode: Mode) -> Vec<Plan<shared_objects::Standing>> {
         let mut needed: BTreeSet<ExportControls> = self.controls.values().copied().collect();
         needed.insert(ExportControls::NONE);
         let plans = needed.into_iter();
@@ -279,8 +265,8 @@ impl World {
         &self,
         needed: &BTreeSet<ExportControls>,
         mode: Mode,
-    ) -> Plan<foundation::Standing> {
-        let plan = foundation::plan(
+    ) -> Plan<shared_objects::Standing> {
+        let plan = shared_objects::plan(
             &self.settings,
             &self.recorded_foundation,
             needed,
@@ -296,7 +282,7 @@ impl World {
         &mut self,
         mode: Mode,
         controls: ExportControls,
-    ) -> Result<foundation::Standing, Option<Obstacle>> {
+    ) -> Result<shared_objects::Standing, Option<Obstacle>> {
         if mode == Mode::Manage && !self.foundation_needed {
             self.foundation_needed = true;
             self.inventory.expect_another_list();
@@ -338,7 +324,7 @@ impl World {
     }
 
     /// A shared object that was found is found again by its id, whatever becomes of its name.
-    pub(super) fn remember_shared_objects(&mut self, standing: &foundation::Standing) {
+    pub(super) fn remember_shared_objects(&mut self, standing: &shared_objects::Standing) {
         let recorded = &mut self.recorded_foundation;
         if !standing.adobes && standing.data_source.is_some() {
             recorded.data_source = standing.data_source;
@@ -348,11 +334,36 @@ impl World {
     }
 }
 
+/// Where an object was told to go, if the answer to its update shows that it did not.
+fn unmoved(call: &Call, response: &Response) -> Option<DataSourceId> {
+    let stands_in = match response {
+        Response::Trait(Answer::Written(written)) => written.data_source,
+        Response::Segment(Answer::Written(written)) => written.data_source,
+        _ => return None,
+    };
+    call.moves_to().filter(|to| *to != stands_in)
+}
+
+/// Labels that were to be put on an audience, if the answer shows that they were not.
+fn unlabelled(call: &Call, response: &Response) -> Option<UsageLabels> {
+    let Response::Audience(Answer::Written(Audience {
+        labels: Some(found),
+        ..
+    })) = response
+    else {
+        return None;
+    };
+    let lacking = call.labels()?.missing_from(found);
+    (!lacking.is_empty()).then_some(lacking)
+}
+
 /// Adobe's pages disagree about labels on an audience that is made from outside (experience-platform.md §4.4).
 /// `error`: why, where the call was refused; else the answer shows it.
 fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Obstacle {
     let because = match (error, call) {
-        (Some(error), Call::CreateAudience(_)) => format!(": {error}. None is made without them."),
+        (Some(error), Call::Audience(Operation::Create(_))) => {
+            format!(": {error}. None is made without them.")
+        }
         (Some(error), _) => format!(": {error}. It stands without them."),
         (None, _) => ", although it was answered as done. It stands without them.".to_owned(),
     };

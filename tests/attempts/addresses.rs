@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::{gateway, turn};
@@ -101,6 +101,12 @@ async fn an_id_stays_one_segment_of_the_path(#[case] id: &str, #[case] sent: boo
         .respond_with(ResponseTemplate::new(200).set_body_json(token))
         .mount(&server)
         .await;
+    let found = json!({"id": id, "name": "Found", "type": "SegmentDefinition"});
+    let found = ResponseTemplate::new(200).set_body_json(json!({"results": {id: found}}));
+    Mock::given(path_regex("/bulk-get$"))
+        .respond_with(found)
+        .mount(&server)
+        .await;
     Mock::given(method("DELETE"))
         .respond_with(ResponseTemplate::new(204))
         .mount(&server)
@@ -109,13 +115,10 @@ async fn an_id_stays_one_segment_of_the_path(#[case] id: &str, #[case] sent: boo
     let platform = gateway.experience_platform(SandboxName::new("prod"));
     let until = Instant::now() + Duration::from_secs(3_600);
     let (_renew, lease) = watch::channel(Some(until));
-    let result = platform
-        .delete_audience(
-            &turn(),
-            WriteProof::of(lease, proof::always(true)),
-            &AudienceId::new(id),
-        )
-        .await;
+    let found = platform.audience_by_id(&turn(), &AudienceId::new(id)).await;
+    let found = found.unwrap().expect("it is there");
+    let proof = WriteProof::of(lease, proof::always(true));
+    let result = platform.delete_audience(&turn(), proof, &found).await;
     let asked = server.received_requests().await.unwrap();
     let deleted: Vec<_> = asked
         .iter()

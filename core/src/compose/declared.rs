@@ -4,8 +4,6 @@ use crate::domain::audience_manager::TraitReference;
 use crate::domain::destination::{Day, MappingKeys};
 use crate::domain::identifier::{DestinationId, TraitSid};
 
-use super::{Desired, ToAudienceManager};
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationSelector {
     Id(DestinationId),
@@ -58,7 +56,7 @@ pub struct SegmentDestination {
     pub keys: MappingKeys,
 }
 
-fn by_segment<'a>(
+pub(super) fn by_segment<'a>(
     shared: &'a [DeclaredDestination],
     additional: impl Iterator<Item = (&'a str, &'a [DeclaredDestination])>,
 ) -> impl Iterator<Item = (Option<&'a str>, &'a DeclaredDestination)> {
@@ -70,62 +68,4 @@ fn by_segment<'a>(
         .iter()
         .map(|declared| (None, declared))
         .chain(additional)
-}
-
-impl ToAudienceManager {
-    /// Of the shared segment and of the additional ones.
-    pub fn segment_destinations(&self) -> impl Iterator<Item = SegmentDestination> {
-        let additional = self.additional_segments.iter();
-        let all = by_segment(
-            &self.destinations,
-            additional.map(|segment| (&*segment.key, &*segment.destinations)),
-        );
-        all.map(|(segment, declared)| SegmentDestination {
-            segment: segment.map(Into::into),
-            key: declared.key.clone(),
-            destination: declared.destination.clone(),
-            keys: declared.keys.clone(),
-        })
-    }
-}
-
-impl Desired {
-    /// Of the shared segment and of the additional ones.
-    pub fn all_destinations(&self) -> impl Iterator<Item = &DeclaredDestination> {
-        self.destinations_by_segment().map(|(_, declared)| declared)
-    }
-
-    /// The same, each with the key of its additional segment.
-    pub fn destinations_by_segment(
-        &self,
-    ) -> impl Iterator<Item = (Option<&str>, &DeclaredDestination)> {
-        let additional = self.additional_segments.iter();
-        by_segment(
-            &self.destinations,
-            additional.map(|segment| (&*segment.key, &*segment.destinations)),
-        )
-    }
-
-    /// Whether a destination is declared under this key for the additional segment, or for the shared one.
-    pub fn declares_destination(&self, segment: Option<&str>, key: &str) -> bool {
-        let declared = match segment {
-            None => Some(&self.destinations),
-            Some(segment) => {
-                let mut segments = self.additional_segments.iter();
-                let found = segments.find(|found| *found.key == *segment);
-                found.map(|found| &found.destinations)
-            }
-        };
-        let mut declared = declared.into_iter().flatten();
-        declared.any(|declared| *declared.key == *key)
-    }
-
-    /// Whether a trait is declared under this key for the additional segment.
-    pub fn declares_trait(&self, segment: &str, key: &str) -> bool {
-        let segments = self.additional_segments.iter();
-        let mut declared = segments
-            .filter(|found| *found.key == *segment)
-            .flat_map(|found| &found.traits);
-        declared.any(|declared| *declared.key == *key)
-    }
 }

@@ -1,6 +1,6 @@
 //! A trait or segment of Audience Manager, as it shall stand in Experience Platform (design.md §2, AAM → AEP).
 
-use super::{DESCRIPTION_CHARS_MAX, bounded};
+use super::text::{DESCRIPTION_CHARS_MAX, bounded};
 use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;

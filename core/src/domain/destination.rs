@@ -53,6 +53,21 @@ pub struct Mapping {
     pub activity: Activity,
 }
 
+impl Mapping {
+    /// One of which no answer told more.
+    pub fn known_by_ids(id: MappingId, destination: DestinationId, segment: SegmentSid) -> Self {
+        Self {
+            id,
+            destination,
+            segment,
+            keys: MappingKeys::default(),
+            start: None,
+            end: None,
+            activity: Activity::Active,
+        }
+    }
+}
+
 /// A mapping that does not exist yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewMapping {

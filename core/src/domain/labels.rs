@@ -16,6 +16,13 @@ pub use controls::{ExportControl, ExportControls, Restrictions};
 pub use source::{SourceControls, Unlabelled};
 pub use usage::{UnknownLabel, UsageLabel, UsageLabels};
 
+impl ExportControls {
+    /// The labels that say the same.
+    pub fn labels(self) -> UsageLabels {
+        UsageLabels::read(self.iter().map(ExportControl::label))
+    }
+}
+
 /// The labels of an audience that comes from Audience Manager: what any of the sources that count forbids, the whole may
 /// not be used for. Those are the data sources of its traits, the profile merge rule and that rule's data source, never
 /// the segment's own (audience-manager.md §3.2).

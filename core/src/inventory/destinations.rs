@@ -1,7 +1,9 @@
 //! Destinations and mappings, folded. A mapping has no read of its own: what a list lacks is decided by a look into its
 //! destination.
 
-use super::{Coverage, Inventory, Key, Moment, Sequence};
+use super::clock::{Moment, Sequence};
+use super::key::{Coverage, Key};
+use super::known::Inventory;
 use crate::domain::destination::{Destination, Mapping};
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 

@@ -1,9 +1,11 @@
 //! How each kind of record is found: its id, its natural key (design.md §4.4) and the list that covers it.
 
-use super::table::Record;
+use std::fmt::{Debug, Display};
+
+use super::key::{AudienceNaturalKey, Coverage, Key};
 use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
 use crate::domain::destination::{Destination, Mapping};
-use crate::domain::experience_platform::{Audience, AudienceKey};
+use crate::domain::experience_platform::Audience;
 use crate::domain::field::Field;
 use crate::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, IntegrationCode, MappingId, SegmentFolderId,
@@ -12,29 +14,19 @@ use crate::domain::identifier::{
 use crate::domain::ownership::Mark;
 use crate::domain::pql;
 
-/// What a list was narrowed to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Coverage {
-    Whole,
-    DataSource(DataSourceId),
-    Destination(DestinationId),
-}
+/// A record of one kind of object.
+pub trait Record: PartialEq + Debug {
+    type Id: Ord + Clone + Debug + Display;
+    type NaturalKey: Ord + Clone + Debug;
 
-/// What a scope can depend on; folding names these, and the engine knows who depends on which.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Key {
-    /// The shared objects: data sources and folders.
-    Foundation,
-    DataSource(DataSourceId),
-    Trait(TraitSid),
-    Segment(SegmentSid),
-    /// A trait or segment of any data source by its integration code.
-    Code(IntegrationCode),
-    Audience(AudienceId),
-    AudienceName(Box<str>),
-    Destination(DestinationId),
-    DestinationName(Box<str>),
-    AudienceKey(AudienceKey),
+    fn id(&self) -> Self::Id;
+    /// All that the record can be found by, its id apart.
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey>;
+    fn coverage(&self) -> Coverage;
+    /// A text of ours as the service shows it; `None` where it has no such field, or the answer did not tell it.
+    fn stored(&self, field: Field) -> Option<&str>;
+    /// Appends what depends on this record.
+    fn keys(&self, keys: &mut Vec<Key>);
 }
 
 impl Record for DataSource {
@@ -163,20 +155,6 @@ impl Record for Segment {
         keys.push(Key::Segment(self.sid));
         keys.extend(self.integration_code.clone().map(Key::Code));
     }
-}
-
-/// What an audience of Experience Platform is found by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum AudienceNaturalKey {
-    Name(Box<str>),
-    External(AudienceKey),
-    /// Of a definition: what it tests. One that tests the membership of a trait or segment alone has the test as we write
-    /// it, in whichever form it tests it.
-    Expression(Box<str>),
-    /// What a share of ours made, whatever became of its name.
-    Marked(Mark),
-    /// Of a definition: an audience that it depends on.
-    Dependency(AudienceId),
 }
 
 impl Record for Audience {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::table::Record;
+use super::record::Record;
 use crate::domain::field::{Field, may_be_respelled};
 
 /// A text of a write, and what it replaces.

@@ -1,11 +1,11 @@
 //! One kind of record, indexed by id and by natural key, with what is known of its absence.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 
-use super::record::{Coverage, Key};
+use super::clock::{Moment, Sequence};
+use super::key::{Coverage, Key};
+use super::record::Record;
 use super::sent::{SentText, SentTexts};
-use super::{Moment, Sequence};
 use crate::domain::field::Field;
 
 /// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
@@ -17,20 +17,6 @@ const LISTS_FOR_ABSENCE: u8 = 2;
 
 /// A collection that was listed as empty is empty only if another list says so, at least this much later.
 const EMPTY_AGAIN_AFTER_MS: u64 = 10_000;
-
-pub trait Record: PartialEq + Debug {
-    type Id: Ord + Clone + Debug;
-    type NaturalKey: Ord + Clone + Debug;
-
-    fn id(&self) -> Self::Id;
-    /// All that the record can be found by, its id apart.
-    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey>;
-    fn coverage(&self) -> Coverage;
-    /// A text of ours as the service shows it; `None` where it has no such field, or the answer did not tell it.
-    fn stored(&self, field: Field) -> Option<&str>;
-    /// Appends what depends on this record.
-    fn keys(&self, keys: &mut Vec<Key>);
-}
 
 /// A record and how far it may be trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]

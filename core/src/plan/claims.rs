@@ -1,38 +1,14 @@
 //! Who may share a source when several `SharedAudience` objects ask for it (design.md §4.6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::compose::ShareName;
 use crate::domain::source::SourceId;
+use crate::existence::{Existence, Existing};
 
 /// When a claimant was created: seconds, as Kubernetes stamps them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreatedAt(pub i64);
-
-/// Whether a resource exists, as far as this process can tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existence {
-    Exists,
-    /// It does not exist, or it is being deleted.
-    Gone,
-    /// It is in a namespace that this process does not watch.
-    Unknown,
-}
-
-/// Which `SharedAudience` resources exist, of this connection or another.
-pub trait Existing: std::fmt::Debug {
-    fn existence(&self, share: &ShareName) -> Existence;
-}
-
-/// All that exist, where every namespace is watched.
-impl Existing for BTreeSet<ShareName> {
-    fn existence(&self, share: &ShareName) -> Existence {
-        match self.contains(share) {
-            true => Existence::Exists,
-            false => Existence::Gone,
-        }
-    }
-}
 
 /// The sources that the `SharedAudience` objects of one connection ask for.
 #[derive(Clone, Debug, Default)]

@@ -2,19 +2,36 @@
 //!
 //! An unchanged object is never written, and a text that the service stores in another spelling is not sent again.
 
-use super::hold::Hold;
+use crate::call::Kind;
 use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId};
-use crate::domain::ownership::{Mark, strip};
+use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
-use crate::inventory::{Record, Table};
+use crate::hold::Hold;
+use crate::inventory::{Inventory, Table};
+use crate::ownership::label;
+
+/// What an object is to be.
+pub(super) trait Desired<K: Kind> {
+    /// The user's text and the mark.
+    fn description(&self) -> &str;
+    /// Every field that must be written; nothing of one that is equal.
+    fn change(&self, comparison: &mut Comparison<'_, K>) -> K::Change;
+    /// The same change, but for the description.
+    fn undescribed(change: K::Change) -> K::Change;
+
+    fn equals(&self, inventory: &Inventory, found: &K) -> bool {
+        let mut comparison = Comparison::new(K::table(inventory), found);
+        self.change(&mut comparison) == K::Change::default()
+    }
+}
 
 /// One object beside what is wanted of it.
-pub(super) struct Comparison<'a, R: Record> {
-    table: &'a Table<R>,
-    found: &'a R,
+pub(super) struct Comparison<'a, K: Kind> {
+    table: &'a Table<K>,
+    pub(super) found: &'a K,
     respelled: Vec<Respelled>,
 }
 
@@ -26,8 +43,8 @@ pub(super) struct Respelled {
     stored: Box<str>,
 }
 
-impl<'a, R: Record> Comparison<'a, R> {
-    pub(super) fn new(table: &'a Table<R>, found: &'a R) -> Self {
+impl<'a, K: Kind> Comparison<'a, K> {
+    pub(super) fn new(table: &'a Table<K>, found: &'a K) -> Self {
         Self {
             table,
             found,
@@ -57,9 +74,9 @@ impl<'a, R: Record> Comparison<'a, R> {
         changed.map(|_| wanted.clone())
     }
 
-    /// A sentence for each text that the service stores otherwise, about `object` ("Trait 77 "Loyal gamers"") in
-    /// `system`.
-    pub(super) fn told(self, object: &str, system: &str) -> Vec<String> {
+    /// A sentence for each text that the service stores otherwise.
+    pub(super) fn told(self) -> Vec<String> {
+        let (object, system) = (label(self.found), K::SYSTEM);
         let told = self.respelled.iter().map(|respelled| {
             let (sent, stored) = excerpts(&respelled.sent, &respelled.stored);
             format!(
@@ -104,11 +121,14 @@ pub(super) struct DesiredTrait<'a> {
     pub(super) ttl_days: u32,
 }
 
-impl DesiredTrait<'_> {
-    /// The fields that must change; `None` if there are none.
-    pub(super) fn change(&self, comparison: &mut Comparison<'_, Trait>) -> Option<TraitChange> {
+impl Desired<Trait> for DesiredTrait<'_> {
+    fn description(&self) -> &str {
+        self.description
+    }
+
+    fn change(&self, comparison: &mut Comparison<'_, Trait>) -> TraitChange {
         let found = comparison.found;
-        let change = TraitChange {
+        TraitChange {
             name: comparison.text(Field::Name, self.name),
             description: comparison.text(Field::Description, self.description),
             integration_code: comparison.code(self.code),
@@ -120,33 +140,14 @@ impl DesiredTrait<'_> {
                 .filter(|days| *days != self.ttl_days)
                 .map(|_| self.ttl_days),
             activate: found.activity == Activity::Inactive,
-        };
-        (change != TraitChange::default()).then_some(change)
+        }
     }
 
-    /// This process wrote its description with our mark, which the service did not keep: no status may name it yet.
-    pub(super) fn marked_in_vain(&self, table: &Table<Trait>, found: &Trait) -> bool {
-        table.is_stored_as(found, Field::Description, self.description)
-    }
-
-    /// Equal to what a create would have made, wherever it is now.
-    pub(super) fn would_create(&self, table: &Table<Trait>, found: &Trait) -> bool {
-        let here = DesiredTrait {
-            data_source: found.data_source,
-            folder: found.folder,
-            ..*self
-        };
-        here.change(&mut Comparison::new(table, found)).is_none()
-    }
-
-    /// Equal but for the mark.
-    pub(super) fn equals_but_for_mark(&self, table: &Table<Trait>, found: &Trait) -> bool {
-        let change = self.change(&mut Comparison::new(table, found));
-        let unmarked = TraitChange {
+    fn undescribed(change: TraitChange) -> TraitChange {
+        TraitChange {
             description: None,
-            ..change.unwrap_or_default()
-        };
-        unmarked == TraitChange::default() && strip(&found.description) == strip(self.description)
+            ..change
+        }
     }
 }
 
@@ -161,11 +162,14 @@ pub(super) struct DesiredSegment<'a> {
     pub(super) merge_rule: Option<DataSourceId>,
 }
 
-impl DesiredSegment<'_> {
-    /// The fields that must change; `None` if there are none.
-    pub(super) fn change(&self, comparison: &mut Comparison<'_, Segment>) -> Option<SegmentChange> {
+impl Desired<Segment> for DesiredSegment<'_> {
+    fn description(&self) -> &str {
+        self.description
+    }
+
+    fn change(&self, comparison: &mut Comparison<'_, Segment>) -> SegmentChange {
         let found = comparison.found;
-        let change = SegmentChange {
+        SegmentChange {
             name: comparison.text(Field::Name, self.name),
             description: comparison.text(Field::Description, self.description),
             integration_code: comparison.code(self.code),
@@ -177,23 +181,14 @@ impl DesiredSegment<'_> {
                 .filter(|wanted| found.merge_rule != Some(*wanted)),
             activate: found.activity == Activity::Inactive,
             pause: false,
-        };
-        (change != SegmentChange::default()).then_some(change)
+        }
     }
 
-    /// This process wrote its description with our mark, which the service did not keep: no status may name it yet.
-    pub(super) fn marked_in_vain(&self, table: &Table<Segment>, found: &Segment) -> bool {
-        table.is_stored_as(found, Field::Description, self.description)
-    }
-
-    /// Equal but for the mark.
-    pub(super) fn equals_but_for_mark(&self, table: &Table<Segment>, found: &Segment) -> bool {
-        let change = self.change(&mut Comparison::new(table, found));
-        let unmarked = SegmentChange {
+    fn undescribed(change: SegmentChange) -> SegmentChange {
+        SegmentChange {
             description: None,
-            ..change.unwrap_or_default()
-        };
-        unmarked == SegmentChange::default() && strip(&found.description) == strip(self.description)
+            ..change
+        }
     }
 }
 
@@ -210,16 +205,6 @@ pub(super) fn unmarkable(mark: &Mark) -> Option<Hold> {
             ),
         )
     })
-}
-
-/// "Trait 77 "Loyal gamers"", for messages.
-pub(super) fn trait_label(found: &Trait) -> String {
-    format!("Trait {} {:?}", found.sid, found.name)
-}
-
-/// "Segment 9001 "Loyal gamers"", for messages.
-pub(super) fn segment_label(found: &Segment) -> String {
-    format!("Segment {} {:?}", found.sid, found.name)
 }
 
 #[cfg(test)]

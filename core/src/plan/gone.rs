@@ -2,14 +2,9 @@
 //!
 //! Only what its system says of the one object counts, never its absence from a list (design.md §4.3).
 
-use super::Plan;
-use super::call::{Call, Step};
-use super::hold::Hold;
-use super::ownership::Left;
-use super::platform;
 use crate::compose::SourceGonePolicy;
-use crate::domain::experience_platform::{AudienceChange, Lifecycle};
 use crate::domain::reason::Reason;
+use crate::hold::Hold;
 
 /// Which source is gone, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,30 +62,5 @@ impl Gone {
             _ => "Delete this SharedAudience, or share another source from a new one.".into(),
         };
         Hold::new(self.reason, format!("{}; {fate}. {remedy}", self.what))
-    }
-}
-
-/// Plans that an audience of ours is out of use; what cannot be judged is asked for first.
-pub fn pause_audience(departure: platform::Departure<'_>) -> Plan<Left> {
-    let inventory = departure.inventory;
-    let plan = platform::retire(departure);
-    let steps = plan.steps.into_iter().filter_map(|step| {
-        let Call::DeleteAudience { id, .. } = &step.call else {
-            return Some(step);
-        };
-        let expected = &inventory.audiences.get(id)?.record;
-        (expected.lifecycle != Lifecycle::Inactive).then(|| {
-            Step::ready(Call::UpdateAudience {
-                expected: Box::new(expected.clone()),
-                change: AudienceChange {
-                    deactivate: true,
-                    ..AudienceChange::default()
-                },
-            })
-        })
-    });
-    Plan {
-        steps: steps.collect(),
-        ..plan
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::domain::identifier::DataSourceId;
 use crate::inventory::Inventory;
-use crate::plan::foundation::Standing;
+use crate::plan::shared_objects::Standing;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCount {

@@ -1,11 +1,11 @@
 //! Whether Audience Manager grants what a plan needs, before its first write: a plan that cannot end is not begun.
 
 use super::Plan;
-use super::call::{Call, Step};
-use super::hold::Hold;
-use crate::domain::audience_manager::{NewSegment, NewTrait};
+use crate::call::{Call, Operation, Step};
+use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
 use crate::domain::reason::Reason;
 use crate::domain::rights::{Right, Rights};
+use crate::hold::Hold;
 use crate::inventory::Inventory;
 
 /// Takes the steps away, and says why, where one of them lacks a right.
@@ -23,51 +23,31 @@ fn lacking(steps: &[Step], inventory: &Inventory) -> Option<Hold> {
 
 fn refused(call: &Call, inventory: &Inventory) -> Option<Hold> {
     let known = &inventory.rights;
+    let data_source = |id: &DataSourceId, right| {
+        let named = format!("data source {id}");
+        (right, known.data_sources.get(id), named)
+    };
+    let of_trait = |sid: &TraitSid, right| {
+        let named = format!("trait {sid}");
+        (right, known.traits.get(sid), named)
+    };
+    let of_segment = |sid: &SegmentSid, right| {
+        let named = format!("segment {sid}");
+        (right, known.segments.get(sid), named)
+    };
     let (right, rights, object) = match call {
-        Call::CreateDataSource(new) => {
+        Call::DataSource(Operation::Create(new)) => {
             return (known.administrator == Some(false)).then(|| no_administrator(&new.name));
         }
-        Call::CreateTrait(NewTrait {
-            data_source: id, ..
-        })
-        | Call::CreateSegment(NewSegment {
-            data_source: id, ..
-        }) => {
-            let named = format!("data source {id}");
-            (Right::Create, known.data_sources.get(id), named)
-        }
-        Call::UpdateDataSource { expected, .. } => {
-            let named = format!("data source {}", expected.id);
-            (Right::Write, known.data_sources.get(&expected.id), named)
-        }
-        Call::DeleteDataSource(id) => {
-            let named = format!("data source {id}");
-            (Right::Delete, known.data_sources.get(id), named)
-        }
-        Call::UpdateTrait { expected, .. } => {
-            let named = format!("trait {}", expected.sid);
-            (Right::Write, known.traits.get(&expected.sid), named)
-        }
-        Call::DeleteTrait(sid) => {
-            let named = format!("trait {sid}");
-            (Right::Delete, known.traits.get(sid), named)
-        }
-        Call::UpdateSegment { expected, .. } => {
-            let named = format!("segment {}", expected.sid);
-            (Right::Write, known.segments.get(&expected.sid), named)
-        }
-        Call::DeleteSegment(sid) => {
-            let named = format!("segment {sid}");
-            (Right::Delete, known.segments.get(sid), named)
-        }
-        Call::CreateMapping(new) => {
-            let named = format!("segment {}", new.segment);
-            (
-                Right::MapToDestination,
-                known.segments.get(&new.segment),
-                named,
-            )
-        }
+        Call::Trait(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
+        Call::Segment(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
+        Call::DataSource(Operation::Update(found, _)) => data_source(&found.id, Right::Write),
+        Call::DataSource(Operation::Delete(found)) => data_source(&found.id, Right::Delete),
+        Call::Trait(Operation::Update(found, _)) => of_trait(&found.sid, Right::Write),
+        Call::Trait(Operation::Delete(found)) => of_trait(&found.sid, Right::Delete),
+        Call::Segment(Operation::Update(found, _)) => of_segment(&found.sid, Right::Write),
+        Call::Segment(Operation::Delete(found)) => of_segment(&found.sid, Right::Delete),
+        Call::Mapping(Operation::Create(new)) => of_segment(&new.segment, Right::MapToDestination),
         _ => return None,
     };
     rights

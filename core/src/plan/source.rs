@@ -1,30 +1,20 @@
 //! Which audience of Experience Platform a `SharedAudience` means, and whether it may be shared at all.
 
 pub mod audience_manager;
+mod resolution;
 
-use super::call::Call;
+pub use resolution::Resolution;
+pub(super) use resolution::bounded_list;
+
 use super::gone::Gone;
-use super::hold::Hold;
+use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
+use crate::hold::Hold;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "taken apart where it is made, never kept"
-)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolution<Source> {
-    Found(Source),
-    /// Absence from a list proves nothing: this call decides.
-    Ask(Call),
-    Held(Hold),
-    /// It was deleted or deactivated; what was made of it may stand.
-    Gone(Gone),
-}
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
 pub fn resolve<'a>(
@@ -40,12 +30,12 @@ pub fn resolve<'a>(
 
 fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {
     match inventory.audiences.get(id) {
-        Some(entry) if entry.doubtful => Resolution::Ask(Call::ReadAudience(id.clone())),
+        Some(entry) if entry.doubtful => Resolution::Ask(Call::read::<Audience>(id.clone())),
         Some(entry) => judge(&entry.record),
         None if inventory.audiences.is_gone(id) => Resolution::Gone(Gone::deleted(format!(
             "Experience Platform has no audience with the id {id} in this sandbox"
         ))),
-        None => Resolution::Ask(Call::ReadAudience(id.clone())),
+        None => Resolution::Ask(Call::read::<Audience>(id.clone())),
     }
 }
 
@@ -55,7 +45,9 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
         .find(&AudienceNaturalKey::Name(name.into()))
         .collect();
     match matching.as_slice() {
-        [entry] if entry.doubtful => Resolution::Ask(Call::ReadAudience(entry.record.id.clone())),
+        [entry] if entry.doubtful => {
+            Resolution::Ask(Call::read::<Audience>(entry.record.id.clone()))
+        }
         [entry] => judge(&entry.record),
         [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::new(
             Reason::Progressing,
@@ -126,19 +118,4 @@ fn came_from_audience_manager(audience: &Audience) -> bool {
         || ["AAM", "AAMSegments", "AAMTraits"]
             .iter()
             .any(|known| audience.namespace.eq_ignore_ascii_case(known))
-}
-
-/// At most eight names, and how many more there are.
-pub(super) fn bounded_list(names: &[&str]) -> String {
-    const SHOWN_MAX: usize = 8;
-    let shown = names
-        .iter()
-        .take(SHOWN_MAX)
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match names.len().checked_sub(SHOWN_MAX) {
-        None | Some(0) => shown,
-        Some(more) => format!("{shown} and {more} more"),
-    }
 }

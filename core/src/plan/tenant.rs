@@ -1,7 +1,7 @@
 //! Ids are valid in one tenant: before any write the credential must answer for the recorded one (design.md §4.7).
 
-use super::hold::Hold;
 use crate::domain::reason::Reason;
+use crate::hold::Hold;
 use crate::inventory::Tenant;
 
 /// `None` if the recorded ids are valid where the credential leads.

@@ -8,7 +8,7 @@ use crate::domain::destination::{Destination, Mapping};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::{AudienceId, SegmentSid, TraitSid};
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
-use crate::plan::mappings;
+use crate::plan::activation::mappings;
 
 /// Something that uses a shared audience.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -79,9 +79,9 @@ fn recorded_objects_are_found_by_their_ids_whatever_their_keys_say() {
     assert_eq!(
         changes,
         [
-            "update trait 1004 \"Loyal gamers\" integration code none → I",
-            "update segment 1005 \"Loyal gamers\" integration code none → I",
-            "update segment 1006 \"With third\" integration code none → I.third",
+            "update trait 1004 \"Loyal gamers\" integration code \"\" → \"I\"",
+            "update segment 1005 \"Loyal gamers\" integration code \"\" → \"I\"",
+            "update segment 1006 \"With third\" integration code \"\" → \"I.third\"",
         ],
         "and their keys are put back"
     );

@@ -3,7 +3,7 @@
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::identifier::SegmentFolderId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::audience::Standing;
+use audience_sharing_core::plan::to_audience_manager::Standing;
 
 use super::{ADDITIONAL, Case, DATA_SOURCE, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
 

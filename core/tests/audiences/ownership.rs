@@ -4,7 +4,7 @@ use audience_sharing_core::compose::AdoptionPolicy;
 use audience_sharing_core::domain::audience_manager::TraitKind;
 use audience_sharing_core::domain::identifier::SegmentSid;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::audience::{Recorded, Standing};
+use audience_sharing_core::plan::to_audience_manager::{Recorded, Standing};
 use rstest::rstest;
 
 use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, SIBLINGS, TRAIT};

@@ -24,7 +24,10 @@ fn with_twin(seen: u64, users: &[SegmentSid]) -> Case {
 
 #[test]
 fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
-    assert_eq!(with_twin(NOW, &[]).steps(), ["delete trait 4000"]);
+    assert_eq!(
+        with_twin(NOW, &[]).steps(),
+        ["delete trait 4000 \"Loyal gamers\""]
+    );
     assert_eq!(
         with_twin(NOW - 1, &[]).steps(),
         ["read the users of trait 4000"],
@@ -43,7 +46,7 @@ fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
     freed.world.inventory.segments.fold_gone(&SegmentSid(4_001));
     assert_eq!(
         freed.steps(),
-        ["delete trait 4000"],
+        ["delete trait 4000 \"Loyal gamers\""],
         "its user is gone since"
     );
 }
@@ -56,9 +59,9 @@ fn a_twin_that_the_twin_segments_use_goes_after_them() {
     assert_eq!(
         case.steps(),
         [
-            "delete segment 4001",
-            "delete segment 4002",
-            "then delete trait 4000"
+            "delete segment 4001 \"Loyal gamers\"",
+            "delete segment 4002 \"With third\"",
+            "then delete trait 4000 \"Loyal gamers\""
         ]
     );
     case.world.inventory.segments.fold_doubt(&SegmentSid(4_001));

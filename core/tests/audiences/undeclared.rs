@@ -11,7 +11,7 @@ use crate::model::target_mut;
 fn a_segment_that_is_no_longer_declared_goes_unless_it_is_to_be_retained() {
     let mut case = Case::settled(&["third"]);
     target_mut(&mut case.share).additional_segments.clear();
-    assert_eq!(case.steps(), ["delete segment 1006"]);
+    assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
     case.world.inventory.segments.fold_doubt(&ADDITIONAL);
     assert_eq!(case.steps(), ["read segment 1006"]);
     case.share.retain = true;
@@ -40,7 +40,7 @@ fn only_what_is_ours_goes_when_it_is_no_longer_declared(
         case.recorded.additional_segments = vec![("third".into(), ADDITIONAL)];
     }
     assert_eq!(
-        case.steps() == ["delete segment 1006"],
+        case.steps() == ["delete segment 1006 \"With third\""],
         goes,
         "{:?}",
         case.steps()
@@ -53,7 +53,7 @@ fn a_record_of_a_segment_that_is_no_longer_declared_leads_to_it_without_its_key(
     let mut case = Case::recorded(&["third"]);
     target_mut(&mut case.share).additional_segments.clear();
     case.change_segment(ADDITIONAL, |found| found.integration_code = None);
-    assert_eq!(case.steps(), ["delete segment 1006"]);
+    assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
     assert_eq!(case.steps(), ["read segment 9"]);
     case.world.inventory.segments.fold_gone(&SegmentSid(9));
@@ -65,7 +65,7 @@ fn of_several_additional_segments_only_the_undeclared_one_goes() {
     let mut case = Case::recorded(&["other", "third"]);
     assert_eq!(case.steps(), NOTHING);
     target_mut(&mut case.share).additional_segments.remove(0);
-    assert_eq!(case.steps(), ["delete segment 1006"]);
+    assert_eq!(case.steps(), ["delete segment 1006 \"With other\""]);
 }
 
 /// A key of another audience or of another data source is none of ours.

@@ -9,15 +9,16 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::retirement::{self, Departure, Successor};
-use audience_sharing_core::plan::{Left, Plan};
+use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure, Successor};
 
 use super::{calls, mapped, partner, pass, shop, standing, tenant};
 use crate::model::{World, claimant, mark_of, name};
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
-    let plan = retirement::plan(leaving(world, declared, &mark, &source));
+    let plan = deletion::plan(leaving(world, declared, &mark, &source));
     world.judge(&plan);
     plan
 }
@@ -64,10 +65,10 @@ fn an_audience_that_leaves_takes_its_mappings_first() {
         retired(&mut world, &[]),
         [
             "read the users of trait 1004",
-            "delete mapping 1006 to destination 4711",
-            "delete mapping 1007 to destination 4712",
-            "delete segment 1005",
-            "delete trait 1004",
+            "delete mapping 1006 of segment 1005 to destination 4711",
+            "delete mapping 1007 of segment 1005 to destination 4712",
+            "delete segment 1005 \"Loyal gamers\"",
+            "delete trait 1004 \"Loyal gamers\"",
         ]
     );
     assert!(world.tenant.mappings.is_empty());
@@ -85,7 +86,7 @@ fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
     }];
     let calls = retired(&mut world, &declared);
     assert!(
-        calls.contains(&"delete mapping 1006 to destination 4711".to_owned()),
+        calls.contains(&"delete mapping 1006 of segment 1005 to destination 4711".to_owned()),
         "{calls:?}"
     );
     assert!(world.tenant.mappings.is_empty() && world.tenant.segments.is_empty());
@@ -124,7 +125,7 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
     world.calls.clear();
     loop {
-        let plan = retirement::hand_over(leaving(&world, &[], &mark, &source), &kept);
+        let plan = deletion::hand_over(leaving(&world, &[], &mark, &source), &kept);
         let Some(step) = plan.steps.into_iter().next() else {
             break;
         };
@@ -139,5 +140,8 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
         .iter()
         .filter(|call| call.starts_with("delete"))
         .collect();
-    assert_eq!(deleted, ["delete mapping 1007 to destination 4712"]);
+    assert_eq!(
+        deleted,
+        ["delete mapping 1007 of segment 1005 to destination 4712"]
+    );
 }

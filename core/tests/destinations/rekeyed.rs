@@ -233,8 +233,8 @@ fn another_key_of_an_additional_segment_makes_another_segment_with_its_mapping()
             "create segment \"With two\" rule 1004T AND 9912T",
             "look up mapping of segment 1008 to destination 4711",
             "create mapping of segment 1008 to destination 4711 \"Shop\" url \"https://shop.example\"",
-            "delete mapping 1007 to destination 4711",
-            "delete segment 1006",
+            "delete mapping 1007 of segment 1006 to destination 4711",
+            "delete segment 1006 \"With one\"",
         ]
     );
     assert!(!world.tenant.segments.contains_key(&SegmentSid(1_006)));

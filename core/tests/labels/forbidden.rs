@@ -5,7 +5,7 @@ use audience_sharing_core::domain::destination::{Destination, DestinationKind};
 use audience_sharing_core::domain::identifier::DestinationId;
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::forbidden::destinations;
+use audience_sharing_core::plan::activation::export_controls::forbidden;
 use proptest::prelude::proptest;
 use proptest::sample::subsequence;
 
@@ -32,7 +32,7 @@ fn each_forbidden_destination_is_named_with_what_forbids_it() {
         destination("Plain", &[]),
         destination("Both", &["ADS", "PII"]),
     ];
-    let of = |controls: &[&str]| destinations(&restrictions(controls), &all);
+    let of = |controls: &[&str]| forbidden(&restrictions(controls), &all);
     let hold = of(&["PII", "ADS"]).unwrap();
     assert_eq!(hold.reason, Reason::ExportControlViolated);
     insta::assert_snapshot!(hold.message, @r#"The export controls that the audience belongs under forbid it to destination 7 "Partner" (PII), 7 "Both" (ADS, PII); nothing was mapped to it, and nothing that stands was moved or torn down. Take the destination out, or change its export labels, or the labels of the source."#);
@@ -52,7 +52,7 @@ proptest! {
         controls in subsequence(vec!["PII", "A", "B", "C"], 0..=4), labels in subsequence(vec!["pii", "A", "b", "D"], 0..=4)
     ) {
         let met = controls.iter().any(|one| labels.iter().any(|other| one.to_uppercase() == other.to_uppercase()));
-        let found = destinations(&restrictions(&controls), [&destination("D", &labels)]);
+        let found = forbidden(&restrictions(&controls), [&destination("D", &labels)]);
         assert_eq!(found.is_some(), met);
     }
 }

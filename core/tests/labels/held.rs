@@ -5,7 +5,7 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::Hold;
+use audience_sharing_core::hold::Hold;
 
 use super::{OURS, calls, data_source, settle, tenant, unlabelled};
 use crate::model::World;

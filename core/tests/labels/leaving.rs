@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use audience_sharing_core::call::Step;
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::ExportControls;
+use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::Step;
-use audience_sharing_core::plan::audience::Recorded;
-use audience_sharing_core::plan::foundation::{self, Standing};
-use audience_sharing_core::plan::retirement::{self, Departure};
+use audience_sharing_core::plan::shared_objects::{self, Standing};
+use audience_sharing_core::plan::to_audience_manager::Recorded;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
 
 use super::{OURS, data_source, settle, unlabelled};
 use crate::model::strangers::Strangers;
@@ -18,13 +19,13 @@ use crate::model::{World, claimant, mark_of, name};
 const OWN: DataSourceId = DataSourceId(1_001);
 const CONTROLLED: DataSourceId = DataSourceId(1_006);
 
-fn standing(world: &World, recorded: &foundation::Recorded) -> Standing {
+fn standing(world: &World, recorded: &shared_objects::Recorded) -> Standing {
     let (needed, mode) = (BTreeSet::new(), Mode::Observe);
-    foundation::plan(&world.settings, recorded, &needed, &world.inventory, mode).standing
+    shared_objects::plan(&world.settings, recorded, &needed, &world.inventory, mode).standing
 }
 
 fn found(world: &World) -> Standing {
-    standing(world, &foundation::Recorded::default())
+    standing(world, &shared_objects::Recorded::default())
 }
 
 fn lines(steps: Vec<Step>) -> Vec<String> {
@@ -43,7 +44,7 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = retirement::plan(Departure {
+        let plan = deletion::plan(Departure {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: Some(&AudienceId::new("I")),
             data_sources,
@@ -64,7 +65,7 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
 fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
     let mut world = controlled();
     let left = |world: &World| {
-        lines(foundation::retire(
+        lines(shared_objects::deletion::plan(
             &world.settings,
             &found(world),
             &world.inventory,
@@ -77,7 +78,10 @@ fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
     world.inventory = world.tenant.listed(60);
     assert_eq!(
         left(&world),
-        ["delete data source 1001", "delete data source 1006"]
+        [
+            "delete data source 1001 \"Sharing\"",
+            "delete data source 1006 \"Sharing (C3)\""
+        ]
     );
     // One that a person made, and nobody used, stays.
     world
@@ -87,7 +91,7 @@ fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
         .unwrap()
         .description = "by hand".into();
     world.inventory = world.tenant.listed(61);
-    assert_eq!(left(&world), ["delete data source 1001"]);
+    assert_eq!(left(&world), ["delete data source 1001 \"Sharing\""]);
 }
 
 #[test]
@@ -96,21 +100,22 @@ fn an_empty_twin_of_a_controlled_data_source_goes() {
     let twin = data_source(9_000, "Sharing (C3)", OURS, &["PII"]);
     world.tenant.data_sources.insert(twin.id, twin);
     world.refresh();
-    let swept = foundation::sweep(&world.settings, &found(&world), &world.inventory);
-    assert_eq!(lines(swept), ["delete data source 9000"]);
+    let swept =
+        shared_objects::deletion::duplicates(&world.settings, &found(&world), &world.inventory);
+    assert_eq!(lines(swept), ["delete data source 9000 \"Sharing (C3)\""]);
 }
 
 #[test]
-fn a_recorded_data_source_is_ours_whatever_it_is_called_and_marked_now() {
+fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_be_ours() {
     let mut world = controlled();
     let renamed = world.tenant.data_sources.get_mut(&CONTROLLED).unwrap();
     (renamed.name, renamed.description) = ("Renamed".into(), "".into());
     world.refresh();
     assert_eq!(found(&world).controlled, []);
     let controls = ExportControls::of_labels(["core/C3"]);
-    let recorded = foundation::Recorded {
+    let recorded = shared_objects::Recorded {
         controlled: vec![(controls, CONTROLLED)],
-        ..foundation::Recorded::default()
+        ..shared_objects::Recorded::default()
     };
     let standing = standing(&world, &recorded);
     assert_eq!(
@@ -119,9 +124,8 @@ fn a_recorded_data_source_is_ours_whatever_it_is_called_and_marked_now() {
     );
     assert_eq!(standing.controls_of(CONTROLLED, &world.inventory), controls);
     assert!(standing.controls_of(OWN, &world.inventory).is_empty());
-    // Its mark is drift once an audience needs it.
     let needed = BTreeSet::from([controls]);
-    let plan = foundation::plan(
+    let plan = shared_objects::plan(
         &world.settings,
         &recorded,
         &needed,
@@ -130,6 +134,14 @@ fn a_recorded_data_source_is_ours_whatever_it_is_called_and_marked_now() {
     );
     assert_eq!(
         lines(plan.steps),
-        ["update data source 1006 \"Renamed\" description \"\" → \"[audience-sharing:us]\""]
+        [""; 0],
+        "a recorded id alone is one sign"
     );
+    let holds = plan
+        .standing
+        .controlled
+        .iter()
+        .filter_map(|found| found.hold.as_ref());
+    let reasons: Vec<Reason> = holds.map(|hold| hold.reason).collect();
+    assert_eq!(reasons, [Reason::OwnershipLost]);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use audience_sharing_core::call::{Call, Kind, Operation};
 use audience_sharing_core::compose::Desired;
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
@@ -14,7 +15,6 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::inventory::{Inventory, Sequence};
-use audience_sharing_core::plan::Call;
 
 use super::Tenant;
 
@@ -136,20 +136,28 @@ impl Strangers {
     /// Fails for a call that changes an object of a stranger, or that maps one.
     pub(crate) fn judge(&self, call: &Call) {
         let is_strangers = match call {
-            Call::UpdateDataSource { expected, .. } => self.data_sources.contains_key(&expected.id),
-            Call::DeleteDataSource(id) => self.data_sources.contains_key(id),
-            Call::DeleteTraitFolder(id) => self.trait_folders.contains_key(id),
-            Call::DeleteSegmentFolder(id) => self.segment_folders.contains_key(id),
-            Call::UpdateTrait { expected, .. } => self.traits.contains_key(&expected.sid),
-            Call::DeleteTrait(sid) => self.traits.contains_key(sid),
-            Call::UpdateSegment { expected, .. } => self.segments.contains_key(&expected.sid),
-            Call::DeleteSegment(sid) => self.segments.contains_key(sid),
-            Call::CreateMapping(new) => self.segments.contains_key(&new.segment),
-            Call::UpdateMapping { expected, .. } => self.mappings.contains_key(&expected.id),
-            Call::DeleteMapping { id, .. } => self.mappings.contains_key(id),
+            Call::DataSource(call) => changes(call, |id| self.data_sources.contains_key(id)),
+            Call::TraitFolder(call) => changes(call, |id| self.trait_folders.contains_key(id)),
+            Call::SegmentFolder(call) => changes(call, |id| self.segment_folders.contains_key(id)),
+            Call::Trait(call) => changes(call, |sid| self.traits.contains_key(sid)),
+            Call::Segment(call) => changes(call, |sid| self.segments.contains_key(sid)),
+            Call::Mapping(Operation::Create(new)) => self.segments.contains_key(&new.segment),
+            Call::Mapping(call) => changes(call, |id| self.mappings.contains_key(id)),
             _ => false,
         };
         assert!(!is_strangers, "the object is a stranger's: {call}");
+    }
+}
+
+/// Whether a call changes or deletes what `is_strangers`.
+fn changes<K: Kind>(call: &Operation<K>, is_strangers: impl Fn(&K::Id) -> bool) -> bool {
+    match call {
+        Operation::Update(expected, _) | Operation::Delete(expected) => {
+            is_strangers(&expected.id())
+        }
+        Operation::Read(_) | Operation::List(_) | Operation::LookUp(_) | Operation::Create(_) => {
+            false
+        }
     }
 }
 

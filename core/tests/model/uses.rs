@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::domain::audience_manager::{Activity, Trait, TraitKind};
 use audience_sharing_core::domain::destination::{
     Destination, DestinationKind, EndChange, Mapping,
@@ -11,7 +12,6 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
-use audience_sharing_core::plan::Call;
 
 use super::Tenant;
 
@@ -72,26 +72,23 @@ impl Tenant {
     pub(super) fn carry_out_use(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
         let (sequence, now) = (Sequence(at), Moment(at * 100_000));
         match call {
-            Call::ListDestinations => self.fold_destinations(inventory, at),
-            Call::ReadDestination(id) => match self.destinations.get(id) {
+            Call::Destination(Operation::List(())) => self.fold_destinations(inventory, at),
+            Call::Destination(Operation::Read(id)) => match self.destinations.get(id) {
                 Some(found) => drop(inventory.destinations.fold_read(sequence, found.clone())),
                 None => drop(inventory.destinations.fold_gone(id)),
             },
-            Call::ListMappings(id) => {
+            Call::Mapping(Operation::List(id)) => {
                 let found = self.mappings_of(|mapping| mapping.destination == *id);
                 inventory.fold_mappings(sequence, now, *id, (found, Vec::new()));
             }
-            Call::LookUpMapping {
-                destination,
-                segment,
-            } => {
+            Call::Mapping(Operation::LookUp((segment, destination))) => {
                 let found = self.mappings_of(|mapping| {
                     (mapping.destination, mapping.segment) == (*destination, *segment)
                 });
                 let key = (*segment, *destination);
                 inventory.fold_mappings_looked_up(sequence, now, key, found);
             }
-            Call::CreateMapping(new) => {
+            Call::Mapping(Operation::Create(new)) => {
                 assert!(self.segments.contains_key(&new.segment), "{call}");
                 let made = Mapping {
                     id: MappingId(self.id()),
@@ -106,9 +103,9 @@ impl Tenant {
                 self.mapped_too(&made);
                 inventory.mappings.fold_written(sequence, now, made);
             }
-            Call::UpdateMapping { expected, change } => {
+            Call::Mapping(Operation::Update(expected, change)) => {
                 let found = self.mappings.get_mut(&expected.id).unwrap();
-                assert_eq!(found, expected, "planned on what stands");
+                assert_eq!(*found, **expected, "planned on what stands");
                 let keys = change.keys.clone();
                 found.keys.url = keys.url.or(found.keys.url.take());
                 found.keys.alias = keys.alias.or(found.keys.alias.take());
@@ -126,9 +123,14 @@ impl Tenant {
                     .mappings
                     .fold_written(sequence, now, found.clone());
             }
-            Call::DeleteMapping { id, .. } => {
-                self.mappings.remove(id);
-                inventory.mappings.fold_gone(id);
+            Call::Mapping(Operation::Delete(expected)) => {
+                let found = self.mappings.get(&expected.id);
+                if let Some(found) = found.filter(|found| **found != **expected) {
+                    inventory.mappings.fold_read(sequence, found.clone());
+                    return;
+                }
+                self.mappings.remove(&expected.id);
+                inventory.mappings.fold_gone(&expected.id);
             }
             Call::FindTrait(reference) => {
                 let found = self.foreign_traits.values().chain(self.traits.values());

@@ -1,7 +1,5 @@
 //! An audience whose source is gone, where its policy says to pause it.
 
-use audience_sharing_core::plan::gone::pause_audience;
-
 use super::*;
 
 #[test]
@@ -11,7 +9,7 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     let id = world.settle("gamers", &wanted).standing.audience.unwrap();
     world.refresh();
     let pause = |world: &World| {
-        pause_audience(platform::Departure {
+        to_experience_platform::deletion::pause(to_experience_platform::deletion::Departure {
             claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
             source: Some(&SourceId::of(SourceKind::Segment, 7)),
             recorded: &world.recorded,

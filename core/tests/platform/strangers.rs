@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use audience_sharing_core::compose::{AdoptionPolicy, CONNECTOR_ORIGIN, Strategy};
 use audience_sharing_core::domain::experience_platform::{Audience, AudienceKey, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
-use audience_sharing_core::plan::platform::Recorded;
+use audience_sharing_core::plan::to_experience_platform::Recorded;
 use proptest::collection::vec;
 use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;

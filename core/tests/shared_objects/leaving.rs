@@ -1,9 +1,12 @@
 //! Shared objects that go: the twins of our data source, and all of a connection that leaves.
 
-use audience_sharing_core::domain::audience_manager::DataSource;
+use audience_sharing_core::call::Call;
+use audience_sharing_core::call::kinds::NewFolder;
+use audience_sharing_core::domain::audience_manager::{DataSource, SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use audience_sharing_core::facts::{Answer, At, Response, apply};
 use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence};
-use audience_sharing_core::plan::foundation::{Standing, retire, sweep};
+use audience_sharing_core::plan::shared_objects::{Standing, deletion};
 
 use super::{OTHERS, OURS, calls, complete, listed, managed};
 use crate::model::settings;
@@ -44,7 +47,7 @@ fn empty(mut inventory: Inventory) -> Inventory {
 
 fn swept(inventory: &Inventory) -> Vec<String> {
     let standing = managed(&complete()).standing;
-    calls(&sweep(&settings(), &standing, inventory))
+    calls(&deletion::duplicates(&settings(), &standing, inventory))
 }
 
 #[test]
@@ -55,9 +58,12 @@ fn of_data_sources_that_carry_our_mark_the_empty_twin_goes() {
         data_source(9, OTHERS),
         data_source(10, ""),
     ]);
-    assert_eq!(swept(&inventory), ["delete data source 8"]);
+    assert_eq!(swept(&inventory), ["delete data source 8 \"Sharing\""]);
     let nothing_stands = Standing::default();
-    assert_eq!(sweep(&settings(), &nothing_stands, &inventory), []);
+    assert_eq!(
+        deletion::duplicates(&settings(), &nothing_stands, &inventory),
+        []
+    );
 }
 
 #[test]
@@ -120,7 +126,7 @@ fn contents_are_listed_as_empty_twice_before_a_connections_data_source_goes() {
     list_as_empty(&mut inventory, DataSourceId(5));
     assert_eq!(retired(&inventory), lists);
     list_as_empty(&mut inventory, DataSourceId(5));
-    assert_eq!(retired(&inventory), ["delete data source 5"]);
+    assert_eq!(retired(&inventory), ["delete data source 5 \"Sharing\""]);
 }
 
 #[test]
@@ -132,22 +138,46 @@ fn shared_objects_that_a_list_lacks_are_read_before_anything_goes() {
         .data_sources
         .fold_whole_list(started, now, others, Vec::new());
     let standing = managed(&inventory).standing;
-    let steps = retire(&settings(), &standing, &inventory);
+    let steps = deletion::plan(&settings(), &standing, &inventory);
     assert_eq!(calls(&steps), ["read data source 5"]);
 }
 
 /// What standing objects of a connection that leaves are removed, where the folders are of our making.
 fn retired(inventory: &Inventory) -> Vec<String> {
     let standing = managed(inventory).standing;
-    calls(&retire(&settings(), &standing, inventory))
+    calls(&deletion::plan(&settings(), &standing, inventory))
 }
 
 fn made_by_us(data_source: DataSource) -> Inventory {
     let mut inventory = empty(listed(&[data_source], &[], &[]));
-    let (at, now) = (Sequence(2), LATER);
-    inventory.fold_trait_folder_created(at, now, "Traits", Some(trait_folder(6, "Traits")));
-    inventory.fold_segment_folder_created(at, now, "Segments", Some(segment_folder(7, "Segments")));
+    created(
+        &mut inventory,
+        Some((trait_folder(6, "Traits"), segment_folder(7, "Segments"))),
+    );
     inventory
+}
+
+/// The answers to the creates of the two folders; `None`: they name no id.
+fn created(inventory: &mut Inventory, folders: Option<(TraitFolder, SegmentFolder)>) -> Vec<Key> {
+    let at = At {
+        sent: Sequence(2),
+        answered: Sequence(2),
+        now: LATER,
+    };
+    let (traits, segments) = folders.unzip();
+    let answer = |name: &str| NewFolder { name: name.into() };
+    let call = Call::create::<TraitFolder>(answer("Traits"));
+    let response = traits.map_or(Answer::WrittenUnseen, Answer::Written);
+    let mut touched = apply(inventory, &call, Response::TraitFolder(response), at);
+    let call = Call::create::<SegmentFolder>(answer("Segments"));
+    let response = segments.map_or(Answer::WrittenUnseen, Answer::Written);
+    touched.extend(apply(
+        inventory,
+        &call,
+        Response::SegmentFolder(response),
+        at,
+    ));
+    touched
 }
 
 #[test]
@@ -155,19 +185,22 @@ fn a_connection_that_leaves_takes_what_it_made_and_what_carries_its_mark() {
     assert_eq!(
         retired(&made_by_us(data_source(5, OURS))),
         [
-            "delete trait folder 6",
-            "delete segment folder 7",
-            "delete data source 5"
+            "delete trait folder 6 \"Traits\"",
+            "delete segment folder 7 \"Segments\"",
+            "delete data source 5 \"Sharing\""
         ]
     );
     assert_eq!(
         retired(&empty(complete())),
-        ["delete data source 5"],
+        ["delete data source 5 \"Sharing\""],
         "the folders are another's"
     );
     assert_eq!(
         retired(&made_by_us(data_source(5, ""))),
-        ["delete trait folder 6", "delete segment folder 7"],
+        [
+            "delete trait folder 6 \"Traits\"",
+            "delete segment folder 7 \"Segments\""
+        ],
         "the data source is another's"
     );
 }
@@ -216,15 +249,7 @@ fn what_a_late_list_leaves_in_doubt_is_read_before_shared_objects_go() {
 #[test]
 fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
     let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
-    let (at, now) = (Sequence(2), LATER);
-    assert_eq!(
-        inventory.fold_trait_folder_created(at, now, "Traits", None),
-        []
-    );
-    assert_eq!(
-        inventory.fold_segment_folder_created(at, now, "Segments", None),
-        []
-    );
+    assert_eq!(created(&mut inventory, None), []);
     let (trait_folders, segment_folders) = (
         vec![trait_folder(6, "Traits"), trait_folder(8, "Theirs")],
         vec![segment_folder(7, "Segments"), segment_folder(9, "Theirs")],
@@ -242,9 +267,9 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
     assert_eq!(
         retired(&inventory),
         [
-            "delete trait folder 6",
-            "delete segment folder 7",
-            "delete data source 5"
+            "delete trait folder 6 \"Traits\"",
+            "delete segment folder 7 \"Segments\"",
+            "delete data source 5 \"Sharing\""
         ]
     );
 }
@@ -256,24 +281,13 @@ fn a_folder_whose_name_was_taken_is_not_ours() {
     inventory.fold_segment_folder_unresolved("Segments", false);
     inventory.fold_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);
     inventory.fold_segment_folders(Sequence(3), LATER, vec![segment_folder(7, "Segments")]);
-    assert_eq!(retired(&inventory), ["delete data source 5"]);
+    assert_eq!(retired(&inventory), ["delete data source 5 \"Sharing\""]);
 }
 
 #[test]
 fn a_created_folder_is_told_to_who_waits_for_it() {
     let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
-    let (at, now) = (Sequence(2), LATER);
-    assert_eq!(
-        inventory.fold_trait_folder_created(at, now, "Traits", Some(trait_folder(6, "Traits"))),
-        [Key::Foundation]
-    );
-    assert_eq!(
-        inventory.fold_segment_folder_created(
-            at,
-            now,
-            "Segments",
-            Some(segment_folder(7, "Segments"))
-        ),
-        [Key::Foundation]
-    );
+    let folders = (trait_folder(6, "Traits"), segment_folder(7, "Segments"));
+    let touched = created(&mut inventory, Some(folders));
+    assert_eq!(touched, [Key::Foundation, Key::Foundation]);
 }

@@ -10,8 +10,8 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::{Restrictions, SourceControls};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
+use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
-use audience_sharing_core::plan::Hold;
 use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{Question, resolve};

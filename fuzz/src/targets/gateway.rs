@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, TraitSid};
+use audience_sharing_core::domain::identifier::{
+    AudienceId, DataSourceId, TraitFolderId, TraitSid,
+};
 use audience_sharing_operator::adobe::credential::Credential;
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::{Effect, Error};
@@ -32,7 +34,10 @@ pub(super) fn refusals(data: &[u8]) {
         match which {
             0 => aam.trait_by_sid(&turn, TraitSid(7)).await.err(),
             1 => aam.traits_of(&turn, &[DataSourceId(1)]).await.err(),
-            2 => aam.delete_trait(&turn, leased(), TraitSid(7)).await.err(),
+            2 => {
+                let folder = aam.create_trait_folder(&turn, leased(), TraitFolderId(0), "F");
+                folder.await.err()
+            }
             3 => aam.validate_segment_rule(&turn, "7T").await.err(),
             _ => platform
                 .audiences_by_id(&turn, &[AudienceId::new("a")])

@@ -107,8 +107,8 @@ impl AudienceManager {
     /// Nothing is deleted if the object is not as expected.
     ///
     /// # Errors
-    /// As for [`Self::delete_data_source`].
-    pub async fn delete_expected_data_source(
+    /// `is_not_found` if it was gone already.
+    pub async fn delete_data_source(
         &self,
         turn: &Turn,
         proof: WriteProof,
@@ -122,18 +122,6 @@ impl AudienceManager {
             believed: &|read| believed(expected, read),
         };
         self.delete_expected(turn, proof, deletion).await
-    }
-
-    /// # Errors
-    /// `is_not_found` if it was gone already.
-    pub async fn delete_data_source(
-        &self,
-        turn: &Turn,
-        proof: WriteProof,
-        id: DataSourceId,
-    ) -> Result<(), Error> {
-        self.delete(turn, proof, "data-sources.delete", path(id))
-            .await
     }
 }
 

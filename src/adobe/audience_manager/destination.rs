@@ -14,20 +14,15 @@ use super::super::body::{Each, Element, Splitter};
 use super::super::error::{CallKind, Error, Kind};
 use super::super::gateway::{Reading, Turn};
 use super::super::lenient::{optional_number, optional_word, text, texts};
-use super::super::listing::Listing;
+use super::super::listing::{self, Listing};
 use super::super::proof::WriteProof;
 use super::wire::{self, activity, resolved};
-use super::{AudienceManager, Updated, get, merge, operation, query};
+use super::{AudienceManager, Deleted, Updated, get, merge, operation, query};
 
 /// One destination holds at most the 20,000 segments of a company (§2.7); a mapping takes some 700 bytes.
 const DESTINATION_BYTES_MAX: usize = 16 << 20;
 
-/// A destination, and its mappings where the answer tells them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedDestination {
-    pub destination: Destination,
-    pub mappings: Option<Listing<Mapping, MappingId>>,
-}
+pub use audience_sharing_core::facts::ListedDestination;
 
 impl AudienceManager {
     /// Every destination, with its mappings.
@@ -44,7 +39,7 @@ impl AudienceManager {
         let splitter = || Splitter::bare().with_elements_up_to(DESTINATION_BYTES_MAX);
         self.gateway
             .elements(turn, &call, splitter, &mut |element| {
-                listing.take(element, listed, destination_id)
+                listing::take(&mut listing, element, listed, destination_id)
             })
             .await?;
         Ok(listing)
@@ -84,7 +79,7 @@ impl AudienceManager {
     ) -> Result<Listing<Mapping, MappingId>, Error> {
         let mut listing = Listing::default();
         self.each_mapping(turn, destination, &mut |element| {
-            listing.take(element, from_bytes, mapping_id)
+            listing::take(&mut listing, element, from_bytes, mapping_id)
         })
         .await?;
         listing.items.retain(is_live);
@@ -233,17 +228,28 @@ impl AudienceManager {
             .ok_or_else(|| writing.unexpected("the body holds no such object"))
     }
 
+    /// Reads the mappings of the destination, and deletes nothing if the mapping is not as expected. One that the list lacks
+    /// is deleted all the same: the list may be behind, and the deletion says whether it was there.
+    ///
     /// # Errors
     /// `is_not_found` if it was gone already.
     pub async fn delete_mapping(
         &self,
         turn: &Turn,
         proof: WriteProof,
-        destination: DestinationId,
-        id: MappingId,
-    ) -> Result<(), Error> {
-        let path = mapping_path(destination, id);
-        self.delete(turn, proof, "mappings.delete", path).await
+        expected: &Mapping,
+    ) -> Result<Deleted<Mapping>, Error> {
+        let this = self.together(2);
+        let mut listing = this.mappings_of(turn, expected.destination).await?;
+        let at = listing.items.iter().position(|read| read.id == expected.id);
+        if let Some(read) = at.map(|at| listing.items.swap_remove(at))
+            && read != *expected
+        {
+            return Ok(Deleted::Changed(read));
+        }
+        let path = mapping_path(expected.destination, expected.id);
+        this.delete(turn, proof, "mappings.delete", path).await?;
+        Ok(Deleted::Done)
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::error::{CallKind, Error};
 use super::super::gateway::Turn;
 use super::super::proof::WriteProof;
 use super::wire::{Folder, WireFolder};
-use super::{AudienceManager, operation};
+use super::{AudienceManager, Deleted, operation};
 
 /// 2,000 folders (§2.7), nested in one element, at some hundred bytes each; ten times that for long names.
 const TREE_BYTES_MAX: usize = 4 << 20;
@@ -100,38 +100,46 @@ impl AudienceManager {
         Ok(folder.map(SegmentFolder::from))
     }
 
+    /// Nothing is deleted if the folder is not as expected.
+    ///
     /// # Errors
     /// `DeletionBlocked` if it holds anything, `is_not_found` if it was gone already.
     pub async fn delete_trait_folder(
         &self,
         turn: &Turn,
         proof: WriteProof,
-        id: TraitFolderId,
-    ) -> Result<(), Error> {
-        self.delete(
-            turn,
-            proof,
-            "trait-folders.delete",
-            format!("/folders/traits/{id}"),
-        )
-        .await
+        expected: &TraitFolder,
+    ) -> Result<Deleted<TraitFolder>, Error> {
+        let this = self.together(2);
+        let read = this.trait_folder(turn, expected.id).await?;
+        if read != *expected {
+            return Ok(Deleted::Changed(read));
+        }
+        let path = format!("/folders/traits/{}", expected.id);
+        this.delete(turn, proof, "trait-folders.delete", path)
+            .await?;
+        Ok(Deleted::Done)
     }
 
+    /// As [`Self::delete_trait_folder`].
+    ///
     /// # Errors
     /// `DeletionBlocked` if it holds anything, `is_not_found` if it was gone already.
     pub async fn delete_segment_folder(
         &self,
         turn: &Turn,
         proof: WriteProof,
-        id: SegmentFolderId,
-    ) -> Result<(), Error> {
-        self.delete(
-            turn,
-            proof,
-            "segment-folders.delete",
-            format!("/folders/segments/{id}"),
-        )
-        .await
+        expected: &SegmentFolder,
+    ) -> Result<Deleted<SegmentFolder>, Error> {
+        let this = self.together(2);
+        let read = this.segment_folder(turn, expected.id).await?;
+        if read != *expected {
+            return Ok(Deleted::Changed(read));
+        }
+        let path = format!("/folders/segments/{}", expected.id);
+        this.delete(turn, proof, "segment-folders.delete", path)
+            .await?;
+        Ok(Deleted::Done)
     }
 
     async fn folders(

@@ -226,8 +226,8 @@ impl AudienceManager {
     /// Nothing is deleted if the object is not as expected.
     ///
     /// # Errors
-    /// As for [`Self::delete_segment`].
-    pub async fn delete_expected_segment(
+    /// `DeletionBlocked` if a destination uses it, `is_not_found` if it was gone already.
+    pub async fn delete_segment(
         &self,
         turn: &Turn,
         proof: WriteProof,
@@ -241,17 +241,6 @@ impl AudienceManager {
             believed: &|read| believed(expected, read),
         };
         self.delete_expected(turn, proof, deletion).await
-    }
-
-    /// # Errors
-    /// `DeletionBlocked` if a destination uses it, `is_not_found` if it was gone already.
-    pub async fn delete_segment(
-        &self,
-        turn: &Turn,
-        proof: WriteProof,
-        sid: SegmentSid,
-    ) -> Result<(), Error> {
-        self.delete(turn, proof, "segments.delete", path(sid)).await
     }
 }
 

@@ -5,7 +5,7 @@ mod export_controls;
 
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitChange,
-    TraitKind,
+    TraitFolder, TraitKind,
 };
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
@@ -13,9 +13,55 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::rights::Rights;
 use serde_json::{Value, json};
 
-use super::Updated;
+use super::{AudienceManager, Deleted, Updated};
+use crate::adobe::gateway::Turn;
+use crate::adobe::proof::WriteProof;
 use crate::adobe::scripted::{Reply, World, change, leased};
-use crate::adobe::{Effect, Kind};
+use crate::adobe::{Effect, Error, Kind};
+
+impl AudienceManager {
+    /// One write and nothing else, for tests of the gateway.
+    pub(in crate::adobe) async fn delete_unread(
+        &self,
+        turn: &Turn,
+        proof: WriteProof,
+        sid: TraitSid,
+    ) -> Result<(), Error> {
+        let path = format!("/traits/{sid}");
+        self.delete(turn, proof, "traits.delete", path).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_is_deleted_only_as_it_was_read() {
+    let world = World::authorized(|call, _| match call.to_string().starts_with("GET") {
+        true => Reply::json(
+            200,
+            &json!({"folderId": 9, "parentFolderId": 0, "name": "Renamed"}),
+        ),
+        false => Reply::text(204, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let folder = |name: &str| TraitFolder {
+        id: TraitFolderId(9),
+        parent: TraitFolderId(0),
+        name: name.into(),
+    };
+    let (before, renamed) = (folder("Traits"), folder("Renamed"));
+    let deleted = aam.delete_trait_folder(&change(), leased(), &before).await;
+    assert_eq!(deleted, Ok(Deleted::Changed(renamed.clone())));
+    let deleted = aam.delete_trait_folder(&change(), leased(), &renamed).await;
+    assert_eq!(deleted, Ok(Deleted::Done));
+    let calls: Vec<_> = world.calls().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        calls,
+        [
+            "GET aam.adobe.io/v1/folders/traits/9",
+            "GET aam.adobe.io/v1/folders/traits/9",
+            "DELETE aam.adobe.io/v1/folders/traits/9",
+        ]
+    );
+}
 
 const SOURCE: DataSourceId = DataSourceId(29769);
 
@@ -433,21 +479,6 @@ async fn the_other_calls_have_their_paths() {
         .await
         .expect_err("no rule");
     assert_eq!(error.kind(), Kind::RuleInvalid);
-    aam.delete_segment(&change(), leased(), SegmentSid(1))
-        .await
-        .expect("deleted");
-    aam.delete_trait(&change(), leased(), TraitSid(2))
-        .await
-        .expect("deleted");
-    aam.delete_trait_folder(&change(), leased(), TraitFolderId(3))
-        .await
-        .expect("deleted");
-    aam.delete_segment_folder(&change(), leased(), SegmentFolderId(4))
-        .await
-        .expect("deleted");
-    aam.delete_data_source(&change(), leased(), DataSourceId(5))
-        .await
-        .expect("deleted");
     let calls: Vec<_> = world
         .calls()
         .iter()
@@ -460,11 +491,6 @@ async fn the_other_calls_have_their_paths() {
             "GET /segments/?containsTrait=77",
             "GET /segments/?dataSourceId=29769&includeTraitDataSourceIds=true&includePermissions=true",
             "POST /segments/validate/",
-            "DELETE /segments/1",
-            "DELETE /traits/2",
-            "DELETE /folders/traits/3",
-            "DELETE /folders/segments/4",
-            "DELETE /datasources/5",
         ],
     );
     assert_eq!(world.calls()[3].json(), json!({"rule": "77T AND"}));

@@ -207,8 +207,8 @@ impl AudienceManager {
     /// Nothing is deleted if the object is not as expected.
     ///
     /// # Errors
-    /// As for [`Self::delete_trait`].
-    pub async fn delete_expected_trait(
+    /// `DeletionBlocked` if a segment uses it, `is_not_found` if it was gone already.
+    pub async fn delete_trait(
         &self,
         turn: &Turn,
         proof: WriteProof,
@@ -222,17 +222,6 @@ impl AudienceManager {
             believed: &|read| believed(expected, read),
         };
         self.delete_expected(turn, proof, deletion).await
-    }
-
-    /// # Errors
-    /// `DeletionBlocked` if a segment uses it, `is_not_found` if it was gone already.
-    pub async fn delete_trait(
-        &self,
-        turn: &Turn,
-        proof: WriteProof,
-        sid: TraitSid,
-    ) -> Result<(), Error> {
-        self.delete(turn, proof, "traits.delete", path(sid)).await
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
 
+use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceChange, Lifecycle, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::{UsageLabel, UsageLabels};
-use audience_sharing_core::plan::AudienceLookUp;
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Value, json};
@@ -132,41 +132,30 @@ impl ExperiencePlatform {
         }))
     }
 
+    /// Nothing is deleted if the audience is not as expected.
+    ///
     /// # Errors
     /// `DeletionBlocked` if something uses it, `is_not_found` if it was gone already.
     pub async fn delete_audience(
         &self,
         turn: &Turn,
         proof: WriteProof,
-        id: &AudienceId,
-    ) -> Result<(), Error> {
-        let call = Call {
-            method: Method::DELETE,
-            proof: Some(proof),
-            ..self.get(operation("audiences.delete", CallKind::Delete), path(id))
-        };
-        self.small(turn, &call).await.map(drop)
-    }
-
-    /// Nothing is deleted if the audience is not as expected.
-    ///
-    /// # Errors
-    /// As for [`Self::delete_audience`].
-    pub async fn delete_expected_audience(
-        &self,
-        turn: &Turn,
-        proof: WriteProof,
         expected: &Audience,
     ) -> Result<Deleted<Audience>, Error> {
         let this = self.together(2);
+        let deletion = operation("audiences.delete", CallKind::Delete);
         let Some(read) = this.audience_by_id(turn, &expected.id).await? else {
-            let operation = operation("audiences.delete", CallKind::Delete);
-            return Err(operation.error(Kind::NotFound).with_proof());
+            return Err(deletion.error(Kind::NotFound).with_proof());
         };
         if !believed(expected, &read) {
             return Ok(Deleted::Changed(read));
         }
-        this.delete_audience(turn, proof, &expected.id).await?;
+        let call = Call {
+            method: Method::DELETE,
+            proof: Some(proof),
+            ..this.get(deletion, path(&expected.id))
+        };
+        this.small(turn, &call).await?;
         Ok(Deleted::Done)
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use audience_sharing_core::compose::{AudienceSelector, ShareName, SourceSelector};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::Naming;
-use audience_sharing_core::plan::{Left, audience};
+use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::to_audience_manager;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Resource, ResourceExt};
 
@@ -239,7 +240,7 @@ async fn release_with_objects(
 
 /// What stays in either system, for a person.
 fn left_behind(recorded: &Recorded) -> String {
-    let audience::Recorded {
+    let to_audience_manager::Recorded {
         trait_sid,
         segment_sid,
         observed,

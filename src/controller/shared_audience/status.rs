@@ -15,7 +15,7 @@ use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{audience, platform};
+use audience_sharing_core::plan::{to_audience_manager, to_experience_platform};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -104,8 +104,8 @@ pub(super) struct Recorded {
     pub(super) home: Option<Home>,
     /// Of our objects in Audience Manager.
     pub(super) data_source: Option<DataSourceId>,
-    pub(super) objects: audience::Recorded,
-    pub(super) audience: platform::Recorded,
+    pub(super) objects: to_audience_manager::Recorded,
+    pub(super) audience: to_experience_platform::Recorded,
     pub(super) tenant: Tenant,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
             Some((kind, DataSourceId(data_source)))
         }),
         source,
-        audience: platform::Recorded {
+        audience: to_experience_platform::Recorded {
             audience: platform
                 .and_then(|audience| audience.id.as_deref())
                 .map(AudienceId::new),
@@ -135,7 +135,7 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
         data_source: objects
             .and_then(|objects| id(objects.data_source_id))
             .map(DataSourceId),
-        objects: audience::Recorded {
+        objects: to_audience_manager::Recorded {
             trait_sid: objects
                 .and_then(|objects| id(objects.trait_sid))
                 .map(TraitSid),

@@ -15,7 +15,7 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Tenant;
-use audience_sharing_core::plan::foundation;
+use audience_sharing_core::plan::shared_objects;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
@@ -440,14 +440,14 @@ fn id(recorded: Option<i64>) -> Option<u64> {
 }
 
 /// A data source that is Adobe's is never recorded as ours.
-fn recorded_foundation(connection: &SharingConnection) -> foundation::Recorded {
+fn recorded_foundation(connection: &SharingConnection) -> shared_objects::Recorded {
     let known = connection
         .own_status()
         .and_then(|status| status.audience_manager.as_ref());
     let observed = known
         .and_then(|known| known.data_source_observed)
         .unwrap_or_default();
-    foundation::Recorded {
+    shared_objects::Recorded {
         data_source: known
             .filter(|_| !observed)
             .and_then(|known| id(known.data_source_id))

@@ -2,8 +2,8 @@
 
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::{Aspect, Reason};
-use audience_sharing_core::plan::foundation::MergeRule;
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts};
+use audience_sharing_core::plan::shared_objects::MergeRule;
 use jiff::Timestamp;
 
 use crate::api::sharing_connection::{

@@ -10,9 +10,10 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
 use audience_sharing_core::domain::ownership::{OwnerId, ResourceName, UidPrefix};
+use audience_sharing_core::existence::{Existence, Existing};
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::{Existence, Existing, audience, foundation, platform};
+use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
 use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
 use audience_sharing_operator::adobe::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
@@ -112,8 +113,8 @@ fn request(name: &str, source: &str) -> SettleRequest {
         },
         created: CreatedAt(0),
         pinned: None,
-        recorded: audience::Recorded::default(),
-        recorded_audience: platform::Recorded::default(),
+        recorded: to_audience_manager::Recorded::default(),
+        recorded_audience: to_experience_platform::Recorded::default(),
         recorded_tenant: Tenant::default(),
         is_change: true,
         confirmation: Confirmation::given(),
@@ -136,7 +137,7 @@ fn a_panic_in_the_plan_for_one_audience_concerns_that_one_alone() {
                 resync_interval: Duration::from_secs(600),
                 confirmation: Confirmation::given(),
             },
-            recorded_foundation: foundation::Recorded::default(),
+            recorded_foundation: shared_objects::Recorded::default(),
             recorded_created: (Vec::new(), Vec::new()),
             recorded_tenant: Tenant::default(),
             lease,

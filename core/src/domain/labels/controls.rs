@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::usage::UsageLabels;
-
 /// What the data of a data source may not be used for (audience-manager.md §8.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExportControl {
@@ -105,11 +103,6 @@ impl ExportControls {
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
-    }
-
-    /// The labels that say the same.
-    pub fn labels(self) -> UsageLabels {
-        UsageLabels::read(self.iter().map(ExportControl::label))
     }
 
     /// What `dataExportRestrictions` takes; `None` if one of them has no verified name.

@@ -1,6 +1,7 @@
 //! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
 
-use super::{Resolution, bounded_list};
+use super::resolution::{Resolution, bounded_list};
+use crate::call::{Call, Kind};
 use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
@@ -9,10 +10,9 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
 use crate::domain::trait_rule;
-use crate::inventory::{Coverage, Entry, Inventory, Record, Sequence, Table};
-use crate::plan::call::Call;
+use crate::hold::Hold;
+use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::plan::gone::Gone;
-use crate::plan::hold::Hold;
 
 /// What a source is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -74,13 +74,8 @@ fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<Audi
         traits, segments, ..
     } = question.inventory;
     let found = match kind {
-        SourceKind::Trait => find(traits, TraitSid(sid), Candidate::of_trait, Call::ReadTrait),
-        SourceKind::Segment => find(
-            segments,
-            SegmentSid(sid),
-            Candidate::of_segment,
-            Call::ReadSegment,
-        ),
+        SourceKind::Trait => find(traits, TraitSid(sid), Candidate::of_trait),
+        SourceKind::Segment => find(segments, SegmentSid(sid), Candidate::of_segment),
     };
     match found {
         Resolution::Found(Some(candidate)) => judge(&candidate, question),
@@ -92,16 +87,15 @@ fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<Audi
 }
 
 /// `Found(None)`: it answered that it is gone.
-fn find<'a, R: Record>(
-    table: &'a Table<R>,
-    id: R::Id,
-    candidate: fn(&'a R) -> Candidate<'a>,
-    read: fn(R::Id) -> Call,
+fn find<'a, K: Kind>(
+    table: &'a Table<K>,
+    id: K::Id,
+    candidate: fn(&'a K) -> Candidate<'a>,
 ) -> Resolution<Option<Candidate<'a>>> {
     match table.get(&id) {
         Some(entry) if !entry.doubtful => Resolution::Found(Some(candidate(&entry.record))),
         None if table.is_gone(&id) => Resolution::Found(None),
-        Some(_) | None => Resolution::Ask(read(id)),
+        Some(_) | None => Resolution::Ask(Call::read::<K>(id)),
     }
 }
 

@@ -8,7 +8,7 @@ use audience_sharing_core::domain::identifier::{DestinationId, MappingId, Segmen
 use audience_sharing_core::domain::labels::Restrictions;
 use serde_json::{Value, json};
 
-use super::super::Updated;
+use super::super::{Deleted, Updated};
 use crate::adobe::scripted::{Reply, World, change, leased};
 use crate::adobe::{Effect, Kind};
 
@@ -253,15 +253,35 @@ async fn an_update_of_what_changed_meanwhile_or_is_gone_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mapping_is_deleted_by_its_own_path() {
-    let world = World::authorized(|_, _| Reply::text(204, ""));
+async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
+    let world = World::authorized(|call, _| match call.to_string().starts_with("GET") {
+        true => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        false => Reply::text(204, ""),
+    });
     let aam = world.gateway.audience_manager();
-    let deleted = aam
-        .delete_mapping(&change(), leased(), SHOP, MappingId(810_000))
-        .await;
-    assert_eq!(deleted, Ok(()));
+    let listed = aam.mappings_of(&change(), SHOP).await.expect("a list");
+    let stored = listed.items[0].clone();
+    let other = Mapping {
+        segment: SegmentSid(1),
+        ..stored.clone()
+    };
+    let changed = aam.delete_mapping(&change(), leased(), &other).await;
+    assert_eq!(changed, Ok(Deleted::Changed(stored.clone())));
+    let deleted = aam.delete_mapping(&change(), leased(), &stored).await;
+    assert_eq!(deleted, Ok(Deleted::Done));
+    // The list may be behind: the deletion says whether it was there.
+    let unlisted = Mapping {
+        id: MappingId(810_001),
+        ..stored.clone()
+    };
+    let deleted = aam.delete_mapping(&change(), leased(), &unlisted).await;
+    assert_eq!(deleted, Ok(Deleted::Done));
+    let calls = world.calls();
+    let written = calls.iter().map(ToString::to_string);
+    let written: Vec<_> = written.filter(|call| !call.starts_with("GET")).collect();
+    let path = "DELETE aam.adobe.io/v1/destinations/4711/mappings";
     assert_eq!(
-        world.calls()[0].to_string(),
-        "DELETE aam.adobe.io/v1/destinations/4711/mappings/810000"
+        written,
+        [format!("{path}/{}", stored.id), format!("{path}/810001")]
     );
 }

@@ -88,7 +88,7 @@ async fn read_only_lets_reads_through_and_no_write() {
         (Kind::ReadOnly, Effect::None)
     );
     let error = aam
-        .delete_trait(&change(), leased(), TraitSid(1))
+        .delete_unread(&change(), leased(), TraitSid(1))
         .await
         .expect_err("read-only");
     assert_eq!(
@@ -107,11 +107,11 @@ async fn no_write_starts_that_could_outlive_the_lease() {
     let world = World::authorized(|_, _| Reply::text(204, ""));
     let aam = world.gateway.audience_manager();
     let until = lease_of;
-    aam.delete_trait(&change(), until(70), TraitSid(1))
+    aam.delete_unread(&change(), until(70), TraitSid(1))
         .await
         .expect("exactly the request's timeout");
     let error = aam
-        .delete_trait(&change(), until(69), TraitSid(1))
+        .delete_unread(&change(), until(69), TraitSid(1))
         .await
         .expect_err("a second too late");
     assert_eq!(
@@ -121,7 +121,7 @@ async fn no_write_starts_that_could_outlive_the_lease() {
     assert_eq!(world.calls().len(), 1);
     let proof = until(75);
     sleep(Duration::from_secs(6)).await;
-    aam.delete_trait(&change(), proof, TraitSid(1))
+    aam.delete_unread(&change(), proof, TraitSid(1))
         .await
         .expect_err("proofs age");
     assert_eq!(world.calls().len(), 1);
@@ -140,21 +140,21 @@ async fn the_lease_is_asked_after_the_wait_for_the_budget() {
     let aam = world.gateway.audience_manager();
     let (renew, lease) = watch::channel(Some(Instant::now() + Duration::from_secs(75)));
     let proof = WriteProof::of(lease, proof::always(true));
-    aam.delete_trait(&change(), proof.clone(), TraitSid(1))
+    aam.delete_unread(&change(), proof.clone(), TraitSid(1))
         .await
         .expect("at once");
     let error = aam
-        .delete_trait(&change(), proof.clone(), TraitSid(2))
+        .delete_unread(&change(), proof.clone(), TraitSid(2))
         .await
         .expect_err("ten seconds later");
     assert_eq!(error.kind(), Kind::LeaseExpiring);
     renew.send_replace(Some(Instant::now() + Duration::from_secs(90)));
-    aam.delete_trait(&change(), proof, TraitSid(2))
+    aam.delete_unread(&change(), proof, TraitSid(2))
         .await
         .expect("renewed meanwhile");
     sleep(Duration::from_secs(10)).await;
     let started = Instant::now();
-    aam.delete_trait(&change(), leased(), TraitSid(3))
+    aam.delete_unread(&change(), leased(), TraitSid(3))
         .await
         .expect("what was not sent was not spent");
     assert_eq!(started.elapsed(), Duration::ZERO);
@@ -348,7 +348,7 @@ async fn the_observer_hears_of_every_request_and_of_no_path() {
         _ => Reply::json(200, &json!({"pid": 7})),
     });
     let aam = world.gateway.audience_manager();
-    aam.delete_trait(&change(), leased(), TraitSid(4711))
+    aam.delete_unread(&change(), leased(), TraitSid(4711))
         .await
         .expect_err("gone");
     aam.me(&change()).await.expect("a company");

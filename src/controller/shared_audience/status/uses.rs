@@ -1,8 +1,8 @@
 //! Destinations, mappings and named traits in the status: read from it and written to it.
 
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, TraitSid};
-use audience_sharing_core::plan::mappings::KnownMapping;
-use audience_sharing_core::plan::rules::KnownTrait;
+use audience_sharing_core::plan::activation::mappings::KnownMapping;
+use audience_sharing_core::plan::activation::rules::KnownTrait;
 
 use super::{id, stored};
 use crate::api::activation::{DestinationStatus, NamedTraitStatus};

@@ -1,0 +1,46 @@
+//! By what objects are found, and what depends on them.
+
+use crate::domain::experience_platform::AudienceKey;
+use crate::domain::identifier::{
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, SegmentSid, TraitSid,
+};
+use crate::domain::ownership::Mark;
+
+/// What a list was narrowed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Coverage {
+    Whole,
+    DataSource(DataSourceId),
+    Destination(DestinationId),
+}
+
+/// What a scope can depend on; folding names these, and the engine knows who depends on which.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The shared objects: data sources and folders.
+    Foundation,
+    DataSource(DataSourceId),
+    Trait(TraitSid),
+    Segment(SegmentSid),
+    /// A trait or segment of any data source by its integration code.
+    Code(IntegrationCode),
+    Audience(AudienceId),
+    AudienceName(Box<str>),
+    Destination(DestinationId),
+    DestinationName(Box<str>),
+    AudienceKey(AudienceKey),
+}
+
+/// What an audience of Experience Platform is found by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AudienceNaturalKey {
+    Name(Box<str>),
+    External(AudienceKey),
+    /// Of a definition: what it tests. One that tests the membership of a trait or segment alone has the test as we write
+    /// it, in whichever form it tests it.
+    Expression(Box<str>),
+    /// What a share of ours made, whatever became of its name.
+    Marked(Mark),
+    /// Of a definition: an audience that it depends on.
+    Dependency(AudienceId),
+}

@@ -1,0 +1,476 @@
+//! The destinations of one segment: found, checked before anything of the audience is written, and its mappings to them
+//! (audience-manager.md §6.2).
+//!
+//! A mapping carries no mark. On a segment of ours it is ours if the status recorded it, if this process made it, or if it
+//! has the destination and the keys of a declared one. Every other mapping is a person's.
+//!
+//! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
+//! declared destination another key: the mapping stays, and only the entry in the status moves.
+
+use super::destinations::{Resolved, label, misfit, resolve, unusable};
+use crate::call::{Call, Step};
+use crate::compose::{AdoptionPolicy, DeclaredDestination};
+use crate::domain::audience_manager::Activity;
+use crate::domain::destination::{
+    Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
+};
+use crate::domain::field::Field;
+use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use crate::domain::reason::Reason;
+use crate::hold::Hold;
+use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
+use crate::ownership::owned::Ours;
+use crate::ownership::{MappingSigns, judge_mapping, judge_recorded};
+use crate::plan::difference::Comparison;
+use crate::plan::source::bounded_list;
+
+/// A destination as it was found for a segment, and the mapping to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMapping {
+    /// The key of the additional segment; `None` for the shared one.
+    pub segment: Option<Box<str>>,
+    pub key: Box<str>,
+    /// The name that it was found by: as long as the name stays declared, the id is the destination.
+    pub found_by: Option<Box<str>>,
+    pub destination: DestinationId,
+    pub mapping: Option<MappingId>,
+}
+
+/// A declared destination that a mapping may be made to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target<'a> {
+    pub(crate) declared: &'a DeclaredDestination,
+    pub(crate) destination: &'a Destination,
+}
+
+/// What the declared destinations of one segment come to.
+#[derive(Default)]
+pub(crate) struct Checked<'a> {
+    pub(crate) targets: Vec<Target<'a>>,
+    /// What is not known: asked before the first write.
+    pub(crate) asked: Vec<Call>,
+    /// Why a declared destination cannot be mapped, as far as it can be known before.
+    pub(crate) holds: Vec<Hold>,
+    /// There were such.
+    pub(crate) in_vain: bool,
+    /// Every declared destination, also one that cannot be mapped.
+    leads: Vec<(&'a DeclaredDestination, Lead)>,
+}
+
+/// Where a declared destination leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    To(DestinationId),
+    /// Not known yet, or its name fits several destinations: it may be any of them.
+    Unknown,
+    /// Audience Manager shows no such destination.
+    Nowhere,
+}
+
+/// Whether a recorded mapping is still declared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declared {
+    Yes,
+    /// A declared destination may be the one that it leads to.
+    Unknown,
+    No,
+}
+
+impl Checked<'_> {
+    /// Whether the segment still declares the destination of `known`, under whichever key.
+    pub(crate) fn declares(&self, known: &KnownMapping) -> Declared {
+        let leads_there = |lead: Lead| lead == Lead::To(known.destination);
+        let may_lead_there = |(declared, lead): &(&DeclaredDestination, Lead)| match lead {
+            Lead::To(_) => false,
+            Lead::Unknown => true,
+            Lead::Nowhere => declared.key == known.key,
+        };
+        if self.leads.iter().any(|(_, lead)| leads_there(*lead)) {
+            return Declared::Yes;
+        }
+        match self.leads.iter().any(may_lead_there) {
+            true => Declared::Unknown,
+            false => Declared::No,
+        }
+    }
+
+    /// The declared destination that cannot be mapped now and leads where `known` does, with the mapping as its own.
+    pub(crate) fn carried(&self, known: &KnownMapping) -> Option<KnownMapping> {
+        let mut leads = self.leads.iter();
+        let (declared, _) = leads.find(|(_, lead)| *lead == Lead::To(known.destination))?;
+        Some(KnownMapping {
+            key: declared.key.clone(),
+            found_by: declared.destination.name().map(Into::into),
+            ..known.clone()
+        })
+    }
+}
+
+/// `segment`: how messages call it.
+pub(crate) fn check<'a>(
+    inventory: &'a Inventory,
+    declared: &'a [DeclaredDestination],
+    recorded: &[&KnownMapping],
+    segment: &str,
+) -> Checked<'a> {
+    let mut checked = Checked::default();
+    for declared in declared {
+        let resolved = find(inventory, declared, recorded);
+        let lead = match &resolved {
+            Resolved::Found(destination) => Lead::To(destination.id),
+            Resolved::Held(hold) if hold.reason == Reason::DestinationNotFound => Lead::Nowhere,
+            Resolved::Held(_) | Resolved::Ask(_) => Lead::Unknown,
+        };
+        checked.leads.push((declared, lead));
+        match resolved {
+            Resolved::Ask(call) => checked.asked.push(call),
+            Resolved::Held(hold) => checked.holds.push(hold),
+            Resolved::Found(destination) => {
+                let twice = checked
+                    .targets
+                    .iter()
+                    .find(|target| target.destination.id == destination.id);
+                let fault = match twice {
+                    Some(other) => Some(Hold::new(
+                        Reason::MappingInvalid,
+                        format!(
+                            "The destinations {:?} and {:?} of {segment} are both {}; the second was not mapped. Take \
+                             one of them out.",
+                            other.declared.key,
+                            declared.key,
+                            label(destination)
+                        ),
+                    )),
+                    None => unusable(destination).or_else(|| misfit(declared, destination)),
+                };
+                match fault {
+                    Some(hold) => checked.holds.push(hold),
+                    None => checked.targets.push(Target {
+                        declared,
+                        destination,
+                    }),
+                }
+            }
+        }
+    }
+    checked
+}
+
+/// The destination that a declaration means.
+pub(crate) fn find<'a>(
+    inventory: &'a Inventory,
+    declared: &DeclaredDestination,
+    recorded: &[&KnownMapping],
+) -> Resolved<'a> {
+    resolve(inventory, &declared.destination, pinned(declared, recorded))
+}
+
+/// The recorded id, as long as the declared name is the one that it was found by. Another key does not change that.
+fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<DestinationId> {
+    let name = declared.destination.name()?;
+    let found_by_it = recorded
+        .iter()
+        .filter(|known| known.found_by.as_deref() == Some(name));
+    found_by_it
+        .min_by_key(|known| known.key != declared.key)
+        .map(|known| known.destination)
+}
+
+/// One segment that stands, and what is known of its mappings.
+pub(crate) struct Mapped<'a> {
+    pub(crate) inventory: &'a Inventory,
+    /// The key of the additional segment; `None` for the shared one.
+    pub(crate) key: Option<&'a str>,
+    pub(crate) sid: SegmentSid,
+    /// Of its status entries.
+    pub(crate) recorded: &'a [&'a KnownMapping],
+    /// What to do with mappings that a person made.
+    pub(crate) adoption: AdoptionPolicy,
+    /// The segment is not ours.
+    pub(crate) observed: bool,
+    /// What is no longer declared stays.
+    pub(crate) retain: bool,
+    pub(crate) since: Sequence,
+}
+
+impl Mapped<'_> {
+    /// A sentence for each key of the mapping that Audience Manager stores otherwise than it was sent.
+    pub(crate) fn respelled(&self, known: &KnownMapping, target: Target<'_>) -> Vec<String> {
+        let table = &self.inventory.mappings;
+        let Some(entry) = known.mapping.and_then(|id| table.get(&id)) else {
+            return Vec::new();
+        };
+        let mut comparison = Comparison::new(table, &entry.record);
+        key_changes(&target.declared.keys, &mut comparison);
+        comparison.told()
+    }
+}
+
+/// A destination that was found for a segment that does not stand.
+pub(crate) fn unmapped(segment: Option<&str>, target: Target<'_>) -> KnownMapping {
+    known(segment, target, None)
+}
+
+fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) -> KnownMapping {
+    KnownMapping {
+        segment: segment.map(Into::into),
+        key: target.declared.key.clone(),
+        found_by: target.declared.destination.name().map(Into::into),
+        destination: target.destination.id,
+        mapping,
+    }
+}
+
+/// Plans the mapping to one destination; what stands of it. `checked`: all that the segment declares.
+pub(crate) fn plan(
+    mapped: &Mapped<'_>,
+    checked: &Checked<'_>,
+    target: Target<'_>,
+    steps: &mut Vec<Step>,
+    holds: &mut Vec<Hold>,
+) -> Option<KnownMapping> {
+    let Target {
+        declared,
+        destination,
+    } = target;
+    if waits_for_its_place(mapped, checked, target) {
+        return None;
+    }
+    let table = &mapped.inventory.mappings;
+    let key = (mapped.sid, destination.id);
+    let look_up = Call::look_up::<Mapping>(key);
+    // Under whichever key: the same destination is the same mapping.
+    let of_destination = mapped
+        .recorded
+        .iter()
+        .filter(|known| known.destination == destination.id);
+    let of_destination: Vec<(MappingId, bool)> = of_destination
+        .filter_map(|known| Some((known.mapping?, known.key == declared.key)))
+        .filter(|(id, _)| !table.is_gone(id))
+        .collect();
+    let of_record = of_destination
+        .iter()
+        .min_by_key(|(_, same_key)| !same_key)
+        .map(|(id, _)| *id);
+    let standing = |mapping| known(mapped.key, target, mapping);
+    let found: Vec<_> = table.find(&key).collect();
+    if table.is_unresolved(&key) || found.iter().any(|entry| entry.doubtful) {
+        steps.push(Step::ready(look_up));
+        return Some(standing(of_record));
+    }
+    let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
+    let wants_nothing = |mapping: &Mapping| {
+        change(declared, mapping, &mut Comparison::new(table, mapping)).is_none()
+    };
+    let chosen = found.iter().min_by_key(|entry| {
+        let mapping = &entry.record;
+        let of_record = of_record == Some(mapping.id);
+        let wants_nothing = wants_nothing(mapping);
+        (
+            !of_record,
+            !is_recorded(mapping),
+            !wants_nothing,
+            mapping.id,
+        )
+    });
+    let Some(chosen) = chosen else {
+        let listed = table.is_listed(Coverage::Destination(destination.id));
+        steps.push(Step::ready(if !listed {
+            Call::list::<Mapping>(destination.id)
+        } else if !table.was_looked_up(&key, mapped.since) {
+            look_up
+        } else {
+            Call::create::<Mapping>(NewMapping {
+                destination: destination.id,
+                destination_name: destination.name.clone(),
+                segment: mapped.sid,
+                keys: declared.keys.clone(),
+                start: declared.start.as_ref().map(|day| day.date.clone()),
+                end: declared.end.as_ref().map(|day| day.date.clone()),
+            })
+        }));
+        // One that is not gone stays recorded until its own deletion or look-up says so.
+        return Some(standing(of_record));
+    };
+    let judged = judge_mapping(
+        chosen,
+        MappingSigns {
+            recorded: is_recorded(&chosen.record),
+            on_our_segment: !mapped.observed,
+            declared_keys: has_keys(table, &chosen.record, &declared.keys),
+        },
+    );
+    let adopted =
+        judged.or_else(|unmarked| unmarked.adopt(wants_nothing(&chosen.record), mapped.adoption));
+    let ours = match adopted {
+        Ok(ours) => ours,
+        Err(hold) => {
+            holds.push(hold);
+            return Some(standing(None));
+        }
+    };
+    let chosen = ours.record();
+    let mut comparison = Comparison::new(table, chosen);
+    let change = change(declared, chosen, &mut comparison);
+    steps.extend(change.map(|change| Step::ready(Call::update(ours.owned(), change))));
+    // A create that came late leaves a second one (design.md §4, L4); one with other keys is a person's.
+    let duplicates = found.iter().filter(|entry| {
+        let mapping = &entry.record;
+        mapping.id != chosen.id && !mapped.observed && mapping.keys == chosen.keys
+    });
+    steps.extend(duplicates.filter_map(|entry| {
+        let signs = MappingSigns {
+            recorded: false,
+            on_our_segment: true,
+            declared_keys: true,
+        };
+        let ours = judge_mapping(entry, signs).ok()?;
+        Some(Step::ready(Call::delete(ours.owned())))
+    }));
+    Some(standing(Some(chosen.id)))
+}
+
+/// The status has one entry for each key. A mapping to another destination under this key goes first, unless it stays
+/// under another key.
+fn waits_for_its_place(mapped: &Mapped<'_>, checked: &Checked<'_>, target: Target<'_>) -> bool {
+    let mut recorded = mapped.recorded.iter();
+    !mapped.retain
+        && recorded.any(|known| {
+            let stands = |id| !mapped.inventory.mappings.is_gone(&id);
+            known.key == target.declared.key
+                && known.destination != target.destination.id
+                && known.mapping.is_some_and(stands)
+                && checked.declares(known) != Declared::Yes
+        })
+}
+
+/// Whether a mapping has every declared key. What is not declared is left to Audience Manager.
+pub(crate) fn has_keys(table: &Table<Mapping>, mapping: &Mapping, declared: &MappingKeys) -> bool {
+    key_changes(declared, &mut Comparison::new(table, mapping)) == MappingKeys::default()
+}
+
+/// The deletion of a mapping that the status names; `None` if it is gone, or if its segment is. `sid`: its segment.
+pub(crate) fn deletion(
+    inventory: &Inventory,
+    known: &KnownMapping,
+    sid: Option<SegmentSid>,
+) -> Option<Step> {
+    let table = &inventory.mappings;
+    let id = known.mapping.filter(|id| !table.is_gone(id))?;
+    let owned = match table.get(&id) {
+        Some(entry) => judge_recorded(&entry.record).owned(),
+        // In no list that was read: only its ids are known. The deletion reads it, and plans again if it finds more.
+        None => judge_recorded(&Mapping::known_by_ids(id, known.destination, sid?)).owned(),
+    };
+    Some(Step::ready(Call::delete(owned)))
+}
+
+/// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
+fn change(
+    declared: &DeclaredDestination,
+    found: &Mapping,
+    comparison: &mut Comparison<'_, Mapping>,
+) -> Option<MappingChange> {
+    let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
+        day.as_ref()
+            .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
+    };
+    let mut change = MappingChange {
+        keys: key_changes(&declared.keys, comparison),
+        start: None,
+        end: match &declared.end {
+            None => found.end.as_ref().map(|_| EndChange::Clear),
+            Some(_) if shown_as(&declared.end, &found.end) => None,
+            Some(day) => Some(EndChange::Set(day.date.clone())),
+        },
+        activate: found.activity == Activity::Inactive,
+    };
+    if change == MappingChange::default() && shown_as(&declared.start, &found.start) {
+        return None;
+    }
+    change.start = declared.start.as_ref().map(|day| day.date.clone());
+    Some(change)
+}
+
+/// The declared keys that a mapping does not have.
+fn key_changes(declared: &MappingKeys, comparison: &mut Comparison<'_, Mapping>) -> MappingKeys {
+    let mut text = |field, wanted: &Option<Box<str>>| comparison.text(field, wanted.as_ref()?);
+    MappingKeys {
+        url: text(Field::Url, &declared.url),
+        alias: text(Field::Alias, &declared.alias),
+        value_alias: text(Field::ValueAlias, &declared.value_alias),
+    }
+}
+
+/// The destinations that a segment is mapped to, as far as they are listed, some mappings apart.
+pub(crate) fn mapped_to<'a>(
+    inventory: &'a Inventory,
+    sid: Option<SegmentSid>,
+    apart: &[MappingId],
+) -> impl Iterator<Item = &'a Destination> {
+    let mapped = sid.into_iter().flat_map(|sid| of_segment(inventory, sid));
+    let mapped = mapped.map(|entry| &entry.record);
+    let mapped = mapped.filter(|mapping| !apart.contains(&mapping.id));
+    let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.destination));
+    found.map(|entry| &entry.record)
+}
+
+/// What stands in the way of a segment that leaves.
+pub(crate) struct InTheWay {
+    pub(crate) in_the_way: bool,
+    /// A person's mapping.
+    pub(crate) foreign: Option<Hold>,
+}
+
+fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Entry<Mapping>> {
+    let keys = (sid, DestinationId(0))..=(sid, DestinationId(u64::MAX));
+    inventory.mappings.range(keys).map(|(_, entry)| entry)
+}
+
+/// What this process mapped itself: ours, though no status may name it yet.
+pub(crate) fn made(
+    inventory: &Inventory,
+    sid: SegmentSid,
+) -> impl Iterator<Item = Ours<'_, Mapping>> {
+    let signs = MappingSigns {
+        recorded: false,
+        on_our_segment: true,
+        declared_keys: false,
+    };
+    of_segment(inventory, sid).filter_map(move |entry| judge_mapping(entry, signs).ok())
+}
+
+/// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
+pub(crate) fn of_leaving(
+    inventory: &Inventory,
+    sid: SegmentSid,
+    ours: &[&KnownMapping],
+) -> InTheWay {
+    let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
+    let foreign: Vec<String> = of_segment(inventory, sid)
+        .filter(|entry| entry.written.is_none() && !is_ours(entry.record.id))
+        .map(
+            |entry| match inventory.destinations.get(&entry.record.destination) {
+                Some(entry) => label(&entry.record),
+                None => format!("destination {}", entry.record.destination),
+            },
+        )
+        .collect();
+    let mut ids = ours.iter().filter_map(|known| known.mapping);
+    let ours_stand =
+        ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
+    let names: Vec<_> = foreign.iter().map(String::as_str).collect();
+    InTheWay {
+        in_the_way: ours_stand || !foreign.is_empty(),
+        foreign: (!foreign.is_empty()).then(|| {
+            Hold::new(
+                Reason::DeletionBlocked,
+                format!(
+                    "Segment {sid} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \
+                     Audience Data > Destinations, or set deletionPolicy to Retain.",
+                    bounded_list(&names)
+                ),
+            )
+        }),
+    }
+}

@@ -1,0 +1,238 @@
+//! The rule of an additional segment before it is written: the traits that it names by a key are found, and Audience
+//! Manager's own validation accepted it.
+
+use std::collections::BTreeMap;
+
+use crate::call::Call;
+use crate::compose::{DesiredSegment, NamedTrait, TraitSelector};
+use crate::domain::audience_manager::{Trait, TraitKind};
+use crate::domain::identifier::TraitSid;
+use crate::domain::reason::Reason;
+use crate::domain::segment_rule::{RuleTemplate, SegmentRule};
+use crate::hold::Hold;
+use crate::inventory::{Inventory, RuleContent, Sequence};
+use crate::plan::source::bounded_list;
+
+/// A trait that a rule calls by a key, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTrait {
+    /// The key of the additional segment.
+    pub segment: Box<str>,
+    pub key: Box<str>,
+    /// What it was found by: as long as that stays declared, the sid is the trait.
+    pub found_by: Box<str>,
+    pub sid: TraitSid,
+}
+
+/// A rule whose every trait has its number, the shared one apart.
+#[derive(Debug)]
+pub(crate) struct Resolved<'a> {
+    template: &'a RuleTemplate,
+    sids: BTreeMap<&'a str, TraitSid>,
+    pub(crate) known: Vec<KnownTrait>,
+}
+
+pub(crate) enum Outcome<T> {
+    Known(T),
+    Ask(Vec<Call>),
+    Held(Hold),
+}
+
+/// Finds the traits that the rule of `segment` names by a key.
+pub(crate) fn resolve<'a>(
+    inventory: &Inventory,
+    segment: &'a DesiredSegment,
+    recorded: &[KnownTrait],
+    since: Sequence,
+) -> Outcome<Resolved<'a>> {
+    let mut resolved = Resolved {
+        template: &segment.rule,
+        sids: BTreeMap::new(),
+        known: Vec::new(),
+    };
+    let mut asked = Vec::new();
+    for NamedTrait { key, selector } in &segment.traits {
+        let reference = match selector {
+            TraitSelector::Sid(sid) => {
+                resolved.sids.insert(key, *sid);
+                continue;
+            }
+            TraitSelector::Reference(reference) => reference,
+        };
+        let found_by: Box<str> = reference.to_string().into();
+        // The same words mean the same trait, also under another key.
+        let pinned = recorded
+            .iter()
+            .filter(|known| known.segment == segment.key && known.found_by == found_by)
+            .min_by_key(|known| known.key != *key);
+        let answered = inventory.named_traits.get(reference);
+        let answered = answered.filter(|found| found.seen >= since);
+        let sid = match (pinned, answered.map(|found| found.sids.as_slice())) {
+            (Some(known), _) => known.sid,
+            (None, None) => {
+                asked.push(Call::FindTrait(reference.clone()));
+                continue;
+            }
+            (None, Some([sid])) => *sid,
+            (None, Some(others)) => {
+                return Outcome::Held(not_one(segment, key, &found_by, others));
+            }
+        };
+        resolved.sids.insert(key, sid);
+        resolved.known.push(KnownTrait {
+            segment: segment.key.clone(),
+            key: key.clone(),
+            found_by,
+            sid,
+        });
+    }
+    match asked.is_empty() {
+        true => Outcome::Known(resolved),
+        false => Outcome::Ask(asked),
+    }
+}
+
+fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid]) -> Hold {
+    let whose = format!("trait {key:?} of additional segment {:?}", segment.key);
+    if sids.is_empty() {
+        return Hold::new(
+            Reason::TraitNotFound,
+            format!(
+                "Audience Manager shows no trait with the {found_by}, which {whose} asks for; the segment was not written. \
+                 Correct it (texts are compared exactly); for another provider's trait, subscribe to its data feed in the \
+                 Audience Marketplace first."
+            ),
+        );
+    }
+    let sids: Vec<_> = sids.iter().map(ToString::to_string).collect();
+    let sids: Vec<_> = sids.iter().map(String::as_str).collect();
+    Hold::new(
+        Reason::TraitAmbiguous,
+        format!(
+            "The {found_by} of {whose} fits several traits: {}; the segment was not written. Name the trait by its sid.",
+            bounded_list(&sids)
+        ),
+    )
+}
+
+impl Resolved<'_> {
+    /// The traits of the rule beside the shared one.
+    pub(crate) fn named(&self) -> impl Iterator<Item = TraitSid> {
+        let by_key = self.sids.values().copied();
+        self.template.numbered().into_iter().chain(by_key)
+    }
+
+    /// `Err`: a key that the rule uses and nobody names.
+    pub(crate) fn fill(&self, shared: TraitSid) -> Result<SegmentRule, &str> {
+        self.template
+            .fill(shared, |key| self.sids.get(key).copied())
+    }
+
+    /// Whether Audience Manager accepts the rule. It is asked once for each content; before the shared trait stands,
+    /// another of the rule's traits stands in for it, so that a rule that is refused costs no object.
+    pub(crate) fn validated(
+        &self,
+        inventory: &Inventory,
+        segment: &DesiredSegment,
+        shared: Option<TraitSid>,
+        since: Sequence,
+    ) -> Outcome<()> {
+        let numbered = self.template.numbered();
+        let Some(stand_in) = shared
+            .or_else(|| numbered.first().copied())
+            .or_else(|| self.sids.values().next().copied())
+        else {
+            // Only the shared trait: there is nothing to ask about yet.
+            return Outcome::Known(());
+        };
+        let content = RuleContent {
+            template: self.template.to_string().into(),
+            sids: self.sids.values().copied().collect(),
+        };
+        let known = inventory.rule_verdicts.get(&content);
+        match known.filter(|verdict| verdict.accepted || verdict.seen >= since) {
+            Some(verdict) if verdict.accepted => Outcome::Known(()),
+            Some(_) => self.refused(inventory, segment),
+            None => match self.fill(stand_in) {
+                Ok(rule) => Outcome::Ask(vec![Call::ValidateRule {
+                    segment: segment.key.clone(),
+                    content,
+                    rule: rule.to_string().into(),
+                }]),
+                Err(key) => Outcome::Held(unnamed(segment, key)),
+            },
+        }
+    }
+
+    /// Why: the first traits of the rule are read, which tells those that are not there.
+    fn refused(&self, inventory: &Inventory, segment: &DesiredSegment) -> Outcome<()> {
+        let keyed = self.sids.iter().map(|(key, sid)| (Some(*key), *sid));
+        let numbered = self.template.numbered();
+        let all = keyed.chain(numbered.iter().map(|sid| (None, *sid)));
+        let (mut asked, mut missing, mut named) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, sid) in all.take(READ_MAX) {
+            let text = match key {
+                Some(key) => format!("{sid} ({key:?})"),
+                None => sid.to_string(),
+            };
+            match inventory.traits.get(&sid) {
+                Some(entry) => named.push(described(&entry.record, self.template, &text)),
+                None if inventory.traits.is_gone(&sid) => missing.push(text),
+                None => asked.push(Call::read::<Trait>(sid)),
+            }
+        }
+        if !asked.is_empty() {
+            return Outcome::Ask(asked);
+        }
+        let list =
+            |texts: &[String]| bounded_list(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+        let key = &segment.key;
+        let why = match (missing.is_empty(), named.is_empty()) {
+            (false, _) => format!(
+                "trait {} does not exist, or is of a provider whose data feed is not subscribed. Correct the sid, or \
+                 subscribe to the feed in the Audience Marketplace.",
+                list(&missing)
+            ),
+            (true, false) => format!(
+                "it uses {}. FREQUENCY takes rule-based and folder traits of your own alone; correct the rule.",
+                list(&named)
+            ),
+            (true, true) => "correct it.".to_owned(),
+        };
+        Outcome::Held(Hold::new(
+            Reason::RuleInvalid,
+            format!(
+                "Audience Manager refuses the rule of additional segment {key:?}; the segment was not written: {why}"
+            ),
+        ))
+    }
+}
+
+/// Of a refused rule: one call each, so that a rule of a thousand traits costs no thousand.
+const READ_MAX: usize = 8;
+
+fn described(found: &Trait, template: &RuleTemplate, text: &str) -> String {
+    let kind = match &found.kind {
+        TraitKind::Onboarded => "onboarded",
+        TraitKind::RuleBased => "rule-based",
+        TraitKind::Algorithmic => "algorithmic",
+        TraitKind::Other(word) => word,
+    };
+    let under = match template.to_string().contains("FREQUENCY") {
+        true => format!(" of kind {kind}"),
+        false => String::new(),
+    };
+    format!("trait {text} {:?}{under}", found.name)
+}
+
+/// The rule uses a key that its traits do not have.
+pub(crate) fn unnamed(segment: &DesiredSegment, key: &str) -> Hold {
+    Hold::new(
+        Reason::RuleInvalid,
+        format!(
+            "The rule of additional segment {:?} uses {{{key}}}, and its traits have no such key; the segment was not \
+             written. Add the key to its traits.",
+            segment.key
+        ),
+    )
+}

@@ -1,0 +1,74 @@
+//! Deleting what a resource owned: the same for every kind that carries a mark. An object that is ours is told from a
+//! person's copy of it, and what the status records and is not ours any more is left and named.
+
+use super::Plan;
+use super::lookup::Slot;
+use crate::call::{Call, Kind, Step};
+use crate::ownership::label;
+use crate::ownership::owned::Ours;
+use crate::ownership::{Left, Ownership};
+
+/// The objects of one kind that are ours.
+pub(super) struct Leaving<'a, K> {
+    pub(super) kept: Vec<Ours<'a, K>>,
+    /// Second ones of a key. They go first: only beside the kept one a duplicate can be told from a person's copy.
+    pub(super) duplicates: Vec<Ours<'a, K>>,
+}
+
+impl<'a, K: Kind> Leaving<'a, K> {
+    /// What in the slot is ours. `of_one_key`: the two are in each other's place. `outlived`: the recorded object in this
+    /// place is gone, so that this one is a copy that a person made.
+    pub(super) fn of(
+        slot: &Slot<'a, K>,
+        plan: &mut Plan<Left>,
+        of_one_key: impl Fn(&K, &K) -> bool,
+        outlived: impl Fn(&K) -> bool,
+    ) -> Self {
+        let mut kept: Vec<Ours<'a, K>> = Vec::new();
+        let mut duplicates = Vec::new();
+        for found in slot.all(plan) {
+            match found.ownership {
+                Ownership::Owned(ours) if found.recorded => kept.push(ours),
+                Ownership::Owned(ours) => {
+                    let mut beside = kept.iter().map(|kept| kept.record());
+                    match beside.find(|kept| of_one_key(kept, ours.record())) {
+                        None if !outlived(ours.record()) => kept.push(ours),
+                        Some(kept) if kept.is_same(ours.record()) => duplicates.push(ours),
+                        None | Some(_) => plan.standing.push(label(found.record)),
+                    }
+                }
+                Ownership::Blocked(_) if found.recorded => plan.standing.push(label(found.record)),
+                Ownership::Blocked(_)
+                | Ownership::TakenOver(_)
+                | Ownership::Unmarked(_)
+                | Ownership::Unrelated => {}
+            }
+        }
+        Self { kept, duplicates }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = Ours<'a, K>> {
+        self.kept.iter().chain(&self.duplicates).copied()
+    }
+
+    pub(super) fn ids(&self) -> Vec<K::Id> {
+        self.all().map(|ours| ours.record().id()).collect()
+    }
+
+    /// `first`: nothing goes before them.
+    pub(super) fn deletions(&self, first: bool) -> Vec<Step> {
+        let step = |ours: &Ours<'a, K>, first| after(first, Call::delete(ours.owned()));
+        let duplicates = self.duplicates.iter().map(|ours| step(ours, first));
+        let last = first && self.duplicates.is_empty();
+        let kept = self.kept.iter().map(|ours| step(ours, last));
+        duplicates.chain(kept).collect()
+    }
+}
+
+/// What goes last waits until nothing goes before it.
+pub(super) fn after(is_first: bool, call: Call) -> Step {
+    match is_first {
+        true => Step::ready(call),
+        false => Step::waiting(call),
+    }
+}

@@ -1,0 +1,64 @@
+//! Keeping one object as it is declared: the same for every kind that carries a mark.
+
+use super::difference::{Comparison, Desired};
+use super::lookup::Candidate;
+use crate::call::{Call, Kind, Step};
+use crate::compose::AdoptionPolicy;
+use crate::domain::ownership::strip;
+use crate::hold::Hold;
+use crate::inventory::Inventory;
+use crate::ownership::label;
+use crate::ownership::owned::Ours;
+use crate::ownership::{Ownership, lost};
+
+/// An object that is ours, and what of it must be written.
+pub(super) struct Kept<'a, K: Kind> {
+    pub(super) ours: Ours<'a, K>,
+    pub(super) change: K::Change,
+    /// A sentence for each text that the service stores otherwise than it was sent.
+    pub(super) stored_differently: Vec<String>,
+}
+
+/// # Errors
+/// Why nothing of the object may be written.
+pub(super) fn keep<'a, K: Kind>(
+    inventory: &'a Inventory,
+    found: &Candidate<'a, K>,
+    desired: &impl Desired<K>,
+    adoption: AdoptionPolicy,
+) -> Result<Kept<'a, K>, Hold> {
+    let mut comparison = Comparison::new(K::table(inventory), found.record);
+    let change = desired.change(&mut comparison);
+    let ours = match &found.ownership {
+        Ownership::Owned(ours) | Ownership::TakenOver(ours) => *ours,
+        Ownership::Unmarked(unmarked) => {
+            let texts = (found.record.description(), desired.description());
+            let equal = is_undescribed(desired, change.clone())
+                && strip(texts.0.unwrap_or_default()) == strip(texts.1);
+            unmarked.adopt(equal, adoption)?
+        }
+        Ownership::Unrelated => return Err(lost(&label(found.record))),
+        Ownership::Blocked(hold) => return Err(hold.clone()),
+    };
+    Ok(Kept {
+        ours,
+        change,
+        stored_differently: comparison.told(),
+    })
+}
+
+fn is_undescribed<K: Kind, D: Desired<K>>(_: &D, change: K::Change) -> bool {
+    D::undescribed(change) == K::Change::default()
+}
+
+impl<K: Kind> Kept<'_, K> {
+    pub(super) fn is_equal(&self) -> bool {
+        self.change == K::Change::default()
+    }
+
+    /// The call that is due.
+    pub(super) fn step(&self) -> Option<Step> {
+        (!self.is_equal())
+            .then(|| Step::ready(Call::update(self.ours.owned(), self.change.clone())))
+    }
+}

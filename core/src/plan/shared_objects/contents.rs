@@ -1,0 +1,73 @@
+//! What is in a data source: it goes only when it holds nothing.
+
+use crate::call::{Call, Kind, Step};
+use crate::domain::audience_manager::{Segment, Trait};
+use crate::domain::identifier::DataSourceId;
+use crate::inventory::{Coverage, Inventory};
+
+/// The lists of one data source that `needed` asks for, of traits and of segments.
+fn lists<'a>(
+    id: DataSourceId,
+    inventory: &'a Inventory,
+    needed: impl Fn(Listed<'a>) -> bool,
+) -> Vec<Step> {
+    let traits = needed(Listed::Traits(inventory)).then(|| Call::list::<Trait>(id));
+    let segments = needed(Listed::Segments(inventory)).then(|| Call::list::<Segment>(id));
+    let lists = traits.into_iter().chain(segments);
+    lists.map(Step::ready).collect()
+}
+
+enum Listed<'a> {
+    Traits(&'a Inventory),
+    Segments(&'a Inventory),
+}
+
+/// What is in a data source that was never listed is asked once, and not by each audience.
+pub(super) fn unlisted(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+    let coverage = Coverage::DataSource(id);
+    lists(id, inventory, |kind| match kind {
+        Listed::Traits(inventory) => !inventory.traits.is_listed(coverage),
+        Listed::Segments(inventory) => !inventory.segments.is_listed(coverage),
+    })
+}
+
+/// The lists that are still needed to prove that it holds nothing.
+pub(super) fn unproven(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+    let coverage = Coverage::DataSource(id);
+    lists(id, inventory, |kind| match kind {
+        Listed::Traits(inventory) => !inventory.traits.is_listed_empty_twice(coverage),
+        Listed::Segments(inventory) => !inventory.segments.is_listed_empty_twice(coverage),
+    })
+}
+
+pub(super) fn is_listed(id: DataSourceId, inventory: &Inventory) -> bool {
+    unlisted(id, inventory).is_empty()
+}
+
+pub(super) fn is_in_use(id: DataSourceId, inventory: &Inventory) -> bool {
+    fn holds<K: Kind>(coverage: Coverage, inventory: &Inventory) -> bool {
+        let table = K::table(inventory);
+        let mut entries = table.iter();
+        table.holds_unreadable(coverage) || entries.any(|entry| entry.record.coverage() == coverage)
+    }
+    let coverage = Coverage::DataSource(id);
+    holds::<Trait>(coverage, inventory) || holds::<Segment>(coverage, inventory)
+}
+
+/// A late list shows what is gone already: what it leaves in doubt is asked for.
+pub(super) fn doubtful(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+    fn reads<K: Kind>(
+        coverage: Coverage,
+        inventory: &Inventory,
+    ) -> impl Iterator<Item = Step> + '_ {
+        let entries = K::table(inventory).iter();
+        let doubtful =
+            entries.filter(move |entry| entry.doubtful && entry.record.coverage() == coverage);
+        doubtful.map(|entry| Step::ready(Call::read::<K>(entry.record.id())))
+    }
+    let coverage = Coverage::DataSource(id);
+    let traits = reads::<Trait>(coverage, inventory);
+    traits
+        .chain(reads::<Segment>(coverage, inventory))
+        .collect()
+}

@@ -1,0 +1,165 @@
+//! The data sources beside a connection's own: one for each set of export controls that the labels of its audiences ask
+//! for (design.md §2, "Labels"). A trait is under the controls of its data source, so that an audience stands in the one
+//! for its labels.
+//!
+//! Each is named after the connection's own and the labels, `… (C3+C5)`. It is made where every control has a name that
+//! the API is known to take; any other a person makes, under this very name.
+
+use std::collections::BTreeSet;
+
+use super::contents;
+use super::data_source::{Absence, absence, find, mark, marking, named};
+use super::observed::{Controlled, Place, Recorded, Standing, WHERE, controlled_name};
+use crate::call::{Call, Step};
+use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
+use crate::domain::audience_manager::{DataSource, NewDataSource};
+use crate::domain::identifier::DataSourceId;
+use crate::domain::labels::{ExportControl, ExportControls};
+use crate::domain::ownership::describe;
+use crate::domain::reason::Reason;
+use crate::hold::Hold;
+use crate::inventory::{Coverage, Inventory};
+use crate::ownership::Ownership;
+use crate::ownership::owned::Ours;
+use crate::plan::Plan;
+use crate::plan::lookup::{Candidate, Lookup};
+
+const DESCRIPTION: &str =
+    "Audiences shared from Adobe Experience Platform, under export controls for their labels";
+
+pub(super) fn plan(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    needed: &BTreeSet<ExportControls>,
+    inventory: &Inventory,
+    mode: Mode,
+    plan: &mut Plan<Standing>,
+) {
+    let (table, mark) = (&inventory.data_sources, mark(settings));
+    let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
+    let beside_another = plan.standing.adobes || !plan.holds.is_empty();
+    if beside_another || !table.is_listed(Coverage::Whole) {
+        return;
+    }
+    for controls in ExportControls::combinations() {
+        let needed = mode == Mode::Manage && needed.contains(&controls);
+        let name = controlled_name(settings, controls);
+        let known = recorded.controlled.iter().find(|(set, _)| *set == controls);
+        let known = known.map(|(_, id)| *id);
+        let slot = named(
+            (settings, &mark),
+            inventory,
+            known,
+            &name,
+            Some(&created_as),
+        );
+        match find(&slot) {
+            Lookup::Ask(call) => {
+                let known = slot.known().map(|id| recorded_only(controls, id));
+                plan.standing.controlled.extend(known);
+                plan.steps.extend(needed.then(|| Step::ready(*call)));
+            }
+            Lookup::Found(found) => {
+                let (controlled, ours) = take(settings, controls, &found);
+                if needed && controlled.hold.is_none() {
+                    let marking =
+                        ours.and_then(|ours| marking(inventory, ours, (&mark, &created_as)));
+                    plan.steps.extend(marking);
+                    plan.steps
+                        .extend(contents::unlisted(found.record.id, inventory));
+                }
+                plan.standing.controlled.push(controlled);
+            }
+            // Nobody but a person makes a data source with these controls.
+            Lookup::Absent if !needed || controls.restrictions().is_none() => {}
+            Lookup::Absent => match absence(table, &name) {
+                Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
+                Absence::Unprovable(hold) => plan.holds.push(hold),
+                Absence::Proven => plan.steps.extend(creation(controls, &name, &created_as)),
+            },
+        }
+    }
+}
+
+/// Recorded, and in no list yet: objects of ours may be in it, and nothing is put into it before it is read.
+fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Controlled {
+    Controlled {
+        controls,
+        place: Place {
+            data_source,
+            enforces_trait_codes: false,
+            enforces_segment_codes: false,
+        },
+        ours: true,
+        hold: None,
+    }
+}
+
+fn creation(controls: ExportControls, name: &str, created_as: &str) -> Option<Step> {
+    let restrictions = controls.restrictions()?;
+    Some(Step::ready(Call::create::<DataSource>(NewDataSource {
+        name: name.into(),
+        description: created_as.into(),
+        unique_trait_codes: true,
+        unique_segment_codes: true,
+        restrictions,
+    })))
+}
+
+/// The data source as it may be used, and the proof that it may be marked as ours.
+fn take<'a>(
+    settings: &ConnectionSettings,
+    controls: ExportControls,
+    found: &Candidate<'a, DataSource>,
+) -> (Controlled, Option<Ours<'a, DataSource>>) {
+    let record = found.record;
+    let lacks = record.restrictions.missing(controls);
+    let lacking = lacks.map(|control| lacking(record, control));
+    let (is_ours, hold, ours) = match &found.ownership {
+        Ownership::Owned(ours) | Ownership::TakenOver(ours) => (true, lacking, Some(*ours)),
+        // A person made it for this purpose if it has this name and these controls: that is what Match asks.
+        Ownership::Unmarked(unmarked) => match unmarked.adopt(true, settings.adoption) {
+            Ok(ours) => (false, lacking, Some(ours)),
+            Err(_) => (false, Some(not_adopted(record)), None),
+        },
+        Ownership::Unrelated => (false, lacking, None),
+        // Objects of ours may be in what was recorded.
+        Ownership::Blocked(hold) => (found.recorded, Some(hold.clone()), None),
+    };
+    let controlled = Controlled {
+        controls,
+        place: Place {
+            data_source: record.id,
+            enforces_trait_codes: record.unique_trait_codes,
+            enforces_segment_codes: record.unique_segment_codes,
+        },
+        ours: is_ours,
+        hold,
+    };
+    (controlled, ours)
+}
+
+fn lacking(found: &DataSource, control: ExportControl) -> Hold {
+    Hold::new(
+        Reason::ExportControlMissing,
+        format!(
+            "Data source {} {:?} has not the export control {:?} that its name stands for ({}); nothing was put into it. \
+             Set it {WHERE}, Data Export Controls.",
+            found.id,
+            found.name,
+            control.in_words(),
+            control.label(),
+        ),
+    )
+}
+
+fn not_adopted(found: &DataSource) -> Hold {
+    Hold::new(
+        Reason::AdoptionRefused,
+        format!(
+            "Data source {} {:?} exists already and was not made by this operator; nothing was put into it. Set \
+             adoptionPolicy of the SharingConnection to Match or Adopt, or rename the data source.",
+            found.id, found.name
+        ),
+    )
+}

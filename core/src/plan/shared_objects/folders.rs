@@ -1,0 +1,79 @@
+//! The two folders below the root. A folder carries no mark: whichever has the name is used.
+
+use super::data_source::{find, mark, slot, stored_differently};
+use super::observed::{Recorded, Standing};
+use crate::call::kinds::NewFolder;
+use crate::call::{Call, Kind, Step};
+use crate::compose::{ConnectionSettings, Mode};
+use crate::domain::audience_manager::{SegmentFolder, TraitFolder};
+use crate::domain::identifier::{SegmentFolderId, TraitFolderId};
+use crate::inventory::Inventory;
+use crate::plan::Plan;
+use crate::plan::lookup::Lookup;
+
+const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
+const ROOT_SEGMENT_FOLDER: SegmentFolderId = SegmentFolderId(0);
+
+pub(super) fn plan(
+    settings: &ConnectionSettings,
+    recorded: &Recorded,
+    inventory: &Inventory,
+    mode: Mode,
+    plan: &mut Plan<Standing>,
+) {
+    // Adobe makes its own folders; beside a conflict nothing is made.
+    let creates = mode == Mode::Manage && !plan.standing.adobes && plan.holds.is_empty();
+    let folder = Folder {
+        settings,
+        inventory,
+        creates,
+    };
+    let name = &settings.trait_folder;
+    let key = (ROOT_TRAIT_FOLDER, name.clone());
+    plan.standing.trait_folder = folder.plan::<TraitFolder>(recorded.trait_folder, name, key, plan);
+    let name = &settings.segment_folder;
+    let key = (ROOT_SEGMENT_FOLDER, name.clone());
+    plan.standing.segment_folder =
+        folder.plan::<SegmentFolder>(recorded.segment_folder, name, key, plan);
+}
+
+struct Folder<'a> {
+    settings: &'a ConnectionSettings,
+    inventory: &'a Inventory,
+    creates: bool,
+}
+
+impl Folder<'_> {
+    /// The folder to use; what is due for it goes into the plan.
+    fn plan<K: Kind<Scope = (), New = NewFolder>>(
+        &self,
+        recorded: Option<K::Id>,
+        name: &str,
+        key: K::NaturalKey,
+        plan: &mut Plan<Standing>,
+    ) -> Option<K::Id> {
+        let (mark, table) = (mark(self.settings), K::table(self.inventory));
+        let slot = slot::<K>(
+            (self.settings, &mark),
+            self.inventory,
+            recorded,
+            (name, None),
+            key.clone(),
+        );
+        let call = match find(&slot) {
+            Lookup::Found(found) => {
+                let told = stored_differently(table, found.record, name);
+                plan.standing.stored_differently.extend(told);
+                return Some(found.record.id());
+            }
+            Lookup::Ask(call) => *call,
+            Lookup::Absent if !self.creates => return None,
+            Lookup::Absent if table.is_free(&key) => {
+                Call::create::<K>(NewFolder { name: name.into() })
+            }
+            Lookup::Absent => Call::list::<K>(()),
+        };
+        plan.steps.push(Step::ready(call));
+        slot.known()
+    }
+}

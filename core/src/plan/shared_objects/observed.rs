@@ -1,0 +1,157 @@
+//! The shared objects of a connection as they are recorded and as they are found.
+
+use crate::compose::ConnectionSettings;
+use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
+use crate::domain::labels::{ExportControl, ExportControls};
+use crate::domain::reason::Reason;
+use crate::hold::Hold;
+use crate::inventory::Inventory;
+
+/// What the connection's status says of its shared objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    pub data_source: Option<DataSourceId>,
+    /// Those for audiences under export controls.
+    pub controlled: Vec<(ExportControls, DataSourceId)>,
+    pub trait_folder: Option<TraitFolderId>,
+    pub segment_folder: Option<SegmentFolderId>,
+}
+
+/// The shared objects that stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub data_source: Option<DataSourceId>,
+    /// Adobe's own sharing made the data source: what is in it is only observed.
+    pub adobes: bool,
+    pub enforces_trait_codes: bool,
+    pub enforces_segment_codes: bool,
+    /// Those beside it that exist, at most one for each set of export controls.
+    pub controlled: Vec<Controlled>,
+    pub trait_folder: Option<TraitFolderId>,
+    pub segment_folder: Option<SegmentFolderId>,
+    pub merge_rule: MergeRule,
+    /// A sentence for each name that Audience Manager stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MergeRule {
+    #[default]
+    AccountDefault,
+    /// Its data source is among those that the credential may see.
+    Listed(DataSourceId),
+    /// Merge rules' data sources need not be listed (audience-manager.md §7): nobody can tell.
+    NotListed(DataSourceId),
+}
+
+impl MergeRule {
+    pub fn id(self) -> Option<DataSourceId> {
+        match self {
+            Self::AccountDefault => None,
+            Self::Listed(id) | Self::NotListed(id) => Some(id),
+        }
+    }
+}
+
+/// Where the trait and the segments of an audience stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub data_source: DataSourceId,
+    pub enforces_trait_codes: bool,
+    pub enforces_segment_codes: bool,
+}
+
+/// A data source for audiences under export controls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controlled {
+    pub controls: ExportControls,
+    pub place: Place,
+    /// It carries our mark, or is recorded: objects of ours may stand in it.
+    pub ours: bool,
+    /// Why nothing is put into it.
+    pub hold: Option<Hold>,
+}
+
+/// The name of the data source for these controls.
+pub(super) fn controlled_name(settings: &ConnectionSettings, controls: ExportControls) -> Box<str> {
+    format!("{} ({controls})", settings.data_source).into()
+}
+
+impl Standing {
+    /// Where an audience under these controls belongs, or why it cannot stand there.
+    ///
+    /// # Errors
+    /// What a person must do first; what stands elsewhere is not under the controls until then.
+    pub fn place(
+        &self,
+        settings: &ConnectionSettings,
+        controls: ExportControls,
+    ) -> Option<Result<Place, Hold>> {
+        // Adobe's own sharing carries labels over by itself.
+        if controls.is_empty() || self.adobes {
+            return self.data_source.map(|data_source| {
+                Ok(Place {
+                    data_source,
+                    enforces_trait_codes: self.enforces_trait_codes,
+                    enforces_segment_codes: self.enforces_segment_codes,
+                })
+            });
+        }
+        let mut known = self.controlled.iter();
+        let found = known.find(|found| found.controls == controls);
+        Some(match found {
+            None => Err(unsupported(settings, controls)),
+            Some(Controlled {
+                hold: None, place, ..
+            }) => Ok(*place),
+            Some(Controlled {
+                hold: Some(hold), ..
+            }) => Err(hold.clone()),
+        })
+    }
+
+    /// All that objects of ours may stand in.
+    pub fn data_sources(&self) -> impl Iterator<Item = DataSourceId> {
+        let controlled = self.controlled.iter().filter(|found| found.ours);
+        let controlled = controlled.map(|found| found.place.data_source);
+        self.data_source.into_iter().chain(controlled)
+    }
+
+    /// The controls that hold for the traits of a data source, as far as anybody can tell: those whose names are known,
+    /// and those that it was made for, unless it lacks one.
+    pub fn controls_of(&self, data_source: DataSourceId, inventory: &Inventory) -> ExportControls {
+        let Some(entry) = inventory.data_sources.get(&data_source) else {
+            return ExportControls::NONE;
+        };
+        let restrictions = &entry.record.restrictions;
+        let mut controlled = self.controlled.iter();
+        let found = controlled.find(|found| found.place.data_source == data_source);
+        let made_for = found.map_or(ExportControls::NONE, |found| found.controls);
+        match restrictions.missing(made_for) {
+            None => restrictions.controls().union(made_for),
+            Some(_) => restrictions.controls(),
+        }
+    }
+}
+
+pub(super) const WHERE: &str = "in Audience Manager under Audience Data, Data Sources";
+
+fn unsupported(settings: &ConnectionSettings, controls: ExportControls) -> Hold {
+    let labels: Vec<&str> = controls.iter().map(ExportControl::label).collect();
+    let words: Vec<String> = controls
+        .iter()
+        .map(|control| format!("{:?}", control.in_words()))
+        .collect();
+    Hold::new(
+        Reason::ExportControlUnsupported,
+        format!(
+            "The source is labelled {}, and no API is known by which the operator could make a data source with the \
+             export controls {}; nothing was changed. An administrator makes it {WHERE}: its name is {:?}, with these \
+             Data Export Controls and with unique integration codes for traits and for segments; then it is found and \
+             used. Or take the labels from the audience in Experience Platform.",
+            labels.join(" and "),
+            words.join(" and "),
+            controlled_name(settings, controls),
+        ),
+    )
+}

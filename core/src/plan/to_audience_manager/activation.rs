@@ -1,0 +1,306 @@
+//! What puts the segments to use: the destinations that they are mapped to and the traits that their rules name, checked
+//! before anything of the audience is made, then planned beside the segments that stand.
+
+use std::collections::BTreeMap;
+
+use super::placement;
+use super::planner::Planner;
+use crate::call::{Call, Step};
+use crate::compose::DeclaredDestination;
+use crate::domain::destination::Destination;
+use crate::domain::identifier::{SegmentSid, TraitSid};
+use crate::domain::labels::Restrictions;
+use crate::hold::Hold;
+use crate::plan::activation::export_controls;
+use crate::plan::activation::mappings::{self, Checked, Declared, KnownMapping, Mapped};
+use crate::plan::activation::rules::{self, Outcome, Resolved};
+
+/// Of the shared segment, and of each additional one in the order of their declaration.
+#[derive(Default)]
+pub(super) struct Activation<'a> {
+    pub(super) shared: Checked<'a>,
+    pub(super) additional: Vec<SegmentActivation<'a>>,
+}
+
+pub(super) struct SegmentActivation<'a> {
+    pub(super) destinations: Checked<'a>,
+    /// `None`: not all of its traits are known.
+    pub(super) rule: Option<Resolved<'a>>,
+}
+
+impl<'a> Planner<'a> {
+    /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
+    pub(super) fn activation(&mut self, begins: bool) -> Activation<'a> {
+        let situation = self.situation;
+        let mut shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        self.allow(None, &mut shared, &[]);
+        let additional = situation.desired.additional_segments.iter().map(|segment| {
+            let name = format!("additional segment {:?}", segment.key);
+            let mut destinations =
+                self.destinations(Some(&segment.key), &segment.destinations, &name);
+            let (inventory, since) = (situation.inventory, situation.since);
+            let rule = rules::resolve(inventory, segment, &situation.recorded.traits, since);
+            let rule = self.known(rule);
+            if let Some(rule) = rule.as_ref().filter(|_| begins) {
+                self.known(rule.validated(inventory, segment, None, since));
+            }
+            let named: Vec<TraitSid> = rule.iter().flat_map(Resolved::named).collect();
+            self.allow(Some(&segment.key), &mut destinations, &named);
+            SegmentActivation { destinations, rule }
+        });
+        let additional = additional.collect();
+        // Nothing else is planned before it.
+        self.asks = !self.plan.steps.is_empty();
+        self.in_vain = !self.plan.holds.is_empty();
+        Activation { shared, additional }
+    }
+
+    fn destinations(
+        &mut self,
+        key: Option<&str>,
+        declared: &'a [DeclaredDestination],
+        segment: &str,
+    ) -> Checked<'a> {
+        let recorded = self.recorded_mappings(key);
+        let inventory = self.situation.inventory;
+        let mut checked = mappings::check(inventory, declared, &recorded, segment);
+        self.ask(std::mem::take(&mut checked.asked));
+        checked.in_vain = !checked.holds.is_empty();
+        for hold in std::mem::take(&mut checked.holds) {
+            self.hold_once(hold);
+        }
+        checked
+    }
+
+    /// Keeps of the destinations those that the export controls allow, where the audience belongs by its labels. A segment
+    /// that is mapped to another one, by whomever, keeps the audience where it is: Audience Manager would refuse the move.
+    /// `named`: further traits of the segment's rule.
+    fn allow(&mut self, key: Option<&str>, checked: &mut Checked<'a>, named: &[TraitSid]) {
+        let inventory = self.situation.inventory;
+        let traits = named.iter().filter_map(|sid| inventory.traits.get(sid));
+        let merge_rule = self.situation.foundation.merge_rule.id();
+        let counting = [self.place.data_source]
+            .into_iter()
+            .chain(merge_rule)
+            .chain(traits.map(|entry| entry.record.data_source));
+        let counting = counting.filter_map(|id| inventory.data_sources.get(&id));
+        let controls = counting.flat_map(|entry| entry.record.restrictions.names());
+        let controls = Restrictions::new(controls);
+        let forbids =
+            |destination: &Destination| controls.shared_with(&destination.labels).next().is_some();
+        let mapped = mappings::mapped_to(inventory, self.known_segment(key), &[]);
+        let all = checked.targets.iter().map(|target| target.destination);
+        let forbidden: BTreeMap<_, _> = all
+            .chain(mapped)
+            .filter(|destination| forbids(destination))
+            .map(|destination| (destination.id, destination))
+            .collect();
+        let Some(hold) = export_controls::forbidden(&controls, forbidden.into_values()) else {
+            return;
+        };
+        checked
+            .targets
+            .retain(|target| !forbids(target.destination));
+        checked.in_vain = true;
+        self.forbidden = true;
+        self.hold_once(placement::held(&self.situation, &hold));
+    }
+
+    /// As the status names it.
+    fn known_segment(&self, key: Option<&str>) -> Option<SegmentSid> {
+        match key {
+            None => self.situation.recorded.segment_sid,
+            Some(key) => self.situation.recorded.additional(key),
+        }
+    }
+
+    fn known<T>(&mut self, outcome: Outcome<T>) -> Option<T> {
+        match outcome {
+            Outcome::Known(value) => return Some(value),
+            Outcome::Ask(calls) => self.ask(calls),
+            Outcome::Held(hold) => self.hold_once(hold),
+        }
+        None
+    }
+
+    pub(super) fn ask(&mut self, calls: Vec<Call>) {
+        for call in calls {
+            let step = Step::ready(call);
+            if !self.plan.steps.contains(&step) {
+                self.plan.steps.push(step);
+            }
+        }
+    }
+
+    pub(super) fn hold_once(&mut self, hold: Hold) {
+        if !self.plan.holds.contains(&hold) {
+            self.plan.holds.push(hold);
+        }
+    }
+
+    fn recorded_mappings(&self, key: Option<&str>) -> Vec<&'a KnownMapping> {
+        let recorded = self.situation.recorded.mappings.iter();
+        recorded
+            .filter(|known| known.segment.as_deref() == key)
+            .collect()
+    }
+
+    /// Plans the mappings of one segment. `sid`: where it stands and is ours or observed.
+    pub(super) fn map(
+        &mut self,
+        key: Option<&str>,
+        sid: Option<SegmentSid>,
+        checked: &Checked<'a>,
+        observed: bool,
+    ) {
+        let recorded = self.recorded_mappings(key);
+        for target in &checked.targets {
+            let Some(sid) = sid else {
+                let known = mappings::unmapped(key, *target);
+                self.plan.standing.mappings.push(known);
+                continue;
+            };
+            let mapped = Mapped {
+                inventory: self.situation.inventory,
+                key,
+                sid,
+                recorded: &recorded,
+                adoption: self.situation.adoption,
+                observed,
+                retain: self.situation.retain,
+                since: self.situation.since,
+            };
+            let plan = &mut self.plan;
+            let known = mappings::plan(&mapped, checked, *target, &mut plan.steps, &mut plan.holds);
+            let respelled = known
+                .iter()
+                .flat_map(|known| mapped.respelled(known, *target));
+            plan.standing.stored_differently.extend(respelled);
+            plan.standing.mappings.extend(known);
+        }
+    }
+
+    /// Mappings of ours that are no longer declared: those that the status still names.
+    pub(super) fn undeclared_mappings(&mut self, activation: &Activation<'a>) {
+        let situation = self.situation;
+        for known in &situation.recorded.mappings {
+            let Some(id) = known.mapping.filter(|_| !situation.retain) else {
+                continue;
+            };
+            let standing = &mut self.plan.standing.mappings;
+            if situation.inventory.mappings.is_gone(&id)
+                || standing.iter().any(|standing| standing.mapping == Some(id))
+            {
+                continue;
+            }
+            let checked = activation.of_segment(situation.desired, known.segment.as_deref());
+            let declared = checked.map_or(Declared::No, |checked| checked.declares(known));
+            let is_replaced = standing.iter().any(|standing| {
+                standing.segment == known.segment
+                    && standing.destination == known.destination
+                    && standing.mapping.is_some()
+            });
+            match declared {
+                // It is not known yet, or cannot be mapped now: what stands stays, under the key of today.
+                Declared::Yes if !is_replaced => {
+                    if let Some(carried) = checked.and_then(|checked| checked.carried(known)) {
+                        carry(standing, carried);
+                    }
+                }
+                Declared::Unknown => {}
+                Declared::Yes | Declared::No => {
+                    let sid = self.known_segment(known.segment.as_deref());
+                    let step = mappings::deletion(situation.inventory, known, sid);
+                    self.plan.steps.extend(step);
+                }
+            }
+        }
+    }
+
+    /// The same, of those that were made for a declaration that changed before a status could name them.
+    pub(super) fn unrecorded_mappings(&mut self, activation: &Activation<'a>) {
+        let situation = self.situation;
+        let asks = self.plan.steps.iter().any(|step| !step.call.is_write());
+        if situation.retain || asks || !self.plan.holds.is_empty() {
+            return;
+        }
+        let standing = &self.plan.standing;
+        let additional = situation.desired.additional_segments.iter();
+        let additional =
+            additional
+                .zip(&activation.additional)
+                .filter_map(|(segment, activation)| {
+                    let mut known = standing.additional_segments.iter();
+                    let (_, sid) = known.find(|(key, _)| *key == segment.key)?;
+                    Some((*sid, &activation.destinations))
+                });
+        let shared = standing.segment_sid.map(|sid| (sid, &activation.shared));
+        let segments: Vec<_> = shared.into_iter().chain(additional).collect();
+        for (sid, checked) in segments {
+            self.delete_made(sid, checked);
+        }
+    }
+
+    fn delete_made(&mut self, sid: SegmentSid, declared: &Checked<'_>) {
+        for ours in mappings::made(self.situation.inventory, sid) {
+            let mut targets = declared.targets.iter();
+            if !targets.any(|target| target.destination.id == ours.record().destination) {
+                let step = Step::ready(Call::delete(ours.owned()));
+                if !self.plan.steps.contains(&step) {
+                    self.plan.steps.push(step);
+                }
+            }
+        }
+    }
+
+    /// Whether a segment is mapped, as far as destinations are listed; where they are not, Audience Manager refuses the
+    /// deletion of one that is.
+    pub(super) fn is_used(&self, sid: SegmentSid) -> bool {
+        mappings::mapped_to(self.situation.inventory, Some(sid), &[])
+            .next()
+            .is_some()
+    }
+
+    /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
+    pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
+        self.delete_made(sid, &Checked::default());
+        let recorded = self.situation.recorded;
+        let key = recorded.additional_segments.iter();
+        let key = key
+            .filter(|(_, known)| *known == sid)
+            .map(|(key, _)| &**key);
+        let ours: Vec<_> = key
+            .flat_map(|key| self.recorded_mappings(Some(key)))
+            .collect();
+        let found = mappings::of_leaving(self.situation.inventory, sid, &ours);
+        self.plan.holds.extend(found.foreign);
+        found.in_the_way
+    }
+}
+
+impl<'a> Activation<'a> {
+    /// What a segment declares; `None` where the segment is no longer declared.
+    fn of_segment(
+        &self,
+        desired: &crate::compose::Desired,
+        key: Option<&str>,
+    ) -> Option<&Checked<'a>> {
+        let Some(key) = key else {
+            return Some(&self.shared);
+        };
+        let mut segments = desired.additional_segments.iter().zip(&self.additional);
+        let (_, activation) = segments.find(|(segment, _)| *segment.key == *key)?;
+        Some(&activation.destinations)
+    }
+}
+
+/// Puts a mapping under its key; an entry that has one already stays.
+fn carry(standing: &mut Vec<KnownMapping>, carried: KnownMapping) {
+    let place = |known: &&mut KnownMapping| {
+        (&known.segment, &known.key) == (&carried.segment, &carried.key)
+    };
+    match standing.iter_mut().find(place) {
+        None => standing.push(carried),
+        Some(known) => known.mapping = known.mapping.or(carried.mapping),
+    }
+}

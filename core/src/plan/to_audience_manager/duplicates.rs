@@ -1,0 +1,112 @@
+//! The deletions that leave the objects of a plan alone with their keys; what is not known is asked for first.
+
+use super::planner::Planner;
+use crate::call::{Call, Kind, Step};
+use crate::domain::audience_manager::{Segment, Trait};
+use crate::domain::field::Field;
+use crate::domain::identifier::{SegmentSid, TraitSid};
+use crate::inventory::Entry;
+use crate::ownership::Ownership;
+use crate::ownership::owned::Ours;
+use crate::plan::lookup::{Candidate, Slot};
+
+pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
+    let situation = &planner.situation;
+    let traits = match planner.plan.standing.trait_sid {
+        Some(kept) => found(&planner.trait_slot(), kept, Trait::is_same),
+        None => Vec::new(),
+    };
+    let sids: Vec<TraitSid> = traits.iter().map(|(_, entry)| entry.record.sid).collect();
+    let (mut steps, segments) = segments(planner, &sids);
+    for (ours, entry) in traits {
+        let sid = entry.record.sid;
+        let users = situation.inventory.trait_users.get(&sid);
+        let users = users.filter(|users| users.seen >= situation.since);
+        steps.push(match users {
+            _ if entry.doubtful => Step::ready(Call::read::<Trait>(sid)),
+            None => Step::ready(Call::ReadTraitUsers(sid)),
+            Some(users) => {
+                let leaves = |segment: &SegmentSid| {
+                    segments.contains(segment) || situation.inventory.segments.is_gone(segment)
+                };
+                if !users.segments.iter().all(|(segment, _)| leaves(segment)) {
+                    continue;
+                }
+                let call = Call::delete(ours.owned());
+                match segments.is_empty() {
+                    true => Step::ready(call),
+                    false => Step::waiting(call),
+                }
+            }
+        });
+    }
+    steps
+}
+
+fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<SegmentSid>) {
+    let (desired, standing) = (planner.situation.desired, &planner.plan.standing);
+    let additional = desired.additional_segments.iter().filter_map(|segment| {
+        let mut kept = standing.additional_segments.iter();
+        let (_, sid) = kept.find(|(key, _)| *key == segment.key)?;
+        Some((&segment.code, &segment.description, *sid))
+    });
+    let shared = standing.segment_sid;
+    let shared = shared.map(|sid| (&desired.code, &desired.description, sid));
+    let (mut steps, mut leaving) = (Vec::new(), Vec::new());
+    for (code, description, kept) in shared.into_iter().chain(additional) {
+        let slot = planner.segment_slot(code, description, None);
+        let same = |kept: &Segment, found: &Segment| {
+            kept.is_same(found) || is_same_over(kept, found, standing.trait_sid, traits)
+        };
+        for (ours, entry) in found(&slot, kept, same) {
+            let sid = entry.record.sid;
+            if entry.doubtful {
+                steps.push(Step::ready(Call::read::<Segment>(sid)));
+            } else if !planner.is_used(sid) {
+                leaving.push(sid);
+                steps.push(Step::ready(Call::delete(ours.owned())));
+            }
+        }
+    }
+    (steps, leaving)
+}
+
+/// Beside an object that is known and need not change, so that a duplicate can be told from a person's copy.
+fn found<'a, K: Kind>(
+    slot: &Slot<'a, K>,
+    kept: K::Id,
+    same: impl Fn(&K, &K) -> bool,
+) -> Vec<(Ours<'a, K>, &'a Entry<K>)> {
+    let Some(kept) = K::table(slot.inventory).get(&kept) else {
+        return Vec::new();
+    };
+    let found = slot.duplicates(&kept.record, same).into_iter();
+    let ours = found.filter_map(|(Candidate { ownership, .. }, entry)| match ownership {
+        Ownership::Owned(ours) => Some((ours, entry)),
+        _ => None,
+    });
+    ours.collect()
+}
+
+/// The same once a duplicate of the trait in the one rule and the kept trait in the other are taken for one.
+fn is_same_over(
+    kept: &Segment,
+    found: &Segment,
+    trait_sid: Option<TraitSid>,
+    duplicates: &[TraitSid],
+) -> bool {
+    let Some(trait_sid) = trait_sid else {
+        return false;
+    };
+    let over_kept = |sid: &TraitSid| {
+        let rule = found
+            .rule
+            .replace(&format!("{sid}T"), &format!("{trait_sid}T"));
+        Field::SegmentRule.same(&kept.rule, &rule)
+            && kept.is_same(&Segment {
+                rule: kept.rule.clone(),
+                ..found.clone()
+            })
+    };
+    duplicates.iter().any(over_kept)
+}

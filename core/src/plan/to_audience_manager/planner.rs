@@ -1,0 +1,255 @@
+//! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
+
+use super::coded::{Coded, coded};
+use super::input::{Situation, Standing};
+use crate::call::{Call, Step};
+use crate::compose::{Mode, ShareName};
+use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
+use crate::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
+use crate::domain::ownership::Mark;
+use crate::domain::reason::Reason;
+use crate::domain::source::SourceId;
+use crate::hold::Hold;
+use crate::ownership::{held_by, label};
+use crate::plan::Plan;
+use crate::plan::difference::{DesiredTrait, unmarkable};
+use crate::plan::keep::keep;
+use crate::plan::lookup::{Candidate, Slot};
+use crate::plan::shared_objects::Place;
+
+/// What became of the trait, for what hangs on it.
+#[derive(Clone, Copy)]
+pub(super) enum TraitState {
+    Stands(TraitSid),
+    /// This plan creates it.
+    Planned,
+    /// Not known, held or absent: what needs it waits.
+    Missing,
+}
+
+pub(super) struct Planner<'a> {
+    pub(super) situation: Situation<'a>,
+    pub(super) place: Place,
+    pub(super) plan: Plan<Standing>,
+    /// A destination's export labels keep it from where it belongs.
+    pub(super) forbidden: bool,
+    /// Something must be known before the first write.
+    pub(super) asks: bool,
+    /// It is known that what is declared cannot all stand: nothing is begun.
+    pub(super) in_vain: bool,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn may_create(&self) -> bool {
+        !self.observes() && self.situation.foundation.trait_folder.is_some()
+    }
+
+    /// Observed objects are Adobe's: nothing of ours is created beside them.
+    pub(super) fn observes(&self) -> bool {
+        self.situation.mode == Mode::Observe || self.situation.foundation.adobes
+    }
+
+    pub(super) fn trait_slot(&self) -> Slot<'a, Trait> {
+        let situation = self.situation;
+        let recorded = situation.recorded;
+        let place = self.place.data_source;
+        let code = &situation.desired.code;
+        Slot {
+            recorded: recorded.trait_sid.into_iter().collect(),
+            as_ours: !recorded.observed,
+            has_key: Box::new(move |found: &Trait| {
+                situation.has_key(
+                    found.integration_code.as_ref(),
+                    found.data_source,
+                    place,
+                    code,
+                )
+            }),
+            ..self.slot(code, &situation.desired.description)
+        }
+    }
+
+    /// By its integration code, where it belongs and in our other data sources: labels change, and an object keeps its sid
+    /// on the way from one data source to the next.
+    pub(super) fn slot<K>(&self, code: &IntegrationCode, description: &'a str) -> Slot<'a, K>
+    where
+        K: Coded,
+    {
+        let situation = self.situation;
+        let place = self.place.data_source;
+        let others = situation.foundation.data_sources();
+        let others = others.filter(|id| *id != place && !self.observes());
+        Slot {
+            inventory: situation.inventory,
+            claimant: situation.claimant(),
+            recorded: Vec::new(),
+            as_ours: true,
+            keys: vec![coded(situation.inventory, place, code)],
+            elsewhere: others
+                .map(|id| coded(situation.inventory, id, code))
+                .collect(),
+            has_key: Box::new(|_| false),
+            description: Some(description),
+        }
+    }
+
+    /// One source, one holder: whose mark stands, else the older (design.md §4.6).
+    pub(super) fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
+        let situation = &self.situation;
+        let marked = match found {
+            Some(found) if Mark::read(&found.description).is_some() => {
+                situation.claimant().marked_share(&found.description)
+            }
+            // A person deleted the trait alone, or its mark: the segment still says whose both are.
+            Some(_) | None => self.marked_segment(),
+        };
+        let holder = situation.claims.holder(
+            situation.share,
+            &SourceId::Audience(situation.desired.source.clone()),
+            marked.as_ref(),
+            situation.existing,
+        )?;
+        (holder != situation.share)
+            .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
+    }
+
+    fn marked_segment(&self) -> Option<ShareName> {
+        let situation = &self.situation;
+        let code = &situation.desired.code;
+        let segments = &situation.inventory.segments;
+        let mut found = situation
+            .foundation
+            .data_sources()
+            .flat_map(|data_source| segments.find(&(data_source, code.clone())));
+        found.find_map(|entry| situation.claimant().marked_share(&entry.record.description))
+    }
+
+    pub(super) fn shared_trait(
+        &mut self,
+        slot: &Slot<'a, Trait>,
+        found: Option<Candidate<'a, Trait>>,
+    ) -> TraitState {
+        let observes = self.observes();
+        match found {
+            None if observes => self.hold(awaiting_adobe(&self.situation.desired.code)),
+            None => self.create_trait(slot),
+            Some(found) if observes => {
+                self.plan.standing.observed = true;
+                self.stands(found.record)
+            }
+            Some(found) => self.keep_trait(&found),
+        }
+    }
+
+    pub(super) fn hold(&mut self, hold: Hold) -> TraitState {
+        self.plan.holds.push(hold);
+        TraitState::Missing
+    }
+
+    fn create_trait(&mut self, slot: &Slot<'a, Trait>) -> TraitState {
+        if self.in_vain {
+            return TraitState::Missing;
+        }
+        let Some(folder) = self.situation.foundation.trait_folder else {
+            return TraitState::Missing;
+        };
+        let desired = self.situation.desired;
+        if let Some(hold) = unmarkable(&desired.mark) {
+            return self.hold(hold);
+        }
+        let unproven = slot.unproven(self.situation.since);
+        if let Some(look_up) = unproven.filter(|_| !self.place.enforces_trait_codes) {
+            self.plan.steps.push(Step::ready(look_up));
+            return TraitState::Missing;
+        }
+        let call = Call::create::<Trait>(NewTrait {
+            name: desired.name.clone(),
+            description: desired.description.clone(),
+            integration_code: desired.code.clone(),
+            data_source: self.place.data_source,
+            folder,
+            rule: desired.trait_rule.clone(),
+            ttl_days: desired.ttl_days,
+        });
+        self.plan.steps.push(match self.asks {
+            true => Step::waiting(call),
+            false => Step::ready(call),
+        });
+        TraitState::Planned
+    }
+
+    fn keep_trait(&mut self, found: &Candidate<'a, Trait>) -> TraitState {
+        let situation = self.situation;
+        let record = found.record;
+        let desired = self.desired_trait(record);
+        let kept = match keep(situation.inventory, found, &desired, situation.adoption) {
+            Ok(kept) => kept,
+            Err(hold) => return self.hold(hold),
+        };
+        if record.kind != TraitKind::Onboarded {
+            return self.hold(not_onboarded(record));
+        }
+        self.plan.steps.extend(kept.step());
+        let standing = &mut self.plan.standing;
+        standing.stored_differently.extend(kept.stored_differently);
+        self.stands(record)
+    }
+
+    fn stands(&mut self, found: &Trait) -> TraitState {
+        self.plan.standing.trait_sid = Some(found.sid);
+        self.plan.standing.data_source = Some(found.data_source);
+        TraitState::Stands(found.sid)
+    }
+
+    pub(super) fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
+        let desired = self.situation.desired;
+        let folder = self.situation.foundation.trait_folder;
+        DesiredTrait {
+            name: &desired.name,
+            description: &desired.description,
+            code: &desired.code,
+            data_source: self.data_source_for(found.data_source),
+            folder: folder.unwrap_or(found.folder),
+            rule: &desired.trait_rule,
+            ttl_days: desired.ttl_days,
+        }
+    }
+
+    /// Nothing moves out of or into what Adobe's own sharing fills.
+    pub(super) fn data_source_for(&self, stands_in: DataSourceId) -> DataSourceId {
+        match self.observes() || self.forbidden {
+            true => stands_in,
+            false => self.place.data_source,
+        }
+    }
+}
+
+impl TraitState {
+    pub(super) fn sid(self) -> Option<TraitSid> {
+        match self {
+            Self::Stands(sid) => Some(sid),
+            Self::Planned | Self::Missing => None,
+        }
+    }
+}
+
+fn not_onboarded(found: &Trait) -> Hold {
+    Hold::new(
+        Reason::AdoptionRefused,
+        format!(
+            "{} has the integration code of the shared audience and is no onboarded trait; nothing was changed. Delete it \
+             or change its integration code.",
+            label(found)
+        ),
+    )
+}
+
+pub(super) fn awaiting_adobe(code: &IntegrationCode) -> Hold {
+    Hold::new(
+        Reason::AwaitingAdobeSharing,
+        format!(
+            "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \
+             the Experience Cloud Audiences destination in Experience Platform."
+        ),
+    )
+}

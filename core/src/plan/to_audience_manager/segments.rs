@@ -1,0 +1,258 @@
+//! The shared segment and the additional ones.
+
+use super::activation::Activation;
+use super::planner::{Planner, TraitState, awaiting_adobe};
+use crate::call::{Call, NEW_TRAIT, Step};
+use crate::compose::{self, Mode};
+use crate::domain::audience_manager::{NewSegment, Segment};
+use crate::domain::identifier::{IntegrationCode, SegmentFolderId, SegmentSid, TraitSid};
+use crate::domain::segment_rule::SegmentRule;
+use crate::plan::activation::rules::{self, Resolved};
+use crate::plan::difference::{Desired as _, DesiredSegment, unmarkable};
+use crate::plan::keep::keep;
+use crate::plan::lookup::{Candidate, Lookup, Slot};
+
+struct WantedSegment<'a, 'r> {
+    code: &'a IntegrationCode,
+    name: &'a str,
+    description: &'a str,
+    /// `None` while the trait is only planned.
+    rule: Option<String>,
+    /// What a forecast shows in place of the rule.
+    template: String,
+    recorded: Option<SegmentSid>,
+    /// It is Adobe's.
+    observed: bool,
+    /// Where a user wrote the rule, and the shared trait stands.
+    user_rule: Option<(&'r Resolved<'a>, &'a compose::DesiredSegment, TraitSid)>,
+    /// It is not made while something that it is declared with cannot stand.
+    in_vain: bool,
+}
+
+/// What Audience Manager says of a rule that a user wrote.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RuleState {
+    Accepted,
+    Asked,
+    Refused,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn shared_segment(&mut self, state: TraitState, activation: &Activation<'a>) {
+        let situation = self.situation;
+        let desired = situation.desired;
+        let wanted = WantedSegment {
+            code: &desired.code,
+            name: &desired.name,
+            description: &desired.description,
+            rule: match state {
+                TraitState::Stands(sid) => Some(SegmentRule::from(sid).to_string()),
+                TraitState::Planned => None,
+                TraitState::Missing => return,
+            },
+            template: NEW_TRAIT.to_owned(),
+            recorded: situation.recorded.segment_sid,
+            observed: self.observes(),
+            user_rule: None,
+            in_vain: false,
+        };
+        let sid = self.segment(&wanted);
+        self.plan.standing.segment_sid = sid;
+        let observed = self.plan.standing.observed;
+        self.map(None, sid, &activation.shared, observed);
+    }
+
+    pub(super) fn additional_segments(&mut self, state: TraitState, activation: &Activation<'a>) {
+        let situation = self.situation;
+        let segments = &situation.desired.additional_segments;
+        for (segment, activation) in segments.iter().zip(&activation.additional) {
+            let Some(resolved) = &activation.rule else {
+                continue; // told when it was asked for
+            };
+            self.plan.standing.traits.extend(resolved.known.clone());
+            let rule = match state {
+                TraitState::Stands(sid) => match resolved.fill(sid) {
+                    Ok(rule) => Some(rule.to_string()),
+                    Err(key) => {
+                        self.plan.holds.push(rules::unnamed(segment, key));
+                        continue;
+                    }
+                },
+                TraitState::Planned => None,
+                TraitState::Missing => return,
+            };
+            let wanted = WantedSegment {
+                code: &segment.code,
+                name: &segment.name,
+                description: &segment.description,
+                rule,
+                template: segment.rule.to_string(),
+                recorded: situation.recorded.additional(&segment.key),
+                observed: false,
+                user_rule: state.sid().map(|sid| (resolved, segment, sid)),
+                in_vain: activation.destinations.in_vain,
+            };
+            let sid = self.segment(&wanted);
+            if let Some(sid) = sid {
+                let standing = (segment.key.clone(), sid);
+                self.plan.standing.additional_segments.push(standing);
+            }
+            self.map(Some(&segment.key), sid, &activation.destinations, false);
+        }
+    }
+
+    pub(super) fn segment_slot(
+        &self,
+        code: &'a IntegrationCode,
+        description: &'a str,
+        recorded: Option<SegmentSid>,
+    ) -> Slot<'a, Segment> {
+        let situation = self.situation;
+        let place = self.place.data_source;
+        // Of the two that may be Adobe's, the shared one alone.
+        let is_shared = *code == situation.desired.code;
+        Slot {
+            recorded: recorded.into_iter().collect(),
+            as_ours: !(is_shared && situation.recorded.observed),
+            has_key: Box::new(move |found: &Segment| {
+                situation.has_key(
+                    found.integration_code.as_ref(),
+                    found.data_source,
+                    place,
+                    code,
+                )
+            }),
+            ..self.slot(code, description)
+        }
+    }
+
+    /// Plans one segment; its sid where it stands and is ours or observed.
+    fn segment(&mut self, wanted: &WantedSegment<'a, '_>) -> Option<SegmentSid> {
+        let slot = self.segment_slot(wanted.code, wanted.description, wanted.recorded);
+        let equals = |found: &Segment| {
+            let rule = wanted.rule.as_deref();
+            let desired = rule.map(|rule| self.desired_segment(wanted, rule, found));
+            desired.is_some_and(|desired| desired.equals(slot.inventory, found))
+        };
+        match slot.find(equals) {
+            Lookup::Ask(call) => {
+                self.plan.steps.push(Step::ready(*call));
+                None
+            }
+            Lookup::Absent if wanted.observed => {
+                self.plan.holds.push(awaiting_adobe(wanted.code));
+                None
+            }
+            Lookup::Absent => {
+                if !wanted.in_vain {
+                    self.create_segment(&slot, wanted);
+                }
+                None
+            }
+            Lookup::Found(found) if self.situation.mode == Mode::Observe || wanted.observed => {
+                self.plan.standing.observed = true;
+                Some(found.record.sid)
+            }
+            Lookup::Found(found) => self.keep_segment(wanted, &found),
+        }
+    }
+
+    fn create_segment(&mut self, slot: &Slot<'a, Segment>, wanted: &WantedSegment<'_, '_>) {
+        let Some(folder) = self.segment_folder() else {
+            return;
+        };
+        if let Some(hold) = unmarkable(&self.situation.desired.mark) {
+            self.plan.holds.push(hold);
+            return;
+        }
+        let unproven = slot.unproven(self.situation.since);
+        if let Some(look_up) = unproven.filter(|_| !self.place.enforces_segment_codes) {
+            return self.plan.steps.push(Step::ready(look_up));
+        }
+        let call = Call::create::<Segment>(NewSegment {
+            name: wanted.name.into(),
+            description: wanted.description.into(),
+            integration_code: wanted.code.clone(),
+            data_source: self.place.data_source,
+            folder,
+            rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
+            merge_rule: self.situation.foundation.merge_rule.id(),
+        });
+        let state = match wanted.rule {
+            Some(_) => self.rule_state(wanted),
+            None => RuleState::Asked,
+        };
+        match state {
+            RuleState::Accepted => self.plan.steps.push(Step::ready(call)),
+            RuleState::Asked => self.plan.steps.push(Step::waiting(call)),
+            RuleState::Refused => {}
+        }
+    }
+
+    fn rule_state(&mut self, wanted: &WantedSegment<'_, '_>) -> RuleState {
+        let Some((rule, segment, shared)) = wanted.user_rule else {
+            return RuleState::Accepted;
+        };
+        let (inventory, since) = (self.situation.inventory, self.situation.since);
+        match rule.validated(inventory, segment, Some(shared), since) {
+            rules::Outcome::Known(()) => RuleState::Accepted,
+            rules::Outcome::Ask(calls) => {
+                self.ask(calls);
+                RuleState::Asked
+            }
+            rules::Outcome::Held(hold) => {
+                self.hold_once(hold);
+                RuleState::Refused
+            }
+        }
+    }
+
+    /// Beside Adobe's own objects our additional segments stand where Adobe's segment stands.
+    fn segment_folder(&self) -> Option<SegmentFolderId> {
+        self.situation.foundation.segment_folder.or_else(|| {
+            let sid = self.plan.standing.segment_sid?;
+            Some(self.situation.inventory.segments.get(&sid)?.record.folder)
+        })
+    }
+
+    fn keep_segment(
+        &mut self,
+        wanted: &WantedSegment<'_, '_>,
+        found: &Candidate<'a, Segment>,
+    ) -> Option<SegmentSid> {
+        let situation = self.situation;
+        let desired = self.desired_segment(wanted, wanted.rule.as_deref()?, found.record);
+        let mut kept = match keep(situation.inventory, found, &desired, situation.adoption) {
+            Ok(kept) => kept,
+            Err(hold) => {
+                self.plan.holds.push(hold);
+                return None;
+            }
+        };
+        // The rest of the change does not wait for the rule.
+        if kept.change.rule.is_some() && self.rule_state(wanted) != RuleState::Accepted {
+            kept.change.rule = None;
+        }
+        self.plan.steps.extend(kept.step());
+        let standing = &mut self.plan.standing;
+        standing.stored_differently.extend(kept.stored_differently);
+        Some(found.record.sid)
+    }
+
+    fn desired_segment<'w>(
+        &self,
+        wanted: &WantedSegment<'w, '_>,
+        rule: &'w str,
+        found: &Segment,
+    ) -> DesiredSegment<'w> {
+        DesiredSegment {
+            name: wanted.name,
+            description: wanted.description,
+            code: wanted.code,
+            data_source: self.data_source_for(found.data_source),
+            folder: self.segment_folder().unwrap_or(found.folder),
+            rule,
+            merge_rule: self.situation.foundation.merge_rule.id(),
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! One shared trait or segment: its audience in Experience Platform (design.md §2, AAM → AEP).
+//!
+//! What Adobe's source connector delivers is the audience, and is never written. Ours steps aside for it.
+
+pub mod deletion;
+mod input;
+mod labels;
+
+pub use input::{Recorded, Situation, Standing};
+
+use self::input::{has_key, natural_key};
+use super::Plan;
+use super::difference::{Comparison, Desired, unmarkable};
+use super::keep::{Kept, keep};
+use super::lookup::{Candidate, Lookup, Slot, SlotKey};
+use crate::call::kinds::AudienceLookUp;
+use crate::call::{Call, Kind as _, Step};
+use crate::compose::{DesiredAudience, Mode, external_key, metadata_key, mirror};
+use crate::domain::experience_platform::{
+    Audience, AudienceChange, AudienceKey, AudienceKind, Lifecycle, NewForm,
+};
+use crate::domain::field::Field;
+use crate::domain::pql;
+use crate::domain::reason::Reason;
+use crate::domain::source::SourceId;
+use crate::hold::Hold;
+use crate::inventory::{AudienceNaturalKey, Entry, Inventory};
+use crate::ownership::owned::Ours;
+use crate::ownership::{Judged as _, label};
+use crate::ownership::{Ownership, held_by};
+
+/// Plans the audience of one share.
+pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
+    let mut plan = Plan::default();
+    let slot = slot(&situation);
+    let found = match find(&situation, &slot) {
+        Lookup::Ask(call) => {
+            plan.steps.push(Step::ready(*call));
+            return plan;
+        }
+        Lookup::Found(found) => Some(found),
+        Lookup::Absent => None,
+    };
+    if let Some(hold) = claimed_by_another(&situation, found.as_ref()) {
+        return Plan::held(hold);
+    }
+    let delivered = delivered(situation.inventory, &situation.desired.connector);
+    match &situation.desired.new.form {
+        NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
+            Some(connectors) => observe(&situation, &slot, connectors, found, &mut plan),
+            None if situation.mode == Mode::Observe => plan.holds.push(awaited(&situation)),
+            None => keep_audience(&situation, &slot, found, &mut plan),
+        },
+        NewForm::SegmentDefinition { .. } => match delivered {
+            None => {
+                let found = found.as_ref();
+                let owned = found.filter(|found| matches!(found.ownership, Ownership::Owned(_)));
+                plan.standing.audience = owned.map(|found| found.record.id.clone());
+                plan.holds.push(no_member_source(&situation));
+            }
+            Some(connectors) if situation.mode == Mode::Observe => {
+                observe(&situation, &slot, connectors, None, &mut plan);
+            }
+            Some(_) => keep_audience(&situation, &slot, found, &mut plan),
+        },
+    }
+    plan
+}
+
+/// What is in doubt is asked for before anything is judged, the connector's audience too.
+fn find<'a>(situation: &Situation<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
+    let table = &situation.inventory.audiences;
+    // The connector's, as far as the status names it: absence from a list proves nothing.
+    let observed = situation.recorded.audience.iter();
+    let mut observed = observed.filter(|id| match table.get(id) {
+        Some(entry) => entry.doubtful,
+        None => !table.is_gone(id),
+    });
+    if let Some(id) = observed.next() {
+        return Lookup::Ask(Box::new(Call::read::<Audience>(id.clone())));
+    }
+    let connectors = situation.desired.connector.iter().cloned();
+    let mut connectors = connectors
+        .map(AudienceNaturalKey::External)
+        .flat_map(|key| table.find(&key));
+    match slot.find(|found| situation.desired.equals(situation.inventory, found)) {
+        Lookup::Ask(call) => Lookup::Ask(call),
+        found => match connectors.find(|entry| entry.doubtful) {
+            Some(entry) => Lookup::Ask(Box::new(Call::read::<Audience>(entry.record.id.clone()))),
+            None => found,
+        },
+    }
+}
+
+/// Found by its recorded id, by its mark with any uid, and by its natural key.
+fn slot<'a>(situation: &Situation<'a>) -> Slot<'a, Audience> {
+    let Situation {
+        desired,
+        inventory,
+        recorded,
+        ..
+    } = *situation;
+    let look_up = AudienceLookUp::of(&desired.new);
+    let created_by = SlotKey {
+        key: look_up.natural_key(),
+        look_up: Some(Call::look_up::<Audience>(look_up)),
+        list: None,
+    };
+    let mut marks = vec![desired.mark.of_any_uid()];
+    let before = situation.previous_owners.iter();
+    marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
+    let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
+    let key = natural_key(&desired.new.form);
+    let found_by = marked.chain([key.clone()]).map(SlotKey::found_by);
+    let has_key = move |found: &Audience| {
+        let wrote_expression = match &desired.new.form {
+            // This process gave it our expression, which the service tells in another form.
+            NewForm::SegmentDefinition { expression } => {
+                let table = &inventory.audiences;
+                table.is_stored_as(found, Field::Expression, expression)
+            }
+            NewForm::External { .. } | NewForm::MetadataOnly { .. } => false,
+        };
+        has_key(found, &key) || wrote_expression
+    };
+    let ours = recorded.audience.iter().filter(|_| !recorded.observed);
+    Slot {
+        inventory,
+        claimant: situation.claimant(),
+        recorded: ours.cloned().collect(),
+        as_ours: true,
+        keys: [created_by].into_iter().chain(found_by).collect(),
+        elsewhere: Vec::new(),
+        has_key: Box::new(has_key),
+        description: Some(&desired.new.description),
+    }
+}
+
+/// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
+/// it that tests something else. It is left, and no second one is made beside it.
+fn unreadable(situation: &Situation<'_>) -> Option<Hold> {
+    let claimant = situation.claimant();
+    let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
+    let mut found = situation.inventory.audiences.find(&marked);
+    let hidden = found.find(|Entry { record, .. }| {
+        let expression = record.expression.as_deref();
+        record.kind == AudienceKind::SegmentDefinition
+            && !record.is_deleted()
+            && claimant.is_marked(&record.description)
+            && expression.is_none_or(|text| !pql::is_readable(text))
+    })?;
+    Some(Hold::new(
+        Reason::UnexpectedAnswer,
+        format!(
+            "{} carries the mark of this resource, and Experience Platform tells its expression in a form that cannot be \
+             read; it was left, and no second definition was created. If it is not needed, delete it in Experience \
+             Platform; if it is a person's, take the mark out of its description.",
+            label(&hidden.record)
+        ),
+    ))
+}
+
+fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a Audience> {
+    let found = keys.iter().flat_map(|key| {
+        inventory
+            .audiences
+            .find(&AudienceNaturalKey::External(key.clone()))
+    });
+    found
+        .map(|entry: &Entry<Audience>| &entry.record)
+        .find(|audience| audience.is_adobes() && !audience.is_deleted())
+}
+
+/// One source, one holder: whose mark stands, else the older (design.md §4.6).
+fn claimed_by_another(
+    situation: &Situation<'_>,
+    found: Option<&Candidate<'_, Audience>>,
+) -> Option<Hold> {
+    let Situation {
+        share,
+        desired,
+        claims,
+        existing,
+        ..
+    } = situation;
+    let others = of_any_strategy(situation.inventory, &desired.source);
+    let claimant = situation.claimant();
+    let marked = found
+        .map(|found| found.record)
+        .into_iter()
+        .chain(others)
+        .find_map(|found| claimant.marked_share(&found.description));
+    let holder = claims.holder(share, &desired.source, marked.as_ref(), *existing)?;
+    (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
+}
+
+/// What stands over the source by whichever strategy, the connector's apart.
+fn of_any_strategy<'a>(
+    inventory: &'a Inventory,
+    source: &SourceId,
+) -> impl Iterator<Item = &'a Audience> {
+    let external = [external_key(source), metadata_key(source)];
+    let external = external.into_iter().flatten();
+    let keys: Vec<_> = external
+        .map(AudienceNaturalKey::External)
+        .chain(mirror(source).map(AudienceNaturalKey::Expression))
+        .collect();
+    let found = keys.into_iter().flat_map(|key| {
+        let found: Vec<_> = inventory.audiences.find(&key).collect();
+        found.into_iter().map(|entry| &entry.record)
+    });
+    found.filter(|audience| !audience.is_adobes() && !audience.is_deleted())
+}
+
+/// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
+fn observe(
+    situation: &Situation<'_>,
+    slot: &Slot<'_, Audience>,
+    connectors: &Audience,
+    found: Option<Candidate<'_, Audience>>,
+    plan: &mut Plan<Standing>,
+) {
+    plan.standing = Standing {
+        audience: Some(connectors.id.clone()),
+        observed: true,
+        ..Standing::default()
+    };
+    if situation.mode == Mode::Observe {
+        return;
+    }
+    plan.holds
+        .extend(labels::of_connectors(situation.desired, connectors));
+    if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
+        plan.standing.superseded = Some(ours.record().id.clone());
+        plan.steps.push(Step::ready(Call::delete(ours.owned())));
+        plan.steps.extend(duplicates(slot, ours));
+    }
+}
+
+/// Second ones that nothing uses.
+fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> {
+    let table = &slot.inventory.audiences;
+    let steps = slot
+        .duplicates(kept.record(), Audience::is_same)
+        .into_iter()
+        .filter_map(|(found, entry)| match found.ownership {
+            _ if entry.doubtful => Some(Call::read::<Audience>(entry.record.id.clone())),
+            Ownership::Owned(ours) => {
+                let users = AudienceNaturalKey::Dependency(entry.record.id.clone());
+                let is_used = table.find(&users).next().is_some();
+                (!is_used).then(|| Call::delete(ours.owned()))
+            }
+            _ => None,
+        });
+    steps.map(Step::ready).collect()
+}
+
+fn keep_audience(
+    situation: &Situation<'_>,
+    slot: &Slot<'_, Audience>,
+    found: Option<Candidate<'_, Audience>>,
+    plan: &mut Plan<Standing>,
+) {
+    let desired = situation.desired;
+    let Some(found) = found else {
+        let hold = unmarkable(&desired.mark).or_else(|| unreadable(situation));
+        if let Some(hold) = hold.or_else(|| labels::unknown(desired, None)) {
+            return plan.holds.push(hold);
+        }
+        let creation = || Call::create::<Audience>(labels::at_creation(&desired.new));
+        let call = slot.unproven(situation.since).unwrap_or_else(creation);
+        return plan.steps.push(Step::ready(call));
+    };
+    let record = found.record;
+    let kept = match keep(situation.inventory, &found, desired, situation.adoption) {
+        Ok(kept) => kept,
+        Err(hold) => return plan.holds.push(hold),
+    };
+    plan.steps.extend(labels_last(&kept).step());
+    plan.holds.extend(labels::unknown(desired, Some(record)));
+    if kept.is_equal() {
+        plan.steps.extend(duplicates(slot, kept.ours));
+    }
+    plan.standing.audience = Some(record.id.clone());
+    plan.standing.stored_differently = kept.stored_differently;
+}
+
+/// Labels are put on by themselves, after the rest: a service that refuses them refuses nothing else with them.
+fn labels_last<'a>(kept: &Kept<'a, Audience>) -> Kept<'a, Audience> {
+    let rest = AudienceChange {
+        labels: Default::default(),
+        ..kept.change.clone()
+    };
+    Kept {
+        ours: kept.ours,
+        change: match rest == AudienceChange::default() {
+            true => kept.change.clone(),
+            false => rest,
+        },
+        stored_differently: Vec::new(),
+    }
+}
+
+impl Desired<Audience> for DesiredAudience {
+    fn description(&self) -> &str {
+        &self.new.description
+    }
+
+    fn change(&self, comparison: &mut Comparison<'_, Audience>) -> AudienceChange {
+        let (new, found) = (&self.new, comparison.found);
+        AudienceChange {
+            name: comparison.text(Field::Name, &new.name),
+            description: comparison.text(Field::Description, &new.description),
+            labels: labels::lacking(self, found),
+            expression: match &new.form {
+                NewForm::SegmentDefinition { expression } => {
+                    comparison.text(Field::Expression, expression)
+                }
+                NewForm::External { .. } | NewForm::MetadataOnly { .. } => None,
+            },
+            publish: match (&found.lifecycle, &new.form) {
+                (Lifecycle::Inactive, _) => true,
+                // Metadata alone is made without a state: which one it gets, no page says (experience-platform.md §3.8).
+                (
+                    Lifecycle::Draft,
+                    NewForm::External { .. } | NewForm::SegmentDefinition { .. },
+                ) => true,
+                _ => false,
+            },
+            deactivate: false,
+        }
+    }
+
+    fn undescribed(change: AudienceChange) -> AudienceChange {
+        AudienceChange {
+            description: None,
+            ..change
+        }
+    }
+}
+
+fn awaited(situation: &Situation<'_>) -> Hold {
+    Hold::new(
+        Reason::AwaitingAdobeSharing,
+        format!(
+            "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
+             Manager source connection.",
+            situation.desired.connector[0].audience_id()
+        ),
+    )
+}
+
+fn no_member_source(situation: &Situation<'_>) -> Hold {
+    Hold::new(
+        Reason::NoMemberSource,
+        format!(
+            "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \
+             would have no members; none was created. Choose it in the Audience Manager source connection, or use the \
+             strategy ExternalAudience or MetadataOnly in a new SharedAudience.",
+            situation.desired.connector[0].audience_id()
+        ),
+    )
+}
