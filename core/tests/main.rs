@@ -23,3 +23,4 @@ mod source;
 mod stories;
 mod tenant;
 mod texts;
+mod two_signs;
