@@ -22,7 +22,7 @@ async fn passes_at_rest_write_nothing_anywhere_also_after_a_restart() {
         "wait",
         "sharingconnection",
         "acme",
-        "--for=condition=FoundationReady",
+        "--for=condition=SharedObjectsReady",
         "--timeout=60s",
     ];
     world.kubectl(&told).await;

@@ -66,7 +66,7 @@ impl Stage {
             "spec": {
                 "organizationId": "0F1E2D3C4B5A69780A49420E@AdobeOrg", "credentialsSecretRef": {"name": "adobe-oauth"},
                 "experiencePlatform": {"sandbox": "prod"},
-                "budget": {"requestsPerMinute": requests_per_minute, "burst": 10}, "resyncInterval": "1h",
+                "rateLimit": {"requestsPerMinute": requests_per_minute, "burst": 10}, "resyncInterval": "1h",
             },
         });
         let connections: Api<SharingConnection> = Api::namespaced(client.clone(), namespace);

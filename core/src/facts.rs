@@ -37,7 +37,7 @@ impl<T, I> Default for Listing<T, I> {
     }
 }
 
-/// A destination, with its mappings where the list tells them.
+/// A destination, with its mappings where the list includes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedDestination {
     pub destination: Destination,
@@ -126,7 +126,7 @@ pub struct At {
 
 /// How the answers about one kind are applied.
 pub trait Known: Kind {
-    /// What a list or a read tells of one object.
+    /// What a list or a read reports of one object.
     type Listed: Clone + Eq + std::fmt::Debug;
 
     fn apply_read(inventory: &mut Inventory, read: Self::Listed, at: At) -> Vec<Key>;
@@ -287,7 +287,7 @@ fn searched<K: Kind>(
     (sids, touched)
 }
 
-/// A user that cannot be read stands in the way like any other.
+/// A user that cannot be read blocks a deletion like any other.
 fn users(listing: Listing<Segment, SegmentSid>, seen: Sequence) -> Users {
     let readable = listing.items.into_iter();
     let readable = readable.map(|segment| (segment.sid, segment.name));
@@ -342,7 +342,7 @@ pub fn apply_failure(
         Failure::Conflict | Failure::OutcomeUnknown => {
             let unknown = failure == Failure::OutcomeUnknown;
             let open = on_every_kind!(call, operation => operation.open_outcome(inventory, unknown), _ => false);
-            // A conflict on a delete says who is in the way; on anything else the look-up tells more.
+            // A conflict on a delete says who is in the way; on anything else the look-up shows more.
             open && (unknown || !call.is_deletion())
         }
         Failure::Other => false,

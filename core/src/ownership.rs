@@ -71,7 +71,7 @@ pub enum Ownership<'a, K> {
     Owned(Ours<'a, K>),
     /// A resource that is gone left it behind: it becomes ours by the write that marks it.
     TakenOver(Ours<'a, K>),
-    /// It has the natural key and nobody's mark: the adoption policy decides.
+    /// It has the natural key and no mark: the adoption policy decides.
     Unmarked(Unmarked<'a, K>),
     /// It has nothing to do with this resource, whatever else it carries.
     Unrelated,
@@ -79,7 +79,7 @@ pub enum Ownership<'a, K> {
     Blocked(Hold),
 }
 
-/// An object with our natural key and nobody's mark.
+/// An object with our natural key and no mark.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Unmarked<'a, K>(&'a K);
 
@@ -88,9 +88,9 @@ impl<'a, K: Judged> Unmarked<'a, K> {
     pub fn adopt(&self, equal: bool, policy: AdoptionPolicy) -> Result<Ours<'a, K>, Hold> {
         let ours = Ours::judged(self.0);
         match policy {
-            AdoptionPolicy::Adopt => Ok(ours),
-            AdoptionPolicy::Match if equal => Ok(ours),
-            AdoptionPolicy::Match => Err(differs(&label(self.0))),
+            AdoptionPolicy::Always => Ok(ours),
+            AdoptionPolicy::IfEqual if equal => Ok(ours),
+            AdoptionPolicy::IfEqual => Err(differs(&label(self.0))),
             AdoptionPolicy::Never => Err(never(&label(self.0))),
         }
     }
@@ -282,7 +282,7 @@ fn differs(object: &str) -> Hold {
         Reason::AdoptionRefused,
         format!(
             "{object} exists already, was not made by this operator and differs from what is declared. Nothing was \
-             changed. Make it equal, delete it, or set adoptionPolicy to Adopt to take it over."
+             changed. Make it equal, delete it, or set adoptionPolicy to Always to take it over."
         ),
     )
 }
@@ -292,7 +292,7 @@ fn never(object: &str) -> Hold {
         Reason::AdoptionRefused,
         format!(
             "{object} exists already and was not made by this operator. Nothing was changed. Delete it, or set \
-             adoptionPolicy to Match or Adopt."
+             adoptionPolicy to IfEqual or Always."
         ),
     )
 }

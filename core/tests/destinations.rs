@@ -476,9 +476,9 @@ fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
 
 /// Adobe's own segment: what hangs on it is ours only if we made it.
 #[rstest]
-#[case::equal(AdoptionPolicy::Match, "https://shop.example", true)]
-#[case::other(AdoptionPolicy::Match, "https://by-hand.example", false)]
-#[case::other_adopted(AdoptionPolicy::Adopt, "https://by-hand.example", true)]
+#[case::equal(AdoptionPolicy::IfEqual, "https://shop.example", true)]
+#[case::other(AdoptionPolicy::IfEqual, "https://by-hand.example", false)]
+#[case::other_adopted(AdoptionPolicy::Always, "https://by-hand.example", true)]
 #[case::never(AdoptionPolicy::Never, "https://shop.example", false)]
 fn a_persons_mapping_of_adobes_segment_is_taken_as_the_policy_says(
     #[case] policy: AdoptionPolicy,

@@ -344,7 +344,7 @@ pub(crate) fn settings() -> ConnectionSettings {
         segment_folder: "Segments".into(),
         merge_rule: None,
         trait_rule_key: "segid".into(),
-        adoption: AdoptionPolicy::Match,
+        adoption: AdoptionPolicy::IfEqual,
     }
 }
 
@@ -414,9 +414,9 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
                 .collect(),
         }),
         mode: Mode::Manage,
-        adoption: AdoptionPolicy::Match,
+        adoption: AdoptionPolicy::IfEqual,
         retain: false,
-        source_gone: SourceGonePolicy::Keep,
+        source_gone: SourceGonePolicy::Retain,
     }
 }
 

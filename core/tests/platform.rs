@@ -121,7 +121,7 @@ impl World {
             living: BTreeSet::new(),
             recorded: Recorded::default(),
             mode: Mode::Manage,
-            adoption: AdoptionPolicy::Match,
+            adoption: AdoptionPolicy::IfEqual,
             calls: Vec::new(),
             at: 1,
         };
@@ -410,7 +410,7 @@ fn an_audience_of_somebody_else_is_taken_over_as_the_policy_says() {
     let plan = world.settle("gamers", &wanted);
     assert_eq!(World::reasons(&plan), [Reason::AdoptionRefused]);
     assert_eq!(world.calls, [""; 0]);
-    world.adoption = AdoptionPolicy::Adopt;
+    world.adoption = AdoptionPolicy::Always;
     let plan = world.settle("gamers", &wanted);
     assert!(plan.is_settled());
     assert_eq!(plan.standing.audience, Some(there().id));

@@ -137,7 +137,7 @@ fn a_connection_that_observes_makes_and_changes_nothing() {
     gone.data_sources.fold_gone(&DataSourceId(5));
     for inventory in [gone, listed(&[data_source(5, "")], &[], &[])] {
         let mut settings = settings();
-        settings.adoption = AdoptionPolicy::Adopt;
+        settings.adoption = AdoptionPolicy::Always;
         let plan = plan(&settings, &found(5), &inventory, Mode::Observe);
         assert!(plan.is_settled(), "{plan:?}");
     }
@@ -329,7 +329,7 @@ fn beside_a_data_source_that_cannot_be_read_none_is_created() {
 fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
     for description in [OTHERS, "[audience-sharing:us/marketing/loyal#a1b2c3d4]"] {
         let mut settings = settings();
-        settings.adoption = AdoptionPolicy::Adopt;
+        settings.adoption = AdoptionPolicy::Always;
         let inventory = listed(&[data_source(5, description)], &[], &[]);
         let plan = plan(&settings, &found(5), &inventory, Mode::Manage);
         assert_eq!(plan.steps, []);
@@ -339,10 +339,10 @@ fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
 }
 
 #[rstest]
-#[case::adopted(AdoptionPolicy::Adopt, None, true)]
+#[case::adopted(AdoptionPolicy::Always, None, true)]
 #[case::recorded_as_ours_its_mark_taken_away(AdoptionPolicy::Never, Some(5), true)]
-#[case::another_one_is_recorded(AdoptionPolicy::Match, Some(4), false)]
-#[case::adobes_own(AdoptionPolicy::Match, None, false)]
+#[case::another_one_is_recorded(AdoptionPolicy::IfEqual, Some(4), false)]
+#[case::adobes_own(AdoptionPolicy::IfEqual, None, false)]
 fn a_data_source_without_a_mark_is_marked_or_adobes(
     #[case] adoption: AdoptionPolicy,
     #[case] recorded: Option<u64>,

@@ -44,7 +44,7 @@ fn doubted(audiences: &[Audience]) -> Inventory {
 fn held(resolution: Resolution<&Audience>) -> Hold {
     match resolution {
         Resolution::Held(hold) => hold,
-        Resolution::Gone(gone) => gone.told(SourceGonePolicy::Keep, Receiver::AudienceManager),
+        Resolution::Gone(gone) => gone.told(SourceGonePolicy::Retain, Receiver::AudienceManager),
         other => panic!("nothing is held: {other:?}"),
     }
 }
@@ -177,7 +177,7 @@ fn what_came_from_audience_manager_is_not_shared_back(
 
 #[rstest]
 #[case::keep(
-    SourceGonePolicy::Keep,
+    SourceGonePolicy::Retain,
     Receiver::AudienceManager,
     "Audience Manager was left as it is"
 )]
@@ -192,7 +192,7 @@ fn what_came_from_audience_manager_is_not_shared_back(
     "made of it in Audience Manager was deleted"
 )]
 #[case::keep_there(
-    SourceGonePolicy::Keep,
+    SourceGonePolicy::Retain,
     Receiver::ExperiencePlatform,
     "Experience Platform was left as it is"
 )]

@@ -155,9 +155,9 @@ fn white_space_and_the_case_of_a_key_are_no_drift_in_a_rule() {
 #[test]
 fn an_object_without_a_mark_is_adopted_only_as_the_policy_says() {
     for (policy, equal, adopted) in [
-        (AdoptionPolicy::Match, true, true),
-        (AdoptionPolicy::Match, false, false),
-        (AdoptionPolicy::Adopt, false, true),
+        (AdoptionPolicy::IfEqual, true, true),
+        (AdoptionPolicy::IfEqual, false, false),
+        (AdoptionPolicy::Always, false, true),
         (AdoptionPolicy::Never, true, false),
     ] {
         let mut world = World::over(Tenant::default());
@@ -220,8 +220,8 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
 #[test]
 fn another_owners_mark_is_a_conflict_whatever_the_policy() {
     for policy in [
-        AdoptionPolicy::Match,
-        AdoptionPolicy::Adopt,
+        AdoptionPolicy::IfEqual,
+        AdoptionPolicy::Always,
         AdoptionPolicy::Never,
     ] {
         let mut world = World::over(Tenant::default());

@@ -210,7 +210,7 @@ proptest! {
     fn what_is_changed_or_deleted_shows_two_of_three_signs(
         traits in proptest::collection::vec(look(), 0..4),
         segments in proptest::collection::vec(look(), 0..6),
-        adoption in select(vec![AdoptionPolicy::Never, AdoptionPolicy::Match, AdoptionPolicy::Adopt]),
+        adoption in select(vec![AdoptionPolicy::Never, AdoptionPolicy::IfEqual, AdoptionPolicy::Always]),
         additional in select(vec![&[][..], &["third"][..]]),
         _unused in Just(()),
     ) {

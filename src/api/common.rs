@@ -24,9 +24,9 @@ pub(crate) const ID_MAX: i64 = 9_007_199_254_740_991;
 pub enum AdoptionPolicy {
     /// Take them over only if they are equal to what is declared.
     #[default]
-    Match,
+    IfEqual,
     /// Take them over and change them to what is declared.
-    Adopt,
+    Always,
     /// Leave them alone and report them.
     Never,
 }
@@ -45,7 +45,7 @@ pub enum DeletionPolicy {
 pub enum SourceGonePolicy {
     /// It stays as it is.
     #[default]
-    Keep,
+    Retain,
     /// It is out of use until the source is back.
     Pause,
     /// It is deleted, as far as it is ours and nothing else uses it.

@@ -86,8 +86,8 @@ pub struct SharedAudienceSpec {
     #[serde(default)]
     pub mode: Mode,
 
-    /// What to do with objects that exist already and carry nobody's mark: `Match` takes them over only if they are
-    /// equal to what is declared, `Adopt` takes them over and changes them, `Never` leaves them alone and reports them.
+    /// What to do with objects that exist already without an ownership mark: `IfEqual` takes them over only if they are
+    /// equal to what is declared, `Always` takes them over and changes them, `Never` leaves them alone and reports them.
     /// Left out: as the connection says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "AdoptionPolicy")]
@@ -98,7 +98,7 @@ pub struct SharedAudienceSpec {
     #[serde(default = "default_deletion_policy")]
     pub deletion_policy: DeletionPolicy,
 
-    /// What happens to what was made of the source when it is deleted or deactivated: `Keep` leaves it as it is, `Pause`
+    /// What happens to what was made of the source when it is deleted or deactivated: `Retain` leaves it as it is, `Pause`
     /// takes the segments or the audience out of use until the source is back, `Delete` deletes them as if this resource
     /// had gone, and makes them again when the source is back. Where the mode is `Observe`, nothing happens to it.
     #[serde(default)]

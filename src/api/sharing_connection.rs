@@ -75,10 +75,10 @@ pub struct SharingConnectionSpec {
 
     /// How many calls this connection makes.
     #[serde(default)]
-    pub budget: Budget,
+    pub rate_limit: RateLimit,
 
-    /// What to do with objects that exist already and carry nobody's mark: `Match` takes them over only if they are
-    /// equal to what is declared, `Adopt` takes them over and changes them, `Never` leaves them alone and reports them.
+    /// What to do with objects that exist already without an ownership mark: `IfEqual` takes them over only if they are
+    /// equal to what is declared, `Always` takes them over and changes them, `Never` leaves them alone and reports them.
     /// A SharedAudience may say otherwise for its own objects.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
@@ -156,7 +156,7 @@ pub struct ProfileMergeRule {
 /// How many calls one connection makes. It bounds no other connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Budget {
+pub struct RateLimit {
     /// Calls per minute, 1 to 6000.
     #[serde(default = "default_requests_per_minute")]
     #[schemars(range(min = 1, max = 6000))]
@@ -177,7 +177,7 @@ pub struct SharingConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub observed_generation: Option<i64>,
-    /// Ready, CredentialsReady, AudienceManagerReachable, ExperiencePlatformReachable, FoundationReady and
+    /// Ready, CredentialsReady, AudienceManagerReachable, ExperiencePlatformReachable, SharedObjectsReady and
     /// ProfileMergeRuleReady.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions_schema")]
@@ -293,7 +293,7 @@ impl Default for AudienceManagerSettings {
     }
 }
 
-impl Default for Budget {
+impl Default for RateLimit {
     fn default() -> Self {
         Self {
             requests_per_minute: default_requests_per_minute(),
@@ -319,7 +319,7 @@ impl SharingConnectionSpec {
             },
             audience_manager: AudienceManagerSettings::default(),
             resync_interval: default_resync_interval(),
-            budget: Budget::default(),
+            rate_limit: RateLimit::default(),
             adoption_policy: AdoptionPolicy::default(),
             deletion_policy: default_deletion_policy(),
         }

@@ -59,7 +59,7 @@ pub struct Arguments {
     #[arg(long)]
     read_only: bool,
     /// Requests per minute that all connections with one client id and organization make together, at most. What a
-    /// connection declares in spec.budget bounds that connection alone, and this bounds the sum
+    /// connection declares in spec.rateLimit bounds that connection alone, and this bounds the sum
     #[arg(
         long,
         value_name = "REQUESTS_PER_MINUTE",

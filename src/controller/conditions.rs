@@ -55,7 +55,7 @@ condition_types! {
     AudienceManagerReachable,
     ExperiencePlatformReachable,
     /// The data source and the folders stand.
-    FoundationReady,
+    SharedObjectsReady,
     ProfileMergeRuleReady,
     /// The objects in Audience Manager are as declared.
     AudienceManagerSynced,

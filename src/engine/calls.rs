@@ -188,7 +188,7 @@ fn failure(error: &Error) -> Failure {
 }
 
 /// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours, or of the
-/// process before us, of which the status alone tells: `recorded`.
+/// process before us, which only the status shows: `recorded`.
 fn is_behind(
     inventory: &Inventory,
     call: &Call,

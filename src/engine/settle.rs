@@ -347,7 +347,7 @@ impl World {
     }
 
     /// By its mark alone nothing is known as ours: if the process died and the source got another name meanwhile, what was
-    /// made of it would be nobody's.
+    /// made of it would be unknown.
     pub(super) fn recorded_first(&self, source: Origin) -> Settled {
         let message = format!(
             "The source {:?} was found: {}. Its id is recorded before anything is created.",

@@ -42,7 +42,7 @@ impl World {
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => to_audience_manager::deletion::look(leaving),
+            SourceGonePolicy::Retain => to_audience_manager::deletion::look(leaving),
             SourceGonePolicy::Pause => to_audience_manager::deletion::pause(leaving),
             SourceGonePolicy::Delete => to_audience_manager::deletion::plan(leaving),
         };
@@ -104,7 +104,7 @@ impl World {
             inventory: &self.inventory,
         };
         let plan = match policy {
-            SourceGonePolicy::Keep => to_experience_platform::deletion::look(leaving),
+            SourceGonePolicy::Retain => to_experience_platform::deletion::look(leaving),
             SourceGonePolicy::Pause => to_experience_platform::deletion::pause(leaving),
             SourceGonePolicy::Delete => to_experience_platform::deletion::plan(leaving),
         };
@@ -138,7 +138,7 @@ impl World {
 /// Whoever only observes writes nothing.
 fn policy(request: &SettleRequest) -> SourceGonePolicy {
     match request.share.mode {
-        Mode::Observe => SourceGonePolicy::Keep,
+        Mode::Observe => SourceGonePolicy::Retain,
         Mode::Manage => request.share.source_gone,
     }
 }

@@ -334,7 +334,7 @@ impl World {
     }
 }
 
-/// Where an object was told to go, if the answer to its update shows that it did not.
+/// Where an object was to go, if the answer to its update shows that it did not.
 fn unmoved(call: &Call, response: &Response) -> Option<DataSourceId> {
     let stands_in = match response {
         Response::Trait(Answer::Written(written)) => written.data_source,

@@ -215,7 +215,7 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
 /// policy leaves stands in the status.
 #[rstest]
 fn what_no_status_ever_told_is_found_although_its_source_is_gone(
-    #[values("Keep", "Pause", "Delete")] policy: &str,
+    #[values("Retain", "Pause", "Delete")] policy: &str,
     #[values("traits", "segments", "audiences")] made: &str,
 ) {
     on_virtual_time(async {

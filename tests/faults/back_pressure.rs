@@ -61,7 +61,7 @@ impl Budget {
 
     pub(crate) fn connection(self, name: &str) -> Value {
         let mut declared = connection(name);
-        declared["spec"]["budget"] =
+        declared["spec"]["rateLimit"] =
             json!({"requestsPerMinute": self.requests_per_minute, "burst": self.burst});
         declared
     }

@@ -179,7 +179,7 @@ fn a_mark_that_is_not_stored_is_written_once_a_pass() {
         stores_nothing(&world, |call| call.method == Method::PUT);
         world.apply(secret());
         let mut adopting = connection("acme");
-        adopting["spec"]["adoptionPolicy"] = json!("Adopt");
+        adopting["spec"]["adoptionPolicy"] = json!("Always");
         world.apply(adopting);
         world.apply(audience("loyal", LOYAL_GAMERS));
         world.start_operator();

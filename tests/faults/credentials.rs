@@ -183,7 +183,7 @@ fn a_budget_of_one_call_a_minute_slows_its_own_connection_alone(
     on_virtual_time(async {
         let world = world().await;
         let mut slow = own_shared_objects(connection("sales"));
-        slow["spec"]["budget"] = json!({"requestsPerMinute": 1, "burst": 1});
+        slow["spec"]["rateLimit"] = json!({"requestsPerMinute": 1, "burst": 1});
         if same_secret {
             world.apply(slow);
         } else {
@@ -226,7 +226,7 @@ fn the_connections_of_one_client_share_the_operators_rate_and_none_takes_all_of_
         set_client_rate_limit(60);
         world.choke_point.keep_no_snapshots();
         let fast = |mut connection: Value| {
-            connection["spec"]["budget"] = json!({"requestsPerMinute": 6_000, "burst": 1});
+            connection["spec"]["rateLimit"] = json!({"requestsPerMinute": 6_000, "burst": 1});
             connection
         };
         world.apply(secret());

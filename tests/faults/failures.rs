@@ -289,7 +289,7 @@ fn untrue(reason: Reason, told: &Told) -> Vec<String> {
         Aspect::ExperiencePlatform if !of_audience => Some("ExperiencePlatformReachable=False"),
         Aspect::ProfileMergeRule => Some("ProfileMergeRuleReady=Unknown"),
         Aspect::Members => Some("MembersArriving=Unknown"),
-        Aspect::SharedObjects => Some("FoundationReady=Unknown"),
+        Aspect::SharedObjects => Some("SharedObjectsReady=Unknown"),
         Aspect::References
         | Aspect::AudienceManager
         | Aspect::ExperiencePlatform

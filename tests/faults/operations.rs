@@ -160,7 +160,7 @@ impl Operation {
             Self::Adopt => {
                 adoptable(world);
                 let mut adopting = audience("loyal", LOYAL_GAMERS);
-                adopting["spec"]["adoptionPolicy"] = json!("Adopt");
+                adopting["spec"]["adoptionPolicy"] = json!("Always");
                 world.apply(adopting);
             }
             Self::HandOver => {

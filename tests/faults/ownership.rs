@@ -62,7 +62,7 @@ fn mark(name: &str, uid: &str) -> String {
 /// Two definitions can have one name: the name is no sign of ownership.
 #[rstest]
 fn a_persons_definition_with_the_declared_name_is_left(
-    #[values("Never", "Match", "Adopt")] adoption: &str,
+    #[values("Never", "IfEqual", "Always")] adoption: &str,
     #[values(false, true)] delivered: bool,
 ) {
     on_virtual_time(async {

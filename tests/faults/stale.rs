@@ -191,7 +191,7 @@ fn t15_one_object_that_does_not_decode_stops_no_other() {
         world.choke_point.keep_no_snapshots();
         world.apply(secret());
         let mut connection = connection("acme");
-        connection["spec"]["budget"] = json!({"requestsPerMinute": 6000, "burst": 100});
+        connection["spec"]["rateLimit"] = json!({"requestsPerMinute": 6000, "burst": 100});
         world.apply(connection);
         let mut broken = audience("broken", LOYAL_GAMERS);
         broken["spec"]["source"] = json!("of another version");

@@ -38,7 +38,7 @@ async fn flux_argo_and_kubectl_see_what_is() {
             "organizationId": "0F1E2D3C4B5A69780A49420E@AdobeOrg",
             "credentialsSecretRef": {"name": "adobe-oauth"},
             "experiencePlatform": {"sandbox": "prod"},
-            "budget": {"requestsPerMinute": 6000, "burst": 100},
+            "rateLimit": {"requestsPerMinute": 6000, "burst": 100},
         }),
     )
     .await;

@@ -267,11 +267,11 @@ fn of_policies() -> Vec<Values> {
         leaf("SharedAudience spec.adoptionPolicy", |patient| {
             let labels = json!({"dataUsageLabels": ["core/C2"]});
             let mut audience = to_experience_platform(patient, &labels);
-            audience["spec"]["adoptionPolicy"] = json!("Match");
+            audience["spec"]["adoptionPolicy"] = json!("IfEqual");
             audience
         })
         .silent("removed", "the connection says Match")
-        .stays("= Adopt", "what was taken over stays ours"),
+        .stays("= Always", "what was taken over stays ours"),
         leaf(
             "SharedAudience spec.deletionPolicy",
             with("deletionPolicy", json!("Retain")),

@@ -30,8 +30,8 @@ pub(crate) fn connection(patient: usize) -> Value {
                 "traitRuleKey": "sweep",
             },
             "resyncInterval": "12m",
-            "budget": {"requestsPerMinute": 6_000, "burst": 100},
-            "adoptionPolicy": "Match",
+            "rateLimit": {"requestsPerMinute": 6_000, "burst": 100},
+            "adoptionPolicy": "IfEqual",
             "deletionPolicy": "Delete",
         },
     })
@@ -141,20 +141,20 @@ pub(crate) fn table() -> Vec<Values> {
             ])
             .text(Text::Fixed("digits and units"))
             .seen(Probe::Time),
-        leaf("SharingConnection spec.budget", connection).seen(Probe::Time),
+        leaf("SharingConnection spec.rateLimit", connection).seen(Probe::Time),
         leaf(
-            "SharingConnection spec.budget.requestsPerMinute",
+            "SharingConnection spec.rateLimit.requestsPerMinute",
             connection,
         )
         .seen(Probe::Time),
-        leaf("SharingConnection spec.budget.burst", connection).seen(Probe::Time),
+        leaf("SharingConnection spec.rateLimit.burst", connection).seen(Probe::Time),
         leaf(
             "SharingConnection spec.adoptionPolicy",
             connection_over_a_data_source_by_hand,
         )
         .silent("removed", "Match is the default")
         .silent("= Never", "neither takes over what is not as declared")
-        .stays("= Adopt", "what was taken over stays ours"),
+        .stays("= Always", "what was taken over stays ours"),
         leaf("SharingConnection spec.deletionPolicy", connection).seen(Probe::Deleted),
         leaf(
             "SharingConnection metadata.annotations.audience-sharing.dev/reconcile-requested-at",

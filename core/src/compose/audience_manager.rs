@@ -1,4 +1,4 @@
-//! An audience of Experience Platform, as it shall stand in Audience Manager (design.md §2).
+//! An audience of Experience Platform, as it is to be in Audience Manager (design.md §2).
 
 use super::declared::{DeclaredDestination, NamedTrait, SegmentDestination, by_segment};
 use super::settings::ConnectionSettings;
@@ -29,7 +29,7 @@ pub struct AdditionalSegment {
     pub destinations: Vec<DeclaredDestination>,
 }
 
-/// An audience of Experience Platform, as it shall stand in Audience Manager.
+/// An audience of Experience Platform, as it is to be in Audience Manager.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToAudienceManager {
     pub source: AudienceSelector,

@@ -7,9 +7,9 @@ use crate::domain::ownership::OwnerId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdoptionPolicy {
     /// Only if they are equal to what is declared.
-    Match,
+    IfEqual,
     /// Take them over and change them.
-    Adopt,
+    Always,
     /// Leave them alone and say so.
     Never,
 }
@@ -25,7 +25,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceGonePolicy {
     /// It stays as it is.
-    Keep,
+    Retain,
     /// It stays, and is out of use until the source is back.
     Pause,
     /// It is deleted as if the share had gone.

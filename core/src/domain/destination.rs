@@ -54,7 +54,7 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    /// One of which no answer told more.
+    /// One of which only the ids are known.
     pub fn known_by_ids(id: MappingId, destination: DestinationId, segment: SegmentSid) -> Self {
         Self {
             id,

@@ -116,7 +116,7 @@ reasons! {
          na1.adobelogin.com.";
     /// Adobe is rate-limiting this credential.
     Throttled: Retry, Warning, Objects,
-        "The operator continues automatically; if this happens often, lower spec.budget of the SharingConnection.";
+        "The operator continues automatically; if this happens often, lower spec.rateLimit of the SharingConnection.";
     /// The credential answers for another company than the recorded ids belong to.
     TenantMismatch: Stalled, Warning, Objects,
         "Put the right credential back into the Secret, or create a new connection.";
@@ -141,7 +141,7 @@ reasons! {
     SourceClaimed: Stalled, Warning, Objects, "Delete one of the two.";
     /// Adobe's own sharing made the objects; they are only observed.
     AdobeSharingActive: Fine, Normal, Objects,
-        "Nothing is to be done; set adoptionPolicy of the connection to Adopt to take them over.";
+        "Nothing is to be done; set adoptionPolicy of the connection to Always to take them over.";
     /// Adobe's own sharing has not delivered the objects yet.
     AwaitingAdobeSharing: Wait, Warning, Objects, "Set up Adobe's own sharing of this audience.";
     /// The source's labels ask for an export control that no known API sets.
@@ -183,7 +183,7 @@ reasons! {
         "Restore the object's description or key, or delete this SharedAudience: deleting it leaves the object.";
     /// An object exists already and the adoption policy does not allow to take it.
     AdoptionRefused: Stalled, Warning, Objects,
-        "Make it equal, delete it, or set adoptionPolicy to Adopt to take it over.";
+        "Make it equal, delete it, or set adoptionPolicy to Always to take it over.";
     /// The profile merge rule's data source does not exist.
     ProfileMergeRuleNotFound: Stalled, Warning, Objects,
         "Correct spec.audienceManager.profileMergeRule of the SharingConnection, or leave it out.";

@@ -182,7 +182,7 @@ pub fn apply_segments(
     contents(known, Key::Segment, data_sources, listing, at)
 }
 
-/// What a list of several data sources holds, each judged by itself.
+/// What a list of several data sources holds, each judged separately.
 fn contents<K: Kind<Id: Copy>>(
     (table, rights): (&mut Table<K>, &mut BTreeMap<K::Id, Rights>),
     key: fn(K::Id) -> Key,
@@ -244,8 +244,8 @@ impl Known for Destination {
     fn apply_read(inventory: &mut Inventory, read: ListedDestination, at: At) -> Vec<Key> {
         let id = read.destination.id;
         let mut touched = inventory.destinations.fold_read(at.sent, read.destination);
-        if let Some(told) = read.mappings {
-            touched.extend(inventory.fold_mappings(at.sent, at.now, id, mappings(told)));
+        if let Some(listed) = read.mappings {
+            touched.extend(inventory.fold_mappings(at.sent, at.now, id, mappings(listed)));
         }
         touched
     }

@@ -1,4 +1,4 @@
-//! Deleting what a resource owned: the same for every kind that carries a mark. An object that is ours is told from a
+//! Deleting what a resource owned: the same for every kind that carries a mark. An object that is ours is distinguished from a
 //! person's copy of it, and what the status records and is not ours any more is left and named.
 
 use super::Plan;
@@ -11,7 +11,7 @@ use crate::ownership::{Left, Ownership};
 /// The objects of one kind that are ours.
 pub(super) struct Leaving<'a, K> {
     pub(super) kept: Vec<Ours<'a, K>>,
-    /// Second ones of a key. They go first: only beside the kept one a duplicate can be told from a person's copy.
+    /// Second ones of a key. They go first: only beside the kept one a duplicate differs from a person's copy.
     pub(super) duplicates: Vec<Ours<'a, K>>,
 }
 

@@ -47,7 +47,7 @@ impl Gone {
             ),
         };
         let fate = match policy {
-            SourceGonePolicy::Keep => format!("what stands in {here} was left as it is"),
+            SourceGonePolicy::Retain => format!("what stands in {here} was left as it is"),
             SourceGonePolicy::Pause => format!("{paused} until it is back"),
             SourceGonePolicy::Delete => {
                 format!(

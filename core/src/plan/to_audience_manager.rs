@@ -20,7 +20,7 @@ use super::lookup::Lookup;
 use crate::call::Step;
 use crate::compose::Mode;
 
-/// Plans one audience over shared objects that stand.
+/// Plans one audience over shared objects that exist.
 pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
     match situation.place {
         None => Plan::held(awaiting_adobe(&situation.desired.code)),

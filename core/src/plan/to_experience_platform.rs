@@ -114,7 +114,7 @@ fn slot<'a>(situation: &Situation<'a>) -> Slot<'a, Audience> {
     let found_by = marked.chain([key.clone()]).map(SlotKey::found_by);
     let has_key = move |found: &Audience| {
         let wrote_expression = match &desired.new.form {
-            // This process gave it our expression, which the service tells in another form.
+            // This process gave it our expression, which the service shows in another form.
             NewForm::SegmentDefinition { expression } => {
                 let table = &inventory.audiences;
                 table.is_stored_as(found, Field::Expression, expression)
@@ -171,7 +171,7 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
         .find(|audience| audience.is_adobes() && !audience.is_deleted())
 }
 
-/// One source, one holder: whose mark stands, else the older (design.md §4.6).
+/// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
 fn claimed_by_another(
     situation: &Situation<'_>,
     found: Option<&Candidate<'_, Audience>>,
@@ -194,7 +194,7 @@ fn claimed_by_another(
     (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
 }
 
-/// What stands over the source by whichever strategy, the connector's apart.
+/// What exists over the source by any strategy, the connector's apart.
 fn of_any_strategy<'a>(
     inventory: &'a Inventory,
     source: &SourceId,
@@ -285,7 +285,7 @@ fn keep_audience(
     plan.standing.stored_differently = kept.stored_differently;
 }
 
-/// Labels are put on by themselves, after the rest: a service that refuses them refuses nothing else with them.
+/// Labels are put on separately, after the rest: a service that refuses them refuses nothing else with them.
 fn labels_last<'a>(kept: &Kept<'a, Audience>) -> Kept<'a, Audience> {
     let rest = AudienceChange {
         labels: Default::default(),

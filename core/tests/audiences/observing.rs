@@ -71,8 +71,8 @@ fn adobes(additional: &[&str]) -> Case {
 #[test]
 fn adobes_objects_are_observed_whatever_the_policy() {
     for policy in [
-        AdoptionPolicy::Match,
-        AdoptionPolicy::Adopt,
+        AdoptionPolicy::IfEqual,
+        AdoptionPolicy::Always,
         AdoptionPolicy::Never,
     ] {
         let mut case = adobes(&[]);

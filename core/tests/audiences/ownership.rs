@@ -95,7 +95,7 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
     let mut case = Case::recorded(&["third"]);
     case.change_trait(|found| found.kind = TraitKind::RuleBased);
     case.change_segment(SEGMENT, |found| found.name = "Renamed".into());
-    case.share.adoption = AdoptionPolicy::Adopt;
+    case.share.adoption = AdoptionPolicy::Always;
     let plan = case.plan();
     assert_eq!(plan.steps, []);
     assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
@@ -115,7 +115,7 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
     SIBLINGS,
     true,
     false,
-    AdoptionPolicy::Adopt,
+    AdoptionPolicy::Always,
     Err(Reason::SourceClaimed)
 )]
 #[case::of_a_sibling_that_went(SIBLINGS, false, false, AdoptionPolicy::Never, Ok(true))]
@@ -123,14 +123,14 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
     OTHERS,
     false,
     true,
-    AdoptionPolicy::Adopt,
+    AdoptionPolicy::Always,
     Err(Reason::ManagementConflict)
 )]
 #[case::another_owners_data_source_mark(
     "[audience-sharing:others]",
     false,
     true,
-    AdoptionPolicy::Adopt,
+    AdoptionPolicy::Always,
     Err(Reason::ManagementConflict)
 )]
 #[case::our_data_source_mark(
@@ -149,15 +149,15 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
 )]
 #[case::a_recorded_one_that_lost_its_mark("", false, true, AdoptionPolicy::Never, Ok(true))]
 #[case::a_strangers("", false, false, AdoptionPolicy::Never, Err(Reason::AdoptionRefused))]
-#[case::a_strangers_that_is_equal("", false, false, AdoptionPolicy::Match, Ok(true))]
+#[case::a_strangers_that_is_equal("", false, false, AdoptionPolicy::IfEqual, Ok(true))]
 #[case::a_strangers_with_another_text(
     "By hand",
     false,
     false,
-    AdoptionPolicy::Match,
+    AdoptionPolicy::IfEqual,
     Err(Reason::AdoptionRefused)
 )]
-#[case::a_strangers_that_may_be_taken("By hand", false, false, AdoptionPolicy::Adopt, Ok(true))]
+#[case::a_strangers_that_may_be_taken("By hand", false, false, AdoptionPolicy::Always, Ok(true))]
 #[case::ours(OURS, false, false, AdoptionPolicy::Never, Ok(false))]
 fn what_stands_already_is_kept_or_marked_or_left(
     #[case] description: &str,

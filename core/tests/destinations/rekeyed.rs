@@ -185,9 +185,9 @@ fn a_mapping_stays_recorded_where_its_new_key_cannot_be_mapped() {
 /// A person mapped our own segment to a destination that is declared later, with other keys.
 #[rstest]
 #[case::with_the_same_keys(AdoptionPolicy::Never, "https://shop.example", true)]
-#[case::with_other_keys(AdoptionPolicy::Match, "https://by-hand.example", false)]
+#[case::with_other_keys(AdoptionPolicy::IfEqual, "https://by-hand.example", false)]
 #[case::never(AdoptionPolicy::Never, "https://by-hand.example", false)]
-#[case::to_be_taken_over(AdoptionPolicy::Adopt, "https://by-hand.example", true)]
+#[case::to_be_taken_over(AdoptionPolicy::Always, "https://by-hand.example", true)]
 fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
     #[case] policy: AdoptionPolicy,
     #[case] by_hand: &str,

@@ -147,7 +147,7 @@ fn others_data_sources_are_left_alone() {
     let theirs = data_source(5_000, "Sharing (C3)", OTHERS, &["PII"]);
     for (made, policy, reason) in [
         (&unmarked, AdoptionPolicy::Never, Reason::AdoptionRefused),
-        (&theirs, AdoptionPolicy::Adopt, Reason::ManagementConflict),
+        (&theirs, AdoptionPolicy::Always, Reason::ManagementConflict),
     ] {
         let mut world = unlabelled(&[]);
         world.settings.adoption = policy;

@@ -162,7 +162,7 @@ proptest! {
         let wanted = desired("gamers", strategy, "Console buyers");
         let mut world = World::over(there.clone());
         if adopts {
-            world.adoption = AdoptionPolicy::Adopt;
+            world.adoption = AdoptionPolicy::Always;
         }
         let plan = world.settle("gamers", &wanted);
         for found in there.iter().filter(|found| !may_change(found, &[strategy], adopts)) {

@@ -97,7 +97,7 @@ fn resolved(
         Resolution::Found(found) => Ok(found),
         Resolution::Held(hold) => Err(hold),
         Resolution::Gone(gone) => {
-            Err(gone.told(SourceGonePolicy::Keep, Receiver::ExperiencePlatform))
+            Err(gone.told(SourceGonePolicy::Retain, Receiver::ExperiencePlatform))
         }
         Resolution::Ask(call) => panic!("nothing is asked: {call}"),
     }

@@ -33,10 +33,10 @@ fn the_smallest_connection_has_the_documented_defaults() {
     );
     assert_eq!(spec.resync_interval(), Duration::from_secs(600));
     assert_eq!(
-        (spec.budget.requests_per_minute, spec.budget.burst),
+        (spec.rate_limit.requests_per_minute, spec.rate_limit.burst),
         (300, 10)
     );
-    assert_eq!(spec.adoption_policy, AdoptionPolicy::Match);
+    assert_eq!(spec.adoption_policy, AdoptionPolicy::IfEqual);
     assert_eq!(spec.deletion_policy, DeletionPolicy::Retain);
 }
 
@@ -67,7 +67,7 @@ fn the_smallest_audience_has_the_documented_defaults() {
 #[test]
 fn what_the_audience_says_goes_before_the_defaults() {
     let target = json!({"audienceManager": {"name": "Gamers", "description": "", "ttlDays": 0}});
-    let changes = json!({"spec": {"target": target, "adoptionPolicy": "Adopt"}});
+    let changes = json!({"spec": {"target": target, "adoptionPolicy": "Always"}});
     let spec = decode::<SharedAudience>(&patched(audience(), &changes)).spec;
     assert_eq!(
         (spec.target_name(), spec.target_description()),
@@ -76,7 +76,7 @@ fn what_the_audience_says_goes_before_the_defaults() {
     assert_eq!(spec.ttl_days(), 0);
     assert_eq!(
         spec.adoption_policy(AdoptionPolicy::Never),
-        AdoptionPolicy::Adopt
+        AdoptionPolicy::Always
     );
 }
 

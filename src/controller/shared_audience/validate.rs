@@ -38,7 +38,7 @@ pub(super) fn share(
             .map_or(settings.adoption, adoption_policy),
         retain: spec.deletion_policy == api::DeletionPolicy::Retain,
         source_gone: match spec.source_gone_policy {
-            api::SourceGonePolicy::Keep => SourceGonePolicy::Keep,
+            api::SourceGonePolicy::Retain => SourceGonePolicy::Retain,
             api::SourceGonePolicy::Pause => SourceGonePolicy::Pause,
             api::SourceGonePolicy::Delete => SourceGonePolicy::Delete,
         },
@@ -56,8 +56,8 @@ pub(super) fn manages(audience: &SharedAudience) -> bool {
 
 pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {
     match policy {
-        api::AdoptionPolicy::Match => AdoptionPolicy::Match,
-        api::AdoptionPolicy::Adopt => AdoptionPolicy::Adopt,
+        api::AdoptionPolicy::IfEqual => AdoptionPolicy::IfEqual,
+        api::AdoptionPolicy::Always => AdoptionPolicy::Always,
         api::AdoptionPolicy::Never => AdoptionPolicy::Never,
     }
 }

@@ -430,8 +430,8 @@ fn settings(connection: &SharingConnection, context: &Context) -> ConnectionSett
 fn budget(connection: &SharingConnection) -> Budget {
     let at_least_one = |value: i32| u32::try_from(value).unwrap_or(1).max(1);
     Budget {
-        requests_per_minute: at_least_one(connection.spec.budget.requests_per_minute),
-        burst: at_least_one(connection.spec.budget.burst),
+        requests_per_minute: at_least_one(connection.spec.rate_limit.requests_per_minute),
+        burst: at_least_one(connection.spec.rate_limit.burst),
     }
 }
 

@@ -406,7 +406,7 @@ fn reachable<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<
 
 fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
     let standing = &report.foundation.standing;
-    let kind = ConditionType::FoundationReady;
+    let kind = ConditionType::SharedObjectsReady;
     if let Some(obstacle) = &report.foundation.obstacle {
         conditions = conditions.set(
             kind,
@@ -419,7 +419,7 @@ fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions
             kind,
             ConditionStatus::True,
             Reason::AdobeSharingActive,
-            "Adobe's own sharing made the data source: what is in it is observed. Set adoptionPolicy to Adopt to take it over.",
+            "Adobe's own sharing made the data source: what is in it is observed. Set adoptionPolicy to Always to take it over.",
         );
     } else if standing.data_source.is_some()
         && standing.trait_folder.is_some()

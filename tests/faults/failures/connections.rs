@@ -495,7 +495,7 @@ fn of_the_operator() -> Vec<Scenario> {
                 world.apply(secret());
                 world.apply(connection("acme"));
             })
-            .in_condition("FoundationReady"),
+            .in_condition("SharedObjectsReady"),
         of_audience(Reason::LinkUnproven, "an audience stands")
             .in_condition("MembersArriving"),
         of_audience(Reason::Unreadable, "the object was stored under another definition")

@@ -158,7 +158,7 @@ fn ownership() -> Vec<Scenario> {
         .before(|world| trait_of_somebody(world, "by hand"))
         .mended_by(|world| {
             world.changes.adopt("traits", &made_by_hand(world));
-            edit(world, json!({"adoptionPolicy": "Adopt"}));
+            edit(world, json!({"adoptionPolicy": "Always"}));
         }),
     ]
 }

@@ -123,8 +123,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 fn to_audience_manager() -> Vec<Scenario> {
     vec![
-        of_audience(Reason::SourceInactive, "the source was deactivated (sourceGonePolicy Keep)")
-            .before(|world| shared(world, "Keep"))
+        of_audience(Reason::SourceInactive, "the source was deactivated (sourceGonePolicy Retain)")
+            .before(|world| shared(world, "Retain"))
             .happens(deactivate)
             .mended_by(|world| {
                 segments_are(world, "ACTIVE");
@@ -147,8 +147,8 @@ fn to_audience_manager() -> Vec<Scenario> {
                 publish(world);
             })
             .calls(ASKED_FOR),
-        of_audience(Reason::SourceNotFound, "the source was deleted (sourceGonePolicy Keep)")
-            .before(|world| shared(world, "Keep"))
+        of_audience(Reason::SourceNotFound, "the source was deleted (sourceGonePolicy Retain)")
+            .before(|world| shared(world, "Retain"))
             .happens(delete_source)
             .mended_by(|world| {
                 segments_are(world, "ACTIVE");
@@ -189,9 +189,9 @@ fn to_experience_platform() -> Vec<Scenario> {
     vec![
         of_audience(
             Reason::SourceInactive,
-            "a segment was deactivated (sourceGonePolicy Keep)",
+            "a segment was deactivated (sourceGonePolicy Retain)",
         )
-        .before(|world| shared_there(world, "Keep"))
+        .before(|world| shared_there(world, "Retain"))
         .happens(|world| set_segment(world, "INACTIVE"))
         .mended_by(|world| {
             audience_is(world, "published");

@@ -116,7 +116,7 @@ pub(super) fn declared(share: usize, variant: usize, strategy: &str) -> Value {
     json!({
         "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience", "metadata": {"name": name},
         "spec": {
-            "connectionRef": {"name": connection}, "source": source, "target": target, "adoptionPolicy": "Adopt",
+            "connectionRef": {"name": connection}, "source": source, "target": target, "adoptionPolicy": "Always",
         },
     })
 }

@@ -86,7 +86,7 @@ fn settings() -> ConnectionSettings {
         segment_folder: "Experience Platform Segments".into(),
         merge_rule: None,
         trait_rule_key: "segid".into(),
-        adoption: AdoptionPolicy::Match,
+        adoption: AdoptionPolicy::IfEqual,
     }
 }
 
@@ -107,9 +107,9 @@ fn request(name: &str, source: &str) -> SettleRequest {
                 additional_segments: Vec::new(),
             }),
             mode: Mode::Manage,
-            adoption: AdoptionPolicy::Match,
+            adoption: AdoptionPolicy::IfEqual,
             retain: false,
-            source_gone: SourceGonePolicy::Keep,
+            source_gone: SourceGonePolicy::Retain,
         },
         created: CreatedAt(0),
         pinned: None,

@@ -13,7 +13,7 @@ use crate::domain::labels::UsageLabels;
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Judged;
 
-/// By what an audience is looked up, inactive ones included as far as the service tells.
+/// By what an audience is looked up, inactive ones included as far as the service shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudienceLookUp {
     Key(AudienceKey),
@@ -61,7 +61,7 @@ impl Judged for Audience {
 impl Kind for Audience {
     const PLURAL: &'static str = "audiences";
     const SYSTEM: &'static str = "Experience Platform";
-    /// A resync lists them by itself.
+    /// Only a resync lists them.
     type Scope = Never;
     type Query = AudienceLookUp;
     type New = NewAudience;

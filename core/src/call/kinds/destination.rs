@@ -21,7 +21,7 @@ impl Judged for Destination {
 
 impl Kind for Destination {
     const PLURAL: &'static str = "destinations";
-    /// With their mappings, where the list tells them.
+    /// With their mappings, where the list includes them.
     type Scope = ();
     type Query = Never;
     type New = Never;

@@ -70,7 +70,7 @@ pub(super) fn plan(
                 }
                 plan.standing.controlled.push(controlled);
             }
-            // Nobody but a person makes a data source with these controls.
+            // Only a person makes a data source with these controls.
             Lookup::Absent if !needed || controls.restrictions().is_none() => {}
             Lookup::Absent => match absence(table, &name) {
                 Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
@@ -117,7 +117,7 @@ fn take<'a>(
     let lacking = lacks.map(|control| lacking(record, control));
     let (is_ours, hold, ours) = match &found.ownership {
         Ownership::Owned(ours) | Ownership::TakenOver(ours) => (true, lacking, Some(*ours)),
-        // A person made it for this purpose if it has this name and these controls: that is what Match asks.
+        // A person made it for this purpose if it has this name and these controls: that is what IfEqual asks.
         Ownership::Unmarked(unmarked) => match unmarked.adopt(true, settings.adoption) {
             Ok(ours) => (false, lacking, Some(ours)),
             Err(_) => (false, Some(not_adopted(record)), None),
@@ -158,7 +158,7 @@ fn not_adopted(found: &DataSource) -> Hold {
         Reason::AdoptionRefused,
         format!(
             "Data source {} {:?} exists already and was not made by this operator; nothing was put into it. Set \
-             adoptionPolicy of the SharingConnection to Match or Adopt, or rename the data source.",
+             adoptionPolicy of the SharingConnection to IfEqual or Always, or rename the data source.",
             found.id, found.name
         ),
     )

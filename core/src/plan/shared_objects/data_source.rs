@@ -22,7 +22,7 @@ use crate::plan::lookup::{Lookup, Slot, SlotKey};
 /// The user's text before the mark of a data source that we create.
 const DESCRIPTION: &str = "Audiences shared from Adobe Experience Platform";
 
-/// Whose mark names no resource is asked of nobody.
+/// The mark of a data source names no resource, so none is looked up.
 static NO_RESOURCE: BTreeSet<ShareName> = BTreeSet::new();
 
 /// The mark of the connection's owner.
@@ -88,7 +88,7 @@ pub(super) fn named<'a>(
     )
 }
 
-/// The object in the slot. Absence from a list proves nothing, and nothing is told before the first one.
+/// The object in the slot. Absence from a list proves nothing, and before the first list nothing is known.
 pub(super) fn find<'a, K: Kind<Scope = ()>>(slot: &Slot<'a, K>) -> Lookup<'a, K> {
     match K::table(slot.inventory).is_listed(Coverage::Whole) {
         true => slot.find(|_| true),
@@ -123,11 +123,11 @@ pub(super) fn plan(
             plan.steps.push(Step::ready(*call));
         }
         Lookup::Found(found) => {
-            let adopts = settings.adoption == AdoptionPolicy::Adopt && mode == Mode::Manage;
+            let adopts = settings.adoption == AdoptionPolicy::Always && mode == Mode::Manage;
             let ours = match found.ownership {
                 Ownership::Owned(ours) | Ownership::TakenOver(ours) => Some(ours),
                 Ownership::Unmarked(unmarked) if adopts => {
-                    unmarked.adopt(false, AdoptionPolicy::Adopt).ok()
+                    unmarked.adopt(false, AdoptionPolicy::Always).ok()
                 }
                 Ownership::Unmarked(_) | Ownership::Unrelated => None,
                 Ownership::Blocked(hold) => return plan.holds.push(hold),

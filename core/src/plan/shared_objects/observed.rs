@@ -17,7 +17,7 @@ pub struct Recorded {
     pub segment_folder: Option<SegmentFolderId>,
 }
 
-/// The shared objects that stand.
+/// The shared objects that exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub data_source: Option<DataSourceId>,
@@ -40,7 +40,7 @@ pub enum MergeRule {
     AccountDefault,
     /// Its data source is among those that the credential may see.
     Listed(DataSourceId),
-    /// Merge rules' data sources need not be listed (audience-manager.md §7): nobody can tell.
+    /// Merge rules' data sources need not be listed (audience-manager.md §7): it cannot be determined.
     NotListed(DataSourceId),
 }
 
@@ -53,7 +53,7 @@ impl MergeRule {
     }
 }
 
-/// Where the trait and the segments of an audience stand.
+/// Where the trait and the segments of an audience are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub data_source: DataSourceId,
@@ -66,7 +66,7 @@ pub struct Place {
 pub struct Controlled {
     pub controls: ExportControls,
     pub place: Place,
-    /// It carries our mark, or is recorded: objects of ours may stand in it.
+    /// It carries our mark, or is recorded: objects of ours may be in it.
     pub ours: bool,
     /// Why nothing is put into it.
     pub hold: Option<Hold>,
@@ -78,16 +78,16 @@ pub(super) fn controlled_name(settings: &ConnectionSettings, controls: ExportCon
 }
 
 impl Standing {
-    /// Where an audience under these controls belongs, or why it cannot stand there.
+    /// Where an audience under these controls belongs, or why it cannot be there.
     ///
     /// # Errors
-    /// What a person must do first; what stands elsewhere is not under the controls until then.
+    /// What a person must do first; what is elsewhere is not under the controls until then.
     pub fn place(
         &self,
         settings: &ConnectionSettings,
         controls: ExportControls,
     ) -> Option<Result<Place, Hold>> {
-        // Adobe's own sharing carries labels over by itself.
+        // Adobe's own sharing carries labels over.
         if controls.is_empty() || self.adobes {
             return self.data_source.map(|data_source| {
                 Ok(Place {
@@ -110,7 +110,7 @@ impl Standing {
         })
     }
 
-    /// All that objects of ours may stand in.
+    /// All that objects of ours may be in.
     pub fn data_sources(&self) -> impl Iterator<Item = DataSourceId> {
         let controlled = self.controlled.iter().filter(|found| found.ours);
         let controlled = controlled.map(|found| found.place.data_source);

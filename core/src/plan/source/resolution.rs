@@ -10,7 +10,7 @@ pub enum Resolution<Source> {
     /// Absence from a list proves nothing: this call decides.
     Ask(Call),
     Held(Hold),
-    /// It was deleted or deactivated; what was made of it may stand.
+    /// It was deleted or deactivated; what was made of it may still exist.
     Gone(Gone),
 }
 

@@ -1,4 +1,4 @@
-//! A shared audience that is deleted: what is deleted, in which order, and what stands in the way (design.md §4, L7).
+//! A shared audience that is deleted: what is deleted, in which order, and what blocks it (design.md §4, L7).
 //!
 //! Works from what the status recorded, so that neither a broken spec nor a vanished source can block it.
 
@@ -32,10 +32,10 @@ pub struct Departure<'a> {
     pub claimant: Claimant<'a>,
     /// The recorded source; with it objects are found whose ids were never written down.
     pub source: Option<&'a AudienceId>,
-    /// All in which objects of ours may stand.
+    /// All in which objects of ours may be.
     pub data_sources: &'a [DataSourceId],
     pub recorded: &'a Recorded,
-    /// As far as the spec can be read: a mapping may stand whose id was never written down.
+    /// As far as the spec can be read: a mapping may exist whose id was never written down.
     pub declared: &'a [SegmentDestination],
     pub inventory: &'a Inventory,
     /// Only a look-up of users at or after this call counts.
@@ -291,12 +291,12 @@ fn objects<'a>(departure: &Departure<'a>) -> (Plan<Left>, Objects<'a>) {
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
 fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
     let (inventory, recorded) = (departure.inventory, departure.recorded);
-    let stands = |known: &&KnownMapping| {
+    let exists = |known: &&KnownMapping| {
         known
             .mapping
             .is_some_and(|id| !inventory.mappings.is_gone(&id))
     };
-    let mut ours: Vec<_> = recorded.mappings.iter().filter(stands).cloned().collect();
+    let mut ours: Vec<_> = recorded.mappings.iter().filter(exists).cloned().collect();
     for declared in departure.declared {
         let is_recorded = |destination: &dyn Fn(&KnownMapping) -> bool| {
             let mut known = recorded.mappings.iter();

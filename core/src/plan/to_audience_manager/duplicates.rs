@@ -71,7 +71,7 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
     (steps, leaving)
 }
 
-/// Beside an object that is known and need not change, so that a duplicate can be told from a person's copy.
+/// Beside an object that is known and need not change, so that a duplicate differs from a person's copy.
 fn found<'a, K: Kind>(
     slot: &Slot<'a, K>,
     kept: K::Id,

@@ -33,14 +33,14 @@ impl Recorded {
     }
 }
 
-/// The objects of the audience that stand.
+/// The objects of the audience that exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub trait_sid: Option<TraitSid>,
     pub segment_sid: Option<SegmentSid>,
     /// Adobe's own sharing made the two: they are observed.
     pub observed: bool,
-    /// Where the trait stands; the controls of that data source are the audience's.
+    /// Where the trait is; the controls of that data source are the audience's.
     pub data_source: Option<DataSourceId>,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
     /// Each destination that was found, mapped or not.
@@ -62,7 +62,7 @@ pub struct Situation<'a> {
     pub retain: bool,
     pub recorded: &'a Recorded,
     pub foundation: &'a shared_objects::Standing,
-    /// Where the objects belong for their labels, or why they cannot stand there; `None` where no data source stands.
+    /// Where the objects belong for their labels, or why they cannot be there; `None` where no data source exists.
     pub place: Option<Result<Place, &'a Hold>>,
     pub claims: &'a Claims,
     pub existing: &'a dyn Existing,

@@ -35,7 +35,7 @@ pub(super) struct Planner<'a> {
     pub(super) forbidden: bool,
     /// Something must be known before the first write.
     pub(super) asks: bool,
-    /// It is known that what is declared cannot all stand: nothing is begun.
+    /// It is known that not all that is declared can exist: nothing is begun.
     pub(super) in_vain: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// One source, one holder: whose mark stands, else the older (design.md §4.6).
+    /// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
     pub(super) fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
         let situation = &self.situation;
         let marked = match found {
@@ -135,7 +135,7 @@ impl<'a> Planner<'a> {
             None => self.create_trait(slot),
             Some(found) if observes => {
                 self.plan.standing.observed = true;
-                self.stands(found.record)
+                self.exists(found.record)
             }
             Some(found) => self.keep_trait(&found),
         }
@@ -192,10 +192,10 @@ impl<'a> Planner<'a> {
         self.plan.steps.extend(kept.step());
         let standing = &mut self.plan.standing;
         standing.stored_differently.extend(kept.stored_differently);
-        self.stands(record)
+        self.exists(record)
     }
 
-    fn stands(&mut self, found: &Trait) -> TraitState {
+    fn exists(&mut self, found: &Trait) -> TraitState {
         self.plan.standing.trait_sid = Some(found.sid);
         self.plan.standing.data_source = Some(found.data_source);
         TraitState::Stands(found.sid)

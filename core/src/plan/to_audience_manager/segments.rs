@@ -23,9 +23,9 @@ struct WantedSegment<'a, 'r> {
     recorded: Option<SegmentSid>,
     /// It is Adobe's.
     observed: bool,
-    /// Where a user wrote the rule, and the shared trait stands.
+    /// Where a user wrote the rule, and the shared trait exists.
     user_rule: Option<(&'r Resolved<'a>, &'a compose::DesiredSegment, TraitSid)>,
-    /// It is not made while something that it is declared with cannot stand.
+    /// It is not made while something that it is declared with cannot exist.
     in_vain: bool,
 }
 
@@ -67,7 +67,7 @@ impl<'a> Planner<'a> {
         let segments = &situation.desired.additional_segments;
         for (segment, activation) in segments.iter().zip(&activation.additional) {
             let Some(resolved) = &activation.rule else {
-                continue; // told when it was asked for
+                continue; // reported when it was asked for
             };
             self.plan.standing.traits.extend(resolved.known.clone());
             let rule = match state {
@@ -126,7 +126,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Plans one segment; its sid where it stands and is ours or observed.
+    /// Plans one segment; its sid where it exists and is ours or observed.
     fn segment(&mut self, wanted: &WantedSegment<'a, '_>) -> Option<SegmentSid> {
         let slot = self.segment_slot(wanted.code, wanted.description, wanted.recorded);
         let equals = |found: &Segment| {
@@ -207,7 +207,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Beside Adobe's own objects our additional segments stand where Adobe's segment stands.
+    /// Beside Adobe's own objects our additional segments are where Adobe's segment is.
     fn segment_folder(&self) -> Option<SegmentFolderId> {
         self.situation.foundation.segment_folder.or_else(|| {
             let sid = self.plan.standing.segment_sid?;

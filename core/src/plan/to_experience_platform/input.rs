@@ -17,7 +17,7 @@ pub struct Recorded {
     pub observed: bool,
 }
 
-/// The audience that stands.
+/// The audience that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub audience: Option<AudienceId>,
