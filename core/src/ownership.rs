@@ -223,20 +223,20 @@ impl Claimant<'_> {
 
 /// What shows whose a mapping is, which carries no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MappingSigns {
+pub(crate) struct MappingSigns {
     /// Our own status names its id.
-    pub recorded: bool,
+    pub(crate) recorded: bool,
     /// Its segment is ours.
-    pub on_our_segment: bool,
+    pub(crate) on_our_segment: bool,
     /// It has the keys of a declared destination.
-    pub declared_keys: bool,
+    pub(crate) declared_keys: bool,
 }
 
 /// Judges a mapping: on a segment of ours it is ours too if this process wrote it, or if it is as declared.
 ///
 /// # Errors
 /// It is a person's: the adoption policy decides.
-pub fn judge_mapping(
+pub(crate) fn judge_mapping(
     found: &Entry<Mapping>,
     signs: MappingSigns,
 ) -> Result<Ours<'_, Mapping>, Unmarked<'_, Mapping>> {
@@ -252,12 +252,12 @@ pub fn judge_mapping(
 }
 
 /// A mapping that the status names: this resource made it.
-pub fn judge_recorded(found: &Mapping) -> Ours<'_, Mapping> {
+pub(crate) fn judge_recorded(found: &Mapping) -> Ours<'_, Mapping> {
     Ours::judged(found)
 }
 
 /// A folder carries no mark: it is ours if we recorded that we created it.
-pub fn judge_folder<'a, K: Judged<Id: Copy>>(
+pub(crate) fn judge_folder<'a, K: Judged<Id: Copy>>(
     found: &'a K,
     created: &BTreeSet<K::Id>,
 ) -> Option<Ours<'a, K>> {

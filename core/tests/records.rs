@@ -76,7 +76,7 @@ pub(crate) fn segment(sid: u64, code: Option<&str>) -> Segment {
     }
 }
 
-/// A record of whoever marked it, else of the connection's owner, judged by its two other signs.
+/// A record of the owner that marked it, else of the connection's, judged by its two other signs.
 pub(crate) fn owned<K: Judged>(record: &K) -> Owned<K> {
     let found = record.description().and_then(Mark::read);
     let mark = found.unwrap_or(Mark::DataSource {

@@ -25,7 +25,7 @@ const LEFT_BEHIND: [&str; 2] = [
     "[audience-sharing:us/marketing/loyal#99999999]",
     "[audience-sharing:us/marketing/gone#11111111]",
 ];
-/// Of others, or of nobody.
+/// Of others, or without a mark.
 const OTHERS: [&str; 5] = [
     "[audience-sharing:us/marketing/living#22222222]",
     "[audience-sharing:them/marketing/loyal#a1b2c3d4]",

@@ -212,7 +212,7 @@ fn what_no_status_ever_told_goes_with_its_audience(#[values(false, true)] back: 
 }
 
 /// The process dies before a status tells what it made, and the source goes before the next one looks: whatever the
-/// policy leaves stands in the status.
+/// policy leaves is in the status.
 #[rstest]
 fn what_no_status_ever_told_is_found_although_its_source_is_gone(
     #[values("Retain", "Pause", "Delete")] policy: &str,

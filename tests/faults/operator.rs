@@ -585,7 +585,7 @@ async fn rival(point: ChokePoint, lasts: Duration) {
         }
         leases.len()
     };
-    // Where none was ever made, it holds none: whoever makes one later has it.
+    // Where none was ever made, it holds none: the process that makes one later has it.
     let held = hold(json!("audience-sharing-1_uid-1"));
     point.set_leased_elsewhere(held > 0);
     virtual_time::passes(ends - Instant::now()).await;

@@ -1,12 +1,11 @@
-//! Deleting what a resource owned: the same for every kind that carries a mark. An object that is ours is distinguished from a
-//! person's copy of it, and what the status records and is not ours any more is left and named.
+//! Deleting what a resource owned: the same for every kind that carries a mark. A person's copy of an object that is ours is
+//! left; so is what the status records and is not ours any more. Both are named.
 
 use super::Plan;
 use super::lookup::Slot;
 use crate::call::{Call, Kind, Step};
-use crate::ownership::label;
 use crate::ownership::owned::Ours;
-use crate::ownership::{Left, Ownership};
+use crate::ownership::{Left, Ownership, label};
 
 /// The objects of one kind that are ours.
 pub(super) struct Leaving<'a, K> {

@@ -7,9 +7,8 @@ use crate::compose::AdoptionPolicy;
 use crate::domain::ownership::strip;
 use crate::hold::Hold;
 use crate::inventory::Inventory;
-use crate::ownership::label;
 use crate::ownership::owned::Ours;
-use crate::ownership::{Ownership, lost};
+use crate::ownership::{Ownership, label, lost};
 
 /// An object that is ours, and what of it must be written.
 pub(super) struct Kept<'a, K: Kind> {
@@ -21,10 +20,10 @@ pub(super) struct Kept<'a, K: Kind> {
 
 /// # Errors
 /// Why nothing of the object may be written.
-pub(super) fn keep<'a, K: Kind>(
+pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
     inventory: &'a Inventory,
     found: &Candidate<'a, K>,
-    desired: &impl Desired<K>,
+    desired: &D,
     adoption: AdoptionPolicy,
 ) -> Result<Kept<'a, K>, Hold> {
     let mut comparison = Comparison::new(K::table(inventory), found.record);
@@ -33,7 +32,7 @@ pub(super) fn keep<'a, K: Kind>(
         Ownership::Owned(ours) | Ownership::TakenOver(ours) => *ours,
         Ownership::Unmarked(unmarked) => {
             let texts = (found.record.description(), desired.description());
-            let equal = is_undescribed(desired, change.clone())
+            let equal = D::undescribed(change.clone()) == K::Change::default()
                 && strip(texts.0.unwrap_or_default()) == strip(texts.1);
             unmarked.adopt(equal, adoption)?
         }
@@ -45,10 +44,6 @@ pub(super) fn keep<'a, K: Kind>(
         change,
         stored_differently: comparison.told(),
     })
-}
-
-fn is_undescribed<K: Kind, D: Desired<K>>(_: &D, change: K::Change) -> bool {
-    D::undescribed(change) == K::Change::default()
 }
 
 impl<K: Kind> Kept<'_, K> {

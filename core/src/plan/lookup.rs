@@ -25,7 +25,7 @@ pub(super) struct Slot<'a, K: Kind> {
     pub(super) description: Option<&'a str>,
 }
 
-/// One key, with the calls that tell what has it.
+/// One key, with the calls that show what has it.
 pub(super) struct SlotKey<K: Kind> {
     pub(super) key: K::NaturalKey,
     /// All objects with the key; `None` where it is no key of a creation.
@@ -60,15 +60,17 @@ pub(super) enum Lookup<'a, K> {
 }
 
 impl<'a, K: Kind> Slot<'a, K> {
-    /// The recorded object decides as long as it exists; else whichever is the most ours: by the judgment, then the one
+    /// The recorded object decides as long as it exists; else the one that is the most ours: by the judgment, then the one
     /// that `equals` what is declared, then the oldest.
     pub(super) fn find(&self, equals: impl Fn(&K) -> bool) -> Lookup<'a, K> {
         let table = K::table(self.inventory);
         if let Some(id) = self.recorded.first() {
             match table.get(id) {
-                Some(entry) if !entry.doubtful => return Lookup::Found(self.candidate(entry)),
+                Some(entry) if entry.doubtful => return ask(Call::read::<K>(id.clone())),
+                Some(entry) if entry.record.is_deleted() || entry.record.is_adobes() => {}
+                Some(entry) => return Lookup::Found(self.candidate(entry)),
                 None if table.is_gone(id) => {}
-                Some(_) | None => return ask(Call::read::<K>(id.clone())),
+                None => return ask(Call::read::<K>(id.clone())),
             }
         }
         let anything = |_: &Candidate<'a, K>| true;

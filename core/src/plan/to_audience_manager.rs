@@ -33,6 +33,8 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
                 forbidden: false,
                 asks: false,
                 in_vain: false,
+                declared_trait: None,
+                declared_segments: Vec::new(),
             };
             audience(&mut planner);
             planner.plan

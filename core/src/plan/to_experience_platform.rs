@@ -233,7 +233,9 @@ fn observe(
     if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
         plan.standing.superseded = Some(ours.record().id.clone());
         plan.steps.push(Step::ready(Call::delete(ours.owned())));
-        plan.steps.extend(duplicates(slot, ours));
+        if situation.desired.equals(situation.inventory, ours.record()) {
+            plan.steps.extend(duplicates(slot, ours));
+        }
     }
 }
 

@@ -86,3 +86,25 @@ fn a_copy_without_our_mark_is_no_twin() {
     traits.fold_written(Sequence(NOW), Moment(0), copy);
     assert_eq!(case.steps(), NOTHING);
 }
+
+/// A person edits ours and copies it with the edit: beside what differs from the declaration no copy is a duplicate.
+#[test]
+fn a_copy_of_ours_as_a_person_edited_it_is_left() {
+    let mut case = Case::recorded(&["third"]);
+    case.change_trait(|found| found.name = "Edited by hand".into());
+    case.change_trait(|found| found.sid = TraitSid(4_000));
+    case.change_segment(SEGMENT, |found| found.name = "Edited by hand".into());
+    case.change_segment(SEGMENT, |found| found.sid = SegmentSid(4_001));
+    let users = Users {
+        seen: Sequence(NOW),
+        segments: Vec::new(),
+    };
+    let known = &mut case.world.inventory.trait_users;
+    known.insert(TraitSid(4_000), users);
+    let steps = case.steps();
+    assert_eq!(steps.len(), 2, "ours are put back: {steps:?}");
+    assert!(
+        steps.iter().all(|step| step.starts_with("update ")),
+        "{steps:?}"
+    );
+}

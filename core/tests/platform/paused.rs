@@ -21,3 +21,16 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     assert_eq!(world.audiences[&id].lifecycle, Lifecycle::Inactive);
     assert!(pause(&world).is_settled());
 }
+
+/// A service may show for a while what it deleted.
+#[test]
+fn a_recorded_audience_that_is_shown_as_deleted_is_made_again() {
+    let mut world = World::over([]);
+    let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
+    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    world.audiences.get_mut(&id).unwrap().lifecycle = Lifecycle::Deleted;
+    world.refresh();
+    world.recorded.audience = Some(id.clone());
+    let made = world.settle("gamers", &wanted).standing.audience;
+    assert_ne!(made.expect("another one"), id);
+}

@@ -3,41 +3,30 @@
 use crate::call::{Call, Kind, Step};
 use crate::domain::audience_manager::{Segment, Trait};
 use crate::domain::identifier::DataSourceId;
-use crate::inventory::{Coverage, Inventory};
+use crate::inventory::{Coverage, Inventory, Table};
 
-/// The lists of one data source that `needed` asks for, of traits and of segments.
-fn lists<'a>(
+/// The list of one kind, unless what is `known` of it is enough.
+fn list<K: Kind<Scope = DataSourceId>>(
     id: DataSourceId,
-    inventory: &'a Inventory,
-    needed: impl Fn(Listed<'a>) -> bool,
-) -> Vec<Step> {
-    let traits = needed(Listed::Traits(inventory)).then(|| Call::list::<Trait>(id));
-    let segments = needed(Listed::Segments(inventory)).then(|| Call::list::<Segment>(id));
-    let lists = traits.into_iter().chain(segments);
-    lists.map(Step::ready).collect()
-}
-
-enum Listed<'a> {
-    Traits(&'a Inventory),
-    Segments(&'a Inventory),
+    inventory: &Inventory,
+    known: fn(&Table<K>, Coverage) -> bool,
+) -> Option<Step> {
+    let is_known = known(K::table(inventory), Coverage::DataSource(id));
+    (!is_known).then(|| Step::ready(Call::list::<K>(id)))
 }
 
 /// What is in a data source that was never listed is asked once, and not by each audience.
 pub(super) fn unlisted(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
-    let coverage = Coverage::DataSource(id);
-    lists(id, inventory, |kind| match kind {
-        Listed::Traits(inventory) => !inventory.traits.is_listed(coverage),
-        Listed::Segments(inventory) => !inventory.segments.is_listed(coverage),
-    })
+    let traits = list::<Trait>(id, inventory, Table::is_listed);
+    let segments = list::<Segment>(id, inventory, Table::is_listed);
+    traits.into_iter().chain(segments).collect()
 }
 
 /// The lists that are still needed to prove that it holds nothing.
 pub(super) fn unproven(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
-    let coverage = Coverage::DataSource(id);
-    lists(id, inventory, |kind| match kind {
-        Listed::Traits(inventory) => !inventory.traits.is_listed_empty_twice(coverage),
-        Listed::Segments(inventory) => !inventory.segments.is_listed_empty_twice(coverage),
-    })
+    let traits = list::<Trait>(id, inventory, Table::is_listed_empty_twice);
+    let segments = list::<Segment>(id, inventory, Table::is_listed_empty_twice);
+    traits.into_iter().chain(segments).collect()
 }
 
 pub(super) fn is_listed(id: DataSourceId, inventory: &Inventory) -> bool {

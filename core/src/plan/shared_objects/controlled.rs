@@ -1,5 +1,5 @@
 //! The data sources beside a connection's own: one for each set of export controls that the labels of its audiences ask
-//! for (design.md §2, "Labels"). A trait is under the controls of its data source, so that an audience stands in the one
+//! for (design.md §2, "Labels"). A trait is under the controls of its data source, so that an audience is in the one
 //! for its labels.
 //!
 //! Each is named after the connection's own and the labels, `… (C3+C5)`. It is made where every control has a name that

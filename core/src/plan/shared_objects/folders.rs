@@ -62,8 +62,8 @@ impl Folder<'_> {
         );
         let call = match find(&slot) {
             Lookup::Found(found) => {
-                let told = stored_differently(table, found.record, name);
-                plan.standing.stored_differently.extend(told);
+                let differences = stored_differently(table, found.record, name);
+                plan.standing.stored_differently.extend(differences);
                 return Some(found.record.id());
             }
             Lookup::Ask(call) => *call,

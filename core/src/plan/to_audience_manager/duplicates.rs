@@ -12,7 +12,7 @@ use crate::plan::lookup::{Candidate, Slot};
 
 pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
     let situation = &planner.situation;
-    let traits = match planner.plan.standing.trait_sid {
+    let traits = match planner.declared_trait {
         Some(kept) => found(&planner.trait_slot(), kept, Trait::is_same),
         None => Vec::new(),
     };
@@ -53,7 +53,10 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
     let shared = standing.segment_sid;
     let shared = shared.map(|sid| (&desired.code, &desired.description, sid));
     let (mut steps, mut leaving) = (Vec::new(), Vec::new());
-    for (code, description, kept) in shared.into_iter().chain(additional) {
+    let all = shared.into_iter().chain(additional);
+    for (code, description, kept) in
+        all.filter(|(_, _, kept)| planner.declared_segments.contains(kept))
+    {
         let slot = planner.segment_slot(code, description, None);
         let same = |kept: &Segment, found: &Segment| {
             kept.is_same(found) || is_same_over(kept, found, standing.trait_sid, traits)
@@ -71,7 +74,7 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
     (steps, leaving)
 }
 
-/// Beside an object that is known and need not change, so that a duplicate differs from a person's copy.
+/// Beside an object that equals what is declared.
 fn found<'a, K: Kind>(
     slot: &Slot<'a, K>,
     kept: K::Id,

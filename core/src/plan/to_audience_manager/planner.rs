@@ -5,7 +5,7 @@ use super::input::{Situation, Standing};
 use crate::call::{Call, Step};
 use crate::compose::{Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
-use crate::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
+use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
@@ -37,6 +37,9 @@ pub(super) struct Planner<'a> {
     pub(super) asks: bool,
     /// It is known that not all that is declared can exist: nothing is begun.
     pub(super) in_vain: bool,
+    /// Those that equal what is declared: only beside them a second one can be a duplicate.
+    pub(super) declared_trait: Option<TraitSid>,
+    pub(super) declared_segments: Vec<SegmentSid>,
 }
 
 impl<'a> Planner<'a> {
@@ -189,6 +192,7 @@ impl<'a> Planner<'a> {
         if record.kind != TraitKind::Onboarded {
             return self.hold(not_onboarded(record));
         }
+        self.declared_trait = kept.is_equal().then_some(record.sid);
         self.plan.steps.extend(kept.step());
         let standing = &mut self.plan.standing;
         standing.stored_differently.extend(kept.stored_differently);

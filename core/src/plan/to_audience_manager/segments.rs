@@ -229,6 +229,9 @@ impl<'a> Planner<'a> {
                 return None;
             }
         };
+        if kept.is_equal() {
+            self.declared_segments.push(found.record.sid);
+        }
         // The rest of the change does not wait for the rule.
         if kept.change.rule.is_some() && self.rule_state(wanted) != RuleState::Accepted {
             kept.change.rule = None;
