@@ -11,13 +11,11 @@ mod sizes;
 
 use std::sync::Arc;
 
+use adobe_client::credential::{Credential, DEFAULT_SCOPES};
+use adobe_client::endpoints::{Allowed, Endpoints};
+use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
+use adobe_client::transport::{NetworkTransport, Proxy};
 use audience_sharing_core::domain::identifier::OrganizationId;
-use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
-use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
-use audience_sharing_operator::adobe::gateway::{
-    Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn,
-};
-use audience_sharing_operator::adobe::transport::{NetworkTransport, Proxy};
 
 /// A gateway on the real network stack, over servers on loopback.
 fn gateway(ims: &str, audience_manager: &str, experience_platform: &str) -> Gateway {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audience_sharing_operator::adobe::credential::Credential;
+use adobe_client::credential::Credential;
 use testbed::{AuditEvent, eventually};
 
 use crate::harness::{LOYAL_GAMERS, SECRET, World};

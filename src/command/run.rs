@@ -14,13 +14,13 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 
-use crate::adobe::endpoints::{Allowed, Endpoints};
-use crate::adobe::transport::{NetworkTransport, Proxy};
 use crate::controller::Settings;
 use crate::controller::run::{Scope, run as run_controllers};
 use crate::observability::logging::{self, LogFormat};
 use crate::observability::metrics::Metrics;
 use crate::observability::probes::{self, Readiness};
+use adobe_client::endpoints::{Allowed, Endpoints};
+use adobe_client::transport::{NetworkTransport, Proxy};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

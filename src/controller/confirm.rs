@@ -8,7 +8,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::controller::publish;
-use crate::engine::Confirmation;
+use audience_sharing_engine::Confirmation;
 
 /// Same object, same spec, and leaving or not as before.
 pub(super) fn of<K>(object: &K, client: &Client) -> Confirmation

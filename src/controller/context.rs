@@ -25,10 +25,10 @@ use super::quarantine::Quarantine;
 use super::replicas::Replicas;
 use super::requested::Served;
 use super::run::Scope;
-use crate::adobe::endpoints::Endpoints;
-use crate::adobe::transport::SharedTransport;
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::metrics::Metrics;
+use adobe_client::endpoints::Endpoints;
+use adobe_client::transport::SharedTransport;
 
 /// What the command line settles for the whole process.
 #[derive(Clone)]

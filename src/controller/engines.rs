@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::lease::{Elsewhere, LeaseHandle};
-use crate::adobe::credential::Fingerprint;
-use crate::adobe::gateway::{Budget, ClientLimiter, ConnectionLimiter, Gateway, SharedGateway};
 use crate::api::{SharedAudience, SharingConnection};
-use crate::engine::{Ended, Engine, SharedTurn};
+use adobe_client::credential::Fingerprint;
+use adobe_client::gateway::{Budget, ClientLimiter, ConnectionLimiter, Gateway, SharedGateway};
+use audience_sharing_engine::{Ended, Engine, SharedTurn};
 
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);

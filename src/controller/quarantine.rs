@@ -12,7 +12,7 @@ use kube::{Resource, ResourceExt};
 
 use super::requested;
 use crate::api::annotations::ABANDON;
-use crate::engine::Obstacle;
+use audience_sharing_engine::Obstacle;
 
 /// By uid: as what the resource was asked for when the operator panicked.
 #[derive(Debug, Default)]

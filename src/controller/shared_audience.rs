@@ -26,7 +26,7 @@ use super::quarantine::{self, Panicked};
 use super::{confirm, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
-use crate::engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
+use audience_sharing_engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
 use status::Verdict;
 
 pub(super) use retire::declaration;

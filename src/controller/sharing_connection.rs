@@ -25,7 +25,7 @@ use super::quarantine::{self, Panicked};
 use super::{confirm, events, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
-use crate::engine::Obstacle;
+use audience_sharing_engine::Obstacle;
 use status::Findings;
 
 pub(super) async fn reconcile(

@@ -13,8 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::adobe::observer::{CallRecord, Observer, Outcome};
-use crate::engine::EngineObserver;
+use adobe_client::observer::{CallRecord, Observer, Outcome};
+use audience_sharing_engine::EngineObserver;
 
 type Labels = Vec<(&'static str, String)>;
 

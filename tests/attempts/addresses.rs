@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use adobe_client::Kind;
+use adobe_client::proof::{self, WriteProof};
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxName};
-use audience_sharing_operator::adobe::Kind;
-use audience_sharing_operator::adobe::proof::{self, WriteProof};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::sync::watch;

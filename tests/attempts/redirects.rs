@@ -1,7 +1,7 @@
 //! To have a credential carried to another host by an answer.
 
+use adobe_client::Kind;
 use audience_sharing_core::domain::identifier::SandboxName;
-use audience_sharing_operator::adobe::Kind;
 use rstest::rstest;
 use serde_json::json;
 use wiremock::matchers::{any, path};

@@ -6,17 +6,15 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use adobe_client::Error;
+use adobe_client::audience_manager::AudienceManager;
+use adobe_client::credential::Credential;
+use adobe_client::endpoints::Endpoints;
+use adobe_client::experience_platform::ExperiencePlatform;
+use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
+use adobe_client::proof::{self, WriteProof};
+use adobe_client::transport::{self, Body, Transport, TransportError};
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
-use audience_sharing_operator::adobe::Error;
-use audience_sharing_operator::adobe::audience_manager::AudienceManager;
-use audience_sharing_operator::adobe::credential::Credential;
-use audience_sharing_operator::adobe::endpoints::Endpoints;
-use audience_sharing_operator::adobe::experience_platform::ExperiencePlatform;
-use audience_sharing_operator::adobe::gateway::{
-    Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn,
-};
-use audience_sharing_operator::adobe::proof::{self, WriteProof};
-use audience_sharing_operator::adobe::transport::{self, Body, Transport, TransportError};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use tokio::runtime::{Builder, Runtime};

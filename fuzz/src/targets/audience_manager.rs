@@ -1,5 +1,6 @@
 //! What Audience Manager answers: lists in any chunking, objects, and what an update makes of an object that was read.
 
+use adobe_client::audience_manager::Updated;
 use audience_sharing_core::domain::audience_manager::{
     DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
     TraitReference,
@@ -11,7 +12,6 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::source::Naming;
-use audience_sharing_operator::adobe::audience_manager::Updated;
 use serde_json::Value;
 
 use super::answering::{Answer, Choices, Setting, World, answers, leased, outcome, run, turn};

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use adobe_client::credential::Credential;
+use adobe_client::endpoints::{Allowed, Endpoints};
+use adobe_client::{Effect, Error};
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, TraitFolderId, TraitSid,
 };
-use audience_sharing_operator::adobe::credential::Credential;
-use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
-use audience_sharing_operator::adobe::{Effect, Error};
 use http::{HeaderValue, Uri};
 
 use super::answering::{Answer, Choices, Setting, World, leased, run, told, turn};

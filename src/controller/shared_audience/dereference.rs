@@ -8,7 +8,7 @@ use super::{Outcome, dependency_not_ready};
 use crate::api::SharedAudience;
 use crate::controller::context::Context;
 use crate::controller::engines::Running;
-use crate::engine::Obstacle;
+use audience_sharing_engine::Obstacle;
 
 /// The running engine of the audience's connection.
 pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outcome> {

@@ -20,7 +20,7 @@ use crate::controller::context::{Context, share_name};
 use crate::controller::definition::{self, Definition};
 use crate::controller::leaving::Patience;
 use crate::controller::{confirm, events, publish, sharing_connection};
-use crate::engine::{Declaration, Departure, Obstacle, Retired};
+use audience_sharing_engine::{Declaration, Departure, Obstacle, Retired};
 
 pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {
     if !audience

@@ -30,7 +30,7 @@ use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, stored_differently,
 };
 use crate::controller::requested;
-use crate::engine::{Obstacle, Origin, Settled};
+use audience_sharing_engine::{Obstacle, Origin, Settled};
 
 /// What was found, however it went.
 pub(super) struct Verdict {

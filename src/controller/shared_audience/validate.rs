@@ -16,7 +16,7 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 
 use crate::api::{self, SharedAudience};
 use crate::controller::context::share_name;
-use crate::engine::Obstacle;
+use audience_sharing_engine::Obstacle;
 
 pub(super) fn share(
     audience: &SharedAudience,

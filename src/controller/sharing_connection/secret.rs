@@ -8,11 +8,11 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use crate::adobe::credential::{Credential, DEFAULT_SCOPES};
 use crate::api::SharingConnection;
 use crate::controller::context::Context;
 use crate::controller::publish::{bounded, is_gone};
-use crate::engine::Obstacle;
+use adobe_client::credential::{Credential, DEFAULT_SCOPES};
+use audience_sharing_engine::Obstacle;
 
 pub(super) enum Unusable {
     /// The Secret, or a key of it, is missing.

@@ -22,16 +22,16 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{key, secret};
-use crate::adobe::credential::Credential;
-use crate::adobe::gateway::{Budget, Gateway, GatewayOptions};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::controller::confirm;
 use crate::controller::context::{CachedAudiences, Context, audiences_of, organization};
 use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey};
 use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
-use crate::engine::{Configuration, Engine, EngineOptions, Obstacle};
 use crate::observability::metrics::Metrics;
+use adobe_client::credential::Credential;
+use adobe_client::gateway::{Budget, Gateway, GatewayOptions};
+use audience_sharing_engine::{Configuration, Engine, EngineOptions, Obstacle};
 
 pub(super) enum Ensured {
     Running(Box<Running>),
@@ -311,7 +311,7 @@ fn follow_report(
                         let _ = wake.send(reference);
                         return;
                     }
-                    let now = crate::engine::Report { passes: 0, ..report.borrow().clone() };
+                    let now = audience_sharing_engine::Report { passes: 0, ..report.borrow().clone() };
                     if std::mem::replace(&mut told, now.clone()) == now {
                         continue; // a pass that found nothing new
                     }

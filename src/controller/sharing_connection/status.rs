@@ -14,7 +14,7 @@ use crate::api::{DeletionWaitStatus, SharingConnection, TenantStatus};
 use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, stored_differently,
 };
-use crate::engine::{Obstacle, Report};
+use audience_sharing_engine::{Obstacle, Report};
 
 pub(super) struct Findings {
     report: Option<Report>,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{CallRecord, EngineObserver, Metrics, Observer, Outcome};
-use crate::adobe::Kind;
-use crate::adobe::observer::System;
+use adobe_client::Kind;
+use adobe_client::observer::System;
 
 /// The samples of the counters, without comments and histograms.
 fn counters(metrics: &Metrics) -> Vec<String> {

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use adobe_client::credential::{Credential, DEFAULT_SCOPES};
+use adobe_client::endpoints::{Allowed, Endpoints};
+use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode, Share, ShareName,
     SourceGonePolicy, ToAudienceManager,
@@ -14,10 +17,7 @@ use audience_sharing_core::existence::{Existence, Existing};
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
-use audience_sharing_operator::adobe::credential::{Credential, DEFAULT_SCOPES};
-use audience_sharing_operator::adobe::endpoints::{Allowed, Endpoints};
-use audience_sharing_operator::adobe::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
-use audience_sharing_operator::engine::{
+use audience_sharing_engine::{
     Configuration, Confirmation, Engine, EngineObserver, EngineOptions, SettleRequest, SharedTurn,
     Unsettled,
 };

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::segment_rule::RuleTemplate;
 
 use crate::api::activation as api;
 use crate::api::shared_audience::AdditionalSegment;
-use crate::engine::Obstacle;
+use audience_sharing_engine::Obstacle;
 
 /// `segment`: how messages call the segment that they belong to.
 pub(super) fn destinations(

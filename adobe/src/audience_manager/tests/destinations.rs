@@ -1,0 +1,287 @@
+//! Destinations and mappings against recorded shapes: both names of the id, spellings, the date that moves.
+
+use audience_sharing_core::domain::audience_manager::Activity;
+use audience_sharing_core::domain::destination::{
+    Destination, DestinationKind, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
+};
+use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use audience_sharing_core::domain::labels::Restrictions;
+use serde_json::{Value, json};
+
+use super::super::{Deleted, Updated};
+use crate::scripted::{Reply, World, change, leased};
+use crate::{Effect, Kind};
+
+const SHOP: DestinationId = DestinationId(4711);
+
+fn stored_mapping(id_name: &str) -> Value {
+    let mut mapping = json!({
+        "traitType": "SEGMENT", "traitValue": 0, "destinationId": 4711, "elementName": "Loyal gamers",
+        "elementDescription": null, "elementStatus": "active", "createTime": 1, "updateTime": 2, "crUID": 1, "upUID": 1,
+        "sid": "9001", "startDate": "2026-07-03", "endDate": null, "priority": null,
+        "url": "https://shop.example?a&b&amp;c", "secureUrl": null, "traitAlias": "", "valueAlias": null,
+    });
+    mapping[id_name] = json!(810_000);
+    mapping
+}
+
+fn known_mapping() -> Mapping {
+    Mapping {
+        id: MappingId(810_000),
+        destination: SHOP,
+        segment: SegmentSid(9001),
+        keys: MappingKeys {
+            url: Some("https://shop.example?a&b&amp;c".into()),
+            ..MappingKeys::default()
+        },
+        start: Some("2026-07-03".into()),
+        end: None,
+        activity: Activity::Active,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_other() {
+    let world = World::authorized(|_, _| {
+        let mut deleted = stored_mapping("mappingId");
+        deleted["elementStatus"] = json!("deleted");
+        let odd = json!({"destinationMappingId": 7, "sid": {"x": 1}});
+        let url = json!({"destinationId": 4711, "name": "Cats &amp; dogs", "destinationType": "PUSH", "status": 1,
+            "serializationEnabled": true,
+            "mappings": [stored_mapping("mappingId"), deleted, odd, stored_mapping("destinationMappingId")]});
+        let other = json!({"destinationId": "4712", "name": "P", "destinationType": "S2S", "status": "inactive",
+            "mappingAutoFiller": "SID", "mappings": null});
+        Reply::json(
+            200,
+            &json!([url, other, {"destinationId": 4713, "name": [1]}, 5]),
+        )
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam.destinations(&change()).await.expect("a list");
+    assert_eq!(listing.undecodable, [Some(DestinationId(4713)), None]);
+    let [shop, partner] = &listing.items[..] else {
+        panic!("{:?}", listing.items);
+    };
+    assert_eq!(
+        shop.destination,
+        Destination {
+            id: SHOP,
+            name: "Cats & dogs".into(),
+            kind: DestinationKind::Url { serial: true },
+            activity: Activity::Active,
+            fills_alias: false,
+            labels: Restrictions::default(),
+            tells_mappings: true,
+        }
+    );
+    let mappings = shop.mappings.as_ref().expect("they were told");
+    assert_eq!(
+        mappings.items,
+        [known_mapping(), known_mapping()],
+        "both names of the id"
+    );
+    assert_eq!(mappings.undecodable, [Some(MappingId(7))]);
+    assert_eq!(partner.destination.kind, DestinationKind::ServerToServer);
+    assert_eq!(partner.destination.activity, Activity::Inactive);
+    assert!(partner.destination.fills_alias && partner.mappings.is_none());
+    assert_eq!(
+        world.calls()[0].to_string(),
+        "GET aam.adobe.io/v1/destinations/?includeMappings=true"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_with_thousands_of_mappings_is_one_element_of_its_list() {
+    let world = World::authorized(|_, _| {
+        let mappings: Vec<_> = (0..2_000).map(|_| stored_mapping("mappingId")).collect();
+        let shop = json!({"destinationId": 4711, "name": "S", "destinationType": "PUSH", "mappings": mappings});
+        Reply::json(200, &json!([shop]))
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam.destinations(&change()).await.expect("a list");
+    let mappings = listing.items[0].mappings.as_ref().expect("they were told");
+    assert_eq!(mappings.items.len(), 2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_without_mappings_answers_404_and_has_none() {
+    let world = World::authorized(|_, _| Reply::json(404, &json!({"message": "not found"})));
+    let aam = world.gateway.audience_manager();
+    let listing = aam.mappings_of(&change(), SHOP).await.expect("none");
+    assert!(listing.items.is_empty() && listing.undecodable.is_empty());
+    assert_eq!(
+        world.calls()[0].to_string(),
+        "GET aam.adobe.io/v1/destinations/4711/mappings/"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_for_a_segment_finds_its_mappings_alone_and_fails_where_one_cannot_be_read() {
+    let world = World::authorized(|_, number| {
+        let mut other = stored_mapping("mappingId");
+        other["sid"] = json!(9002);
+        let mut all = vec![other, stored_mapping("mappingId")];
+        all.extend((number > 0).then(|| json!({"mappingId": 1})));
+        Reply::json(200, &json!(all))
+    });
+    let aam = world.gateway.audience_manager();
+    let found = aam
+        .mappings_of_segment(&change(), SHOP, SegmentSid(9001))
+        .await;
+    assert_eq!(found, Ok(vec![known_mapping()]));
+    let error = aam
+        .mappings_of_segment(&change(), SHOP, SegmentSid(9001))
+        .await;
+    assert_eq!(
+        error.expect_err("nobody knows").kind(),
+        Kind::UnexpectedAnswer
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_is_created_with_what_its_destination_needs_and_nothing_else() {
+    let world = World::authorized(|_, number| match number {
+        0 => Reply::json(201, &stored_mapping("mappingId")),
+        _ => Reply::json(201, &json!({"sid": 9001})),
+    });
+    let aam = world.gateway.audience_manager();
+    let new = NewMapping {
+        destination: SHOP,
+        destination_name: "Shop".into(),
+        segment: SegmentSid(9001),
+        keys: known_mapping().keys,
+        start: Some("2026-07-04".into()),
+        end: None,
+    };
+    let made = aam.create_mapping(&change(), leased(), &new).await;
+    assert_eq!(made, Ok(known_mapping()));
+    let call = &world.calls()[0];
+    assert_eq!(
+        call.to_string(),
+        "POST aam.adobe.io/v1/destinations/4711/mappings/"
+    );
+    assert_eq!(
+        call.json(),
+        json!({"sid": 9001, "traitType": "SEGMENT", "url": "https://shop.example?a&b&amp;c", "startDate": "2026-07-04"})
+    );
+    let nameless = aam.create_mapping(&change(), leased(), &new).await;
+    assert_eq!(nameless.expect_err("no id").effect(), Effect::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none() {
+    let world = World::authorized(|asked, _| match asked.to_string().starts_with("GET") {
+        true => Reply::json(200, &json!([stored_mapping("destinationMappingId")])),
+        false => Reply::text(200, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let mut wanted = MappingChange {
+        keys: MappingKeys {
+            alias: Some("a".into()),
+            ..MappingKeys::default()
+        },
+        end: Some(EndChange::Set("2026-12-31".into())),
+        activate: true,
+        ..MappingChange::default()
+    };
+    let updated = aam
+        .update_mapping(&change(), leased(), &known_mapping(), &wanted)
+        .await;
+    let Ok(Updated::Written(written)) = updated else {
+        panic!("{updated:?}");
+    };
+    assert_eq!(
+        (written.keys.alias.as_deref(), written.end.as_deref()),
+        (Some("a"), Some("2026-12-31"))
+    );
+    let sent = world.calls()[1].json();
+    assert_eq!(
+        sent.get("startDate"),
+        None,
+        "what was read would move by a day"
+    );
+    assert_eq!(
+        sent["url"], "https://shop.example?a&b&amp;c",
+        "as it was read"
+    );
+    assert_eq!(
+        (&sent["sid"], &sent["elementStatus"]),
+        (&json!("9001"), &json!("active"))
+    );
+    assert_eq!(sent.get("elementName"), None, "the server owns it");
+    assert_eq!(
+        world.calls()[1].to_string(),
+        "PUT aam.adobe.io/v1/destinations/4711/mappings/810000"
+    );
+    wanted.start = Some("2026-07-04".into());
+    wanted.end = Some(EndChange::Clear);
+    let updated = aam
+        .update_mapping(&change(), leased(), &known_mapping(), &wanted)
+        .await;
+    assert!(matches!(updated, Ok(Updated::Written(_))), "{updated:?}");
+    let sent = world.calls()[3].json();
+    assert_eq!(
+        (&sent["startDate"], &sent["endDate"]),
+        (&json!("2026-07-04"), &Value::Null)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_what_changed_meanwhile_or_is_gone_writes_nothing() {
+    let world = World::authorized(|_, number| match number {
+        0 => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        _ => Reply::json(404, &json!({})),
+    });
+    let aam = world.gateway.audience_manager();
+    let mut expected = known_mapping();
+    expected.keys.url = Some("https://other.example".into());
+    let nothing = MappingChange::default();
+    let updated = aam
+        .update_mapping(&change(), leased(), &expected, &nothing)
+        .await;
+    assert_eq!(updated, Ok(Updated::Changed(known_mapping())));
+    let gone = aam
+        .update_mapping(&change(), leased(), &expected, &nothing)
+        .await;
+    assert!(gone.expect_err("gone").is_not_found());
+    assert!(
+        world
+            .calls()
+            .iter()
+            .all(|call| call.to_string().starts_with("GET"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
+    let world = World::authorized(|call, _| match call.to_string().starts_with("GET") {
+        true => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        false => Reply::text(204, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let listed = aam.mappings_of(&change(), SHOP).await.expect("a list");
+    let stored = listed.items[0].clone();
+    let other = Mapping {
+        segment: SegmentSid(1),
+        ..stored.clone()
+    };
+    let changed = aam.delete_mapping(&change(), leased(), &other).await;
+    assert_eq!(changed, Ok(Deleted::Changed(stored.clone())));
+    let deleted = aam.delete_mapping(&change(), leased(), &stored).await;
+    assert_eq!(deleted, Ok(Deleted::Done));
+    // The list may be behind: the deletion says whether it was there.
+    let unlisted = Mapping {
+        id: MappingId(810_001),
+        ..stored.clone()
+    };
+    let deleted = aam.delete_mapping(&change(), leased(), &unlisted).await;
+    assert_eq!(deleted, Ok(Deleted::Done));
+    let calls = world.calls();
+    let written = calls.iter().map(ToString::to_string);
+    let written: Vec<_> = written.filter(|call| !call.starts_with("GET")).collect();
+    let path = "DELETE aam.adobe.io/v1/destinations/4711/mappings";
+    assert_eq!(
+        written,
+        [format!("{path}/{}", stored.id), format!("{path}/810001")]
+    );
+}

@@ -1,0 +1,271 @@
+//! The client against recorded shapes of Experience Platform.
+
+use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
+use audience_sharing_core::domain::identifier::{AudienceId, SandboxId, SandboxName};
+use serde_json::{Value, json};
+
+use super::ExperiencePlatform;
+use crate::Kind;
+use crate::scripted::{Reply, World, change};
+
+fn platform(world: &World) -> ExperiencePlatform {
+    world.gateway.experience_platform(SandboxName::new("prod"))
+}
+
+fn stored(id: &str) -> Value {
+    json!({
+        "id": id, "audienceId": id, "name": "Loyal gamers", "namespace": "AEPSegments",
+        "originName": "REAL_TIME_CUSTOMER_PROFILE", "type": "SegmentDefinition", "lifecycleState": "published",
+        "sandbox": {"sandboxId": "6ed34f6f", "sandboxName": "prod", "type": "production", "default": true},
+        "_etag": "\"33120d7c\"", "expression": {"type": "PQL", "format": "pql/text", "value": "a[b in (\"],\")]"}
+    })
+}
+
+fn known(id: &str) -> Audience {
+    Audience {
+        id: AudienceId::new(id),
+        name: "Loyal gamers".into(),
+        description: "".into(),
+        kind: AudienceKind::SegmentDefinition,
+        namespace: "AEPSegments".into(),
+        key: None,
+        expression: None,
+        origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
+        lifecycle: Lifecycle::Published,
+        labels: None,
+        dependents: [].into(),
+        dependencies: [].into(),
+        sandbox: Some(SandboxId::new("6ed34f6f")),
+    }
+}
+
+fn ids(audiences: &[Audience]) -> Vec<&str> {
+    audiences
+        .iter()
+        .map(|audience| audience.id.as_str())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_pages_are_walked_and_each_audience_is_kept_once() {
+    let world = World::authorized(|_, number| {
+        let (children, next) = match number {
+            0 => (json!([stored("a"), stored("b")]), json!("1")),
+            1 => (json!([stored("b"), {"id": "odd", "name": 5}]), json!(2)),
+            _ => (json!([stored("c")]), json!(0)),
+        };
+        Reply::json(
+            200,
+            &json!({"children": children, "_page": {"totalCount": 3, "next": next}, "_links": {}}),
+        )
+    });
+    let found = platform(&world)
+        .audiences(&change())
+        .await
+        .expect("audiences");
+    assert_eq!(
+        (ids(&found.listing.items), found.pages),
+        (vec!["a", "b", "c"], 3)
+    );
+    assert_eq!(found.listing.items[0], known("a"));
+    assert_eq!(found.listing.undecodable, [Some(AudienceId::new("odd"))]);
+    let paths: Vec<_> = world.calls().into_iter().map(|call| call.target).collect();
+    let base = "platform.adobe.io/data/core/ups/audiences?limit=100";
+    assert_eq!(
+        paths,
+        [
+            base.to_owned(),
+            format!("{base}&start=1"),
+            format!("{base}&start=2")
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_lead_back_end() {
+    for next in [json!(null), json!(""), json!("0"), json!("1")] {
+        let world = World::authorized(move |_, _| {
+            Reply::json(
+                200,
+                &json!({"children": [stored("a")], "_page": {"next": next}}),
+            )
+        });
+        let found = platform(&world)
+            .audiences(&change())
+            .await
+            .expect("audiences");
+        assert_eq!(ids(&found.listing.items), ["a"]);
+        assert!(found.pages <= 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_walk_is_no_list() {
+    let world = World::authorized(|_, number| match number {
+        0 => Reply::json(
+            200,
+            &json!({"children": [stored("a")], "_page": {"next": "1"}}),
+        ),
+        _ => Reply::text(500, ""),
+    });
+    assert_eq!(
+        platform(&world)
+            .audiences(&change())
+            .await
+            .expect_err("the second page")
+            .kind(),
+        Kind::Unavailable
+    );
+    let endless = World::authorized(|_, number| {
+        Reply::json(200, &json!({"children": [], "_page": {"next": number + 1}}))
+    });
+    let error = platform(&endless)
+        .audiences(&change())
+        .await
+        .expect_err("no end");
+    assert!(
+        error.to_string().contains("the pages do not end"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_id_a_missing_audience_is_told_from_an_unknown_one() {
+    let world = World::authorized(|_, _| {
+        let missing =
+            json!({"requestId": "r", "errors": {"404": [{"code": 404, "message": "Not found."}]}});
+        let denied = json!({"requestId": "r", "errors": {"403": [{"code": "UPAPI-113752-403"}]}});
+        let mut inactive = stored("inactive");
+        inactive["lifecycleState"] = json!("inactive");
+        Reply::json(
+            207,
+            &json!({"results": {"there": stored("there"), "inactive": inactive, "gone": missing, "denied": denied}}),
+        )
+    });
+    let asked = ["there", "gone", "denied", "silent", "inactive", "gone"].map(AudienceId::new);
+    let found = platform(&world)
+        .audiences_by_id(&change(), &asked)
+        .await
+        .expect("a map");
+    assert_eq!(
+        found.keys().map(AudienceId::as_str).collect::<Vec<_>>(),
+        ["gone", "inactive", "there"]
+    );
+    assert_eq!(found[&AudienceId::new("there")], Some(known("there")));
+    assert_eq!(found[&AudienceId::new("gone")], None);
+    let inactive = found[&AudienceId::new("inactive")]
+        .as_ref()
+        .map(|audience| &audience.lifecycle);
+    assert_eq!(inactive, Some(&Lifecycle::Inactive));
+    assert_eq!(
+        world.calls()[0].json(),
+        json!({"ids": [{"id": "denied"}, {"id": "gone"}, {"id": "inactive"}, {"id": "silent"}, {"id": "there"}]}),
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_id_a_hundred_go_into_one_call() {
+    let world = World::authorized(|_, _| {
+        Reply::json(
+            404,
+            &json!({"type": "https://ns.adobe.com/aep/errors/UPAPI-113000-404", "status": 404}),
+        )
+    });
+    let asked: Vec<_> = (0..250)
+        .map(|number| AudienceId::new(format!("{number:03}")))
+        .collect();
+    let found = platform(&world)
+        .audiences_by_id(&change(), &asked)
+        .await
+        .expect("a map");
+    assert_eq!(
+        (found.len(), found.values().flatten().count()),
+        (250, 0),
+        "all missing"
+    );
+    let sizes: Vec<_> = world
+        .calls()
+        .iter()
+        .map(|call| call.json()["ids"].as_array().map(Vec::len))
+        .collect();
+    assert_eq!(sizes, [Some(100), Some(100), Some(50)]);
+    assert!(
+        platform(&world)
+            .audiences_by_id(&change(), &[])
+            .await
+            .expect("a map")
+            .is_empty()
+    );
+    assert_eq!(world.calls().len(), 3, "nothing to ask, nothing asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_id_any_other_404_proves_nothing() {
+    for body in [
+        "",
+        r#"{"error_code":"404003"}"#,
+        r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113430-404"}"#,
+    ] {
+        let world = World::authorized(move |_, _| Reply::text(404, body));
+        let found = platform(&world)
+            .audiences_by_id(&change(), &[AudienceId::new("a")])
+            .await;
+        assert_eq!(
+            found.expect_err("no answer").kind(),
+            Kind::UnexpectedAnswer,
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sandboxes_are_read() {
+    let world = World::authorized(|_, _| {
+        Reply::json(
+            200,
+            &json!({"sandboxes": [
+            {"name": "prod", "title": "P", "state": "active", "type": "production"},
+            {"name": "dev", "state": "resetting"}
+        ], "_page": {"limit": 20, "count": 2}}),
+        )
+    });
+    let sandboxes = platform(&world)
+        .sandboxes(&change())
+        .await
+        .expect("sandboxes");
+    let words: Vec<_> = sandboxes
+        .iter()
+        .map(|sandbox| (&*sandbox.name, sandbox.is_active()))
+        .collect();
+    assert_eq!(words, [("prod", true), ("dev", false)]);
+    assert_eq!(
+        world.calls()[0].to_string(),
+        "GET platform.adobe.io/data/foundation/sandbox-management/"
+    );
+}
+
+#[rstest::rstest]
+#[case::those_that_count(json!(["core/C3", "custom/x", "core/c5", "core/C9"]), Some("C3+C5"))]
+#[case::none_that_counts(json!(["core/C2", "later/Z1"]), Some(""))]
+#[case::none(json!([]), Some(""))]
+#[case::what_is_no_label_hides_no_other(json!([5, null, {"a": "core/C5"}, "core/C7"]), Some("C7"))]
+#[case::nothing_said(Value::Null, None)]
+#[case::another_shape(json!({"labels": ["core/C3"]}), None)]
+#[tokio::test(start_paused = true)]
+async fn of_labels_is_kept_what_audience_manager_has_a_control_for(
+    #[case] labels: Value,
+    #[case] kept: Option<&str>,
+) {
+    let world = World::authorized(move |_, _| {
+        let mut audience = stored("a");
+        audience["labels"] = labels.clone();
+        Reply::json(
+            200,
+            &json!({"children": [audience], "_page": {"totalCount": 1}}),
+        )
+    });
+    let found = platform(&world).audiences(&change()).await;
+    let found = found.expect("audiences").listing.items;
+    let controls = found[0].controls().map(|controls| controls.to_string());
+    assert_eq!(controls.as_deref(), kept);
+}

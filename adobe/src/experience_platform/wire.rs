@@ -1,0 +1,239 @@
+//! The JSON of Experience Platform into the records of the core. Unknown fields are passed over, unknown words are
+//! kept, a record without its id is none.
+
+use std::collections::HashMap;
+
+use audience_sharing_core::domain::experience_platform::{
+    Audience, AudienceKey, AudienceKind, Lifecycle, Sandbox,
+};
+use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
+use audience_sharing_core::domain::labels::UsageLabels;
+use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::pql::{self, Expression, mirrored};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::pql_json;
+use crate::lenient::{optional_word, text, texts};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireAudience {
+    id: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    name: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    description: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    r#type: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    namespace: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    origin_name: Box<str>,
+    #[serde(default, deserialize_with = "optional_word")]
+    audience_id: Option<Box<str>>,
+    expression: Option<WireExpression>,
+    /// The key has three spellings (experience-platform.md §0.1).
+    lifecycle_state: Option<Box<str>>,
+    lifecycle: Option<Box<str>>,
+    lifecycle_status: Option<Box<str>>,
+    /// Common to both kinds of audience (experience-platform.md §3.3); an answer without it says nothing of labels.
+    #[serde(default, deserialize_with = "texts")]
+    labels: Option<Vec<Box<str>>>,
+    #[serde(default, deserialize_with = "texts")]
+    dependents: Option<Vec<Box<str>>>,
+    #[serde(default, deserialize_with = "texts")]
+    dependencies: Option<Vec<Box<str>>>,
+    sandbox: Option<WireSandboxOfAudience>,
+}
+
+#[derive(Deserialize)]
+struct WireExpression {
+    #[serde(default, deserialize_with = "text")]
+    format: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    value: Box<str>,
+}
+
+impl WireExpression {
+    /// As `pql/text` in its one spelling; an expression that cannot be read stays as it came.
+    fn read(self) -> Box<str> {
+        let read = match &*self.format {
+            "pql/json" => pql_json::expression(&self.value),
+            "pql/text" | "" => Expression::parse(&self.value).ok(),
+            other => return pql::in_unknown_format(other, &self.value).into(),
+        };
+        read.map_or(self.value, |expression| expression.to_string().into())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSandboxOfAudience {
+    sandbox_id: Option<Box<str>>,
+}
+
+/// What a status can hold; Adobe's own ids have 36.
+const ID_BYTES_MAX: usize = 128;
+
+impl WireAudience {
+    fn read(self) -> Option<Audience> {
+        if self.id.is_empty() || self.id.len() > ID_BYTES_MAX {
+            return None;
+        }
+        let state = self
+            .lifecycle_state
+            .or(self.lifecycle)
+            .or(self.lifecycle_status);
+        let kind = match &*self.r#type {
+            "SegmentDefinition" => AudienceKind::SegmentDefinition,
+            "ExternalSegment" | "ExternalAudience" => AudienceKind::External,
+            _ => AudienceKind::Other(self.r#type),
+        };
+        let named = self
+            .audience_id
+            .filter(|id| kind == AudienceKind::External && !id.is_empty());
+        let key = named.map(|id| AudienceKey::new(&self.namespace, &id));
+        let marked = Mark::read(&self.description).is_some();
+        let ids = |ids: Option<Vec<Box<str>>>| {
+            let ids = ids.unwrap_or_default().into_iter();
+            ids.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
+                .map(AudienceId::new)
+                .collect()
+        };
+        Some(Audience {
+            id: AudienceId::new(self.id),
+            name: self.name,
+            description: self.description,
+            expression: self
+                .expression
+                .filter(|_| kind == AudienceKind::SegmentDefinition)
+                .filter(|expression| marked || expression.value.contains("segmentMembership"))
+                .map(WireExpression::read)
+                .filter(|text| marked || mirrored(text).is_some()),
+            kind,
+            key,
+            namespace: self.namespace,
+            origin: self.origin_name,
+            lifecycle: lifecycle(state.unwrap_or_default()),
+            labels: self
+                .labels
+                .map(|labels| UsageLabels::read(labels.iter().map(|label| &**label))),
+            dependents: ids(self.dependents),
+            dependencies: ids(self.dependencies),
+            sandbox: self
+                .sandbox
+                .and_then(|sandbox| sandbox.sandbox_id)
+                .filter(|id| id.len() <= ID_BYTES_MAX)
+                .map(SandboxId::new),
+        })
+    }
+}
+
+fn lifecycle(word: Box<str>) -> Lifecycle {
+    match word.to_ascii_lowercase().as_str() {
+        "draft" => Lifecycle::Draft,
+        "published" | "active" => Lifecycle::Published,
+        "inactive" => Lifecycle::Inactive,
+        "archived" | "deleted" => Lifecycle::Deleted,
+        _ => Lifecycle::Other(word),
+    }
+}
+
+pub(super) fn audience(element: &[u8]) -> Option<Audience> {
+    serde_json::from_slice::<WireAudience>(element)
+        .ok()
+        .and_then(WireAudience::read)
+}
+
+pub(super) fn audience_value(object: Value) -> Option<Audience> {
+    serde_json::from_value::<WireAudience>(object)
+        .ok()
+        .and_then(WireAudience::read)
+}
+
+/// The id alone of an audience that else cannot be read.
+pub(super) fn audience_id(element: &[u8]) -> Option<AudienceId> {
+    #[derive(Deserialize)]
+    struct Id {
+        id: Box<str>,
+    }
+    let Id { id } = serde_json::from_slice(element).ok()?;
+    (!id.is_empty()).then(|| AudienceId::new(id))
+}
+
+/// Where the next page starts: a text or a number, none at the end.
+pub(super) fn next(envelope: &[u8]) -> Result<Option<String>, ()> {
+    let envelope: Value = serde_json::from_slice(envelope).map_err(drop)?;
+    Ok(match &envelope["_page"]["next"] {
+        Value::String(next) => Some(next.clone()),
+        Value::Number(next) => Some(next.to_string()),
+        _ => None,
+    }
+    .filter(|next| !matches!(next.as_str(), "" | "0")))
+}
+
+/// One id's part of a bulk answer.
+pub(super) enum Entry {
+    Found(Box<Audience>),
+    /// Its errors are one 404 (experience-platform.md §3.5).
+    Missing,
+    Unknown,
+}
+
+pub(super) fn entries(body: &[u8]) -> Option<HashMap<String, Entry>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        results: HashMap<String, Value>,
+    }
+    let Answer { results } = serde_json::from_slice(body).ok()?;
+    Some(
+        results
+            .into_iter()
+            .map(|(id, value)| (id, entry(value)))
+            .collect(),
+    )
+}
+
+fn entry(value: Value) -> Entry {
+    if let Some(errors) = value.get("errors") {
+        let missing = errors
+            .as_object()
+            .is_some_and(|errors| errors.len() == 1 && errors.contains_key("404"));
+        return if missing {
+            Entry::Missing
+        } else {
+            Entry::Unknown
+        };
+    }
+    match serde_json::from_value::<WireAudience>(value)
+        .ok()
+        .and_then(WireAudience::read)
+    {
+        Some(audience) => Entry::Found(Box::new(audience)),
+        None => Entry::Unknown,
+    }
+}
+
+pub(super) fn sandboxes(body: &[u8]) -> Option<Vec<Sandbox>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        sandboxes: Vec<WireSandbox>,
+    }
+    #[derive(Deserialize)]
+    struct WireSandbox {
+        #[serde(default, deserialize_with = "text")]
+        name: Box<str>,
+        #[serde(default, deserialize_with = "text")]
+        state: Box<str>,
+    }
+    let Answer { sandboxes } = serde_json::from_slice(body).ok()?;
+    let named = sandboxes
+        .into_iter()
+        .filter(|sandbox| !sandbox.name.is_empty());
+    Some(
+        named
+            .map(|WireSandbox { name, state }| Sandbox { name, state })
+            .collect(),
+    )
+}

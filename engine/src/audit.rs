@@ -1,0 +1,26 @@
+//! The audit trail: every write of the operator, told once; what was only read is told to those who debug.
+
+use audience_sharing_core::call::Call;
+use audience_sharing_core::facts::Response;
+
+use adobe_client::Error;
+
+/// Every write, done or failed, is told once.
+pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Response, Error>) {
+    let (operation, object) = (call.operation(), call.object());
+    match result {
+        Ok(response) if response.is_changed() => {
+            tracing::info!(
+                operation,
+                object,
+                for_whom,
+                "not written: the object changed meanwhile"
+            );
+        }
+        Ok(_) if call.is_write() => {
+            tracing::info!(target: "audit", operation, object, for_whom, "written")
+        }
+        Ok(_) => tracing::debug!(operation, object, for_whom, "read"),
+        Err(error) => tracing::info!(operation, object, for_whom, %error, "failed"),
+    }
+}

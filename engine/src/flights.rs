@@ -1,0 +1,95 @@
+//! The calls under way: for whom each answer is, and how many may change something, which is what a stop must know.
+//! Sends nothing and judges nothing.
+
+use std::time::Duration;
+
+use audience_sharing_core::call::Call;
+use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::facts::Response;
+use audience_sharing_core::inventory::Sequence;
+use futures::StreamExt;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::FuturesUnordered;
+use tokio::time::{Instant, timeout_at};
+
+use super::shared_turn::WritesSeen;
+use adobe_client::Error;
+
+/// How long a graceful stop waits for the calls in flight.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Whom an answer is for.
+pub(super) enum Errand {
+    Share(ShareName, Call),
+    Foundation(Call),
+    /// Tidying up after a create that came late; nothing waits for it.
+    Sweep(Call),
+}
+
+pub(super) enum Landing {
+    Answer(Box<Errand>, Sequence, Result<Response, Error>),
+    /// The same, of a write of shared objects.
+    SharedAnswer(Box<Errand>, Sequence, Result<Response, Error>, WritesSeen),
+    /// What an audience asked is no longer asked for: nothing was sent.
+    Superseded(ShareName),
+    /// Another engine wrote shared objects since this one listed them: nothing was sent.
+    Outdated(Box<Errand>, WritesSeen),
+    Pass(super::refresh::Landed),
+}
+
+/// How an engine ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing that it sent can change anything any more.
+    Cleanly,
+    /// The end of a write was not awaited: it may take effect until it would have timed out.
+    WritesAbandoned,
+}
+
+#[derive(Default)]
+pub(super) struct Flights {
+    /// Each with whether it writes.
+    calls: FuturesUnordered<BoxFuture<'static, (bool, Landing)>>,
+    writes: usize,
+}
+
+impl Flights {
+    pub(super) fn start(
+        &mut self,
+        is_write: bool,
+        call: impl Future<Output = Landing> + Send + 'static,
+    ) {
+        self.writes += usize::from(is_write);
+        self.calls
+            .push(call.map(move |landing| (is_write, landing)).boxed());
+    }
+
+    /// The next answer; `None` if nothing is under way. Dropped, it loses none.
+    pub(super) async fn next(&mut self) -> Option<Landing> {
+        let (is_write, landing) = self.calls.next().await?;
+        self.writes -= usize::from(is_write);
+        Some(landing)
+    }
+
+    /// Waits for what is under way, and abandons what takes too long: the next engine looks its objects up.
+    pub(super) async fn drain(&mut self) -> Ended {
+        let deadline = Instant::now() + DRAIN;
+        if !self.calls.is_empty() {
+            tracing::info!(calls = self.calls.len(), "waiting for the calls under way");
+        }
+        while !self.calls.is_empty() {
+            if timeout_at(deadline, self.next()).await.is_err() {
+                tracing::warn!(
+                    calls = self.calls.len(),
+                    writes = self.writes,
+                    "stopped with calls in flight; their outcome is looked up next"
+                );
+                break;
+            }
+        }
+        match self.writes {
+            0 => Ended::Cleanly,
+            _ => Ended::WritesAbandoned,
+        }
+    }
+}

@@ -1,0 +1,577 @@
+//! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
+//!
+//! First who the credential is and what it may see, then the shared objects and the audiences, then what is in our data
+//! source, and last, where an audience declares one, the destinations with the mappings of our segments.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use audience_sharing_core::call::{Call, Operation};
+use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::audience_manager::{
+    DataSource, Segment, SegmentFolder, Trait, TraitFolder,
+};
+use audience_sharing_core::domain::destination::{Destination, Mapping};
+use audience_sharing_core::domain::experience_platform::Sandbox;
+use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::SourceKind;
+use audience_sharing_core::facts::{self, Answer, At, Response};
+use audience_sharing_core::inventory::{Coverage, Key, Moment, Record, Sequence, Table};
+use audience_sharing_core::plan::tenant;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::execute::{self, Systems};
+use super::request::Obstacle;
+use super::world::World;
+use adobe_client::Error;
+use adobe_client::audience_manager::Me;
+use adobe_client::experience_platform::Audiences;
+use adobe_client::gateway::{Priority, Turn};
+use adobe_client::listing::Listing;
+use adobe_client::proof::WriteProof;
+
+/// Between a failed pass and the next try, doubling.
+const RETRY_MIN: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(300);
+/// So many skipped elements of a list are named in the log.
+const SKIPPED_NAMED_MAX: usize = 20;
+
+/// A list that lacks more known objects than this is asked for once more before any of them is read by itself (design.md
+/// §4, L2).
+const MISSING_MAX: usize = 20;
+
+/// One reading of a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Lists {
+    Me,
+    Sandboxes,
+    Audiences,
+    /// What is in our data sources: one list of each kind, however many they are.
+    Traits(Vec<DataSourceId>),
+    Segments(Vec<DataSourceId>),
+    Call(Box<Call>),
+}
+
+pub(super) struct Landed {
+    list: Lists,
+    sent: Sequence,
+    result: Result<Read, Error>,
+}
+
+enum Read {
+    Me(Me),
+    Sandboxes(Vec<Sandbox>),
+    Audiences(Audiences),
+    Traits(Listing<Trait, TraitSid>),
+    Segments(Listing<Segment, SegmentSid>),
+    Response(Response),
+}
+
+pub(super) enum Progress {
+    Waiting(Vec<Key>),
+    More(Vec<Key>, Vec<Lists>),
+    Ended(Vec<Key>, Option<(Obstacle, Option<Duration>)>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wave {
+    Identity,
+    Sandbox,
+    Shared,
+    Contents,
+    Destinations,
+    /// Of destinations whose list does not tell them.
+    Mappings,
+}
+
+pub(super) struct Refresh {
+    sandbox: SandboxName,
+    interval: Duration,
+    rng: fastrand::Rng,
+    running: Option<Wave>,
+    open: usize,
+    failure: Option<(Obstacle, Option<Duration>)>,
+    /// The lists of this pass that lacked too much and were asked for again.
+    asked_again: Vec<Lists>,
+    failures_in_row: u32,
+    began: Instant,
+    next_at: Instant,
+    due_again: bool,
+    passes: u64,
+    /// By list, what the last one held that could not be read.
+    skipped: BTreeMap<&'static str, Vec<String>>,
+    waiting: Vec<oneshot::Sender<()>>,
+    served: Vec<oneshot::Sender<()>>,
+}
+
+impl Lists {
+    pub(super) async fn read(self, systems: &Systems, sent: Sequence) -> Landed {
+        let turn = Turn {
+            priority: Priority::Resync,
+            key: "resync".into(),
+        };
+        let result = match &self {
+            Self::Me => systems.audience_manager.me(&turn).await.map(Read::Me),
+            Self::Sandboxes => systems
+                .experience_platform
+                .sandboxes(&turn)
+                .await
+                .map(Read::Sandboxes),
+            Self::Audiences => systems
+                .experience_platform
+                .audiences(&turn)
+                .await
+                .map(Read::Audiences),
+            Self::Traits(data_sources) => systems
+                .audience_manager
+                .traits_of(&turn, data_sources)
+                .await
+                .map(Read::Traits),
+            Self::Segments(data_sources) => systems
+                .audience_manager
+                .segments_of(&turn, data_sources)
+                .await
+                .map(Read::Segments),
+            Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
+                .await
+                .map(Read::Response),
+        };
+        Landed {
+            list: self,
+            sent,
+            result,
+        }
+    }
+}
+
+impl Refresh {
+    pub(super) fn new(sandbox: SandboxName, interval: Duration, rng_seed: u64) -> Self {
+        let now = Instant::now();
+        Self {
+            sandbox,
+            interval,
+            rng: fastrand::Rng::with_seed(rng_seed),
+            running: None,
+            open: 0,
+            failure: None,
+            asked_again: Vec::new(),
+            failures_in_row: 0,
+            began: now,
+            next_at: now,
+            due_again: false,
+            passes: 0,
+            skipped: BTreeMap::new(),
+            waiting: Vec::new(),
+            served: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn next_at(&self) -> Instant {
+        self.next_at
+    }
+
+    pub(super) fn passes(&self) -> u64 {
+        self.passes
+    }
+
+    pub(super) fn seconds(&self) -> f64 {
+        Instant::now()
+            .saturating_duration_since(self.began)
+            .as_secs_f64()
+    }
+
+    pub(super) fn set_interval(&mut self, interval: Duration) {
+        if self.interval != interval {
+            self.interval = interval;
+            self.next_at = self.next_at.min(Instant::now() + interval);
+        }
+    }
+
+    /// Answered by the end of a pass that begins after now.
+    pub(super) fn wait(&mut self, reply: oneshot::Sender<()>) {
+        self.waiting.push(reply);
+        self.due_again |= self.is_running();
+    }
+
+    /// Another pass follows the running one at once.
+    pub(super) fn again(&mut self) {
+        self.due_again = true;
+    }
+
+    pub(super) fn is_due_again(&self) -> bool {
+        self.due_again && !self.is_running()
+    }
+
+    pub(super) fn served(&mut self) -> Vec<oneshot::Sender<()>> {
+        std::mem::take(&mut self.served)
+    }
+
+    /// After a good pass: the interval, with a tenth of jitter so that connections do not march in step.
+    pub(super) fn rest(&mut self) {
+        self.failures_in_row = 0;
+        let jitter = self.interval.mul_f64(self.rng.f64() * 0.1);
+        self.next_at = Instant::now() + self.interval - jitter;
+    }
+
+    /// After a failure: soon, then later and later; never before the server's own word.
+    pub(super) fn retry(&mut self, retry_after: Option<Duration>) {
+        self.failures_in_row = self.failures_in_row.saturating_add(1);
+        self.retry_after_failures(self.failures_in_row, retry_after);
+    }
+
+    /// The same after so many failures of something that passes which end well do not mend.
+    pub(super) fn retry_after_failures(&mut self, failures: u32, retry_after: Option<Duration>) {
+        let pause = RETRY_MIN
+            .saturating_mul(1 << failures.saturating_sub(1).min(5))
+            .min(RETRY_MAX)
+            .min(self.interval);
+        let pause = pause.max(retry_after.unwrap_or_default());
+        self.next_at = Instant::now() + pause.mul_f64(1.0 + self.rng.f64() * 0.1);
+    }
+
+    /// `identity_first`: one call to each system goes before all others.
+    pub(super) fn start(&mut self, identity_first: bool) -> Vec<Lists> {
+        self.due_again = false;
+        self.served.append(&mut self.waiting);
+        self.began = Instant::now();
+        self.asked_again.clear();
+        self.failure = None;
+        match identity_first {
+            true => self.enter(Wave::Identity, vec![Lists::Me]),
+            false => self.enter(Wave::Shared, shared()),
+        }
+    }
+
+    fn enter(&mut self, wave: Wave, lists: Vec<Lists>) -> Vec<Lists> {
+        self.running = Some(wave);
+        self.open = lists.len();
+        lists
+    }
+
+    pub(super) fn land(
+        &mut self,
+        world: &mut World,
+        landed: Landed,
+        answered: Sequence,
+        now: Moment,
+    ) -> Progress {
+        if landed.lacks_many(world) && !self.asked_again.contains(&landed.list) {
+            self.asked_again.push(landed.list.clone());
+            return Progress::More(Vec::new(), vec![landed.list]);
+        }
+        let touched = self.fold(world, landed, answered, now);
+        self.open = self.open.saturating_sub(1);
+        if self.open > 0 {
+            return Progress::Waiting(touched);
+        }
+        if self.failure.is_none() {
+            let next = match self.running {
+                Some(Wave::Identity) => Some((Wave::Sandbox, vec![Lists::Sandboxes])),
+                Some(Wave::Sandbox) => Some((Wave::Shared, shared())),
+                Some(Wave::Shared) => contents(world)
+                    .map(|lists| (Wave::Contents, lists))
+                    .or_else(|| destinations(world)),
+                Some(Wave::Contents) => destinations(world),
+                Some(Wave::Destinations) => untold_mappings(world),
+                Some(Wave::Mappings) | None => None,
+            };
+            if let Some((wave, lists)) = next {
+                return Progress::More(touched, self.enter(wave, lists));
+            }
+            remember_tenant(world);
+        }
+        self.running = None;
+        self.passes += 1;
+        Progress::Ended(touched, self.failure.take())
+    }
+
+    fn fold(
+        &mut self,
+        world: &mut World,
+        landed: Landed,
+        answered: Sequence,
+        now: Moment,
+    ) -> Vec<Key> {
+        let Landed { list, sent, result } = landed;
+        let at = At {
+            sent,
+            answered,
+            now,
+        };
+        match result {
+            Ok(Read::Me(me)) => {
+                world.inventory.tenant.company = Some(me.company);
+                world.inventory.rights.administrator = me.administrator;
+                self.check_tenant(world);
+                Vec::new()
+            }
+            Ok(Read::Sandboxes(sandboxes)) => {
+                if let Some(obstacle) = judge_sandbox(&self.sandbox, &sandboxes) {
+                    self.fail(obstacle, None);
+                }
+                Vec::new()
+            }
+            Ok(Read::Audiences(audiences)) => {
+                self.report_skipped(world, "audiences", &audiences.listing.undecodable);
+                let unreadable: Vec<_> = audiences
+                    .listing
+                    .undecodable
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                let touched =
+                    world
+                        .inventory
+                        .fold_audiences(sent, now, audiences.listing.items, &unreadable);
+                self.check_tenant(world);
+                touched
+            }
+            Ok(Read::Traits(listing)) => match &list {
+                Lists::Traits(ids) => {
+                    self.report_skipped(world, "traits", &listing.undecodable);
+                    facts::kinds::apply_traits(&mut world.inventory, ids, listing, at)
+                }
+                _ => Vec::new(),
+            },
+            Ok(Read::Segments(listing)) => match &list {
+                Lists::Segments(ids) => {
+                    self.report_skipped(world, "segments", &listing.undecodable);
+                    facts::kinds::apply_segments(&mut world.inventory, ids, listing, at)
+                }
+                _ => Vec::new(),
+            },
+            Ok(Read::Response(response)) => match &list {
+                Lists::Call(call) => {
+                    match &response {
+                        Response::DataSource(Answer::Listed(listing)) => {
+                            self.report_skipped(world, "data-sources", &listing.undecodable);
+                        }
+                        Response::Destination(Answer::Listed(listing)) => {
+                            self.report_skipped(world, "destinations", &listing.undecodable);
+                        }
+                        _ => {}
+                    }
+                    let touched = facts::apply(&mut world.inventory, call, response, at);
+                    if let Some(obstacle) = unlisted(call, world) {
+                        self.fail(obstacle, None);
+                    }
+                    touched
+                }
+                _ => Vec::new(),
+            },
+            Err(error) => {
+                let what = match &list {
+                    Lists::Me => "ask Audience Manager who the credential is".to_owned(),
+                    Lists::Sandboxes => "list the sandboxes of the credential".to_owned(),
+                    Lists::Audiences => "list audiences".to_owned(),
+                    Lists::Traits(_) => "list traits".to_owned(),
+                    Lists::Segments(_) => "list segments".to_owned(),
+                    Lists::Call(call) => call.operation().to_owned(),
+                };
+                self.fail(Obstacle::failed(&what, &error), error.retry_after());
+                Vec::new()
+            }
+        }
+    }
+
+    /// Reports the elements of a list that are too large or cannot be decoded, once while they stay the same.
+    fn report_skipped<I: Debug>(
+        &mut self,
+        world: &World,
+        list: &'static str,
+        undecodable: &[Option<I>],
+    ) {
+        let ids = undecodable.iter().map(|id| match id {
+            Some(id) => format!("{id:?}"),
+            None => "unknown".to_owned(),
+        });
+        let mut ids: Vec<String> = ids.take(SKIPPED_NAMED_MAX).collect();
+        ids.sort();
+        world.observer.on_skipped(list, undecodable.len());
+        if self.skipped.get(list).map_or(&[][..], Vec::as_slice) == ids {
+            return;
+        }
+        if !ids.is_empty() {
+            tracing::warn!(
+                list,
+                count = undecodable.len(),
+                ids = ?ids,
+                "some elements of a list are too large or cannot be decoded; they were skipped, and nothing is concluded \
+                 from their absence"
+            );
+        }
+        self.skipped.insert(list, ids);
+    }
+
+    /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).
+    fn check_tenant(&mut self, world: &World) {
+        if let Some(hold) = tenant::mismatch(&world.recorded_tenant, &world.inventory.tenant) {
+            self.fail(Obstacle::from(hold).of_connection(), None);
+        }
+    }
+
+    /// The first failure of a pass is the one that is told.
+    fn fail(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
+        self.failure.get_or_insert((obstacle, retry_after));
+    }
+}
+
+impl Landed {
+    /// More known objects are missing than people delete at once: the list may be empty or cut off by a fault.
+    fn lacks_many(&self, world: &World) -> bool {
+        let inventory = &world.inventory;
+        let (sent, whole) = (self.sent, Coverage::Whole);
+        let missing = match (&self.result, &self.list) {
+            (Ok(Read::Audiences(audiences)), _) => {
+                let items = audiences.listing.items.iter();
+                inventory.audiences.count_missing(sent, whole, items)
+            }
+            (Ok(Read::Traits(listing)), Lists::Traits(ids)) => {
+                missing_from(&inventory.traits, sent, ids, &listing.items)
+            }
+            (Ok(Read::Segments(listing)), Lists::Segments(ids)) => {
+                missing_from(&inventory.segments, sent, ids, &listing.items)
+            }
+            (Ok(Read::Response(response)), Lists::Call(call)) => match (&**call, response) {
+                (_, Response::DataSource(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.data_sources.count_missing(sent, whole, items)
+                }
+                (_, Response::TraitFolder(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.trait_folders.count_missing(sent, whole, items)
+                }
+                (_, Response::SegmentFolder(Answer::Listed(listing))) => {
+                    let items = listing.items.iter();
+                    inventory.segment_folders.count_missing(sent, whole, items)
+                }
+                (_, Response::Destination(Answer::Listed(listing))) => {
+                    let items = listing.items.iter().map(|item| &item.destination);
+                    inventory.destinations.count_missing(sent, whole, items)
+                }
+                (
+                    Call::Mapping(Operation::List(id)),
+                    Response::Mapping(Answer::Listed(listing)),
+                ) => {
+                    let (coverage, items) = (Coverage::Destination(*id), listing.items.iter());
+                    inventory.mappings.count_missing(sent, coverage, items)
+                }
+                _ => 0,
+            },
+            _ => 0,
+        };
+        missing > MISSING_MAX
+    }
+}
+
+fn missing_from<R: Record>(
+    table: &Table<R>,
+    sent: Sequence,
+    data_sources: &[DataSourceId],
+    items: &[R],
+) -> usize {
+    let missing = data_sources
+        .iter()
+        .map(|id| table.count_missing(sent, Coverage::DataSource(*id), items.iter()));
+    missing.sum()
+}
+
+/// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
+fn unlisted(call: &Call, world: &World) -> Option<Obstacle> {
+    let table = &world.inventory.data_sources;
+    let unlisted =
+        matches!(call, Call::DataSource(Operation::List(()))) && !table.is_listed(Coverage::Whole);
+    unlisted.then(|| {
+        Obstacle::new(
+            Reason::UnexpectedAnswer,
+            "Audience Manager listed no data source at all; nothing was changed. The operator asks again. If this lasts, \
+             check in Audience Manager under Audience Data, Data Sources whether the credential may see the data sources."
+                .into(),
+        )
+    })
+}
+
+fn shared() -> Vec<Lists> {
+    vec![
+        Lists::Call(Box::new(Call::list::<DataSource>(()))),
+        Lists::Call(Box::new(Call::list::<TraitFolder>(()))),
+        Lists::Call(Box::new(Call::list::<SegmentFolder>(()))),
+        Lists::Audiences,
+    ]
+}
+
+/// What is in our data sources, and in those of shared sources; nothing to list while there is none.
+fn contents(world: &World) -> Option<Vec<Lists>> {
+    let standing = world.foundation_plan(Mode::Observe).standing;
+    let of = |wanted: SourceKind| {
+        let mut ids: Vec<DataSourceId> = standing.data_sources().collect();
+        for (kind, id) in world.homes() {
+            if kind == wanted && !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        Some(ids).filter(|ids| !ids.is_empty())
+    };
+    let traits = of(SourceKind::Trait).map(Lists::Traits);
+    let segments = of(SourceKind::Segment).map(Lists::Segments);
+    let lists: Vec<_> = traits.into_iter().chain(segments).collect();
+    (!lists.is_empty()).then_some(lists)
+}
+
+/// Nothing where nobody declares any.
+fn destinations(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let list = Lists::Call(Box::new(Call::list::<Destination>(())));
+    let wanted = world.interest.wants_destinations();
+    wanted.then(|| (Wave::Destinations, vec![list]))
+}
+
+/// Only where they were listed before: an audience depends on them.
+fn untold_mappings(world: &World) -> Option<(Wave, Vec<Lists>)> {
+    let inventory = &world.inventory;
+    let untold = inventory.destinations.iter().filter(|entry| {
+        let coverage = Coverage::Destination(entry.record.id);
+        !entry.record.tells_mappings && inventory.mappings.is_listed(coverage)
+    });
+    let lists = untold.map(|entry| Lists::Call(Box::new(Call::list::<Mapping>(entry.record.id))));
+    let lists: Vec<_> = lists.collect();
+    (!lists.is_empty()).then_some((Wave::Mappings, lists))
+}
+
+fn remember_tenant(world: &mut World) {
+    let (recorded, observed) = (&mut world.recorded_tenant, &world.inventory.tenant);
+    recorded.company = recorded.company.or(observed.company);
+    if recorded.sandbox.is_none() {
+        recorded.sandbox.clone_from(&observed.sandbox);
+    }
+}
+
+fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> {
+    let (reason, message) = match sandboxes
+        .iter()
+        .find(|sandbox| *sandbox.name == *name.as_str())
+    {
+        None => (
+            Reason::SandboxNotFound,
+            format!(
+                "The credential sees no active sandbox named {name}; nothing was changed. Correct the name in a new \
+                 connection, activate the sandbox, or add it to the role of the credential in Experience Platform."
+            ),
+        ),
+        Some(sandbox) if !sandbox.is_active() => (
+            Reason::SandboxNotActive,
+            format!(
+                "Sandbox {name} is {}, not active; nothing was changed. Wait until it is, or activate it.",
+                sandbox.state
+            ),
+        ),
+        Some(_) => return None,
+    };
+    Some(Obstacle::new(reason, message).of_connection())
+}

@@ -1,0 +1,267 @@
+//! What the controller hands in, and what it gets back: values of `core`, nothing of Kubernetes.
+
+use std::time::Duration;
+
+use audience_sharing_core::call::Call;
+use audience_sharing_core::compose::{
+    SegmentDestination, Share, ShareName, SourceSelector, Strategy,
+};
+use audience_sharing_core::domain::disposition::Disposition;
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
+use audience_sharing_core::domain::ownership::UidPrefix;
+use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::hold::Hold;
+use audience_sharing_core::inventory::{CreatedFolders, Tenant};
+use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_core::plan::limits::ItemCounts;
+use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::used_by::UsedBy;
+use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
+
+use super::confirmation::Confirmation;
+use super::urgency::Urgency;
+use adobe_client::Error;
+
+/// One audience that shall stand.
+#[derive(Clone, Debug)]
+pub struct SettleRequest {
+    pub share: Share,
+    pub created: CreatedAt,
+    /// The source that an earlier resolution recorded.
+    pub pinned: Option<SourceId>,
+    pub recorded: to_audience_manager::Recorded,
+    /// Of a share to Experience Platform.
+    pub recorded_audience: to_experience_platform::Recorded,
+    pub recorded_tenant: Tenant,
+    /// What is declared does not stand yet: its reads go before those of audiences that are only looked at again.
+    pub is_change: bool,
+    pub confirmation: Confirmation,
+}
+
+/// One audience that leaves, by what its status recorded.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    pub share: ShareName,
+    pub uid: UidPrefix,
+    pub source: Option<SourceId>,
+    /// As the spec names the source: it is found by it where the status never recorded one.
+    pub selector: Option<SourceSelector>,
+    pub data_source: Option<DataSourceId>,
+    pub recorded: to_audience_manager::Recorded,
+    /// As far as the spec can be read.
+    pub declared: Vec<SegmentDestination>,
+    /// `Some`: it was shared to Experience Platform.
+    pub recorded_audience: Option<to_experience_platform::Recorded>,
+    /// How it stood there; only who asks for the same can take it over.
+    pub strategy: Strategy,
+    pub recorded_tenant: Tenant,
+    /// Others that manage a source of the same two tenants; one of them may take the objects over.
+    pub rivals: Vec<Declaration>,
+    pub confirmation: Confirmation,
+}
+
+/// What both kinds of work bring along.
+pub(super) trait Asked {
+    fn urgency(&self) -> Urgency;
+}
+
+impl Asked for SettleRequest {
+    fn urgency(&self) -> Urgency {
+        self.urgency()
+    }
+}
+
+impl Asked for Departure {
+    fn urgency(&self) -> Urgency {
+        Urgency::Change
+    }
+}
+
+/// What a `SharedAudience` asks for, before it is its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    pub share: ShareName,
+    pub uid: UidPrefix,
+    pub created: CreatedAt,
+    pub source: SourceSelector,
+    pub pinned: Option<SourceId>,
+    /// Where the source of Audience Manager stood: with all that are known before the first pass, one list a data source
+    /// is enough.
+    pub home: Option<Home>,
+    /// Of its additional segments.
+    pub additional_keys: Vec<Box<str>>,
+    pub destinations: Vec<SegmentDestination>,
+    pub strategy: Strategy,
+}
+
+/// Why something is not as it shall be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub reason: Reason,
+    /// For the status: what, which object, how to mend it.
+    pub message: String,
+    /// Where a server, or patience, names a time; else the reason says who tries again.
+    pub look_again: Option<Duration>,
+    /// It is the connection's: told there, and only referred to on its audiences.
+    pub of_connection: bool,
+}
+
+impl From<Hold> for Obstacle {
+    fn from(hold: Hold) -> Self {
+        let Hold { reason, message } = hold;
+        Self::new(reason, message)
+    }
+}
+
+impl Obstacle {
+    /// Of one object alone.
+    pub fn new(reason: Reason, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            look_again: None,
+            of_connection: false,
+        }
+    }
+
+    #[must_use]
+    pub fn of_connection(self) -> Self {
+        Self {
+            of_connection: true,
+            ..self
+        }
+    }
+
+    /// Who tries again, and when.
+    pub fn disposition(&self) -> Disposition {
+        match self.look_again {
+            Some(pause) => Disposition::RetryAfter(pause),
+            None => self.reason.disposition(),
+        }
+    }
+
+    /// A write that was not sent.
+    pub(super) fn lease_not_held(call: &Call) -> Self {
+        let reason = Reason::LeaseNotHeld;
+        let message = format!(
+            "Could not {}: another replica holds the lease. {}",
+            call.label(),
+            reason.remedy()
+        );
+        Self::new(reason, message).of_connection()
+    }
+
+    /// `what` was to be done when the call failed.
+    pub(super) fn failed(what: &str, error: &Error) -> Self {
+        let message = match error.reason() {
+            // Whichever call was the last one: it holds for all of them, and the same text is not reported anew.
+            Reason::Throttled => format!(
+                "Adobe is rate-limiting this credential. Nothing more was changed. {}",
+                Reason::Throttled.remedy()
+            ),
+            _ => format!("Could not {what}: {error}. {}", error.hint()),
+        };
+        Self {
+            reason: error.reason(),
+            message,
+            look_again: error.retry_after(),
+            of_connection: is_of_connection(error),
+        }
+    }
+}
+
+/// Failures that every other call of the connection would meet too.
+fn is_of_connection(error: &Error) -> bool {
+    matches!(
+        error.reason(),
+        Reason::CredentialsRefused
+            | Reason::IdentityServiceUnavailable
+            | Reason::Throttled
+            | Reason::LeaseNotHeld
+            | Reason::AudienceManagerUnavailable
+            | Reason::ExperiencePlatformUnavailable
+    )
+}
+
+/// The source as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub id: SourceId,
+    pub name: Box<str>,
+    /// In its system's own word.
+    pub lifecycle: Box<str>,
+    /// Of a source of Audience Manager.
+    pub data_source: Option<DataSourceId>,
+}
+
+/// Where one audience stands after a round of work.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    pub source: Option<Origin>,
+    /// `None`: nothing could be judged, and what is recorded stays so.
+    pub standing: Option<to_audience_manager::Standing>,
+    /// The export controls that hold for the audience where it stands.
+    pub controls: ExportControls,
+    /// The same of the audience in Experience Platform.
+    pub audience: Option<StandingAudience>,
+    pub used_by: UsedBy,
+    pub foundation: shared_objects::Standing,
+    pub tenant: Tenant,
+    /// A digest of what is desired; absent unless all of it stands.
+    pub applied_hash: Option<String>,
+    /// A sentence for each text that a service stores otherwise than it was sent.
+    pub stored_differently: Vec<String>,
+    /// The worst of what is in the way.
+    pub obstacle: Option<Obstacle>,
+    /// The source was found by a name or code: nothing is created before the status names its id.
+    pub records_source_first: bool,
+}
+
+/// The audience in Experience Platform of a share in that direction; all absent while there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StandingAudience {
+    pub id: Option<AudienceId>,
+    /// Under which memberships name it; of a definition, its id.
+    pub audience_id: Option<Box<str>>,
+    pub namespace: Option<Box<str>>,
+    pub labels: UsageLabels,
+    /// Adobe's source connector delivers it.
+    pub observed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Retired {
+    /// Nothing of ours is left. Names what the status records and is not ours any more.
+    Gone(Left),
+    /// Another `SharedAudience` shares the source; its mark is on the objects.
+    HandedOver(ShareName),
+    Blocked(Obstacle),
+}
+
+/// The shared objects, as the connection's status tells them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundationReport {
+    pub standing: shared_objects::Standing,
+    pub created_folders: CreatedFolders,
+    pub obstacle: Option<Obstacle>,
+    /// An audience needed them already.
+    pub needed: bool,
+}
+
+/// The connection as its engine sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// A full pass has ended well since the engine started.
+    pub ready: bool,
+    /// Full passes that ended, well or not.
+    pub passes: u64,
+    pub tenant: Tenant,
+    pub foundation: FoundationReport,
+    /// As the last lists told.
+    pub items: ItemCounts,
+    /// What stops the whole connection, or why the last pass failed.
+    pub failure: Option<Obstacle>,
+}
