@@ -9,11 +9,11 @@ pub mod shared_audience;
 pub mod sharing_connection;
 
 mod admission;
-mod confirm;
 mod context;
 mod deadline;
 mod definition;
 mod engines;
+mod freshness;
 mod leaving;
 mod publish;
 mod quarantine;

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
 use adobe_client::endpoints::{Allowed, Endpoints};
-use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
+use adobe_client::gateway::{
+    Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority,
+};
 use adobe_client::transport::{NetworkTransport, Proxy};
 use audience_sharing_core::domain::identifier::OrganizationId;
 
@@ -48,8 +50,8 @@ fn gateway(ims: &str, audience_manager: &str, experience_platform: &str) -> Gate
     })
 }
 
-fn turn() -> Turn {
-    Turn {
+fn context() -> CallContext {
+    CallContext {
         priority: Priority::Change,
         key: "loyal".into(),
     }

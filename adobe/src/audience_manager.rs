@@ -24,10 +24,10 @@ use serde_json::Value;
 
 use super::body::{Element, OBJECT_BYTES_MAX, Splitter};
 use super::error::{CallKind, Error};
-use super::gateway::{Call, Gateway, Operation, Reading, Turn};
+use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
+use super::lease_guard::LeaseGuard;
 use super::listing::{self, Listing};
 use super::observer::System;
-use super::proof::WriteProof;
 pub(super) use merge::answered;
 
 pub use destination::ListedDestination;
@@ -61,30 +61,35 @@ impl AudienceManager {
     ///
     /// # Errors
     /// Any kind but those of a write.
-    pub async fn me(&self, turn: &Turn) -> Result<Me, Error> {
+    pub async fn me(&self, context: &CallContext) -> Result<Me, Error> {
         let operation = operation("users.self", CallKind::Read);
         let body = self
             .gateway
-            .object(turn, &get(operation, "/users/self"))
+            .object(context, &get(operation, "/users/self"))
             .await?;
         wire::me(&body).ok_or_else(|| operation.unexpected("the body names no company"))
     }
 
-    async fn read(&self, turn: &Turn, name: &'static str, path: String) -> Result<Bytes, Error> {
+    async fn read(
+        &self,
+        context: &CallContext,
+        name: &'static str,
+        path: String,
+    ) -> Result<Bytes, Error> {
         self.gateway
-            .object(turn, &get(operation(name, CallKind::Read), path))
+            .object(context, &get(operation(name, CallKind::Read), path))
             .await
     }
 
     async fn list<T: Send, I: Send>(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: String,
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
-        self.elements(turn, name, path, &|listing, element| {
+        self.elements(context, name, path, &|listing, element| {
             listing::take(listing, element, whole, id);
         })
         .await
@@ -93,13 +98,13 @@ impl AudienceManager {
     /// The same, with what the credential may do with each.
     async fn list_with_rights<T: Send, I: Send>(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: String,
         whole: fn(&[u8]) -> Option<T>,
         id: fn(&[u8]) -> Option<I>,
     ) -> Result<Listing<T, I>, Error> {
-        self.elements(turn, name, path, &|listing, element| {
+        self.elements(context, name, path, &|listing, element| {
             if let Element::Whole(whole) = element
                 && let Some(rights) = wire::lacking(whole)
             {
@@ -112,7 +117,7 @@ impl AudienceManager {
 
     async fn elements<T: Send, I: Send>(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: String,
         take: &(impl Fn(&mut Listing<T, I>, Element<'_>) + Sync),
@@ -120,7 +125,7 @@ impl AudienceManager {
         let call = get(operation(name, CallKind::List), path);
         let mut listing = Listing::default();
         self.gateway
-            .elements(turn, &call, Splitter::bare, &mut |element| {
+            .elements(context, &call, Splitter::bare, &mut |element| {
                 take(&mut listing, element);
             })
             .await?;
@@ -130,7 +135,7 @@ impl AudienceManager {
     /// A list that is asked whether a key is taken: an element that cannot be read leaves that open.
     async fn lookup<T: Send, I: Send>(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: String,
         whole: fn(&[u8]) -> Option<T>,
@@ -138,7 +143,7 @@ impl AudienceManager {
     ) -> Result<Vec<T>, Error> {
         let Listing {
             items, undecodable, ..
-        } = self.list(turn, name, path, whole, id).await?;
+        } = self.list(context, name, path, whole, id).await?;
         if undecodable.is_empty() {
             Ok(items)
         } else {
@@ -149,21 +154,21 @@ impl AudienceManager {
     /// A list that is small enough to be held whole; `bytes_max` says why.
     async fn list_whole(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: &'static str,
         bytes_max: usize,
     ) -> Result<Bytes, Error> {
         let call = get(operation(name, CallKind::List), path);
         self.gateway
-            .run(turn, &call, &mut Reading::Whole { bytes_max })
+            .run(context, &call, &mut Reading::Whole { bytes_max })
             .await
     }
 
     async fn write(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         operation: Operation,
         path: String,
         body: Option<&Value>,
@@ -184,12 +189,12 @@ impl AudienceManager {
             path,
             body,
             sandbox: None,
-            proof: Some(proof),
+            lease_guard: Some(lease_guard),
             accept: None,
         };
         self.gateway
             .run(
-                turn,
+                context,
                 &call,
                 &mut Reading::Whole {
                     bytes_max: OBJECT_BYTES_MAX,
@@ -200,8 +205,8 @@ impl AudienceManager {
 
     async fn create<T>(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         name: &'static str,
         path: &str,
         sent: Value,
@@ -209,7 +214,7 @@ impl AudienceManager {
     ) -> Result<T, Error> {
         let operation = operation(name, CallKind::Create);
         let body = self
-            .write(turn, proof, operation, path.into(), Some(&sent))
+            .write(context, lease_guard, operation, path.into(), Some(&sent))
             .await?;
         // Without its id the object is as good as unknown: the caller looks its key up.
         merge::answered(sent, &body, decode)
@@ -226,7 +231,7 @@ impl AudienceManager {
     /// One object, as it came and as it is understood.
     async fn read_whole<T>(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: &str,
         decode: fn(Value) -> Option<T>,
@@ -234,7 +239,7 @@ impl AudienceManager {
         let reading = operation(name, CallKind::Read);
         let body = self
             .gateway
-            .object(turn, &get(reading, path.to_owned()))
+            .object(context, &get(reading, path.to_owned()))
             .await?;
         let unreadable = || reading.unexpected("the body holds no such object");
         let object = serde_json::from_slice::<Value>(&body).map_err(|_| unreadable())?;
@@ -246,8 +251,8 @@ impl AudienceManager {
     /// planned with.
     async fn update<T>(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         update: Update<'_, T>,
     ) -> Result<Updated<T>, Error> {
         let Update {
@@ -260,14 +265,14 @@ impl AudienceManager {
             changed,
         } = update;
         let this = self.together(2);
-        let (mut object, read) = this.read_whole(turn, read_name, &path, decode).await?;
+        let (mut object, read) = this.read_whole(context, read_name, &path, decode).await?;
         if !believed(&read) {
             return Ok(Updated::Changed(read));
         }
         merge::apply(&mut object, changed, server_owned);
         let writing = operation(name, CallKind::Update);
         let body = this
-            .write(turn, proof, writing, path, Some(&object))
+            .write(context, lease_guard, writing, path, Some(&object))
             .await?;
         merge::answered(object, &body, decode)
             .map(Updated::Written)
@@ -277,8 +282,8 @@ impl AudienceManager {
     /// Reads, compares, deletes, in one turn.
     async fn delete_expected<T>(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         deletion: Deletion<'_, T>,
     ) -> Result<Deleted<T>, Error> {
         let Deletion {
@@ -289,24 +294,30 @@ impl AudienceManager {
             believed,
         } = deletion;
         let this = self.together(2);
-        let (_, read) = this.read_whole(turn, read_name, &path, decode).await?;
+        let (_, read) = this.read_whole(context, read_name, &path, decode).await?;
         if !believed(&read) {
             return Ok(Deleted::Changed(read));
         }
-        this.delete(turn, proof, name, path).await?;
+        this.delete(context, lease_guard, name, path).await?;
         Ok(Deleted::Done)
     }
 
     async fn delete(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         name: &'static str,
         path: String,
     ) -> Result<(), Error> {
-        self.write(turn, proof, operation(name, CallKind::Delete), path, None)
-            .await
-            .map(drop)
+        self.write(
+            context,
+            lease_guard,
+            operation(name, CallKind::Delete),
+            path,
+            None,
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -364,7 +375,7 @@ fn get(operation: Operation, path: impl Into<String>) -> Call<'static> {
         path: path.into(),
         body: None,
         sandbox: None,
-        proof: None,
+        lease_guard: None,
         accept: None,
     }
 }

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use super::body::Splitter;
 use super::error::{CallKind, Error};
-use super::gateway::{Call, Gateway, Operation, Reading, Turn};
+use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
 use super::listing::{self, Listing};
 use super::observer::System;
 use wire::Entry;
@@ -70,14 +70,14 @@ impl ExperiencePlatform {
     ///
     /// # Errors
     /// Any kind but those of a write.
-    pub async fn sandboxes(&self, turn: &Turn) -> Result<Vec<Sandbox>, Error> {
+    pub async fn sandboxes(&self, context: &CallContext) -> Result<Vec<Sandbox>, Error> {
         let operation = operation("sandboxes.list", CallKind::List);
         // A token's sandboxes are its own; the header would ask for one that may not exist.
         let call = Call {
             sandbox: None,
             ..self.get(operation, "/data/foundation/sandbox-management/".into())
         };
-        let body = self.gateway.object(turn, &call).await?;
+        let body = self.gateway.object(context, &call).await?;
         wire::sandboxes(&body)
             .ok_or_else(|| operation.unexpected("the body is no list of sandboxes"))
     }
@@ -86,15 +86,15 @@ impl ExperiencePlatform {
     ///
     /// # Errors
     /// Any kind but those of a write; part of a list is never returned as the whole.
-    pub async fn audiences(&self, turn: &Turn) -> Result<Audiences, Error> {
-        self.pages(turn, operation("audiences.list", CallKind::List), "")
+    pub async fn audiences(&self, context: &CallContext) -> Result<Audiences, Error> {
+        self.pages(context, operation("audiences.list", CallKind::List), "")
             .await
     }
 
     /// All pages of what `query` narrows the audiences to; empty for all.
     async fn pages(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         operation: Operation,
         query: &str,
     ) -> Result<Audiences, Error> {
@@ -112,7 +112,7 @@ impl ExperiencePlatform {
             let envelope = self
                 .gateway
                 .elements(
-                    turn,
+                    context,
                     &call,
                     || Splitter::inside("children"),
                     &mut |element| {
@@ -153,7 +153,7 @@ impl ExperiencePlatform {
     /// Any kind but those of a write.
     pub async fn audiences_by_id(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         ids: &[AudienceId],
     ) -> Result<BTreeMap<AudienceId, Option<Audience>>, Error> {
         let ids: Vec<AudienceId> = ids
@@ -164,7 +164,7 @@ impl ExperiencePlatform {
             .collect();
         let mut found = BTreeMap::new();
         for chunk in ids.chunks(PAGE) {
-            self.bulk_get(turn, chunk, &mut found).await?;
+            self.bulk_get(context, chunk, &mut found).await?;
         }
         Ok(found)
     }
@@ -175,10 +175,12 @@ impl ExperiencePlatform {
     /// Any kind but those of a write.
     pub async fn audience_by_id(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         id: &AudienceId,
     ) -> Result<Option<Audience>, Error> {
-        let mut answered = self.audiences_by_id(turn, std::slice::from_ref(id)).await?;
+        let mut answered = self
+            .audiences_by_id(context, std::slice::from_ref(id))
+            .await?;
         answered.remove(id).ok_or_else(|| {
             operation("audiences.bulk-get", CallKind::List)
                 .unexpected("the results do not tell of the audience")
@@ -187,7 +189,7 @@ impl ExperiencePlatform {
 
     async fn bulk_get(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         ids: &[AudienceId],
         found: &mut BTreeMap<AudienceId, Option<Audience>>,
     ) -> Result<(), Error> {
@@ -201,7 +203,7 @@ impl ExperiencePlatform {
         let body = match self
             .gateway
             .run(
-                turn,
+                context,
                 &call,
                 &mut Reading::Whole {
                     bytes_max: BULK_BYTES_MAX,
@@ -236,7 +238,7 @@ impl ExperiencePlatform {
             path,
             body: None,
             sandbox: Some(&self.sandbox),
-            proof: None,
+            lease_guard: None,
             accept: None,
         }
     }

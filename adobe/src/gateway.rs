@@ -6,6 +6,7 @@
 //! call that was refused for its token, once, and a call that was one too many, when its turn has come again.
 
 mod breaker;
+mod call_context;
 mod exchange;
 mod headers;
 mod identity;
@@ -13,7 +14,6 @@ mod limiter;
 mod renewal;
 mod retry_after;
 mod token;
-mod turn;
 
 #[cfg(test)]
 mod tests;
@@ -34,17 +34,17 @@ use super::body::{Each, OBJECT_BYTES_MAX, Splitter};
 use super::credential::{Credential, Fingerprint};
 use super::endpoints::Endpoints;
 use super::error::{Effect, Kind};
+use super::lease_guard::LeaseGuard;
 use super::observer::{Observer, System};
-use super::proof::WriteProof;
 use super::transport::SharedTransport;
 use breaker::{Breaker, Pass};
 use exchange::Exchange;
 use limiter::{PAUSE_WAITED_MAX, Permit};
 use token::{Token, Tokens};
 
+pub use call_context::{Budget, CallContext, Priority};
 pub(super) use exchange::{Operation, REQUEST_TIMEOUT, Reading};
 pub use limiter::{ClientLimiter, ConnectionLimiter};
-pub use turn::{Budget, Priority, Turn};
 
 /// The calendar's clock, for a `Retry-After` that names a date.
 pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -140,7 +140,7 @@ pub(super) struct Call<'a> {
     pub(super) path: String,
     pub(super) body: Option<Bytes>,
     pub(super) sandbox: Option<&'a SandboxName>,
-    pub(super) proof: Option<WriteProof>,
+    pub(super) lease_guard: Option<LeaseGuard>,
     /// The media type to ask for, where it is not plain JSON.
     pub(super) accept: Option<&'static str>,
 }
@@ -267,8 +267,8 @@ impl Gateway {
     }
 
     /// The resync reads of `key` that wait go with the changes.
-    pub fn hurry(&self, key: &str) {
-        self.limiter.hurry(key);
+    pub fn prioritize(&self, key: &str) {
+        self.limiter.prioritize(key);
     }
 
     /// What a call to `system` would fail with at once, if its circuit is open. Sends nothing.
@@ -296,9 +296,13 @@ impl Gateway {
     }
 
     /// The body of the answer.
-    pub(super) async fn object(&self, turn: &Turn, call: &Call<'_>) -> Result<Bytes, Error> {
+    pub(super) async fn object(
+        &self,
+        context: &CallContext,
+        call: &Call<'_>,
+    ) -> Result<Bytes, Error> {
         self.run(
-            turn,
+            context,
             call,
             &mut Reading::Whole {
                 bytes_max: OBJECT_BYTES_MAX,
@@ -310,18 +314,18 @@ impl Gateway {
     /// The elements of a list, one by one; what stands around it is returned.
     pub(super) async fn elements(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         call: &Call<'_>,
         splitter: fn() -> Splitter,
         each: &mut Each<'_>,
     ) -> Result<Bytes, Error> {
-        self.run(turn, call, &mut Reading::Elements { splitter, each })
+        self.run(context, call, &mut Reading::Elements { splitter, each })
             .await
     }
 
     pub(super) async fn run(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         call: &Call<'_>,
         reading: &mut Reading<'_>,
     ) -> Result<Bytes, Error> {
@@ -330,7 +334,7 @@ impl Gateway {
         }
         let (mut may_renew, mut throttled) = (true, 0);
         loop {
-            match self.attempt(turn, call, reading, may_renew).await {
+            match self.attempt(context, call, reading, may_renew).await {
                 Ok(body) => return Ok(body),
                 Err(Failed::Token(_)) if may_renew => may_renew = false,
                 Err(Failed::Throttled(_)) if throttled < THROTTLED_TRIES_MAX => throttled += 1,
@@ -343,7 +347,7 @@ impl Gateway {
 
     async fn attempt(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         call: &Call<'_>,
         reading: &mut Reading<'_>,
         may_renew: bool,
@@ -352,7 +356,7 @@ impl Gateway {
         let cleared = tokio::select! {
             biased;
             () = self.stop.cancelled() => return Err(operation.error(Kind::Stopped).into()),
-            cleared = self.clear(turn, operation) => cleared?,
+            cleared = self.clear(context, operation) => cleared?,
         };
         let Cleared {
             mut permit,
@@ -361,11 +365,11 @@ impl Gateway {
             token,
         } = cleared;
         // Right before the write, not before the wait for the turn: that may have taken minutes.
-        if let Some(proof) = &call.proof {
+        if let Some(lease_guard) = &call.lease_guard {
             let is_wanted = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Err(operation.error(Kind::Stopped).into()),
-                is_wanted = proof.is_wanted() => is_wanted,
+                is_wanted = lease_guard.is_wanted() => is_wanted,
             };
             if !is_wanted {
                 return Err(operation.error(Kind::NotWanted).into());
@@ -374,9 +378,9 @@ impl Gateway {
         // Nothing is waited for from here until the request is sent.
         let sent = Instant::now();
         if call
-            .proof
+            .lease_guard
             .as_ref()
-            .is_some_and(|proof| !proof.covers(sent, REQUEST_TIMEOUT))
+            .is_some_and(|lease_guard| !lease_guard.covers(sent, REQUEST_TIMEOUT))
         {
             return Err(operation.error(Kind::LeaseExpiring).into());
         }
@@ -395,7 +399,11 @@ impl Gateway {
     ///
     /// # Errors
     /// Why it cannot be, or not for a long time.
-    async fn clear(&self, turn: &Turn, operation: &Operation) -> Result<Cleared<'_>, Error> {
+    async fn clear(
+        &self,
+        context: &CallContext,
+        operation: &Operation,
+    ) -> Result<Cleared<'_>, Error> {
         let remembered = |cause: Error| cause.remembered(operation.name);
         let mut tries = 0;
         loop {
@@ -409,7 +417,7 @@ impl Gateway {
             let permit = match self.kept() {
                 (Some(permit), _) => permit,
                 (None, requests) => {
-                    let granted = self.limiter.turn(turn, requests).await;
+                    let granted = self.limiter.context(context, requests).await;
                     granted.map_err(|pause| {
                         let error = operation.error(Kind::Throttled);
                         error.with_retry_after(Some(pause))

@@ -9,8 +9,8 @@ pub mod transport;
 pub mod credential;
 pub mod endpoints;
 pub mod error;
+pub mod lease_guard;
 pub mod observer;
-pub mod proof;
 
 pub mod gateway;
 
@@ -20,7 +20,7 @@ pub mod experience_platform;
 pub mod listing;
 
 mod body;
-mod lenient;
+mod serde_helpers;
 
 #[cfg(test)]
 mod scripted;

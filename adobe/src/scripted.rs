@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use super::credential::Credential;
 use super::endpoints::Endpoints;
-use super::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
+use super::gateway::{Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority};
+use super::lease_guard::LeaseGuard;
 use super::observer::{CallRecord, Observer};
-use super::proof::WriteProof;
 use super::transport::{Body, Transport, TransportError, body};
 
 /// What the transport was asked.
@@ -269,27 +269,27 @@ pub(super) fn credential(secret: &str) -> Credential {
     }
 }
 
-pub(super) fn turn(priority: Priority, key: &str) -> Turn {
-    Turn {
+pub(super) fn context(priority: Priority, key: &str) -> CallContext {
+    CallContext {
         priority,
         key: key.into(),
     }
 }
 
-pub(super) fn change() -> Turn {
-    turn(Priority::Change, "loyal-gamers")
+pub(super) fn change() -> CallContext {
+    context(Priority::Change, "loyal-gamers")
 }
 
 /// A lease for longer than any test.
-pub(super) fn leased() -> WriteProof {
+pub(super) fn leased() -> LeaseGuard {
     lease_of(1_000_000)
 }
 
 /// A lease that is not renewed.
-pub(super) fn lease_of(seconds: u64) -> WriteProof {
+pub(super) fn lease_of(seconds: u64) -> LeaseGuard {
     let until = Instant::now() + Duration::from_secs(seconds);
-    WriteProof::of(
+    LeaseGuard::of(
         tokio::sync::watch::channel(Some(until)).1,
-        super::proof::always(true),
+        super::lease_guard::always(true),
     )
 }

@@ -161,7 +161,7 @@ impl<K: Known> Operation<K> {
     fn apply(&self, inventory: &mut Inventory, answer: Answer<K>, at: At) -> Vec<Key> {
         match (self, answer) {
             (_, Answer::Read(read)) => K::apply_read(inventory, read, at),
-            (_, Answer::Changed(read)) => K::table_mut(inventory).fold_read(at.sent, read),
+            (_, Answer::Changed(read)) => K::table_mut(inventory).apply_read(at.sent, read),
             (_, Answer::NotFound | Answer::Deleted) => self.gone(inventory),
             (Self::List(scope), Answer::Listed(listing)) => {
                 K::apply_list(inventory, scope, listing, at)
@@ -175,7 +175,7 @@ impl<K: Known> Operation<K> {
                     _ => Vec::new(),
                 };
                 let (id, table) = (written.id(), K::table_mut(inventory));
-                let mut touched = table.fold_written(at.answered, at.now, written);
+                let mut touched = table.apply_written(at.answered, at.now, written);
                 table.note_sent(&id, &self.texts());
                 touched.extend(created);
                 touched
@@ -193,7 +193,7 @@ impl<K: Known> Operation<K> {
             return Vec::new();
         };
         K::apply_gone(inventory, &id);
-        K::table_mut(inventory).fold_gone(&id)
+        K::table_mut(inventory).apply_gone(&id)
     }
 
     /// Whether a 404 without the service's own error may be believed: only while another object of the collection is there
@@ -211,7 +211,7 @@ impl<K: Known> Operation<K> {
         match self {
             Self::Create(new) => K::unresolved(inventory, new, unknown),
             Self::Update(expected, _) | Self::Delete(expected) => {
-                K::table_mut(inventory).fold_doubt(&expected.id());
+                K::table_mut(inventory).apply_doubt(&expected.id());
             }
             Self::Read(_) | Self::List(_) | Self::LookUp(_) => return false,
         }
@@ -282,7 +282,7 @@ fn searched<K: Kind>(
     let sids = found.iter().map(|found| sid(found.id())).collect();
     let touched = found
         .into_iter()
-        .flat_map(|found| table.fold_read(at.sent, found))
+        .flat_map(|found| table.apply_read(at.sent, found))
         .collect();
     (sids, touched)
 }
@@ -301,7 +301,7 @@ fn users(listing: Listing<Segment, SegmentSid>, seen: Sequence) -> Users {
 
 fn rule_judged(inventory: &mut Inventory, call: &Call, accepted: bool, seen: Sequence) {
     if let Call::ValidateRule { content, .. } = call {
-        inventory.fold_rule_verdict(content.clone(), RuleVerdict { seen, accepted });
+        inventory.apply_rule_verdict(content.clone(), RuleVerdict { seen, accepted });
     }
 }
 

@@ -19,6 +19,6 @@ pub use known::{
     CreatedFolders, Findings, FoundTraits, Inventory, RuleContent, RuleVerdict, Tenant, Users,
 };
 pub use record::Record;
-pub use rights::{KnownRights, fold_rights};
+pub use rights::{KnownRights, apply_rights};
 pub use sent::SentText;
 pub use table::{Entry, Table, may_be_behind};

@@ -8,13 +8,13 @@ pub mod owned;
 use std::collections::BTreeSet;
 
 use self::owned::Ours;
+use crate::blocker::Blocker;
 use crate::compose::{AdoptionPolicy, ShareName};
 use crate::domain::destination::Mapping;
 use crate::domain::field::Field;
 use crate::domain::ownership::{Mark, OwnerId};
 use crate::domain::reason::Reason;
 use crate::existence::{Existence, Existing};
-use crate::hold::Hold;
 use crate::inventory::{Entry, Record};
 
 /// What judging an object takes.
@@ -76,7 +76,7 @@ pub enum Ownership<'a, K> {
     /// It has nothing to do with this resource, whatever else it carries.
     Unrelated,
     /// It belongs to somebody else, or nothing shows whose it is: nothing is written.
-    Blocked(Hold),
+    Blocked(Blocker),
 }
 
 /// An object with our natural key and no mark.
@@ -85,7 +85,7 @@ pub struct Unmarked<'a, K>(&'a K);
 
 impl<'a, K: Judged> Unmarked<'a, K> {
     /// What the adoption policy says of it. `equal`: it equals what is declared, the mark apart.
-    pub fn adopt(&self, equal: bool, policy: AdoptionPolicy) -> Result<Ours<'a, K>, Hold> {
+    pub fn adopt(&self, equal: bool, policy: AdoptionPolicy) -> Result<Ours<'a, K>, Blocker> {
         let ours = Ours::judged(self.0);
         match policy {
             AdoptionPolicy::Always => Ok(ours),
@@ -277,8 +277,8 @@ enum Meaning {
     Foreign(Mark),
 }
 
-fn differs(object: &str) -> Hold {
-    Hold::new(
+fn differs(object: &str) -> Blocker {
+    Blocker::new(
         Reason::AdoptionRefused,
         format!(
             "{object} exists already, was not made by this operator and differs from what is declared. Nothing was \
@@ -287,8 +287,8 @@ fn differs(object: &str) -> Hold {
     )
 }
 
-fn never(object: &str) -> Hold {
-    Hold::new(
+fn never(object: &str) -> Blocker {
+    Blocker::new(
         Reason::AdoptionRefused,
         format!(
             "{object} exists already and was not made by this operator. Nothing was changed. Delete it, or set \
@@ -297,8 +297,8 @@ fn never(object: &str) -> Hold {
     )
 }
 
-fn foreign(object: &str, mark: &Mark) -> Hold {
-    Hold::new(
+fn foreign(object: &str, mark: &Mark) -> Blocker {
+    Blocker::new(
         Reason::ManagementConflict,
         format!(
             "{object} carries the mark of another owner, {mark}. Nothing was changed. Stop sharing it there, or share \
@@ -307,8 +307,8 @@ fn foreign(object: &str, mark: &Mark) -> Hold {
     )
 }
 
-pub(crate) fn held_by(object: &str, other: &ShareName) -> Hold {
-    Hold::new(
+pub(crate) fn held_by(object: &str, other: &ShareName) -> Blocker {
+    Blocker::new(
         Reason::SourceClaimed,
         format!(
             "{object} belongs to SharedAudience {other}, which shares the same source. Nothing was changed. Delete one \
@@ -317,8 +317,8 @@ pub(crate) fn held_by(object: &str, other: &ShareName) -> Hold {
     )
 }
 
-fn unwatched(object: &str, other: &ShareName) -> Hold {
-    Hold::new(
+fn unwatched(object: &str, other: &ShareName) -> Blocker {
+    Blocker::new(
         Reason::ManagementConflict,
         format!(
             "{object} belongs to SharedAudience {other}, in a namespace that this operator does not watch, so it cannot \
@@ -328,9 +328,9 @@ fn unwatched(object: &str, other: &ShareName) -> Hold {
     )
 }
 
-fn taken_over(object: &str, description: &str) -> Hold {
+fn taken_over(object: &str, description: &str) -> Blocker {
     let mark = Mark::read(description).map(|mark| mark.to_string());
-    Hold::new(
+    Blocker::new(
         Reason::ManagementConflict,
         format!(
             "{object} was made for this SharedAudience and was taken over by {}. Nothing was changed. Delete one of the \
@@ -340,8 +340,8 @@ fn taken_over(object: &str, description: &str) -> Hold {
     )
 }
 
-pub(crate) fn lost(object: &str) -> Hold {
-    Hold::new(
+pub(crate) fn lost(object: &str) -> Blocker {
+    Blocker::new(
         Reason::OwnershipLost,
         format!(
             "{object} is recorded in the status of this SharedAudience, but carries neither its mark nor the key of its \
@@ -488,7 +488,7 @@ mod tests {
                 Ownership::TakenOver(_) => TakenOver,
                 Ownership::Unmarked(_) => Unmarked,
                 Ownership::Unrelated => Unrelated,
-                Ownership::Blocked(hold) => Blocked(hold.reason),
+                Ownership::Blocked(blocker) => Blocked(blocker.reason),
             };
             assert_eq!(judged, expected, "signs {signs}");
         }

@@ -22,31 +22,31 @@ pub mod used_by;
 
 pub use claims::Claims;
 
+use crate::blocker::Blocker;
 use crate::call::Step;
-use crate::hold::Hold;
 
 /// What is due in one scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan<Standing> {
+pub struct Plan<State> {
     pub steps: Vec<Step>,
     /// What is not done, and why.
-    pub holds: Vec<Hold>,
+    pub blockers: Vec<Blocker>,
     /// What stands already.
-    pub standing: Standing,
+    pub state: State,
 }
 
-impl<Standing: Default> Plan<Standing> {
-    fn held(hold: Hold) -> Self {
+impl<State: Default> Plan<State> {
+    fn held(blocker: Blocker) -> Self {
         Self {
-            holds: vec![hold],
+            blockers: vec![blocker],
             ..Self::default()
         }
     }
 }
 
-impl<Standing> Plan<Standing> {
+impl<State> Plan<State> {
     /// Nothing is due and nothing is held back.
     pub fn is_settled(&self) -> bool {
-        self.steps.is_empty() && self.holds.is_empty()
+        self.steps.is_empty() && self.blockers.is_empty()
     }
 }

@@ -17,7 +17,9 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::to_audience_manager::{self, Recorded, Situation, Standing};
+use audience_sharing_core::plan::to_audience_manager::{
+    self, ObservedState, PlanInput, RecordedIds,
+};
 use audience_sharing_core::plan::{Plan, shared_objects};
 
 use crate::model::{Tenant, World, mark_of, name, share, source, target};
@@ -39,8 +41,8 @@ struct Case {
     world: World,
     share: Share,
     source: Audience,
-    recorded: Recorded,
-    foundation: shared_objects::Standing,
+    recorded: RecordedIds,
+    shared_objects: shared_objects::ObservedSharedObjects,
     living: BTreeSet<ShareName>,
 }
 
@@ -48,13 +50,13 @@ impl Case {
     /// The shared objects stand, and nothing of the audience.
     fn new(additional: &[&str]) -> Self {
         let mut world = World::over(Tenant::default());
-        let foundation = world.foundation();
+        let shared_objects = world.shared_objects();
         let mut case = Self {
             world,
             share: share("loyal", "I", additional),
             source: source("I", "Loyal gamers"),
-            recorded: Recorded::default(),
-            foundation,
+            recorded: RecordedIds::default(),
+            shared_objects,
             living: BTreeSet::new(),
         };
         case.claim(&name("loyal"), 5);
@@ -71,8 +73,8 @@ impl Case {
     fn settled(additional: &[&str]) -> Self {
         let mut case = Self::new(additional);
         let plan = case.world.settle(&case.share, &case.source);
-        assert_eq!(plan.standing.trait_sid, Some(TRAIT));
-        assert_eq!(plan.standing.segment_sid, Some(SEGMENT));
+        assert_eq!(plan.state.trait_sid, Some(TRAIT));
+        assert_eq!(plan.state.segment_sid, Some(SEGMENT));
         case.claim(&name("loyal"), 5);
         case
     }
@@ -96,20 +98,20 @@ impl Case {
         let traits = &mut self.world.inventory.traits;
         let mut found = traits.get(&TRAIT).unwrap().record.clone();
         change(&mut found);
-        traits.fold_written(Sequence(NOW), Moment(0), found);
+        traits.apply_written(Sequence(NOW), Moment(0), found);
     }
 
     fn change_segment(&mut self, sid: SegmentSid, change: impl FnOnce(&mut Segment)) {
         let segments = &mut self.world.inventory.segments;
         let mut found = segments.get(&sid).unwrap().record.clone();
         change(&mut found);
-        segments.fold_written(Sequence(NOW), Moment(0), found);
+        segments.apply_written(Sequence(NOW), Moment(0), found);
     }
 
-    fn plan(&self) -> Plan<Standing> {
+    fn plan(&self) -> Plan<ObservedState> {
         let controls = self.source.controls().unwrap_or_default();
-        let place = self.foundation.place(&self.world.settings, controls);
-        let plan = to_audience_manager::plan(Situation {
+        let place = self.shared_objects.place(&self.world.settings, controls);
+        let plan = to_audience_manager::plan(PlanInput {
             share: &self.share.name,
             desired: &compose(
                 &self.world.settings,
@@ -121,7 +123,7 @@ impl Case {
             adoption: self.share.adoption,
             retain: self.share.retain,
             recorded: &self.recorded,
-            foundation: &self.foundation,
+            shared_objects: &self.shared_objects,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.world.claims,
             existing: &self.living,
@@ -144,7 +146,11 @@ impl Case {
     }
 
     fn reasons(&self) -> Vec<Reason> {
-        self.plan().holds.iter().map(|hold| hold.reason).collect()
+        self.plan()
+            .blockers
+            .iter()
+            .map(|blocker| blocker.reason)
+            .collect()
     }
 }
 
@@ -166,14 +172,14 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
     let settled = case.plan();
     assert!(settled.is_settled());
     assert_eq!(
-        settled.standing,
-        Standing {
+        settled.state,
+        ObservedState {
             trait_sid: Some(TRAIT),
             segment_sid: Some(SEGMENT),
             observed: false,
             data_source: Some(DATA_SOURCE),
             additional_segments: vec![("third".into(), ADDITIONAL)],
-            ..Standing::default()
+            ..ObservedState::default()
         }
     );
 }
@@ -181,31 +187,34 @@ fn what_hangs_on_a_trait_that_is_still_to_be_made_is_a_forecast() {
 #[test]
 fn without_shared_objects_there_is_nothing_to_do_but_wait() {
     let mut case = Case::settled(&[]);
-    case.foundation = shared_objects::Standing::default();
+    case.shared_objects = shared_objects::ObservedSharedObjects::default();
     let plan = case.plan();
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.standing, Standing::default());
-    assert_eq!(plan.holds[0].reason, Reason::AwaitingAdobeSharing);
-    assert_eq!(plan.holds[0].reason.disposition(), Disposition::Wait);
+    assert_eq!(plan.state, ObservedState::default());
+    assert_eq!(plan.blockers[0].reason, Reason::AwaitingAdobeSharing);
+    assert_eq!(plan.blockers[0].reason.disposition(), Disposition::Wait);
 }
 
 #[test]
 fn without_its_folder_nothing_is_made_and_what_stands_stays_where_it_is() {
     let mut case = Case::new(&["third"]);
-    case.foundation.trait_folder = None;
+    case.shared_objects.trait_folder = None;
     assert_eq!(case.steps(), NOTHING, "a segment needs its trait");
 
     let mut case = Case::settled(&["third"]);
-    (case.foundation.trait_folder, case.foundation.segment_folder) = (None, None);
+    (
+        case.shared_objects.trait_folder,
+        case.shared_objects.segment_folder,
+    ) = (None, None);
     assert_eq!(case.steps(), NOTHING);
-    case.world.inventory.segments.fold_gone(&SEGMENT);
+    case.world.inventory.segments.apply_gone(&SEGMENT);
     assert_eq!(case.steps(), NOTHING, "nobody says where to make it");
 }
 
 #[test]
 fn a_segment_of_another_trait_is_put_right_once_its_trait_stands() {
     let mut case = Case::recorded(&[]);
-    case.world.inventory.traits.fold_gone(&TRAIT);
+    case.world.inventory.traits.apply_gone(&TRAIT);
     assert_eq!(
         case.steps(),
         ["create trait \"Loyal gamers\" rule segid == \"I\""],
@@ -216,14 +225,14 @@ fn a_segment_of_another_trait_is_put_right_once_its_trait_stands() {
 #[test]
 fn a_segment_has_the_merge_rule_that_the_connection_names() {
     let mut case = Case::settled(&[]);
-    case.foundation.merge_rule = shared_objects::MergeRule::NotListed(DataSourceId(9));
+    case.shared_objects.merge_rule = shared_objects::MergeRule::NotListed(DataSourceId(9));
     assert_eq!(
         case.steps(),
         ["update segment 1005 \"Loyal gamers\" merge rule → 9"]
     );
     case.change_segment(SEGMENT, |found| found.merge_rule = Some(DataSourceId(9)));
     assert_eq!(case.steps(), NOTHING);
-    case.foundation.merge_rule = shared_objects::MergeRule::AccountDefault;
+    case.shared_objects.merge_rule = shared_objects::MergeRule::AccountDefault;
     assert_eq!(case.steps(), NOTHING, "whatever the account's default is");
 }
 

@@ -1,5 +1,6 @@
 //! What a call says of itself: in previews, in logs, and to whoever asks whether it writes.
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::domain::audience_manager::{
@@ -12,7 +13,6 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 
@@ -175,21 +175,21 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
 
 #[test]
 fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
-    let of = |steps: &[Step], holds: &[Hold]| Plan {
+    let of = |steps: &[Step], blockers: &[Blocker]| Plan {
         steps: steps.to_vec(),
-        holds: holds.to_vec(),
-        standing: (),
+        blockers: blockers.to_vec(),
+        state: (),
     };
     let step = Step {
         call: Call::list::<DataSource>(()),
         ready: true,
     };
-    let hold = Hold {
+    let blocker = Blocker {
         reason: Reason::AdoptionRefused,
         message: "Held.".into(),
     };
     assert!(of(&[], &[]).is_settled());
     assert!(!of(std::slice::from_ref(&step), &[]).is_settled());
-    assert!(!of(&[], std::slice::from_ref(&hold)).is_settled());
-    assert!(!of(&[step], &[hold]).is_settled());
+    assert!(!of(&[], std::slice::from_ref(&blocker)).is_settled());
+    assert!(!of(&[step], &[blocker]).is_settled());
 }

@@ -12,7 +12,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::{Recorded, Standing};
+use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, share, source, target_mut};
@@ -79,20 +79,20 @@ fn gamers() -> Audience {
 }
 
 /// What the status would have written down.
-fn record(world: &mut World, plan: &Plan<Standing>) {
-    let standing = plan.standing.clone();
-    world.recorded = Recorded {
-        trait_sid: standing.trait_sid,
-        segment_sid: standing.segment_sid,
-        observed: standing.observed,
-        additional_segments: standing.additional_segments,
-        mappings: standing.mappings,
-        traits: standing.traits,
+fn record(world: &mut World, plan: &Plan<ObservedState>) {
+    let state = plan.state.clone();
+    world.recorded = RecordedIds {
+        trait_sid: state.trait_sid,
+        segment_sid: state.segment_sid,
+        observed: state.observed,
+        additional_segments: state.additional_segments,
+        mappings: state.mappings,
+        traits: state.traits,
     };
 }
 
 /// A world in which `share` stands and is written down.
-fn standing(tenant: Tenant, share: &Share) -> World {
+fn state(tenant: Tenant, share: &Share) -> World {
     let mut world = World::over(tenant);
     let plan = world.settle(share, &gamers());
     assert!(plan.is_settled(), "{plan:?}");
@@ -106,7 +106,7 @@ fn pass(world: &mut World) {
     world.refresh();
     world
         .tenant
-        .fold_destinations(&mut world.inventory, world.at);
+        .apply_destinations(&mut world.inventory, world.at);
 }
 
 fn calls(world: &World) -> Vec<String> {
@@ -149,14 +149,14 @@ fn nothing_is_asked_where_nobody_declares_a_destination_and_nothing_at_rest() {
             .any(|call| call.contains("destination"))
     );
     let share = mapped(&[shop(), partner()]);
-    let mut world = standing(tenant(), &share);
+    let mut world = state(tenant(), &share);
     assert_eq!(settled(&mut world, &share), Vec::<String>::new());
 }
 
 #[test]
 fn a_name_is_resolved_once_and_from_then_on_its_id_is_the_destination() {
     let share = mapped(&[shop()]);
-    let mut world = standing(tenant(), &share);
+    let mut world = state(tenant(), &share);
     let mut renamed = world.tenant.destinations[&SHOP].clone();
     renamed.name = "Shop of old".into();
     world.tenant.destinations.insert(SHOP, renamed);
@@ -192,7 +192,7 @@ fn each_changed_field_is_one_update(
     #[case] changed: DeclaredDestination,
     #[case] expected: &[&str],
 ) {
-    let mut world = standing(tenant(), &mapped(&[shop()]));
+    let mut world = state(tenant(), &mapped(&[shop()]));
     let changed = mapped(&[changed]);
     assert_eq!(settled(&mut world, &changed), expected);
     pass(&mut world);
@@ -220,7 +220,7 @@ fn only_what_differs_from_the_declaration_is_drift(#[case] drift: Drift, #[case]
         ..shop()
     };
     let share = mapped(&[declared]);
-    let mut world = standing(tenant(), &share);
+    let mut world = state(tenant(), &share);
     let before = world.tenant.mappings.clone();
     world.tenant.mappings.values_mut().for_each(drift);
     pass(&mut world);
@@ -234,12 +234,12 @@ fn only_what_differs_from_the_declaration_is_drift(#[case] drift: Drift, #[case]
 #[test]
 fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone() {
     let share = mapped(&[shop()]);
-    let mut world = standing(tenant(), &share);
+    let mut world = state(tenant(), &share);
     // A list that lags behind.
     let mut behind = world.tenant.clone();
     behind.mappings.clear();
     world.at += 1;
-    behind.fold_destinations(&mut world.inventory, world.at);
+    behind.apply_destinations(&mut world.inventory, world.at);
     let look = "look up mapping of segment 1005 to destination 4711";
     assert_eq!(settled(&mut world, &share), [look]);
     world.calls.clear();
@@ -254,12 +254,12 @@ fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone()
 #[test]
 fn a_create_without_an_answer_is_looked_up_and_of_two_mappings_one_survives() {
     let share = mapped(&[shop()]);
-    let mut world = standing(tenant(), &share);
+    let mut world = state(tenant(), &share);
     world.recorded.mappings[0].mapping = None;
     world
         .inventory
         .mappings
-        .fold_unresolved((SegmentSid(1_005), SHOP));
+        .apply_unresolved((SegmentSid(1_005), SHOP));
     let look = "look up mapping of segment 1005 to destination 4711";
     assert_eq!(
         settled(&mut world, &share),
@@ -340,23 +340,23 @@ fn what_cannot_be_mapped_is_told_before_anything_is_made_and_tears_nothing_down(
     let both = mapped(&[shop(), bad]);
     let mut world = World::over(tenant.clone());
     let plan = world.settle(&both, &gamers());
-    assert_eq!(plan.holds[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason, reason);
     assert!(
-        plan.holds[0].message.contains(names),
+        plan.blockers[0].message.contains(names),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
     assert!(world.tenant.traits.is_empty() && world.tenant.segments.is_empty());
 
-    let mut world = standing(tenant, &mapped(&[shop()]));
+    let mut world = state(tenant, &mapped(&[shop()]));
     let before = world.tenant.clone();
     let plan = world.settle(&both, &gamers());
-    assert_eq!(plan.holds[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason, reason);
     assert!(plan.steps.is_empty(), "{:?}", plan.steps);
     assert_eq!(world.tenant, before, "what stands, stands");
     // What is healthy goes on.
     let plan = world.settle(&both, &source("I", "Loyal players"));
-    assert_eq!(plan.holds[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason, reason);
     assert!(
         calls(&world)
             .iter()
@@ -393,7 +393,7 @@ fn each_kind_takes_its_own_keys_and_no_other(
         let mut world = World::over(tenant);
         let plan = world.settle(&mapped(&[declared]), &gamers());
         assert_eq!(
-            plan.holds.is_empty(),
+            plan.blockers.is_empty(),
             fields == needed,
             "{kind:?} {fields:?}"
         );
@@ -412,13 +412,13 @@ fn an_alias_that_audience_manager_fills_need_not_be_declared() {
 
 #[test]
 fn a_destination_that_is_no_longer_declared_loses_its_mapping_alone() {
-    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let mut world = state(tenant(), &mapped(&[shop(), partner()]));
     let one = mapped(&[shop()]);
     assert_eq!(
         settled(&mut world, &one),
         ["delete mapping 1007 of segment 1005 to destination 4712"]
     );
-    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let mut world = state(tenant(), &mapped(&[shop(), partner()]));
     let retained = Share {
         retain: true,
         ..one
@@ -448,7 +448,7 @@ fn a_mapping_that_no_status_names_yet_goes_with_its_declaration_and_a_persons_st
 fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
     let mut both = share("loyal", "I", &["third"]);
     target_mut(&mut both).additional_segments[0].destinations = vec![shop()];
-    let mut world = standing(tenant(), &both);
+    let mut world = state(tenant(), &both);
     let without = share("loyal", "I", &[]);
     assert_eq!(
         settled(&mut world, &without),
@@ -459,17 +459,17 @@ fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
     );
 
     // A person's mapping is not ours to take away.
-    let mut world = standing(tenant(), &both);
+    let mut world = state(tenant(), &both);
     let mut foreign = world.tenant.mappings[&MappingId(1_007)].clone();
     (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_712));
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = world.settle(&without, &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::DeletionBlocked);
+    assert_eq!(plan.blockers[0].reason, Reason::DeletionBlocked);
     assert!(
-        plan.holds[0].message.contains("4712 \"Partner\""),
+        plan.blockers[0].message.contains("4712 \"Partner\""),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
     assert!(world.tenant.segments.contains_key(&SegmentSid(1_006)));
 }
@@ -485,7 +485,7 @@ fn a_persons_mapping_of_adobes_segment_is_taken_as_the_policy_says(
     #[case] by_hand: &str,
     #[case] taken: bool,
 ) {
-    let mut world = standing(tenant(), &mapped(&[shop()]));
+    let mut world = state(tenant(), &mapped(&[shop()]));
     let mut tenant = std::mem::take(&mut world.tenant);
     let descriptions = tenant
         .traits
@@ -509,8 +509,8 @@ fn a_persons_mapping_of_adobes_segment_is_taken_as_the_policy_says(
     let mut share = mapped(&[shop()]);
     share.adoption = policy;
     let plan = world.settle(&share, &gamers());
-    assert!(plan.standing.observed);
-    assert_eq!(plan.holds.is_empty(), taken, "{:?}", plan.holds);
+    assert!(plan.state.observed);
+    assert_eq!(plan.blockers.is_empty(), taken, "{:?}", plan.blockers);
     let found = world.tenant.mapped();
     let found = found[&(SegmentSid(1_005), SHOP)][0];
     let wanted = if taken {

@@ -11,7 +11,7 @@ const LATER: Moment = Moment(3_600_000);
 
 fn table(audiences: &[Audience]) -> Table<Audience> {
     let mut table = Table::default();
-    table.fold_list(
+    table.apply_list(
         Sequence(10),
         LONG_AGO,
         Coverage::Whole,
@@ -28,8 +28,8 @@ fn id(id: &str) -> AudienceId {
 #[test]
 fn a_list_that_began_before_a_write_changes_nothing_of_it() {
     let mut table = table(&[source("I", "old")]);
-    table.fold_written(Sequence(20), LONG_AGO, source("I", "new"));
-    table.fold_list(
+    table.apply_written(Sequence(20), LONG_AGO, source("I", "new"));
+    table.apply_list(
         Sequence(15),
         LATER,
         Coverage::Whole,
@@ -37,40 +37,34 @@ fn a_list_that_began_before_a_write_changes_nothing_of_it() {
         &[],
     );
     assert_eq!(&*table.get(&id("I")).unwrap().record.name, "new");
-    table.fold_list(Sequence(16), LATER, Coverage::Whole, Vec::new(), &[]);
-    assert!(
-        !table.get(&id("I")).unwrap().doubtful,
-        "nor does its silence"
-    );
+    table.apply_list(Sequence(16), LATER, Coverage::Whole, Vec::new(), &[]);
+    assert!(!table.get(&id("I")).unwrap().stale, "nor does its silence");
 }
 
 #[test]
-fn what_a_list_lacks_is_doubtful_and_only_its_own_404_forgets_it() {
+fn what_a_list_lacks_is_stale_and_only_its_own_404_forgets_it() {
     let mut table = table(&[source("I", "one")]);
-    table.fold_list(Sequence(20), LATER, Coverage::Whole, Vec::new(), &[]);
-    assert!(table.get(&id("I")).unwrap().doubtful);
-    table.fold_read(Sequence(21), source("I", "one"));
-    assert!(
-        !table.get(&id("I")).unwrap().doubtful,
-        "it answered by itself"
-    );
-    table.fold_gone(&id("I"));
+    table.apply_list(Sequence(20), LATER, Coverage::Whole, Vec::new(), &[]);
+    assert!(table.get(&id("I")).unwrap().stale);
+    table.apply_read(Sequence(21), source("I", "one"));
+    assert!(!table.get(&id("I")).unwrap().stale, "it answered by itself");
+    table.apply_gone(&id("I"));
     assert!(table.get(&id("I")).is_none() && table.is_gone(&id("I")));
 }
 
 #[test]
 fn what_a_list_could_not_decode_is_not_missed() {
     let mut table = table(&[source("I", "one")]);
-    table.fold_list(Sequence(20), LATER, Coverage::Whole, Vec::new(), &[id("I")]);
-    assert!(!table.get(&id("I")).unwrap().doubtful);
+    table.apply_list(Sequence(20), LATER, Coverage::Whole, Vec::new(), &[id("I")]);
+    assert!(!table.get(&id("I")).unwrap().stale);
 }
 
 #[test]
 fn a_list_that_differs_within_a_minute_of_our_write_is_not_believed() {
     let mut table = table(&[source("I", "old")]);
-    table.fold_written(Sequence(20), LATER, source("I", "new"));
+    table.apply_written(Sequence(20), LATER, source("I", "new"));
     let soon = Moment(LATER.0 + 59_000);
-    table.fold_list(
+    table.apply_list(
         Sequence(21),
         soon,
         Coverage::Whole,
@@ -78,10 +72,10 @@ fn a_list_that_differs_within_a_minute_of_our_write_is_not_believed() {
         &[],
     );
     let entry = table.get(&id("I")).unwrap();
-    assert!(entry.doubtful, "it is read by itself");
+    assert!(entry.stale, "it is read by itself");
     assert_eq!(&*entry.record.name, "new");
     let late = Moment(LATER.0 + 61_000);
-    table.fold_list(
+    table.apply_list(
         Sequence(22),
         late,
         Coverage::Whole,
@@ -98,8 +92,8 @@ fn a_list_that_differs_within_a_minute_of_our_write_is_not_believed() {
 #[test]
 fn an_answer_older_than_what_is_known_is_dropped() {
     let mut table = table(&[]);
-    table.fold_written(Sequence(30), LATER, source("I", "new"));
-    table.fold_read(Sequence(25), source("I", "old"));
+    table.apply_written(Sequence(30), LATER, source("I", "new"));
+    table.apply_read(Sequence(25), source("I", "old"));
     assert_eq!(&*table.get(&id("I")).unwrap().record.name, "new");
 }
 
@@ -107,7 +101,7 @@ fn an_answer_older_than_what_is_known_is_dropped() {
 fn folding_the_same_again_touches_nothing() {
     let mut table = table(&[source("I", "one")]);
     assert_eq!(
-        table.fold_list(
+        table.apply_list(
             Sequence(20),
             LATER,
             Coverage::Whole,

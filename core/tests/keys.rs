@@ -28,7 +28,7 @@ fn listed(traits: &[Trait]) -> Table<Trait> {
 }
 
 fn list(table: &mut Table<Trait>, started: u64, now: Moment, traits: &[Trait]) -> Vec<Key> {
-    table.fold_list(
+    table.apply_list(
         Sequence(started),
         now,
         Coverage::DataSource(SHARING),
@@ -45,50 +45,50 @@ fn sids<'a>(found: impl Iterator<Item = &'a Entry<Trait>>) -> Vec<u64> {
 fn each_kind_concerns_those_that_depend_on_it() {
     let (at, now) = (Sequence(1), LONG_AGO);
     let mut inventory = Inventory::default();
-    let shared = [Key::Foundation];
-    let of_source = [Key::Foundation, Key::DataSource(DataSourceId(5))];
+    let shared = [Key::SharedObjects];
+    let of_source = [Key::SharedObjects, Key::DataSource(DataSourceId(5))];
     assert_eq!(
         inventory
             .data_sources
-            .fold_written(at, now, data_source(5, "")),
+            .apply_written(at, now, data_source(5, "")),
         of_source
     );
     assert_eq!(
         inventory
             .trait_folders
-            .fold_written(at, now, trait_folder(6, "Traits")),
+            .apply_written(at, now, trait_folder(6, "Traits")),
         shared
     );
     assert_eq!(
         inventory
             .segment_folders
-            .fold_written(at, now, segment_folder(7, "Segments")),
+            .apply_written(at, now, segment_folder(7, "Segments")),
         shared
     );
     assert_eq!(
         inventory
             .traits
-            .fold_written(at, now, onboarded(10, Some("I"))),
+            .apply_written(at, now, onboarded(10, Some("I"))),
         [Key::Trait(TraitSid(10)), code("I")]
     );
     assert_eq!(
-        inventory.traits.fold_written(at, now, onboarded(11, None)),
+        inventory.traits.apply_written(at, now, onboarded(11, None)),
         [Key::Trait(TraitSid(11))]
     );
     assert_eq!(
         inventory
             .segments
-            .fold_written(at, now, segment(20, Some("I.third"))),
+            .apply_written(at, now, segment(20, Some("I.third"))),
         [Key::Segment(SegmentSid(20)), code("I.third")]
     );
     assert_eq!(
-        inventory.segments.fold_written(at, now, segment(21, None)),
+        inventory.segments.apply_written(at, now, segment(21, None)),
         [Key::Segment(SegmentSid(21))]
     );
     assert_eq!(
         inventory
             .audiences
-            .fold_read(at, source("I", "Loyal gamers")),
+            .apply_read(at, source("I", "Loyal gamers")),
         [
             Key::Audience(AudienceId::new("I")),
             Key::AudienceName("Loyal gamers".into())
@@ -99,7 +99,7 @@ fn each_kind_concerns_those_that_depend_on_it() {
 #[test]
 fn a_changed_key_concerns_those_of_the_old_one_and_of_the_new() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    let touched = table.fold_read(Sequence(11), onboarded(10, Some("J")));
+    let touched = table.apply_read(Sequence(11), onboarded(10, Some("J")));
     assert!(
         touched.contains(&code("I")) && touched.contains(&code("J")),
         "{touched:?}"
@@ -118,7 +118,7 @@ fn all_records_of_one_key_are_found_in_the_order_of_their_ids() {
     ]);
     assert_eq!(sids(table.find(&key("I"))), [10, 12]);
     assert_eq!(sids(table.iter()), [10, 11, 12, 13]);
-    table.fold_gone(&TraitSid(10));
+    table.apply_gone(&TraitSid(10));
     assert_eq!(sids(table.find(&key("I"))), [12]);
 }
 
@@ -142,7 +142,7 @@ fn the_first_list_lets_absence_be_judged_and_later_ones_concern_nobody() {
     let mut table = Table::<Trait>::default();
     let coverage = Coverage::DataSource(SHARING);
     assert!(!table.is_listed(coverage));
-    assert_eq!(list(&mut table, 10, LONG_AGO, &[]), [Key::Foundation]);
+    assert_eq!(list(&mut table, 10, LONG_AGO, &[]), [Key::SharedObjects]);
     assert!(table.is_listed(coverage));
     assert!(!table.is_listed(Coverage::DataSource(DataSourceId(6))));
     assert_eq!(list(&mut table, 11, LATER, &[]), []);
@@ -155,12 +155,12 @@ fn a_list_of_one_data_source_misses_nothing_of_another() {
     let mut table = listed(&[onboarded(10, Some("I")), elsewhere]);
     let touched = list(&mut table, 20, LATER, &[]);
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
-    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
-    assert!(!table.get(&TraitSid(11)).unwrap().doubtful);
-    let of_all = table.fold_list(Sequence(30), LATER, Coverage::Whole, Vec::new(), &[]);
+    assert!(table.get(&TraitSid(10)).unwrap().stale);
+    assert!(!table.get(&TraitSid(11)).unwrap().stale);
+    let of_all = table.apply_list(Sequence(30), LATER, Coverage::Whole, Vec::new(), &[]);
     assert_eq!(
         of_all,
-        [Key::Trait(TraitSid(11)), code("I"), Key::Foundation],
+        [Key::Trait(TraitSid(11)), code("I"), Key::SharedObjects],
         "what is in doubt already concerns nobody anew"
     );
 }
@@ -168,24 +168,24 @@ fn a_list_of_one_data_source_misses_nothing_of_another() {
 #[test]
 fn doubt_that_a_list_clears_concerns_those_that_waited() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    table.fold_doubt(&TraitSid(10));
+    table.apply_doubt(&TraitSid(10));
     let same = [onboarded(10, Some("I"))];
     assert_eq!(
         list(&mut table, 20, LATER, &same),
         [Key::Trait(TraitSid(10)), code("I")]
     );
-    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(!table.get(&TraitSid(10)).unwrap().stale);
     assert_eq!(list(&mut table, 21, LATER, &same), []);
 }
 
 #[test]
 fn doubt_that_its_own_read_clears_concerns_those_that_waited() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    assert_eq!(table.fold_read(Sequence(11), onboarded(10, Some("I"))), []);
-    table.fold_doubt(&TraitSid(10));
-    let touched = table.fold_read(Sequence(12), onboarded(10, Some("I")));
+    assert_eq!(table.apply_read(Sequence(11), onboarded(10, Some("I"))), []);
+    table.apply_doubt(&TraitSid(10));
+    let touched = table.apply_read(Sequence(12), onboarded(10, Some("I")));
     assert!(touched.contains(&code("I")), "{touched:?}");
-    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(!table.get(&TraitSid(10)).unwrap().stale);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_list_as_old_as_what_is_known_changes_nothing() {
     renamed.name = "Renamed".into();
     assert_eq!(list(&mut table, 10, LATER, &[renamed.clone()]), []);
     assert_eq!(list(&mut table, 10, LATER, &[]), [], "nor does its silence");
-    assert!(!table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(!table.get(&TraitSid(10)).unwrap().stale);
     assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Loyal");
     list(&mut table, 11, LATER, &[renamed]);
     assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
@@ -206,7 +206,7 @@ fn an_answer_of_the_same_call_is_taken() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
     let mut renamed = onboarded(10, Some("I"));
     renamed.name = "Renamed".into();
-    table.fold_read(Sequence(10), renamed);
+    table.apply_read(Sequence(10), renamed);
     assert_eq!(&*table.get(&TraitSid(10)).unwrap().record.name, "Renamed");
 }
 
@@ -215,14 +215,14 @@ fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_
     let mut table = listed(&[]);
     let mut written = onboarded(10, Some("I"));
     written.name = "Renamed".into();
-    table.fold_written(Sequence(20), LATER, written);
+    table.apply_written(Sequence(20), LATER, written);
     let stale = [onboarded(10, Some("I"))];
     let at = |after_ms: u64| Moment(LATER.0 + after_ms);
     assert_eq!(
         list(&mut table, 21, at(59_999), &stale),
         [Key::Trait(TraitSid(10)), code("I")]
     );
-    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(table.get(&TraitSid(10)).unwrap().stale);
     assert_eq!(
         list(&mut table, 22, at(59_999), &stale),
         [],
@@ -235,27 +235,27 @@ fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_
 #[test]
 fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    let touched = table.fold_gone(&TraitSid(10));
+    let touched = table.apply_gone(&TraitSid(10));
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
     let same = [onboarded(10, Some("I")), onboarded(11, Some("J"))];
     list(&mut table, 20, LATER, &same);
-    assert!(table.get(&TraitSid(10)).unwrap().doubtful);
+    assert!(table.get(&TraitSid(10)).unwrap().stale);
     assert!(
-        !table.get(&TraitSid(11)).unwrap().doubtful,
+        !table.get(&TraitSid(11)).unwrap().stale,
         "it was never gone"
     );
     assert!(table.is_gone(&TraitSid(10)));
-    table.fold_read(Sequence(21), onboarded(10, Some("I")));
-    assert!(!table.get(&TraitSid(10)).unwrap().doubtful && !table.is_gone(&TraitSid(10)));
+    table.apply_read(Sequence(21), onboarded(10, Some("I")));
+    assert!(!table.get(&TraitSid(10)).unwrap().stale && !table.is_gone(&TraitSid(10)));
 }
 
 #[test]
 fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
     let mut table = listed(&[]);
-    table.fold_unresolved(key("I"));
-    table.fold_unresolved(key("J"));
+    table.apply_unresolved(key("I"));
+    table.apply_unresolved(key("J"));
     assert!(table.is_unresolved(&key("I")));
-    let touched = table.fold_look_up(Sequence(20), key("I"), vec![onboarded(10, Some("I"))]);
+    let touched = table.apply_look_up(Sequence(20), key("I"), vec![onboarded(10, Some("I"))]);
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
     assert!(!table.is_unresolved(&key("I")) && table.is_unresolved(&key("J")));
     assert!(table.was_looked_up(&key("I"), Sequence(20)));
@@ -264,19 +264,19 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
         "that is too long ago"
     );
     assert!(!table.was_looked_up(&key("J"), Sequence(0)));
-    table.fold_written(Sequence(21), LATER, onboarded(11, Some("J")));
+    table.apply_written(Sequence(21), LATER, onboarded(11, Some("J")));
     assert!(!table.is_unresolved(&key("J")));
-    table.fold_unresolved(key("I"));
+    table.apply_unresolved(key("I"));
     assert!(
         !table.was_looked_up(&key("I"), Sequence(20)),
         "a later create needs a later look-up"
     );
-    table.fold_unresolved(key("L"));
+    table.apply_unresolved(key("L"));
     let known = || vec![onboarded(11, Some("J"))];
-    table.fold_whole_list(Sequence(22), LATER, known(), Vec::new());
+    table.apply_whole_list(Sequence(22), LATER, known(), Vec::new());
     assert!(!table.is_unresolved(&key("I")), "it is known");
     assert!(table.is_unresolved(&key("L")), "one list proves nothing");
-    table.fold_whole_list(Sequence(23), LATER, known(), Vec::new());
+    table.apply_whole_list(Sequence(23), LATER, known(), Vec::new());
     assert!(!table.is_unresolved(&key("L")) && table.is_free(&key("L")));
 }
 
@@ -284,16 +284,16 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
 fn what_a_whole_list_lacks_is_in_doubt_unless_it_was_written_within_a_minute() {
     let mut table = Table::<Trait>::default();
     let both = vec![onboarded(10, Some("I")), onboarded(11, Some("J"))];
-    table.fold_whole_list(Sequence(10), LONG_AGO, both, Vec::new());
-    table.fold_written(Sequence(11), LATER, onboarded(12, Some("K")));
+    table.apply_whole_list(Sequence(10), LONG_AGO, both, Vec::new());
+    table.apply_written(Sequence(11), LATER, onboarded(12, Some("K")));
     let at = |after_ms: u64| Moment(LATER.0 + after_ms);
     let only = || vec![onboarded(11, Some("J"))];
-    let doubtful = |table: &Table<Trait>| sids(table.iter().filter(|entry| entry.doubtful));
-    let touched = table.fold_whole_list(Sequence(20), at(59_999), only(), Vec::new());
+    let stale = |table: &Table<Trait>| sids(table.iter().filter(|entry| entry.stale));
+    let touched = table.apply_whole_list(Sequence(20), at(59_999), only(), Vec::new());
     assert!(touched.contains(&code("I")) && !table.is_gone(&TraitSid(10)));
-    assert_eq!(doubtful(&table), [10]);
-    table.fold_whole_list(Sequence(21), at(60_000), only(), Vec::new());
-    assert_eq!(doubtful(&table), [10, 12]);
+    assert_eq!(stale(&table), [10]);
+    table.apply_whole_list(Sequence(21), at(60_000), only(), Vec::new());
+    assert_eq!(stale(&table), [10, 12]);
     assert!(!table.is_free(&key("I")), "it is known");
 }
 
@@ -302,13 +302,13 @@ fn the_sandbox_is_learned_from_the_audiences_that_name_it() {
     let mut inventory = Inventory::default();
     let mut audience = source("I", "Loyal gamers");
     audience.sandbox = Some(SandboxId::new("4b1c"));
-    let touched = inventory.fold_audiences(Sequence(1), LONG_AGO, vec![audience], &[]);
+    let touched = inventory.apply_audiences(Sequence(1), LONG_AGO, vec![audience], &[]);
     assert!(
         touched.contains(&Key::Audience(AudienceId::new("I"))),
         "{touched:?}"
     );
     assert_eq!(inventory.tenant.sandbox, Some(SandboxId::new("4b1c")));
-    inventory.fold_audiences(Sequence(2), LATER, vec![source("I", "Loyal gamers")], &[]);
+    inventory.apply_audiences(Sequence(2), LATER, vec![source("I", "Loyal gamers")], &[]);
     assert_eq!(
         inventory.tenant.sandbox,
         Some(SandboxId::new("4b1c")),

@@ -10,7 +10,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{Restrictions, UsageLabels};
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::Standing;
+use audience_sharing_core::plan::to_audience_manager::ObservedState;
 
 use crate::model::{Tenant, World, share, source};
 
@@ -58,7 +58,7 @@ fn unlabelled(additional: &[&str]) -> World {
     world
 }
 
-fn settle(world: &mut World, labels: &[&str]) -> Plan<Standing> {
+fn settle(world: &mut World, labels: &[&str]) -> Plan<ObservedState> {
     world.settle(&share("loyal", "I", &[]), &labelled(labels))
 }
 
@@ -75,7 +75,7 @@ fn a_labelled_audience_stands_in_a_data_source_under_its_controls() {
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1005T
     "#);
-    let id = plan.standing.data_source.unwrap();
+    let id = plan.state.data_source.unwrap();
     let made = &world.tenant.data_sources[&id];
     assert!(made.unique_trait_codes && made.unique_segment_codes);
     assert!(made.description.ends_with(OURS), "{}", made.description);
@@ -113,7 +113,7 @@ fn a_label_that_goes_moves_them_back() {
     update trait 1004 "Loyal gamers" data source 1006 → 1001
     update segment 1005 "Loyal gamers" data source 1006 → 1001
     "#);
-    assert_eq!(plan.standing.data_source, Some(DataSourceId(1_001)));
+    assert_eq!(plan.state.data_source, Some(DataSourceId(1_001)));
 }
 
 /// A process died between the two, or a segment was moved by hand.
@@ -169,7 +169,11 @@ fn observed_objects_stay_where_adobe_put_them() {
     let mut world = World::over(tenant(&[adobes]));
     let plan = settle(&mut world, &["core/C3"]);
     assert_eq!(calls(&world), "");
-    let reasons: Vec<_> = plan.holds.iter().map(|hold| hold.reason.as_str()).collect();
+    let reasons: Vec<_> = plan
+        .blockers
+        .iter()
+        .map(|blocker| blocker.reason.as_str())
+        .collect();
     assert_eq!(
         reasons,
         ["AwaitingAdobeSharing", "AwaitingAdobeSharing"][..reasons.len()]

@@ -4,7 +4,7 @@ use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts, count};
-use audience_sharing_core::plan::shared_objects::Standing;
+use audience_sharing_core::plan::shared_objects::ObservedSharedObjects;
 use audience_sharing_core::plan::shared_objects::{Controlled, Place};
 
 use crate::records::{SHARING, onboarded, segment, trait_folder};
@@ -15,38 +15,38 @@ fn tenant() -> Inventory {
     let mut inventory = Inventory::default();
     for id in 0..3 {
         let folder = trait_folder(id, &format!("Folder {id}"));
-        inventory.trait_folders.fold_written(at, now, folder);
+        inventory.trait_folders.apply_written(at, now, folder);
     }
     for (sid, data_source) in [(10, 5), (11, 5), (12, 6)] {
         let mut found = onboarded(sid, None);
         found.data_source = DataSourceId(data_source);
-        inventory.traits.fold_written(at, now, found);
+        inventory.traits.apply_written(at, now, found);
     }
     for (sid, data_source) in [(20, 5), (21, 5), (22, 5), (23, 6)] {
         let mut found = segment(sid, None);
         found.data_source = DataSourceId(data_source);
-        inventory.segments.fold_written(at, now, found);
+        inventory.segments.apply_written(at, now, found);
     }
     inventory
 }
 
-fn standing(data_source: Option<DataSourceId>) -> Standing {
-    Standing {
+fn state(data_source: Option<DataSourceId>) -> ObservedSharedObjects {
+    ObservedSharedObjects {
         data_source,
-        ..Standing::default()
+        ..ObservedSharedObjects::default()
     }
 }
 
 #[test]
 fn folders_of_the_company_and_objects_of_our_data_source_are_counted_beside_adobes_limits() {
-    let counts = count(&tenant(), &standing(Some(SHARING)));
+    let counts = count(&tenant(), &state(Some(SHARING)));
     let of = |count, limit| ItemCount { count, limit };
     assert_eq!(counts.trait_folders, of(2, 2_000), "the root is nobody's");
     assert_eq!(counts.traits, of(2, 100_000));
     assert_eq!(counts.segments, of(3, 20_000));
-    let without = count(&tenant(), &standing(None));
+    let without = count(&tenant(), &state(None));
     assert_eq!((without.traits.count, without.segments.count), (0, 0));
-    let mut both = standing(Some(SHARING));
+    let mut both = state(Some(SHARING));
     both.controlled.push(Controlled {
         controls: ExportControls::of_labels(["core/C3"]),
         place: Place {
@@ -55,7 +55,7 @@ fn folders_of_the_company_and_objects_of_our_data_source_are_counted_beside_adob
             enforces_segment_codes: true,
         },
         ours: true,
-        hold: None,
+        blocker: None,
     });
     let all = count(&tenant(), &both);
     assert_eq!((all.traits.count, all.segments.count), (3, 4));

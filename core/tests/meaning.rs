@@ -62,7 +62,7 @@ fn visitors() -> impl Strategy<Value = Vec<Visitor>> {
 
 /// Where each of the visitors belongs.
 fn members(rule: &Meaning, visitors: &[Visitor]) -> Vec<bool> {
-    let belongs = |visitor: &Visitor| rule.holds(&|condition| is_met(condition, visitor));
+    let belongs = |visitor: &Visitor| rule.blockers(&|condition| is_met(condition, visitor));
     // Nobody, and one of each combination of traits, beside those that chance brought.
     let plain = (0..8_u64).map(|bits| {
         let has = |sid: &u64| bits >> (sid - 1) & 1 == 1;
@@ -153,8 +153,9 @@ fn the_evaluator_knows_precedence_and_frequency() {
             .map(|(sid, days)| (*sid, days.to_vec()))
             .collect()
     };
-    let holds =
-        |rule: &str, visitor: &Visitor| read(rule).holds(&|condition| is_met(condition, visitor));
+    let blockers = |rule: &str, visitor: &Visitor| {
+        read(rule).blockers(&|condition| is_met(condition, visitor))
+    };
     let often = visitor(&[(1, &[1, 4, 9]), (3, &[])]);
     for (rule, expected) in [
         ("1T OR 2T AND 2T", true),
@@ -167,7 +168,7 @@ fn the_evaluator_knows_precedence_and_frequency() {
         ("FREQUENCY([1T,2T] >= 4D) == 2", true),
         ("FREQUENCY([2T OR 3T]) <= 0", true),
     ] {
-        assert_eq!(holds(rule, &often), expected, "{rule}");
+        assert_eq!(blockers(rule, &often), expected, "{rule}");
     }
     // Of the equal and the different among random rules both occur.
     assert!(segment_rule::equivalent(

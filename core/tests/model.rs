@@ -27,7 +27,7 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::to_audience_manager::{self, Situation};
+use audience_sharing_core::plan::to_audience_manager::{self, PlanInput};
 use audience_sharing_core::plan::{Claims, Plan, shared_objects};
 
 use self::strangers::Strangers;
@@ -58,39 +58,39 @@ impl Tenant {
     /// What a full pass over the tenant knows.
     pub(crate) fn listed(&self, started: u64) -> Inventory {
         let mut inventory = Inventory::default();
-        self.fold_lists(&mut inventory, started);
+        self.apply_lists(&mut inventory, started);
         inventory
     }
 
     /// Each list is read twice, so that what is missing may be created and what is empty deleted.
-    pub(crate) fn fold_lists(&self, inventory: &mut Inventory, started: u64) {
+    pub(crate) fn apply_lists(&self, inventory: &mut Inventory, started: u64) {
         let now = started * 100_000;
-        self.fold_lists_at(inventory, started, Moment(now - 20_000));
-        self.fold_lists_at(inventory, started, Moment(now));
+        self.apply_lists_at(inventory, started, Moment(now - 20_000));
+        self.apply_lists_at(inventory, started, Moment(now));
     }
 
-    fn fold_lists_at(&self, inventory: &mut Inventory, started: u64, now: Moment) {
+    fn apply_lists_at(&self, inventory: &mut Inventory, started: u64, now: Moment) {
         let started = Sequence(started);
         let data_sources = self.all_data_sources().cloned().collect();
         let table = &mut inventory.data_sources;
-        table.fold_whole_list(started, now, data_sources, Vec::new());
+        table.apply_whole_list(started, now, data_sources, Vec::new());
         let trait_folders = self.all_trait_folders().cloned().collect();
-        inventory.fold_trait_folders(started, now, trait_folders);
+        inventory.apply_trait_folders(started, now, trait_folders);
         let segment_folders = self.all_segment_folders().cloned().collect();
-        inventory.fold_segment_folders(started, now, segment_folders);
+        inventory.apply_segment_folders(started, now, segment_folders);
         for source in self.all_data_sources() {
-            self.fold_traits(inventory, started, now, source.id);
-            self.fold_segments(inventory, started, now, source.id);
+            self.apply_traits(inventory, started, now, source.id);
+            self.apply_segments(inventory, started, now, source.id);
         }
     }
 
-    fn fold_traits(&self, inventory: &mut Inventory, at: Sequence, now: Moment, id: DataSourceId) {
+    fn apply_traits(&self, inventory: &mut Inventory, at: Sequence, now: Moment, id: DataSourceId) {
         let found = self.all_traits().filter(|found| found.data_source == id);
         let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(id));
-        inventory.traits.fold_list(at, now, coverage, found, &[]);
+        inventory.traits.apply_list(at, now, coverage, found, &[]);
     }
 
-    fn fold_segments(
+    fn apply_segments(
         &self,
         inventory: &mut Inventory,
         at: Sequence,
@@ -99,7 +99,7 @@ impl Tenant {
     ) {
         let found = self.all_segments().filter(|found| found.data_source == id);
         let (found, coverage) = (found.cloned().collect(), Coverage::DataSource(id));
-        inventory.segments.fold_list(at, now, coverage, found, &[]);
+        inventory.segments.apply_list(at, now, coverage, found, &[]);
     }
 
     /// Carries out one call and folds its answer.
@@ -119,9 +119,9 @@ impl Tenant {
                     restrictions: new.restrictions.clone(),
                 };
                 self.data_sources.insert(id, created.clone());
-                inventory.data_sources.fold_written(sequence, now, created);
-                self.fold_traits(inventory, sequence, now, id);
-                self.fold_segments(inventory, sequence, now, id);
+                inventory.data_sources.apply_written(sequence, now, created);
+                self.apply_traits(inventory, sequence, now, id);
+                self.apply_segments(inventory, sequence, now, id);
             }
             Call::DataSource(Operation::Update(expected, change)) => {
                 let found = self.data_sources.get_mut(&expected.id).unwrap();
@@ -130,7 +130,7 @@ impl Tenant {
                     found.description = description;
                 }
                 let written = found.clone();
-                inventory.data_sources.fold_written(sequence, now, written);
+                inventory.data_sources.apply_written(sequence, now, written);
             }
             Call::TraitFolder(Operation::Create(NewFolder { name })) => {
                 let id = TraitFolderId(self.id());
@@ -141,7 +141,9 @@ impl Tenant {
                 };
                 self.trait_folders.insert(id, created.clone());
                 inventory.created_folders.traits.insert(id);
-                inventory.trait_folders.fold_written(sequence, now, created);
+                inventory
+                    .trait_folders
+                    .apply_written(sequence, now, created);
             }
             Call::SegmentFolder(Operation::Create(NewFolder { name })) => {
                 let id = SegmentFolderId(self.id());
@@ -154,7 +156,7 @@ impl Tenant {
                 inventory.created_folders.segments.insert(id);
                 inventory
                     .segment_folders
-                    .fold_written(sequence, now, created);
+                    .apply_written(sequence, now, created);
             }
             Call::Trait(Operation::Create(new)) => {
                 let sid = TraitSid(self.id());
@@ -172,7 +174,7 @@ impl Tenant {
                 };
                 self.traits.insert(sid, created.clone());
                 self.trait_copied(&created);
-                inventory.traits.fold_written(sequence, now, created);
+                inventory.traits.apply_written(sequence, now, created);
             }
             Call::Trait(Operation::Update(expected, change)) => {
                 let found = self.traits.get_mut(&expected.sid).unwrap();
@@ -201,7 +203,7 @@ impl Tenant {
                 if change.activate {
                     found.activity = Activity::Active;
                 }
-                inventory.traits.fold_written(sequence, now, found.clone());
+                inventory.traits.apply_written(sequence, now, found.clone());
             }
             Call::Segment(Operation::Create(new)) => {
                 assert!(
@@ -223,7 +225,7 @@ impl Tenant {
                 };
                 self.segments.insert(sid, created.clone());
                 self.segment_copied(&created);
-                inventory.segments.fold_written(sequence, now, created);
+                inventory.segments.apply_written(sequence, now, created);
             }
             Call::Segment(Operation::Update(expected, change)) => {
                 let found = self.segments.get_mut(&expected.sid).unwrap();
@@ -257,41 +259,41 @@ impl Tenant {
                 }
                 inventory
                     .segments
-                    .fold_written(sequence, now, found.clone());
+                    .apply_written(sequence, now, found.clone());
             }
             Call::DataSource(Operation::List(())) => {
                 let listed = self.all_data_sources().cloned().collect();
                 let table = &mut inventory.data_sources;
-                table.fold_whole_list(sequence, now, listed, Vec::new());
+                table.apply_whole_list(sequence, now, listed, Vec::new());
             }
             Call::TraitFolder(Operation::List(())) => {
                 let listed = self.all_trait_folders().cloned().collect();
-                inventory.fold_trait_folders(sequence, now, listed);
+                inventory.apply_trait_folders(sequence, now, listed);
             }
             Call::SegmentFolder(Operation::List(())) => {
                 let listed = self.all_segment_folders().cloned().collect();
-                inventory.fold_segment_folders(sequence, now, listed);
+                inventory.apply_segment_folders(sequence, now, listed);
             }
             Call::Trait(Operation::Delete(expected)) => {
                 let found = self.traits.remove(&expected.sid);
                 assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
-                inventory.traits.fold_gone(&expected.sid);
+                inventory.traits.apply_gone(&expected.sid);
             }
             Call::Segment(Operation::Delete(expected)) => {
                 let found = self.segments.remove(&expected.sid);
                 assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
-                inventory.segments.fold_gone(&expected.sid);
+                inventory.segments.apply_gone(&expected.sid);
             }
             Call::Trait(Operation::Read(sid)) => {
                 match self.all_traits().find(|found| found.sid == *sid) {
-                    Some(found) => drop(inventory.traits.fold_read(sequence, found.clone())),
-                    None => drop(inventory.traits.fold_gone(sid)),
+                    Some(found) => drop(inventory.traits.apply_read(sequence, found.clone())),
+                    None => drop(inventory.traits.apply_gone(sid)),
                 }
             }
             Call::Segment(Operation::Read(sid)) => {
                 match self.all_segments().find(|found| found.sid == *sid) {
-                    Some(found) => drop(inventory.segments.fold_read(sequence, found.clone())),
-                    None => drop(inventory.segments.fold_gone(sid)),
+                    Some(found) => drop(inventory.segments.apply_read(sequence, found.clone())),
+                    None => drop(inventory.segments.apply_gone(sid)),
                 }
             }
             Call::Trait(Operation::LookUp((data_source, code))) => {
@@ -303,7 +305,7 @@ impl Tenant {
                 let found = found.cloned().collect();
                 inventory
                     .traits
-                    .fold_look_up(sequence, (*data_source, code.clone()), found);
+                    .apply_look_up(sequence, (*data_source, code.clone()), found);
             }
             Call::Segment(Operation::LookUp((data_source, code))) => {
                 let found = self.all_segments().filter(|found| {
@@ -314,7 +316,7 @@ impl Tenant {
                 let found = found.cloned().collect();
                 inventory
                     .segments
-                    .fold_look_up(sequence, (*data_source, code.clone()), found);
+                    .apply_look_up(sequence, (*data_source, code.clone()), found);
             }
             Call::ReadTraitUsers(sid) => {
                 // A sid of the model is never the end of another.
@@ -328,8 +330,10 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            Call::Trait(Operation::List(id)) => self.fold_traits(inventory, sequence, now, *id),
-            Call::Segment(Operation::List(id)) => self.fold_segments(inventory, sequence, now, *id),
+            Call::Trait(Operation::List(id)) => self.apply_traits(inventory, sequence, now, *id),
+            Call::Segment(Operation::List(id)) => {
+                self.apply_segments(inventory, sequence, now, *id)
+            }
             other => self.carry_out_use(other, at, inventory),
         }
     }
@@ -445,7 +449,7 @@ pub(crate) struct World {
     pub(crate) claims: Claims,
     pub(crate) calls: Vec<Call>,
     /// What the status says.
-    pub(crate) recorded: to_audience_manager::Recorded,
+    pub(crate) recorded: to_audience_manager::RecordedIds,
     pub(crate) at: u64,
 }
 
@@ -462,14 +466,14 @@ impl World {
             needed: BTreeSet::new(),
             claims: Claims::default(),
             calls: Vec::new(),
-            recorded: to_audience_manager::Recorded::default(),
+            recorded: to_audience_manager::RecordedIds::default(),
             at: 1,
         }
     }
 
-    pub(crate) fn foundation(&mut self) -> shared_objects::Standing {
+    pub(crate) fn shared_objects(&mut self) -> shared_objects::ObservedSharedObjects {
         for _ in 0..32 {
-            let recorded = shared_objects::Recorded::default();
+            let recorded = shared_objects::RecordedSharedObjects::default();
             let plan = shared_objects::plan(
                 &self.settings,
                 &recorded,
@@ -479,7 +483,7 @@ impl World {
             );
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
-                return plan.standing;
+                return plan.state;
             };
             self.carry_out(&step.call);
         }
@@ -490,35 +494,35 @@ impl World {
         &mut self,
         share: &Share,
         source: &Audience,
-    ) -> Plan<to_audience_manager::Standing> {
+    ) -> Plan<to_audience_manager::ObservedState> {
         let asked = source.controls().filter(|controls| !controls.is_empty());
         self.needed.extend(asked);
-        let foundation = self.foundation();
+        let shared_objects = self.shared_objects();
         let desired = compose(&self.settings, mark_of(&share.name), target(share), source);
         let claimed = SourceId::Audience(source.id.clone());
         self.claims.claim(&share.name, &claimed, CreatedAt(0));
-        let ours = foundation.data_source;
+        let ours = shared_objects.data_source;
         self.tenant
             .surround(&desired, ours, self.at, &mut self.inventory);
-        self.plan_over(share, &desired, &foundation, &self.inventory)
+        self.plan_over(share, &desired, &shared_objects, &self.inventory)
     }
 
     pub(crate) fn plan_over(
         &self,
         share: &Share,
         desired: &Desired,
-        foundation: &shared_objects::Standing,
+        shared_objects: &shared_objects::ObservedSharedObjects,
         inventory: &Inventory,
-    ) -> Plan<to_audience_manager::Standing> {
-        let place = foundation.place(&self.settings, desired.controls.unwrap_or_default());
-        let plan = to_audience_manager::plan(Situation {
+    ) -> Plan<to_audience_manager::ObservedState> {
+        let place = shared_objects.place(&self.settings, desired.controls.unwrap_or_default());
+        let plan = to_audience_manager::plan(PlanInput {
             share: &share.name,
             desired,
             mode: share.mode,
             adoption: share.adoption,
             retain: share.retain,
             recorded: &self.recorded,
-            foundation,
+            shared_objects,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             existing: &BTreeSet::new(),
@@ -542,12 +546,12 @@ impl World {
         &mut self,
         share: &Share,
         source: &Audience,
-    ) -> Plan<to_audience_manager::Standing> {
+    ) -> Plan<to_audience_manager::ObservedState> {
         for _ in 0..64 {
             let plan = self.plan(share, source);
             let Some(step) = plan.steps.iter().find(|step| step.ready).cloned() else {
                 if plan.is_settled() && share.mode == Mode::Manage {
-                    self.is_mapped(share, &plan.standing);
+                    self.is_mapped(share, &plan.state);
                 }
                 return plan;
             };
@@ -569,9 +573,9 @@ impl World {
     }
 
     /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
-    fn is_mapped(&self, share: &Share, standing: &to_audience_manager::Standing) {
+    fn is_mapped(&self, share: &Share, state: &to_audience_manager::ObservedState) {
         for declared in target(share).segment_destinations() {
-            let mapping = standing
+            let mapping = state
                 .mappings
                 .iter()
                 .find(|known| (&known.segment, &known.key) == (&declared.segment, &declared.key));
@@ -590,7 +594,7 @@ impl World {
     /// A full pass over the tenant as it is now.
     pub(crate) fn refresh(&mut self) {
         self.at += 1;
-        self.tenant.fold_lists(&mut self.inventory, self.at);
+        self.tenant.apply_lists(&mut self.inventory, self.at);
         self.calls.clear();
     }
 }

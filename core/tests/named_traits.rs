@@ -6,7 +6,7 @@ use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
-use audience_sharing_core::plan::to_audience_manager::Recorded;
+use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use rstest::rstest;
 
 use crate::model::{Tenant, World, share, source, target_mut};
@@ -64,7 +64,7 @@ fn a_rule_is_validated_before_anything_is_made_and_once_for_its_content() {
     create segment "Loyal gamers" rule 1004T
     create segment "With third" rule 1004T AND (9912T OR 9913T)
     "#);
-    let found = &plan.standing.traits[0];
+    let found = &plan.state.traits[0];
     assert_eq!((&*found.key, found.sid), ("auto", TraitSid(9_912)));
 }
 
@@ -74,20 +74,20 @@ fn a_found_trait_is_pinned_for_as_long_as_it_is_declared_so() {
     let mut world = World::over(tenant());
     let plan = world.settle(&share, &gamers());
     let mut world = World::over(world.tenant);
-    world.recorded = Recorded {
-        traits: plan.standing.traits,
-        ..Recorded::default()
+    world.recorded = RecordedIds {
+        traits: plan.state.traits,
+        ..RecordedIds::default()
     };
     world.tenant.foreign_traits.clear();
     assert!(world.settle(&share, &gamers()).is_settled());
     assert_eq!(calls(&world), "", "nothing is asked at rest");
     let other = ruled("{trait} AND {auto}", vec![named("auto", "Auto buyers")]);
     let plan = world.settle(&other, &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::TraitNotFound);
+    assert_eq!(plan.blockers[0].reason, Reason::TraitNotFound);
     assert!(
-        plan.holds[0].message.contains("\"Auto buyers\""),
+        plan.blockers[0].message.contains("\"Auto buyers\""),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
 }
 
@@ -98,9 +98,9 @@ fn a_found_trait_is_pinned_under_another_key_too() {
     let mut world = World::over(tenant());
     let plan = world.settle(&share, &gamers());
     let mut world = World::over(world.tenant);
-    world.recorded = Recorded {
-        traits: plan.standing.traits,
-        ..Recorded::default()
+    world.recorded = RecordedIds {
+        traits: plan.state.traits,
+        ..RecordedIds::default()
     };
     let twin = world
         .tenant
@@ -110,7 +110,7 @@ fn a_found_trait_is_pinned_under_another_key_too() {
     let plan = world.settle(&rekeyed, &gamers());
     assert!(plan.is_settled(), "{plan:?}");
     assert_eq!(calls(&world), "", "the rule is the same");
-    let found = &plan.standing.traits[0];
+    let found = &plan.state.traits[0];
     assert_eq!((&*found.key, found.sid), ("cars", TraitSid(9_912)));
 }
 
@@ -129,7 +129,7 @@ fn a_changed_rule_is_validated_before_it_is_written_and_one_that_is_refused_chan
     world.tenant.refused = Some("666T");
     let mut refused = ruled("{trait} AND 666T", Vec::new());
     let plan = world.settle(&refused, &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
     assert_eq!(world.tenant.segments, before);
     // The rest of the segment does not wait for its rule.
     target_mut(&mut refused).additional_segments[0].name = "Renamed".into();
@@ -159,11 +159,11 @@ fn a_refused_rule_names_the_trait_and_nothing_is_made(#[case] rule: &str, #[case
     tenant.traits = tenant.foreign_traits.clone();
     let mut world = World::over(tenant);
     let plan = world.settle(&ruled(rule, traits), &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
     assert!(
-        plan.holds[0].message.contains(names),
+        plan.blockers[0].message.contains(names),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
     assert!(world.tenant.segments.is_empty());
     assert!(plan.steps.is_empty());
@@ -182,13 +182,13 @@ fn a_refused_rule_of_a_thousand_traits_costs_a_handful_of_calls() {
         ),
         &gamers(),
     );
-    assert_eq!(plan.holds[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
     let asked = world.calls.iter().filter(|call| !call.is_write()).count();
     assert!(asked <= 10, "{}", calls(&world));
     assert!(
-        plan.holds[0].message.len() < 1_000,
+        plan.blockers[0].message.len() < 1_000,
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
 }
 
@@ -202,11 +202,11 @@ fn what_fits_no_trait_or_several_is_told_and_nothing_is_made(
 ) {
     let mut world = World::over(tenant());
     let plan = world.settle(&ruled("{trait} AND {x}", vec![named("x", name)]), &gamers());
-    assert_eq!(plan.holds[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason, reason);
     assert!(
-        plan.holds[0].message.contains(told),
+        plan.blockers[0].message.contains(told),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
     assert!(world.tenant.traits.is_empty() && world.tenant.segments.is_empty());
 }
@@ -228,12 +228,12 @@ fn a_code_is_looked_for_wherever_it_stands_or_in_one_data_source() {
     };
     let mut world = World::over(tenant.clone());
     let plan = world.settle(&ruled("{trait} AND {vip}", vec![by_code(None)]), &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::TraitAmbiguous);
+    assert_eq!(plan.blockers[0].reason, Reason::TraitAmbiguous);
     let mut world = World::over(tenant);
     let plan = world.settle(
         &ruled("{trait} AND {vip}", vec![by_code(Some(6_602))]),
         &gamers(),
     );
     assert!(plan.is_settled(), "{plan:?}");
-    assert_eq!(plan.standing.traits[0].sid, TraitSid(9_913));
+    assert_eq!(plan.state.traits[0].sid, TraitSid(9_913));
 }

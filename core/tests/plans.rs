@@ -9,8 +9,8 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::to_audience_manager::Recorded;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
+use audience_sharing_core::plan::to_audience_manager::RecordedIds;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
 use proptest::prelude::{
     BoxedStrategy, Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -102,10 +102,10 @@ fn tenant(strangers: &[Stranger], enforced: bool) -> Tenant {
     tenant
 }
 
-fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &Recorded) {
+fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &RecordedIds) {
     let (mark, existing) = (mark_of(share), BTreeSet::new());
     for _ in 0..32 {
-        let plan = deletion::plan(Departure {
+        let plan = deletion::plan(DeletionInput {
             claimant: claimant(&mark, &existing),
             source: Some(source),
             data_sources: &[OURS],
@@ -114,7 +114,7 @@ fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &
             inventory: &world.inventory,
             since: Sequence(1),
         });
-        assert_eq!(plan.holds, []);
+        assert_eq!(plan.blockers, []);
         world.judge(&plan);
         let Some(step) = plan.steps.iter().find(|step| step.ready) else {
             return;
@@ -147,20 +147,20 @@ proptest! {
                     let key = code.and_then(|code| code.strip_prefix(audience.id.as_str()));
                     key.is_some_and(|key| key.is_empty() || key.strip_prefix('.').is_some_and(|key| keys.contains(&key)))
                 };
-                prop_assert_eq!(plan.holds.is_empty(), !strangers.iter().any(collides));
+                prop_assert_eq!(plan.blockers.is_empty(), !strangers.iter().any(collides));
                 let again = world.plan(&share, audience);
                 prop_assert!(!again.steps.iter().any(|step| step.ready));
-                if plan.holds.is_empty() {
+                if plan.blockers.is_empty() {
                     prop_assert_eq!(again.steps, []);
-                    prop_assert_eq!(again.standing.additional_segments.len(), keys.len());
+                    prop_assert_eq!(again.state.additional_segments.len(), keys.len());
                 }
                 if round == 1 {
-                    let standing = plan.standing;
-                    recorded.push((share.name, audience.id.clone(), Recorded {
-                        trait_sid: standing.trait_sid,
-                        segment_sid: standing.segment_sid,
-                        additional_segments: standing.additional_segments,
-                        ..Recorded::default()
+                    let state = plan.state;
+                    recorded.push((share.name, audience.id.clone(), RecordedIds {
+                        trait_sid: state.trait_sid,
+                        segment_sid: state.segment_sid,
+                        additional_segments: state.additional_segments,
+                        ..RecordedIds::default()
                     }));
                 }
             }
@@ -193,9 +193,9 @@ proptest! {
             let own = |code: &Option<IntegrationCode>| code.as_ref().is_some_and(|code| code.as_str().starts_with(&prefix));
             alone.traits.retain(|_, found| own(&found.integration_code));
             alone.segments.retain(|_, found| own(&found.integration_code));
-            let foundation = world.foundation();
+            let shared_objects = world.shared_objects();
             let desired = compose(&world.settings, mark_of(&share.name), target(share), audience);
-            let scoped = world.plan_over(share, &desired, &foundation, &alone.listed(1));
+            let scoped = world.plan_over(share, &desired, &shared_objects, &alone.listed(1));
             prop_assert_eq!(whole.steps, scoped.steps);
         }
     }

@@ -26,7 +26,9 @@ use audience_sharing_core::domain::source::{
 };
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::to_experience_platform::{self, Recorded, Situation, Standing};
+use audience_sharing_core::plan::to_experience_platform::{
+    self, AudiencePlanInput, ObservedAudience, RecordedAudience,
+};
 use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
@@ -40,7 +42,7 @@ struct World {
     inventory: Inventory,
     claims: Claims,
     living: BTreeSet<ShareName>,
-    recorded: Recorded,
+    recorded: RecordedAudience,
     mode: Mode,
     adoption: AdoptionPolicy,
     calls: Vec<String>,
@@ -119,7 +121,7 @@ impl World {
             inventory: Inventory::default(),
             claims: Claims::default(),
             living: BTreeSet::new(),
-            recorded: Recorded::default(),
+            recorded: RecordedAudience::default(),
             mode: Mode::Manage,
             adoption: AdoptionPolicy::IfEqual,
             calls: Vec::new(),
@@ -134,17 +136,22 @@ impl World {
         let listed = self.all().cloned().collect();
         let now = Moment(self.at * 100_000);
         self.inventory
-            .fold_audiences(Sequence(self.at), now, listed, &[]);
+            .apply_audiences(Sequence(self.at), now, listed, &[]);
     }
 
     fn all(&self) -> impl Iterator<Item = &Audience> {
         self.audiences.values().chain(self.strangers.values())
     }
 
-    fn plan(&mut self, share: &str, desired: &DesiredAudience, since: u64) -> Plan<Standing> {
+    fn plan(
+        &mut self,
+        share: &str,
+        desired: &DesiredAudience,
+        since: u64,
+    ) -> Plan<ObservedAudience> {
         self.claims
             .claim(&name(share), &desired.source, CreatedAt(0));
-        let plan = to_experience_platform::plan(Situation {
+        let plan = to_experience_platform::plan(AudiencePlanInput {
             share: &name(share),
             desired,
             mode: self.mode,
@@ -176,7 +183,7 @@ impl World {
         }
     }
 
-    fn settle(&mut self, share: &str, desired: &DesiredAudience) -> Plan<Standing> {
+    fn settle(&mut self, share: &str, desired: &DesiredAudience) -> Plan<ObservedAudience> {
         let since = self.at;
         for _ in 0..16 {
             let plan = self.plan(share, desired, since);
@@ -192,7 +199,7 @@ impl World {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
             let plan = to_experience_platform::deletion::plan(
-                to_experience_platform::deletion::Departure {
+                to_experience_platform::deletion::AudienceDeletionInput {
                     claimant: claimant(&mark_of(&name(share)), &self.living),
                     source: Some(&source),
                     recorded: &self.recorded,
@@ -216,8 +223,8 @@ impl World {
         match call {
             Call::Audience(Operation::Read(id)) => {
                 match self.audiences.get(id).or(self.strangers.get(id)) {
-                    Some(found) => drop(table.fold_read(at, found.clone())),
-                    None => drop(table.fold_gone(id)),
+                    Some(found) => drop(table.apply_read(at, found.clone())),
+                    None => drop(table.apply_gone(id)),
                 }
             }
             Call::Audience(Operation::LookUp(look_up)) => {
@@ -227,7 +234,7 @@ impl World {
                 };
                 let all = self.audiences.values().chain(self.strangers.values());
                 let found = all.filter(fits).cloned().collect();
-                table.fold_look_up(at, look_up.natural_key(), found);
+                table.apply_look_up(at, look_up.natural_key(), found);
             }
             Call::Audience(Operation::Create(new)) => {
                 let made = Audience {
@@ -240,7 +247,7 @@ impl World {
                     ..audience(&format!("made-{}", self.at), &new.name, new.form.key())
                 };
                 self.audiences.insert(made.id.clone(), made.clone());
-                table.fold_written(at, now, made);
+                table.apply_written(at, now, made);
             }
             Call::Audience(Operation::Update(expected, change)) => {
                 let found = self.audiences.get_mut(&expected.id).unwrap();
@@ -266,7 +273,7 @@ impl World {
                 if change.deactivate {
                     found.lifecycle = Lifecycle::Inactive;
                 }
-                table.fold_written(at, now, found.clone());
+                table.apply_written(at, now, found.clone());
             }
             Call::Audience(Operation::Delete(expected)) => {
                 let id = &expected.id;
@@ -276,14 +283,14 @@ impl World {
                     gone.origin != CONNECTOR_ORIGIN.into(),
                     "the connector's is deleted"
                 );
-                table.fold_gone(id);
+                table.apply_gone(id);
             }
             other => panic!("the model does not know {other}"),
         }
     }
 
-    fn reasons(plan: &Plan<Standing>) -> Vec<Reason> {
-        plan.holds.iter().map(|hold| hold.reason).collect()
+    fn reasons(plan: &Plan<ObservedAudience>) -> Vec<Reason> {
+        plan.blockers.iter().map(|blocker| blocker.reason).collect()
     }
 }
 
@@ -300,7 +307,7 @@ fn an_audience_is_looked_up_and_made_once(#[case] strategy: Strategy, #[case] ma
     let mut world = World::over([]);
     let plan = world.settle("gamers", &desired("gamers", strategy, "Console buyers"));
     assert!(plan.is_settled());
-    assert!(!plan.standing.observed);
+    assert!(!plan.state.observed);
     assert_eq!(world.calls.len(), 2, "{:?}", world.calls);
     assert!(
         world.calls[0].starts_with("look up audience"),
@@ -340,14 +347,14 @@ fn what_the_connector_delivers_is_observed_and_ours_steps_aside(#[case] strategy
     let mut world = World::over([]);
     let wanted = desired("gamers", strategy, "Console buyers");
     let first = world.settle("gamers", &wanted);
-    world.recorded.audience.clone_from(&first.standing.audience);
+    world.recorded.audience.clone_from(&first.state.audience);
     world.audiences.insert(delivered().id, delivered());
     world.refresh();
     world.calls.clear();
     let plan = world.settle("gamers", &wanted);
     assert!(plan.is_settled());
-    assert_eq!(plan.standing.audience, Some(delivered().id));
-    assert!(plan.standing.observed);
+    assert_eq!(plan.state.audience, Some(delivered().id));
+    assert!(plan.state.observed);
     assert_eq!(world.calls.len(), 1, "{:?}", world.calls);
     assert!(
         world.calls[0].starts_with("delete audience"),
@@ -356,14 +363,14 @@ fn what_the_connector_delivers_is_observed_and_ours_steps_aside(#[case] strategy
     );
     assert_eq!(world.audiences.len(), 1);
     // It goes again: the audience is made anew.
-    world.recorded = Recorded {
-        audience: plan.standing.audience,
+    world.recorded = RecordedAudience {
+        audience: plan.state.audience,
         observed: true,
     };
     world.audiences.clear();
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert!(plan.is_settled() && !plan.standing.observed);
+    assert!(plan.is_settled() && !plan.state.observed);
     assert_eq!(world.audiences.len(), 1);
 }
 
@@ -377,7 +384,7 @@ fn observing_waits_for_the_connector_and_writes_nothing() {
     world.audiences.insert(delivered().id, delivered());
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert!(plan.is_settled() && plan.standing.observed);
+    assert!(plan.is_settled() && plan.state.observed);
     assert_eq!(world.calls, [""; 0]);
 }
 
@@ -391,7 +398,7 @@ fn a_definition_needs_the_connectors_audience_and_mirrors_it() {
     world.audiences.insert(delivered().id, delivered());
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert!(plan.is_settled() && !plan.standing.observed);
+    assert!(plan.is_settled() && !plan.state.observed);
     assert_eq!(
         world.calls.last().map(String::as_str),
         Some(
@@ -413,7 +420,7 @@ fn an_audience_of_somebody_else_is_taken_over_as_the_policy_says() {
     world.adoption = AdoptionPolicy::Always;
     let plan = world.settle("gamers", &wanted);
     assert!(plan.is_settled());
-    assert_eq!(plan.standing.audience, Some(there().id));
+    assert_eq!(plan.state.audience, Some(there().id));
     assert_eq!(world.audiences.len(), 1);
 }
 
@@ -499,7 +506,7 @@ fn what_another_owner_marked_meanwhile_stays_when_its_former_share_leaves() {
         "gamers",
         &desired("gamers", Strategy::ExternalAudience, "Console buyers"),
     );
-    let id = plan.standing.audience.unwrap();
+    let id = plan.state.audience.unwrap();
     world.audiences.get_mut(&id).unwrap().description =
         "[audience-sharing:them/marketing/gamers]".into();
     world.recorded.audience = Some(id.clone());
@@ -512,7 +519,7 @@ fn what_another_owner_marked_meanwhile_stays_when_its_former_share_leaves() {
 fn an_audience_of_ours_that_somebody_deactivates_is_published_again() {
     let mut world = World::over([]);
     let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
-    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.audiences.get_mut(&id).unwrap().lifecycle = Lifecycle::Inactive;
     world.refresh();
     world.settle("gamers", &wanted);
@@ -527,7 +534,7 @@ fn a_definition_is_taken_over_by_what_it_mirrors_whatever_its_name() {
     world.claims.release(&name("first"));
     let second = world.settle("second", &desired("second", strategy, "Buyers of consoles"));
     assert!(second.is_settled());
-    assert_eq!(second.standing.audience, first.standing.audience);
+    assert_eq!(second.state.audience, first.state.audience);
 }
 
 /// After a lost status: it may be ours, or a copy of ours with the mark that tests something else.
@@ -535,14 +542,14 @@ fn a_definition_is_taken_over_by_what_it_mirrors_whatever_its_name() {
 fn beside_a_marked_definition_that_cannot_be_read_none_is_made_and_it_stays() {
     let mut world = World::over([delivered()]);
     let wanted = desired("gamers", Strategy::SegmentDefinition, "Console buyers");
-    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    let id = world.settle("gamers", &wanted).state.audience.unwrap();
     let untold = pql::in_unknown_format("pql/later", "1 = 1");
     world.audiences.get_mut(&id).unwrap().expression = Some(untold.into());
     world.inventory = Inventory::default();
     world.calls.clear();
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert_eq!(plan.holds[0].reason, Reason::UnexpectedAnswer);
+    assert_eq!(plan.blockers[0].reason, Reason::UnexpectedAnswer);
     assert_eq!(world.calls, Vec::<String>::new());
     world.retire("gamers");
     assert!(world.audiences.contains_key(&id), "it is left");

@@ -12,8 +12,8 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::Recorded;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure, Successor};
+use audience_sharing_core::plan::to_audience_manager::RecordedIds;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -36,32 +36,32 @@ fn settled() -> World {
         &share("loyal", "I", &["third"]),
         &source("I", "Loyal gamers"),
     );
-    assert_eq!(plan.standing.trait_sid, Some(TRAIT));
-    assert_eq!(plan.standing.segment_sid, Some(SEGMENT));
+    assert_eq!(plan.state.trait_sid, Some(TRAIT));
+    assert_eq!(plan.state.segment_sid, Some(SEGMENT));
     world
 }
 
-fn recorded() -> Recorded {
-    Recorded {
+fn recorded() -> RecordedIds {
+    RecordedIds {
         trait_sid: Some(TRAIT),
         segment_sid: Some(SEGMENT),
         observed: false,
         additional_segments: vec![("third".into(), ADDITIONAL)],
-        ..Recorded::default()
+        ..RecordedIds::default()
     }
 }
 
-fn plan(world: &World, recorded: &Recorded) -> Plan<Left> {
+fn plan(world: &World, recorded: &RecordedIds) -> Plan<Left> {
     plan_of(world, recorded, Some("I"), Some(DATA_SOURCE))
 }
 
 fn plan_of(
     world: &World,
-    recorded: &Recorded,
+    recorded: &RecordedIds,
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = deletion::plan(Departure {
+    let plan = deletion::plan(DeletionInput {
         claimant: claimant(&mark_of(&name("loyal")), &existing()),
         source: source.map(AudienceId::new).as_ref(),
         data_sources: data_source.as_slice(),
@@ -90,7 +90,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         destinations: Vec::new(),
     };
     let (mark, existing) = (mark_of(&name("loyal")), existing());
-    let departure = Departure {
+    let departure = DeletionInput {
         claimant: claimant(&mark, &existing),
         source: Some(&AudienceId::new("I")),
         data_sources: &[DATA_SOURCE],
@@ -133,7 +133,7 @@ fn put_trait(world: &mut World, change: impl FnOnce(&mut Trait)) {
     world
         .inventory
         .traits
-        .fold_written(Sequence(NOW), Moment(0), found);
+        .apply_written(Sequence(NOW), Moment(0), found);
 }
 
 fn put_segment(world: &mut World, from: SegmentSid, change: impl FnOnce(&mut Segment)) {
@@ -142,7 +142,7 @@ fn put_segment(world: &mut World, from: SegmentSid, change: impl FnOnce(&mut Seg
     world
         .inventory
         .segments
-        .fold_written(Sequence(NOW), Moment(0), found);
+        .apply_written(Sequence(NOW), Moment(0), found);
 }
 
 #[test]
@@ -164,13 +164,13 @@ fn users_are_looked_up_then_segments_go_and_the_trait_goes_last() {
             "then delete trait 1004 \"Loyal gamers\""
         ]
     );
-    world.inventory.segments.fold_gone(&SEGMENT);
-    world.inventory.segments.fold_gone(&ADDITIONAL);
+    world.inventory.segments.apply_gone(&SEGMENT);
+    world.inventory.segments.apply_gone(&ADDITIONAL);
     assert_eq!(
         steps(&plan(&world, &recorded())),
         ["delete trait 1004 \"Loyal gamers\""]
     );
-    world.inventory.traits.fold_gone(&TRAIT);
+    world.inventory.traits.apply_gone(&TRAIT);
     assert!(plan(&world, &recorded()).is_settled(), "nothing is left");
 }
 
@@ -178,7 +178,7 @@ fn users_are_looked_up_then_segments_go_and_the_trait_goes_last() {
 fn objects_whose_ids_were_never_written_down_are_found_by_their_keys() {
     let mut world = settled();
     used_by(&mut world, &[]);
-    let none = Recorded::default();
+    let none = RecordedIds::default();
     assert_eq!(
         steps(&plan(&world, &none)),
         [
@@ -222,7 +222,7 @@ fn without_a_list_of_the_data_source_nothing_is_deleted() {
     );
     let coverage = Coverage::DataSource(unlisted);
     let traits = &mut world.inventory.traits;
-    traits.fold_list(Sequence(2), Moment(0), coverage, Vec::new(), &[]);
+    traits.apply_list(Sequence(2), Moment(0), coverage, Vec::new(), &[]);
     assert_eq!(of(&world), ["list segments of data source 7"]);
 }
 
@@ -230,8 +230,8 @@ fn without_a_list_of_the_data_source_nothing_is_deleted() {
 fn what_is_in_doubt_or_unknown_is_read_before_anything_is_deleted() {
     let mut world = settled();
     used_by(&mut world, &[]);
-    world.inventory.traits.fold_doubt(&TRAIT);
-    world.inventory.segments.fold_doubt(&ADDITIONAL);
+    world.inventory.traits.apply_doubt(&TRAIT);
+    world.inventory.segments.apply_doubt(&ADDITIONAL);
     let mut recorded = recorded();
     recorded.segment_sid = Some(SegmentSid(9));
     assert_eq!(
@@ -239,7 +239,7 @@ fn what_is_in_doubt_or_unknown_is_read_before_anything_is_deleted() {
         ["read segment 1006", "read segment 9", "read trait 1004"]
     );
     recorded.trait_sid = Some(TraitSid(8));
-    world.inventory.segments.fold_gone(&SegmentSid(9));
+    world.inventory.segments.apply_gone(&SegmentSid(9));
     assert_eq!(
         steps(&plan(&world, &recorded)),
         ["read segment 1006", "read trait 8", "read trait 1004"],
@@ -252,8 +252,8 @@ fn a_create_whose_outcome_is_unknown_is_looked_up_first() {
     let mut world = settled();
     used_by(&mut world, &[]);
     let key = (DATA_SOURCE, IntegrationCode::new("I"));
-    world.inventory.traits.fold_unresolved(key.clone());
-    world.inventory.segments.fold_unresolved(key);
+    world.inventory.traits.apply_unresolved(key.clone());
+    world.inventory.segments.apply_unresolved(key);
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
@@ -272,17 +272,20 @@ fn a_use_that_is_not_ours_blocks_the_whole_deletion_and_is_named() {
     );
     let blocked = plan(&world, &recorded());
     assert_eq!(blocked.steps, []);
-    assert_eq!(blocked.holds.len(), 1);
-    assert_eq!(blocked.holds[0].reason, Reason::DeletionBlocked);
-    assert_eq!(blocked.holds[0].reason.disposition(), Disposition::Stalled);
+    assert_eq!(blocked.blockers.len(), 1);
+    assert_eq!(blocked.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(
+        blocked.blockers[0].reason.disposition(),
+        Disposition::Stalled
+    );
     assert!(
-        blocked.holds[0].message.starts_with(
+        blocked.blockers[0].message.starts_with(
             "Trait 1004 is used by segment 3000 \"Their segment\"; nothing was deleted."
         ),
         "{}",
-        blocked.holds[0].message
+        blocked.blockers[0].message
     );
-    world.inventory.segments.fold_gone(&SegmentSid(3_000));
+    world.inventory.segments.apply_gone(&SegmentSid(3_000));
     assert_eq!(
         steps(&plan(&world, &recorded())).len(),
         3,
@@ -338,7 +341,7 @@ fn of_what_has_our_key_ours_is_what_carries_our_mark_or_is_recorded_and_unmarked
     }
     let recorded = match is_recorded {
         true => recorded(),
-        false => Recorded::default(),
+        false => RecordedIds::default(),
     };
     assert_eq!(
         steps(&plan(&world, &recorded)).len(),
@@ -407,7 +410,7 @@ fn nothing_outside_our_keys_is_looked_at(#[case] data_source: DataSourceId, #[ca
         found.data_source = data_source;
         found.integration_code = Some(IntegrationCode::new(code));
     });
-    world.inventory.segments.fold_doubt(&SegmentSid(4_000));
+    world.inventory.segments.apply_doubt(&SegmentSid(4_000));
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
@@ -457,6 +460,6 @@ fn a_hand_over_leaves_what_is_not_ours() {
 #[test]
 fn a_hand_over_too_asks_for_what_is_not_known_before_anything_is_deleted() {
     let mut world = settled();
-    world.inventory.segments.fold_doubt(&SEGMENT);
+    world.inventory.segments.apply_doubt(&SEGMENT);
     assert_eq!(handed_over(&world, &[]), ["read segment 1005"]);
 }

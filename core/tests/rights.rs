@@ -13,11 +13,11 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
-use audience_sharing_core::inventory::{Inventory, Sequence, fold_rights};
+use audience_sharing_core::inventory::{Inventory, Sequence, apply_rights};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::rights::checked;
-use audience_sharing_core::plan::to_audience_manager::Recorded;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
+use audience_sharing_core::plan::to_audience_manager::RecordedIds;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -26,13 +26,13 @@ use crate::records::owned;
 const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
 /// A tenant in which audience "I" is shared as marketing/loyal.
-fn settled() -> (World, Recorded) {
+fn settled() -> (World, RecordedIds) {
     let mut world = World::over(Tenant::default());
     let plan = world.settle(&share("loyal", "I", &[]), &source("I", "Loyal gamers"));
-    let recorded = Recorded {
-        trait_sid: plan.standing.trait_sid,
-        segment_sid: plan.standing.segment_sid,
-        ..Recorded::default()
+    let recorded = RecordedIds {
+        trait_sid: plan.state.trait_sid,
+        segment_sid: plan.state.segment_sid,
+        ..RecordedIds::default()
     };
     (world, recorded)
 }
@@ -74,15 +74,15 @@ fn held(inventory: &Inventory, last: Call) -> (Option<String>, usize) {
                 ready: false,
             },
         ],
-        holds: Vec::new(),
-        standing: (),
+        blockers: Vec::new(),
+        state: (),
     };
     let plan = checked(plan, inventory);
-    let hold = plan.holds.into_iter().next().map(|hold| {
-        assert_eq!(hold.reason, Reason::AccessDenied);
-        hold.message
+    let blocker = plan.blockers.into_iter().next().map(|blocker| {
+        assert_eq!(blocker.reason, Reason::AccessDenied);
+        blocker.message
     });
-    (hold, plan.steps.len())
+    (blocker, plan.steps.len())
 }
 
 #[rstest]
@@ -96,7 +96,7 @@ fn nothing_is_begun_in_a_data_source_that_may_only_be_read(
 ) {
     let mut inventory = Inventory::default();
     let lacking = told.map(|words| (DATA_SOURCE, Rights::of(words.iter().copied())));
-    fold_rights(
+    apply_rights(
         &mut inventory.rights.data_sources,
         [DATA_SOURCE],
         lacking.into_iter().collect(),
@@ -182,14 +182,14 @@ fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case]
 fn rights_come_and_go_with_the_lists() {
     let mut known = std::collections::BTreeMap::new();
     let read = Rights::of(["READ"]);
-    assert_eq!(fold_rights(&mut known, [1, 2], vec![(2, read)]), [2]);
-    assert_eq!(fold_rights(&mut known, [1, 2], vec![(2, read)]), []);
+    assert_eq!(apply_rights(&mut known, [1, 2], vec![(2, read)]), [2]);
+    assert_eq!(apply_rights(&mut known, [1, 2], vec![(2, read)]), []);
     assert_eq!(
-        fold_rights(&mut known, [1], Vec::new()),
+        apply_rights(&mut known, [1], Vec::new()),
         [],
         "2 is in another list"
     );
-    assert_eq!(fold_rights(&mut known, [1, 2], Vec::new()), [2]);
+    assert_eq!(apply_rights(&mut known, [1, 2], Vec::new()), [2]);
     assert!(known.is_empty());
 }
 
@@ -197,7 +197,7 @@ fn rights_come_and_go_with_the_lists() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = deletion::pause(Departure {
+        let plan = deletion::pause(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
             data_sources: &[DATA_SOURCE],
@@ -206,7 +206,7 @@ fn our_segments_are_paused_once_and_nobody_elses() {
             inventory: &world.inventory,
             since: Sequence(20),
         });
-        assert!(plan.holds.is_empty());
+        assert!(plan.blockers.is_empty());
         let calls = plan.steps.into_iter().map(|step| step.call.to_string());
         calls.collect::<Vec<_>>()
     };
@@ -224,7 +224,7 @@ fn our_segments_are_paused_once_and_nobody_elses() {
             found.description = description.into();
         }
         let at = (Sequence(20), audience_sharing_core::inventory::Moment(0));
-        world.inventory.segments.fold_written(at.0, at.1, found);
+        world.inventory.segments.apply_written(at.0, at.1, found);
         pause(&world)
     };
     assert_eq!(change(None, Activity::Inactive), Vec::<String>::new());

@@ -17,7 +17,7 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::shared_objects::{
-    MergeRule, Recorded, Standing, unlisted_merge_rule,
+    MergeRule, ObservedSharedObjects, RecordedSharedObjects, unlisted_merge_rule,
 };
 use audience_sharing_core::plan::{Plan, shared_objects};
 use rstest::rstest;
@@ -38,9 +38,9 @@ fn listed(
     for (started, now) in [(Sequence(0), Moment(0)), (Sequence(1), Moment(10_000))] {
         inventory
             .data_sources
-            .fold_whole_list(started, now, data_sources.to_vec(), Vec::new());
-        inventory.fold_trait_folders(started, now, trait_folders.to_vec());
-        inventory.fold_segment_folders(started, now, segment_folders.to_vec());
+            .apply_whole_list(started, now, data_sources.to_vec(), Vec::new());
+        inventory.apply_trait_folders(started, now, trait_folders.to_vec());
+        inventory.apply_segment_folders(started, now, segment_folders.to_vec());
     }
     inventory
 }
@@ -57,25 +57,30 @@ fn complete() -> Inventory {
 /// Nobody needs export controls.
 fn plan(
     settings: &ConnectionSettings,
-    recorded: &Recorded,
+    recorded: &RecordedSharedObjects,
     inventory: &Inventory,
     mode: Mode,
-) -> Plan<Standing> {
+) -> Plan<ObservedSharedObjects> {
     shared_objects::plan(settings, recorded, &BTreeSet::new(), inventory, mode)
 }
 
-fn managed(inventory: &Inventory) -> Plan<Standing> {
-    plan(&settings(), &Recorded::default(), inventory, Mode::Manage)
+fn managed(inventory: &Inventory) -> Plan<ObservedSharedObjects> {
+    plan(
+        &settings(),
+        &RecordedSharedObjects::default(),
+        inventory,
+        Mode::Manage,
+    )
 }
 
 fn calls(steps: &[Step]) -> Vec<String> {
     steps.iter().map(|step| step.call.to_string()).collect()
 }
 
-fn found(data_source: u64) -> Recorded {
-    Recorded {
+fn found(data_source: u64) -> RecordedSharedObjects {
+    RecordedSharedObjects {
         data_source: Some(DataSourceId(data_source)),
-        ..Recorded::default()
+        ..RecordedSharedObjects::default()
     }
 }
 
@@ -95,9 +100,9 @@ fn what_was_never_listed_is_listed_before_anything_is_made() {
 #[test]
 fn a_create_whose_outcome_is_unknown_is_answered_by_a_list() {
     let mut inventory = listed(&[], &[], &[]);
-    inventory.data_sources.fold_unresolved("Sharing".into());
-    inventory.fold_trait_folder_unresolved("Traits", true);
-    inventory.fold_segment_folder_unresolved("Segments", true);
+    inventory.data_sources.apply_unresolved("Sharing".into());
+    inventory.apply_trait_folder_unresolved("Traits", true);
+    inventory.apply_segment_folder_unresolved("Segments", true);
     assert_eq!(
         calls(&managed(&inventory).steps),
         [
@@ -134,7 +139,7 @@ fn an_empty_tenant_gets_a_marked_data_source_that_refuses_a_second_object_of_one
 #[test]
 fn a_connection_that_observes_makes_and_changes_nothing() {
     let mut gone = listed(&[], &[], &[]);
-    gone.data_sources.fold_gone(&DataSourceId(5));
+    gone.data_sources.apply_gone(&DataSourceId(5));
     for inventory in [gone, listed(&[data_source(5, "")], &[], &[])] {
         let mut settings = settings();
         settings.adoption = AdoptionPolicy::Always;
@@ -148,8 +153,8 @@ fn what_stands_is_named_with_what_its_server_enforces() {
     let plan = managed(&complete());
     assert!(plan.is_settled(), "{plan:?}");
     assert_eq!(
-        plan.standing,
-        Standing {
+        plan.state,
+        ObservedSharedObjects {
             data_source: Some(DataSourceId(5)),
             adobes: false,
             enforces_trait_codes: true,
@@ -184,11 +189,11 @@ fn of_several_data_sources_one_is_chosen(
         &listed(&present, &[], &[]),
         Mode::Manage,
     );
-    let named = plan.standing.data_source.map(|id| id.0);
+    let named = plan.state.data_source.map(|id| id.0);
     let held = plan
-        .holds
+        .blockers
         .iter()
-        .any(|hold| hold.message.contains(&format!("Data source {chosen} ")));
+        .any(|blocker| blocker.message.contains(&format!("Data source {chosen} ")));
     assert!(named == Some(chosen) || held, "{plan:?}");
 }
 
@@ -196,7 +201,7 @@ fn of_several_data_sources_one_is_chosen(
 #[test]
 fn a_recorded_data_source_that_no_list_holds_is_read_by_its_id_before_anything_takes_its_place() {
     let mut inventory = listed(&[data_source(1, "")], &[], &[]);
-    let recorded = Recorded {
+    let recorded = RecordedSharedObjects {
         trait_folder: Some(TraitFolderId(6)),
         segment_folder: Some(SegmentFolderId(7)),
         ..found(9)
@@ -210,17 +215,17 @@ fn a_recorded_data_source_that_no_list_holds_is_read_by_its_id_before_anything_t
         let unread = plan(&settings(), &recorded, &inventory, mode);
         assert_eq!(calls(&unread.steps), reads);
         assert_eq!(
-            unread.standing.data_source,
+            unread.state.data_source,
             Some(DataSourceId(9)),
             "the status keeps it"
         );
-        assert_eq!(unread.standing.trait_folder, Some(TraitFolderId(6)));
-        assert_eq!(unread.standing.segment_folder, Some(SegmentFolderId(7)));
+        assert_eq!(unread.state.trait_folder, Some(TraitFolderId(6)));
+        assert_eq!(unread.state.segment_folder, Some(SegmentFolderId(7)));
     }
-    inventory.data_sources.fold_gone(&DataSourceId(9));
+    inventory.data_sources.apply_gone(&DataSourceId(9));
     let gone = plan(&settings(), &recorded, &inventory, Mode::Manage);
     assert_eq!(
-        gone.standing.data_source,
+        gone.state.data_source,
         Some(DataSourceId(1)),
         "the namesake"
     );
@@ -240,7 +245,7 @@ fn a_known_data_source_that_a_list_lacks_is_read_by_its_id() {
         let (started, now) = (Sequence(9), Moment(900_000));
         inventory
             .data_sources
-            .fold_whole_list(started, now, later, Vec::new());
+            .apply_whole_list(started, now, later, Vec::new());
         let found = plan(&settings, &found(5), &inventory, Mode::Manage);
         assert_eq!(calls(&found.steps)[0], expected);
     }
@@ -259,9 +264,9 @@ fn nothing_is_created_before_two_lists_lack_it() {
         let (started, now) = (Sequence(at), Moment(at));
         inventory
             .data_sources
-            .fold_whole_list(started, now, strangers(), Vec::new());
-        inventory.fold_trait_folders(started, now, vec![trait_folder(0, "All Traits")]);
-        inventory.fold_segment_folders(started, now, vec![segment_folder(0, "All Segments")]);
+            .apply_whole_list(started, now, strangers(), Vec::new());
+        inventory.apply_trait_folders(started, now, vec![trait_folder(0, "All Traits")]);
+        inventory.apply_segment_folders(started, now, vec![segment_folder(0, "All Segments")]);
     };
     let lists = [
         "list data sources",
@@ -282,7 +287,7 @@ fn nothing_is_created_before_two_lists_lack_it() {
     inventory.expect_another_list();
     assert_eq!(calls(&managed(&inventory).steps), lists);
     list(&mut inventory, 3);
-    inventory.data_sources.fold_gone(&DataSourceId(77));
+    inventory.data_sources.apply_gone(&DataSourceId(77));
     assert_eq!(
         calls(&managed(&inventory).steps)[0],
         lists[0],
@@ -298,10 +303,10 @@ fn nothing_is_created_before_two_lists_lack_it() {
 fn a_collection_that_was_never_seen_to_hold_anything_is_empty_only_if_two_lists_apart_say_so() {
     let mut table = Inventory::default().data_sources;
     let name = Box::from("Sharing");
-    table.fold_whole_list(Sequence(1), Moment(0), Vec::new(), Vec::new());
-    table.fold_whole_list(Sequence(2), Moment(9_999), Vec::new(), Vec::new());
+    table.apply_whole_list(Sequence(1), Moment(0), Vec::new(), Vec::new());
+    table.apply_whole_list(Sequence(2), Moment(9_999), Vec::new(), Vec::new());
     assert!(!table.is_listed(Coverage::Whole) && !table.is_free(&name));
-    table.fold_whole_list(Sequence(3), Moment(10_000), Vec::new(), Vec::new());
+    table.apply_whole_list(Sequence(3), Moment(10_000), Vec::new(), Vec::new());
     assert!(table.is_listed(Coverage::Whole) && table.is_free(&name));
 }
 
@@ -313,11 +318,11 @@ fn beside_a_data_source_that_cannot_be_read_none_is_created() {
         let (started, now) = (Sequence(at), Moment(at * 20_000));
         inventory
             .data_sources
-            .fold_whole_list(started, now, Vec::new(), unreadable);
+            .apply_whole_list(started, now, Vec::new(), unreadable);
     }
     let plan = managed(&inventory);
-    assert_eq!(plan.holds[0].reason, Reason::UnexpectedAnswer);
-    assert!(plan.holds[0].message.contains("data source 4242"));
+    assert_eq!(plan.blockers[0].reason, Reason::UnexpectedAnswer);
+    assert!(plan.blockers[0].message.contains("data source 4242"));
     assert!(
         plan.steps.iter().all(|step| !step.call.is_write()),
         "{:?}",
@@ -333,8 +338,8 @@ fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
         let inventory = listed(&[data_source(5, description)], &[], &[]);
         let plan = plan(&settings, &found(5), &inventory, Mode::Manage);
         assert_eq!(plan.steps, []);
-        assert_eq!(plan.holds[0].reason, Reason::ManagementConflict);
-        assert_eq!(plan.standing.data_source, None);
+        assert_eq!(plan.blockers[0].reason, Reason::ManagementConflict);
+        assert_eq!(plan.state.data_source, None);
     }
 }
 
@@ -353,7 +358,7 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
     let recorded = recorded.map(found).unwrap_or_default();
     let unmarked = data_source(5, "By hand");
     let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
-    inventory.data_sources.fold_gone(&DataSourceId(4));
+    inventory.data_sources.apply_gone(&DataSourceId(4));
     let plan = plan(&settings, &recorded, &inventory, Mode::Manage);
     let change = DataSourceChange {
         description: Some("By hand [audience-sharing:us]".into()),
@@ -363,8 +368,8 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
         plan.steps.first().map(|step| &step.call),
         ours.then_some(&mark)
     );
-    assert_eq!(plan.standing.adobes, !ours);
-    assert_eq!(plan.standing.data_source, Some(DataSourceId(5)));
+    assert_eq!(plan.state.adobes, !ours);
+    assert_eq!(plan.state.data_source, Some(DataSourceId(5)));
     assert_eq!(
         plan.steps.len(),
         if ours { 3 } else { 0 },
@@ -379,7 +384,7 @@ fn a_recorded_folder_is_ours_whatever_it_is_called_now() {
         &[trait_folder(6, "Renamed"), trait_folder(8, "Traits")],
         &[segment_folder(7, "Renamed"), segment_folder(9, "Segments")],
     );
-    let recorded = Recorded {
+    let recorded = RecordedSharedObjects {
         data_source: Some(DataSourceId(5)),
         controlled: Vec::new(),
         trait_folder: Some(TraitFolderId(6)),
@@ -387,8 +392,8 @@ fn a_recorded_folder_is_ours_whatever_it_is_called_now() {
     };
     let plan = plan(&settings(), &recorded, &inventory, Mode::Manage);
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.standing.trait_folder, Some(TraitFolderId(6)));
-    assert_eq!(plan.standing.segment_folder, Some(SegmentFolderId(7)));
+    assert_eq!(plan.state.trait_folder, Some(TraitFolderId(6)));
+    assert_eq!(plan.state.segment_folder, Some(SegmentFolderId(7)));
 }
 
 fn with_merge_rule(id: u64) -> ConnectionSettings {
@@ -401,9 +406,9 @@ fn with_merge_rule(id: u64) -> ConnectionSettings {
 #[test]
 fn a_merge_rule_is_named_and_told_apart_by_whether_the_account_lists_it() {
     let of = |settings: &ConnectionSettings| {
-        let recorded = Recorded::default();
+        let recorded = RecordedSharedObjects::default();
         plan(settings, &recorded, &complete(), Mode::Manage)
-            .standing
+            .state
             .merge_rule
     };
     assert_eq!(of(&settings()), MergeRule::AccountDefault);

@@ -2,13 +2,13 @@
 
 mod audience_manager;
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{AudienceSelector, SourceGonePolicy};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::{Resolution, resolve};
@@ -30,20 +30,20 @@ fn by_name(name: &str) -> AudienceSelector {
 
 fn listed(audiences: &[Audience]) -> Inventory {
     let mut inventory = Inventory::default();
-    inventory.fold_audiences(Sequence(1), Moment(0), audiences.to_vec(), &[]);
+    inventory.apply_audiences(Sequence(1), Moment(0), audiences.to_vec(), &[]);
     inventory
 }
 
 /// An inventory whose second list lacks what its first one had.
 fn doubted(audiences: &[Audience]) -> Inventory {
     let mut inventory = listed(audiences);
-    inventory.fold_audiences(Sequence(2), Moment(0), Vec::new(), &[]);
+    inventory.apply_audiences(Sequence(2), Moment(0), Vec::new(), &[]);
     inventory
 }
 
-fn held(resolution: Resolution<&Audience>) -> Hold {
+fn held(resolution: Resolution<&Audience>) -> Blocker {
     match resolution {
-        Resolution::Held(hold) => hold,
+        Resolution::Held(blocker) => blocker,
         Resolution::Gone(gone) => gone.told(SourceGonePolicy::Retain, Receiver::AudienceManager),
         other => panic!("nothing is held: {other:?}"),
     }
@@ -90,22 +90,22 @@ fn what_is_not_known_or_in_doubt_is_read_by_its_id() {
 #[test]
 fn only_its_own_404_says_that_a_source_is_not_there() {
     let mut inventory = listed(&[source("I", "Loyal gamers")]);
-    inventory.audiences.fold_gone(&id("I"));
-    let hold = held(resolve(&by_id("I"), None, &inventory));
-    assert_eq!(hold.reason, Reason::SourceNotFound);
-    assert_eq!(hold.reason.disposition(), Disposition::Stalled);
+    inventory.audiences.apply_gone(&id("I"));
+    let blocker = held(resolve(&by_id("I"), None, &inventory));
+    assert_eq!(blocker.reason, Reason::SourceNotFound);
+    assert_eq!(blocker.reason.disposition(), Disposition::Stalled);
 }
 
 #[test]
 fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
-    let hold = held(resolve(&by_name("x"), None, &Inventory::default()));
+    let blocker = held(resolve(&by_name("x"), None, &Inventory::default()));
     assert_eq!(
-        (hold.reason, hold.reason.disposition()),
+        (blocker.reason, blocker.reason.disposition()),
         (Reason::Progressing, Disposition::Wait)
     );
-    let hold = held(resolve(&by_name("x"), None, &listed(&[])));
+    let blocker = held(resolve(&by_name("x"), None, &listed(&[])));
     assert_eq!(
-        (hold.reason, hold.reason.disposition()),
+        (blocker.reason, blocker.reason.disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
     );
 }
@@ -118,9 +118,9 @@ fn a_name_of_several_names_their_ids(#[case] count: usize, #[case] ids: &str) {
     let namesakes: Vec<_> = (1..=count)
         .map(|number| source(&format!("I{number}"), "x"))
         .collect();
-    let hold = held(resolve(&by_name("x"), None, &listed(&namesakes)));
-    assert_eq!(hold.reason, Reason::SourceAmbiguous);
-    assert!(hold.message.contains(ids), "{}", hold.message);
+    let blocker = held(resolve(&by_name("x"), None, &listed(&namesakes)));
+    assert_eq!(blocker.reason, Reason::SourceAmbiguous);
+    assert!(blocker.message.contains(ids), "{}", blocker.message);
 }
 
 #[rstest]

@@ -174,14 +174,18 @@ fn an_object_without_a_mark_is_adopted_only_as_the_policy_says() {
         share.adoption = policy;
         let before = world.tenant.traits.clone();
         let plan = world.settle(&share, &source);
-        assert_eq!(plan.holds.is_empty(), adopted, "{policy:?}, equal: {equal}");
+        assert_eq!(
+            plan.blockers.is_empty(),
+            adopted,
+            "{policy:?}, equal: {equal}"
+        );
         assert_eq!(
             world.tenant.traits != before,
             adopted,
             "{policy:?}, equal: {equal}: the mark is written or nothing"
         );
         if !adopted {
-            assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
+            assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
         }
     }
 }
@@ -207,12 +211,15 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
         &share("loyal", "I", &["third"]),
         &source("I", "Loyal gamers"),
     );
-    assert_eq!(plan.holds[0].reason, Reason::AwaitingAdobeSharing);
+    assert_eq!(plan.blockers[0].reason, Reason::AwaitingAdobeSharing);
     assert_eq!(world.calls, []);
     let mut observing = share("loyal", "I", &[]);
     observing.mode = Mode::Observe;
     assert_eq!(
-        world.settle(&observing, &source("I", "Loyal gamers")).holds[0].reason,
+        world
+            .settle(&observing, &source("I", "Loyal gamers"))
+            .blockers[0]
+            .reason,
         Reason::AwaitingAdobeSharing
     );
 }
@@ -237,12 +244,12 @@ fn another_owners_mark_is_a_conflict_whatever_the_policy() {
         let before = world.tenant.clone();
         let plan = world.settle(&share, &source);
         assert_eq!(
-            plan.holds[0].reason,
+            plan.blockers[0].reason,
             Reason::ManagementConflict,
             "{policy:?}"
         );
         assert!(
-            plan.holds[0].message.contains("others/marketing/loyal"),
+            plan.blockers[0].message.contains("others/marketing/loyal"),
             "it says whose it is"
         );
         assert_eq!(world.tenant, before, "{policy:?}: nothing was changed");

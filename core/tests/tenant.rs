@@ -25,9 +25,9 @@ fn nothing_is_done_where_the_recorded_ids_are_not_valid(
     #[case] observed: (Option<u64>, Option<&str>),
     #[case] reason: Option<Reason>,
 ) {
-    let hold = mismatch(
+    let blocker = mismatch(
         &tenant(recorded.0, recorded.1),
         &tenant(observed.0, observed.1),
     );
-    assert_eq!(hold.map(|hold| hold.reason), reason);
+    assert_eq!(blocker.map(|blocker| blocker.reason), reason);
 }

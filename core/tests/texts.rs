@@ -42,7 +42,7 @@ impl Story {
         let at = self.next();
         let known = self.table.get(&SID);
         let before = known.map(|entry| entry.record.name.clone());
-        self.table.fold_written(at, NOW, named(shown));
+        self.table.apply_written(at, NOW, named(shown));
         let text = SentText {
             field: Field::Name,
             text: sent,
@@ -55,16 +55,16 @@ impl Story {
         let at = self.next();
         let coverage = Coverage::DataSource(SHARING);
         self.table
-            .fold_list(at, LATER, coverage, vec![named(shown)], &[]);
+            .apply_list(at, LATER, coverage, vec![named(shown)], &[]);
     }
 
     fn reads(&mut self, shown: &str) {
         let at = self.next();
-        self.table.fold_read(at, named(shown));
+        self.table.apply_read(at, named(shown));
     }
 
     fn asks(&self) -> bool {
-        self.table.get(&SID).is_some_and(|entry| entry.doubtful)
+        self.table.get(&SID).is_some_and(|entry| entry.stale)
     }
 
     fn takes_what_stands_for(&self, wanted: &str) -> bool {
@@ -151,7 +151,7 @@ fn a_person_is_no_service(#[case] by_hand: &str) {
 fn an_object_that_is_gone_takes_its_spellings_along() {
     let mut story = Story::new();
     story.writes("a  b", "a b");
-    story.table.fold_gone(&SID);
+    story.table.apply_gone(&SID);
     story.reads("a b");
     assert!(!story.takes_what_stands_for("a  b"));
 }

@@ -11,8 +11,8 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure, Successor};
-use audience_sharing_core::plan::to_audience_manager::{self, Recorded, Situation};
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
+use audience_sharing_core::plan::to_audience_manager::{self, PlanInput, RecordedIds};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, proptest};
 use proptest::sample::select;
 
@@ -43,7 +43,7 @@ struct Look {
     code: Option<&'static str>,
     data_source: DataSourceId,
     recorded: bool,
-    doubtful: bool,
+    stale: bool,
 }
 
 fn look() -> impl Strategy<Value = Look> {
@@ -69,15 +69,13 @@ fn look() -> impl Strategy<Value = Look> {
         any::<bool>(),
         rarely(),
     )
-        .prop_map(
-            |(description, code, data_source, recorded, doubtful)| Look {
-                description,
-                code,
-                data_source,
-                recorded,
-                doubtful,
-            },
-        )
+        .prop_map(|(description, code, data_source, recorded, stale)| Look {
+            description,
+            code,
+            data_source,
+            recorded,
+            stale,
+        })
 }
 
 impl Look {
@@ -150,10 +148,10 @@ fn judge_all(steps: &[Step], traits: &[Look], segments: &[Look], policy: Adoptio
 }
 
 /// A tenant with these objects, which the status names as far as they are recorded.
-fn world(traits: &[Look], segments: &[Look]) -> (World, Recorded) {
+fn world(traits: &[Look], segments: &[Look]) -> (World, RecordedIds) {
     let mut world = World::over(Tenant::default());
-    world.foundation();
-    let mut recorded = Recorded::default();
+    world.shared_objects();
+    let mut recorded = RecordedIds::default();
     let (at, now) = (Sequence(30), Moment(3_000_000));
     for (number, look) in (5_000..).zip(traits) {
         let found = Trait {
@@ -170,9 +168,9 @@ fn world(traits: &[Look], segments: &[Look]) -> (World, Recorded) {
             segments: Vec::new(),
         };
         world.inventory.trait_users.insert(found.sid, users);
-        world.inventory.traits.fold_written(at, now, found);
-        if look.doubtful {
-            world.inventory.traits.fold_doubt(&TraitSid(number));
+        world.inventory.traits.apply_written(at, now, found);
+        if look.stale {
+            world.inventory.traits.apply_doubt(&TraitSid(number));
         }
     }
     for (number, look) in (6_000..).zip(segments) {
@@ -193,9 +191,9 @@ fn world(traits: &[Look], segments: &[Look]) -> (World, Recorded) {
                     .push((format!("old{number}").into(), found.sid)),
             }
         }
-        world.inventory.segments.fold_written(at, now, found);
-        if look.doubtful {
-            world.inventory.segments.fold_doubt(&SegmentSid(number));
+        world.inventory.segments.apply_written(at, now, found);
+        if look.stale {
+            world.inventory.segments.apply_doubt(&SegmentSid(number));
         }
     }
     let listed = Coverage::DataSource(OUR_DATA_SOURCE);
@@ -224,17 +222,17 @@ proptest! {
         let living = BTreeSet::from([name("living"), name("loyal")]);
         let (mut share, source) = (share("loyal", "I", additional), source("I", "Loyal gamers"));
         share.adoption = adoption;
-        let foundation = world.foundation();
+        let shared_objects = world.shared_objects();
         let desired = compose(&world.settings, mark_of(&share.name), target(&share), &source);
-        let kept = to_audience_manager::plan(Situation {
+        let kept = to_audience_manager::plan(PlanInput {
             share: &share.name,
             desired: &desired,
             mode: share.mode,
             adoption,
             retain: false,
             recorded: &recorded,
-            foundation: &foundation,
-            place: foundation.place(&world.settings, Default::default()).as_ref().map(|place| place.as_ref().copied()),
+            shared_objects: &shared_objects,
+            place: shared_objects.place(&world.settings, Default::default()).as_ref().map(|place| place.as_ref().copied()),
             claims: &world.claims,
             existing: &living,
             previous_owners: &[],
@@ -245,7 +243,7 @@ proptest! {
 
         let audience = AudienceId::new("I");
         let mark = mark_of(&share.name);
-        let departure = Departure {
+        let departure = DeletionInput {
             claimant: claimant(&mark, &living),
             source: Some(&audience),
             data_sources: &[OUR_DATA_SOURCE],

@@ -12,112 +12,117 @@ use futures::future::BoxFuture;
 
 use super::audit::audit;
 use super::execute;
-use super::flights::{Errand, Landing};
+use super::in_flight_calls::{CallOwner, Completion};
 use super::job::Job;
-use super::request::Obstacle;
+use super::request::Problem;
 use super::worker::Worker;
-use adobe_client::gateway::Turn;
-use adobe_client::proof::{StillWanted, WriteProof};
+use adobe_client::gateway::CallContext;
+use adobe_client::lease_guard::{FreshnessCheck, LeaseGuard};
 use adobe_client::{Effect, Error, Kind};
 
 impl Worker {
     /// Hands one call to the gateway. A write is sent only if it is `wanted` when its turn has come.
     pub(super) fn send(
         &mut self,
-        errand: Errand,
+        owner: CallOwner,
         call: Call,
-        turn: Turn,
-        wanted: StillWanted,
-    ) -> Result<(), Obstacle> {
+        context: CallContext,
+        wanted: FreshnessCheck,
+    ) -> Result<(), Problem> {
         let is_write = call.is_write();
-        let flight = self.flight(errand, call, turn, wanted)?;
-        self.flights.start(is_write, flight);
+        let in_flight_call = self.in_flight_call(owner, call, context, wanted)?;
+        self.in_flight_calls.start(is_write, in_flight_call);
         Ok(())
     }
 
     /// A call on its way. A write without a lease is not sent.
-    fn flight(
+    fn in_flight_call(
         &mut self,
-        errand: Errand,
+        owner: CallOwner,
         call: Call,
-        turn: Turn,
-        wanted: StillWanted,
-    ) -> Result<BoxFuture<'static, Landing>, Obstacle> {
+        context: CallContext,
+        wanted: FreshnessCheck,
+    ) -> Result<BoxFuture<'static, Completion>, Problem> {
         if call.is_write() && self.lease.borrow().is_none() {
-            return Err(Obstacle::lease_not_held(&call));
+            return Err(Problem::lease_not_held(&call));
         }
-        let proof = WriteProof::of(self.lease.clone(), wanted);
+        let lease_guard = LeaseGuard::of(self.lease.clone(), wanted);
         let sent = self.next_sequence();
         let systems = self.systems.clone();
-        let errand = Box::new(errand);
-        let of_shared_object = matches!(*errand, Errand::Foundation(_) | Errand::Sweep(_));
+        let owner = Box::new(owner);
+        let of_shared_object = matches!(*owner, CallOwner::SharedObjects(_) | CallOwner::Sweep(_));
         if of_shared_object && call.is_write() {
-            let (shared_turn, seen) = (self.shared_turn.clone(), self.shared_writes_seen);
+            let (shared_lock, seen) = (self.shared_lock.clone(), self.shared_writes_seen);
             let stop = self.stop.clone();
             return Ok(Box::pin(async move {
                 let taken = tokio::select! {
                     biased;
                     () = stop.cancelled() => Err(seen),
-                    taken = shared_turn.take(seen) => taken,
+                    taken = shared_lock.take(seen) => taken,
                 };
                 let taken = match taken {
                     Ok(taken) => taken,
-                    Err(seen) => return Landing::Outdated(errand, seen),
+                    Err(seen) => return Completion::Outdated(owner, seen),
                 };
-                let result = execute::send(&systems, &turn, proof, &call).await;
-                Landing::SharedAnswer(errand, sent, result, taken.written())
+                let result = execute::send(&systems, &context, lease_guard, &call).await;
+                Completion::SharedAnswer(owner, sent, result, taken.written())
             }));
         }
         Ok(Box::pin(async move {
-            let result = execute::send(&systems, &turn, proof, &call).await;
-            match (*errand, result) {
-                (Errand::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
-                    Landing::Superseded(share)
+            let result = execute::send(&systems, &context, lease_guard, &call).await;
+            match (*owner, result) {
+                (CallOwner::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
+                    Completion::Superseded(share)
                 }
-                (errand, result) => Landing::Answer(Box::new(errand), sent, result),
+                (owner, result) => Completion::Answer(Box::new(owner), sent, result),
             }
         }))
     }
 
-    pub(super) fn land(&mut self, landing: Landing) {
-        match landing {
-            Landing::Pass(landed) => self.land_pass(landed),
-            Landing::Answer(errand, sent, result) => self.land_errand(*errand, sent, result),
-            Landing::SharedAnswer(errand, sent, result, seen) => {
+    pub(super) fn complete(&mut self, completion: Completion) {
+        match completion {
+            Completion::Resync(completed) => self.complete_resync(completed),
+            Completion::Answer(owner, sent, result) => self.complete_errand(*owner, sent, result),
+            Completion::SharedAnswer(owner, sent, result, seen) => {
                 self.shared_writes_seen = seen;
-                self.land_errand(*errand, sent, result);
+                self.complete_errand(*owner, sent, result);
             }
-            Landing::Superseded(share) => {
+            Completion::Superseded(share) => {
                 if let Some(job) = self.jobs.get_mut(&share) {
                     job.in_flight = job.in_flight.saturating_sub(1);
                     job.superseded = true;
                 }
                 self.advance(&share);
             }
-            Landing::Outdated(errand, seen) => {
+            Completion::Outdated(owner, seen) => {
                 self.shared_writes_seen = seen;
-                self.land_outdated(*errand);
+                self.complete_outdated(*owner);
             }
         }
     }
 
-    fn land_errand(&mut self, errand: Errand, sent: Sequence, result: Result<Response, Error>) {
-        match errand {
-            Errand::Share(share, call) => self.land_share(&share, call, sent, result),
-            Errand::Foundation(call) => self.land_foundation(call, sent, result),
-            Errand::Sweep(call) => self.land_sweep(&call, sent, result),
+    fn complete_errand(
+        &mut self,
+        owner: CallOwner,
+        sent: Sequence,
+        result: Result<Response, Error>,
+    ) {
+        match owner {
+            CallOwner::Share(share, call) => self.complete_share(&share, call, sent, result),
+            CallOwner::SharedObjects(call) => self.complete_shared_objects(call, sent, result),
+            CallOwner::Sweep(call) => self.complete_sweep(&call, sent, result),
         }
     }
 
     /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
-    pub(super) fn fold(
+    pub(super) fn apply(
         &mut self,
         call: &Call,
         for_whom: &str,
         sent: Sequence,
         result: Result<Response, Error>,
         own: Option<&ShareName>,
-    ) -> Option<Obstacle> {
+    ) -> Option<Problem> {
         audit(call, for_whom, &result);
         let answered = self.next_sequence();
         let now = self.now();
@@ -127,45 +132,45 @@ impl Worker {
         };
         let job = own.and_then(|share| self.jobs.get(share));
         let recorded = job.and_then(Job::recorded_audience);
-        if is_missing && is_behind(&self.world.inventory, call, recorded, now) {
+        if is_missing && is_behind(&self.state.inventory, call, recorded, now) {
             return Some(not_shown_yet(call));
         }
         match result {
             Ok(response) => {
-                let undone = self.world.undone(call, &response);
+                let undone = self.state.undone(call, &response);
                 let at = At {
                     sent,
                     answered,
                     now,
                 };
-                let touched = facts::apply(&mut self.world.inventory, call, response, at);
+                let touched = facts::apply(&mut self.state.inventory, call, response, at);
                 self.wake_touched(&touched, own);
                 undone
             }
             Err(error) => {
                 let failure = failure(&error);
-                let answered = facts::apply_failure(&mut self.world.inventory, call, sent, failure);
-                let mut obstacle = self.world.obstacle(call, &error);
+                let answered = facts::apply_failure(&mut self.state.inventory, call, sent, failure);
+                let mut problem = self.state.problem(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 // One call that was one too many concerns no other audience; only a long pause does.
                 let throttled_alone = is_throttled(&error) && error.status().is_some();
-                obstacle.of_connection =
-                    blocked || (is_credential_failure(obstacle.reason) && !throttled_alone);
-                if obstacle.of_connection {
-                    self.fail_connection(obstacle.clone(), error.retry_after());
+                problem.of_connection =
+                    blocked || (is_credential_failure(problem.reason) && !throttled_alone);
+                if problem.of_connection {
+                    self.fail_connection(problem.clone(), error.retry_after());
                 }
                 // A missing object is an answer; a taken key or an unknown outcome is tried once and then looked up.
-                (!(answered && error.is_not_found())).then_some(obstacle)
+                (!(answered && error.is_not_found())).then_some(problem)
             }
         }
     }
 
     /// The whole connection waits; one probe decides when it goes on.
-    fn fail_connection(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
-        if self.world.failure.is_none() {
-            tracing::warn!(reason = %obstacle.reason, "{}", obstacle.message);
-            self.world.failure = Some(obstacle);
-            self.retry_pass(retry_after);
+    fn fail_connection(&mut self, problem: Problem, retry_after: Option<Duration>) {
+        if self.state.failure.is_none() {
+            tracing::warn!(reason = %problem.reason, "{}", problem.message);
+            self.state.failure = Some(problem);
+            self.retry_resync(retry_after);
             self.publish_report();
         }
     }
@@ -207,8 +212,8 @@ fn is_behind(
     }
 }
 
-fn not_shown_yet(call: &Call) -> Obstacle {
-    Obstacle::new(
+fn not_shown_yet(call: &Call) -> Problem {
+    Problem::new(
         Reason::UnexpectedAnswer,
         format!(
             "Could not {}: Experience Platform does not find it. It may have been written less than a minute ago, and not \

@@ -13,8 +13,8 @@ use audience_sharing_core::facts::{Answer, Known, Listing, Response};
 use adobe_client::Error;
 use adobe_client::audience_manager::{AudienceManager, Deleted, Updated};
 use adobe_client::experience_platform::ExperiencePlatform;
-use adobe_client::gateway::Turn;
-use adobe_client::proof::WriteProof;
+use adobe_client::gateway::CallContext;
+use adobe_client::lease_guard::LeaseGuard;
 
 /// The two systems behind one gateway.
 #[derive(Clone, Debug)]
@@ -25,19 +25,22 @@ pub(super) struct Systems {
 
 /// What a call is sent with. Reads take no notice of the proof.
 struct Sender<'a> {
-    turn: &'a Turn,
-    proof: WriteProof,
+    context: &'a CallContext,
+    lease_guard: LeaseGuard,
 }
 
 pub(super) async fn send(
     systems: &Systems,
-    turn: &Turn,
-    proof: WriteProof,
+    context: &CallContext,
+    lease_guard: LeaseGuard,
     call: &Call,
 ) -> Result<Response, Error> {
     let aam = &systems.audience_manager;
     let platform = &systems.experience_platform;
-    let by = Sender { turn, proof };
+    let by = Sender {
+        context,
+        lease_guard,
+    };
     Ok(match call {
         Call::DataSource(call) => Response::DataSource(by.data_source(aam, call).await?),
         Call::TraitFolder(call) => Response::TraitFolder(by.trait_folder(aam, call).await?),
@@ -49,20 +52,20 @@ pub(super) async fn send(
         Call::Mapping(call) => Response::Mapping(by.mapping(aam, call).await?),
         Call::Search(selector) => match selector.kind {
             SourceKind::Trait => {
-                Response::TraitsFound(aam.search_traits(turn, &selector.naming).await?)
+                Response::TraitsFound(aam.search_traits(context, &selector.naming).await?)
             }
             SourceKind::Segment => {
-                Response::SegmentsFound(aam.search_segments(turn, &selector.naming).await?)
+                Response::SegmentsFound(aam.search_segments(context, &selector.naming).await?)
             }
         },
         Call::FindTrait(reference) => {
-            Response::TraitsFound(aam.traits_by_reference(turn, reference).await?)
+            Response::TraitsFound(aam.traits_by_reference(context, reference).await?)
         }
         Call::ReadTraitUsers(sid) => {
-            Response::TraitUsers(aam.segments_containing(turn, *sid).await?)
+            Response::TraitUsers(aam.segments_containing(context, *sid).await?)
         }
         Call::ValidateRule { rule, .. } => {
-            aam.validate_segment_rule(turn, rule).await?;
+            aam.validate_segment_rule(context, rule).await?;
             Response::RuleAccepted
         }
     })
@@ -101,21 +104,25 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<DataSource>,
     ) -> Result<Answer<DataSource>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
-            Operation::Read(id) => Answer::Read(aam.data_source(turn, *id).await?),
-            Operation::List(()) => Answer::Listed(aam.data_sources(turn).await?),
+            Operation::Read(id) => Answer::Read(aam.data_source(context, *id).await?),
+            Operation::List(()) => Answer::Listed(aam.data_sources(context).await?),
             Operation::LookUp(never) => match *never {},
             Operation::Create(new) => {
-                Answer::Written(aam.create_data_source(turn, proof, new).await?)
+                Answer::Written(aam.create_data_source(context, lease_guard, new).await?)
             }
             Operation::Update(expected, change) => updated(
-                aam.update_data_source(turn, proof, expected, change)
+                aam.update_data_source(context, lease_guard, expected, change)
                     .await?,
             ),
-            Operation::Delete(expected) => {
-                deleted(aam.delete_data_source(turn, proof, expected).await?)
-            }
+            Operation::Delete(expected) => deleted(
+                aam.delete_data_source(context, lease_guard, expected)
+                    .await?,
+            ),
         })
     }
 
@@ -124,22 +131,26 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<TraitFolder>,
     ) -> Result<Answer<TraitFolder>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
-            Operation::Read(id) => Answer::Read(aam.trait_folder(turn, *id).await?),
-            Operation::List(()) => Answer::Listed(tree(aam.trait_folders(turn).await?)),
+            Operation::Read(id) => Answer::Read(aam.trait_folder(context, *id).await?),
+            Operation::List(()) => Answer::Listed(tree(aam.trait_folders(context).await?)),
             Operation::LookUp(never) => match *never {},
             Operation::Create(new) => {
                 let root = TraitFolderId(0);
                 folder(
-                    aam.create_trait_folder(turn, proof, root, &new.name)
+                    aam.create_trait_folder(context, lease_guard, root, &new.name)
                         .await?,
                 )
             }
             Operation::Update(expected, ()) => Answer::Read(TraitFolder::clone(expected)),
-            Operation::Delete(expected) => {
-                deleted(aam.delete_trait_folder(turn, proof, expected).await?)
-            }
+            Operation::Delete(expected) => deleted(
+                aam.delete_trait_folder(context, lease_guard, expected)
+                    .await?,
+            ),
         })
     }
 
@@ -148,22 +159,26 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<SegmentFolder>,
     ) -> Result<Answer<SegmentFolder>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
-            Operation::Read(id) => Answer::Read(aam.segment_folder(turn, *id).await?),
-            Operation::List(()) => Answer::Listed(tree(aam.segment_folders(turn).await?)),
+            Operation::Read(id) => Answer::Read(aam.segment_folder(context, *id).await?),
+            Operation::List(()) => Answer::Listed(tree(aam.segment_folders(context).await?)),
             Operation::LookUp(never) => match *never {},
             Operation::Create(new) => {
                 let root = SegmentFolderId(0);
                 folder(
-                    aam.create_segment_folder(turn, proof, root, &new.name)
+                    aam.create_segment_folder(context, lease_guard, root, &new.name)
                         .await?,
                 )
             }
             Operation::Update(expected, ()) => Answer::Read(SegmentFolder::clone(expected)),
-            Operation::Delete(expected) => {
-                deleted(aam.delete_segment_folder(turn, proof, expected).await?)
-            }
+            Operation::Delete(expected) => deleted(
+                aam.delete_segment_folder(context, lease_guard, expected)
+                    .await?,
+            ),
         })
     }
 
@@ -172,20 +187,28 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<Trait>,
     ) -> Result<Answer<Trait>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
-            Operation::Read(sid) => Answer::Read(aam.trait_by_sid(turn, *sid).await?),
+            Operation::Read(sid) => Answer::Read(aam.trait_by_sid(context, *sid).await?),
             Operation::List(data_source) => {
-                Answer::Listed(aam.traits_of(turn, &[*data_source]).await?)
+                Answer::Listed(aam.traits_of(context, &[*data_source]).await?)
             }
             Operation::LookUp((data_source, code)) => {
-                Answer::Found(aam.traits_by_code(turn, *data_source, code).await?)
+                Answer::Found(aam.traits_by_code(context, *data_source, code).await?)
             }
-            Operation::Create(new) => Answer::Written(aam.create_trait(turn, proof, new).await?),
-            Operation::Update(expected, change) => {
-                updated(aam.update_trait(turn, proof, expected, change).await?)
+            Operation::Create(new) => {
+                Answer::Written(aam.create_trait(context, lease_guard, new).await?)
             }
-            Operation::Delete(expected) => deleted(aam.delete_trait(turn, proof, expected).await?),
+            Operation::Update(expected, change) => updated(
+                aam.update_trait(context, lease_guard, expected, change)
+                    .await?,
+            ),
+            Operation::Delete(expected) => {
+                deleted(aam.delete_trait(context, lease_guard, expected).await?)
+            }
         })
     }
 
@@ -194,21 +217,27 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<Segment>,
     ) -> Result<Answer<Segment>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
-            Operation::Read(sid) => Answer::Read(aam.segment_by_sid(turn, *sid).await?),
+            Operation::Read(sid) => Answer::Read(aam.segment_by_sid(context, *sid).await?),
             Operation::List(data_source) => {
-                Answer::Listed(aam.segments_of(turn, &[*data_source]).await?)
+                Answer::Listed(aam.segments_of(context, &[*data_source]).await?)
             }
             Operation::LookUp((data_source, code)) => {
-                Answer::Found(aam.segments_by_code(turn, *data_source, code).await?)
+                Answer::Found(aam.segments_by_code(context, *data_source, code).await?)
             }
-            Operation::Create(new) => Answer::Written(aam.create_segment(turn, proof, new).await?),
-            Operation::Update(expected, change) => {
-                updated(aam.update_segment(turn, proof, expected, change).await?)
+            Operation::Create(new) => {
+                Answer::Written(aam.create_segment(context, lease_guard, new).await?)
             }
+            Operation::Update(expected, change) => updated(
+                aam.update_segment(context, lease_guard, expected, change)
+                    .await?,
+            ),
             Operation::Delete(expected) => {
-                deleted(aam.delete_segment(turn, proof, expected).await?)
+                deleted(aam.delete_segment(context, lease_guard, expected).await?)
             }
         })
     }
@@ -218,27 +247,32 @@ impl Sender<'_> {
         platform: &ExperiencePlatform,
         call: &Operation<Audience>,
     ) -> Result<Answer<Audience>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
             Operation::Read(id) => {
-                let found = platform.audience_by_id(turn, id).await?;
+                let found = platform.audience_by_id(context, id).await?;
                 found.map_or(Answer::NotFound, Answer::Read)
             }
             Operation::List(never) => match *never {},
             Operation::LookUp(look_up) => {
-                Answer::Found(platform.look_up_audience(turn, look_up).await?)
+                Answer::Found(platform.look_up_audience(context, look_up).await?)
             }
             Operation::Create(new) => {
-                Answer::Written(platform.create_audience(turn, proof, new).await?)
+                Answer::Written(platform.create_audience(context, lease_guard, new).await?)
             }
             Operation::Update(expected, change) => updated(
                 platform
-                    .update_audience(turn, proof, expected, change)
+                    .update_audience(context, lease_guard, expected, change)
                     .await?,
             ),
-            Operation::Delete(expected) => {
-                deleted(platform.delete_audience(turn, proof, expected).await?)
-            }
+            Operation::Delete(expected) => deleted(
+                platform
+                    .delete_audience(context, lease_guard, expected)
+                    .await?,
+            ),
         })
     }
 
@@ -247,10 +281,10 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<Destination>,
     ) -> Result<Answer<Destination>, Error> {
-        let Self { turn, .. } = self;
+        let Self { context, .. } = self;
         Ok(match call {
-            Operation::Read(id) => Answer::Read(aam.destination_by_id(turn, *id).await?),
-            Operation::List(()) => Answer::Listed(aam.destinations(turn).await?),
+            Operation::Read(id) => Answer::Read(aam.destination_by_id(context, *id).await?),
+            Operation::List(()) => Answer::Listed(aam.destinations(context).await?),
             Operation::LookUp(never) | Operation::Create(never) => match *never {},
             // A destination is never written: no judgment makes one ours.
             Operation::Update(expected, ()) => Answer::Changed(Destination::clone(expected)),
@@ -263,22 +297,28 @@ impl Sender<'_> {
         aam: &AudienceManager,
         call: &Operation<Mapping>,
     ) -> Result<Answer<Mapping>, Error> {
-        let Self { turn, proof } = self;
+        let Self {
+            context,
+            lease_guard,
+        } = self;
         Ok(match call {
             Operation::Read(_) => Answer::Found(Vec::new()),
             Operation::List(destination) => {
-                Answer::Listed(aam.mappings_of(turn, *destination).await?)
+                Answer::Listed(aam.mappings_of(context, *destination).await?)
             }
             Operation::LookUp((segment, destination)) => Answer::Found(
-                aam.mappings_of_segment(turn, *destination, *segment)
+                aam.mappings_of_segment(context, *destination, *segment)
                     .await?,
             ),
-            Operation::Create(new) => Answer::Written(aam.create_mapping(turn, proof, new).await?),
-            Operation::Update(expected, change) => {
-                updated(aam.update_mapping(turn, proof, expected, change).await?)
+            Operation::Create(new) => {
+                Answer::Written(aam.create_mapping(context, lease_guard, new).await?)
             }
+            Operation::Update(expected, change) => updated(
+                aam.update_mapping(context, lease_guard, expected, change)
+                    .await?,
+            ),
             Operation::Delete(expected) => {
-                deleted(aam.delete_mapping(turn, proof, expected).await?)
+                deleted(aam.delete_mapping(context, lease_guard, expected).await?)
             }
         })
     }

@@ -1,29 +1,31 @@
 //! One audience that is being worked on: what was asked, what failed, who waits for the outcome.
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::Sequence;
 use tokio::sync::oneshot;
 
-use super::Unsettled;
-use super::request::{Departure, Obstacle, Retired, SettleRequest, Settled};
-use adobe_client::proof::StillWanted;
+use super::NotReconciled;
+use super::request::{
+    DeletionOutcome, DeletionRequest, Problem, ReconcileOutcome, ReconcileRequest,
+};
+use adobe_client::lease_guard::FreshnessCheck;
 
-pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, Unsettled>>;
+pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, NotReconciled>>;
 
 pub(super) enum Work {
-    Settle(Box<SettleRequest>, Reply<Settled>),
-    Retire(Box<Departure>, Reply<Retired>),
+    Reconcile(Box<ReconcileRequest>, Reply<ReconcileOutcome>),
+    Delete(Box<DeletionRequest>, Reply<DeletionOutcome>),
 }
 
 impl Work {
     pub(super) fn share(&self) -> &ShareName {
         match self {
-            Self::Settle(request, _) => &request.share.name,
-            Self::Retire(departure, _) => &departure.share,
+            Self::Reconcile(request, _) => &request.share.name,
+            Self::Delete(deletion, _) => &deletion.share,
         }
     }
 }
@@ -43,11 +45,11 @@ pub(super) struct Job {
     /// Calls under way; planning waits for all of them.
     pub(super) in_flight: usize,
     /// Whether what was asked is still asked for.
-    pub(super) still_wanted: StillWanted,
+    pub(super) freshness_check: FreshnessCheck,
     /// It is not: nothing more is sent.
     pub(super) superseded: bool,
     /// Calls that failed in this job; they are not tried again in it.
-    failed: Vec<(Call, Obstacle)>,
+    failed: Vec<(Call, Problem)>,
     /// Writes that were answered as done. One that is planned again was not stored.
     done: Vec<Call>,
     calls: u32,
@@ -65,7 +67,7 @@ pub(super) enum Choice {
     /// All that can be done now: of one plan no two calls are about the same object.
     Send(Vec<Call>),
     /// Nothing more in this job; the worst of what is in the way.
-    Finish(Option<Obstacle>),
+    Finish(Option<Problem>),
 }
 
 /// The calls of one job: per object at most a read, a look-up, a create or update, once again after a conflict, and
@@ -76,8 +78,8 @@ const CALLS_PER_OBJECT_MAX: u32 = 8;
 const WAITS_MAX: u32 = 16;
 
 /// A job that reached its bound.
-pub(super) fn does_not_converge(call: &Call) -> Obstacle {
-    Obstacle::new(
+pub(super) fn does_not_converge(call: &Call) -> Problem {
+    Problem::new(
         Reason::DoesNotConverge,
         format!(
             "The operator keeps changing its plan; the next call would be to {}. It stopped, and tries again later. Report \
@@ -88,8 +90,8 @@ pub(super) fn does_not_converge(call: &Call) -> Obstacle {
 }
 
 /// A write that was answered as done, and is planned again.
-pub(super) fn not_stored(call: &Call) -> Obstacle {
-    Obstacle::new(
+pub(super) fn not_stored(call: &Call) -> Problem {
+    Problem::new(
         Reason::DoesNotConverge,
         format!(
             "The service answers as done, and does not store it: {call}. The operator does not repeat it at once, and tries \
@@ -104,23 +106,23 @@ impl Work {
     pub(super) fn give_up(self) {
         // Whoever asked may be gone.
         match self {
-            Self::Settle(_, reply) => drop(reply.send(Err(Unsettled::Superseded))),
-            Self::Retire(_, reply) => drop(reply.send(Err(Unsettled::Superseded))),
+            Self::Reconcile(_, reply) => drop(reply.send(Err(NotReconciled::Superseded))),
+            Self::Delete(_, reply) => drop(reply.send(Err(NotReconciled::Superseded))),
         }
     }
 }
 
 impl Job {
     pub(super) fn new(work: Work, since: Sequence) -> Self {
-        let still_wanted = match &work {
-            Work::Settle(request, _) => request.confirmation.of_job(),
-            Work::Retire(departure, _) => departure.confirmation.of_job(),
+        let freshness_check = match &work {
+            Work::Reconcile(request, _) => request.freshness.of_job(),
+            Work::Delete(deletion, _) => deletion.freshness.of_job(),
         };
         Self {
             work: Some(work),
             since,
             in_flight: 0,
-            still_wanted,
+            freshness_check,
             superseded: false,
             failed: Vec::new(),
             done: Vec::new(),
@@ -133,17 +135,22 @@ impl Job {
     /// The audience that the status names as made by this operator.
     pub(super) fn recorded_audience(&self) -> Option<&AudienceId> {
         let recorded = match self.work.as_ref()? {
-            Work::Settle(request, _) => Some(&request.recorded_audience),
-            Work::Retire(departure, _) => departure.recorded_audience.as_ref(),
+            Work::Reconcile(request, _) => Some(&request.recorded_audience),
+            Work::Delete(deletion, _) => deletion.recorded_audience.as_ref(),
         };
         recorded?.audience.as_ref()
     }
 
     /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has
     /// failed either: a taken key was looked up, an unknown outcome turned out well.
-    pub(super) fn choose(&mut self, steps: Vec<Step>, holds: Vec<Hold>, objects: u32) -> Choice {
+    pub(super) fn choose(
+        &mut self,
+        steps: Vec<Step>,
+        blockers: Vec<Blocker>,
+        objects: u32,
+    ) -> Choice {
         if steps.is_empty() {
-            return Choice::Finish(holds.into_iter().next().map(Obstacle::from));
+            return Choice::Finish(blockers.into_iter().next().map(Problem::from));
         }
         let mut calls: Vec<Call> = Vec::new();
         for step in steps {
@@ -152,11 +159,11 @@ impl Job {
             }
         }
         for call in calls.extract_if(.., |call| self.done.contains(call)) {
-            let obstacle = not_stored(&call);
-            self.failed.push((call, obstacle));
+            let problem = not_stored(&call);
+            self.failed.push((call, problem));
         }
         let Some(first) = calls.first() else {
-            return Choice::Finish(self.worst(holds));
+            return Choice::Finish(self.worst(blockers));
         };
         self.calls += u32::try_from(calls.len()).unwrap_or(u32::MAX >> 8);
         if self.calls > CALLS_PER_OBJECT_MAX * (objects + 1) {
@@ -175,11 +182,11 @@ impl Job {
     ///
     /// # Errors
     /// They never come to an end.
-    pub(super) fn wait_for_shared_objects(&mut self) -> Result<(), Obstacle> {
+    pub(super) fn wait_for_shared_objects(&mut self) -> Result<(), Problem> {
         self.waits += 1;
         match self.waits > WAITS_MAX {
             false => Ok(()),
-            true => Err(Obstacle::new(
+            true => Err(Problem::new(
                 Reason::DoesNotConverge,
                 "The shared objects of the connection never become complete; nothing was changed for this audience. \
                  Report it with the operator's log."
@@ -193,8 +200,8 @@ impl Job {
         self.done.push(call);
     }
 
-    pub(super) fn fail(&mut self, call: Call, obstacle: Obstacle) {
-        self.failed.push((call, obstacle));
+    pub(super) fn fail(&mut self, call: Call, problem: Problem) {
+        self.failed.push((call, problem));
     }
 
     fn has_failed(&self, call: &Call) -> bool {
@@ -202,8 +209,10 @@ impl Job {
     }
 
     /// A failure before a hold: it may pass by itself, and its text is the more precise.
-    fn worst(&self, holds: Vec<Hold>) -> Option<Obstacle> {
-        let failures = self.failed.iter().map(|(_, obstacle)| obstacle.clone());
-        failures.chain(holds.into_iter().map(Obstacle::from)).next()
+    fn worst(&self, blockers: Vec<Blocker>) -> Option<Problem> {
+        let failures = self.failed.iter().map(|(_, problem)| problem.clone());
+        failures
+            .chain(blockers.into_iter().map(Problem::from))
+            .next()
     }
 }

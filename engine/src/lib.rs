@@ -4,29 +4,29 @@
 //! It takes and gives `core`'s values; it knows neither Kubernetes nor a custom resource. Every decision is a plan of
 //! `core`; what is here waits, sends and folds.
 
-mod confirmation;
+mod freshness;
 mod request;
+mod state;
 mod worker;
-mod world;
 
+mod delete;
 mod job;
-mod pass;
-mod refresh;
-mod retire;
-mod settle;
-mod settle_platform;
+mod reconcile;
+mod reconcile_platform;
+mod resync;
+mod resync_rounds;
 mod shared_lists;
+mod shared_lock;
 mod shared_objects;
-mod shared_turn;
 mod source_gone;
 
 mod audit;
 mod calls;
+mod dependency_index;
 mod due;
 mod execute;
-mod flights;
-mod interest;
-mod urgency;
+mod in_flight_calls;
+mod job_priority;
 mod users;
 
 use std::sync::{Arc, OnceLock};
@@ -41,14 +41,14 @@ use tokio_util::sync::CancellationToken;
 
 use adobe_client::credential::Credential;
 use adobe_client::gateway::{Budget, Gateway};
-pub use confirmation::Confirmation;
 use execute::Systems;
-pub use flights::Ended;
+pub use freshness::Freshness;
+pub use in_flight_calls::Ended;
 pub use request::{
-    Declaration, Departure, FoundationReport, Obstacle, Origin, Report, Retired, SettleRequest,
-    Settled, StandingAudience,
+    Declaration, DeletionOutcome, DeletionRequest, ObservedPlatformAudience, Origin, Problem,
+    ReconcileOutcome, ReconcileRequest, Report, SharedObjectsReport,
 };
-pub use shared_turn::SharedTurn;
+pub use shared_lock::SharedObjectsLock;
 use worker::{Message, Worker};
 
 /// What a connection's spec says, and whether it still says so.
@@ -57,7 +57,7 @@ pub struct Configuration {
     pub settings: ConnectionSettings,
     pub resync_interval: std::time::Duration,
     /// For the writes of the shared objects.
-    pub confirmation: Confirmation,
+    pub freshness: Freshness,
 }
 
 /// What an engine is made of.
@@ -67,14 +67,14 @@ pub struct EngineOptions {
     pub sandbox: SandboxName,
     pub configuration: Configuration,
     /// What the connection's status recorded, and where it was valid.
-    pub recorded_foundation: planned::Recorded,
+    pub recorded_shared_objects: planned::RecordedSharedObjects,
     /// The folders that this operator made, as the status recorded them.
     pub recorded_created: (Vec<TraitFolderId>, Vec<SegmentFolderId>),
     pub recorded_tenant: audience_sharing_core::inventory::Tenant,
     /// Until when this process may write; `None` while another holds the lease.
     pub lease: watch::Receiver<Option<Instant>>,
     /// The organisation's: engines of one organisation take turns at the objects that they share.
-    pub shared_turn: SharedTurn,
+    pub shared_lock: SharedObjectsLock,
     pub existing: Arc<dyn Existing + Send + Sync>,
     /// Told which shares to look at again.
     pub wake: mpsc::UnboundedSender<ShareName>,
@@ -85,7 +85,7 @@ pub struct EngineOptions {
 /// What the engine tells of itself; for metrics and the audit trail.
 pub trait EngineObserver: Send + Sync + std::fmt::Debug + 'static {
     /// A full pass over both systems ended.
-    fn on_refresh(&self, _succeeded: bool, _seconds: f64) {}
+    fn on_resync(&self, _succeeded: bool, _seconds: f64) {}
     /// How many elements of a list were too large or could not be decoded.
     fn on_skipped(&self, _list: &'static str, _count: usize) {}
     /// One plan was computed.
@@ -112,7 +112,7 @@ pub struct EngineEnded;
 
 /// Why an audience was not brought to where it shall be, nor judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unsettled {
+pub enum NotReconciled {
     #[error(transparent)]
     Ended(#[from] EngineEnded),
     /// What was asked is no longer asked for, or nobody could tell: nothing was written.
@@ -152,14 +152,20 @@ impl Engine {
     }
 
     /// Brings one audience to where it shall be; answers when nothing is due any more, or why something is not done.
-    pub async fn settle(&self, request: SettleRequest) -> Result<Settled, Unsettled> {
-        self.ask(|reply| Message::Settle(Box::new(request), reply))
+    pub async fn reconcile(
+        &self,
+        request: ReconcileRequest,
+    ) -> Result<ReconcileOutcome, NotReconciled> {
+        self.ask(|reply| Message::Reconcile(Box::new(request), reply))
             .await?
     }
 
     /// Deletes what is ours of an audience that leaves.
-    pub async fn retire(&self, departure: Departure) -> Result<Retired, Unsettled> {
-        self.ask(|reply| Message::Retire(Box::new(departure), reply))
+    pub async fn delete(
+        &self,
+        deletion: DeletionRequest,
+    ) -> Result<DeletionOutcome, NotReconciled> {
+        self.ask(|reply| Message::Delete(Box::new(deletion), reply))
             .await?
     }
 
@@ -173,8 +179,8 @@ impl Engine {
 
     /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for, nor,
     /// if it `leaves`, what is still to be created of it. If too much is under way to be told so, it is waited for.
-    pub fn hurry(&self, share: ShareName, leaves: bool) {
-        let _ = self.messages.try_send(Message::Hurry(share, leaves));
+    pub fn prioritize(&self, share: ShareName, leaves: bool) {
+        let _ = self.messages.try_send(Message::Prioritize(share, leaves));
     }
 
     /// Tells what is declared, so that claims are judged with all claimants known.
@@ -186,17 +192,17 @@ impl Engine {
     }
 
     /// A full pass that begins after this call.
-    pub async fn refresh(&self) -> Result<(), EngineEnded> {
-        self.ask(Message::Refresh).await
+    pub async fn resync(&self) -> Result<(), EngineEnded> {
+        self.ask(Message::Resync).await
     }
 
     /// Deletes the shared objects that are ours and empty; answers what could not be deleted, and why. Judged by the last
     /// pass: refresh first.
-    pub async fn retire_foundation(
+    pub async fn delete_shared_objects(
         &self,
-        confirmation: Confirmation,
-    ) -> Result<Vec<Obstacle>, EngineEnded> {
-        self.ask(|reply| Message::RetireFoundation(confirmation, reply))
+        freshness: Freshness,
+    ) -> Result<Vec<Problem>, EngineEnded> {
+        self.ask(|reply| Message::DeleteSharedObjects(freshness, reply))
             .await
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{
     SegmentDestination, Share, ShareName, SourceSelector, Strategy,
@@ -12,7 +13,6 @@ use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::claims::CreatedAt;
@@ -21,62 +21,62 @@ use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
 
-use super::confirmation::Confirmation;
-use super::urgency::Urgency;
+use super::freshness::Freshness;
+use super::job_priority::JobPriority;
 use adobe_client::Error;
 
 /// One audience that shall stand.
 #[derive(Clone, Debug)]
-pub struct SettleRequest {
+pub struct ReconcileRequest {
     pub share: Share,
     pub created: CreatedAt,
     /// The source that an earlier resolution recorded.
     pub pinned: Option<SourceId>,
-    pub recorded: to_audience_manager::Recorded,
+    pub recorded: to_audience_manager::RecordedIds,
     /// Of a share to Experience Platform.
-    pub recorded_audience: to_experience_platform::Recorded,
+    pub recorded_audience: to_experience_platform::RecordedAudience,
     pub recorded_tenant: Tenant,
     /// What is declared does not stand yet: its reads go before those of audiences that are only looked at again.
     pub is_change: bool,
-    pub confirmation: Confirmation,
+    pub freshness: Freshness,
 }
 
 /// One audience that leaves, by what its status recorded.
 #[derive(Clone, Debug)]
-pub struct Departure {
+pub struct DeletionRequest {
     pub share: ShareName,
     pub uid: UidPrefix,
     pub source: Option<SourceId>,
     /// As the spec names the source: it is found by it where the status never recorded one.
     pub selector: Option<SourceSelector>,
     pub data_source: Option<DataSourceId>,
-    pub recorded: to_audience_manager::Recorded,
+    pub recorded: to_audience_manager::RecordedIds,
     /// As far as the spec can be read.
     pub declared: Vec<SegmentDestination>,
     /// `Some`: it was shared to Experience Platform.
-    pub recorded_audience: Option<to_experience_platform::Recorded>,
+    pub recorded_audience: Option<to_experience_platform::RecordedAudience>,
     /// How it stood there; only who asks for the same can take it over.
     pub strategy: Strategy,
     pub recorded_tenant: Tenant,
     /// Others that manage a source of the same two tenants; one of them may take the objects over.
     pub rivals: Vec<Declaration>,
-    pub confirmation: Confirmation,
+    pub freshness: Freshness,
 }
 
 /// What both kinds of work bring along.
 pub(super) trait Asked {
-    fn urgency(&self) -> Urgency;
+    fn job_priority(&self) -> JobPriority;
 }
 
-impl Asked for SettleRequest {
-    fn urgency(&self) -> Urgency {
-        self.urgency()
+impl Asked for ReconcileRequest {
+    fn job_priority(&self) -> JobPriority {
+        self.job_priority()
     }
 }
 
-impl Asked for Departure {
-    fn urgency(&self) -> Urgency {
-        Urgency::Change
+impl Asked for DeletionRequest {
+    fn job_priority(&self) -> JobPriority {
+        JobPriority::Change
     }
 }
 
@@ -99,7 +99,7 @@ pub struct Declaration {
 
 /// Why something is not as it shall be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Obstacle {
+pub struct Problem {
     pub reason: Reason,
     /// For the status: what, which object, how to mend it.
     pub message: String,
@@ -109,14 +109,14 @@ pub struct Obstacle {
     pub of_connection: bool,
 }
 
-impl From<Hold> for Obstacle {
-    fn from(hold: Hold) -> Self {
-        let Hold { reason, message } = hold;
+impl From<Blocker> for Problem {
+    fn from(blocker: Blocker) -> Self {
+        let Blocker { reason, message } = blocker;
         Self::new(reason, message)
     }
 }
 
-impl Obstacle {
+impl Problem {
     /// Of one object alone.
     pub fn new(reason: Reason, message: String) -> Self {
         Self {
@@ -199,30 +199,30 @@ pub struct Origin {
 
 /// Where one audience stands after a round of work.
 #[derive(Clone, Debug)]
-pub struct Settled {
+pub struct ReconcileOutcome {
     pub source: Option<Origin>,
     /// `None`: nothing could be judged, and what is recorded stays so.
-    pub standing: Option<to_audience_manager::Standing>,
+    pub observed_state: Option<to_audience_manager::ObservedState>,
     /// The export controls that hold for the audience where it stands.
     pub controls: ExportControls,
     /// The same of the audience in Experience Platform.
-    pub audience: Option<StandingAudience>,
+    pub audience: Option<ObservedPlatformAudience>,
     pub used_by: UsedBy,
-    pub foundation: shared_objects::Standing,
+    pub shared_objects: shared_objects::ObservedSharedObjects,
     pub tenant: Tenant,
     /// A digest of what is desired; absent unless all of it stands.
     pub applied_hash: Option<String>,
     /// A sentence for each text that a service stores otherwise than it was sent.
     pub stored_differently: Vec<String>,
     /// The worst of what is in the way.
-    pub obstacle: Option<Obstacle>,
+    pub problem: Option<Problem>,
     /// The source was found by a name or code: nothing is created before the status names its id.
     pub records_source_first: bool,
 }
 
 /// The audience in Experience Platform of a share in that direction; all absent while there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StandingAudience {
+pub struct ObservedPlatformAudience {
     pub id: Option<AudienceId>,
     /// Under which memberships name it; of a definition, its id.
     pub audience_id: Option<Box<str>>,
@@ -233,20 +233,20 @@ pub struct StandingAudience {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Retired {
+pub enum DeletionOutcome {
     /// Nothing of ours is left. Names what the status records and is not ours any more.
     Gone(Left),
     /// Another `SharedAudience` shares the source; its mark is on the objects.
     HandedOver(ShareName),
-    Blocked(Obstacle),
+    Blocked(Problem),
 }
 
 /// The shared objects, as the connection's status tells them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FoundationReport {
-    pub standing: shared_objects::Standing,
+pub struct SharedObjectsReport {
+    pub observed_state: shared_objects::ObservedSharedObjects,
     pub created_folders: CreatedFolders,
-    pub obstacle: Option<Obstacle>,
+    pub problem: Option<Problem>,
     /// An audience needed them already.
     pub needed: bool,
 }
@@ -257,11 +257,11 @@ pub struct Report {
     /// A full pass has ended well since the engine started.
     pub ready: bool,
     /// Full passes that ended, well or not.
-    pub passes: u64,
+    pub resyncs: u64,
     pub tenant: Tenant,
-    pub foundation: FoundationReport,
+    pub shared_objects: SharedObjectsReport,
     /// As the last lists told.
     pub items: ItemCounts,
     /// What stops the whole connection, or why the last pass failed.
-    pub failure: Option<Obstacle>,
+    pub failure: Option<Problem>,
 }

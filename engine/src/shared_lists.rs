@@ -34,7 +34,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn land_share(
+    pub(super) fn complete_share(
         &mut self,
         share: &ShareName,
         call: Call,
@@ -43,7 +43,7 @@ impl Worker {
     ) {
         let throttled = result.as_ref().err().is_some_and(is_throttled);
         let done = call.is_write() && result.as_ref().is_ok_and(Response::is_written);
-        let obstacle = self.fold(&call, share.to_string().as_str(), sent, result, Some(share));
+        let problem = self.apply(&call, share.to_string().as_str(), sent, result, Some(share));
         let under_way = self
             .shared_lists
             .iter()
@@ -53,11 +53,11 @@ impl Worker {
         for share in std::iter::once(share.clone()).chain(waiting) {
             if let Some(job) = self.jobs.get_mut(&share) {
                 job.in_flight = job.in_flight.saturating_sub(1);
-                match obstacle.clone() {
-                    Some(obstacle) => {
-                        let goes_back = throttled && !obstacle.of_connection && job.is_throttled();
+                match problem.clone() {
+                    Some(problem) => {
+                        let goes_back = throttled && !problem.of_connection && job.is_throttled();
                         if !goes_back {
-                            job.fail(call.clone(), obstacle);
+                            job.fail(call.clone(), problem);
                         }
                     }
                     None if done => job.note_done(call.clone()),

@@ -11,28 +11,28 @@ use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Job};
-use super::request::{Origin, SettleRequest, Settled};
+use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
+use super::state::EngineState;
 use super::worker::Next;
-use super::world::World;
 
-impl World {
+impl EngineState {
     /// Of a source in Experience Platform.
     pub(super) fn source_gone(
         &mut self,
         job: &mut Job,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         target: &ToAudienceManager,
         (gone, origin): (&Gone, Option<Origin>),
-    ) -> Next<Settled> {
+    ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let hold = gone.told(policy, Receiver::AudienceManager);
-        let foundation = self.foundation_plan(Mode::Observe).standing;
+        let blocker = gone.told(policy, Receiver::AudienceManager);
+        let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
-        let data_sources: Vec<_> = foundation.data_sources().collect();
+        let data_sources: Vec<_> = shared_objects.data_sources().collect();
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let source = request.pinned.clone().or(declared_source);
-        let leaving = to_audience_manager::deletion::Departure {
+        let leaving = to_audience_manager::deletion::DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
@@ -46,32 +46,34 @@ impl World {
             SourceGonePolicy::Pause => to_audience_manager::deletion::pause(leaving),
             SourceGonePolicy::Delete => to_audience_manager::deletion::plan(leaving),
         };
-        let Plan { steps, holds, .. } = rights::checked(plan, &self.inventory);
-        let holds = holds.into_iter().chain([hold]).collect();
+        let Plan {
+            steps, blockers, ..
+        } = rights::checked(plan, &self.inventory);
+        let blockers = blockers.into_iter().chain([blocker]).collect();
         let recorded = &request.recorded;
         let count = recorded.additional_segments.len() + recorded.mappings.len() + declared.len();
         match job.choose(
             steps,
-            holds,
+            blockers,
             2 + u32::try_from(count).unwrap_or(u32::MAX >> 8),
         ) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(obstacle) => {
-                let standing = to_audience_manager::deletion::standing(leaving);
-                Next::Finish(Settled {
+            Choice::Finish(problem) => {
+                let observed_state = to_audience_manager::deletion::state(leaving);
+                Next::Finish(ReconcileOutcome {
                     source: origin,
-                    controls: standing
+                    controls: observed_state
                         .data_source
-                        .map(|id| foundation.controls_of(id, &self.inventory))
+                        .map(|id| shared_objects.controls_of(id, &self.inventory))
                         .unwrap_or_default(),
-                    standing: Some(standing),
+                    observed_state: Some(observed_state),
                     audience: None,
                     used_by: UsedBy::default(),
-                    foundation,
+                    shared_objects,
                     tenant: self.inventory.tenant.clone(),
                     applied_hash: None,
                     stored_differently: Vec::new(),
-                    obstacle,
+                    problem,
                     records_source_first: false,
                 })
             }
@@ -82,22 +84,22 @@ impl World {
     pub(super) fn source_gone_in_audience_manager(
         &mut self,
         job: &mut Job,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         source: &SourceSelector,
         gone: &Gone,
-    ) -> Next<Settled> {
+    ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let hold = gone.told(policy, Receiver::ExperiencePlatform);
+        let blocker = gone.told(policy, Receiver::ExperiencePlatform);
         let source = request.pinned.clone().or_else(|| source.id());
         let key = source.as_ref().and_then(|source| match source {
             SourceId::Audience(_) => None,
             SourceId::Trait(sid) => Some(Key::Trait(*sid)),
             SourceId::Segment(sid) => Some(Key::Segment(*sid)),
         });
-        self.interest
+        self.dependency_index
             .set(&request.share.name, key.into_iter().collect());
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
-        let leaving = to_experience_platform::deletion::Departure {
+        let leaving = to_experience_platform::deletion::AudienceDeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
             recorded: &request.recorded_audience,
@@ -108,26 +110,28 @@ impl World {
             SourceGonePolicy::Pause => to_experience_platform::deletion::pause(leaving),
             SourceGonePolicy::Delete => to_experience_platform::deletion::plan(leaving),
         };
-        let Plan { steps, holds, .. } = plan;
-        match job.choose(steps, holds.into_iter().chain([hold]).collect(), 2) {
+        let Plan {
+            steps, blockers, ..
+        } = plan;
+        match job.choose(steps, blockers.into_iter().chain([blocker]).collect(), 2) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(obstacle) => {
-                let standing = to_experience_platform::Standing {
+            Choice::Finish(problem) => {
+                let observed_state = to_experience_platform::ObservedAudience {
                     audience: to_experience_platform::deletion::owned(leaving),
-                    ..to_experience_platform::Standing::default()
+                    ..to_experience_platform::ObservedAudience::default()
                 };
-                let audience = self.standing_audience(standing, &request.recorded_audience);
-                Next::Finish(Settled {
+                let audience = self.standing_audience(observed_state, &request.recorded_audience);
+                Next::Finish(ReconcileOutcome {
                     source: None,
-                    standing: None,
+                    observed_state: None,
                     controls: ExportControls::NONE,
                     audience: Some(audience),
                     used_by: UsedBy::default(),
-                    foundation: Default::default(),
+                    shared_objects: Default::default(),
                     tenant: self.inventory.tenant.clone(),
                     applied_hash: None,
                     stored_differently: Vec::new(),
-                    obstacle,
+                    problem,
                     records_source_first: false,
                 })
             }
@@ -136,7 +140,7 @@ impl World {
 }
 
 /// Whoever only observes writes nothing.
-fn policy(request: &SettleRequest) -> SourceGonePolicy {
+fn policy(request: &ReconcileRequest) -> SourceGonePolicy {
     match request.share.mode {
         Mode::Observe => SourceGonePolicy::Retain,
         Mode::Manage => request.share.source_gone,

@@ -19,33 +19,33 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::dependency_index::DependencyIndex;
 use super::due::{Due, Scope};
 use super::execute::Systems;
-use super::flights::{Ended, Errand, Flights};
-use super::interest::Interest;
+use super::in_flight_calls::{CallOwner, Ended, InFlightCalls};
 use super::job::{Job, Reply, Work, caught};
-use super::refresh::Refresh;
+use super::job_priority::priority;
 use super::request::{
-    Asked, Declaration, Departure, FoundationReport, Obstacle, Report, Retired, SettleRequest,
-    Settled,
+    Asked, Declaration, DeletionOutcome, DeletionRequest, Problem, ReconcileOutcome,
+    ReconcileRequest, Report, SharedObjectsReport,
 };
+use super::resync::Resync;
 use super::shared_lists::SharedLists;
+use super::shared_lock::{SharedObjectsLock, WritesSeen};
 use super::shared_objects::Round;
-use super::shared_turn::{SharedTurn, WritesSeen};
-use super::urgency::priority;
-use super::world::World;
-use super::{Configuration, Confirmation, EngineOptions, Unsettled};
-use adobe_client::gateway::{Gateway, Turn};
+use super::state::EngineState;
+use super::{Configuration, EngineOptions, Freshness, NotReconciled};
+use adobe_client::gateway::{CallContext, Gateway};
 
 pub(super) enum Message {
-    Settle(Box<SettleRequest>, Reply<Settled>),
-    Retire(Box<Departure>, Reply<Retired>),
+    Reconcile(Box<ReconcileRequest>, Reply<ReconcileOutcome>),
+    Delete(Box<DeletionRequest>, Reply<DeletionOutcome>),
     Release(ShareName),
     /// It has changed, or leaves.
-    Hurry(ShareName, bool),
+    Prioritize(ShareName, bool),
     Declare(Vec<Declaration>),
-    Refresh(oneshot::Sender<()>),
-    RetireFoundation(Confirmation, oneshot::Sender<Vec<Obstacle>>),
+    Resync(oneshot::Sender<()>),
+    DeleteSharedObjects(Freshness, oneshot::Sender<Vec<Problem>>),
     Configure(Box<Configuration>),
     CredentialReplaced,
 }
@@ -56,19 +56,19 @@ pub(super) enum Next<Outcome> {
     /// Nothing can be judged before the next pass has ended.
     Park,
     /// The shared objects come first.
-    ParkForFoundation(Mode),
+    ParkForSharedObjects(Mode),
     Finish(Outcome),
 }
 
 /// The removal of the shared objects: who waits, and what could not be done.
-pub(super) struct Retiring {
-    pub(super) reply: oneshot::Sender<Vec<Obstacle>>,
-    pub(super) failed: Vec<(Call, Obstacle)>,
+pub(super) struct SharedObjectsDeletion {
+    pub(super) reply: oneshot::Sender<Vec<Problem>>,
+    pub(super) failed: Vec<(Call, Problem)>,
     pub(super) calls: u32,
 }
 
 pub(super) struct Worker {
-    pub(super) world: World,
+    pub(super) state: EngineState,
     pub(super) systems: Systems,
     pub(super) gateway: Gateway,
     pub(super) inbox: mpsc::Receiver<Message>,
@@ -78,7 +78,7 @@ pub(super) struct Worker {
     ended: Arc<OnceLock<Ended>>,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Of the connection, for the writes of the shared objects.
-    pub(super) confirmation: Confirmation,
+    pub(super) freshness: Freshness,
     /// When the spec came that holds.
     pub(super) configured: Sequence,
     pub(super) wake: mpsc::UnboundedSender<ShareName>,
@@ -92,20 +92,20 @@ pub(super) struct Worker {
     /// What must be planned again.
     pub(super) due: Due,
     /// Calls for them under way.
-    pub(super) foundation_in_flight: u32,
-    pub(super) foundation_round: Round,
+    pub(super) shared_objects_in_flight: u32,
+    pub(super) shared_objects_round: Round,
     /// Deletions of duplicates of the shared objects since the last pass, with the calls that they needed.
     pub(super) sweep_calls: u32,
     /// Writes of shared objects that failed since the last that did not.
-    pub(super) foundation_failures_in_row: u32,
-    pub(super) foundation_mode: Mode,
-    pub(super) retiring: Option<Retiring>,
-    pub(super) shared_turn: SharedTurn,
+    pub(super) shared_objects_failures_in_row: u32,
+    pub(super) shared_objects_mode: Mode,
+    pub(super) deleting_shared_objects: Option<SharedObjectsDeletion>,
+    pub(super) shared_lock: SharedObjectsLock,
     pub(super) shared_writes_seen: WritesSeen,
     /// What the pass that runs will have seen of them once it has ended.
     pub(super) shared_writes_listed: Option<WritesSeen>,
-    pub(super) refresh: Refresh,
-    pub(super) flights: Flights,
+    pub(super) resync: Resync,
+    pub(super) in_flight_calls: InFlightCalls,
 }
 
 impl Worker {
@@ -120,11 +120,11 @@ impl Worker {
             gateway,
             sandbox,
             configuration,
-            recorded_foundation,
+            recorded_shared_objects,
             recorded_created,
             recorded_tenant,
             lease,
-            shared_turn,
+            shared_lock,
             existing,
             wake,
             rng_seed,
@@ -133,7 +133,7 @@ impl Worker {
         let Configuration {
             settings,
             resync_interval,
-            confirmation,
+            freshness,
         } = configuration;
         let mut inventory = Inventory::default();
         inventory.created_folders.traits.extend(recorded_created.0);
@@ -146,20 +146,20 @@ impl Worker {
             experience_platform: gateway.experience_platform(sandbox.clone()),
         };
         Self {
-            world: World {
+            state: EngineState {
                 settings,
                 inventory,
                 claims: Claims::default(),
                 existing,
-                interest: Interest::default(),
-                recorded_foundation,
+                dependency_index: DependencyIndex::default(),
+                recorded_shared_objects,
                 controls: BTreeMap::new(),
                 recorded_tenant,
                 recorded_homes: BTreeSet::new(),
                 ready: false,
                 failure: None,
-                foundation_failures: Vec::new(),
-                foundation_needed: false,
+                shared_objects_failures: Vec::new(),
+                shared_objects_needed: false,
                 observer,
             },
             systems,
@@ -169,7 +169,7 @@ impl Worker {
             stop,
             ended,
             lease,
-            confirmation,
+            freshness,
             configured: Sequence::default(),
             wake,
             started: Instant::now(),
@@ -179,71 +179,71 @@ impl Worker {
             parked: BTreeSet::new(),
             waiting: BTreeSet::new(),
             due: Due::default(),
-            foundation_in_flight: 0,
-            foundation_round: Round::default(),
+            shared_objects_in_flight: 0,
+            shared_objects_round: Round::default(),
             sweep_calls: 0,
-            foundation_failures_in_row: 0,
-            foundation_mode: Mode::Observe,
-            retiring: None,
-            shared_turn,
+            shared_objects_failures_in_row: 0,
+            shared_objects_mode: Mode::Observe,
+            deleting_shared_objects: None,
+            shared_lock,
             shared_writes_seen: WritesSeen::default(),
             shared_writes_listed: None,
-            refresh: Refresh::new(sandbox, resync_interval, rng_seed),
-            flights: Flights::default(),
+            resync: Resync::new(sandbox, resync_interval, rng_seed),
+            in_flight_calls: InFlightCalls::default(),
         }
     }
 
     pub(super) async fn run(mut self) {
-        self.start_pass();
+        self.start_resync();
         let stop = self.stop.clone();
         loop {
-            let next_pass = self.refresh.next_at();
+            let next_resync = self.resync.next_at();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(landing) = self.flights.next() => self.land(landing),
+                Some(completion) = self.in_flight_calls.next() => self.complete(completion),
                 message = self.inbox.recv() => match message {
                     Some(message) => self.take(message),
                     None => break,
                 },
-                () = tokio::time::sleep_until(next_pass), if !self.refresh.is_running() => self.start_pass(),
+                () = tokio::time::sleep_until(next_resync), if !self.resync.is_running() => self.start_resync(),
             }
             self.plan_what_is_due();
         }
         // No call starts any more. Whoever waits for the end sees the inbox close after this.
-        let _ = self.ended.set(self.flights.drain().await);
+        let _ = self.ended.set(self.in_flight_calls.drain().await);
     }
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Settle(request, reply) => self.begin(Work::Settle(request, reply)),
-            Message::Retire(departure, reply) => self.begin(Work::Retire(departure, reply)),
+            Message::Reconcile(request, reply) => self.begin(Work::Reconcile(request, reply)),
+            Message::Delete(deletion, reply) => self.begin(Work::Delete(deletion, reply)),
             Message::Release(share) => self.forget(&share),
-            Message::Hurry(share, leaves) => self.hurry(&share, leaves),
-            Message::Declare(declarations) => self.world.declare(declarations),
-            Message::Refresh(reply) => {
-                self.refresh.wait(reply);
-                if !self.refresh.is_running() {
-                    self.start_pass();
+            Message::Prioritize(share, leaves) => self.prioritize(&share, leaves),
+            Message::Declare(declarations) => self.state.declare(declarations),
+            Message::Resync(reply) => {
+                self.resync.wait(reply);
+                if !self.resync.is_running() {
+                    self.start_resync();
                 }
             }
-            Message::RetireFoundation(confirmation, reply) => {
-                self.confirmation = confirmation;
-                self.retire_foundation(reply);
+            Message::DeleteSharedObjects(freshness, reply) => {
+                self.freshness = freshness;
+                self.delete_shared_objects(reply);
             }
             Message::Configure(configuration) => {
-                self.refresh.set_interval(configuration.resync_interval);
-                self.confirmation = configuration.confirmation;
+                self.resync.set_interval(configuration.resync_interval);
+                self.freshness = configuration.freshness;
                 self.configured = self.next_sequence();
-                if self.world.settings != configuration.settings {
-                    self.world.configure(configuration.settings);
-                    self.foundation_round = Round::default();
-                    self.start_pass_soon();
+                if self.state.settings != configuration.settings {
+                    self.state.configure(configuration.settings);
+                    self.shared_objects_round = Round::default();
+                    self.start_resync_soon();
                 }
             }
             Message::CredentialReplaced => {
-                self.world.inventory.tenant.company = None;
-                self.start_pass_soon();
+                self.state.inventory.tenant.company = None;
+                self.start_resync_soon();
             }
         }
     }
@@ -287,47 +287,49 @@ impl Worker {
         }
         match job.work.take() {
             None => {}
-            Some(Work::Settle(request, reply)) => {
-                let needed = self.world.foundation_needed;
-                let Some(next) = caught(|| self.world.settle(&mut job, &request)) else {
+            Some(Work::Reconcile(request, reply)) => {
+                let needed = self.state.shared_objects_needed;
+                let Some(next) = caught(|| self.state.reconcile(&mut job, &request)) else {
                     // Whoever asked may be gone.
-                    let _ = reply.send(Err(Unsettled::Panicked));
+                    let _ = reply.send(Err(NotReconciled::Panicked));
                     return;
                 };
-                if needed != self.world.foundation_needed {
+                if needed != self.state.shared_objects_needed {
                     // What is in the way of the shared objects is the connection's to tell, from now on.
                     self.publish_report();
                 }
                 let told_of_connection =
-                    |settled: &Settled| is_of_connection(settled.obstacle.as_ref());
+                    |reconciled: &ReconcileOutcome| is_of_connection(reconciled.problem.as_ref());
                 self.follow(
                     share,
                     job,
                     next,
-                    Work::Settle,
+                    Work::Reconcile,
                     request,
                     reply,
                     told_of_connection,
                 );
             }
-            Some(Work::Retire(departure, reply)) => {
-                let Some(next) = caught(|| self.world.retire(&mut job, &departure)) else {
-                    let _ = reply.send(Err(Unsettled::Panicked));
+            Some(Work::Delete(deletion, reply)) => {
+                let Some(next) = caught(|| self.state.delete(&mut job, &deletion)) else {
+                    let _ = reply.send(Err(NotReconciled::Panicked));
                     return;
                 };
-                if let Next::Finish(Retired::Gone(_) | Retired::HandedOver(_)) = &next {
+                if let Next::Finish(DeletionOutcome::Gone(_) | DeletionOutcome::HandedOver(_)) =
+                    &next
+                {
                     self.forget(share);
                 }
-                let told_of_connection = |retired: &Retired| match retired {
-                    Retired::Blocked(obstacle) => is_of_connection(Some(obstacle)),
-                    Retired::Gone(_) | Retired::HandedOver(_) => false,
+                let told_of_connection = |retired: &DeletionOutcome| match retired {
+                    DeletionOutcome::Blocked(problem) => is_of_connection(Some(problem)),
+                    DeletionOutcome::Gone(_) | DeletionOutcome::HandedOver(_) => false,
                 };
                 self.follow(
                     share,
                     job,
                     next,
-                    Work::Retire,
-                    departure,
+                    Work::Delete,
+                    deletion,
                     reply,
                     told_of_connection,
                 );
@@ -349,7 +351,7 @@ impl Worker {
         reply: Reply<Outcome>,
         told_of_connection: impl Fn(&Outcome) -> bool,
     ) {
-        let mut foundation = None;
+        let mut shared_objects = None;
         match next {
             Next::Finish(outcome) => {
                 if told_of_connection(&outcome) {
@@ -365,15 +367,15 @@ impl Worker {
                         job.in_flight += 1;
                         continue;
                     }
-                    let turn = Turn {
-                        priority: priority(&call, request.urgency()),
+                    let context = CallContext {
+                        priority: priority(&call, request.job_priority()),
                         key: share.to_string().into(),
                     };
-                    let errand = Errand::Share(share.clone(), call.clone());
-                    let wanted = job.still_wanted.clone();
-                    match self.send(errand, call.clone(), turn, wanted) {
+                    let owner = CallOwner::Share(share.clone(), call.clone());
+                    let wanted = job.freshness_check.clone();
+                    match self.send(owner, call.clone(), context, wanted) {
                         Ok(()) => job.in_flight += 1,
-                        Err(obstacle) => job.fail(call, obstacle),
+                        Err(problem) => job.fail(call, problem),
                     }
                 }
                 if job.in_flight == 0 {
@@ -383,20 +385,20 @@ impl Worker {
             Next::Park => {
                 self.parked.insert(share.clone());
             }
-            Next::ParkForFoundation(mode) => {
+            Next::ParkForSharedObjects(mode) => {
                 self.parked.insert(share.clone());
-                foundation = Some(mode);
+                shared_objects = Some(mode);
             }
         }
         job.work = Some(work(request, reply));
         let in_flight = job.in_flight > 0;
         self.jobs.insert(share.clone(), job);
-        if let Some(mode) = foundation {
-            self.advance_foundation(mode);
+        if let Some(mode) = shared_objects {
+            self.advance_shared_objects(mode);
         } else if !in_flight
             && self.parked.contains(share)
-            && self.world.ready
-            && self.world.failure.is_none()
+            && self.state.ready
+            && self.state.failure.is_none()
         {
             // The call was not sent: plan what is left without it.
             self.parked.remove(share);
@@ -408,7 +410,7 @@ impl Worker {
         if touched.is_empty() {
             return;
         }
-        for share in self.world.interest.of(touched) {
+        for share in self.state.dependency_index.of(touched) {
             if Some(&share) != own && !self.jobs.contains_key(&share) {
                 let _ = self.wake.send(share);
             }
@@ -429,34 +431,34 @@ impl Worker {
     }
 
     fn forget(&mut self, share: &ShareName) {
-        self.world.interest.remove(share);
-        self.world.controls.remove(share);
+        self.state.dependency_index.remove(share);
+        self.state.controls.remove(share);
         self.waiting.remove(share);
-        for other in self.world.claims.release(share) {
+        for other in self.state.claims.release(share) {
             let _ = self.wake.send(other);
         }
     }
 
     pub(super) fn publish_report(&self) {
-        let mode = if self.world.foundation_needed {
+        let mode = if self.state.shared_objects_needed {
             Mode::Manage
         } else {
             Mode::Observe
         };
-        let plan = self.world.foundation_plan(mode);
-        let obstacle = plan.holds.into_iter().next().map(Obstacle::from);
+        let plan = self.state.shared_objects_plan(mode);
+        let problem = plan.blockers.into_iter().next().map(Problem::from);
         let report = Report {
-            ready: self.world.ready,
-            passes: self.refresh.passes(),
-            tenant: self.world.inventory.tenant.clone(),
-            items: limits::count(&self.world.inventory, &plan.standing),
-            foundation: FoundationReport {
-                standing: plan.standing,
-                created_folders: self.world.inventory.created_folders.clone(),
-                obstacle: obstacle.or_else(|| self.world.foundation_failure().cloned()),
-                needed: self.world.foundation_needed,
+            ready: self.state.ready,
+            resyncs: self.resync.resyncs(),
+            tenant: self.state.inventory.tenant.clone(),
+            items: limits::count(&self.state.inventory, &plan.state),
+            shared_objects: SharedObjectsReport {
+                observed_state: plan.state,
+                created_folders: self.state.inventory.created_folders.clone(),
+                problem: problem.or_else(|| self.state.shared_objects_failure().cloned()),
+                needed: self.state.shared_objects_needed,
             },
-            failure: self.world.failure.clone(),
+            failure: self.state.failure.clone(),
         };
         self.publish.send_if_modified(|known| {
             let changed = *known != report;
@@ -478,6 +480,6 @@ impl Worker {
     }
 }
 
-fn is_of_connection(obstacle: Option<&Obstacle>) -> bool {
-    obstacle.is_some_and(|obstacle| obstacle.of_connection)
+fn is_of_connection(problem: Option<&Problem>) -> bool {
+    problem.is_some_and(|problem| problem.of_connection)
 }

@@ -14,7 +14,7 @@ use super::lease::{Elsewhere, LeaseHandle};
 use crate::api::{SharedAudience, SharingConnection};
 use adobe_client::credential::Fingerprint;
 use adobe_client::gateway::{Budget, ClientLimiter, ConnectionLimiter, Gateway, SharedGateway};
-use audience_sharing_engine::{Ended, Engine, SharedTurn};
+use audience_sharing_engine::{Ended, Engine, SharedObjectsLock};
 
 /// A connection by namespace, name and uid: a re-created one is another.
 pub(super) type ConnectionKey = (String, String);
@@ -132,7 +132,7 @@ pub(super) struct Engines {
     /// By organisation; without a handle while it is being handed over.
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
     /// By organisation.
-    shared_turns: Mutex<BTreeMap<String, SharedTurn>>,
+    shared_turns: Mutex<BTreeMap<String, SharedObjectsLock>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
     pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
 }
@@ -371,7 +371,7 @@ impl Engines {
     }
 
     /// The turn at the objects that the connections of an organisation share.
-    pub(super) fn shared_turn(&self, organization: &str) -> SharedTurn {
+    pub(super) fn shared_lock(&self, organization: &str) -> SharedObjectsLock {
         let turns = self.shared_turns.lock();
         let mut turns = turns.unwrap_or_else(PoisonError::into_inner);
         turns.entry(organization.to_owned()).or_default().clone()

@@ -12,7 +12,7 @@ use kube::{Resource, ResourceExt};
 
 use super::requested;
 use crate::api::annotations::ABANDON;
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 
 /// By uid: as what the resource was asked for when the operator panicked.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ impl From<Box<dyn Any + Send>> for Panicked {
 
 impl Quarantine {
     /// Whether it was already tried as it is now.
-    pub(super) fn holds(&self, object: &impl Resource) -> bool {
+    pub(super) fn blockers(&self, object: &impl Resource) -> bool {
         self.lock().get(&object.uid().unwrap_or_default()) == Some(&asked(object))
     }
 
@@ -69,8 +69,8 @@ pub(super) async fn guarded<T>(work: impl Future<Output = T>) -> Result<T, Panic
         .map_err(Panicked::from)
 }
 
-pub(super) fn obstacle() -> Obstacle {
-    Obstacle::new(
+pub(super) fn problem() -> Problem {
+    Problem::new(
         Reason::InternalError,
         format!(
             "The operator panicked while it worked on this resource, which is a defect of the operator. Nothing more is \

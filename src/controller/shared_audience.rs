@@ -3,8 +3,8 @@
 //! Turns the spec into `core`'s types, hands them to the engine, writes down what came of it. It never talks to Adobe
 //! and decides nothing about remote objects.
 
+mod delete;
 mod dereference;
-mod retire;
 mod status;
 mod validate;
 
@@ -23,19 +23,21 @@ use tokio::time::Instant;
 use super::conditions::{is_ready, ready_reason};
 use super::context::{Context, share_name};
 use super::quarantine::{self, Panicked};
-use super::{confirm, events, publish, requested};
+use super::{events, freshness, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionWaitStatus, SharedAudience};
-use audience_sharing_engine::{Confirmation, Obstacle, SettleRequest, Settled, Unsettled};
+use audience_sharing_engine::{
+    Freshness, NotReconciled, Problem, ReconcileOutcome, ReconcileRequest,
+};
 use status::Verdict;
 
-pub(super) use retire::declaration;
+pub(super) use delete::declaration;
 pub(super) use validate::adoption_policy;
 
 /// What one look at an audience found.
 enum Outcome {
-    Settled {
-        settled: Box<Settled>,
+    ReconcileOutcome {
+        reconciled: Box<ReconcileOutcome>,
         /// The version of the object that our finalizer made.
         version: Option<String>,
         looked_for_users: Option<String>,
@@ -46,13 +48,13 @@ enum Outcome {
     },
     /// The spec says what cannot be done.
     Invalid {
-        obstacle: Obstacle,
+        problem: Problem,
         version: Option<String>,
     },
     /// Something in Kubernetes is missing or wrong; nothing remote was judged.
-    Unresolved(Obstacle),
+    Unresolved(Problem),
     /// It leaves, and its remote objects cannot be deleted; for how long that has lasted.
-    CannotDelete(Obstacle, DeletionWaitStatus),
+    CannotDelete(Problem, DeletionWaitStatus),
     /// The API server failed; tried again soon, with nothing to write down.
     Kubernetes(kube::Error),
     /// The object has changed since it was read from the cache, or the API server did not say.
@@ -72,7 +74,7 @@ pub(super) async fn reconcile(
 ) -> Result<Action, std::convert::Infallible> {
     let called = context.admission.claim(&audience);
     context.wait_for_connections().await;
-    if context.quarantine.holds(&*audience) {
+    if context.quarantine.blockers(&*audience) {
         return Ok(Action::await_change());
     }
     if context.written.is_ahead_of(&*audience) {
@@ -87,7 +89,7 @@ pub(super) async fn reconcile(
     };
     let look = async {
         let outcome = match audience.metadata.deletion_timestamp {
-            Some(_) => retire::retire(&audience, &context).await,
+            Some(_) => delete::delete(&audience, &context).await,
             None => keep(&audience, &context).await,
         };
         conclude(&audience, &context, outcome).await
@@ -122,7 +124,7 @@ async fn set_aside(audience: &SharedAudience, context: &Context) -> Action {
     let told = conclude(
         audience,
         context,
-        Outcome::Unresolved(quarantine::obstacle()),
+        Outcome::Unresolved(quarantine::problem()),
     );
     // A second panic leaves what the status said before.
     let _ = quarantine::guarded(told).await;
@@ -149,36 +151,36 @@ async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
     }
     let share = match validate::share(audience, &running.settings) {
         Ok(share) => share,
-        Err(obstacle) => return Outcome::Invalid { obstacle, version },
+        Err(problem) => return Outcome::Invalid { problem, version },
     };
     let handled = audience
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
     if let Some(requested) = context.served.open(audience, handled) {
-        if running.engine.refresh().await.is_err() {
+        if running.engine.resync().await.is_err() {
             return Outcome::NotOurs;
         }
         context.served.done(audience, requested);
     }
     // A finalizer goes onto the version that was read or nowhere: at that moment it is as good as another look.
-    let confirmation = confirm::of(audience, &context.client);
-    let confirmation = match version {
-        Some(_) => confirmation.known_at(finalized_at),
-        None => confirmation,
+    let freshness = freshness::of(audience, &context.client);
+    let freshness = match version {
+        Some(_) => freshness.known_at(finalized_at),
+        None => freshness,
     };
-    let request = request(audience, share, confirmation);
-    match running.engine.settle(request).await {
-        Ok(mut settled) if running.holds_lease() => {
+    let request = request(audience, share, freshness);
+    match running.engine.reconcile(request).await {
+        Ok(mut reconciled) if running.holds_lease() => {
             let wish = wish_for_users(audience);
             if wish.is_some()
-                && let Some(standing) = &settled.standing
+                && let Some(observed_state) = &reconciled.observed_state
             {
-                let looked = running.engine.look_for_users(standing).await;
-                settled.used_by = settled.used_by.updated(looked);
+                let looked = running.engine.look_for_users(observed_state).await;
+                reconciled.used_by = reconciled.used_by.updated(looked);
             }
-            Outcome::Settled {
-                settled: Box::new(settled),
+            Outcome::ReconcileOutcome {
+                reconciled: Box::new(reconciled),
                 version,
                 looked_for_users: wish,
             }
@@ -196,19 +198,19 @@ fn wish_for_users(audience: &SharedAudience) -> Option<String> {
     requested::users(audience).filter(|requested| Some(requested) != handled)
 }
 
-impl From<Unsettled> for Outcome {
-    fn from(unsettled: Unsettled) -> Self {
+impl From<NotReconciled> for Outcome {
+    fn from(unsettled: NotReconciled) -> Self {
         match unsettled {
-            Unsettled::Superseded => Self::Superseded,
-            Unsettled::Panicked => Self::Panicked,
-            Unsettled::Ended(_) => Self::NotOurs,
+            NotReconciled::Superseded => Self::Superseded,
+            NotReconciled::Panicked => Self::Panicked,
+            NotReconciled::Ended(_) => Self::NotOurs,
         }
     }
 }
 
-fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) -> SettleRequest {
+fn request(audience: &SharedAudience, share: Share, freshness: Freshness) -> ReconcileRequest {
     let recorded = status::recorded(audience);
-    SettleRequest {
+    ReconcileRequest {
         share,
         created: created(audience),
         pinned: recorded.source,
@@ -216,7 +218,7 @@ fn request(audience: &SharedAudience, share: Share, confirmation: Confirmation) 
         recorded_audience: recorded.audience,
         recorded_tenant: recorded.tenant,
         is_change: !is_known_to_stand(audience),
-        confirmation,
+        freshness,
     }
 }
 
@@ -235,7 +237,7 @@ pub(super) fn seen(audience: &SharedAudience, context: &Context) {
         .engines
         .get(&namespace, &audience.spec.connection_ref.name);
     if let (Some(running), Some(share)) = (running, share_name(audience)) {
-        running.engine.hurry(share, leaves);
+        running.engine.prioritize(share, leaves);
     }
 }
 
@@ -289,31 +291,31 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
         }
-        Outcome::Settled {
-            settled,
+        Outcome::ReconcileOutcome {
+            reconciled,
             version,
             looked_for_users,
         } => {
             made = version;
-            goes_on = settled.records_source_first;
+            goes_on = reconciled.records_source_first;
             let connection = &audience.spec.connection_ref.name;
-            Verdict::of_settled(*settled, connection, looked_for_users)
+            Verdict::of_reconciled(*reconciled, connection, looked_for_users)
         }
         Outcome::Suspended { version } => {
             made = version;
             Verdict::suspended()
         }
-        Outcome::Invalid { obstacle, version } => {
+        Outcome::Invalid { problem, version } => {
             made = version;
-            Verdict::unresolved(obstacle)
+            Verdict::unresolved(problem)
         }
-        Outcome::Unresolved(obstacle) => Verdict::unresolved(obstacle),
-        Outcome::CannotDelete(obstacle, so_far) => Verdict::cannot_delete(obstacle, so_far),
+        Outcome::Unresolved(problem) => Verdict::unresolved(problem),
+        Outcome::CannotDelete(problem, so_far) => Verdict::cannot_delete(problem, so_far),
     };
     if verdict.deletion_wait.is_none() {
         context.leaving.waits_no_longer(audience);
     }
-    let disposition = verdict.obstacle.as_ref().map(Obstacle::disposition);
+    let disposition = verdict.problem.as_ref().map(Problem::disposition);
     let pause = next_look(context, &key, disposition);
     // Told only where the object itself fails by itself: what waits for something else has no time of its own.
     let retries = matches!(
@@ -406,7 +408,7 @@ fn name(audience: &SharedAudience) -> String {
 }
 
 /// What a connection that is not ready means for its audiences: told there, referred to here.
-fn dependency_not_ready(connection: &str) -> Obstacle {
+fn dependency_not_ready(connection: &str) -> Problem {
     let message = format!("SharingConnection {connection} is not ready; its status says why.");
-    Obstacle::new(Reason::DependencyNotReady, message).of_connection()
+    Problem::new(Reason::DependencyNotReady, message).of_connection()
 }

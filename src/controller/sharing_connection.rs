@@ -22,10 +22,10 @@ use super::definition::{self, Definition};
 use super::engines::{ConnectionKey, Engines, Running};
 use super::leaving::Patience;
 use super::quarantine::{self, Panicked};
-use super::{confirm, events, publish, requested};
+use super::{events, freshness, publish, requested};
 use crate::api::annotations::FINALIZER;
 use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 use status::Findings;
 
 pub(super) async fn reconcile(
@@ -44,7 +44,7 @@ pub(super) async fn reconcile(
         context.engines.await_lease(&key, None);
         return Ok(Action::await_change());
     }
-    if context.quarantine.holds(&*connection) {
+    if context.quarantine.blockers(&*connection) {
         return Ok(Action::await_change());
     }
     if context.written.is_ahead_of(&*connection) {
@@ -67,7 +67,7 @@ pub(super) async fn reconcile(
 async fn set_aside(connection: &SharingConnection, context: &Context) -> Action {
     tracing::error!(connection = %name(connection), "panicked at this connection; it is set aside until it changes");
     context.quarantine.add(connection);
-    let findings = Findings::without_report(quarantine::obstacle().of_connection());
+    let findings = Findings::without_report(quarantine::problem().of_connection());
     let told = conclude(connection, context, &findings, None, None);
     // A second panic leaves what the status said before.
     let _ = quarantine::guarded(told).await;
@@ -90,9 +90,9 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     let credential = match secret::read(connection, context).await {
         Ok(credential) => credential,
         Err(secret::Unusable::Kubernetes(error)) => return failed(connection, &error),
-        Err(secret::Unusable::Missing(obstacle)) => {
+        Err(secret::Unusable::Missing(problem)) => {
             note_missing_credential(connection, context);
-            let findings = Findings::without_credential(obstacle);
+            let findings = Findings::without_credential(problem);
             let next = conclude(connection, context, &findings, None, made).await;
             return match context.settings.watch_secrets {
                 true => next,
@@ -102,8 +102,8 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     };
     let running = match start::ensure(connection, context, credential).await {
         start::Ensured::Running(running) => running,
-        start::Ensured::HeldElsewhere(obstacle) => {
-            return held_elsewhere(connection, context, obstacle, made).await;
+        start::Ensured::HeldElsewhere(problem) => {
+            return held_elsewhere(connection, context, problem, made).await;
         }
         start::Ensured::Resting(left) => {
             if context.engines.early_ends.are_many(&key(connection)) {
@@ -118,7 +118,7 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
     if let Some(requested) = context.served.open(connection, handled) {
-        if running.engine.refresh().await.is_err() {
+        if running.engine.resync().await.is_err() {
             return Action::requeue(Duration::from_secs(1));
         }
         context.served.done(connection, requested);
@@ -140,14 +140,14 @@ async fn keep(connection: &SharingConnection, context: &Context) -> Action {
     conclude(connection, context, &findings, requested, made).await
 }
 
-fn engine_ends() -> Obstacle {
+fn engine_ends() -> Problem {
     let reason = Reason::InternalError;
     let message = format!(
         "The operator panicked more than once while it took in what the two systems answered, which is a defect of the \
          operator. It forgets what it knew and reads both anew, later and later. {}",
         reason.remedy()
     );
-    Obstacle::new(reason, message).of_connection()
+    Problem::new(reason, message).of_connection()
 }
 
 /// Whoever holds the Lease sees to the connection and writes its status; where that is another installation, nobody else
@@ -155,13 +155,13 @@ fn engine_ends() -> Obstacle {
 async fn held_elsewhere(
     connection: &SharingConnection,
     context: &Context,
-    obstacle: Option<Obstacle>,
+    problem: Option<Problem>,
     made: Option<String>,
 ) -> Action {
-    match obstacle {
+    match problem {
         None => Action::await_change(),
-        Some(obstacle) => {
-            let findings = Findings::without_report(obstacle);
+        Some(problem) => {
+            let findings = Findings::without_report(problem);
             conclude(connection, context, &findings, None, made).await
         }
     }
@@ -191,7 +191,7 @@ pub(super) async fn lacks_credential(
         return true;
     };
     if let Some(running) = context.engines.get(&namespace, connection) {
-        let is_read = running.engine.refresh().await.is_ok();
+        let is_read = running.engine.resync().await.is_ok();
         return is_read && bars_deletion(&running);
     }
     match secret::read(&known, context).await {
@@ -300,7 +300,7 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
         if let Some(left) = context.leaving.pause_left(connection, Instant::now()) {
             return Action::requeue(left);
         }
-        if let Err(action) = retire_shared_objects(connection, context).await {
+        if let Err(action) = delete_shared_objects(connection, context).await {
             return action;
         }
         context.leaving.set_done(connection);
@@ -325,15 +325,15 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
 enum Means {
     Engine(Box<Running>),
     /// There is no credential; the Secret's obstacle.
-    Lacking(Obstacle),
+    Lacking(Problem),
 }
 
 impl Means {
     /// What is in the way of every deletion.
-    fn obstacle(&self) -> Option<Obstacle> {
+    fn problem(&self) -> Option<Problem> {
         match self {
             Self::Engine(running) => running.engine.report().borrow().failure.clone(),
-            Self::Lacking(obstacle) => Some(obstacle.clone()),
+            Self::Lacking(problem) => Some(problem.clone()),
         }
     }
 }
@@ -347,14 +347,14 @@ async fn means(connection: &SharingConnection, context: &Context) -> Result<Mean
     match secret::read(connection, context).await {
         Ok(credential) => match start::ensure(connection, context, credential).await {
             start::Ensured::Running(running) => Ok(Means::Engine(running)),
-            start::Ensured::HeldElsewhere(obstacle) => {
-                Err(held_elsewhere(connection, context, obstacle, None).await)
+            start::Ensured::HeldElsewhere(problem) => {
+                Err(held_elsewhere(connection, context, problem, None).await)
             }
             start::Ensured::Resting(left) => Err(Action::requeue(left)),
         },
-        Err(secret::Unusable::Missing(obstacle)) => {
+        Err(secret::Unusable::Missing(problem)) => {
             note_missing_credential(connection, context);
-            Ok(Means::Lacking(obstacle))
+            Ok(Means::Lacking(problem))
         }
         Err(secret::Unusable::Kubernetes(error)) => Err(failed(connection, &error)),
     }
@@ -368,7 +368,7 @@ async fn wait_for_audiences(
     waiting: &[String],
     means: &Means,
 ) -> Action {
-    let obstacle = means.obstacle();
+    let problem = means.problem();
     let lacks = match means {
         Means::Lacking(_) => true,
         Means::Engine(running) => bars_deletion(running),
@@ -383,7 +383,7 @@ async fn wait_for_audiences(
         None => None,
     };
     let of_secret = matches!(means, Means::Lacking(_));
-    let findings = Findings::leaving(waiting, obstacle, of_secret).waiting(so_far);
+    let findings = Findings::leaving(waiting, problem, of_secret).waiting(so_far);
     conclude(connection, context, &findings, None, None).await;
     Action::requeue(LOOK_FOR_AUDIENCES)
 }
@@ -399,7 +399,7 @@ fn patience(connection: &SharingConnection, context: &Context) -> Patience {
 
 /// Deletes what is ours and empty. What is in use stays and is told, as is what could not be deleted in time; whatever
 /// else stands in the way is waited for, and told in the status.
-async fn retire_shared_objects(
+async fn delete_shared_objects(
     connection: &SharingConnection,
     context: &Context,
 ) -> Result<(), Action> {
@@ -407,56 +407,56 @@ async fn retire_shared_objects(
         Definition::Stays => {}
         Definition::Leaves => return Ok(()),
         Definition::Unknown => {
-            let obstacle =
-                Obstacle::new(Reason::RemovalUnknown, definition::unknown("this resource"));
+            let problem =
+                Problem::new(Reason::RemovalUnknown, definition::unknown("this resource"));
             let why = "for ten minutes the operator could not read whether the CustomResourceDefinition was being removed";
-            return wait_or_leave_behind(connection, context, obstacle, false, why).await;
+            return wait_or_leave_behind(connection, context, problem, false, why).await;
         }
     }
     let why = "there was no credential or no sandbox to delete them with for ten minutes";
     let running = match means(connection, context).await? {
         Means::Engine(running) => running,
-        Means::Lacking(obstacle) => {
-            return wait_or_leave_behind(connection, context, obstacle, true, why).await;
+        Means::Lacking(problem) => {
+            return wait_or_leave_behind(connection, context, problem, true, why).await;
         }
     };
-    let retired = async {
-        running.engine.refresh().await?;
+    let deleted = async {
+        running.engine.resync().await?;
         let failure = running.engine.report().borrow().failure.clone();
         match failure {
             Some(failure) => Ok(vec![failure]),
             None => {
-                let confirmation = confirm::of(connection, &context.client);
-                running.engine.retire_foundation(confirmation).await
+                let freshness = freshness::of(connection, &context.client);
+                running.engine.delete_shared_objects(freshness).await
             }
         }
     };
-    let Ok(left) = retired.await else {
+    let Ok(left) = deleted.await else {
         // The engine ended: another one takes its place.
         return Err(Action::requeue(Duration::from_secs(1)));
     };
-    let (stay, wait): (Vec<_>, Vec<_>) = left.into_iter().partition(|obstacle| {
+    let (stay, wait): (Vec<_>, Vec<_>) = left.into_iter().partition(|problem| {
         matches!(
-            obstacle.reason,
+            problem.reason,
             Reason::DeletionBlocked | Reason::RequestRefused
         )
     });
-    let Some(obstacle) = wait.into_iter().next() else {
-        for obstacle in &stay {
-            tell_left_behind(connection, context, &obstacle.message).await;
+    let Some(problem) = wait.into_iter().next() else {
+        for problem in &stay {
+            tell_left_behind(connection, context, &problem.message).await;
         }
         return Ok(());
     };
-    if obstacle.reason.bars_deletion() {
-        return wait_or_leave_behind(connection, context, obstacle, false, why).await;
+    if problem.reason.bars_deletion() {
+        return wait_or_leave_behind(connection, context, problem, false, why).await;
     }
-    let pause = match obstacle.disposition() {
+    let pause = match problem.disposition() {
         Disposition::Stalled => LOOK_AGAIN,
         Disposition::RetryAfter(pause) => pause.max(RETIRE_AGAIN),
         Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,
     };
     context.leaving.failed(connection, pause, Instant::now());
-    let findings = Findings::held_back(obstacle, false);
+    let findings = Findings::held_back(problem, false);
     conclude(connection, context, &findings, None, None).await;
     Err(Action::requeue(pause))
 }
@@ -468,13 +468,13 @@ const RETIRE_AGAIN: Duration = Duration::from_secs(60);
 async fn wait_or_leave_behind(
     connection: &SharingConnection,
     context: &Context,
-    obstacle: Obstacle,
+    problem: Problem,
     of_secret: bool,
     why: &str,
 ) -> Result<(), Action> {
     match patience(connection, context) {
         Patience::Wait { look_again, so_far } => {
-            let findings = Findings::held_back(obstacle, of_secret).waiting(Some(so_far));
+            let findings = Findings::held_back(problem, of_secret).waiting(Some(so_far));
             conclude(connection, context, &findings, None, None).await;
             Err(Action::requeue(look_again))
         }

@@ -27,7 +27,7 @@ struct Inner {
     registry: Registry,
     calls: Family<Labels, Counter>,
     call_seconds: Histogram,
-    passes: Family<Labels, Counter>,
+    resyncs: Family<Labels, Counter>,
     pass_seconds: Histogram,
     skipped: Family<Labels, Counter>,
     plans: Counter,
@@ -43,7 +43,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("audience_sharing");
         let calls = Family::<Labels, Counter>::default();
         let call_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 14));
-        let passes = Family::<Labels, Counter>::default();
+        let resyncs = Family::<Labels, Counter>::default();
         let pass_seconds = Histogram::new(exponential_buckets(0.05, 2.0, 14));
         let skipped = Family::<Labels, Counter>::default();
         let plans = Counter::default();
@@ -65,7 +65,7 @@ impl Default for Metrics {
         registry.register(
             "passes",
             "Full passes over both systems by outcome",
-            passes.clone(),
+            resyncs.clone(),
         );
         registry.register(
             "pass_seconds",
@@ -107,7 +107,7 @@ impl Default for Metrics {
             registry,
             calls,
             call_seconds,
-            passes,
+            resyncs,
             pass_seconds,
             skipped,
             plans,
@@ -179,10 +179,10 @@ impl Observer for Metrics {
 }
 
 impl EngineObserver for Metrics {
-    fn on_refresh(&self, succeeded: bool, seconds: f64) {
+    fn on_resync(&self, succeeded: bool, seconds: f64) {
         let outcome = if succeeded { "Succeeded" } else { "Failed" };
         self.0
-            .passes
+            .resyncs
             .get_or_create(&vec![("outcome", outcome.to_owned())])
             .inc();
         self.0.pass_seconds.observe(seconds);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use adobe_client::Kind;
-use adobe_client::proof::{self, WriteProof};
+use adobe_client::lease_guard::{self, LeaseGuard};
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxName};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{gateway, turn};
+use super::{context, gateway};
 use crate::harness::{LOYAL_GAMERS, World, audience, connection};
 
 /// Fields under which people know addresses from other operators.
@@ -115,10 +115,14 @@ async fn an_id_stays_one_segment_of_the_path(#[case] id: &str, #[case] sent: boo
     let platform = gateway.experience_platform(SandboxName::new("prod"));
     let until = Instant::now() + Duration::from_secs(3_600);
     let (_renew, lease) = watch::channel(Some(until));
-    let found = platform.audience_by_id(&turn(), &AudienceId::new(id)).await;
+    let found = platform
+        .audience_by_id(&context(), &AudienceId::new(id))
+        .await;
     let found = found.unwrap().expect("it is there");
-    let proof = WriteProof::of(lease, proof::always(true));
-    let result = platform.delete_audience(&turn(), proof, &found).await;
+    let lease_guard = LeaseGuard::of(lease, lease_guard::always(true));
+    let result = platform
+        .delete_audience(&context(), lease_guard, &found)
+        .await;
     let asked = server.received_requests().await.unwrap();
     let deleted: Vec<_> = asked
         .iter()

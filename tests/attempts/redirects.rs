@@ -7,7 +7,7 @@ use serde_json::json;
 use wiremock::matchers::{any, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::{gateway, turn};
+use super::{context, gateway};
 
 /// 307 and 308 would carry the body, and with it the secret.
 #[rstest]
@@ -39,9 +39,9 @@ async fn no_redirect_is_followed(
     let error = match from {
         "experience-platform" => {
             let platform = gateway.experience_platform(SandboxName::new("prod"));
-            platform.audiences(&turn()).await.unwrap_err()
+            platform.audiences(&context()).await.unwrap_err()
         }
-        _ => gateway.audience_manager().me(&turn()).await.unwrap_err(),
+        _ => gateway.audience_manager().me(&context()).await.unwrap_err(),
     };
     assert_eq!(error.kind(), Kind::UnexpectedAnswer);
     let text = error.to_string();

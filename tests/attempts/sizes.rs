@@ -39,8 +39,11 @@ async fn nothing_oversized_makes_a_status_that_is_refused() {
     }
     for number in 1..=7 {
         let name = format!("odd-{number}");
-        let settled = world.until_settled("sharedaudience", &name).await;
-        assert!(settled["status"]["conditions"].is_array(), "{settled}");
+        let reconciled = world.until_settled("sharedaudience", &name).await;
+        assert!(
+            reconciled["status"]["conditions"].is_array(),
+            "{reconciled}"
+        );
     }
 
     // An annotation has no schema: what is repeated of it is cut. Nor do the labels of an audience of ours have an end.

@@ -7,9 +7,9 @@ use audience_sharing_core::domain::identifier::DataSourceId;
 use serde_json::{Value, json};
 
 use super::super::error::{CallKind, Error};
-use super::super::gateway::Turn;
+use super::super::gateway::CallContext;
+use super::super::lease_guard::LeaseGuard;
 use super::super::listing::Listing;
-use super::super::proof::WriteProof;
 use super::wire::{self, WireDataSource};
 use super::{
     AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, operation, query,
@@ -22,10 +22,10 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn data_sources(
         &self,
-        turn: &Turn,
+        context: &CallContext,
     ) -> Result<Listing<DataSource, DataSourceId>, Error> {
         self.list_with_rights(
-            turn,
+            context,
             "data-sources.list",
             query("/datasources/", &[PERMISSIONS]),
             from_bytes,
@@ -36,8 +36,12 @@ impl AudienceManager {
 
     /// # Errors
     /// `is_not_found` if there is none.
-    pub async fn data_source(&self, turn: &Turn, id: DataSourceId) -> Result<DataSource, Error> {
-        let body = self.read(turn, READ, path(id)).await?;
+    pub async fn data_source(
+        &self,
+        context: &CallContext,
+        id: DataSourceId,
+    ) -> Result<DataSource, Error> {
+        let body = self.read(context, READ, path(id)).await?;
         from_bytes(&body).ok_or_else(|| {
             operation(READ, CallKind::Read).unexpected("the body holds no such object")
         })
@@ -47,8 +51,8 @@ impl AudienceManager {
     /// `effect` tells whether it may exist all the same.
     pub async fn create_data_source(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         new: &NewDataSource,
     ) -> Result<DataSource, Error> {
         let NewDataSource {
@@ -69,8 +73,8 @@ impl AudienceManager {
             sent["dataExportRestrictions"] = json!(restrictions);
         }
         self.create(
-            turn,
-            proof,
+            context,
+            lease_guard,
             "data-sources.create",
             "/datasources/",
             sent,
@@ -83,8 +87,8 @@ impl AudienceManager {
     /// `is_not_found` if it is gone.
     pub async fn update_data_source(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &DataSource,
         change: &DataSourceChange,
     ) -> Result<Updated<DataSource>, Error> {
@@ -101,7 +105,7 @@ impl AudienceManager {
                 .map(|text| ("description", json!(text)))
                 .collect(),
         };
-        self.update(turn, proof, update).await
+        self.update(context, lease_guard, update).await
     }
 
     /// Nothing is deleted if the object is not as expected.
@@ -110,8 +114,8 @@ impl AudienceManager {
     /// `is_not_found` if it was gone already.
     pub async fn delete_data_source(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &DataSource,
     ) -> Result<Deleted<DataSource>, Error> {
         let deletion = Deletion {
@@ -121,7 +125,7 @@ impl AudienceManager {
             decode: from_value,
             believed: &|read| believed(expected, read),
         };
-        self.delete_expected(turn, proof, deletion).await
+        self.delete_expected(context, lease_guard, deletion).await
     }
 }
 

@@ -12,10 +12,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::body::{Each, Element, Splitter};
 use super::super::error::{CallKind, Error, Kind};
-use super::super::gateway::{Reading, Turn};
-use super::super::lenient::{optional_number, optional_word, text, texts};
+use super::super::gateway::{CallContext, Reading};
+use super::super::lease_guard::LeaseGuard;
 use super::super::listing::{self, Listing};
-use super::super::proof::WriteProof;
+use super::super::serde_helpers::{optional_number, optional_word, text, texts};
 use super::wire::{self, activity, resolved};
 use super::{AudienceManager, Deleted, Updated, get, merge, operation, query};
 
@@ -31,14 +31,14 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn destinations(
         &self,
-        turn: &Turn,
+        context: &CallContext,
     ) -> Result<Listing<ListedDestination, DestinationId>, Error> {
         let path = query(DESTINATIONS, &[("includeMappings", "true")]);
         let call = get(operation("destinations.list", CallKind::List), path);
         let mut listing = Listing::default();
         let splitter = || Splitter::bare().with_elements_up_to(DESTINATION_BYTES_MAX);
         self.gateway
-            .elements(turn, &call, splitter, &mut |element| {
+            .elements(context, &call, splitter, &mut |element| {
                 listing::take(&mut listing, element, listed, destination_id)
             })
             .await?;
@@ -49,7 +49,7 @@ impl AudienceManager {
     /// `is_not_found` if there is none.
     pub async fn destination_by_id(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         id: DestinationId,
     ) -> Result<ListedDestination, Error> {
         let operation = operation("destinations.read", CallKind::Read);
@@ -62,7 +62,7 @@ impl AudienceManager {
         };
         let body = self
             .gateway
-            .run(turn, &get(operation, path), &mut whole)
+            .run(context, &get(operation, path), &mut whole)
             .await?;
         listed(&body).ok_or_else(|| operation.unexpected("the body holds no such object"))
     }
@@ -74,11 +74,11 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn mappings_of(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         destination: DestinationId,
     ) -> Result<Listing<Mapping, MappingId>, Error> {
         let mut listing = Listing::default();
-        self.each_mapping(turn, destination, &mut |element| {
+        self.each_mapping(context, destination, &mut |element| {
             listing::take(&mut listing, element, from_bytes, mapping_id)
         })
         .await?;
@@ -92,13 +92,13 @@ impl AudienceManager {
     /// `UnexpectedAnswer` also if one of the mappings cannot be read: then nobody knows whether the segment is mapped.
     pub async fn mappings_of_segment(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         destination: DestinationId,
         segment: SegmentSid,
     ) -> Result<Vec<Mapping>, Error> {
         let Listing {
             items, undecodable, ..
-        } = self.mappings_of(turn, destination).await?;
+        } = self.mappings_of(context, destination).await?;
         if !undecodable.is_empty() {
             let error = operation(LIST_MAPPINGS, CallKind::List);
             return Err(error.unexpected("an element of the list cannot be read"));
@@ -109,7 +109,7 @@ impl AudienceManager {
 
     async fn each_mapping(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         destination: DestinationId,
         each: &mut Each<'_>,
     ) -> Result<(), Error> {
@@ -120,7 +120,7 @@ impl AudienceManager {
         );
         match self
             .gateway
-            .elements(turn, &call, Splitter::bare, each)
+            .elements(context, &call, Splitter::bare, each)
             .await
         {
             Err(error) if !error.is_not_found() => Err(error),
@@ -132,8 +132,8 @@ impl AudienceManager {
     /// `effect` tells whether it may exist all the same.
     pub async fn create_mapping(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         new: &NewMapping,
     ) -> Result<Mapping, Error> {
         let NewMapping {
@@ -155,7 +155,7 @@ impl AudienceManager {
         let operation = operation("mappings.create", CallKind::Create);
         let sent = Value::Object(sent);
         let body = self
-            .write(turn, proof, operation, path, Some(&sent))
+            .write(context, lease_guard, operation, path, Some(&sent))
             .await?;
         merge::answered(of_destination(sent, *destination), &body, from_value)
             .ok_or_else(|| operation.unexpected("the body holds no such object"))
@@ -167,14 +167,14 @@ impl AudienceManager {
     /// `is_not_found` if it is gone.
     pub async fn update_mapping(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Mapping,
         change: &MappingChange,
     ) -> Result<Updated<Mapping>, Error> {
         let reading = operation(LIST_MAPPINGS, CallKind::Read);
         let (mut found, mut skipped) = (None, false);
-        self.each_mapping(turn, expected.destination, &mut |element| {
+        self.each_mapping(context, expected.destination, &mut |element| {
             let Element::Whole(element) = element else {
                 skipped = true;
                 return;
@@ -220,7 +220,7 @@ impl AudienceManager {
         let writing = operation("mappings.update", CallKind::Update);
         let path = mapping_path(expected.destination, expected.id);
         let body = self
-            .write(turn, proof, writing, path, Some(&object))
+            .write(context, lease_guard, writing, path, Some(&object))
             .await?;
         let sent = of_mapping(of_destination(object, expected.destination), expected.id);
         merge::answered(sent, &body, from_value)
@@ -235,12 +235,12 @@ impl AudienceManager {
     /// `is_not_found` if it was gone already.
     pub async fn delete_mapping(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Mapping,
     ) -> Result<Deleted<Mapping>, Error> {
         let this = self.together(2);
-        let mut listing = this.mappings_of(turn, expected.destination).await?;
+        let mut listing = this.mappings_of(context, expected.destination).await?;
         let at = listing.items.iter().position(|read| read.id == expected.id);
         if let Some(read) = at.map(|at| listing.items.swap_remove(at))
             && read != *expected
@@ -248,7 +248,8 @@ impl AudienceManager {
             return Ok(Deleted::Changed(read));
         }
         let path = mapping_path(expected.destination, expected.id);
-        this.delete(turn, proof, "mappings.delete", path).await?;
+        this.delete(context, lease_guard, "mappings.delete", path)
+            .await?;
         Ok(Deleted::Done)
     }
 }

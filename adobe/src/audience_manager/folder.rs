@@ -5,8 +5,8 @@ use audience_sharing_core::domain::identifier::{SegmentFolderId, TraitFolderId};
 use serde_json::json;
 
 use super::super::error::{CallKind, Error};
-use super::super::gateway::Turn;
-use super::super::proof::WriteProof;
+use super::super::gateway::CallContext;
+use super::super::lease_guard::LeaseGuard;
 use super::wire::{Folder, WireFolder};
 use super::{AudienceManager, Deleted, operation};
 
@@ -18,9 +18,9 @@ impl AudienceManager {
     ///
     /// # Errors
     /// A tree that cannot be read whole is an error: what it hides could be the folder that is looked for.
-    pub async fn trait_folders(&self, turn: &Turn) -> Result<Vec<TraitFolder>, Error> {
+    pub async fn trait_folders(&self, context: &CallContext) -> Result<Vec<TraitFolder>, Error> {
         let folders = self
-            .folders(turn, "trait-folders.list", "/folders/traits/")
+            .folders(context, "trait-folders.list", "/folders/traits/")
             .await?;
         Ok(folders.into_iter().map(TraitFolder::from).collect())
     }
@@ -29,18 +29,27 @@ impl AudienceManager {
     ///
     /// # Errors
     /// As for [`Self::trait_folders`].
-    pub async fn segment_folders(&self, turn: &Turn) -> Result<Vec<SegmentFolder>, Error> {
+    pub async fn segment_folders(
+        &self,
+        context: &CallContext,
+    ) -> Result<Vec<SegmentFolder>, Error> {
         let folders = self
-            .folders(turn, "segment-folders.list", "/folders/segments/")
+            .folders(context, "segment-folders.list", "/folders/segments/")
             .await?;
         Ok(folders.into_iter().map(SegmentFolder::from).collect())
     }
 
     /// # Errors
     /// `is_not_found` if there is none.
-    pub async fn trait_folder(&self, turn: &Turn, id: TraitFolderId) -> Result<TraitFolder, Error> {
+    pub async fn trait_folder(
+        &self,
+        context: &CallContext,
+        id: TraitFolderId,
+    ) -> Result<TraitFolder, Error> {
         let path = format!("/folders/traits/{id}");
-        let folder = self.folder(turn, "trait-folders.read", path, id.0).await?;
+        let folder = self
+            .folder(context, "trait-folders.read", path, id.0)
+            .await?;
         Ok(TraitFolder::from(folder))
     }
 
@@ -48,12 +57,12 @@ impl AudienceManager {
     /// `is_not_found` if there is none.
     pub async fn segment_folder(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         id: SegmentFolderId,
     ) -> Result<SegmentFolder, Error> {
         let path = format!("/folders/segments/{id}");
         let folder = self
-            .folder(turn, "segment-folders.read", path, id.0)
+            .folder(context, "segment-folders.read", path, id.0)
             .await?;
         Ok(SegmentFolder::from(folder))
     }
@@ -64,15 +73,15 @@ impl AudienceManager {
     /// `is_conflict` if the parent has a folder of that name.
     pub async fn create_trait_folder(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         parent: TraitFolderId,
         name: &str,
     ) -> Result<Option<TraitFolder>, Error> {
         let folder = self
             .create_folder(
-                turn,
-                proof,
+                context,
+                lease_guard,
                 "trait-folders.create",
                 "/folders/traits/",
                 parent.0,
@@ -88,14 +97,21 @@ impl AudienceManager {
     /// `is_conflict` if the parent has a folder of that name.
     pub async fn create_segment_folder(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         parent: SegmentFolderId,
         name: &str,
     ) -> Result<Option<SegmentFolder>, Error> {
         let path = "/folders/segments/";
         let folder = self
-            .create_folder(turn, proof, "segment-folders.create", path, parent.0, name)
+            .create_folder(
+                context,
+                lease_guard,
+                "segment-folders.create",
+                path,
+                parent.0,
+                name,
+            )
             .await?;
         Ok(folder.map(SegmentFolder::from))
     }
@@ -106,17 +122,17 @@ impl AudienceManager {
     /// `DeletionBlocked` if it holds anything, `is_not_found` if it was gone already.
     pub async fn delete_trait_folder(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &TraitFolder,
     ) -> Result<Deleted<TraitFolder>, Error> {
         let this = self.together(2);
-        let read = this.trait_folder(turn, expected.id).await?;
+        let read = this.trait_folder(context, expected.id).await?;
         if read != *expected {
             return Ok(Deleted::Changed(read));
         }
         let path = format!("/folders/traits/{}", expected.id);
-        this.delete(turn, proof, "trait-folders.delete", path)
+        this.delete(context, lease_guard, "trait-folders.delete", path)
             .await?;
         Ok(Deleted::Done)
     }
@@ -127,28 +143,28 @@ impl AudienceManager {
     /// `DeletionBlocked` if it holds anything, `is_not_found` if it was gone already.
     pub async fn delete_segment_folder(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &SegmentFolder,
     ) -> Result<Deleted<SegmentFolder>, Error> {
         let this = self.together(2);
-        let read = this.segment_folder(turn, expected.id).await?;
+        let read = this.segment_folder(context, expected.id).await?;
         if read != *expected {
             return Ok(Deleted::Changed(read));
         }
         let path = format!("/folders/segments/{}", expected.id);
-        this.delete(turn, proof, "segment-folders.delete", path)
+        this.delete(context, lease_guard, "segment-folders.delete", path)
             .await?;
         Ok(Deleted::Done)
     }
 
     async fn folders(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: &'static str,
     ) -> Result<Vec<Folder>, Error> {
-        let body = self.list_whole(turn, name, path, TREE_BYTES_MAX).await?;
+        let body = self.list_whole(context, name, path, TREE_BYTES_MAX).await?;
         tree(&body).ok_or_else(|| {
             operation(name, CallKind::List).unexpected("the body is no tree of folders")
         })
@@ -156,12 +172,12 @@ impl AudienceManager {
 
     async fn folder(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         name: &'static str,
         path: String,
         id: u64,
     ) -> Result<Folder, Error> {
-        let body = self.read(turn, name, path).await?;
+        let body = self.read(context, name, path).await?;
         serde_json::from_slice::<WireFolder>(&body)
             .ok()
             .and_then(WireFolder::alone)
@@ -173,8 +189,8 @@ impl AudienceManager {
 
     async fn create_folder(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         operation_name: &'static str,
         path: &str,
         parent: u64,
@@ -183,7 +199,7 @@ impl AudienceManager {
         let operation = operation(operation_name, CallKind::Create);
         let sent = json!({"name": name, "parentFolderId": parent});
         let body = self
-            .write(turn, proof, operation, path.into(), Some(&sent))
+            .write(context, lease_guard, operation, path.into(), Some(&sent))
             .await?;
         Ok(serde_json::from_slice::<WireFolder>(&body)
             .ok()

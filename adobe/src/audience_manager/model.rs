@@ -5,9 +5,9 @@ use audience_sharing_core::domain::identifier::TraitSid;
 use serde::Deserialize;
 
 use super::super::error::Error;
-use super::super::gateway::Turn;
-use super::super::lenient::{numbers, optional_number, text};
+use super::super::gateway::CallContext;
 use super::super::listing::Listing;
+use super::super::serde_helpers::{numbers, optional_number, text};
 use super::AudienceManager;
 use super::wire::resolved;
 
@@ -16,9 +16,13 @@ impl AudienceManager {
     ///
     /// # Errors
     /// Any kind but those of a write.
-    pub async fn models(&self, turn: &Turn) -> Result<Listing<AlgorithmicModel, u64>, Error> {
+    pub async fn models(
+        &self,
+        context: &CallContext,
+    ) -> Result<Listing<AlgorithmicModel, u64>, Error> {
         let path = "/models/".to_owned();
-        self.list(turn, "models.list", path, model, |_| None).await
+        self.list(context, "models.list", path, model, |_| None)
+            .await
     }
 }
 

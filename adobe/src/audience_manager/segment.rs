@@ -12,9 +12,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::super::error::{CallKind, Error};
-use super::super::gateway::{Call, Turn};
+use super::super::gateway::{Call, CallContext};
+use super::super::lease_guard::LeaseGuard;
 use super::super::listing::Listing;
-use super::super::proof::WriteProof;
 use super::wire::{self, WireSegment};
 use super::{
     AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, narrowed, operation,
@@ -28,12 +28,18 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn segments_of(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
         let path = narrowed(SEGMENTS, data_sources, &[WITH_TRAIT_SOURCES, PERMISSIONS]);
         let mut listing = self
-            .list_with_rights(turn, "segments.list", path, from_bytes, wire::segment_sid)
+            .list_with_rights(
+                context,
+                "segments.list",
+                path,
+                from_bytes,
+                wire::segment_sid,
+            )
             .await?;
         // A filter that a server does not know is not one.
         listing
@@ -44,9 +50,13 @@ impl AudienceManager {
 
     /// # Errors
     /// `is_not_found` if there is none.
-    pub async fn segment_by_sid(&self, turn: &Turn, sid: SegmentSid) -> Result<Segment, Error> {
+    pub async fn segment_by_sid(
+        &self,
+        context: &CallContext,
+        sid: SegmentSid,
+    ) -> Result<Segment, Error> {
         let path = query(&path(sid), &[WITH_TRAIT_SOURCES]);
-        let body = self.read(turn, READ, path).await?;
+        let body = self.read(context, READ, path).await?;
         from_bytes(&body).ok_or_else(|| {
             operation(READ, CallKind::Read).unexpected("the body holds no such object")
         })
@@ -58,7 +68,7 @@ impl AudienceManager {
     /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the code is free.
     pub async fn segments_by_code(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         data_source: DataSourceId,
         code: &IntegrationCode,
     ) -> Result<Vec<Segment>, Error> {
@@ -70,7 +80,7 @@ impl AudienceManager {
         ];
         let found = self
             .lookup(
-                turn,
+                context,
                 "segments.find",
                 query(SEGMENTS, &pairs),
                 from_bytes,
@@ -89,12 +99,18 @@ impl AudienceManager {
     /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
     pub async fn search_segments(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         naming: &Naming,
     ) -> Result<Vec<Segment>, Error> {
         let path = query(SEGMENTS, &[search(naming)]);
         let found = self
-            .lookup(turn, "segments.search", path, from_bytes, wire::segment_sid)
+            .lookup(
+                context,
+                "segments.search",
+                path,
+                from_bytes,
+                wire::segment_sid,
+            )
             .await?;
         let fits = |one: &Segment| naming.fits(&one.name, one.integration_code.as_ref());
         Ok(found.into_iter().filter(fits).collect())
@@ -106,12 +122,12 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn segments_containing(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         sid: TraitSid,
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
         let path = query(SEGMENTS, &[("containsTrait", &sid.to_string())]);
         self.list(
-            turn,
+            context,
             "segments.list-using",
             path,
             from_bytes,
@@ -124,25 +140,29 @@ impl AudienceManager {
     ///
     /// # Errors
     /// `RuleInvalid` if it is not.
-    pub async fn validate_segment_rule(&self, turn: &Turn, rule: &str) -> Result<(), Error> {
+    pub async fn validate_segment_rule(
+        &self,
+        context: &CallContext,
+        rule: &str,
+    ) -> Result<(), Error> {
         let call = Call {
             operation: operation("segments.validate", CallKind::Validate),
             method: Method::POST,
             path: "/segments/validate/".into(),
             body: Some(Bytes::from(json!({"rule": rule}).to_string())),
             sandbox: None,
-            proof: None,
+            lease_guard: None,
             accept: None,
         };
-        self.gateway.object(turn, &call).await.map(drop)
+        self.gateway.object(context, &call).await.map(drop)
     }
 
     /// # Errors
     /// `effect` tells whether it may exist all the same.
     pub async fn create_segment(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         new: &NewSegment,
     ) -> Result<Segment, Error> {
         let NewSegment {
@@ -166,16 +186,23 @@ impl AudienceManager {
         if let Some(merge_rule) = merge_rule {
             sent["mergeRuleDataSourceId"] = json!(merge_rule.0);
         }
-        self.create(turn, proof, "segments.create", SEGMENTS, sent, from_value)
-            .await
+        self.create(
+            context,
+            lease_guard,
+            "segments.create",
+            SEGMENTS,
+            sent,
+            from_value,
+        )
+        .await
     }
 
     /// # Errors
     /// `is_not_found` if it is gone.
     pub async fn update_segment(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Segment,
         change: &SegmentChange,
     ) -> Result<Updated<Segment>, Error> {
@@ -220,7 +247,7 @@ impl AudienceManager {
                 .filter_map(|(field, value)| Some((field, value?)))
                 .collect(),
         };
-        self.update(turn, proof, update).await
+        self.update(context, lease_guard, update).await
     }
 
     /// Nothing is deleted if the object is not as expected.
@@ -229,8 +256,8 @@ impl AudienceManager {
     /// `DeletionBlocked` if a destination uses it, `is_not_found` if it was gone already.
     pub async fn delete_segment(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Segment,
     ) -> Result<Deleted<Segment>, Error> {
         let deletion = Deletion {
@@ -240,7 +267,7 @@ impl AudienceManager {
             decode: from_value,
             believed: &|read| believed(expected, read),
         };
-        self.delete_expected(turn, proof, deletion).await
+        self.delete_expected(context, lease_guard, deletion).await
     }
 }
 

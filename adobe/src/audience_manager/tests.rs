@@ -14,8 +14,8 @@ use audience_sharing_core::domain::rights::Rights;
 use serde_json::{Value, json};
 
 use super::{AudienceManager, Deleted, Updated};
-use crate::gateway::Turn;
-use crate::proof::WriteProof;
+use crate::gateway::CallContext;
+use crate::lease_guard::LeaseGuard;
 use crate::scripted::{Reply, World, change, leased};
 use crate::{Effect, Error, Kind};
 
@@ -23,12 +23,13 @@ impl AudienceManager {
     /// One write and nothing else, for tests of the gateway.
     pub(crate) async fn delete_unread(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         sid: TraitSid,
     ) -> Result<(), Error> {
         let path = format!("/traits/{sid}");
-        self.delete(turn, proof, "traits.delete", path).await
+        self.delete(context, lease_guard, "traits.delete", path)
+            .await
     }
 }
 

@@ -8,9 +8,9 @@ use audience_sharing_core::domain::source::Naming;
 use serde_json::{Value, json};
 
 use super::super::error::{CallKind, Error};
-use super::super::gateway::Turn;
+use super::super::gateway::CallContext;
+use super::super::lease_guard::LeaseGuard;
 use super::super::listing::Listing;
-use super::super::proof::WriteProof;
 use super::wire::{self, WireTrait};
 use super::{
     AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, narrowed, operation,
@@ -24,12 +24,12 @@ impl AudienceManager {
     /// Any kind but those of a write.
     pub async fn traits_of(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         data_sources: &[DataSourceId],
     ) -> Result<Listing<Trait, TraitSid>, Error> {
         let path = narrowed("/traits/", data_sources, &[DETAILS, PERMISSIONS]);
         let mut listing = self
-            .list_with_rights(turn, "traits.list", path, from_bytes, wire::trait_sid)
+            .list_with_rights(context, "traits.list", path, from_bytes, wire::trait_sid)
             .await?;
         // A filter that a server does not know is not one.
         listing
@@ -40,8 +40,8 @@ impl AudienceManager {
 
     /// # Errors
     /// `is_not_found` if there is none.
-    pub async fn trait_by_sid(&self, turn: &Turn, sid: TraitSid) -> Result<Trait, Error> {
-        let body = self.read(turn, READ, path(sid)).await?;
+    pub async fn trait_by_sid(&self, context: &CallContext, sid: TraitSid) -> Result<Trait, Error> {
+        let body = self.read(context, READ, path(sid)).await?;
         from_bytes(&body).ok_or_else(|| {
             operation(READ, CallKind::Read).unexpected("the body holds no such object")
         })
@@ -53,7 +53,7 @@ impl AudienceManager {
     /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the code is free.
     pub async fn traits_by_code(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         data_source: DataSourceId,
         code: &IntegrationCode,
     ) -> Result<Vec<Trait>, Error> {
@@ -65,7 +65,7 @@ impl AudienceManager {
         ];
         let found = self
             .lookup(
-                turn,
+                context,
                 "traits.find",
                 query("/traits/", &pairs),
                 from_bytes,
@@ -84,7 +84,7 @@ impl AudienceManager {
     /// `UnexpectedAnswer` also if one of them cannot be read: it may be the one that is meant.
     pub async fn traits_by_reference(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         reference: &TraitReference,
     ) -> Result<Vec<Trait>, Error> {
         let (text, data_source) = match reference {
@@ -99,7 +99,7 @@ impl AudienceManager {
         pairs.extend(data_source.as_deref().map(|id| ("dataSourceId", id)));
         let found = self
             .lookup(
-                turn,
+                context,
                 "traits.find-named",
                 query("/traits/", &pairs),
                 from_bytes,
@@ -116,10 +116,14 @@ impl AudienceManager {
     ///
     /// # Errors
     /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
-    pub async fn search_traits(&self, turn: &Turn, naming: &Naming) -> Result<Vec<Trait>, Error> {
+    pub async fn search_traits(
+        &self,
+        context: &CallContext,
+        naming: &Naming,
+    ) -> Result<Vec<Trait>, Error> {
         let path = query("/traits/", &[search(naming), DETAILS]);
         let found = self
-            .lookup(turn, "traits.search", path, from_bytes, wire::trait_sid)
+            .lookup(context, "traits.search", path, from_bytes, wire::trait_sid)
             .await?;
         let fits = |one: &Trait| naming.fits(&one.name, one.integration_code.as_ref());
         Ok(found.into_iter().filter(fits).collect())
@@ -129,8 +133,8 @@ impl AudienceManager {
     /// `effect` tells whether it may exist all the same.
     pub async fn create_trait(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         new: &NewTrait,
     ) -> Result<Trait, Error> {
         let NewTrait {
@@ -153,16 +157,23 @@ impl AudienceManager {
             "ttl": ttl_days,
             "status": "ACTIVE",
         });
-        self.create(turn, proof, "traits.create", "/traits/", sent, from_value)
-            .await
+        self.create(
+            context,
+            lease_guard,
+            "traits.create",
+            "/traits/",
+            sent,
+            from_value,
+        )
+        .await
     }
 
     /// # Errors
     /// `is_not_found` if it is gone.
     pub async fn update_trait(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Trait,
         change: &TraitChange,
     ) -> Result<Updated<Trait>, Error> {
@@ -201,7 +212,7 @@ impl AudienceManager {
                 .filter_map(|(field, value)| Some((field, value?)))
                 .collect(),
         };
-        self.update(turn, proof, update).await
+        self.update(context, lease_guard, update).await
     }
 
     /// Nothing is deleted if the object is not as expected.
@@ -210,8 +221,8 @@ impl AudienceManager {
     /// `DeletionBlocked` if a segment uses it, `is_not_found` if it was gone already.
     pub async fn delete_trait(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Trait,
     ) -> Result<Deleted<Trait>, Error> {
         let deletion = Deletion {
@@ -221,7 +232,7 @@ impl AudienceManager {
             decode: from_value,
             believed: &|read| believed(expected, read),
         };
-        self.delete_expected(turn, proof, deletion).await
+        self.delete_expected(context, lease_guard, deletion).await
     }
 }
 

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Me;
-use crate::lenient::{numbers, optional_number, optional_word, text, texts};
+use crate::serde_helpers::{numbers, optional_number, optional_word, text, texts};
 
 /// A record from one element of a list.
 pub(super) fn from_bytes<W: DeserializeOwned, T>(

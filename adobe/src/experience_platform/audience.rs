@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::super::audience_manager::{Deleted, Updated, answered};
 use super::super::body::OBJECT_BYTES_MAX;
 use super::super::error::{CallKind, Error, Kind};
-use super::super::gateway::{Call, Operation, Reading, Turn};
-use super::super::proof::WriteProof;
+use super::super::gateway::{Call, CallContext, Operation, Reading};
+use super::super::lease_guard::LeaseGuard;
 use super::{AUDIENCES, ExperiencePlatform, operation, wire};
 
 /// The external audiences service, asked for metadata alone (§3.8, a page that Adobe does not list).
@@ -32,7 +32,7 @@ impl ExperiencePlatform {
     /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the key is free.
     pub async fn look_up_audience(
         &self,
-        turn: &Turn,
+        context: &CallContext,
         look_up: &AudienceLookUp,
     ) -> Result<Vec<Audience>, Error> {
         let operation = operation("audiences.find", CallKind::List);
@@ -43,7 +43,7 @@ impl ExperiencePlatform {
         let query = form_urlencoded::Serializer::new(String::new())
             .append_pair(parameter, &value)
             .finish();
-        let found = self.pages(turn, operation, &query).await?.listing;
+        let found = self.pages(context, operation, &query).await?.listing;
         if !found.undecodable.is_empty() {
             return Err(operation.unexpected("an element of the list cannot be read"));
         }
@@ -60,19 +60,19 @@ impl ExperiencePlatform {
     /// whether it may exist all the same.
     pub async fn create_audience(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         new: &NewAudience,
     ) -> Result<Audience, Error> {
         let (operation, path, accept, sent) = creation(new);
         let call = Call {
             method: Method::POST,
             body: Some(Bytes::from(sent.to_string())),
-            proof: Some(proof),
+            lease_guard: Some(lease_guard),
             accept,
             ..self.get(operation, path.into())
         };
-        let body = self.small(turn, &call).await?;
+        let body = self.small(context, &call).await?;
         // Metadata alone is answered with three fields; its type is the same.
         let mut known = sent;
         if let Value::Object(known) = &mut known {
@@ -90,14 +90,14 @@ impl ExperiencePlatform {
     /// `is_not_found` if it is gone.
     pub async fn update_audience(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Audience,
         change: &AudienceChange,
     ) -> Result<Updated<Audience>, Error> {
         let operation = operation("audiences.update", CallKind::Update);
         let this = self.together(2);
-        let Some(read) = this.audience_by_id(turn, &expected.id).await? else {
+        let Some(read) = this.audience_by_id(context, &expected.id).await? else {
             return Err(operation.error(Kind::NotFound).with_proof());
         };
         if !believed(expected, &read) {
@@ -114,10 +114,10 @@ impl ExperiencePlatform {
         let call = Call {
             method: Method::PATCH,
             body: Some(Bytes::from(Value::from(patch).to_string())),
-            proof: Some(proof),
+            lease_guard: Some(lease_guard),
             ..self.get(operation, path(&expected.id))
         };
-        let body = this.small(turn, &call).await?;
+        let body = this.small(context, &call).await?;
         let written = match body.trim_ascii().is_empty() {
             true => Audience {
                 labels: labels.clone().or_else(|| read.labels.clone()),
@@ -138,13 +138,13 @@ impl ExperiencePlatform {
     /// `DeletionBlocked` if something uses it, `is_not_found` if it was gone already.
     pub async fn delete_audience(
         &self,
-        turn: &Turn,
-        proof: WriteProof,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
         expected: &Audience,
     ) -> Result<Deleted<Audience>, Error> {
         let this = self.together(2);
         let deletion = operation("audiences.delete", CallKind::Delete);
-        let Some(read) = this.audience_by_id(turn, &expected.id).await? else {
+        let Some(read) = this.audience_by_id(context, &expected.id).await? else {
             return Err(deletion.error(Kind::NotFound).with_proof());
         };
         if !believed(expected, &read) {
@@ -152,10 +152,10 @@ impl ExperiencePlatform {
         }
         let call = Call {
             method: Method::DELETE,
-            proof: Some(proof),
+            lease_guard: Some(lease_guard),
             ..this.get(deletion, path(&expected.id))
         };
-        this.small(turn, &call).await?;
+        this.small(context, &call).await?;
         Ok(Deleted::Done)
     }
 
@@ -167,11 +167,11 @@ impl ExperiencePlatform {
         }
     }
 
-    async fn small(&self, turn: &Turn, call: &Call<'_>) -> Result<Bytes, Error> {
+    async fn small(&self, context: &CallContext, call: &Call<'_>) -> Result<Bytes, Error> {
         let mut whole = Reading::Whole {
             bytes_max: OBJECT_BYTES_MAX,
         };
-        self.gateway.run(turn, call, &mut whole).await
+        self.gateway.run(context, call, &mut whole).await
     }
 }
 

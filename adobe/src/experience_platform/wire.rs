@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pql_json;
-use crate::lenient::{optional_word, text, texts};
+use crate::serde_helpers::{optional_word, text, texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

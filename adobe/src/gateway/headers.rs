@@ -25,7 +25,7 @@ impl Gateway {
             path,
             body,
             sandbox,
-            proof: _,
+            lease_guard: _,
             accept,
         } = call;
         let base = match operation.system {

@@ -11,8 +11,8 @@
 )]
 
 mod buckets;
-mod line;
 mod permit;
+mod queue;
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -22,10 +22,10 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::turn::{Budget, Priority, Turn};
+use super::call_context::{Budget, CallContext, Priority};
 use crate::observer::System;
 use buckets::{Buckets, rate_of};
-use line::Line;
+use queue::FairQueue;
 
 pub(super) use permit::Permit;
 
@@ -106,9 +106,9 @@ struct Connection {
     holders: usize,
     budget: Budget,
     buckets: Buckets,
-    urgent_line: Line<Waiting>,
-    creation_line: Line<Waiting>,
-    resync_line: Line<Waiting>,
+    urgent_queue: FairQueue<Waiting>,
+    creation_queue: FairQueue<Waiting>,
+    resync_queue: FairQueue<Waiting>,
     /// How many edits and deletions were served while a creation of this connection waited.
     creation_passed_over: u32,
     /// How many other calls were served while a resync read of this connection waited.
@@ -183,9 +183,9 @@ impl ClientLimiter {
                 holders: 0,
                 budget,
                 buckets: Buckets::full(budget.burst, now),
-                urgent_line: Line::default(),
-                creation_line: Line::default(),
-                resync_line: Line::default(),
+                urgent_queue: FairQueue::default(),
+                creation_queue: FairQueue::default(),
+                resync_queue: FairQueue::default(),
                 creation_passed_over: 0,
                 resync_passed_over: 0,
             });
@@ -250,18 +250,18 @@ impl ConnectionLimiter {
     ///
     /// # Errors
     /// How long the client is still paused, if that is more than [`PAUSE_WAITED_MAX`].
-    pub(super) async fn turn(&self, turn: &Turn, requests: u32) -> Verdict {
+    pub(super) async fn context(&self, context: &CallContext, requests: u32) -> Verdict {
         let (sender, receiver) = oneshot::channel();
         let begin = {
             let mut state = self.state();
             if let Some(connection) = state.connections.get_mut(&self.0.connection) {
-                let class = match turn.priority {
+                let class = match context.priority {
                     Priority::Change | Priority::Deletion => Class::Urgent,
                     Priority::Creation => Class::Creation,
                     Priority::Resync => Class::Resync,
                 };
                 let waiting = Waiting { sender, requests };
-                connection.line(class).join(&turn.key, waiting);
+                connection.queue(class).join(&context.key, waiting);
             }
             !std::mem::replace(&mut state.dispatching, true)
         };
@@ -275,14 +275,14 @@ impl ConnectionLimiter {
     }
 
     /// What waits in the other lines under `key` goes with the urgent ones.
-    pub(super) fn hurry(&self, key: &str) {
+    pub(super) fn prioritize(&self, key: &str) {
         let mut state = self.state();
         if let Some(connection) = state.connections.get_mut(&self.0.connection) {
             for class in [Class::Creation, Class::Resync] {
-                let taken = connection.line(class).take(key);
+                let taken = connection.queue(class).take(key);
                 for (key, waiting) in taken.into_iter() {
                     for entry in waiting {
-                        connection.urgent_line.join(&key, entry);
+                        connection.urgent_queue.join(&key, entry);
                     }
                 }
             }
@@ -451,7 +451,7 @@ impl State {
             let mut connections = self.connections.values_mut();
             let waiting = connections.find_map(|connection| {
                 let mut classes = [Class::Urgent, Class::Creation, Class::Resync].into_iter();
-                classes.find_map(|class| connection.line(class).leave())
+                classes.find_map(|class| connection.queue(class).leave())
             });
             return Some((waiting?.sender, Err(pause)));
         }
@@ -459,7 +459,7 @@ impl State {
         if now < self.paused_until {
             return None;
         }
-        let (connection, waiting, resync) = self.next_in_line()?;
+        let (connection, waiting, resync) = self.next_in_queue()?;
         self.buckets.take(resync, waiting.requests);
         let permit = Permit {
             shared: shared.clone(),
@@ -471,17 +471,17 @@ impl State {
     }
 
     /// Whose turn it is, and whether it is for a resync read.
-    fn next_in_line(&mut self) -> Option<(Arc<str>, Waiting, bool)> {
+    fn next_in_queue(&mut self) -> Option<(Arc<str>, Waiting, bool)> {
         let (name, offer, requests) = self.next_offer()?;
         if !self.buckets.affords(requests) {
             return None;
         }
         let class = offer.class();
         for connection in self.connections.values_mut() {
-            if class == Class::Urgent && !connection.creation_line.is_empty() {
+            if class == Class::Urgent && !connection.creation_queue.is_empty() {
                 connection.creation_passed_over += 1;
             }
-            if class != Class::Resync && !connection.resync_line.is_empty() {
+            if class != Class::Resync && !connection.resync_queue.is_empty() {
                 connection.resync_passed_over += 1;
             }
         }
@@ -493,7 +493,7 @@ impl State {
         }
         let resync = class == Class::Resync;
         connection.buckets.take(resync, requests);
-        let waiting = connection.line(class).leave()?;
+        let waiting = connection.queue(class).leave()?;
         self.served = Some(name.clone());
         Some((name, waiting, resync))
     }
@@ -536,12 +536,12 @@ impl State {
         };
         let earliest = self.connections.values().flat_map(|connection| {
             let lines = [
-                (&connection.urgent_line, false),
-                (&connection.creation_line, false),
-                (&connection.resync_line, true),
+                (&connection.urgent_queue, false),
+                (&connection.creation_queue, false),
+                (&connection.resync_queue, true),
             ];
-            lines.into_iter().filter_map(move |(line, resync)| {
-                let first = line.first()?;
+            lines.into_iter().filter_map(move |(queue, resync)| {
+                let first = queue.first()?;
                 Some(ready_at(connection, resync, first))
             })
         });
@@ -557,24 +557,24 @@ impl Connection {
         rate_of(self.budget.requests_per_minute)
     }
 
-    fn line(&mut self, class: Class) -> &mut Line<Waiting> {
+    fn queue(&mut self, class: Class) -> &mut FairQueue<Waiting> {
         match class {
-            Class::Urgent => &mut self.urgent_line,
-            Class::Creation => &mut self.creation_line,
-            Class::Resync => &mut self.resync_line,
+            Class::Urgent => &mut self.urgent_queue,
+            Class::Creation => &mut self.creation_queue,
+            Class::Resync => &mut self.resync_queue,
         }
     }
 
     /// What it would have served now, and how many requests that is. `resync`: the client has a resync read left.
     fn offer(&self, resync: bool) -> Option<(Offer, u32)> {
-        let affordable = |line: &Line<Waiting>| {
-            let requests = line.first()?.requests;
+        let affordable = |queue: &FairQueue<Waiting>| {
+            let requests = queue.first()?.requests;
             self.buckets.affords(requests).then_some(requests)
         };
-        let urgent = affordable(&self.urgent_line);
-        let creation = affordable(&self.creation_line);
+        let urgent = affordable(&self.urgent_queue);
+        let creation = affordable(&self.creation_queue);
         let resync =
-            affordable(&self.resync_line).filter(|_| resync && self.buckets.resync.level >= 1.0);
+            affordable(&self.resync_queue).filter(|_| resync && self.buckets.resync.level >= 1.0);
         let due_resync = resync.filter(|_| self.resync_passed_over + 1 >= RESYNC_ONE_OF);
         let due_creation = creation.filter(|_| self.creation_passed_over + 1 >= CREATION_ONE_OF);
         let first = |requests: Option<u32>, offer: Offer| Some((offer, requests?));
@@ -582,12 +582,12 @@ impl Connection {
             .or_else(|| first(due_creation, Offer::Now(Class::Creation)))
             .or_else(|| first(urgent, Offer::Now(Class::Urgent)))
             // An edit that needs two requests at once is not overtaken while the second is saved up.
-            .or_else(|| match self.urgent_line.is_empty() {
+            .or_else(|| match self.urgent_queue.is_empty() {
                 true => first(creation, Offer::Creation),
                 false => None,
             })
             .or_else(
-                || match self.urgent_line.is_empty() && self.creation_line.is_empty() {
+                || match self.urgent_queue.is_empty() && self.creation_queue.is_empty() {
                     true => first(resync, Offer::Resync),
                     false => None,
                 },

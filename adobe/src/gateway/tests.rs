@@ -3,6 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "time is virtual here")]
 
 mod circuit;
-mod line;
+mod queue;
 mod request;
 mod token;

@@ -14,13 +14,13 @@ use crate::domain::identifier::{
     DataSourceId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId,
 };
 use crate::domain::rights::Rights;
-use crate::inventory::{Coverage, Inventory, Key, ListedMappings, Record, Table, fold_rights};
+use crate::inventory::{Coverage, Inventory, Key, ListedMappings, Record, Table, apply_rights};
 
 impl Known for DataSource {
     type Listed = Self;
 
     fn apply_read(inventory: &mut Inventory, read: Self, at: At) -> Vec<Key> {
-        inventory.data_sources.fold_read(at.sent, read)
+        inventory.data_sources.apply_read(at.sent, read)
     }
 
     fn apply_list(
@@ -31,11 +31,11 @@ impl Known for DataSource {
     ) -> Vec<Key> {
         let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
         let known = &mut inventory.rights.data_sources;
-        let changed = fold_rights(known, listed, listing.lacking);
+        let changed = apply_rights(known, listed, listing.lacking);
         let table = &mut inventory.data_sources;
         let mut touched =
-            table.fold_whole_list(at.sent, at.now, listing.items, listing.undecodable);
-        touched.extend(changed.first().map(|_| Key::Foundation));
+            table.apply_whole_list(at.sent, at.now, listing.items, listing.undecodable);
+        touched.extend(changed.first().map(|_| Key::SharedObjects));
         touched
     }
 
@@ -52,14 +52,14 @@ impl Known for DataSource {
     ) -> Vec<Key> {
         let coverage = Coverage::DataSource(created.id);
         let traits = &mut inventory.traits;
-        let mut touched = traits.fold_list(at.answered, at.now, coverage, Vec::new(), &[]);
+        let mut touched = traits.apply_list(at.answered, at.now, coverage, Vec::new(), &[]);
         let segments = &mut inventory.segments;
-        touched.extend(segments.fold_list(at.answered, at.now, coverage, Vec::new(), &[]));
+        touched.extend(segments.apply_list(at.answered, at.now, coverage, Vec::new(), &[]));
         touched
     }
 
     fn unresolved(inventory: &mut Inventory, new: &NewDataSource, _: bool) {
-        inventory.data_sources.fold_unresolved(new.name.clone());
+        inventory.data_sources.apply_unresolved(new.name.clone());
     }
 }
 
@@ -69,7 +69,7 @@ macro_rules! folder {
             type Listed = Self;
 
             fn apply_read(inventory: &mut Inventory, read: Self, at: At) -> Vec<Key> {
-                Self::table_mut(inventory).fold_read(at.sent, read)
+                Self::table_mut(inventory).apply_read(at.sent, read)
             }
 
             fn apply_list(
@@ -110,15 +110,15 @@ folder!(
     TraitFolder,
     TraitFolderId,
     traits,
-    fold_trait_folders,
-    fold_trait_folder_unresolved
+    apply_trait_folders,
+    apply_trait_folder_unresolved
 );
 folder!(
     SegmentFolder,
     SegmentFolderId,
     segments,
-    fold_segment_folders,
-    fold_segment_folder_unresolved
+    apply_segment_folders,
+    apply_segment_folder_unresolved
 );
 
 macro_rules! coded {
@@ -127,7 +127,7 @@ macro_rules! coded {
             type Listed = Self;
 
             fn apply_read(inventory: &mut Inventory, read: Self, at: At) -> Vec<Key> {
-                inventory.$table.fold_read(at.sent, read)
+                inventory.$table.apply_read(at.sent, read)
             }
 
             fn apply_list(
@@ -146,12 +146,14 @@ macro_rules! coded {
                 found: Vec<Self>,
                 at: At,
             ) -> Vec<Key> {
-                inventory.$table.fold_look_up(at.sent, query.clone(), found)
+                inventory
+                    .$table
+                    .apply_look_up(at.sent, query.clone(), found)
             }
 
             fn unresolved(inventory: &mut Inventory, new: &Self::New, _: bool) {
                 let key = (new.data_source, new.integration_code.clone());
-                inventory.$table.fold_unresolved(key);
+                inventory.$table.apply_unresolved(key);
             }
         }
     };
@@ -191,7 +193,7 @@ fn contents<K: Kind<Id: Copy>>(
     at: At,
 ) -> Vec<Key> {
     let listed: Vec<_> = listing.items.iter().map(Record::id).collect();
-    let changed = fold_rights(rights, listed, listing.lacking);
+    let changed = apply_rights(rights, listed, listing.lacking);
     let without_id = listing.undecodable.iter().any(Option::is_none);
     let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
     let mut rest = listing.items;
@@ -202,7 +204,7 @@ fn contents<K: Kind<Id: Copy>>(
             .into_iter()
             .partition(|item| item.coverage() == coverage);
         rest = others;
-        touched.extend(table.fold_list(at.sent, at.now, coverage, items, &unreadable));
+        touched.extend(table.apply_list(at.sent, at.now, coverage, items, &unreadable));
         if without_id {
             table.note_unreadable(coverage);
         }
@@ -215,7 +217,7 @@ impl Known for Audience {
     type Listed = Self;
 
     fn apply_read(inventory: &mut Inventory, read: Self, at: At) -> Vec<Key> {
-        inventory.audiences.fold_read(at.sent, read)
+        inventory.audiences.apply_read(at.sent, read)
     }
 
     fn apply_list(_: &mut Inventory, scope: &Never, _: Listing<Self, Self::Id>, _: At) -> Vec<Key> {
@@ -229,12 +231,12 @@ impl Known for Audience {
         at: At,
     ) -> Vec<Key> {
         let table = &mut inventory.audiences;
-        table.fold_look_up(at.sent, query.natural_key(), found)
+        table.apply_look_up(at.sent, query.natural_key(), found)
     }
 
     fn unresolved(inventory: &mut Inventory, new: &NewAudience, _: bool) {
         let key = AudienceLookUp::of(new).natural_key();
-        inventory.audiences.fold_unresolved(key);
+        inventory.audiences.apply_unresolved(key);
     }
 }
 
@@ -243,9 +245,9 @@ impl Known for Destination {
 
     fn apply_read(inventory: &mut Inventory, read: ListedDestination, at: At) -> Vec<Key> {
         let id = read.destination.id;
-        let mut touched = inventory.destinations.fold_read(at.sent, read.destination);
+        let mut touched = inventory.destinations.apply_read(at.sent, read.destination);
         if let Some(listed) = read.mappings {
-            touched.extend(inventory.fold_mappings(at.sent, at.now, id, mappings(listed)));
+            touched.extend(inventory.apply_mappings(at.sent, at.now, id, mappings(listed)));
         }
         touched
     }
@@ -259,7 +261,7 @@ impl Known for Destination {
         let listed = listing.items.into_iter();
         let listed = listed.map(|item| (item.destination, item.mappings.map(mappings)));
         let unreadable: Vec<_> = listing.undecodable.into_iter().flatten().collect();
-        inventory.fold_destinations(at.sent, at.now, listed.collect(), &unreadable)
+        inventory.apply_destinations(at.sent, at.now, listed.collect(), &unreadable)
     }
 
     fn apply_found(_: &mut Inventory, query: &Never, _: Vec<Self>, _: At) -> Vec<Key> {
@@ -275,7 +277,7 @@ impl Known for Mapping {
     type Listed = Self;
 
     fn apply_read(inventory: &mut Inventory, read: Self, at: At) -> Vec<Key> {
-        inventory.mappings.fold_read(at.sent, read)
+        inventory.mappings.apply_read(at.sent, read)
     }
 
     fn apply_list(
@@ -284,7 +286,7 @@ impl Known for Mapping {
         listing: Listing<Self, MappingId>,
         at: At,
     ) -> Vec<Key> {
-        inventory.fold_mappings(at.sent, at.now, *scope, mappings(listing))
+        inventory.apply_mappings(at.sent, at.now, *scope, mappings(listing))
     }
 
     fn apply_found(
@@ -293,12 +295,12 @@ impl Known for Mapping {
         found: Vec<Self>,
         at: At,
     ) -> Vec<Key> {
-        inventory.fold_mappings_looked_up(at.sent, at.now, *query, found)
+        inventory.apply_mappings_looked_up(at.sent, at.now, *query, found)
     }
 
     fn unresolved(inventory: &mut Inventory, new: &NewMapping, _: bool) {
         let key = (new.segment, new.destination);
-        inventory.mappings.fold_unresolved(key);
+        inventory.mappings.apply_unresolved(key);
     }
 }
 

@@ -12,7 +12,7 @@ pub type ListedMappings = (Vec<Mapping>, Vec<MappingId>);
 
 impl Inventory {
     /// A list of all destinations, with their mappings where the list tells them.
-    pub fn fold_destinations(
+    pub fn apply_destinations(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -23,12 +23,12 @@ impl Inventory {
         let mut destinations = Vec::with_capacity(listed.len());
         for (destination, mappings) in listed {
             if let Some(mappings) = mappings {
-                touched.extend(self.fold_mappings(started, now, destination.id, mappings));
+                touched.extend(self.apply_mappings(started, now, destination.id, mappings));
             }
             destinations.push(destination);
         }
         let coverage = Coverage::Whole;
-        touched.extend(self.destinations.fold_list(
+        touched.extend(self.destinations.apply_list(
             started,
             now,
             coverage,
@@ -39,7 +39,7 @@ impl Inventory {
     }
 
     /// All mappings of one destination; those of segments that are not known are passed over.
-    pub fn fold_mappings(
+    pub fn apply_mappings(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -49,12 +49,12 @@ impl Inventory {
         mappings.retain(|mapping| self.segments.get(&mapping.segment).is_some());
         let coverage = Coverage::Destination(destination);
         self.mappings
-            .fold_list(started, now, coverage, mappings, &undecodable)
+            .apply_list(started, now, coverage, mappings, &undecodable)
     }
 
     /// A look into a destination for one segment: what it lacks is gone, unless it was written so lately that the look may
     /// lag behind.
-    pub fn fold_mappings_looked_up(
+    pub fn apply_mappings_looked_up(
         &mut self,
         at: Sequence,
         now: Moment,
@@ -69,9 +69,9 @@ impl Inventory {
             .map(|entry| entry.record.id)
             .filter(|id| found.iter().all(|mapping| mapping.id != *id))
             .collect();
-        let mut touched = self.mappings.fold_look_up(at, key, found);
+        let mut touched = self.mappings.apply_look_up(at, key, found);
         for id in lacking {
-            touched.extend(self.mappings.fold_gone(&id));
+            touched.extend(self.mappings.apply_gone(&id));
         }
         self.mappings.trust(&key);
         touched

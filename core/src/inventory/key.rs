@@ -18,7 +18,7 @@ pub enum Coverage {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The shared objects: data sources and folders.
-    Foundation,
+    SharedObjects,
     DataSource(DataSourceId),
     Trait(TraitSid),
     Segment(SegmentSid),

@@ -101,21 +101,21 @@ pub struct CreatedFolders {
 impl Inventory {
     /// A create of a trait folder below the root failed, or was answered without an id: its outcome is `unknown`, or the
     /// name was taken.
-    pub fn fold_trait_folder_unresolved(&mut self, name: &str, unknown: bool) {
+    pub fn apply_trait_folder_unresolved(&mut self, name: &str, unknown: bool) {
         let key = (TraitFolderId(0), Box::from(name));
-        self.trait_folders.fold_unresolved(key.clone());
+        self.trait_folders.apply_unresolved(key.clone());
         self.created_folders.pending_trait_folder = unknown.then_some(key);
     }
 
     /// The same for a segment folder.
-    pub fn fold_segment_folder_unresolved(&mut self, name: &str, unknown: bool) {
+    pub fn apply_segment_folder_unresolved(&mut self, name: &str, unknown: bool) {
         let key = (SegmentFolderId(0), Box::from(name));
-        self.segment_folders.fold_unresolved(key.clone());
+        self.segment_folders.apply_unresolved(key.clone());
         self.created_folders.pending_segment_folder = unknown.then_some(key);
     }
 
     /// The whole tree of trait folders.
-    pub fn fold_trait_folders(
+    pub fn apply_trait_folders(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -123,11 +123,11 @@ impl Inventory {
     ) -> Vec<Key> {
         let created = &mut self.created_folders;
         let pending = (&mut created.traits, &mut created.pending_trait_folder);
-        fold_tree(&mut self.trait_folders, pending, (started, now), tree)
+        apply_tree(&mut self.trait_folders, pending, (started, now), tree)
     }
 
     /// The same for segment folders.
-    pub fn fold_segment_folders(
+    pub fn apply_segment_folders(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -135,7 +135,7 @@ impl Inventory {
     ) -> Vec<Key> {
         let created = &mut self.created_folders;
         let pending = (&mut created.segments, &mut created.pending_segment_folder);
-        fold_tree(&mut self.segment_folders, pending, (started, now), tree)
+        apply_tree(&mut self.segment_folders, pending, (started, now), tree)
     }
 
     /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.
@@ -146,7 +146,7 @@ impl Inventory {
     }
 
     /// What Audience Manager's validation answered.
-    pub fn fold_rule_verdict(&mut self, content: RuleContent, verdict: RuleVerdict) {
+    pub fn apply_rule_verdict(&mut self, content: RuleContent, verdict: RuleVerdict) {
         if self.rule_verdicts.len() >= RULE_VERDICTS_MAX {
             self.rule_verdicts.clear();
         }
@@ -156,7 +156,7 @@ impl Inventory {
     /// Folds the audiences of a full list; the sandbox they name is the tenant's.
     ///
     /// Returns the keys that were touched.
-    pub fn fold_audiences(
+    pub fn apply_audiences(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -167,18 +167,18 @@ impl Inventory {
             self.tenant.sandbox = Some(sandbox);
         }
         self.audiences
-            .fold_list(started, now, Coverage::Whole, items, undecodable)
+            .apply_list(started, now, Coverage::Whole, items, undecodable)
     }
 }
 
 /// The folder whose create named no id is the one that the tree shows under its name.
-fn fold_tree<R: Record>(
+fn apply_tree<R: Record>(
     table: &mut Table<R>,
     (created, pending): (&mut BTreeSet<R::Id>, &mut Option<R::NaturalKey>),
     (started, now): (Sequence, Moment),
     tree: Vec<R>,
 ) -> Vec<Key> {
-    let touched = table.fold_whole_list(started, now, tree, Vec::new());
+    let touched = table.apply_whole_list(started, now, tree, Vec::new());
     if let Some(key) = pending {
         let found = table.find(key).map(|entry| entry.record.id()).next();
         if found.is_some() || table.is_free(key) {

@@ -50,7 +50,7 @@ impl Record for DataSource {
         }
     }
     fn keys(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Foundation);
+        keys.push(Key::SharedObjects);
         keys.push(Key::DataSource(self.id));
     }
 }
@@ -72,7 +72,7 @@ impl Record for TraitFolder {
         (field == Field::Name).then_some(&*self.name)
     }
     fn keys(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Foundation);
+        keys.push(Key::SharedObjects);
     }
 }
 
@@ -93,7 +93,7 @@ impl Record for SegmentFolder {
         (field == Field::Name).then_some(&*self.name)
     }
     fn keys(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Foundation);
+        keys.push(Key::SharedObjects);
     }
 }
 

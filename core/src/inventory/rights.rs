@@ -17,7 +17,7 @@ pub struct KnownRights {
 
 /// Folds what a list told of the objects `listed`; `lacking` are those among them that lack a right. Returns whose rights
 /// are others now.
-pub fn fold_rights<Id: Copy + Ord>(
+pub fn apply_rights<Id: Copy + Ord>(
     known: &mut BTreeMap<Id, Rights>,
     listed: impl IntoIterator<Item = Id>,
     lacking: Vec<(Id, Rights)>,

@@ -27,7 +27,7 @@ pub struct Entry<R> {
     /// When we last wrote it.
     pub written: Option<Moment>,
     /// A list contradicts or lacks it: it must be read by its id before anything is decided on it.
-    pub doubtful: bool,
+    pub stale: bool,
 }
 
 /// Whether a read that is answered now may lack what was written then.
@@ -152,14 +152,14 @@ impl<R: Record> Table<R> {
         if let Some(entry) = self.entries.get_mut(id)
             && self.sent.written(&entry.record, sent)
         {
-            entry.doubtful = true;
+            entry.stale = true;
         }
     }
 
     /// Another object of the collection was there when it was last read or listed.
     pub fn holds_another(&self, than: &R::Id) -> bool {
         let mut entries = self.entries.iter();
-        entries.any(|(id, entry)| id != than && !entry.doubtful)
+        entries.any(|(id, entry)| id != than && !entry.stale)
     }
 
     /// A complete list of this coverage has been folded.
@@ -221,7 +221,7 @@ impl<R: Record> Table<R> {
         let covered = |entry: &Entry<R>| {
             (coverage == Coverage::Whole || entry.record.coverage() == coverage)
                 && entry.seen < started
-                && !entry.doubtful
+                && !entry.stale
         };
         let known = self.entries.iter();
         known
@@ -247,7 +247,7 @@ impl<R: Record> Table<R> {
     /// A complete list. It replaces what is older than its own start; what it lacks becomes doubtful, never absent.
     ///
     /// `undecodable` are the ids of items that could not be read: they are neither changed nor missed.
-    pub fn fold_list(
+    pub fn apply_list(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -260,12 +260,12 @@ impl<R: Record> Table<R> {
         let is_empty = items.is_empty() && undecodable.is_empty();
         for item in items {
             present.insert(item.id());
-            self.fold_listed(started, now, item, &mut touched);
+            self.apply_listed(started, now, item, &mut touched);
         }
         for (id, entry) in &mut self.entries {
             let covered = coverage == Coverage::Whole || entry.record.coverage() == coverage;
-            if covered && entry.seen < started && !entry.doubtful && !present.contains(id) {
-                entry.doubtful = true;
+            if covered && entry.seen < started && !entry.stale && !present.contains(id) {
+                entry.stale = true;
                 entry.record.keys(&mut touched);
             }
         }
@@ -282,7 +282,7 @@ impl<R: Record> Table<R> {
         self.listed.insert(coverage, listed);
         if before.is_none() {
             // Absence can be judged from now on.
-            touched.push(Key::Foundation);
+            touched.push(Key::SharedObjects);
         }
         touched
     }
@@ -294,7 +294,7 @@ impl<R: Record> Table<R> {
     /// does not even count as a list ([`Self::is_listed`]) where nothing was known.
     ///
     /// `undecodable`: one entry for each object that could not be read.
-    pub fn fold_whole_list(
+    pub fn apply_whole_list(
         &mut self,
         started: Sequence,
         now: Moment,
@@ -319,10 +319,10 @@ impl<R: Record> Table<R> {
         if !is_empty {
             self.absence.unreadable = undecodable.into_iter().next();
         }
-        let touched = self.fold_list(started, now, Coverage::Whole, items, &ids);
+        let touched = self.apply_list(started, now, Coverage::Whole, items, &ids);
         for entry in self.entries.values_mut() {
             if entry.was_written_lately(now) {
-                entry.doubtful = false;
+                entry.stale = false;
             }
         }
         let proven = self.absence.lists >= LISTS_FOR_ABSENCE;
@@ -332,7 +332,7 @@ impl<R: Record> Table<R> {
         touched
     }
 
-    fn fold_listed(&mut self, started: Sequence, now: Moment, item: R, touched: &mut Vec<Key>) {
+    fn apply_listed(&mut self, started: Sequence, now: Moment, item: R, touched: &mut Vec<Key>) {
         let id = item.id();
         if self
             .entries
@@ -349,7 +349,7 @@ impl<R: Record> Table<R> {
                 let id = item.id();
                 self.insert(item, started, None, touched);
                 if let Some(entry) = self.entries.get_mut(&id) {
-                    entry.doubtful = true;
+                    entry.stale = true;
                 }
             }
             return;
@@ -359,13 +359,13 @@ impl<R: Record> Table<R> {
         }
         if entry.record == item {
             entry.seen = started;
-            if std::mem::take(&mut entry.doubtful) {
+            if std::mem::take(&mut entry.stale) {
                 entry.record.keys(touched);
             }
             return;
         }
         if entry.was_written_lately(now) {
-            if !std::mem::replace(&mut entry.doubtful, true) {
+            if !std::mem::replace(&mut entry.stale, true) {
                 entry.record.keys(touched);
             }
             return;
@@ -374,14 +374,14 @@ impl<R: Record> Table<R> {
     }
 
     /// The answer of a read of one object.
-    pub fn fold_read(&mut self, at: Sequence, record: R) -> Vec<Key> {
+    pub fn apply_read(&mut self, at: Sequence, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
-        self.fold_single(at, record, &mut touched);
+        self.apply_single(at, record, &mut touched);
         touched
     }
 
     /// One object's own answer, unless something younger is known.
-    fn fold_single(&mut self, at: Sequence, record: R, touched: &mut Vec<Key>) {
+    fn apply_single(&mut self, at: Sequence, record: R, touched: &mut Vec<Key>) {
         let known = self.entries.get(&record.id());
         if known.is_some_and(|entry| entry.seen > at) {
             return;
@@ -393,7 +393,7 @@ impl<R: Record> Table<R> {
     }
 
     /// The answer of a create or an update.
-    pub fn fold_written(&mut self, at: Sequence, now: Moment, record: R) -> Vec<Key> {
+    pub fn apply_written(&mut self, at: Sequence, now: Moment, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
         for key in record.natural_keys() {
             self.unresolved.remove(&key);
@@ -404,10 +404,10 @@ impl<R: Record> Table<R> {
     }
 
     /// A look-up of one natural key: all that carries it.
-    pub fn fold_look_up(&mut self, at: Sequence, key: R::NaturalKey, found: Vec<R>) -> Vec<Key> {
+    pub fn apply_look_up(&mut self, at: Sequence, key: R::NaturalKey, found: Vec<R>) -> Vec<Key> {
         let mut touched = Vec::new();
         for record in found {
-            self.fold_single(at, record, &mut touched);
+            self.apply_single(at, record, &mut touched);
         }
         self.unresolved.remove(&key);
         self.looked_up.insert(key, at);
@@ -415,7 +415,7 @@ impl<R: Record> Table<R> {
     }
 
     /// A 404 to a read or a delete of one object, or a delete that was done.
-    pub fn fold_gone(&mut self, id: &R::Id) -> Vec<Key> {
+    pub fn apply_gone(&mut self, id: &R::Id) -> Vec<Key> {
         let mut touched = Vec::new();
         if let Some(entry) = self.remove(id) {
             entry.record.keys(&mut touched);
@@ -427,9 +427,9 @@ impl<R: Record> Table<R> {
     }
 
     /// A write of one object whose outcome is unknown: it must be read before anything is decided on it.
-    pub fn fold_doubt(&mut self, id: &R::Id) {
+    pub fn apply_doubt(&mut self, id: &R::Id) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.doubtful = true;
+            entry.stale = true;
         }
     }
 
@@ -437,13 +437,13 @@ impl<R: Record> Table<R> {
     pub(super) fn trust(&mut self, key: &R::NaturalKey) {
         for id in self.by_key.get(key).into_iter().flatten() {
             if let Some(entry) = self.entries.get_mut(id) {
-                entry.doubtful = false;
+                entry.stale = false;
             }
         }
     }
 
     /// A create whose outcome is unknown, or that was refused since the key is taken.
-    pub fn fold_unresolved(&mut self, key: R::NaturalKey) {
+    pub fn apply_unresolved(&mut self, key: R::NaturalKey) {
         self.looked_up.remove(&key);
         self.unresolved.insert(key);
         self.absence.lists = 0;
@@ -465,7 +465,7 @@ impl<R: Record> Table<R> {
             self.absence.lists = 0;
         }
         match &previous {
-            Some(entry) if entry.record == record && !entry.doubtful => {}
+            Some(entry) if entry.record == record && !entry.stale => {}
             Some(entry) => {
                 entry.record.keys(touched);
                 record.keys(touched);
@@ -485,7 +485,7 @@ impl<R: Record> Table<R> {
                 record,
                 seen,
                 written,
-                doubtful: false,
+                stale: false,
             }),
         );
     }

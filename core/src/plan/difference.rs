@@ -2,6 +2,7 @@
 //!
 //! An unchanged object is never written, and a text that the service stores in another spelling is not sent again.
 
+use crate::blocker::Blocker;
 use crate::call::Kind;
 use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
@@ -9,7 +10,6 @@ use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId};
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Inventory, Table};
 use crate::ownership::label;
 
@@ -193,10 +193,10 @@ impl Desired<Segment> for DesiredSegment<'_> {
 }
 
 /// Why an object cannot be made: its mark would be cut, and nobody would know any more whose it is.
-pub(super) fn unmarkable(mark: &Mark) -> Option<Hold> {
+pub(super) fn unmarkable(mark: &Mark) -> Option<Blocker> {
     let length = mark.to_string().chars().count();
     (length > DESCRIPTION_CHARS_MAX).then(|| {
-        Hold::new(
+        Blocker::new(
             Reason::NameTooLong,
             format!(
                 "The ownership mark, which holds the owner id, the namespace and the name, does not fit into a description \

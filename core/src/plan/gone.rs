@@ -2,9 +2,9 @@
 //!
 //! Only what its system says of the one object counts, never its absence from a list (design.md §4.3).
 
+use crate::blocker::Blocker;
 use crate::compose::SourceGonePolicy;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 
 /// Which source is gone, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Gone {
     }
 
     /// What stands in the way, and what was done.
-    pub fn told(&self, policy: SourceGonePolicy, receiver: Receiver) -> Hold {
+    pub fn told(&self, policy: SourceGonePolicy, receiver: Receiver) -> Blocker {
         let (here, there, paused) = match receiver {
             Receiver::AudienceManager => (
                 "Audience Manager",
@@ -61,6 +61,6 @@ impl Gone {
             }
             _ => "Delete this SharedAudience, or share another source from a new one.".into(),
         };
-        Hold::new(self.reason, format!("{}; {fate}. {remedy}", self.what))
+        Blocker::new(self.reason, format!("{}; {fate}. {remedy}", self.what))
     }
 }

@@ -2,10 +2,10 @@
 
 use super::difference::{Comparison, Desired};
 use super::lookup::Candidate;
+use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
 use crate::compose::AdoptionPolicy;
 use crate::domain::ownership::strip;
-use crate::hold::Hold;
 use crate::inventory::Inventory;
 use crate::ownership::owned::Ours;
 use crate::ownership::{Ownership, label, lost};
@@ -25,7 +25,7 @@ pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
     found: &Candidate<'a, K>,
     desired: &D,
     adoption: AdoptionPolicy,
-) -> Result<Kept<'a, K>, Hold> {
+) -> Result<Kept<'a, K>, Blocker> {
     let mut comparison = Comparison::new(K::table(inventory), found.record);
     let change = desired.change(&mut comparison);
     let ours = match &found.ownership {
@@ -37,7 +37,7 @@ pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
             unmarked.adopt(equal, adoption)?
         }
         Ownership::Unrelated => return Err(lost(&label(found.record))),
-        Ownership::Blocked(hold) => return Err(hold.clone()),
+        Ownership::Blocked(blocker) => return Err(blocker.clone()),
     };
     Ok(Kept {
         ours,

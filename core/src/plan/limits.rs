@@ -3,7 +3,7 @@
 
 use crate::domain::identifier::DataSourceId;
 use crate::inventory::Inventory;
-use crate::plan::shared_objects::Standing;
+use crate::plan::shared_objects::ObservedSharedObjects;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ItemCount {
@@ -26,12 +26,12 @@ const TRAIT_FOLDERS_MAX: u64 = 2_000;
 const ONBOARDED_TRAITS_MAX: u64 = 100_000;
 const SEGMENTS_MAX: u64 = 20_000;
 
-pub fn count(inventory: &Inventory, standing: &Standing) -> ItemCounts {
+pub fn count(inventory: &Inventory, state: &ObservedSharedObjects) -> ItemCounts {
     let of = |count: usize, limit| ItemCount {
         count: count as u64,
         limit,
     };
-    let data_sources: Vec<DataSourceId> = standing.data_sources().collect();
+    let data_sources: Vec<DataSourceId> = state.data_sources().collect();
     let ours = |found: DataSourceId| data_sources.contains(&found);
     // The root is a folder of the list and none that anybody made.
     let folders = inventory.trait_folders.iter();

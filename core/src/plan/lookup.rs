@@ -66,7 +66,7 @@ impl<'a, K: Kind> Slot<'a, K> {
         let table = K::table(self.inventory);
         if let Some(id) = self.recorded.first() {
             match table.get(id) {
-                Some(entry) if entry.doubtful => return ask(Call::read::<K>(id.clone())),
+                Some(entry) if entry.stale => return ask(Call::read::<K>(id.clone())),
                 Some(entry) if entry.record.is_deleted() || entry.record.is_adobes() => {}
                 Some(entry) => return Lookup::Found(self.candidate(entry)),
                 None if table.is_gone(id) => {}
@@ -96,7 +96,7 @@ impl<'a, K: Kind> Slot<'a, K> {
             return ask(call);
         }
         let found: Vec<_> = self.entries(keys).collect();
-        if let Some(entry) = found.iter().find(|entry| entry.doubtful) {
+        if let Some(entry) = found.iter().find(|entry| entry.stale) {
             return ask(Call::read::<K>(entry.record.id()));
         }
         let found = found.into_iter().filter(|entry| !entry.record.is_deleted());
@@ -155,7 +155,7 @@ impl<'a, K: Kind> Slot<'a, K> {
         let mut found = Vec::new();
         for id in ids {
             match table.get(&id) {
-                Some(entry) if entry.doubtful => {
+                Some(entry) if entry.stale => {
                     plan.steps.push(Step::ready(Call::read::<K>(id)));
                 }
                 Some(entry) if !entry.record.is_deleted() => found.push(self.candidate(entry)),

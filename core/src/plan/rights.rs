@@ -1,27 +1,27 @@
 //! Whether Audience Manager grants what a plan needs, before its first write: a plan that cannot end is not begun.
 
 use super::Plan;
+use crate::blocker::Blocker;
 use crate::call::{Call, Operation, Step};
 use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
 use crate::domain::reason::Reason;
 use crate::domain::rights::{Right, Rights};
-use crate::hold::Hold;
 use crate::inventory::Inventory;
 
 /// Takes the steps away, and says why, where one of them lacks a right.
-pub fn checked<Standing>(mut plan: Plan<Standing>, inventory: &Inventory) -> Plan<Standing> {
-    if let Some(hold) = lacking(&plan.steps, inventory) {
+pub fn checked<State>(mut plan: Plan<State>, inventory: &Inventory) -> Plan<State> {
+    if let Some(blocker) = lacking(&plan.steps, inventory) {
         plan.steps.clear();
-        plan.holds.insert(0, hold);
+        plan.blockers.insert(0, blocker);
     }
     plan
 }
 
-fn lacking(steps: &[Step], inventory: &Inventory) -> Option<Hold> {
+fn lacking(steps: &[Step], inventory: &Inventory) -> Option<Blocker> {
     steps.iter().find_map(|step| refused(&step.call, inventory))
 }
 
-fn refused(call: &Call, inventory: &Inventory) -> Option<Hold> {
+fn refused(call: &Call, inventory: &Inventory) -> Option<Blocker> {
     let known = &inventory.rights;
     let data_source = |id: &DataSourceId, right| {
         let named = format!("data source {id}");
@@ -60,8 +60,8 @@ fn covers(rights: Rights, right: Right) -> bool {
     right == Right::Create && rights.has(Right::Write)
 }
 
-fn not_granted(call: &Call, right: Right, object: &str) -> Hold {
-    Hold::new(
+fn not_granted(call: &Call, right: Right, object: &str) -> Blocker {
+    Blocker::new(
         Reason::AccessDenied,
         format!(
             "Audience Manager does not grant the credential's technical account {right} on {object}, so that it could not \
@@ -71,8 +71,8 @@ fn not_granted(call: &Call, right: Right, object: &str) -> Hold {
     )
 }
 
-fn no_administrator(data_source: &str) -> Hold {
-    Hold::new(
+fn no_administrator(data_source: &str) -> Blocker {
+    Blocker::new(
         Reason::AccessDenied,
         format!(
             "The credential's technical account is no administrator in Audience Manager, so that it could not create data \

@@ -12,7 +12,7 @@ mod observed;
 
 use std::collections::BTreeSet;
 
-pub use observed::{Controlled, MergeRule, Place, Recorded, Standing};
+pub use observed::{Controlled, MergeRule, ObservedSharedObjects, Place, RecordedSharedObjects};
 
 use super::Plan;
 use crate::call::{Call, Operation};
@@ -25,13 +25,13 @@ use crate::inventory::Inventory;
 /// [`Mode::Observe`] nothing is created or changed.
 pub fn plan(
     settings: &ConnectionSettings,
-    recorded: &Recorded,
+    recorded: &RecordedSharedObjects,
     needed: &BTreeSet<ExportControls>,
     inventory: &Inventory,
     mode: Mode,
-) -> Plan<Standing> {
-    let mut plan: Plan<Standing> = Plan::default();
-    plan.standing.merge_rule = merge_rule(settings, inventory);
+) -> Plan<ObservedSharedObjects> {
+    let mut plan: Plan<ObservedSharedObjects> = Plan::default();
+    plan.state.merge_rule = merge_rule(settings, inventory);
     data_source::plan(settings, recorded, inventory, mode, &mut plan);
     folders::plan(settings, recorded, inventory, mode, &mut plan);
     controlled::plan(settings, recorded, needed, inventory, mode, &mut plan);

@@ -7,13 +7,13 @@ pub use resolution::Resolution;
 pub(super) use resolution::bounded_list;
 
 use super::gone::Gone;
+use crate::blocker::Blocker;
 use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
@@ -30,7 +30,7 @@ pub fn resolve<'a>(
 
 fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {
     match inventory.audiences.get(id) {
-        Some(entry) if entry.doubtful => Resolution::Ask(Call::read::<Audience>(id.clone())),
+        Some(entry) if entry.stale => Resolution::Ask(Call::read::<Audience>(id.clone())),
         Some(entry) => judge(&entry.record),
         None if inventory.audiences.is_gone(id) => Resolution::Gone(Gone::deleted(format!(
             "Experience Platform has no audience with the id {id} in this sandbox"
@@ -45,15 +45,13 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
         .find(&AudienceNaturalKey::Name(name.into()))
         .collect();
     match matching.as_slice() {
-        [entry] if entry.doubtful => {
-            Resolution::Ask(Call::read::<Audience>(entry.record.id.clone()))
-        }
+        [entry] if entry.stale => Resolution::Ask(Call::read::<Audience>(entry.record.id.clone())),
         [entry] => judge(&entry.record),
-        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Hold::new(
+        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Blocker::new(
             Reason::Progressing,
             "The audiences of Experience Platform are being read.".into(),
         )),
-        [] => Resolution::Held(Hold::new(
+        [] => Resolution::Held(Blocker::new(
             Reason::SourceNotFound,
             format!(
                 "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is \
@@ -66,7 +64,7 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
                 .map(|entry| entry.record.id.as_str())
                 .collect();
             ids.sort_unstable();
-            Resolution::Held(Hold::new(
+            Resolution::Held(Blocker::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
@@ -85,7 +83,7 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
         )));
     }
     if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
-        return Resolution::Held(Hold::new(
+        return Resolution::Held(Blocker::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} was shared from Audience Manager and carries the mark {mark}; it is not shared back. \
@@ -95,7 +93,7 @@ fn judge(audience: &Audience) -> Resolution<&Audience> {
         ));
     }
     if came_from_audience_manager(audience) {
-        return Resolution::Held(Hold::new(
+        return Resolution::Held(Blocker::new(
             Reason::SharingLoop,
             format!(
                 "Audience {} {:?} came from Audience Manager and is not shared back. Use its segment there.",

@@ -1,15 +1,15 @@
 //! Ids are valid in one tenant: before any write the credential must answer for the recorded one (design.md §4.7).
 
+use crate::blocker::Blocker;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::Tenant;
 
 /// `None` if the recorded ids are valid where the credential leads.
-pub fn mismatch(recorded: &Tenant, observed: &Tenant) -> Option<Hold> {
+pub fn mismatch(recorded: &Tenant, observed: &Tenant) -> Option<Blocker> {
     if let (Some(recorded), Some(observed)) = (recorded.company, observed.company)
         && recorded != observed
     {
-        return Some(Hold::new(
+        return Some(Blocker::new(
             Reason::TenantMismatch,
             format!(
                 "The credential answers for Audience Manager company {observed}, the recorded ids belong to company \
@@ -21,7 +21,7 @@ pub fn mismatch(recorded: &Tenant, observed: &Tenant) -> Option<Hold> {
     if let (Some(recorded), Some(observed)) = (&recorded.sandbox, &observed.sandbox)
         && recorded != observed
     {
-        return Some(Hold::new(
+        return Some(Blocker::new(
             Reason::SandboxReset,
             format!(
                 "The sandbox has the id {observed}, the recorded ids belong to sandbox {recorded}: it was reset, or \

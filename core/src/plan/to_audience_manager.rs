@@ -10,7 +10,7 @@ mod planner;
 mod segments;
 mod undeclared;
 
-pub use input::{Recorded, Situation, Standing};
+pub use input::{ObservedState, PlanInput, RecordedIds};
 
 use self::activation::Activation;
 use self::planner::{Planner, awaiting_adobe};
@@ -21,10 +21,10 @@ use crate::call::Step;
 use crate::compose::Mode;
 
 /// Plans one audience over shared objects that exist.
-pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
+pub fn plan(situation: PlanInput<'_>) -> Plan<ObservedState> {
     match situation.place {
         None => Plan::held(awaiting_adobe(&situation.desired.code)),
-        Some(Err(hold)) => Plan::held(placement::held(&situation, hold)),
+        Some(Err(blocker)) => Plan::held(placement::held(&situation, blocker)),
         Some(Ok(place)) => {
             let mut planner = Planner {
                 situation,
@@ -50,8 +50,8 @@ fn audience(planner: &mut Planner<'_>) {
         Lookup::Found(found) => Some(found),
         Lookup::Absent => None,
     };
-    if let Some(hold) = planner.claimed_by_another(found.as_ref().map(|found| found.record)) {
-        return planner.plan.holds.push(hold);
+    if let Some(blocker) = planner.claimed_by_another(found.as_ref().map(|found| found.record)) {
+        return planner.plan.blockers.push(blocker);
     }
     let manages = planner.situation.mode == Mode::Manage;
     let activation = match manages {

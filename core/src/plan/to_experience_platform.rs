@@ -6,13 +6,14 @@ pub mod deletion;
 mod input;
 mod labels;
 
-pub use input::{Recorded, Situation, Standing};
+pub use input::{AudiencePlanInput, ObservedAudience, RecordedAudience};
 
 use self::input::{has_key, natural_key};
 use super::Plan;
 use super::difference::{Comparison, Desired, unmarkable};
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
+use crate::blocker::Blocker;
 use crate::call::kinds::AudienceLookUp;
 use crate::call::{Call, Kind as _, Step};
 use crate::compose::{DesiredAudience, Mode, external_key, metadata_key, mirror};
@@ -23,14 +24,13 @@ use crate::domain::field::Field;
 use crate::domain::pql;
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::hold::Hold;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, label};
 use crate::ownership::{Ownership, held_by};
 
 /// Plans the audience of one share.
-pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
+pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
     let mut plan = Plan::default();
     let slot = slot(&situation);
     let found = match find(&situation, &slot) {
@@ -41,22 +41,22 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
         Lookup::Found(found) => Some(found),
         Lookup::Absent => None,
     };
-    if let Some(hold) = claimed_by_another(&situation, found.as_ref()) {
-        return Plan::held(hold);
+    if let Some(blocker) = claimed_by_another(&situation, found.as_ref()) {
+        return Plan::held(blocker);
     }
     let delivered = delivered(situation.inventory, &situation.desired.connector);
     match &situation.desired.new.form {
         NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
             Some(connectors) => observe(&situation, &slot, connectors, found, &mut plan),
-            None if situation.mode == Mode::Observe => plan.holds.push(awaited(&situation)),
+            None if situation.mode == Mode::Observe => plan.blockers.push(awaited(&situation)),
             None => keep_audience(&situation, &slot, found, &mut plan),
         },
         NewForm::SegmentDefinition { .. } => match delivered {
             None => {
                 let found = found.as_ref();
                 let owned = found.filter(|found| matches!(found.ownership, Ownership::Owned(_)));
-                plan.standing.audience = owned.map(|found| found.record.id.clone());
-                plan.holds.push(no_member_source(&situation));
+                plan.state.audience = owned.map(|found| found.record.id.clone());
+                plan.blockers.push(no_member_source(&situation));
             }
             Some(connectors) if situation.mode == Mode::Observe => {
                 observe(&situation, &slot, connectors, None, &mut plan);
@@ -68,12 +68,12 @@ pub fn plan(situation: Situation<'_>) -> Plan<Standing> {
 }
 
 /// What is in doubt is asked for before anything is judged, the connector's audience too.
-fn find<'a>(situation: &Situation<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
+fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
     let table = &situation.inventory.audiences;
     // The connector's, as far as the status names it: absence from a list proves nothing.
     let observed = situation.recorded.audience.iter();
     let mut observed = observed.filter(|id| match table.get(id) {
-        Some(entry) => entry.doubtful,
+        Some(entry) => entry.stale,
         None => !table.is_gone(id),
     });
     if let Some(id) = observed.next() {
@@ -85,7 +85,7 @@ fn find<'a>(situation: &Situation<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, 
         .flat_map(|key| table.find(&key));
     match slot.find(|found| situation.desired.equals(situation.inventory, found)) {
         Lookup::Ask(call) => Lookup::Ask(call),
-        found => match connectors.find(|entry| entry.doubtful) {
+        found => match connectors.find(|entry| entry.stale) {
             Some(entry) => Lookup::Ask(Box::new(Call::read::<Audience>(entry.record.id.clone()))),
             None => found,
         },
@@ -93,8 +93,8 @@ fn find<'a>(situation: &Situation<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, 
 }
 
 /// Found by its recorded id, by its mark with any uid, and by its natural key.
-fn slot<'a>(situation: &Situation<'a>) -> Slot<'a, Audience> {
-    let Situation {
+fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
+    let AudiencePlanInput {
         desired,
         inventory,
         recorded,
@@ -138,7 +138,7 @@ fn slot<'a>(situation: &Situation<'a>) -> Slot<'a, Audience> {
 
 /// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
-fn unreadable(situation: &Situation<'_>) -> Option<Hold> {
+fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
     let claimant = situation.claimant();
     let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
     let mut found = situation.inventory.audiences.find(&marked);
@@ -149,7 +149,7 @@ fn unreadable(situation: &Situation<'_>) -> Option<Hold> {
             && claimant.is_marked(&record.description)
             && expression.is_none_or(|text| !pql::is_readable(text))
     })?;
-    Some(Hold::new(
+    Some(Blocker::new(
         Reason::UnexpectedAnswer,
         format!(
             "{} carries the mark of this resource, and Experience Platform tells its expression in a form that cannot be \
@@ -173,10 +173,10 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
 
 /// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
 fn claimed_by_another(
-    situation: &Situation<'_>,
+    situation: &AudiencePlanInput<'_>,
     found: Option<&Candidate<'_, Audience>>,
-) -> Option<Hold> {
-    let Situation {
+) -> Option<Blocker> {
+    let AudiencePlanInput {
         share,
         desired,
         claims,
@@ -214,24 +214,24 @@ fn of_any_strategy<'a>(
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
 fn observe(
-    situation: &Situation<'_>,
+    situation: &AudiencePlanInput<'_>,
     slot: &Slot<'_, Audience>,
     connectors: &Audience,
     found: Option<Candidate<'_, Audience>>,
-    plan: &mut Plan<Standing>,
+    plan: &mut Plan<ObservedAudience>,
 ) {
-    plan.standing = Standing {
+    plan.state = ObservedAudience {
         audience: Some(connectors.id.clone()),
         observed: true,
-        ..Standing::default()
+        ..ObservedAudience::default()
     };
     if situation.mode == Mode::Observe {
         return;
     }
-    plan.holds
+    plan.blockers
         .extend(labels::of_connectors(situation.desired, connectors));
     if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
-        plan.standing.superseded = Some(ours.record().id.clone());
+        plan.state.superseded = Some(ours.record().id.clone());
         plan.steps.push(Step::ready(Call::delete(ours.owned())));
         if situation.desired.equals(situation.inventory, ours.record()) {
             plan.steps.extend(duplicates(slot, ours));
@@ -246,7 +246,7 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
         .duplicates(kept.record(), Audience::is_same)
         .into_iter()
         .filter_map(|(found, entry)| match found.ownership {
-            _ if entry.doubtful => Some(Call::read::<Audience>(entry.record.id.clone())),
+            _ if entry.stale => Some(Call::read::<Audience>(entry.record.id.clone())),
             Ownership::Owned(ours) => {
                 let users = AudienceNaturalKey::Dependency(entry.record.id.clone());
                 let is_used = table.find(&users).next().is_some();
@@ -258,16 +258,16 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
 }
 
 fn keep_audience(
-    situation: &Situation<'_>,
+    situation: &AudiencePlanInput<'_>,
     slot: &Slot<'_, Audience>,
     found: Option<Candidate<'_, Audience>>,
-    plan: &mut Plan<Standing>,
+    plan: &mut Plan<ObservedAudience>,
 ) {
     let desired = situation.desired;
     let Some(found) = found else {
-        let hold = unmarkable(&desired.mark).or_else(|| unreadable(situation));
-        if let Some(hold) = hold.or_else(|| labels::unknown(desired, None)) {
-            return plan.holds.push(hold);
+        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(situation));
+        if let Some(blocker) = blocker.or_else(|| labels::unknown(desired, None)) {
+            return plan.blockers.push(blocker);
         }
         let creation = || Call::create::<Audience>(labels::at_creation(&desired.new));
         let call = slot.unproven(situation.since).unwrap_or_else(creation);
@@ -276,15 +276,15 @@ fn keep_audience(
     let record = found.record;
     let kept = match keep(situation.inventory, &found, desired, situation.adoption) {
         Ok(kept) => kept,
-        Err(hold) => return plan.holds.push(hold),
+        Err(blocker) => return plan.blockers.push(blocker),
     };
     plan.steps.extend(labels_last(&kept).step());
-    plan.holds.extend(labels::unknown(desired, Some(record)));
+    plan.blockers.extend(labels::unknown(desired, Some(record)));
     if kept.is_equal() {
         plan.steps.extend(duplicates(slot, kept.ours));
     }
-    plan.standing.audience = Some(record.id.clone());
-    plan.standing.stored_differently = kept.stored_differently;
+    plan.state.audience = Some(record.id.clone());
+    plan.state.stored_differently = kept.stored_differently;
 }
 
 /// Labels are put on separately, after the rest: a service that refuses them refuses nothing else with them.
@@ -341,8 +341,8 @@ impl Desired<Audience> for DesiredAudience {
     }
 }
 
-fn awaited(situation: &Situation<'_>) -> Hold {
-    Hold::new(
+fn awaited(situation: &AudiencePlanInput<'_>) -> Blocker {
+    Blocker::new(
         Reason::AwaitingAdobeSharing,
         format!(
             "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
@@ -352,8 +352,8 @@ fn awaited(situation: &Situation<'_>) -> Hold {
     )
 }
 
-fn no_member_source(situation: &Situation<'_>) -> Hold {
-    Hold::new(
+fn no_member_source(situation: &AudiencePlanInput<'_>) -> Blocker {
+    Blocker::new(
         Reason::NoMemberSource,
         format!(
             "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \

@@ -10,24 +10,24 @@ use super::{ADDITIONAL, Case, NOW, SEGMENT, TRAIT};
 #[test]
 fn before_a_create_a_server_that_enforces_no_key_is_asked_for_it() {
     let mut case = Case::new(&[]);
-    case.foundation.enforces_trait_codes = false;
+    case.shared_objects.enforces_trait_codes = false;
     assert_eq!(case.steps(), ["look up trait with integration code I"]);
     let key = (
-        case.foundation.data_source.unwrap(),
+        case.shared_objects.data_source.unwrap(),
         IntegrationCode::new("I"),
     );
     let traits = &mut case.world.inventory.traits;
-    traits.fold_look_up(Sequence(NOW - 1), key.clone(), Vec::new());
+    traits.apply_look_up(Sequence(NOW - 1), key.clone(), Vec::new());
     assert_eq!(
         case.steps(),
         ["look up trait with integration code I"],
         "a look-up before this round proves nothing"
     );
     let traits = &mut case.world.inventory.traits;
-    traits.fold_look_up(Sequence(NOW), key, Vec::new());
+    traits.apply_look_up(Sequence(NOW), key, Vec::new());
     assert_eq!(case.steps().len(), 2, "{:?}", case.steps());
 
-    case.foundation.enforces_segment_codes = false;
+    case.shared_objects.enforces_segment_codes = false;
     assert_eq!(
         case.steps(),
         [
@@ -41,19 +41,19 @@ fn before_a_create_a_server_that_enforces_no_key_is_asked_for_it() {
 fn a_key_whose_create_has_an_unknown_outcome_is_looked_up_even_where_the_server_enforces_it() {
     let mut case = Case::settled(&[]);
     let key = (
-        case.foundation.data_source.unwrap(),
+        case.shared_objects.data_source.unwrap(),
         IntegrationCode::new("I"),
     );
-    case.world.inventory.segments.fold_unresolved(key.clone());
+    case.world.inventory.segments.apply_unresolved(key.clone());
     assert_eq!(case.steps(), ["look up segment with integration code I"]);
-    case.world.inventory.traits.fold_unresolved(key);
+    case.world.inventory.traits.apply_unresolved(key);
     assert_eq!(case.steps(), ["look up trait with integration code I"]);
 }
 
 #[test]
 fn a_data_source_that_was_never_listed_is_listed_first() {
     let mut case = Case::new(&[]);
-    case.foundation.data_source = Some(DataSourceId(7));
+    case.shared_objects.data_source = Some(DataSourceId(7));
     assert_eq!(case.steps(), ["list traits of data source 7"]);
 }
 
@@ -65,10 +65,10 @@ fn recorded_objects_are_found_by_their_ids_whatever_their_keys_say() {
         case.change_segment(sid, |found| found.integration_code = None);
     }
     let plan = case.plan();
-    assert_eq!(plan.standing.trait_sid, Some(TRAIT));
-    assert_eq!(plan.standing.segment_sid, Some(SEGMENT));
+    assert_eq!(plan.state.trait_sid, Some(TRAIT));
+    assert_eq!(plan.state.segment_sid, Some(SEGMENT));
     assert_eq!(
-        plan.standing.additional_segments,
+        plan.state.additional_segments,
         [("third".into(), ADDITIONAL)]
     );
     let changes: Vec<_> = plan
@@ -91,13 +91,13 @@ fn recorded_objects_are_found_by_their_ids_whatever_their_keys_say() {
 fn recorded_objects_that_are_not_known_or_in_doubt_are_read() {
     let mut case = Case::recorded(&["third"]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
-    case.world.inventory.segments.fold_doubt(&SEGMENT);
+    case.world.inventory.segments.apply_doubt(&SEGMENT);
     assert_eq!(case.steps(), ["read segment 1005", "read segment 9"]);
-    case.world.inventory.traits.fold_doubt(&TRAIT);
+    case.world.inventory.traits.apply_doubt(&TRAIT);
     assert_eq!(case.steps(), ["read trait 1004"]);
     case.recorded.trait_sid = Some(TraitSid(8));
     assert_eq!(case.steps(), ["read trait 8"]);
-    case.world.inventory.traits.fold_gone(&TraitSid(8));
+    case.world.inventory.traits.apply_gone(&TraitSid(8));
     assert_eq!(
         case.steps(),
         ["read trait 1004"],
@@ -108,8 +108,8 @@ fn recorded_objects_that_are_not_known_or_in_doubt_are_read() {
 #[test]
 fn recorded_objects_that_are_gone_are_made_anew() {
     let mut case = Case::recorded(&[]);
-    case.world.inventory.traits.fold_gone(&TRAIT);
-    case.world.inventory.segments.fold_gone(&SEGMENT);
+    case.world.inventory.traits.apply_gone(&TRAIT);
+    case.world.inventory.segments.apply_gone(&SEGMENT);
     assert_eq!(
         case.steps(),
         [

@@ -3,7 +3,7 @@
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::identifier::SegmentFolderId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::to_audience_manager::Standing;
+use audience_sharing_core::plan::to_audience_manager::ObservedState;
 
 use super::{ADDITIONAL, Case, DATA_SOURCE, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
 
@@ -16,14 +16,14 @@ fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
     let plan = case.plan();
     assert!(plan.is_settled(), "{plan:?}");
     assert_eq!(
-        plan.standing,
-        Standing {
+        plan.state,
+        ObservedState {
             trait_sid: Some(TRAIT),
             segment_sid: Some(SEGMENT),
             observed: true,
             data_source: Some(DATA_SOURCE),
             additional_segments: Vec::new(),
-            ..Standing::default()
+            ..ObservedState::default()
         }
     );
 }
@@ -34,13 +34,13 @@ fn a_share_that_observes_waits_for_each_object_that_is_not_there() {
     case.share.mode = Mode::Observe;
     // Nothing will be made, so the list is proof enough.
     (
-        case.foundation.enforces_trait_codes,
-        case.foundation.enforces_segment_codes,
+        case.shared_objects.enforces_trait_codes,
+        case.shared_objects.enforces_segment_codes,
     ) = (false, false);
-    case.world.inventory.segments.fold_gone(&SEGMENT);
+    case.world.inventory.segments.apply_gone(&SEGMENT);
     assert_eq!(case.reasons(), [Reason::AwaitingAdobeSharing]);
     assert_eq!(case.steps(), NOTHING);
-    case.world.inventory.traits.fold_gone(&TRAIT);
+    case.world.inventory.traits.apply_gone(&TRAIT);
     assert_eq!(
         case.reasons(),
         [Reason::AwaitingAdobeSharing],
@@ -52,12 +52,15 @@ fn a_share_that_observes_waits_for_each_object_that_is_not_there() {
 /// The data source is Adobe's; its trait and its segment carry no mark and differ from ours.
 fn adobes(additional: &[&str]) -> Case {
     let mut case = Case::settled(additional);
-    case.foundation.adobes = true;
+    case.shared_objects.adobes = true;
     (
-        case.foundation.enforces_trait_codes,
-        case.foundation.enforces_segment_codes,
+        case.shared_objects.enforces_trait_codes,
+        case.shared_objects.enforces_segment_codes,
     ) = (false, false);
-    (case.foundation.trait_folder, case.foundation.segment_folder) = (None, None);
+    (
+        case.shared_objects.trait_folder,
+        case.shared_objects.segment_folder,
+    ) = (None, None);
     case.change_trait(|found| {
         (found.description, found.name) = ("".into(), "Adobe's".into());
     });
@@ -80,14 +83,14 @@ fn adobes_objects_are_observed_whatever_the_policy() {
         let plan = case.plan();
         assert!(plan.is_settled(), "{policy:?}: {plan:?}");
         assert_eq!(
-            plan.standing,
-            Standing {
+            plan.state,
+            ObservedState {
                 trait_sid: Some(TRAIT),
                 segment_sid: Some(SEGMENT),
                 observed: true,
                 data_source: Some(DATA_SOURCE),
                 additional_segments: Vec::new(),
-                ..Standing::default()
+                ..ObservedState::default()
             }
         );
     }
@@ -99,12 +102,12 @@ fn either_of_adobes_objects_makes_the_sharing_an_observed_one() {
     case.change_segment(SEGMENT, |found| {
         (found.description, found.name) = (OURS.into(), "Loyal gamers".into());
     });
-    assert!(case.plan().standing.observed);
+    assert!(case.plan().state.observed);
     let mut case = adobes(&[]);
     case.change_trait(|found| {
         (found.description, found.name) = (OURS.into(), "Loyal gamers".into());
     });
-    assert!(case.plan().standing.observed);
+    assert!(case.plan().state.observed);
 }
 
 #[test]
@@ -114,13 +117,13 @@ fn beside_adobes_objects_additional_segments_are_ours_and_stand_in_the_folder_of
         case.steps(),
         ["update segment 1006 \"With third\" folder 1003 → 77"]
     );
-    case.world.inventory.segments.fold_gone(&ADDITIONAL);
+    case.world.inventory.segments.apply_gone(&ADDITIONAL);
     assert_eq!(
         case.steps(),
         ["look up segment with integration code I.third"],
         "the server enforces no key"
     );
-    case.foundation.enforces_segment_codes = true;
+    case.shared_objects.enforces_segment_codes = true;
     let plan = case.plan();
     assert_eq!(
         plan.steps[0].call.to_string(),
@@ -135,6 +138,6 @@ fn a_strangers_additional_segment_beside_adobes_objects_is_judged_by_the_policy(
     case.share.adoption = AdoptionPolicy::Never;
     case.change_segment(ADDITIONAL, |found| found.description = "".into());
     let plan = case.plan();
-    assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
-    assert_eq!(plan.standing.additional_segments, []);
+    assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
+    assert_eq!(plan.state.additional_segments, []);
 }

@@ -4,7 +4,7 @@ use audience_sharing_core::compose::AdoptionPolicy;
 use audience_sharing_core::domain::audience_manager::TraitKind;
 use audience_sharing_core::domain::identifier::SegmentSid;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::to_audience_manager::{Recorded, Standing};
+use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
 
 use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, SIBLINGS, TRAIT};
@@ -17,13 +17,13 @@ fn only_the_holder_of_a_source_acts_and_the_others_say_who_it_is() {
     case.living.insert(name("older"));
     let plan = case.plan();
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.holds[0].reason, Reason::SourceClaimed);
+    assert_eq!(plan.blockers[0].reason, Reason::SourceClaimed);
     assert!(
-        plan.holds[0].message.starts_with(
+        plan.blockers[0].message.starts_with(
             "Audience I belongs to SharedAudience marketing/older, which shares the same source"
         ),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
 }
 
@@ -44,7 +44,7 @@ fn a_held_segment_is_told_by_id_and_name() {
         found.description = "[audience-sharing:others/marketing/loyal]".into();
     });
     let plan = case.plan();
-    let message = &plan.holds[0].message;
+    let message = &plan.blockers[0].message;
     assert!(
         message.starts_with("Segment 1005 \"Loyal gamers\" carries the mark of another owner"),
         "{message}"
@@ -75,7 +75,7 @@ fn a_claimant_whose_mark_stands_holds_the_source_before_an_older_one(
 fn a_claimant_whose_segment_alone_tells_of_it_holds_the_source_all_the_same(#[case] deleted: bool) {
     let mut case = Case::recorded(&[]);
     match deleted {
-        true => drop(case.world.inventory.traits.fold_gone(&TRAIT)),
+        true => drop(case.world.inventory.traits.apply_gone(&TRAIT)),
         false => case.change_trait(|found| found.description = "By hand".into()),
     }
     case.living.insert(name("loyal"));
@@ -85,7 +85,7 @@ fn a_claimant_whose_segment_alone_tells_of_it_holds_the_source_all_the_same(#[ca
     assert_eq!(case.steps().len(), 1);
 
     case.share.name = name("older");
-    case.recorded = Recorded::default();
+    case.recorded = RecordedIds::default();
     assert_eq!(case.reasons(), [Reason::SourceClaimed]);
     assert_eq!(case.steps(), NOTHING);
 }
@@ -98,15 +98,15 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
     case.share.adoption = AdoptionPolicy::Always;
     let plan = case.plan();
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.holds[0].reason, Reason::AdoptionRefused);
+    assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
     assert!(
-        plan.holds[0]
+        plan.blockers[0]
             .message
             .starts_with("Trait 1004 \"Loyal gamers\" has the integration code"),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
-    assert_eq!(plan.standing, Standing::default());
+    assert_eq!(plan.state, ObservedState::default());
 }
 
 /// Who made the trait and the segment of an audience that is found to stand, and what is done with them.
@@ -178,14 +178,10 @@ fn what_stands_already_is_kept_or_marked_or_left(
         case.living.insert(name("sibling"));
     }
     case.change_segment(SEGMENT, |found| found.description = description.into());
-    let of_segment = (
-        case.steps(),
-        case.reasons(),
-        case.plan().standing.segment_sid,
-    );
+    let of_segment = (case.steps(), case.reasons(), case.plan().state.segment_sid);
     case.change_segment(SEGMENT, |found| found.description = OURS.into());
     case.change_trait(|found| found.description = description.into());
-    let of_trait = (case.steps(), case.reasons(), case.plan().standing.trait_sid);
+    let of_trait = (case.steps(), case.reasons(), case.plan().state.trait_sid);
     match outcome {
         Ok(written) => {
             let due = |object| {
@@ -231,7 +227,7 @@ fn an_additional_segment_without_its_mark_is_ours_only_as_it_was_recorded(
     case.recorded.additional_segments = vec![(key.into(), sid)];
     if sid == SEGMENT {
         // The recorded object went; what stands under the key now is another.
-        case.world.inventory.segments.fold_gone(&SEGMENT);
+        case.world.inventory.segments.apply_gone(&SEGMENT);
     }
     assert_eq!(case.reasons(), reasons);
 }

@@ -39,11 +39,15 @@ fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
         "its user stays"
     );
     let mut doubted = with_twin(NOW, &[]);
-    doubted.world.inventory.traits.fold_doubt(&TraitSid(4_000));
+    doubted.world.inventory.traits.apply_doubt(&TraitSid(4_000));
     assert_eq!(doubted.steps(), ["read trait 4000"]);
     let mut freed = with_twin(NOW, &[SegmentSid(4_001)]);
     assert_eq!(freed.steps(), NOTHING);
-    freed.world.inventory.segments.fold_gone(&SegmentSid(4_001));
+    freed
+        .world
+        .inventory
+        .segments
+        .apply_gone(&SegmentSid(4_001));
     assert_eq!(
         freed.steps(),
         ["delete trait 4000 \"Loyal gamers\""],
@@ -64,7 +68,10 @@ fn a_twin_that_the_twin_segments_use_goes_after_them() {
             "then delete trait 4000 \"Loyal gamers\""
         ]
     );
-    case.world.inventory.segments.fold_doubt(&SegmentSid(4_001));
+    case.world
+        .inventory
+        .segments
+        .apply_doubt(&SegmentSid(4_001));
     assert_eq!(case.steps()[0], "read segment 4001");
     case.share.mode = Mode::Observe;
     assert_eq!(
@@ -83,7 +90,7 @@ fn a_copy_without_our_mark_is_no_twin() {
     let traits = &mut case.world.inventory.traits;
     let mut copy = traits.get(&TraitSid(4_000)).unwrap().record.clone();
     copy.description = "copied by hand".into();
-    traits.fold_written(Sequence(NOW), Moment(0), copy);
+    traits.apply_written(Sequence(NOW), Moment(0), copy);
     assert_eq!(case.steps(), NOTHING);
 }
 

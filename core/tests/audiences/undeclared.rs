@@ -12,7 +12,7 @@ fn a_segment_that_is_no_longer_declared_goes_unless_it_is_to_be_retained() {
     let mut case = Case::settled(&["third"]);
     target_mut(&mut case.share).additional_segments.clear();
     assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
-    case.world.inventory.segments.fold_doubt(&ADDITIONAL);
+    case.world.inventory.segments.apply_doubt(&ADDITIONAL);
     assert_eq!(case.steps(), ["read segment 1006"]);
     case.share.retain = true;
     assert_eq!(case.steps(), NOTHING);
@@ -56,7 +56,7 @@ fn a_record_of_a_segment_that_is_no_longer_declared_leads_to_it_without_its_key(
     assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
     assert_eq!(case.steps(), ["read segment 9"]);
-    case.world.inventory.segments.fold_gone(&SegmentSid(9));
+    case.world.inventory.segments.apply_gone(&SegmentSid(9));
     assert_eq!(case.steps(), NOTHING);
 }
 

@@ -11,9 +11,9 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure, Successor};
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
 
-use super::{calls, mapped, partner, pass, shop, standing, tenant};
+use super::{calls, mapped, partner, pass, shop, state, tenant};
 use crate::model::{World, claimant, mark_of, name};
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
@@ -28,9 +28,9 @@ fn leaving<'a>(
     declared: &'a [SegmentDestination],
     mark: &'a Mark,
     source: &'a AudienceId,
-) -> Departure<'a> {
+) -> DeletionInput<'a> {
     static NOBODY: BTreeSet<ShareName> = BTreeSet::new();
-    Departure {
+    DeletionInput {
         claimant: claimant(mark, &NOBODY),
         source: Some(source),
         data_sources: &[DataSourceId(1_001)],
@@ -45,7 +45,7 @@ fn retired(world: &mut World, declared: &[SegmentDestination]) -> Vec<String> {
     world.calls.clear();
     for _ in 0..16 {
         let plan = departure(world, declared);
-        assert!(plan.holds.is_empty(), "{:?}", plan.holds);
+        assert!(plan.blockers.is_empty(), "{:?}", plan.blockers);
         let Some(step) = plan.steps.into_iter().find(|step| step.ready) else {
             return calls(world);
         };
@@ -60,7 +60,7 @@ fn retired(world: &mut World, declared: &[SegmentDestination]) -> Vec<String> {
 
 #[test]
 fn an_audience_that_leaves_takes_its_mappings_first() {
-    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let mut world = state(tenant(), &mapped(&[shop(), partner()]));
     assert_eq!(
         retired(&mut world, &[]),
         [
@@ -76,7 +76,7 @@ fn an_audience_that_leaves_takes_its_mappings_first() {
 
 #[test]
 fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
-    let mut world = standing(tenant(), &mapped(&[shop()]));
+    let mut world = state(tenant(), &mapped(&[shop()]));
     world.recorded.mappings.clear();
     let declared = [SegmentDestination {
         segment: None,
@@ -94,24 +94,24 @@ fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
 
 #[test]
 fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
-    let mut world = standing(tenant(), &mapped(&[shop()]));
+    let mut world = state(tenant(), &mapped(&[shop()]));
     let mut foreign = world.tenant.mappings[&MappingId(1_006)].clone();
     (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_712));
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = departure(&world, &[]);
-    assert_eq!(plan.holds[0].reason, Reason::DeletionBlocked);
+    assert_eq!(plan.blockers[0].reason, Reason::DeletionBlocked);
     assert!(
-        plan.holds[0].message.contains("4712 \"Partner\""),
+        plan.blockers[0].message.contains("4712 \"Partner\""),
         "{}",
-        plan.holds[0].message
+        plan.blockers[0].message
     );
     assert!(!plan.steps.iter().any(|step| step.call.is_deletion()));
 }
 
 #[test]
 fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
-    let mut world = standing(tenant(), &mapped(&[shop(), partner()]));
+    let mut world = state(tenant(), &mapped(&[shop(), partner()]));
     let kept = Successor {
         mark: mark_of(&name("other")),
         codes: Default::default(),

@@ -10,8 +10,8 @@ use audience_sharing_core::domain::reason::Reason;
 use rstest::rstest;
 
 use super::{
-    SHOP, URL, by_name, calls, gamers, mapped, partner, pass, record, settled, shop, standing,
-    tenant, url,
+    SHOP, URL, by_name, calls, gamers, mapped, partner, pass, record, settled, shop, state, tenant,
+    url,
 };
 use crate::model::{Tenant, World, target_mut};
 
@@ -77,7 +77,7 @@ fn about(world: World, known: Known) -> World {
             let mut behind = world.tenant.clone();
             behind.mappings.clear();
             world.at += 1;
-            behind.fold_destinations(&mut world.inventory, world.at);
+            behind.apply_destinations(&mut world.inventory, world.at);
             world
         }
         Known::Nothing => restarted(world),
@@ -112,7 +112,7 @@ fn a_mapping_stays_under_every_other_key_wherever_the_process_dies(#[case] known
     {
         let changed = mapped(second);
         for dies_after in 0.. {
-            let world = standing(three(), &mapped(first));
+            let world = state(three(), &mapped(first));
             let before = ids(&world);
             let mut world = about(world, known);
             let told = || format!("{first:#?} then {second:#?}, dead after {dies_after} calls");
@@ -152,7 +152,7 @@ fn a_mapping_stays_under_every_other_key_wherever_the_process_dies(#[case] known
 
 #[test]
 fn a_renamed_destination_keeps_its_id_under_another_key() {
-    let mut world = standing(three(), &mapped(&[shop()]));
+    let mut world = state(three(), &mapped(&[shop()]));
     let mut renamed = world.tenant.destinations[&SHOP].clone();
     renamed.name = "Shop of old".into();
     world.tenant.destinations.insert(SHOP, renamed);
@@ -166,7 +166,7 @@ fn a_renamed_destination_keeps_its_id_under_another_key() {
 /// The destination under its new key cannot be mapped now: what stands is neither deleted nor forgotten.
 #[test]
 fn a_mapping_stays_recorded_where_its_new_key_cannot_be_mapped() {
-    let mut world = standing(three(), &mapped(&[keyed("a", partner())]));
+    let mut world = state(three(), &mapped(&[keyed("a", partner())]));
     let id = world.recorded.mappings[0].mapping;
     let invalid = DeclaredDestination {
         keys: MappingKeys::default(),
@@ -174,7 +174,7 @@ fn a_mapping_stays_recorded_where_its_new_key_cannot_be_mapped() {
     };
     let changed = mapped(&[keyed("a", outlet()), invalid]);
     let plan = world.settle(&changed, &gamers());
-    assert_eq!(plan.holds[0].reason, Reason::MappingInvalid);
+    assert_eq!(plan.blockers[0].reason, Reason::MappingInvalid);
     record(&mut world, &plan);
     let mut recorded = world.recorded.mappings.iter();
     let known = recorded.find(|known| known.mapping == id).unwrap();
@@ -193,7 +193,7 @@ fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
     #[case] by_hand: &str,
     #[case] taken: bool,
 ) {
-    let mut world = standing(three(), &mapped(&[shop()]));
+    let mut world = state(three(), &mapped(&[shop()]));
     world.recorded.mappings.clear();
     let found = world.tenant.mappings.get_mut(&MappingId(1_006)).unwrap();
     found.keys = url(by_hand);
@@ -202,7 +202,7 @@ fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
     let mut share = mapped(&[shop()]);
     share.adoption = policy;
     let plan = world.settle(&share, &gamers());
-    let reasons: Vec<_> = plan.holds.iter().map(|hold| hold.reason).collect();
+    let reasons: Vec<_> = plan.blockers.iter().map(|blocker| blocker.reason).collect();
     match taken {
         true => assert!(plan.is_settled(), "{plan:#?}"),
         false => {
@@ -225,7 +225,7 @@ fn another_key_of_an_additional_segment_makes_another_segment_with_its_mapping()
         target_mut(&mut share).additional_segments[0].destinations = vec![shop()];
         share
     };
-    let mut world = standing(three(), &with("one"));
+    let mut world = state(three(), &with("one"));
     let made = settled(&mut world, &with("two"));
     assert_eq!(
         made,

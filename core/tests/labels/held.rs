@@ -1,30 +1,30 @@
 //! What a person must do first, and what stands open until then.
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::compose::AdoptionPolicy;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::hold::Hold;
 
 use super::{OURS, calls, data_source, settle, tenant, unlabelled};
 use crate::model::World;
 
 const OTHERS: &str = "[audience-sharing:others]";
 
-fn only_hold(world: &mut World, labels: &[&str]) -> Hold {
+fn only_hold(world: &mut World, labels: &[&str]) -> Blocker {
     let mut plan = settle(world, labels);
-    assert_eq!((plan.steps.len(), plan.holds.len()), (0, 1), "{plan:?}");
-    plan.holds.remove(0)
+    assert_eq!((plan.steps.len(), plan.blockers.len()), (0, 1), "{plan:?}");
+    plan.blockers.remove(0)
 }
 
 #[test]
 fn a_control_without_a_known_name_is_told_with_what_to_make_by_hand() {
     let mut world = World::over(tenant(&[]));
-    let hold = only_hold(&mut world, &["core/C7", "core/C3"]);
-    assert_eq!(hold.reason, Reason::ExportControlUnsupported);
-    assert_eq!(hold.reason.disposition(), Disposition::Stalled);
-    insta::assert_snapshot!(hold.message, @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
+    let blocker = only_hold(&mut world, &["core/C7", "core/C3"]);
+    assert_eq!(blocker.reason, Reason::ExportControlUnsupported);
+    assert_eq!(blocker.reason.disposition(), Disposition::Stalled);
+    insta::assert_snapshot!(blocker.message, @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
     assert_eq!(world.tenant.traits.len(), 0, "nothing without its controls");
 }
 
@@ -32,9 +32,9 @@ fn a_control_without_a_known_name_is_told_with_what_to_make_by_hand() {
 fn what_stands_already_is_told_to_be_open() {
     let mut world = unlabelled(&[]);
     let before = world.tenant.clone();
-    let hold = only_hold(&mut world, &["core/C5"]);
-    assert!(hold.message.ends_with("Trait 1004 \"Loyal gamers\" and its segments stay in data source 1001 without it: until \
-        then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."), "{}", hold.message);
+    let blocker = only_hold(&mut world, &["core/C5"]);
+    assert!(blocker.message.ends_with("Trait 1004 \"Loyal gamers\" and its segments stay in data source 1001 without it: until \
+        then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."), "{}", blocker.message);
     assert_eq!(world.tenant, before);
 }
 
@@ -44,16 +44,18 @@ fn only_what_is_not_forbidden_where_it_stands_is_open() {
     let mut world = unlabelled(&[]);
     settle(&mut world, &["core/C3"]);
     world.refresh();
-    let hold = only_hold(&mut world, &["core/C3", "core/C5"]);
+    let blocker = only_hold(&mut world, &["core/C3", "core/C5"]);
     assert!(
-        hold.message.contains("stay in data source 1006 without it"),
+        blocker
+            .message
+            .contains("stay in data source 1006 without it"),
         "{}",
-        hold.message
+        blocker.message
     );
     assert!(
-        hold.message.ends_with("(no off-site ad targeting)."),
+        blocker.message.ends_with("(no off-site ad targeting)."),
         "{}",
-        hold.message
+        blocker.message
     );
 
     // Back to C3 alone nothing is due.
@@ -68,19 +70,21 @@ fn a_name_that_nobody_knows_forbids_what_its_data_source_was_made_for_and_nothin
     world.tenant.data_sources.insert(made.id, made);
     world.refresh();
     assert!(settle(&mut world, &["core/C3", "core/C5"]).is_settled());
-    let hold = only_hold(&mut world, &["core/C5"]);
+    let blocker = only_hold(&mut world, &["core/C5"]);
     assert!(
-        hold.message
+        blocker
+            .message
             .ends_with("stay in data source 5000, whose export controls forbid as much."),
         "{}",
-        hold.message
+        blocker.message
     );
-    let hold = only_hold(&mut world, &["core/C6"]);
+    let blocker = only_hold(&mut world, &["core/C6"]);
     assert!(
-        hold.message
+        blocker
+            .message
             .ends_with("against core/C6 (no on-site ad targeting)."),
         "{}",
-        hold.message
+        blocker.message
     );
 }
 
@@ -104,9 +108,9 @@ fn one_made_by_hand_without_the_control_is_no_place_for_it() {
     let made = data_source(5_000, "Sharing (C5+C6)", "", &["OFF_SITE", "PII"]);
     world.tenant.data_sources.insert(made.id, made);
     world.refresh();
-    let hold = only_hold(&mut world, &["core/C5", "core/C6"]);
-    assert_eq!(hold.reason, Reason::ExportControlMissing);
-    insta::assert_snapshot!(hold.message, @r#"Data source 5000 "Sharing (C5+C6)" has not the export control "no on-site ad targeting" that its name stands for (core/C6); nothing was put into it. Set it in Audience Manager under Audience Data, Data Sources, Data Export Controls. Trait 1004 "Loyal gamers" and its segments stay in data source 1001 without it: until then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."#);
+    let blocker = only_hold(&mut world, &["core/C5", "core/C6"]);
+    assert_eq!(blocker.reason, Reason::ExportControlMissing);
+    insta::assert_snapshot!(blocker.message, @r#"Data source 5000 "Sharing (C5+C6)" has not the export control "no on-site ad targeting" that its name stands for (core/C6); nothing was put into it. Set it in Audience Manager under Audience Data, Data Sources, Data Export Controls. Trait 1004 "Loyal gamers" and its segments stay in data source 1001 without it: until then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."#);
 }
 
 /// The server answered a create as if there were no such field.
@@ -116,8 +120,8 @@ fn one_that_we_made_and_that_stands_without_its_control_is_no_place_either() {
     let made = data_source(5_000, "Sharing (C3)", OURS, &[]);
     world.tenant.data_sources.insert(made.id, made);
     world.refresh();
-    let hold = only_hold(&mut world, &["core/C3"]);
-    assert_eq!(hold.reason, Reason::ExportControlMissing);
+    let blocker = only_hold(&mut world, &["core/C3"]);
+    assert_eq!(blocker.reason, Reason::ExportControlMissing);
     assert_eq!(calls(&world), "", "and no second one is made");
 }
 
@@ -132,12 +136,14 @@ fn a_control_that_was_taken_away_opens_what_stands_there_and_is_told() {
         .unwrap();
     found.restrictions = Restrictions::default();
     world.refresh();
-    let hold = only_hold(&mut world, &["core/C3"]);
-    assert_eq!(hold.reason, Reason::ExportControlMissing);
+    let blocker = only_hold(&mut world, &["core/C3"]);
+    assert_eq!(blocker.reason, Reason::ExportControlMissing);
     assert!(
-        hold.message.contains("stay in data source 1006 without it"),
+        blocker
+            .message
+            .contains("stay in data source 1006 without it"),
         "{}",
-        hold.message
+        blocker.message
     );
 }
 

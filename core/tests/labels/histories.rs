@@ -80,13 +80,13 @@ proptest! {
                 };
                 let asked = labels.iter().filter(|label| NAMES.iter().any(|(known, _)| known == *label));
                 let open: Vec<&&str> = asked.filter(|label| !is_there(label)).collect();
-                assert!(open.is_empty() || plan.holds[0].message.contains("without it"), "{open:?} {plan:?}");
-                assert!(plan.holds.is_empty() || plan.holds.len() == 1 && !labels.is_empty());
+                assert!(open.is_empty() || plan.blockers[0].message.contains("without it"), "{open:?} {plan:?}");
+                assert!(plan.blockers.is_empty() || plan.blockers.len() == 1 && !labels.is_empty());
             }
             // Under a hold nothing new is made; else all stands, under the sids that it always had.
-            if plan.holds.is_empty() {
+            if plan.blockers.is_empty() {
                 assert_eq!((traits.len(), segments.len()), (1, 1));
-                assert_eq!(plan.standing.data_source, Some(traits[0].data_source));
+                assert_eq!(plan.state.data_source, Some(traits[0].data_source));
                 assert_eq!(segments[0].data_source, traits[0].data_source);
                 let now = (traits[0].sid, segments[0].sid);
                 assert_eq!(*sids.entry(which).or_insert(now), now);

@@ -8,9 +8,9 @@ use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::shared_objects::{self, Standing};
-use audience_sharing_core::plan::to_audience_manager::Recorded;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, Departure};
+use audience_sharing_core::plan::shared_objects::{self, ObservedSharedObjects};
+use audience_sharing_core::plan::to_audience_manager::RecordedIds;
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
 
 use super::{OURS, data_source, settle, unlabelled};
 use crate::model::strangers::Strangers;
@@ -19,13 +19,13 @@ use crate::model::{World, claimant, mark_of, name};
 const OWN: DataSourceId = DataSourceId(1_001);
 const CONTROLLED: DataSourceId = DataSourceId(1_006);
 
-fn standing(world: &World, recorded: &shared_objects::Recorded) -> Standing {
+fn state(world: &World, recorded: &shared_objects::RecordedSharedObjects) -> ObservedSharedObjects {
     let (needed, mode) = (BTreeSet::new(), Mode::Observe);
-    shared_objects::plan(&world.settings, recorded, &needed, &world.inventory, mode).standing
+    shared_objects::plan(&world.settings, recorded, &needed, &world.inventory, mode).state
 }
 
-fn found(world: &World) -> Standing {
-    standing(world, &shared_objects::Recorded::default())
+fn found(world: &World) -> ObservedSharedObjects {
+    state(world, &shared_objects::RecordedSharedObjects::default())
 }
 
 fn lines(steps: Vec<Step>) -> Vec<String> {
@@ -44,11 +44,11 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = deletion::plan(Departure {
+        let plan = deletion::plan(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: Some(&AudienceId::new("I")),
             data_sources,
-            recorded: &Recorded::default(),
+            recorded: &RecordedIds::default(),
             declared: &[],
             inventory: &world.inventory,
             since: Sequence(50),
@@ -113,17 +113,14 @@ fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_b
     world.refresh();
     assert_eq!(found(&world).controlled, []);
     let controls = ExportControls::of_labels(["core/C3"]);
-    let recorded = shared_objects::Recorded {
+    let recorded = shared_objects::RecordedSharedObjects {
         controlled: vec![(controls, CONTROLLED)],
-        ..shared_objects::Recorded::default()
+        ..shared_objects::RecordedSharedObjects::default()
     };
-    let standing = standing(&world, &recorded);
-    assert_eq!(
-        standing.data_sources().collect::<Vec<_>>(),
-        [OWN, CONTROLLED]
-    );
-    assert_eq!(standing.controls_of(CONTROLLED, &world.inventory), controls);
-    assert!(standing.controls_of(OWN, &world.inventory).is_empty());
+    let state = state(&world, &recorded);
+    assert_eq!(state.data_sources().collect::<Vec<_>>(), [OWN, CONTROLLED]);
+    assert_eq!(state.controls_of(CONTROLLED, &world.inventory), controls);
+    assert!(state.controls_of(OWN, &world.inventory).is_empty());
     let needed = BTreeSet::from([controls]);
     let plan = shared_objects::plan(
         &world.settings,
@@ -137,11 +134,11 @@ fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_b
         [""; 0],
         "a recorded id alone is one sign"
     );
-    let holds = plan
-        .standing
+    let blockers = plan
+        .state
         .controlled
         .iter()
-        .filter_map(|found| found.hold.as_ref());
-    let reasons: Vec<Reason> = holds.map(|hold| hold.reason).collect();
+        .filter_map(|found| found.blocker.as_ref());
+    let reasons: Vec<Reason> = blockers.map(|blocker| blocker.reason).collect();
     assert_eq!(reasons, [Reason::OwnershipLost]);
 }

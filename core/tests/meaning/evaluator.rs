@@ -104,11 +104,11 @@ fn one(tokens: &[String], at: &mut usize) -> Meaning {
 }
 
 impl Meaning {
-    pub(crate) fn holds(&self, condition: &impl Fn(&[String]) -> bool) -> bool {
+    pub(crate) fn blockers(&self, condition: &impl Fn(&[String]) -> bool) -> bool {
         match self {
-            Self::Either(left, right) => left.holds(condition) || right.holds(condition),
-            Self::Both(left, right) => left.holds(condition) && right.holds(condition),
-            Self::No(inside) => !inside.holds(condition),
+            Self::Either(left, right) => left.blockers(condition) || right.blockers(condition),
+            Self::Both(left, right) => left.blockers(condition) && right.blockers(condition),
+            Self::No(inside) => !inside.blockers(condition),
             Self::Asks(tokens) => condition(tokens),
         }
     }
@@ -187,7 +187,7 @@ pub(crate) fn asked(condition: &[String]) -> (String, String, String) {
 pub(crate) fn truth_table(rule: &Meaning, all: &BTreeSet<(String, String, String)>) -> Vec<bool> {
     let order: Vec<_> = all.iter().collect();
     let row = |assignment: usize| {
-        rule.holds(&|condition| {
+        rule.blockers(&|condition| {
             let asked = asked(condition);
             let place = order.iter().position(|known| **known == asked).unwrap();
             assignment >> place & 1 == 1

@@ -185,8 +185,8 @@ impl Tenant {
             for (data_source, code) in elsewhere.chain(here) {
                 for look in looks(&desired.mark) {
                     let (made, segment) = self.strangers.make(data_source, code, name, &look);
-                    inventory.traits.fold_read(Sequence(at), made.clone());
-                    inventory.segments.fold_read(Sequence(at), segment.clone());
+                    inventory.traits.apply_read(Sequence(at), made.clone());
+                    inventory.segments.apply_read(Sequence(at), segment.clone());
                 }
             }
         }

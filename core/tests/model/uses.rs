@@ -50,7 +50,7 @@ impl Tenant {
     }
 
     /// A list with the mappings where a destination tells them.
-    pub(crate) fn fold_destinations(&self, inventory: &mut Inventory, at: u64) {
+    pub(crate) fn apply_destinations(&self, inventory: &mut Inventory, at: u64) {
         let listed = self.destinations.values().map(|found| {
             let mappings = || {
                 (
@@ -61,7 +61,7 @@ impl Tenant {
             (found.clone(), found.tells_mappings.then(mappings))
         });
         let listed = listed.collect();
-        inventory.fold_destinations(Sequence(at), Moment(at * 100_000), listed, &[]);
+        inventory.apply_destinations(Sequence(at), Moment(at * 100_000), listed, &[]);
     }
 
     fn mappings_of(&self, fits: impl Fn(&Mapping) -> bool) -> Vec<Mapping> {
@@ -72,21 +72,21 @@ impl Tenant {
     pub(super) fn carry_out_use(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
         let (sequence, now) = (Sequence(at), Moment(at * 100_000));
         match call {
-            Call::Destination(Operation::List(())) => self.fold_destinations(inventory, at),
+            Call::Destination(Operation::List(())) => self.apply_destinations(inventory, at),
             Call::Destination(Operation::Read(id)) => match self.destinations.get(id) {
-                Some(found) => drop(inventory.destinations.fold_read(sequence, found.clone())),
-                None => drop(inventory.destinations.fold_gone(id)),
+                Some(found) => drop(inventory.destinations.apply_read(sequence, found.clone())),
+                None => drop(inventory.destinations.apply_gone(id)),
             },
             Call::Mapping(Operation::List(id)) => {
                 let found = self.mappings_of(|mapping| mapping.destination == *id);
-                inventory.fold_mappings(sequence, now, *id, (found, Vec::new()));
+                inventory.apply_mappings(sequence, now, *id, (found, Vec::new()));
             }
             Call::Mapping(Operation::LookUp((segment, destination))) => {
                 let found = self.mappings_of(|mapping| {
                     (mapping.destination, mapping.segment) == (*destination, *segment)
                 });
                 let key = (*segment, *destination);
-                inventory.fold_mappings_looked_up(sequence, now, key, found);
+                inventory.apply_mappings_looked_up(sequence, now, key, found);
             }
             Call::Mapping(Operation::Create(new)) => {
                 assert!(self.segments.contains_key(&new.segment), "{call}");
@@ -101,7 +101,7 @@ impl Tenant {
                 };
                 self.mappings.insert(made.id, made.clone());
                 self.mapped_too(&made);
-                inventory.mappings.fold_written(sequence, now, made);
+                inventory.mappings.apply_written(sequence, now, made);
             }
             Call::Mapping(Operation::Update(expected, change)) => {
                 let found = self.mappings.get_mut(&expected.id).unwrap();
@@ -121,16 +121,16 @@ impl Tenant {
                 }
                 inventory
                     .mappings
-                    .fold_written(sequence, now, found.clone());
+                    .apply_written(sequence, now, found.clone());
             }
             Call::Mapping(Operation::Delete(expected)) => {
                 let found = self.mappings.get(&expected.id);
                 if let Some(found) = found.filter(|found| **found != **expected) {
-                    inventory.mappings.fold_read(sequence, found.clone());
+                    inventory.mappings.apply_read(sequence, found.clone());
                     return;
                 }
                 self.mappings.remove(&expected.id);
-                inventory.mappings.fold_gone(&expected.id);
+                inventory.mappings.apply_gone(&expected.id);
             }
             Call::FindTrait(reference) => {
                 let found = self.foreign_traits.values().chain(self.traits.values());
@@ -149,7 +149,7 @@ impl Tenant {
                     seen: sequence,
                     accepted,
                 };
-                inventory.fold_rule_verdict(content.clone(), verdict);
+                inventory.apply_rule_verdict(content.clone(), verdict);
             }
             other => panic!("the model does not know {other}"),
         }

@@ -18,16 +18,16 @@ const METADATA: Strategy = Strategy::MetadataOnly;
 #[case::external_beside_metadata(METADATA, EXTERNAL)]
 #[case::external_beside_a_definition(Strategy::SegmentDefinition, EXTERNAL)]
 fn a_source_is_not_shared_a_second_time_by_another_strategy(
-    #[case] standing: Strategy,
+    #[case] state: Strategy,
     #[case] other: Strategy,
 ) {
     let mut world = World::over([]);
-    if standing == Strategy::SegmentDefinition {
+    if state == Strategy::SegmentDefinition {
         world.audiences.insert(delivered().id, delivered());
         world.refresh();
     }
     world.living = BTreeSet::from([name("first"), name("second")]);
-    let first = desired("second", standing, "Console buyers");
+    let first = desired("second", state, "Console buyers");
     assert!(world.settle("second", &first).is_settled());
     let before = world.audiences.clone();
     let plan = world.settle("first", &desired("first", other, "Console buyers"));

@@ -103,7 +103,7 @@ fn what_nobody_can_tell_is_refused_with_what_to_do(
     let mut world = World::over([]);
     let plan = world.settle("gamers", &external(controls(sources), declared));
     assert_eq!(World::reasons(&plan), [Reason::UsageLabelsUnknown]);
-    let message = &plan.holds[0].message;
+    let message = &plan.blockers[0].message;
     let mended = "into target.experiencePlatform.dataUsageLabels";
     assert!(
         message.starts_with("No audience was created: ")
@@ -147,7 +147,7 @@ fn what_stands_gets_the_labels_that_are_known_and_says_which_are_not() {
     let wanted = external(controls(&[Some(&["PII", "OFF_SITE"])]), &[]);
     let plan = world.settle("gamers", &wanted);
     assert_eq!(World::reasons(&plan), [Reason::UsageLabelsUnknown]);
-    assert!(plan.standing.audience.is_some());
+    assert!(plan.state.audience.is_some());
     assert_eq!(labels(only(&world)), "core/C3");
 }
 
@@ -165,9 +165,9 @@ fn what_the_connector_delivers_is_not_labelled_by_us() {
     assert_eq!(held(&plan), [], "Adobe's own link carries the rest over");
     let plan = world.settle("gamers", &external(controls(&[]), &["core/C5", "core/C9"]));
     assert_eq!(held(&plan), [Reason::UsageLabelsRefused]);
-    let message = &plan.holds[0].message;
+    let message = &plan.blockers[0].message;
     assert!(message.contains("it lacks core/C9. "), "{message}");
-    assert!(plan.standing.observed);
+    assert!(plan.state.observed);
     assert_eq!(world.calls, [""; 0]);
 }
 
@@ -208,7 +208,7 @@ proptest! {
         let mut world = World::over([]);
         let wanted = desired(strategy, controls(&sources), &declared);
         let plan = world.settle("gamers", &wanted);
-        prop_assert_eq!(plan.holds.is_empty(), told);
+        prop_assert_eq!(plan.blockers.is_empty(), told);
         prop_assert_eq!(world.audiences.len(), usize::from(told));
         if !told {
             return Ok(());

@@ -6,15 +6,17 @@ use super::*;
 fn an_audience_of_ours_is_taken_out_of_use_once() {
     let mut world = World::over([]);
     let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
-    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.refresh();
     let pause = |world: &World| {
-        to_experience_platform::deletion::pause(to_experience_platform::deletion::Departure {
-            claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
-            source: Some(&SourceId::of(SourceKind::Segment, 7)),
-            recorded: &world.recorded,
-            inventory: &world.inventory,
-        })
+        to_experience_platform::deletion::pause(
+            to_experience_platform::deletion::AudienceDeletionInput {
+                claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
+                source: Some(&SourceId::of(SourceKind::Segment, 7)),
+                recorded: &world.recorded,
+                inventory: &world.inventory,
+            },
+        )
     };
     let plan = pause(&world);
     world.carry_out(&plan.steps[0].call);
@@ -27,10 +29,10 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
 fn a_recorded_audience_that_is_shown_as_deleted_is_made_again() {
     let mut world = World::over([]);
     let wanted = desired("gamers", Strategy::ExternalAudience, "Console buyers");
-    let id = world.settle("gamers", &wanted).standing.audience.unwrap();
+    let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.audiences.get_mut(&id).unwrap().lifecycle = Lifecycle::Deleted;
     world.refresh();
     world.recorded.audience = Some(id.clone());
-    let made = world.settle("gamers", &wanted).standing.audience;
+    let made = world.settle("gamers", &wanted).state.audience;
     assert_ne!(made.expect("another one"), id);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use audience_sharing_core::compose::{AdoptionPolicy, CONNECTOR_ORIGIN, Strategy};
 use audience_sharing_core::domain::experience_platform::{Audience, AudienceKey, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
-use audience_sharing_core::plan::to_experience_platform::Recorded;
+use audience_sharing_core::plan::to_experience_platform::RecordedAudience;
 use proptest::collection::vec;
 use proptest::prelude::{Just, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
@@ -168,11 +168,11 @@ proptest! {
         for found in there.iter().filter(|found| !may_change(found, &[strategy], adopts)) {
             prop_assert_eq!(world.audiences.get(&found.id), Some(found));
         }
-        if plan.holds.is_empty() {
-            let kept = plan.standing.audience.clone().expect("an audience");
+        if plan.blockers.is_empty() {
+            let kept = plan.state.audience.clone().expect("an audience");
             let kept = world.all().find(|found| found.id == kept).expect("it exists");
-            prop_assert_eq!(plan.standing.observed, kept.origin == CONNECTOR_ORIGIN.into());
-            if !plan.standing.observed {
+            prop_assert_eq!(plan.state.observed, kept.origin == CONNECTOR_ORIGIN.into());
+            if !plan.state.observed {
                 prop_assert_eq!(&kept.description, &wanted.new.description);
                 prop_assert_eq!(&kept.name, &wanted.new.name);
             }
@@ -182,9 +182,9 @@ proptest! {
         prop_assert_eq!(world.calls.len(), calls, "{:?}", world.calls);
         prop_assert_eq!(&again, &plan);
         if records {
-            world.recorded = Recorded {
-                audience: plan.standing.audience,
-                observed: plan.standing.observed,
+            world.recorded = RecordedAudience {
+                audience: plan.state.audience,
+                observed: plan.state.observed,
             };
         }
         let before = world.audiences.clone();

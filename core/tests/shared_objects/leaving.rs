@@ -6,7 +6,7 @@ use audience_sharing_core::domain::audience_manager::{DataSource, SegmentFolder,
 use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::facts::{Answer, At, Response, apply};
 use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence};
-use audience_sharing_core::plan::shared_objects::{Standing, deletion};
+use audience_sharing_core::plan::shared_objects::{ObservedSharedObjects, deletion};
 
 use super::{OTHERS, OURS, calls, complete, listed, managed};
 use crate::model::settings;
@@ -20,7 +20,7 @@ fn with_twins(twins: &[DataSource]) -> Inventory {
     for twin in twins {
         inventory
             .data_sources
-            .fold_written(Sequence(2), Moment(0), twin.clone());
+            .apply_written(Sequence(2), Moment(0), twin.clone());
         list_as_empty(&mut inventory, twin.id);
         list_as_empty(&mut inventory, twin.id);
     }
@@ -32,10 +32,10 @@ fn list_as_empty(inventory: &mut Inventory, data_source: DataSourceId) {
     let (at, now) = (Sequence(2), LATER);
     inventory
         .traits
-        .fold_list(at, now, coverage, Vec::new(), &[]);
+        .apply_list(at, now, coverage, Vec::new(), &[]);
     inventory
         .segments
-        .fold_list(at, now, coverage, Vec::new(), &[]);
+        .apply_list(at, now, coverage, Vec::new(), &[]);
 }
 
 /// The same, and its contents were listed as empty twice.
@@ -46,8 +46,8 @@ fn empty(mut inventory: Inventory) -> Inventory {
 }
 
 fn swept(inventory: &Inventory) -> Vec<String> {
-    let standing = managed(&complete()).standing;
-    calls(&deletion::duplicates(&settings(), &standing, inventory))
+    let state = managed(&complete()).state;
+    calls(&deletion::duplicates(&settings(), &state, inventory))
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn of_data_sources_that_carry_our_mark_the_empty_twin_goes() {
         data_source(10, ""),
     ]);
     assert_eq!(swept(&inventory), ["delete data source 8 \"Sharing\""]);
-    let nothing_stands = Standing::default();
+    let nothing_stands = ObservedSharedObjects::default();
     assert_eq!(
         deletion::duplicates(&settings(), &nothing_stands, &inventory),
         []
@@ -71,13 +71,13 @@ fn a_twin_that_holds_anything_stays() {
     let mut inventory = with_twins(&[data_source(8, OURS)]);
     let mut held = onboarded(10, Some("I"));
     held.data_source = DataSourceId(8);
-    inventory.traits.fold_written(Sequence(4), LATER, held);
+    inventory.traits.apply_written(Sequence(4), LATER, held);
     assert_eq!(swept(&inventory), [""; 0]);
 
     let mut inventory = with_twins(&[data_source(8, OURS)]);
     let mut held = segment(20, Some("I"));
     held.data_source = DataSourceId(8);
-    inventory.segments.fold_written(Sequence(4), LATER, held);
+    inventory.segments.apply_written(Sequence(4), LATER, held);
     assert_eq!(swept(&inventory), [""; 0]);
 }
 
@@ -87,7 +87,7 @@ fn a_twin_whose_contents_are_not_known_is_listed_first() {
     let twin = data_source(8, OURS);
     inventory
         .data_sources
-        .fold_written(Sequence(2), Moment(0), twin);
+        .apply_written(Sequence(2), Moment(0), twin);
     assert_eq!(
         swept(&inventory),
         [
@@ -100,7 +100,7 @@ fn a_twin_whose_contents_are_not_known_is_listed_first() {
     let coverage = Coverage::DataSource(DataSourceId(8));
     inventory
         .traits
-        .fold_list(Sequence(3), LATER, coverage, Vec::new(), &[]);
+        .apply_list(Sequence(3), LATER, coverage, Vec::new(), &[]);
     assert_eq!(swept(&inventory), ["list segments of data source 8"]);
 }
 
@@ -111,7 +111,7 @@ fn a_twin_whose_contents_cannot_be_read_stays() {
     let unreadable = [TraitSid(10)];
     inventory
         .traits
-        .fold_list(Sequence(3), LATER, coverage, Vec::new(), &unreadable);
+        .apply_list(Sequence(3), LATER, coverage, Vec::new(), &unreadable);
     assert_eq!(swept(&inventory), [""; 0]);
 }
 
@@ -136,16 +136,16 @@ fn shared_objects_that_a_list_lacks_are_read_before_anything_goes() {
     let (started, now) = (Sequence(9), LATER);
     inventory
         .data_sources
-        .fold_whole_list(started, now, others, Vec::new());
-    let standing = managed(&inventory).standing;
-    let steps = deletion::plan(&settings(), &standing, &inventory);
+        .apply_whole_list(started, now, others, Vec::new());
+    let state = managed(&inventory).state;
+    let steps = deletion::plan(&settings(), &state, &inventory);
     assert_eq!(calls(&steps), ["read data source 5"]);
 }
 
 /// What standing objects of a connection that leaves are removed, where the folders are of our making.
 fn retired(inventory: &Inventory) -> Vec<String> {
-    let standing = managed(inventory).standing;
-    calls(&deletion::plan(&settings(), &standing, inventory))
+    let state = managed(inventory).state;
+    calls(&deletion::plan(&settings(), &state, inventory))
 }
 
 fn made_by_us(data_source: DataSource) -> Inventory {
@@ -210,21 +210,23 @@ fn shared_objects_that_hold_anything_stay() {
     let mut inventory = made_by_us(data_source(5, OURS));
     inventory
         .traits
-        .fold_written(Sequence(3), LATER, onboarded(10, Some("I")));
+        .apply_written(Sequence(3), LATER, onboarded(10, Some("I")));
     assert_eq!(retired(&inventory), [""; 0]);
     let mut inventory = made_by_us(data_source(5, OURS));
     inventory
         .segments
-        .fold_written(Sequence(3), LATER, segment(20, Some("I")));
+        .apply_written(Sequence(3), LATER, segment(20, Some("I")));
     assert_eq!(retired(&inventory), [""; 0]);
 
     let mut inventory = made_by_us(data_source(5, OURS));
     let (mut elsewhere, mut too) = (onboarded(10, Some("I")), segment(20, Some("I")));
     (elsewhere.data_source, too.data_source) = (DataSourceId(4), DataSourceId(4));
-    inventory.traits.fold_written(Sequence(3), LATER, elsewhere);
-    inventory.segments.fold_written(Sequence(3), LATER, too);
-    inventory.traits.fold_doubt(&TraitSid(10));
-    inventory.segments.fold_doubt(&SegmentSid(20));
+    inventory
+        .traits
+        .apply_written(Sequence(3), LATER, elsewhere);
+    inventory.segments.apply_written(Sequence(3), LATER, too);
+    inventory.traits.apply_doubt(&TraitSid(10));
+    inventory.segments.apply_doubt(&SegmentSid(20));
     assert_eq!(
         retired(&inventory).len(),
         3,
@@ -237,12 +239,12 @@ fn what_a_late_list_leaves_in_doubt_is_read_before_shared_objects_go() {
     let mut inventory = made_by_us(data_source(5, OURS));
     inventory
         .traits
-        .fold_written(Sequence(3), LATER, onboarded(10, Some("I")));
+        .apply_written(Sequence(3), LATER, onboarded(10, Some("I")));
     inventory
         .segments
-        .fold_written(Sequence(3), LATER, segment(20, Some("I")));
-    inventory.traits.fold_doubt(&TraitSid(10));
-    inventory.segments.fold_doubt(&SegmentSid(20));
+        .apply_written(Sequence(3), LATER, segment(20, Some("I")));
+    inventory.traits.apply_doubt(&TraitSid(10));
+    inventory.segments.apply_doubt(&SegmentSid(20));
     assert_eq!(retired(&inventory), ["read trait 10", "read segment 20"]);
 }
 
@@ -254,14 +256,14 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
         vec![trait_folder(6, "Traits"), trait_folder(8, "Theirs")],
         vec![segment_folder(7, "Segments"), segment_folder(9, "Theirs")],
     );
-    let touched = inventory.fold_trait_folders(Sequence(3), LATER, trait_folders);
+    let touched = inventory.apply_trait_folders(Sequence(3), LATER, trait_folders);
     assert!(
-        touched.contains(&Key::Foundation),
+        touched.contains(&Key::SharedObjects),
         "who waits for it plans again"
     );
-    let touched = inventory.fold_segment_folders(Sequence(3), LATER, segment_folders);
+    let touched = inventory.apply_segment_folders(Sequence(3), LATER, segment_folders);
     assert!(
-        touched.contains(&Key::Foundation),
+        touched.contains(&Key::SharedObjects),
         "who waits for it plans again"
     );
     assert_eq!(
@@ -277,10 +279,10 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
 #[test]
 fn a_folder_whose_name_was_taken_is_not_ours() {
     let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
-    inventory.fold_trait_folder_unresolved("Traits", false);
-    inventory.fold_segment_folder_unresolved("Segments", false);
-    inventory.fold_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);
-    inventory.fold_segment_folders(Sequence(3), LATER, vec![segment_folder(7, "Segments")]);
+    inventory.apply_trait_folder_unresolved("Traits", false);
+    inventory.apply_segment_folder_unresolved("Segments", false);
+    inventory.apply_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);
+    inventory.apply_segment_folders(Sequence(3), LATER, vec![segment_folder(7, "Segments")]);
     assert_eq!(retired(&inventory), ["delete data source 5 \"Sharing\""]);
 }
 
@@ -289,5 +291,5 @@ fn a_created_folder_is_told_to_who_waits_for_it() {
     let mut inventory = listed(&[data_source(5, OURS)], &[], &[]);
     let folders = (trait_folder(6, "Traits"), segment_folder(7, "Segments"));
     let touched = created(&mut inventory, Some(folders));
-    assert_eq!(touched, [Key::Foundation, Key::Foundation]);
+    assert_eq!(touched, [Key::SharedObjects, Key::SharedObjects]);
 }

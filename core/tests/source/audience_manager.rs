@@ -1,5 +1,6 @@
 //! Which trait or segment a `SharedAudience` means, and which may not pass.
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::compose::{AudienceManagerSource, SourceGonePolicy};
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, Trait, TraitKind,
@@ -10,7 +11,6 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::{Restrictions, SourceControls};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::Resolution;
@@ -46,8 +46,8 @@ fn tenant() -> Inventory {
         data_source(OF_A_PROVIDER, "Provider", CompanyId(220)),
     ];
     let table = &mut inventory.data_sources;
-    table.fold_whole_list(Sequence(1), Moment(0), sources, Vec::new());
-    inventory.fold_audiences(Sequence(1), Moment(0), vec![source("I", "Loyal")], &[]);
+    table.apply_whole_list(Sequence(1), Moment(0), sources, Vec::new());
+    inventory.apply_audiences(Sequence(1), Moment(0), vec![source("I", "Loyal")], &[]);
     inventory
 }
 
@@ -85,7 +85,7 @@ fn resolved(
     inventory: &Inventory,
     kind: SourceKind,
     naming: Naming,
-) -> Result<AudienceManagerSource, Hold> {
+) -> Result<AudienceManagerSource, Blocker> {
     let settings = settings();
     let question = Question {
         settings: &settings,
@@ -95,7 +95,7 @@ fn resolved(
     };
     match resolve(&AudienceManagerSelector { kind, naming }, question) {
         Resolution::Found(found) => Ok(found),
-        Resolution::Held(hold) => Err(hold),
+        Resolution::Held(blocker) => Err(blocker),
         Resolution::Gone(gone) => {
             Err(gone.told(SourceGonePolicy::Retain, Receiver::ExperiencePlatform))
         }
@@ -103,10 +103,10 @@ fn resolved(
     }
 }
 
-fn is_told(resolved: Result<AudienceManagerSource, Hold>, reason: Reason, told: &str) {
-    let hold = resolved.unwrap_err();
-    assert_eq!(hold.reason, reason, "{}", hold.message);
-    assert!(hold.message.contains(told), "{}", hold.message);
+fn is_told(resolved: Result<AudienceManagerSource, Blocker>, reason: Reason, told: &str) {
+    let blocker = resolved.unwrap_err();
+    assert_eq!(blocker.reason, reason, "{}", blocker.message);
+    assert!(blocker.message.contains(told), "{}", blocker.message);
 }
 
 fn code(code: &str) -> Option<IntegrationCode> {
@@ -130,7 +130,7 @@ fn a_trait_that_may_not_pass_says_why(
     #[case] told: &str,
 ) {
     let mut inventory = tenant();
-    inventory.traits.fold_read(Sequence(2), found);
+    inventory.traits.apply_read(Sequence(2), found);
     let resolved = resolved(&inventory, SourceKind::Trait, Naming::Sid(7));
     is_told(resolved, reason, told);
 }
@@ -155,7 +155,7 @@ fn a_segment_that_may_not_pass_says_why(
     #[case] told: &str,
 ) {
     let mut inventory = tenant();
-    inventory.segments.fold_read(Sequence(2), found);
+    inventory.segments.apply_read(Sequence(2), found);
     let resolved = resolved(&inventory, SourceKind::Segment, Naming::Sid(8));
     is_told(resolved, reason, told);
 }
@@ -182,8 +182,8 @@ fn a_code_must_fit_one_object(#[case] sids: &[u64], #[case] reason: Reason, #[ca
 #[test]
 fn what_is_the_companys_own_passes_and_only_its_own_404_says_that_it_is_gone() {
     let mut inventory = tenant();
-    inventory.traits.fold_read(Sequence(2), shopper());
-    inventory.segments.fold_gone(&SegmentSid(8));
+    inventory.traits.apply_read(Sequence(2), shopper());
+    inventory.segments.apply_gone(&SegmentSid(8));
     let own = resolved(&inventory, SourceKind::Trait, Naming::Sid(7));
     assert_eq!(own.unwrap().sid, 7);
     let gone = resolved(&inventory, SourceKind::Segment, Naming::Sid(8));
@@ -197,7 +197,7 @@ fn a_segment_is_under_the_controls_of_its_traits_data_sources() {
     let mut inventory = tenant();
     let mut own = data_source(OWN, "Shop", COMPANY);
     own.restrictions = pii.clone();
-    inventory.data_sources.fold_read(Sequence(2), own);
+    inventory.data_sources.apply_read(Sequence(2), own);
     let known = SourceControls::of([(OWN, Some(&pii))]);
     for (traits, expected) in [
         (Some([OWN].into()), known),
@@ -206,8 +206,8 @@ fn a_segment_is_under_the_controls_of_its_traits_data_sources() {
         let mut segment = buyers();
         (segment.data_source, segment.trait_data_sources) = (DataSourceId(5), traits);
         let elsewhere = data_source(DataSourceId(5), "Elsewhere", COMPANY);
-        inventory.data_sources.fold_read(Sequence(2), elsewhere);
-        inventory.segments.fold_read(Sequence(2), segment);
+        inventory.data_sources.apply_read(Sequence(2), elsewhere);
+        inventory.segments.apply_read(Sequence(2), segment);
         let found = resolved(&inventory, SourceKind::Segment, Naming::Sid(8)).unwrap();
         assert_eq!(found.controls, expected);
     }

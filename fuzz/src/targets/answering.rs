@@ -11,8 +11,10 @@ use adobe_client::audience_manager::AudienceManager;
 use adobe_client::credential::Credential;
 use adobe_client::endpoints::Endpoints;
 use adobe_client::experience_platform::ExperiencePlatform;
-use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions, Priority, Turn};
-use adobe_client::proof::{self, WriteProof};
+use adobe_client::gateway::{
+    Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority,
+};
+use adobe_client::lease_guard::{self, LeaseGuard};
 use adobe_client::transport::{self, Body, Transport, TransportError};
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
 use bytes::Bytes;
@@ -46,7 +48,7 @@ impl Answer {
     }
 }
 
-/// What is answered, in turn; the last again and again.
+/// What is answered, in context; the last again and again.
 pub(super) fn answers(data: &[u8]) -> Vec<Answer> {
     data.split(|byte| *byte == BETWEEN_ANSWERS)
         .map(Answer::ok)
@@ -179,19 +181,19 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> T {
     RUNTIME.with_borrow(|runtime| runtime.block_on(work))
 }
 
-pub(super) fn turn() -> Turn {
-    Turn {
+pub(super) fn context() -> CallContext {
+    CallContext {
         priority: Priority::Change,
         key: "loyal-gamers".into(),
     }
 }
 
 /// A lease for longer than any input takes.
-pub(super) fn leased() -> WriteProof {
+pub(super) fn leased() -> LeaseGuard {
     let until = Instant::now() + Duration::from_secs(1_000_000);
-    WriteProof::of(
+    LeaseGuard::of(
         tokio::sync::watch::channel(Some(until)).1,
-        proof::always(true),
+        lease_guard::always(true),
     )
 }
 

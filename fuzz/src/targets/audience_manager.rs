@@ -14,7 +14,7 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::source::Naming;
 use serde_json::Value;
 
-use super::answering::{Answer, Choices, Setting, World, answers, leased, outcome, run, turn};
+use super::answering::{Answer, Choices, Setting, World, answers, context, leased, outcome, run};
 
 /// Into how many bytes a body may be cut.
 const CHUNKS: [usize; 6] = [1, 2, 3, 7, 64, 1024];
@@ -30,7 +30,7 @@ pub(super) fn lists(data: &[u8]) {
 
 fn list(which: usize, body: &[u8], chunk: usize) -> String {
     let world = World::of(Setting::answering(vec![Answer::ok(body)], chunk));
-    let (aam, turn) = (world.audience_manager(), turn());
+    let (aam, context) = (world.audience_manager(), context());
     let code = IntegrationCode::new("code");
     let name = TraitReference::Name {
         name: "Loyal gamers".into(),
@@ -43,25 +43,25 @@ fn list(which: usize, body: &[u8], chunk: usize) -> String {
     let sources = [DataSourceId(1), DataSourceId(2)];
     let told = run(async {
         match which {
-            0 => outcome(aam.traits_of(&turn, &sources).await),
-            1 => outcome(aam.segments_of(&turn, &sources).await),
-            2 => outcome(aam.data_sources(&turn).await),
-            3 => outcome(aam.destinations(&turn).await),
-            4 => outcome(aam.mappings_of(&turn, DestinationId(1)).await),
+            0 => outcome(aam.traits_of(&context, &sources).await),
+            1 => outcome(aam.segments_of(&context, &sources).await),
+            2 => outcome(aam.data_sources(&context).await),
+            3 => outcome(aam.destinations(&context).await),
+            4 => outcome(aam.mappings_of(&context, DestinationId(1)).await),
             5 => outcome(
-                aam.mappings_of_segment(&turn, DestinationId(1), SegmentSid(7))
+                aam.mappings_of_segment(&context, DestinationId(1), SegmentSid(7))
                     .await,
             ),
-            6 => outcome(aam.traits_by_code(&turn, DataSourceId(1), &code).await),
-            7 => outcome(aam.segments_by_code(&turn, DataSourceId(1), &code).await),
-            8 => outcome(aam.traits_by_reference(&turn, &name).await),
-            9 => outcome(aam.traits_by_reference(&turn, &reference).await),
+            6 => outcome(aam.traits_by_code(&context, DataSourceId(1), &code).await),
+            7 => outcome(aam.segments_by_code(&context, DataSourceId(1), &code).await),
+            8 => outcome(aam.traits_by_reference(&context, &name).await),
+            9 => outcome(aam.traits_by_reference(&context, &reference).await),
             10 => outcome(
-                aam.search_segments(&turn, &Naming::Name("Loyal gamers".into()))
+                aam.search_segments(&context, &Naming::Name("Loyal gamers".into()))
                     .await,
             ),
-            11 => outcome(aam.search_traits(&turn, &Naming::Sid(7)).await),
-            _ => outcome(aam.segments_containing(&turn, TraitSid(7)).await),
+            11 => outcome(aam.search_traits(&context, &Naming::Sid(7)).await),
+            _ => outcome(aam.segments_containing(&context, TraitSid(7)).await),
         }
     });
     assert_eq!(world.asked().len(), 2, "a token and one list");
@@ -78,30 +78,30 @@ pub(super) fn objects(data: &[u8]) {
 }
 
 async fn object(which: usize, world: &World, read: &[u8]) {
-    let (aam, turn) = (world.audience_manager(), turn());
+    let (aam, context) = (world.audience_manager(), context());
     let told = match which {
-        0 => outcome(aam.me(&turn).await),
-        1 => outcome(aam.trait_by_sid(&turn, TraitSid(7)).await),
-        2 => outcome(aam.segment_by_sid(&turn, SegmentSid(7)).await),
-        3 => outcome(aam.data_source(&turn, DataSourceId(1)).await),
-        4 => outcome(aam.destination_by_id(&turn, DestinationId(1)).await),
-        5 => outcome(aam.trait_folders(&turn).await),
-        6 => outcome(aam.segment_folders(&turn).await),
-        7 => outcome(aam.create_trait(&turn, leased(), &new_trait()).await),
-        8 => outcome(aam.create_segment(&turn, leased(), &new_segment()).await),
+        0 => outcome(aam.me(&context).await),
+        1 => outcome(aam.trait_by_sid(&context, TraitSid(7)).await),
+        2 => outcome(aam.segment_by_sid(&context, SegmentSid(7)).await),
+        3 => outcome(aam.data_source(&context, DataSourceId(1)).await),
+        4 => outcome(aam.destination_by_id(&context, DestinationId(1)).await),
+        5 => outcome(aam.trait_folders(&context).await),
+        6 => outcome(aam.segment_folders(&context).await),
+        7 => outcome(aam.create_trait(&context, leased(), &new_trait()).await),
+        8 => outcome(aam.create_segment(&context, leased(), &new_segment()).await),
         9 => outcome(
-            aam.create_data_source(&turn, leased(), &new_data_source())
+            aam.create_data_source(&context, leased(), &new_data_source())
                 .await,
         ),
         10 => outcome(
-            aam.create_trait_folder(&turn, leased(), TraitFolderId(0), "Shared")
+            aam.create_trait_folder(&context, leased(), TraitFolderId(0), "Shared")
                 .await,
         ),
         11 => outcome(
-            aam.create_segment_folder(&turn, leased(), SegmentFolderId(0), "Shared")
+            aam.create_segment_folder(&context, leased(), SegmentFolderId(0), "Shared")
                 .await,
         ),
-        12 => outcome(aam.create_mapping(&turn, leased(), &new_mapping()).await),
+        12 => outcome(aam.create_mapping(&context, leased(), &new_mapping()).await),
         _ => updated(which - 13, world, read).await,
     };
     assert!(
@@ -118,24 +118,26 @@ async fn updated(which: usize, world: &World, read: &[u8]) -> String {
         1024,
     );
     let over = World::of(again);
-    let (aam, turn) = (over.audience_manager(), turn());
+    let (aam, context) = (over.audience_manager(), context());
     let (told, name) = match which {
         0 => {
-            let Ok(expected) = aam.trait_by_sid(&turn, TraitSid(7)).await else {
+            let Ok(expected) = aam.trait_by_sid(&context, TraitSid(7)).await else {
                 return String::new();
             };
             let change = TraitChange {
                 name: Some("New name".into()),
                 ..TraitChange::default()
             };
-            let updated = aam.update_trait(&turn, leased(), &expected, &change).await;
+            let updated = aam
+                .update_trait(&context, leased(), &expected, &change)
+                .await;
             if let Ok(Updated::Changed(read)) = &updated {
                 assert_ne!(*read, expected, "only another object is left alone");
             }
             (outcome(updated), "name")
         }
         1 => {
-            let Ok(expected) = aam.segment_by_sid(&turn, SegmentSid(7)).await else {
+            let Ok(expected) = aam.segment_by_sid(&context, SegmentSid(7)).await else {
                 return String::new();
             };
             let change = SegmentChange {
@@ -143,19 +145,19 @@ async fn updated(which: usize, world: &World, read: &[u8]) -> String {
                 ..SegmentChange::default()
             };
             let updated = aam
-                .update_segment(&turn, leased(), &expected, &change)
+                .update_segment(&context, leased(), &expected, &change)
                 .await;
             (outcome(updated), "name")
         }
         _ => {
-            let Ok(expected) = aam.data_source(&turn, DataSourceId(1)).await else {
+            let Ok(expected) = aam.data_source(&context, DataSourceId(1)).await else {
                 return String::new();
             };
             let change = DataSourceChange {
                 description: Some("New name".into()),
             };
             let updated = aam
-                .update_data_source(&turn, leased(), &expected, &change)
+                .update_data_source(&context, leased(), &expected, &change)
                 .await;
             (outcome(updated), "description")
         }

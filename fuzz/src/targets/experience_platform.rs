@@ -8,7 +8,7 @@ use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::UsageLabels;
 use serde_json::Value;
 
-use super::answering::{Answer, Choices, Setting, World, answers, leased, outcome, run, turn};
+use super::answering::{Answer, Choices, Setting, World, answers, context, leased, outcome, run};
 
 const CHUNKS: [usize; 5] = [1, 2, 7, 64, 1024];
 
@@ -24,17 +24,17 @@ pub(super) fn lists(data: &[u8]) {
 fn list(which: usize, pages: Vec<Answer>, chunk: usize) -> String {
     let count = pages.len();
     let world = World::of(Setting::answering(pages, chunk));
-    let (platform, turn) = (world.experience_platform(), turn());
+    let (platform, context) = (world.experience_platform(), context());
     let told = run(async {
         match which {
-            0 => outcome(platform.audiences(&turn).await),
+            0 => outcome(platform.audiences(&context).await),
             1 => {
                 let look_up = AudienceLookUp::Key(AudienceKey::new("AAMSegments", "9900123"));
-                outcome(platform.look_up_audience(&turn, &look_up).await)
+                outcome(platform.look_up_audience(&context, &look_up).await)
             }
             _ => {
                 let look_up = AudienceLookUp::DefinitionName("Loyal gamers".into());
-                outcome(platform.look_up_audience(&turn, &look_up).await)
+                outcome(platform.look_up_audience(&context, &look_up).await)
             }
         }
     });
@@ -48,7 +48,7 @@ pub(super) fn objects(data: &[u8]) {
     let which = choices.below(7);
     let answers = answers(choices.0);
     let world = World::of(Setting::answering(answers, 1024));
-    let (platform, turn) = (world.experience_platform(), turn());
+    let (platform, context) = (world.experience_platform(), context());
     let ids = ["a", "b"].map(AudienceId::new);
     let form = |which| match which {
         3 => NewForm::External {
@@ -65,9 +65,9 @@ pub(super) fn objects(data: &[u8]) {
     };
     run(async {
         match which {
-            0 => outcome(platform.sandboxes(&turn).await),
+            0 => outcome(platform.sandboxes(&context).await),
             1 => {
-                let found = platform.audiences_by_id(&turn, &ids).await;
+                let found = platform.audiences_by_id(&context, &ids).await;
                 if let Ok(found) = &found {
                     assert!(
                         found.keys().all(|id| ids.contains(id)),
@@ -84,7 +84,7 @@ pub(super) fn objects(data: &[u8]) {
                 }
                 outcome(found)
             }
-            2 => outcome(platform.audience_by_id(&turn, &ids[0]).await),
+            2 => outcome(platform.audience_by_id(&context, &ids[0]).await),
             3..=5 => {
                 let new = NewAudience {
                     name: "Loyal gamers".into(),
@@ -92,7 +92,7 @@ pub(super) fn objects(data: &[u8]) {
                     labels: UsageLabels::read(["core/C5"]),
                     form: form(which),
                 };
-                outcome(platform.create_audience(&turn, leased(), &new).await)
+                outcome(platform.create_audience(&context, leased(), &new).await)
             }
             _ => updated(&world).await,
         }
@@ -101,8 +101,11 @@ pub(super) fn objects(data: &[u8]) {
 
 /// Whatever labels an audience has, an update keeps every one of them.
 async fn updated(world: &World) -> String {
-    let (platform, turn) = (world.experience_platform(), turn());
-    let Ok(Some(expected)) = platform.audience_by_id(&turn, &AudienceId::new("a")).await else {
+    let (platform, context) = (world.experience_platform(), context());
+    let Ok(Some(expected)) = platform
+        .audience_by_id(&context, &AudienceId::new("a"))
+        .await
+    else {
         return String::new();
     };
     world.asked();
@@ -113,7 +116,7 @@ async fn updated(world: &World) -> String {
     };
     let told = outcome(
         platform
-            .update_audience(&turn, leased(), &expected, &change)
+            .update_audience(&context, leased(), &expected, &change)
             .await,
     );
     let asked = world.asked();

@@ -10,7 +10,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use http::{HeaderValue, Uri};
 
-use super::answering::{Answer, Choices, Setting, World, leased, run, told, turn};
+use super::answering::{Answer, Choices, Setting, World, context, leased, run, told};
 use super::line;
 
 /// All that is no success, each class with its codes that the table knows.
@@ -29,18 +29,18 @@ pub(super) fn refusals(data: &[u8]) {
     };
     let world = World::of(Setting::answering(vec![answer], 1024));
     let (aam, platform) = (world.audience_manager(), world.experience_platform());
-    let turn = turn();
+    let context = context();
     let error: Option<Error> = run(async {
         match which {
-            0 => aam.trait_by_sid(&turn, TraitSid(7)).await.err(),
-            1 => aam.traits_of(&turn, &[DataSourceId(1)]).await.err(),
+            0 => aam.trait_by_sid(&context, TraitSid(7)).await.err(),
+            1 => aam.traits_of(&context, &[DataSourceId(1)]).await.err(),
             2 => {
-                let folder = aam.create_trait_folder(&turn, leased(), TraitFolderId(0), "F");
+                let folder = aam.create_trait_folder(&context, leased(), TraitFolderId(0), "F");
                 folder.await.err()
             }
-            3 => aam.validate_segment_rule(&turn, "7T").await.err(),
+            3 => aam.validate_segment_rule(&context, "7T").await.err(),
             _ => platform
-                .audiences_by_id(&turn, &[AudienceId::new("a")])
+                .audiences_by_id(&context, &[AudienceId::new("a")])
                 .await
                 .err(),
         }
@@ -97,7 +97,7 @@ pub(super) fn retry_after(data: &[u8]) {
         body: Vec::new(),
     };
     let world = World::of(Setting::answering(vec![answer], 1024));
-    let error = run(world.audience_manager().me(&turn())).expect_err("refused");
+    let error = run(world.audience_manager().me(&context())).expect_err("refused");
     told(&error);
     match seconds {
         _ if status == 400 => assert_eq!(error.retry_after(), None),
@@ -120,7 +120,7 @@ pub(super) fn token_answers(data: &[u8]) {
         token: Answer::ok(data),
         ..Setting::answering(vec![Answer::ok(br#"{"pid":7}"#)], 1024)
     });
-    let result = run(world.audience_manager().me(&turn()));
+    let result = run(world.audience_manager().me(&context()));
     let asked = world.asked();
     match result {
         Ok(_) => {
@@ -153,7 +153,7 @@ pub(super) fn secret_values(data: &[u8]) {
         },
         ..Setting::answering(vec![Answer::ok(br#"{"pid":7}"#)], 1024)
     });
-    let result = run(world.audience_manager().me(&turn()));
+    let result = run(world.audience_manager().me(&context()));
     let asked = world.asked();
     let pairs: Vec<(String, String)> = form_urlencoded::parse(asked[0].body())
         .into_owned()

@@ -12,8 +12,8 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
             .iter()
             .any(|condition| condition.type_ == name.as_str() && condition.status == status)
     };
-    let law = |number: u8, holds: bool, text: &str| {
-        if holds {
+    let law = |number: u8, blockers: bool, text: &str| {
+        if blockers {
             Ok(())
         } else {
             Err(format!("law {number}: {text}: {conditions:#?}"))

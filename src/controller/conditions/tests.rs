@@ -226,19 +226,20 @@ fn any_pass() -> impl Strategy<Value = Vec<(ConditionType, ConditionStatus, Reas
         Just((ConditionStatus::Unknown, Some(ConditionType::Reconciling))),
         Just((ConditionStatus::False, Some(ConditionType::Stalled))),
     ];
-    (rest, verdict, reason()).prop_map(|(mut pass, (ready, abnormal), why)| {
-        pass.extend(abnormal.map(|condition| (condition, ConditionStatus::True, why)));
-        pass.push((ConditionType::Ready, ready, why));
-        pass
+    (rest, verdict, reason()).prop_map(|(mut resync, (ready, abnormal), why)| {
+        resync.extend(abnormal.map(|condition| (condition, ConditionStatus::True, why)));
+        resync.push((ConditionType::Ready, ready, why));
+        resync
     })
 }
 
 fn apply(
     previous: &[Condition],
-    pass: &[(ConditionType, ConditionStatus, Reason)],
+    resync: &[(ConditionType, ConditionStatus, Reason)],
     now: Timestamp,
 ) -> Vec<Condition> {
-    pass.iter()
+    resync
+        .iter()
         .fold(
             Conditions::after(previous, 7, now),
             |conditions, (condition, status, reason)| {
@@ -250,19 +251,19 @@ fn apply(
 
 proptest! {
     #[test]
-    fn every_pass_keeps_the_laws(passes in prop::collection::vec((any_pass(), 0..100i64, 0..1_000_000_000i32), 1..6)) {
+    fn every_pass_keeps_the_laws(resyncs in prop::collection::vec((any_pass(), 0..100i64, 0..1_000_000_000i32), 1..6)) {
         let mut conditions = Vec::new();
-        for (pass, second, nanosecond) in &passes {
-            conditions = apply(&conditions, pass, at(*second, *nanosecond));
+        for (resync, second, nanosecond) in &resyncs {
+            conditions = apply(&conditions, resync, at(*second, *nanosecond));
             prop_assert_eq!(laws::check_laws(&conditions, 7), Ok(()));
         }
     }
 
     #[test]
-    fn the_same_pass_again_changes_nothing_read_back(pass in any_pass(), nanosecond in 0..1_000_000_000i32) {
-        let first = apply(&[], &pass, at(0, nanosecond));
+    fn the_same_pass_again_changes_nothing_read_back(resync in any_pass(), nanosecond in 0..1_000_000_000i32) {
+        let first = apply(&[], &resync, at(0, nanosecond));
         let text = serde_json::to_string(&first).expect("conditions serialise");
         let read_back: Vec<Condition> = serde_json::from_str(&text).expect("conditions deserialise");
-        prop_assert_eq!(apply(&read_back, &pass, at(90, 1)), first);
+        prop_assert_eq!(apply(&read_back, &resync, at(90, 1)), first);
     }
 }

@@ -47,7 +47,7 @@ fn start_for(server: &Server, identity: &str, subject: Subject) -> LeaseHandle {
 }
 
 /// Whether the handle says now that it holds the Lease.
-fn holds(handle: &LeaseHandle) -> bool {
+fn blockers(handle: &LeaseHandle) -> bool {
     handle
         .valid_until()
         .borrow()
@@ -55,7 +55,7 @@ fn holds(handle: &LeaseHandle) -> bool {
 }
 
 /// Lets virtual time pass, in steps small enough for every timer between.
-async fn pass(duration: Duration) {
+async fn resync(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
@@ -63,18 +63,18 @@ async fn pass(duration: Duration) {
 async fn a_lease_of_another_owner_is_taken_by_its_successor_alone() {
     let server = Server::new(1, Faults::default());
     let first = start(&server, "a");
-    pass(5 * SECOND).await;
+    resync(5 * SECOND).await;
     first.release().await;
     let subject =
         |previous: Vec<OwnerId>| Subject::organization(&organization(), owner("them"), previous);
     let stranger = start_for(&server, "b", subject(Vec::new()));
-    pass(60 * SECOND).await;
-    assert!(!holds(&stranger));
+    resync(60 * SECOND).await;
+    assert!(!blockers(&stranger));
     let why = stranger.elsewhere().borrow().clone();
     assert_eq!(why, Some(Elsewhere::Owned("us".into())));
     let successor = start_for(&server, "c", subject(vec![owner("us")]));
-    pass(60 * SECOND).await;
-    assert!(holds(&successor));
+    resync(60 * SECOND).await;
+    assert!(blockers(&successor));
     assert_eq!(*successor.elsewhere().borrow(), None);
 }
 
@@ -82,11 +82,11 @@ async fn a_lease_of_another_owner_is_taken_by_its_successor_alone() {
 async fn who_holds_it_instead_is_known_and_since_when() {
     let server = Server::new(1, Faults::default());
     let _first = start(&server, "a");
-    pass(5 * SECOND).await;
+    resync(5 * SECOND).await;
     let second = start(&server, "b");
-    pass(5 * SECOND).await;
+    resync(5 * SECOND).await;
     let since = Instant::now();
-    pass(60 * SECOND).await;
+    resync(60 * SECOND).await;
     let why = second.elsewhere().borrow().clone();
     let Some(Elsewhere::Held { by, since: known }) = why else {
         panic!("{why:?}");
@@ -145,7 +145,7 @@ async fn a_fresh_lease_is_acquired_and_renewed_with_one_request_each() {
     let server = Server::new(1, Faults::default());
     let begin = Instant::now();
     let keeper = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     assert_eq!(server.holder().as_deref(), Some("a"));
     assert_eq!(
         *keeper.valid_until().borrow(),
@@ -159,7 +159,7 @@ async fn a_fresh_lease_is_acquired_and_renewed_with_one_request_each() {
             (Method::POST, StatusCode::CREATED)
         ]
     );
-    pass(10 * SECOND).await;
+    resync(10 * SECOND).await;
     assert_eq!(
         server.take_requests(),
         [(Method::PUT, StatusCode::OK), (Method::PUT, StatusCode::OK)]
@@ -192,19 +192,22 @@ async fn what_is_held_counts_from_the_sending_not_from_the_answer() {
 async fn another_takes_over_only_after_the_expiry() {
     let server = Server::new(1, Faults::default());
     let first = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     let second = start(&server, "b");
-    pass(60 * SECOND).await;
+    resync(60 * SECOND).await;
     assert!(
-        holds(&first) && !holds(&second),
+        blockers(&first) && !blockers(&second),
         "a renewed lease stays where it is"
     );
     let until = first.valid_until().borrow().unwrap();
     drop(first);
     tokio::time::sleep_until(until - SECOND).await;
-    assert!(!holds(&second), "not before the last renewal has run out");
-    pass(2 * 5 * SECOND).await;
-    assert!(holds(&second));
+    assert!(
+        !blockers(&second),
+        "not before the last renewal has run out"
+    );
+    resync(2 * 5 * SECOND).await;
+    assert!(blockers(&second));
     assert_eq!(
         server.lease().unwrap().spec.unwrap().lease_transitions,
         Some(1)
@@ -215,64 +218,64 @@ async fn another_takes_over_only_after_the_expiry() {
 async fn a_released_lease_is_taken_at_the_next_look() {
     let server = Server::new(1, Faults::default());
     let first = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     let second = start(&server, "b");
-    pass(SECOND).await;
+    resync(SECOND).await;
     let watched = first.valid_until();
     first.release().await;
     assert_eq!((server.holder(), *watched.borrow()), (None, None));
-    pass(5 * SECOND).await;
-    assert!(holds(&second), "within one renewal, not one duration");
+    resync(5 * SECOND).await;
+    assert!(blockers(&second), "within one renewal, not one duration");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_edit_by_a_stranger_is_read_again_and_the_lease_kept() {
     let server = Server::new(1, Faults::default());
     let keeper = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     server.take_requests();
     server.conflict_next();
-    pass(5 * SECOND).await;
+    resync(5 * SECOND).await;
     let expected = [
         (Method::PUT, StatusCode::CONFLICT),
         (Method::GET, StatusCode::OK),
         (Method::PUT, StatusCode::OK),
     ];
     assert_eq!(server.take_requests(), expected);
-    assert!(holds(&keeper));
+    assert!(blockers(&keeper));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_server_ends_what_was_held_and_an_answering_one_gives_it_back() {
     let server = Server::new(1, Faults::default());
     let keeper = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     server.set_down(true);
-    pass(13 * SECOND).await;
-    assert!(holds(&keeper), "14 s after the only renewal");
-    pass(2 * SECOND).await;
+    resync(13 * SECOND).await;
+    assert!(blockers(&keeper), "14 s after the only renewal");
+    resync(2 * SECOND).await;
     assert_eq!(*keeper.valid_until().borrow(), None);
     server.set_down(false);
-    pass(5 * SECOND).await;
-    assert!(holds(&keeper), "the record still names this process");
+    resync(5 * SECOND).await;
+    assert!(blockers(&keeper), "the record still names this process");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deleted_lease_is_not_taken_from_a_holder_that_was_seen() {
     let server = Server::new(1, Faults::default());
     let first = start(&server, "a");
-    pass(SECOND).await;
+    resync(SECOND).await;
     let second = start(&server, "b");
-    pass(SECOND).await;
+    resync(SECOND).await;
     server.delete();
     for _ in 0..30 {
-        pass(SECOND).await;
+        resync(SECOND).await;
         assert!(
-            !holds(&second),
+            !blockers(&second),
             "the holder was renewed less than a duration ago"
         );
     }
-    assert!(holds(&first), "and it made the object anew");
+    assert!(blockers(&first), "and it made the object anew");
 }
 
 /// Two processes come and go under faults; says how often each held, after checking that never both did.
@@ -304,7 +307,7 @@ async fn contend(seed: u64) -> [u32; 2] {
                 _ => {}
             }
         }
-        pass(Duration::from_millis(100)).await;
+        resync(Duration::from_millis(100)).await;
         for (index, keeper) in keepers.iter().enumerate() {
             if let Some(keeper) = keeper {
                 beliefs[index] = *keeper.valid_until().borrow();

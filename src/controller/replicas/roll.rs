@@ -61,7 +61,7 @@ impl Roll {
                     .map(String::as_str)
             };
             if label(lease::LABEL) == Some(lease::OF_REPLICA) {
-                match standing(&record, now - since) {
+                match observed_state(&record, now - since) {
                     Standing::Alive(identity) if label(GROUP) == Some(self.group.as_str()) => {
                         alive.insert(identity.to_owned());
                     }
@@ -91,7 +91,7 @@ enum Standing<'a> {
     Gone,
 }
 
-fn standing(record: &LeaseSpec, since_last_change: Duration) -> Standing<'_> {
+fn observed_state(record: &LeaseSpec, since_last_change: Duration) -> Standing<'_> {
     match record.holder_identity.as_deref() {
         None | Some("") => Standing::Gone,
         Some(_) if since_last_change >= GONE_AFTER => Standing::Gone,

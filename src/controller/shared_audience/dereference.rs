@@ -8,7 +8,7 @@ use super::{Outcome, dependency_not_ready};
 use crate::api::SharedAudience;
 use crate::controller::context::Context;
 use crate::controller::engines::Running;
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 
 /// The running engine of the audience's connection.
 pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outcome> {
@@ -16,7 +16,7 @@ pub(super) fn engine(audience: &SharedAudience, context: &Context) -> Result<Run
     let name = &audience.spec.connection_ref.name;
     let reference = ObjectRef::new(name).within(&namespace);
     let Some(connection) = context.connections.get(&reference) else {
-        return Err(Outcome::Unresolved(Obstacle::new(
+        return Err(Outcome::Unresolved(Problem::new(
             Reason::ConnectionNotFound,
             format!(
                 "There is no SharingConnection {name} in namespace {namespace}. Create it, or correct \

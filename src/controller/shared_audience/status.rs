@@ -30,12 +30,12 @@ use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, stored_differently,
 };
 use crate::controller::requested;
-use audience_sharing_engine::{Obstacle, Origin, Settled};
+use audience_sharing_engine::{Origin, Problem, ReconcileOutcome};
 
 /// What was found, however it went.
 pub(super) struct Verdict {
-    settled: Option<Settled>,
-    pub(super) obstacle: Option<Obstacle>,
+    reconciled: Option<ReconcileOutcome>,
+    pub(super) problem: Option<Problem>,
     suspended: bool,
     /// The request to look for users that was handled.
     looked_for_users: Option<String>,
@@ -45,21 +45,21 @@ pub(super) struct Verdict {
 
 impl Verdict {
     /// A failure of the connection is told once, there, and waited for here.
-    pub(super) fn of_settled(
-        settled: Settled,
+    pub(super) fn of_reconciled(
+        reconciled: ReconcileOutcome,
         connection: &str,
         looked_for_users: Option<String>,
     ) -> Self {
-        let obstacle = settled
-            .obstacle
+        let problem = reconciled
+            .problem
             .clone()
-            .map(|obstacle| match obstacle.of_connection {
+            .map(|problem| match problem.of_connection {
                 true => super::dependency_not_ready(connection),
-                false => obstacle,
+                false => problem,
             });
         Self {
-            settled: Some(settled),
-            obstacle,
+            reconciled: Some(reconciled),
+            problem,
             suspended: false,
             looked_for_users,
             deletion_wait: None,
@@ -68,18 +68,18 @@ impl Verdict {
 
     pub(super) fn suspended() -> Self {
         Self {
-            settled: None,
-            obstacle: None,
+            reconciled: None,
+            problem: None,
             suspended: true,
             looked_for_users: None,
             deletion_wait: None,
         }
     }
 
-    pub(super) fn unresolved(obstacle: Obstacle) -> Self {
+    pub(super) fn unresolved(problem: Problem) -> Self {
         Self {
-            settled: None,
-            obstacle: Some(obstacle),
+            reconciled: None,
+            problem: Some(problem),
             suspended: false,
             looked_for_users: None,
             deletion_wait: None,
@@ -88,10 +88,10 @@ impl Verdict {
 }
 
 impl Verdict {
-    pub(super) fn cannot_delete(obstacle: Obstacle, so_far: DeletionWaitStatus) -> Self {
+    pub(super) fn cannot_delete(problem: Problem, so_far: DeletionWaitStatus) -> Self {
         Self {
             deletion_wait: Some(so_far),
-            ..Self::unresolved(obstacle)
+            ..Self::unresolved(problem)
         }
     }
 }
@@ -104,8 +104,8 @@ pub(super) struct Recorded {
     pub(super) home: Option<Home>,
     /// Of our objects in Audience Manager.
     pub(super) data_source: Option<DataSourceId>,
-    pub(super) objects: to_audience_manager::Recorded,
-    pub(super) audience: to_experience_platform::Recorded,
+    pub(super) objects: to_audience_manager::RecordedIds,
+    pub(super) audience: to_experience_platform::RecordedAudience,
     pub(super) tenant: Tenant,
 }
 
@@ -124,7 +124,7 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
             Some((kind, DataSourceId(data_source)))
         }),
         source,
-        audience: to_experience_platform::Recorded {
+        audience: to_experience_platform::RecordedAudience {
             audience: platform
                 .and_then(|audience| audience.id.as_deref())
                 .map(AudienceId::new),
@@ -135,7 +135,7 @@ pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
         data_source: objects
             .and_then(|objects| id(objects.data_source_id))
             .map(DataSourceId),
-        objects: to_audience_manager::Recorded {
+        objects: to_audience_manager::RecordedIds {
             trait_sid: objects
                 .and_then(|objects| id(objects.trait_sid))
                 .map(TraitSid),
@@ -214,12 +214,12 @@ pub(super) fn after(
         deletion_wait: verdict.deletion_wait.clone().map(Box::new),
         ..known
     };
-    if let Some(settled) = &verdict.settled {
-        record(&mut status, settled, verdict.looked_for_users.clone());
-        if !settled
-            .obstacle
+    if let Some(reconciled) = &verdict.reconciled {
+        record(&mut status, reconciled, verdict.looked_for_users.clone());
+        if !reconciled
+            .problem
             .as_ref()
-            .is_some_and(|obstacle| obstacle.of_connection)
+            .is_some_and(|problem| problem.of_connection)
         {
             status.last_handled_reconcile_at = requested::value(audience);
         }
@@ -233,18 +233,28 @@ const LABELS_SHOWN_MAX: usize = 64;
 /// Of a label in the status, as of one that is declared; a longer one is left out, for half of it would be another.
 const LABEL_CHARS_MAX: usize = 128;
 
-fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<String>) {
-    if let Some(origin) = &settled.source {
+fn record(
+    status: &mut SharedAudienceStatus,
+    reconciled: &ReconcileOutcome,
+    handled: Option<String>,
+) {
+    if let Some(origin) = &reconciled.source {
         status.source = Some(source(origin));
     }
-    status.last_applied_hash.clone_from(&settled.applied_hash);
-    if settled.standing.is_some() || settled.audience.is_some() {
+    status
+        .last_applied_hash
+        .clone_from(&reconciled.applied_hash);
+    if reconciled.observed_state.is_some() || reconciled.audience.is_some() {
         status.tenant = Some(TenantStatus {
-            company_id: settled.tenant.company.and_then(|id| stored(id.0)),
-            sandbox_id: settled.tenant.sandbox.as_ref().map(|id| id.as_str().into()),
+            company_id: reconciled.tenant.company.and_then(|id| stored(id.0)),
+            sandbox_id: reconciled
+                .tenant
+                .sandbox
+                .as_ref()
+                .map(|id| id.as_str().into()),
         });
     }
-    if let Some(audience) = &settled.audience {
+    if let Some(audience) = &reconciled.audience {
         status.experience_platform = Some(Box::new(ExperiencePlatformStatus {
             id: audience.id.as_ref().map(ToString::to_string),
             audience_id: audience.audience_id.as_ref().map(ToString::to_string),
@@ -259,36 +269,39 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
             observed: audience.observed.then_some(true),
         }));
     }
-    status.used_by = used_by::after(status.used_by.take(), &settled.used_by, handled);
-    if let Some(reference) = reference(settled) {
+    status.used_by = used_by::after(status.used_by.take(), &reconciled.used_by, handled);
+    if let Some(reference) = reference(reconciled) {
         status.pql = Some(reference);
     }
-    let Some(standing) = &settled.standing else {
+    let Some(observed_state) = &reconciled.observed_state else {
         return;
     };
-    let foundation = &settled.foundation;
+    let shared_objects = &reconciled.shared_objects;
     status.audience_manager = Some(AudienceManagerStatus {
-        data_source_id: standing
+        data_source_id: observed_state
             .data_source
-            .or(foundation.data_source)
+            .or(shared_objects.data_source)
             .and_then(|id| stored(id.0)),
-        export_controls: settled.controls.iter().map(export_control).collect(),
-        trait_folder_id: foundation.trait_folder.and_then(|id| stored(id.0)),
-        segment_folder_id: foundation.segment_folder.and_then(|id| stored(id.0)),
-        profile_merge_rule_data_source_id: foundation.merge_rule.id().and_then(|id| stored(id.0)),
-        trait_sid: standing.trait_sid.and_then(|sid| stored(sid.0)),
-        segment_sid: standing.segment_sid.and_then(|sid| stored(sid.0)),
-        observed: standing.observed.then_some(true),
-        destinations: uses::destinations(None, &standing.mappings),
-        additional_segments: standing
+        export_controls: reconciled.controls.iter().map(export_control).collect(),
+        trait_folder_id: shared_objects.trait_folder.and_then(|id| stored(id.0)),
+        segment_folder_id: shared_objects.segment_folder.and_then(|id| stored(id.0)),
+        profile_merge_rule_data_source_id: shared_objects
+            .merge_rule
+            .id()
+            .and_then(|id| stored(id.0)),
+        trait_sid: observed_state.trait_sid.and_then(|sid| stored(sid.0)),
+        segment_sid: observed_state.segment_sid.and_then(|sid| stored(sid.0)),
+        observed: observed_state.observed.then_some(true),
+        destinations: uses::destinations(None, &observed_state.mappings),
+        additional_segments: observed_state
             .additional_segments
             .iter()
             .filter_map(|(key, sid)| {
                 Some(AdditionalSegmentStatus {
                     key: key.to_string(),
                     sid: stored(sid.0)?,
-                    traits: uses::traits(key, &standing.traits),
-                    destinations: uses::destinations(Some(key), &standing.mappings),
+                    traits: uses::traits(key, &observed_state.traits),
+                    destinations: uses::destinations(Some(key), &observed_state.mappings),
                 })
             })
             .collect(),
@@ -296,8 +309,8 @@ fn record(status: &mut SharedAudienceStatus, settled: &Settled, handled: Option<
 }
 
 /// How a segment definition refers to what is shared: the source itself, or what stands for it.
-fn reference(settled: &Settled) -> Option<PqlStatus> {
-    let reference = match &settled.audience {
+fn reference(reconciled: &ReconcileOutcome) -> Option<PqlStatus> {
+    let reference = match &reconciled.audience {
         Some(audience) => {
             let id = audience.id.as_ref()?.as_str();
             match (
@@ -308,7 +321,7 @@ fn reference(settled: &Settled) -> Option<PqlStatus> {
                 (namespace, audience_id) => pql::external(namespace, audience_id, id),
             }
         }
-        None => pql::evaluated(settled.source.as_ref()?.id.audience()?.as_str()),
+        None => pql::evaluated(reconciled.source.as_ref()?.id.audience()?.as_str()),
     }?;
     let word = |certainty| match certainty {
         Certainty::Documented => "Documented".into(),
@@ -382,10 +395,10 @@ fn conditions(
         );
         return conditions.finish();
     }
-    let Some(obstacle) = &verdict.obstacle else {
-        let (reason, message) = succeeded(verdict.settled.as_ref(), audience.spec.strategy());
-        let respelled = verdict.settled.as_ref();
-        let respelled = respelled.map_or(&[][..], |settled| &settled.stored_differently);
+    let Some(problem) = &verdict.problem else {
+        let (reason, message) = succeeded(verdict.reconciled.as_ref(), audience.spec.strategy());
+        let respelled = verdict.reconciled.as_ref();
+        let respelled = respelled.map_or(&[][..], |reconciled| &reconciled.stored_differently);
         let (reason, message) = match respelled {
             [] => (reason, message.to_owned()),
             _ => stored_differently(respelled),
@@ -406,7 +419,7 @@ fn conditions(
         conditions = members(conditions);
         return conditions.finish();
     };
-    let (reason, message) = (obstacle.reason, &obstacle.message);
+    let (reason, message) = (problem.reason, &problem.message);
     conditions = conditions.set(
         ConditionType::Ready,
         ConditionStatus::False,
@@ -432,7 +445,7 @@ fn conditions(
             conditions = conditions.set(synced(audience), ConditionStatus::False, reason, message);
         }
     }
-    match obstacle.disposition() {
+    match problem.disposition() {
         Disposition::Stalled => {
             conditions = conditions.set(
                 ConditionType::Stalled,
@@ -462,11 +475,11 @@ fn synced(audience: &SharedAudience) -> ConditionType {
 }
 
 /// What a good end is called.
-fn succeeded(settled: Option<&Settled>, strategy: Strategy) -> (Reason, &'static str) {
-    let standing = settled.and_then(|settled| settled.standing.as_ref());
-    let audience = settled.and_then(|settled| settled.audience.as_ref());
-    match (standing, audience) {
-        (Some(standing), _) if standing.observed => (
+fn succeeded(reconciled: Option<&ReconcileOutcome>, strategy: Strategy) -> (Reason, &'static str) {
+    let observed_state = reconciled.and_then(|reconciled| reconciled.observed_state.as_ref());
+    let audience = reconciled.and_then(|reconciled| reconciled.audience.as_ref());
+    match (observed_state, audience) {
+        (Some(observed_state), _) if observed_state.observed => (
             Reason::AdobeSharingActive,
             "Adobe's own sharing made the trait and the segment; they are observed and never changed.",
         ),
@@ -507,7 +520,7 @@ fn next_attempt(
     now: Timestamp,
     pause: Option<Duration>,
 ) -> Option<Time> {
-    verdict.obstacle.as_ref()?;
+    verdict.problem.as_ref()?;
     let pause = pause?;
     if let Some(stands) = known.next_attempt_time.as_ref().filter(|time| time.0 > now) {
         return Some(Time::clone(stands));

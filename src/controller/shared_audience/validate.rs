@@ -16,12 +16,12 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 
 use crate::api::{self, SharedAudience};
 use crate::controller::context::share_name;
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 
 pub(super) fn share(
     audience: &SharedAudience,
     settings: &ConnectionSettings,
-) -> Result<Share, Obstacle> {
+) -> Result<Share, Problem> {
     let spec = &audience.spec;
     let name = share_name(audience)
         .ok_or_else(|| invalid("The name of this object cannot be written into a mark.".into()))?;
@@ -63,7 +63,7 @@ pub(crate) fn adoption_policy(policy: api::AdoptionPolicy) -> AdoptionPolicy {
 }
 
 /// From which system to which, with what shall differ from the source.
-fn direction(audience: &SharedAudience) -> Result<Direction, Obstacle> {
+fn direction(audience: &SharedAudience) -> Result<Direction, Problem> {
     let spec = &audience.spec;
     Ok(match source(audience)? {
         SourceSelector::Audience(source) => Direction::ToAudienceManager(ToAudienceManager {
@@ -102,7 +102,7 @@ pub(super) fn strategy(audience: &SharedAudience) -> Strategy {
 
 fn labels(
     target: Option<&api::experience_platform::ExperiencePlatformTarget>,
-) -> Result<UsageLabels, Obstacle> {
+) -> Result<UsageLabels, Problem> {
     let declared = target
         .into_iter()
         .flat_map(|target| &target.data_usage_labels);
@@ -114,7 +114,7 @@ fn labels(
 }
 
 /// The source as the spec names it.
-pub(super) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstacle> {
+pub(super) fn source(audience: &SharedAudience) -> Result<SourceSelector, Problem> {
     let source = &audience.spec.source;
     match (&source.experience_platform, &source.audience_manager) {
         (Some(source), None) => audience_of(source).map(SourceSelector::Audience),
@@ -127,7 +127,7 @@ pub(super) fn source(audience: &SharedAudience) -> Result<SourceSelector, Obstac
 
 fn audience_of(
     source: &api::shared_audience::ExperiencePlatformSource,
-) -> Result<AudienceSelector, Obstacle> {
+) -> Result<AudienceSelector, Problem> {
     match (&source.id, &source.name) {
         (Some(id), None) => Ok(AudienceSelector::Id(AudienceId::new(id.as_str()))),
         (None, Some(name)) => Ok(AudienceSelector::Name(name.as_str().into())),
@@ -160,7 +160,7 @@ pub(crate) fn segment_destinations(audience: &SharedAudience) -> Vec<SegmentDest
 
 fn object_of(
     source: &api::shared_audience::AudienceManagerSource,
-) -> Result<AudienceManagerSelector, Obstacle> {
+) -> Result<AudienceManagerSelector, Problem> {
     let (kind, object) = match (&source.r#trait, &source.segment) {
         (Some(object), None) => (SourceKind::Trait, object),
         (None, Some(object)) => (SourceKind::Segment, object),
@@ -197,11 +197,11 @@ pub(crate) fn additional_keys(audience: &SharedAudience) -> Vec<Box<str>> {
 
 fn additional_segment(
     segment: &api::shared_audience::AdditionalSegment,
-) -> Result<AdditionalSegment, Obstacle> {
+) -> Result<AdditionalSegment, Problem> {
     let name = format!("additional segment {:?}", segment.key);
     let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
         let message = format!("The rule of {name}: {error}; nothing was changed.");
-        Obstacle::new(Reason::RuleInvalid, message)
+        Problem::new(Reason::RuleInvalid, message)
     })?;
     Ok(AdditionalSegment {
         key: segment.key.as_str().into(),
@@ -213,6 +213,6 @@ fn additional_segment(
     })
 }
 
-fn invalid(message: String) -> Obstacle {
-    Obstacle::new(Reason::Unreadable, message)
+fn invalid(message: String) -> Problem {
+    Problem::new(Reason::Unreadable, message)
 }

@@ -12,11 +12,11 @@ use crate::api::SharingConnection;
 use crate::controller::context::Context;
 use crate::controller::publish::{bounded, is_gone};
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 
 pub(super) enum Unusable {
     /// The Secret, or a key of it, is missing.
-    Missing(Obstacle),
+    Missing(Problem),
     Kubernetes(kube::Error),
 }
 
@@ -77,7 +77,7 @@ fn text(secret: &Secret, name: &str, key: &str) -> Result<String, Unusable> {
 }
 
 fn missing(reason: Reason, message: String) -> Unusable {
-    Unusable::Missing(Obstacle::new(reason, message).of_connection())
+    Unusable::Missing(Problem::new(reason, message).of_connection())
 }
 
 /// Wakes the connection when its Secret appears or changes. Needs `list` and `watch` on that one name; where they are

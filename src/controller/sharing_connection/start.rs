@@ -23,20 +23,20 @@ use tokio::time::Instant;
 
 use super::{key, secret};
 use crate::api::{SharedAudience, SharingConnection};
-use crate::controller::confirm;
 use crate::controller::context::{CachedAudiences, Context, audiences_of, organization};
 use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey};
+use crate::controller::freshness;
 use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::observability::metrics::Metrics;
 use adobe_client::credential::Credential;
 use adobe_client::gateway::{Budget, Gateway, GatewayOptions};
-use audience_sharing_engine::{Configuration, Engine, EngineOptions, Obstacle};
+use audience_sharing_engine::{Configuration, Engine, EngineOptions, Problem};
 
 pub(super) enum Ensured {
     Running(Box<Running>),
     /// The Lease is another process'; what to tell of it, where that does not end by itself.
-    HeldElsewhere(Option<Obstacle>),
+    HeldElsewhere(Option<Problem>),
     /// An engine panicked; the next one is not started before this has passed.
     Resting(Duration),
 }
@@ -58,11 +58,11 @@ pub(super) async fn ensure(
         // Before it is looked at, so that no change after the look is missed.
         let wakes = wake_when_held(connection, context, lease.clone());
         context.engines.await_lease(&key, Some(wakes));
-        let obstacle = held_elsewhere(connection, context, &lease);
-        if context.engines.set_held_elsewhere(&key, obstacle.is_some()) {
+        let problem = held_elsewhere(connection, context, &lease);
+        if context.engines.set_held_elsewhere(&key, problem.is_some()) {
             wake_audiences(connection, context);
         }
-        return Ensured::HeldElsewhere(obstacle);
+        return Ensured::HeldElsewhere(problem);
     }
     context.engines.await_lease(&key, None);
     context.engines.set_held_elsewhere(&key, false);
@@ -184,7 +184,7 @@ fn configuration(
     Configuration {
         settings,
         resync_interval: connection.spec.resync_interval(),
-        confirmation: confirm::of(connection, &context.client),
+        freshness: freshness::of(connection, &context.client),
     }
 }
 
@@ -224,11 +224,11 @@ async fn start(
         gateway,
         sandbox: SandboxName::new(connection.spec.experience_platform.sandbox.as_str()),
         configuration: configuration(connection, context, settings.clone()),
-        recorded_foundation: recorded_foundation(connection),
+        recorded_shared_objects: recorded_shared_objects(connection),
         recorded_created: recorded_created(connection),
         recorded_tenant: recorded_tenant(connection),
         lease: lease.clone(),
-        shared_turn: context.engines.shared_turn(organization.as_str()),
+        shared_lock: context.engines.shared_lock(organization.as_str()),
         existing: Arc::new(CachedAudiences {
             store: context.audiences.clone(),
             undecoded: context.undecoded_audiences.clone(),
@@ -311,7 +311,7 @@ fn follow_report(
                         let _ = wake.send(reference);
                         return;
                     }
-                    let now = audience_sharing_engine::Report { passes: 0, ..report.borrow().clone() };
+                    let now = audience_sharing_engine::Report { resyncs: 0, ..report.borrow().clone() };
                     if std::mem::replace(&mut told, now.clone()) == now {
                         continue; // a pass that found nothing new
                     }
@@ -371,7 +371,7 @@ fn held_elsewhere(
     connection: &SharingConnection,
     context: &Context,
     lease: &KnownLease,
-) -> Option<Obstacle> {
+) -> Option<Problem> {
     let settings = &context.settings;
     let organization = organization(connection);
     let subject = Subject::organization(&organization, settings.owner.clone(), Vec::new());
@@ -398,7 +398,7 @@ fn held_elsewhere(
         _ => return None,
     };
     let message = format!("{what} {}", reason.remedy());
-    Some(Obstacle::new(reason, message).of_connection())
+    Some(Problem::new(reason, message).of_connection())
 }
 
 pub(super) fn wake_audiences(connection: &SharingConnection, context: &Context) {
@@ -440,14 +440,16 @@ fn id(recorded: Option<i64>) -> Option<u64> {
 }
 
 /// A data source that is Adobe's is never recorded as ours.
-fn recorded_foundation(connection: &SharingConnection) -> shared_objects::Recorded {
+fn recorded_shared_objects(
+    connection: &SharingConnection,
+) -> shared_objects::RecordedSharedObjects {
     let known = connection
         .own_status()
         .and_then(|status| status.audience_manager.as_ref());
     let observed = known
         .and_then(|known| known.data_source_observed)
         .unwrap_or_default();
-    shared_objects::Recorded {
+    shared_objects::RecordedSharedObjects {
         data_source: known
             .filter(|_| !observed)
             .and_then(|known| id(known.data_source_id))

@@ -14,11 +14,11 @@ use crate::api::{DeletionWaitStatus, SharingConnection, TenantStatus};
 use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, stored_differently,
 };
-use audience_sharing_engine::{Obstacle, Report};
+use audience_sharing_engine::{Problem, Report};
 
 pub(super) struct Findings {
     report: Option<Report>,
-    obstacle: Option<Obstacle>,
+    problem: Option<Problem>,
     /// The obstacle is the Secret's.
     of_secret: bool,
     /// It leaves, and nothing remote can be deleted: for how long that has lasted.
@@ -26,20 +26,20 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    pub(super) fn without_credential(obstacle: Obstacle) -> Self {
+    pub(super) fn without_credential(problem: Problem) -> Self {
         Self {
             report: None,
-            obstacle: Some(obstacle),
+            problem: Some(problem),
             of_secret: true,
             deletion_wait: None,
         }
     }
 
     /// What the engine found is not told, since this comes first.
-    pub(super) fn without_report(obstacle: Obstacle) -> Self {
+    pub(super) fn without_report(problem: Problem) -> Self {
         Self {
             report: None,
-            obstacle: Some(obstacle),
+            problem: Some(problem),
             of_secret: false,
             deletion_wait: None,
         }
@@ -48,61 +48,57 @@ impl Findings {
     pub(super) fn of_report(report: Report) -> Self {
         let pending = (!report.ready).then(|| {
             let message = "Both systems are being read for the first time.".into();
-            Obstacle::new(Reason::Progressing, message).of_connection()
+            Problem::new(Reason::Progressing, message).of_connection()
         });
-        let obstacle = report
+        let problem = report
             .failure
             .clone()
-            .or_else(|| report.foundation.obstacle.clone())
+            .or_else(|| report.shared_objects.problem.clone())
             .or(pending);
         Self {
             report: Some(report),
-            obstacle,
+            problem,
             of_secret: false,
             deletion_wait: None,
         }
     }
 
     /// The connection leaves, and this stands in the way of deleting its shared objects.
-    pub(super) fn held_back(obstacle: Obstacle, of_secret: bool) -> Self {
+    pub(super) fn held_back(problem: Problem, of_secret: bool) -> Self {
         Self {
             report: None,
-            obstacle: Some(Obstacle {
+            problem: Some(Problem {
                 message: format!(
                     "{} The connection goes when its shared objects are deleted; set spec.deletionPolicy to Retain to \
                      let it go without that.",
-                    obstacle.message
+                    problem.message
                 ),
-                ..obstacle
+                ..problem
             }),
             of_secret,
             deletion_wait: None,
         }
     }
 
-    /// The connection leaves and waits for its audiences, of which at most eight are named. `obstacle`: why they cannot be
+    /// The connection leaves and waits for its audiences, of which at most eight are named. `problem`: why they cannot be
     /// deleted, where it is the connection's.
-    pub(super) fn leaving(
-        audiences: &[String],
-        obstacle: Option<Obstacle>,
-        of_secret: bool,
-    ) -> Self {
+    pub(super) fn leaving(audiences: &[String], problem: Option<Problem>, of_secret: bool) -> Self {
         let mut names = audiences.to_vec();
         names.sort();
         let more = names.len().saturating_sub(NAMED_MAX);
         names.truncate(NAMED_MAX);
         let rest = if more > 0 { " and others" } else { "" };
         let names = names.join(", ");
-        let obstacle = match obstacle {
-            Some(obstacle) => Obstacle {
+        let problem = match problem {
+            Some(problem) => Problem {
                 message: format!(
                     "{} The remote objects of SharedAudiences that need this connection cannot be deleted meanwhile: \
                      {names}{rest}.",
-                    obstacle.message
+                    problem.message
                 ),
-                ..obstacle
+                ..problem
             },
-            None => Obstacle::new(
+            None => Problem::new(
                 Reason::Progressing,
                 format!(
                     "SharedAudiences still need this connection: {names}{rest}. Delete them first."
@@ -111,7 +107,7 @@ impl Findings {
         };
         Self {
             report: None,
-            obstacle: Some(obstacle.of_connection()),
+            problem: Some(problem.of_connection()),
             of_secret,
             deletion_wait: None,
         }
@@ -205,12 +201,12 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
     if report.items.is_news_after(told) {
         status.items = Some(items(&report.items));
     }
-    let standing = &report.foundation.standing;
-    let created = &report.foundation.created_folders;
+    let observed_state = &report.shared_objects.observed_state;
+    let created = &report.shared_objects.created_folders;
     status.audience_manager = Some(ConnectionAudienceManagerStatus {
-        data_source_id: standing.data_source.and_then(|id| stored(id.0)),
-        data_source_observed: standing.adobes.then_some(true),
-        controlled_data_sources: standing
+        data_source_id: observed_state.data_source.and_then(|id| stored(id.0)),
+        data_source_observed: observed_state.adobes.then_some(true),
+        controlled_data_sources: observed_state
             .controlled
             .iter()
             .filter(|found| found.ours)
@@ -221,9 +217,12 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
                 })
             })
             .collect(),
-        trait_folder_id: standing.trait_folder.and_then(|id| stored(id.0)),
-        segment_folder_id: standing.segment_folder.and_then(|id| stored(id.0)),
-        profile_merge_rule_data_source_id: standing.merge_rule.id().and_then(|id| stored(id.0)),
+        trait_folder_id: observed_state.trait_folder.and_then(|id| stored(id.0)),
+        segment_folder_id: observed_state.segment_folder.and_then(|id| stored(id.0)),
+        profile_merge_rule_data_source_id: observed_state
+            .merge_rule
+            .id()
+            .and_then(|id| stored(id.0)),
         created_trait_folder_ids: created
             .traits
             .iter()
@@ -276,7 +275,7 @@ fn conditions(
         .map_or(&[][..], |status| &status.conditions);
     let generation = connection.metadata.generation.unwrap_or_default();
     let mut conditions = Conditions::after(known, generation, now);
-    match &findings.obstacle {
+    match &findings.problem {
         None => {
             conditions = conditions.set(
                 ConditionType::Ready,
@@ -285,14 +284,14 @@ fn conditions(
                 "Both systems answer and the shared objects are in order.",
             )
         }
-        Some(obstacle) => {
+        Some(problem) => {
             conditions = conditions.set(
                 ConditionType::Ready,
                 ConditionStatus::False,
-                obstacle.reason,
-                &obstacle.message,
+                problem.reason,
+                &problem.message,
             );
-            let kind = if obstacle.disposition() == Disposition::Stalled {
+            let kind = if problem.disposition() == Disposition::Stalled {
                 ConditionType::Stalled
             } else {
                 ConditionType::Reconciling
@@ -300,15 +299,15 @@ fn conditions(
             conditions = conditions.set(
                 kind,
                 ConditionStatus::True,
-                obstacle.reason,
-                &obstacle.message,
+                problem.reason,
+                &problem.message,
             );
         }
     }
     conditions = credentials(conditions, findings);
     if let Some(report) = &findings.report {
         conditions = reachable(conditions, report);
-        conditions = foundation(conditions, report);
+        conditions = shared_objects_ready(conditions, report);
         conditions = merge_rule(conditions, report);
     }
     conditions.finish()
@@ -320,13 +319,13 @@ fn credentials<'a>(mut conditions: Conditions<'a>, findings: &Findings) -> Condi
         .as_ref()
         .and_then(|report| report.failure.as_ref());
     let refused = failure.filter(|failure| failure.reason.aspect() == Aspect::Credentials);
-    match (&findings.obstacle, refused) {
-        (Some(obstacle), _) if findings.of_secret => {
+    match (&findings.problem, refused) {
+        (Some(problem), _) if findings.of_secret => {
             conditions = conditions.set(
                 ConditionType::CredentialsReady,
                 ConditionStatus::False,
-                obstacle.reason,
-                &obstacle.message,
+                problem.reason,
+                &problem.message,
             );
         }
         (_, Some(refused)) => {
@@ -404,28 +403,28 @@ fn reachable<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<
     conditions
 }
 
-fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
-    let standing = &report.foundation.standing;
+fn shared_objects_ready<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
+    let observed_state = &report.shared_objects.observed_state;
     let kind = ConditionType::SharedObjectsReady;
-    if let Some(obstacle) = &report.foundation.obstacle {
+    if let Some(problem) = &report.shared_objects.problem {
         conditions = conditions.set(
             kind,
             ConditionStatus::False,
-            obstacle.reason,
-            &obstacle.message,
+            problem.reason,
+            &problem.message,
         );
-    } else if standing.adobes {
+    } else if observed_state.adobes {
         conditions = conditions.set(
             kind,
             ConditionStatus::True,
             Reason::AdobeSharingActive,
             "Adobe's own sharing made the data source: what is in it is observed. Set adoptionPolicy to Always to take it over.",
         );
-    } else if standing.data_source.is_some()
-        && standing.trait_folder.is_some()
-        && standing.segment_folder.is_some()
+    } else if observed_state.data_source.is_some()
+        && observed_state.trait_folder.is_some()
+        && observed_state.segment_folder.is_some()
     {
-        let (reason, message) = match standing.stored_differently.as_slice() {
+        let (reason, message) = match observed_state.stored_differently.as_slice() {
             [] => (
                 Reason::Succeeded,
                 "The data source and both folders stand.".to_owned(),
@@ -434,7 +433,7 @@ fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions
         };
         conditions = conditions.set(kind, ConditionStatus::True, reason, message);
     } else {
-        let reason = if report.foundation.needed {
+        let reason = if report.shared_objects.needed {
             Reason::Progressing
         } else {
             Reason::NotNeededYet
@@ -452,7 +451,7 @@ fn foundation<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions
 /// No public API creates or reads a profile merge rule (audience-manager.md §7).
 fn merge_rule<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
     let kind = ConditionType::ProfileMergeRuleReady;
-    match report.foundation.standing.merge_rule {
+    match report.shared_objects.observed_state.merge_rule {
         MergeRule::Listed(_) => {
             conditions = conditions.set(kind, ConditionStatus::True, Reason::Succeeded, "The profile merge rule's data source is among those of the account.");
         }

@@ -125,29 +125,29 @@ async fn what_nobody_reads_is_not_kept() {
 #[tokio::test]
 async fn only_what_a_user_changes_passes() {
     fed!(feed, _metrics, watch, stream);
-    let mut pass = |because: &str, metadata: Value| {
+    let mut resync = |because: &str, metadata: Value| {
         feed.unbounded_send(Ok(Event::Apply(decode(lease("a", metadata)))))
             .unwrap();
         (because.to_owned(), names(&mut stream).len())
     };
     let (deleted, finalizers) = ("2026-01-01T00:00:00Z", ["audience-sharing.dev/finalizer"]);
     let passed = [
-        pass("new", json!({})),
-        pass("status only", json!({"resourceVersion": "2"})),
-        pass(
+        resync("new", json!({})),
+        resync("status only", json!({"resourceVersion": "2"})),
+        resync(
             "last-applied only",
             json!({"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}"}}),
         ),
-        pass(
+        resync(
             "annotation",
             json!({"annotations": {"audience-sharing.dev/approve": "1"}}),
         ),
-        pass("generation", json!({"generation": 2})),
-        pass(
+        resync("generation", json!({"generation": 2})),
+        resync(
             "finalizer",
             json!({"generation": 2, "finalizers": finalizers}),
         ),
-        pass(
+        resync(
             "deletion",
             json!({"generation": 2, "finalizers": finalizers, "deletionTimestamp": deleted}),
         ),

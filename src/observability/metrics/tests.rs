@@ -35,8 +35,8 @@ fn counted() -> Metrics {
     metrics.on_call(call(Outcome::Succeeded));
     metrics.on_call(call(Outcome::Succeeded));
     metrics.on_call(call(Outcome::Failed(Kind::Throttled)));
-    metrics.on_refresh(true, 1.5);
-    metrics.on_refresh(false, 0.1);
+    metrics.on_resync(true, 1.5);
+    metrics.on_resync(false, 0.1);
     metrics.on_plan();
     metrics.clone().watch_failed("SharedAudience");
     metrics.released_without_deletion();

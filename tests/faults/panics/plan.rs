@@ -18,8 +18,8 @@ use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
 use audience_sharing_engine::{
-    Configuration, Confirmation, Engine, EngineObserver, EngineOptions, SettleRequest, SharedTurn,
-    Unsettled,
+    Configuration, Engine, EngineObserver, EngineOptions, Freshness, NotReconciled,
+    ReconcileRequest, SharedObjectsLock,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -90,8 +90,8 @@ fn settings() -> ConnectionSettings {
     }
 }
 
-fn request(name: &str, source: &str) -> SettleRequest {
-    SettleRequest {
+fn request(name: &str, source: &str) -> ReconcileRequest {
+    ReconcileRequest {
         share: Share {
             name: ShareName {
                 namespace: ResourceName::parse("marketing").unwrap(),
@@ -113,11 +113,11 @@ fn request(name: &str, source: &str) -> SettleRequest {
         },
         created: CreatedAt(0),
         pinned: None,
-        recorded: to_audience_manager::Recorded::default(),
-        recorded_audience: to_experience_platform::Recorded::default(),
+        recorded: to_audience_manager::RecordedIds::default(),
+        recorded_audience: to_experience_platform::RecordedAudience::default(),
         recorded_tenant: Tenant::default(),
         is_change: true,
-        confirmation: Confirmation::given(),
+        freshness: Freshness::given(),
     }
 }
 
@@ -135,26 +135,26 @@ fn a_panic_in_the_plan_for_one_audience_concerns_that_one_alone() {
             configuration: Configuration {
                 settings: settings(),
                 resync_interval: Duration::from_secs(600),
-                confirmation: Confirmation::given(),
+                freshness: Freshness::given(),
             },
-            recorded_foundation: shared_objects::Recorded::default(),
+            recorded_shared_objects: shared_objects::RecordedSharedObjects::default(),
             recorded_created: (Vec::new(), Vec::new()),
             recorded_tenant: Tenant::default(),
             lease,
-            shared_turn: SharedTurn::default(),
+            shared_lock: SharedObjectsLock::default(),
             existing: Arc::new(All),
             wake,
             rng_seed: 7,
             observer: defect.clone(),
         });
         let stands = async |name, source| {
-            let settled = engine.settle(request(name, source)).await.unwrap();
-            assert_eq!(settled.obstacle, None, "{name} stands");
+            let reconciled = engine.reconcile(request(name, source)).await.unwrap();
+            assert_eq!(reconciled.problem, None, "{name} stands");
         };
         stands("readers", OTHER).await;
         defect.0.store(true, Ordering::Relaxed);
-        let settled = engine.settle(request("loyal", LOYAL_GAMERS)).await;
-        assert_eq!(settled.err(), Some(Unsettled::Panicked));
+        let reconciled = engine.reconcile(request("loyal", LOYAL_GAMERS)).await;
+        assert_eq!(reconciled.err(), Some(NotReconciled::Panicked));
         assert!(!engine.is_ended());
         let since = world.choke_point.count();
         stands("readers", OTHER).await;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, advance, sleep};
 
 use crate::gateway::{Budget, Priority};
 use crate::observer::System;
-use crate::scripted::{Reply, Setting, World, change, credential, turn};
+use crate::scripted::{Reply, Setting, World, change, context, credential};
 use crate::transport::TransportError;
 use crate::{Effect, Kind};
 
@@ -27,9 +27,9 @@ async fn a_thousand_audiences_on_a_refused_credential_make_one_call_per_period()
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(3600) {
         let turns: Vec<_> = (0..1000)
-            .map(|number| turn(Priority::Change, &number.to_string()))
+            .map(|number| context(Priority::Change, &number.to_string()))
             .collect();
-        for result in join_all(turns.iter().map(|turn| aam.me(turn))).await {
+        for result in join_all(turns.iter().map(|context| aam.me(context))).await {
             let error = result.expect_err("refused");
             assert_eq!(
                 (error.kind(), error.operation()),
@@ -92,7 +92,7 @@ async fn five_failures_in_a_row_open_one_system_and_not_the_other() {
     assert_eq!(world.calls().len(), 5);
     assert!(world.gateway.blocked(System::AudienceManager).is_some());
     assert!(world.gateway.blocked(System::ExperiencePlatform).is_none());
-    let platform = world.gateway.experience_platform(super::line::sandbox());
+    let platform = world.gateway.experience_platform(super::queue::sandbox());
     platform
         .sandboxes(&change())
         .await
@@ -168,7 +168,7 @@ async fn a_credential_that_the_gateway_refuses_is_probed_with_one_call_per_perio
         Reply::json(401, &json!({"error_code": "401013"}))
     });
     let aam = world.gateway.audience_manager();
-    let platform = world.gateway.experience_platform(super::line::sandbox());
+    let platform = world.gateway.experience_platform(super::queue::sandbox());
     aam.me(&change()).await.expect_err("refused");
     assert_eq!(
         (world.token_calls(), world.calls().len()),

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Budget;
+use crate::lease_guard::{self, LeaseGuard};
 use crate::observer::{Outcome, System};
-use crate::proof::{self, WriteProof};
 use crate::scripted::{Reply, Setting, World, change, lease_of, leased};
 use crate::transport::TransportError;
 use crate::{Effect, Kind};
@@ -35,7 +35,7 @@ async fn calls_carry_the_headers_of_their_system() {
     let world = World::authorized(|_, _| Reply::json(200, &json!({"pid": 7, "results": {}})));
     let aam = world.gateway.audience_manager();
     aam.me(&change()).await.expect("a company");
-    let platform = world.gateway.experience_platform(super::line::sandbox());
+    let platform = world.gateway.experience_platform(super::queue::sandbox());
     platform
         .audiences_by_id(&change(), &["a"].map(audience))
         .await
@@ -119,9 +119,9 @@ async fn no_write_starts_that_could_outlive_the_lease() {
         (Kind::LeaseExpiring, Effect::None)
     );
     assert_eq!(world.calls().len(), 1);
-    let proof = until(75);
+    let lease_guard = until(75);
     sleep(Duration::from_secs(6)).await;
-    aam.delete_unread(&change(), proof, TraitSid(1))
+    aam.delete_unread(&change(), lease_guard, TraitSid(1))
         .await
         .expect_err("proofs age");
     assert_eq!(world.calls().len(), 1);
@@ -139,17 +139,17 @@ async fn the_lease_is_asked_after_the_wait_for_the_budget() {
     let world = World::authorized_with(setting, |_, _| Reply::text(204, ""));
     let aam = world.gateway.audience_manager();
     let (renew, lease) = watch::channel(Some(Instant::now() + Duration::from_secs(75)));
-    let proof = WriteProof::of(lease, proof::always(true));
-    aam.delete_unread(&change(), proof.clone(), TraitSid(1))
+    let lease_guard = LeaseGuard::of(lease, lease_guard::always(true));
+    aam.delete_unread(&change(), lease_guard.clone(), TraitSid(1))
         .await
         .expect("at once");
     let error = aam
-        .delete_unread(&change(), proof.clone(), TraitSid(2))
+        .delete_unread(&change(), lease_guard.clone(), TraitSid(2))
         .await
         .expect_err("ten seconds later");
     assert_eq!(error.kind(), Kind::LeaseExpiring);
     renew.send_replace(Some(Instant::now() + Duration::from_secs(90)));
-    aam.delete_unread(&change(), proof, TraitSid(2))
+    aam.delete_unread(&change(), lease_guard, TraitSid(2))
         .await
         .expect("renewed meanwhile");
     sleep(Duration::from_secs(10)).await;
@@ -287,8 +287,8 @@ async fn once_a_stop_begins_no_call_starts() {
         Reply::json(200, &json!({"pid": 7})).after(Duration::from_secs(30))
     });
     let gateway = world.gateway.until(stop.clone());
-    let (aam, turn) = (gateway.audience_manager(), change());
-    let calls = join_all((0..5).map(|_| aam.me(&turn)));
+    let (aam, context) = (gateway.audience_manager(), change());
+    let calls = join_all((0..5).map(|_| aam.me(&context)));
     let stopped = async {
         sleep(Duration::from_secs(3)).await;
         let under_way = world.calls().len();
@@ -309,14 +309,14 @@ async fn once_a_stop_begins_no_call_starts() {
     );
     assert!(started.elapsed() < Duration::from_secs(40));
     assert_eq!(
-        aam.me(&turn).await.expect_err("never again").kind(),
+        aam.me(&context).await.expect_err("never again").kind(),
         Kind::Stopped
     );
     // Another connection with the same Secret goes on.
     world
         .gateway
         .audience_manager()
-        .me(&turn)
+        .me(&context)
         .await
         .expect("a company");
 }
@@ -329,13 +329,13 @@ async fn a_call_that_waits_for_a_token_is_not_sent_after_a_stop() {
         false => Reply::json(200, &json!({"pid": 7})),
     });
     let gateway = world.gateway.until(stop.clone());
-    let (aam, turn) = (gateway.audience_manager(), change());
+    let (aam, context) = (gateway.audience_manager(), change());
     let started = Instant::now();
     let stopped = async {
         sleep(Duration::from_secs(3)).await;
         stop.cancel();
     };
-    let (answer, ()) = tokio::join!(aam.me(&turn), stopped);
+    let (answer, ()) = tokio::join!(aam.me(&context), stopped);
     assert_eq!(answer.expect_err("unsent").kind(), Kind::Stopped);
     assert_eq!(started.elapsed(), Duration::from_secs(3));
     assert_eq!(world.calls().len(), 0);

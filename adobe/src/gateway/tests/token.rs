@@ -21,8 +21,8 @@ async fn callers_at_once_ask_for_one_token() {
         false => me(),
     });
     let aam = world.gateway.audience_manager();
-    let turn = change();
-    for result in join_all((0..10).map(|_| aam.me(&turn))).await {
+    let context = change();
+    for result in join_all((0..10).map(|_| aam.me(&context))).await {
         result.expect("a company");
     }
     assert_eq!((world.token_calls(), world.calls().len()), (1, 10));
@@ -128,8 +128,8 @@ async fn calls_in_flight_that_meet_a_dead_token_ask_for_one_new_one() {
         true => Reply::text(401, "").after(Duration::from_secs(1)),
         false => me(),
     });
-    let (aam, turn) = (world.gateway.audience_manager(), change());
-    for result in join_all((0..10).map(|_| aam.me(&turn))).await {
+    let (aam, context) = (world.gateway.audience_manager(), change());
+    for result in join_all((0..10).map(|_| aam.me(&context))).await {
         result.expect("a company");
     }
     assert_eq!((world.token_calls(), world.calls().len()), (2, 20));

@@ -1,19 +1,19 @@
 //! Which destination a declaration means, and whether a segment can be mapped to it (audience-manager.md §6).
 
+use crate::blocker::Blocker;
 use crate::call::Call;
 use crate::compose::{DeclaredDestination, DestinationSelector};
 use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{Destination, MappingKeys};
 use crate::domain::identifier::DestinationId;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Inventory};
 use crate::plan::source::bounded_list;
 
 pub(crate) enum Resolved<'a> {
     Found(&'a Destination),
     Ask(Call),
-    Held(Hold),
+    Held(Blocker),
 }
 
 pub(crate) fn resolve<'a>(
@@ -32,9 +32,9 @@ pub(crate) fn resolve<'a>(
     };
     let found: Vec<_> = table.find(name).collect();
     match found.as_slice() {
-        [entry] if entry.doubtful => Resolved::Ask(Call::read::<Destination>(entry.record.id)),
+        [entry] if entry.stale => Resolved::Ask(Call::read::<Destination>(entry.record.id)),
         [entry] => Resolved::Found(&entry.record),
-        [] => Resolved::Held(Hold::new(
+        [] => Resolved::Held(Blocker::new(
             Reason::DestinationNotFound,
             format!(
                 "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
@@ -47,7 +47,7 @@ pub(crate) fn resolve<'a>(
                 .map(|entry| entry.record.id.to_string())
                 .collect();
             let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-            Resolved::Held(Hold::new(
+            Resolved::Held(Blocker::new(
                 Reason::DestinationAmbiguous,
                 format!(
                     "The name {name:?} fits several destinations of Audience Manager: {}. Name the destination by its id.",
@@ -61,8 +61,8 @@ pub(crate) fn resolve<'a>(
 fn by_id(inventory: &Inventory, id: DestinationId) -> Resolved<'_> {
     let table = &inventory.destinations;
     match table.get(&id) {
-        Some(entry) if !entry.doubtful => Resolved::Found(&entry.record),
-        None if table.is_gone(&id) => Resolved::Held(Hold::new(
+        Some(entry) if !entry.stale => Resolved::Found(&entry.record),
+        None if table.is_gone(&id) => Resolved::Held(Blocker::new(
             Reason::DestinationNotFound,
             format!(
                 "Audience Manager has no destination with the id {id}; nothing was mapped to it. Correct the id, or take \
@@ -78,10 +78,10 @@ pub(crate) fn label(destination: &Destination) -> String {
     format!("destination {} {:?}", destination.id, destination.name)
 }
 
-pub(crate) fn unusable(destination: &Destination) -> Option<Hold> {
+pub(crate) fn unusable(destination: &Destination) -> Option<Blocker> {
     let label = label(destination);
     if destination.kind.needs().is_none() {
-        return Some(Hold::new(
+        return Some(Blocker::new(
             Reason::DestinationUnsupported,
             format!(
                 "To {label} (kind {}) Audience Manager's API maps no segment; nothing was mapped. Take it out here, and map \
@@ -92,7 +92,7 @@ pub(crate) fn unusable(destination: &Destination) -> Option<Hold> {
         ));
     }
     (destination.activity == Activity::Inactive).then(|| {
-        Hold::new(
+        Blocker::new(
             Reason::DestinationInactive,
             format!(
                 "The {label} is inactive; nothing was mapped to it, and a mapping that stands was left. Activate it in \
@@ -103,7 +103,7 @@ pub(crate) fn unusable(destination: &Destination) -> Option<Hold> {
 }
 
 /// A key that the kind of destination needs and the declaration lacks, or the other way round (§6.2).
-pub(crate) fn misfit(declared: &DeclaredDestination, destination: &Destination) -> Option<Hold> {
+pub(crate) fn misfit(declared: &DeclaredDestination, destination: &Destination) -> Option<Blocker> {
     let needs = destination.kind.needs()?;
     let MappingKeys {
         url,
@@ -124,7 +124,7 @@ pub(crate) fn misfit(declared: &DeclaredDestination, destination: &Destination) 
         })?;
     let (label, kind) = (label(destination), destination.kind.label());
     let key = &declared.key;
-    Some(Hold::new(
+    Some(Blocker::new(
         Reason::MappingInvalid,
         match needed {
             true => format!(

@@ -3,13 +3,13 @@
 
 use super::destinations::Resolved;
 use super::mappings::{self, KnownMapping};
+use crate::blocker::Blocker;
 use crate::call::Call;
 use crate::compose::Desired;
 use crate::domain::destination::Destination;
 use crate::domain::identifier::SegmentSid;
 use crate::domain::labels::{ExportControls, Restrictions};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::Inventory;
 use crate::plan::source::bounded_list;
 
@@ -19,7 +19,7 @@ use crate::plan::source::bounded_list;
 pub fn forbidden<'a>(
     controls: &Restrictions,
     destinations: impl IntoIterator<Item = &'a Destination>,
-) -> Option<Hold> {
+) -> Option<Blocker> {
     let told = |destination: &Destination| {
         let met: Vec<&str> = controls.shared_with(&destination.labels).collect();
         let Destination { id, name, .. } = destination;
@@ -28,7 +28,7 @@ pub fn forbidden<'a>(
     let told: Vec<String> = destinations.into_iter().filter_map(told).collect();
     let names: Vec<&str> = told.iter().map(String::as_str).collect();
     (!names.is_empty()).then(|| {
-        Hold::new(
+        Blocker::new(
             Reason::ExportControlViolated,
             format!(
                 "The export controls that the audience belongs under forbid it to destination {}; nothing was mapped to it, \
@@ -52,7 +52,7 @@ pub fn before_data_source(
     (recorded, segments): (&[KnownMapping], &[SegmentSid]),
     controls: ExportControls,
     inventory: &Inventory,
-) -> Result<Option<Hold>, Box<Call>> {
+) -> Result<Option<Blocker>, Box<Call>> {
     // Any other data source a person makes, with names that only then are known.
     let Some(controls) = controls.restrictions() else {
         return Ok(None);

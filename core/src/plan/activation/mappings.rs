@@ -8,6 +8,7 @@
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
 use super::destinations::{Resolved, label, misfit, resolve, unusable};
+use crate::blocker::Blocker;
 use crate::call::{Call, Step};
 use crate::compose::{AdoptionPolicy, DeclaredDestination};
 use crate::domain::audience_manager::Activity;
@@ -17,7 +18,6 @@ use crate::domain::destination::{
 use crate::domain::field::Field;
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::ownership::owned::Ours;
 use crate::ownership::{MappingSigns, judge_mapping, judge_recorded};
@@ -50,7 +50,7 @@ pub(crate) struct Checked<'a> {
     /// What is not known: asked before the first write.
     pub(crate) asked: Vec<Call>,
     /// Why a declared destination cannot be mapped, as far as it can be known before.
-    pub(crate) holds: Vec<Hold>,
+    pub(crate) blockers: Vec<Blocker>,
     /// There were such.
     pub(crate) in_vain: bool,
     /// Every declared destination, also one that cannot be mapped.
@@ -118,20 +118,22 @@ pub(crate) fn check<'a>(
         let resolved = find(inventory, declared, recorded);
         let lead = match &resolved {
             Resolved::Found(destination) => Lead::To(destination.id),
-            Resolved::Held(hold) if hold.reason == Reason::DestinationNotFound => Lead::Nowhere,
+            Resolved::Held(blocker) if blocker.reason == Reason::DestinationNotFound => {
+                Lead::Nowhere
+            }
             Resolved::Held(_) | Resolved::Ask(_) => Lead::Unknown,
         };
         checked.leads.push((declared, lead));
         match resolved {
             Resolved::Ask(call) => checked.asked.push(call),
-            Resolved::Held(hold) => checked.holds.push(hold),
+            Resolved::Held(blocker) => checked.blockers.push(blocker),
             Resolved::Found(destination) => {
                 let twice = checked
                     .targets
                     .iter()
                     .find(|target| target.destination.id == destination.id);
                 let fault = match twice {
-                    Some(other) => Some(Hold::new(
+                    Some(other) => Some(Blocker::new(
                         Reason::MappingInvalid,
                         format!(
                             "The destinations {:?} and {:?} of {segment} are both {}; the second was not mapped. Take \
@@ -144,7 +146,7 @@ pub(crate) fn check<'a>(
                     None => unusable(destination).or_else(|| misfit(declared, destination)),
                 };
                 match fault {
-                    Some(hold) => checked.holds.push(hold),
+                    Some(blocker) => checked.blockers.push(blocker),
                     None => checked.targets.push(Target {
                         declared,
                         destination,
@@ -227,7 +229,7 @@ pub(crate) fn plan(
     checked: &Checked<'_>,
     target: Target<'_>,
     steps: &mut Vec<Step>,
-    holds: &mut Vec<Hold>,
+    blockers: &mut Vec<Blocker>,
 ) -> Option<KnownMapping> {
     let Target {
         declared,
@@ -252,11 +254,11 @@ pub(crate) fn plan(
         .iter()
         .min_by_key(|(_, same_key)| !same_key)
         .map(|(id, _)| *id);
-    let standing = |mapping| known(mapped.key, target, mapping);
+    let state = |mapping| known(mapped.key, target, mapping);
     let found: Vec<_> = table.find(&key).collect();
-    if table.is_unresolved(&key) || found.iter().any(|entry| entry.doubtful) {
+    if table.is_unresolved(&key) || found.iter().any(|entry| entry.stale) {
         steps.push(Step::ready(look_up));
-        return Some(standing(of_record));
+        return Some(state(of_record));
     }
     let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
     let wants_nothing = |mapping: &Mapping| {
@@ -290,7 +292,7 @@ pub(crate) fn plan(
             })
         }));
         // One that is not gone stays recorded until its own deletion or look-up says so.
-        return Some(standing(of_record));
+        return Some(state(of_record));
     };
     let judged = judge_mapping(
         chosen,
@@ -304,9 +306,9 @@ pub(crate) fn plan(
         judged.or_else(|unmarked| unmarked.adopt(wants_nothing(&chosen.record), mapped.adoption));
     let ours = match adopted {
         Ok(ours) => ours,
-        Err(hold) => {
-            holds.push(hold);
-            return Some(standing(None));
+        Err(blocker) => {
+            blockers.push(blocker);
+            return Some(state(None));
         }
     };
     let chosen = ours.record();
@@ -327,7 +329,7 @@ pub(crate) fn plan(
         let ours = judge_mapping(entry, signs).ok()?;
         Some(Step::ready(Call::delete(ours.owned())))
     }));
-    Some(standing(Some(chosen.id)))
+    Some(state(Some(chosen.id)))
 }
 
 /// The status has one entry for each key. A mapping to another destination under this key goes first, unless it stays
@@ -419,7 +421,7 @@ pub(crate) fn mapped_to<'a>(
 pub(crate) struct InTheWay {
     pub(crate) in_the_way: bool,
     /// A person's mapping.
-    pub(crate) foreign: Option<Hold>,
+    pub(crate) foreign: Option<Blocker>,
 }
 
 fn of_segment(inventory: &Inventory, sid: SegmentSid) -> impl Iterator<Item = &Entry<Mapping>> {
@@ -463,7 +465,7 @@ pub(crate) fn of_leaving(
     InTheWay {
         in_the_way: ours_stand || !foreign.is_empty(),
         foreign: (!foreign.is_empty()).then(|| {
-            Hold::new(
+            Blocker::new(
                 Reason::DeletionBlocked,
                 format!(
                     "Segment {sid} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::blocker::Blocker;
 use crate::call::Call;
 use crate::compose::{DesiredSegment, NamedTrait, TraitSelector};
 use crate::domain::audience_manager::{Trait, TraitKind};
 use crate::domain::identifier::TraitSid;
 use crate::domain::reason::Reason;
 use crate::domain::segment_rule::{RuleTemplate, SegmentRule};
-use crate::hold::Hold;
 use crate::inventory::{Inventory, RuleContent, Sequence};
 use crate::plan::source::bounded_list;
 
@@ -35,7 +35,7 @@ pub(crate) struct Resolved<'a> {
 pub(crate) enum Outcome<T> {
     Known(T),
     Ask(Vec<Call>),
-    Held(Hold),
+    Held(Blocker),
 }
 
 /// Finds the traits that the rule of `segment` names by a key.
@@ -92,10 +92,10 @@ pub(crate) fn resolve<'a>(
     }
 }
 
-fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid]) -> Hold {
+fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid]) -> Blocker {
     let whose = format!("trait {key:?} of additional segment {:?}", segment.key);
     if sids.is_empty() {
-        return Hold::new(
+        return Blocker::new(
             Reason::TraitNotFound,
             format!(
                 "Audience Manager shows no trait with the {found_by}, which {whose} asks for; the segment was not written. \
@@ -106,7 +106,7 @@ fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid
     }
     let sids: Vec<_> = sids.iter().map(ToString::to_string).collect();
     let sids: Vec<_> = sids.iter().map(String::as_str).collect();
-    Hold::new(
+    Blocker::new(
         Reason::TraitAmbiguous,
         format!(
             "The {found_by} of {whose} fits several traits: {}; the segment was not written. Name the trait by its sid.",
@@ -199,7 +199,7 @@ impl Resolved<'_> {
             ),
             (true, true) => "correct it.".to_owned(),
         };
-        Outcome::Held(Hold::new(
+        Outcome::Held(Blocker::new(
             Reason::RuleInvalid,
             format!(
                 "Audience Manager refuses the rule of additional segment {key:?}; the segment was not written: {why}"
@@ -226,8 +226,8 @@ fn described(found: &Trait, template: &RuleTemplate, text: &str) -> String {
 }
 
 /// The rule uses a key that its traits do not have.
-pub(crate) fn unnamed(segment: &DesiredSegment, key: &str) -> Hold {
-    Hold::new(
+pub(crate) fn unnamed(segment: &DesiredSegment, key: &str) -> Blocker {
+    Blocker::new(
         Reason::RuleInvalid,
         format!(
             "The rule of additional segment {:?} uses {{{key}}}, and its traits have no such key; the segment was not \

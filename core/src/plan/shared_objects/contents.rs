@@ -34,25 +34,24 @@ pub(super) fn is_listed(id: DataSourceId, inventory: &Inventory) -> bool {
 }
 
 pub(super) fn is_in_use(id: DataSourceId, inventory: &Inventory) -> bool {
-    fn holds<K: Kind>(coverage: Coverage, inventory: &Inventory) -> bool {
+    fn blockers<K: Kind>(coverage: Coverage, inventory: &Inventory) -> bool {
         let table = K::table(inventory);
         let mut entries = table.iter();
         table.holds_unreadable(coverage) || entries.any(|entry| entry.record.coverage() == coverage)
     }
     let coverage = Coverage::DataSource(id);
-    holds::<Trait>(coverage, inventory) || holds::<Segment>(coverage, inventory)
+    blockers::<Trait>(coverage, inventory) || blockers::<Segment>(coverage, inventory)
 }
 
 /// A late list shows what is gone already: what it leaves in doubt is asked for.
-pub(super) fn doubtful(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+pub(super) fn stale(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
     fn reads<K: Kind>(
         coverage: Coverage,
         inventory: &Inventory,
     ) -> impl Iterator<Item = Step> + '_ {
         let entries = K::table(inventory).iter();
-        let doubtful =
-            entries.filter(move |entry| entry.doubtful && entry.record.coverage() == coverage);
-        doubtful.map(|entry| Step::ready(Call::read::<K>(entry.record.id())))
+        let stale = entries.filter(move |entry| entry.stale && entry.record.coverage() == coverage);
+        stale.map(|entry| Step::ready(Call::read::<K>(entry.record.id())))
     }
     let coverage = Coverage::DataSource(id);
     let traits = reads::<Trait>(coverage, inventory);

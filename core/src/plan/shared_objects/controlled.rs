@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 
 use super::contents;
 use super::data_source::{Absence, absence, find, mark, marking, named};
-use super::observed::{Controlled, Place, Recorded, Standing, WHERE, controlled_name};
+use super::observed::{
+    Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, WHERE, controlled_name,
+};
+use crate::blocker::Blocker;
 use crate::call::{Call, Step};
 use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, NewDataSource};
@@ -17,7 +20,6 @@ use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{ExportControl, ExportControls};
 use crate::domain::ownership::describe;
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::Ownership;
 use crate::ownership::owned::Ours;
@@ -29,15 +31,15 @@ const DESCRIPTION: &str =
 
 pub(super) fn plan(
     settings: &ConnectionSettings,
-    recorded: &Recorded,
+    recorded: &RecordedSharedObjects,
     needed: &BTreeSet<ExportControls>,
     inventory: &Inventory,
     mode: Mode,
-    plan: &mut Plan<Standing>,
+    plan: &mut Plan<ObservedSharedObjects>,
 ) {
     let (table, mark) = (&inventory.data_sources, mark(settings));
     let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
-    let beside_another = plan.standing.adobes || !plan.holds.is_empty();
+    let beside_another = plan.state.adobes || !plan.blockers.is_empty();
     if beside_another || !table.is_listed(Coverage::Whole) {
         return;
     }
@@ -56,25 +58,25 @@ pub(super) fn plan(
         match find(&slot) {
             Lookup::Ask(call) => {
                 let known = slot.known().map(|id| recorded_only(controls, id));
-                plan.standing.controlled.extend(known);
+                plan.state.controlled.extend(known);
                 plan.steps.extend(needed.then(|| Step::ready(*call)));
             }
             Lookup::Found(found) => {
                 let (controlled, ours) = take(settings, controls, &found);
-                if needed && controlled.hold.is_none() {
+                if needed && controlled.blocker.is_none() {
                     let marking =
                         ours.and_then(|ours| marking(inventory, ours, (&mark, &created_as)));
                     plan.steps.extend(marking);
                     plan.steps
                         .extend(contents::unlisted(found.record.id, inventory));
                 }
-                plan.standing.controlled.push(controlled);
+                plan.state.controlled.push(controlled);
             }
             // Only a person makes a data source with these controls.
             Lookup::Absent if !needed || controls.restrictions().is_none() => {}
             Lookup::Absent => match absence(table, &name) {
                 Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-                Absence::Unprovable(hold) => plan.holds.push(hold),
+                Absence::Unprovable(blocker) => plan.blockers.push(blocker),
                 Absence::Proven => plan.steps.extend(creation(controls, &name, &created_as)),
             },
         }
@@ -91,7 +93,7 @@ fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Control
             enforces_segment_codes: false,
         },
         ours: true,
-        hold: None,
+        blocker: None,
     }
 }
 
@@ -115,7 +117,7 @@ fn take<'a>(
     let record = found.record;
     let lacks = record.restrictions.missing(controls);
     let lacking = lacks.map(|control| lacking(record, control));
-    let (is_ours, hold, ours) = match &found.ownership {
+    let (is_ours, blocker, ours) = match &found.ownership {
         Ownership::Owned(ours) | Ownership::TakenOver(ours) => (true, lacking, Some(*ours)),
         // A person made it for this purpose if it has this name and these controls: that is what IfEqual asks.
         Ownership::Unmarked(unmarked) => match unmarked.adopt(true, settings.adoption) {
@@ -124,7 +126,7 @@ fn take<'a>(
         },
         Ownership::Unrelated => (false, lacking, None),
         // Objects of ours may be in what was recorded.
-        Ownership::Blocked(hold) => (found.recorded, Some(hold.clone()), None),
+        Ownership::Blocked(blocker) => (found.recorded, Some(blocker.clone()), None),
     };
     let controlled = Controlled {
         controls,
@@ -134,13 +136,13 @@ fn take<'a>(
             enforces_segment_codes: record.unique_segment_codes,
         },
         ours: is_ours,
-        hold,
+        blocker,
     };
     (controlled, ours)
 }
 
-fn lacking(found: &DataSource, control: ExportControl) -> Hold {
-    Hold::new(
+fn lacking(found: &DataSource, control: ExportControl) -> Blocker {
+    Blocker::new(
         Reason::ExportControlMissing,
         format!(
             "Data source {} {:?} has not the export control {:?} that its name stands for ({}); nothing was put into it. \
@@ -153,8 +155,8 @@ fn lacking(found: &DataSource, control: ExportControl) -> Hold {
     )
 }
 
-fn not_adopted(found: &DataSource) -> Hold {
-    Hold::new(
+fn not_adopted(found: &DataSource) -> Blocker {
+    Blocker::new(
         Reason::AdoptionRefused,
         format!(
             "Data source {} {:?} exists already and was not made by this operator; nothing was put into it. Set \

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::observed::{Recorded, Standing};
+use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
+use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
 use crate::compose::{AdoptionPolicy, ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode, ShareName};
 use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
@@ -11,7 +12,6 @@ use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::Restrictions;
 use crate::domain::ownership::{Mark, describe};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Inventory, Table};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Ownership};
@@ -98,10 +98,10 @@ pub(super) fn find<'a, K: Kind<Scope = ()>>(slot: &Slot<'a, K>) -> Lookup<'a, K>
 
 pub(super) fn plan(
     settings: &ConnectionSettings,
-    recorded: &Recorded,
+    recorded: &RecordedSharedObjects,
     inventory: &Inventory,
     mode: Mode,
-    plan: &mut Plan<Standing>,
+    plan: &mut Plan<ObservedSharedObjects>,
 ) {
     let (name, mark, table) = (
         &settings.data_source,
@@ -119,7 +119,7 @@ pub(super) fn plan(
     );
     match find(&slot) {
         Lookup::Ask(call) => {
-            plan.standing.data_source = slot.known();
+            plan.state.data_source = slot.known();
             plan.steps.push(Step::ready(*call));
         }
         Lookup::Found(found) => {
@@ -130,25 +130,25 @@ pub(super) fn plan(
                     unmarked.adopt(false, AdoptionPolicy::Always).ok()
                 }
                 Ownership::Unmarked(_) | Ownership::Unrelated => None,
-                Ownership::Blocked(hold) => return plan.holds.push(hold),
+                Ownership::Blocked(blocker) => return plan.blockers.push(blocker),
             };
             if mode == Mode::Manage {
                 let marking = ours.and_then(|ours| marking(inventory, ours, (&mark, &created_as)));
                 plan.steps.extend(marking);
             }
-            let standing = &mut plan.standing;
-            standing.adobes = ours.is_none();
-            standing.data_source = Some(found.record.id);
-            standing.enforces_trait_codes = found.record.unique_trait_codes;
-            standing.enforces_segment_codes = found.record.unique_segment_codes;
-            standing
+            let state = &mut plan.state;
+            state.adobes = ours.is_none();
+            state.data_source = Some(found.record.id);
+            state.enforces_trait_codes = found.record.unique_trait_codes;
+            state.enforces_segment_codes = found.record.unique_segment_codes;
+            state
                 .stored_differently
                 .extend(stored_differently(table, found.record, name));
         }
         Lookup::Absent if mode == Mode::Observe => {}
         Lookup::Absent => match absence(table, name) {
             Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-            Absence::Unprovable(hold) => plan.holds.push(hold),
+            Absence::Unprovable(blocker) => plan.blockers.push(blocker),
             Absence::Proven => {
                 let creation = NewDataSource {
                     name: name.clone(),
@@ -176,7 +176,7 @@ pub(super) enum Absence {
     /// Another list must lack it too.
     Unproven,
     /// The lists hold something that cannot be read, which may be what is looked for.
-    Unprovable(Hold),
+    Unprovable(Blocker),
 }
 
 /// Whether the data source may be created.
@@ -188,12 +188,12 @@ pub(super) fn absence(table: &Table<DataSource>, name: &str) -> Absence {
     }
 }
 
-fn unreadable(name: &str, id: Option<DataSourceId>) -> Hold {
+fn unreadable(name: &str, id: Option<DataSourceId>) -> Blocker {
     let object = match id {
         Some(id) => format!("data source {id}"),
         None => "a data source without a readable id".into(),
     };
-    Hold::new(
+    Blocker::new(
         Reason::UnexpectedAnswer,
         format!(
             "Audience Manager lists {object} in a form that this version of the operator cannot read. It may be data \

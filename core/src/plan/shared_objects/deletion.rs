@@ -2,7 +2,7 @@
 
 use super::contents;
 use super::data_source::{mark, named};
-use super::observed::{Standing, controlled_name};
+use super::observed::{ObservedSharedObjects, controlled_name};
 use crate::call::{Call, Kind, Step};
 use crate::compose::ConnectionSettings;
 use crate::domain::audience_manager::{DataSource, SegmentFolder, TraitFolder};
@@ -15,11 +15,11 @@ use crate::plan::lookup::Lookup;
 /// Each data source of the connection with its name.
 fn data_sources(
     settings: &ConnectionSettings,
-    standing: &Standing,
+    state: &ObservedSharedObjects,
 ) -> Vec<(Box<str>, DataSourceId)> {
-    let own = standing.data_source;
+    let own = state.data_source;
     let own = own.map(|id| (settings.data_source.clone(), id));
-    let controlled = standing.controlled.iter().map(|found| {
+    let controlled = state.controlled.iter().map(|found| {
         let name = controlled_name(settings, found.controls);
         (name, found.place.data_source)
     });
@@ -30,15 +30,15 @@ fn data_sources(
 /// show to be empty.
 pub fn plan(
     settings: &ConnectionSettings,
-    standing: &Standing,
+    state: &ObservedSharedObjects,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let mut steps = stale(standing, inventory);
+    let mut steps = stale(state, inventory);
     if !steps.is_empty() {
         return steps;
     }
     let mark = mark(settings);
-    let all = data_sources(settings, standing);
+    let all = data_sources(settings, state);
     let owned = all.iter().filter_map(|(name, id)| {
         let slot = named((settings, &mark), inventory, Some(*id), name, None);
         match slot.find(|_| true) {
@@ -54,7 +54,7 @@ pub fn plan(
     });
     let owned: Vec<Ours<'_, DataSource>> = owned.collect();
     let ids: Vec<DataSourceId> = owned.iter().map(|ours| ours.record().id).collect();
-    steps.extend(ids.iter().flat_map(|id| contents::doubtful(*id, inventory)));
+    steps.extend(ids.iter().flat_map(|id| contents::stale(*id, inventory)));
     if !steps.is_empty() || ids.iter().any(|id| contents::is_in_use(*id, inventory)) {
         return steps;
     }
@@ -63,11 +63,11 @@ pub fn plan(
         return steps;
     }
     let created = &inventory.created_folders;
-    let trait_folder = standing.trait_folder.and_then(|id| {
+    let trait_folder = state.trait_folder.and_then(|id| {
         let found = inventory.trait_folders.get(&id)?;
         judge_folder::<TraitFolder>(&found.record, &created.traits)
     });
-    let segment_folder = standing.segment_folder.and_then(|id| {
+    let segment_folder = state.segment_folder.and_then(|id| {
         let found = inventory.segment_folders.get(&id)?;
         judge_folder::<SegmentFolder>(&found.record, &created.segments)
     });
@@ -79,20 +79,20 @@ pub fn plan(
 }
 
 /// Reads of the shared objects that the lists lack.
-fn stale(standing: &Standing, inventory: &Inventory) -> Vec<Step> {
+fn stale(state: &ObservedSharedObjects, inventory: &Inventory) -> Vec<Step> {
     fn read<K: Kind>(inventory: &Inventory, id: K::Id) -> Option<Step> {
         let table = K::table(inventory);
         let is_stale = match table.get(&id) {
-            Some(entry) => entry.doubtful,
+            Some(entry) => entry.stale,
             None => !table.is_gone(&id),
         };
         is_stale.then(|| Step::ready(Call::read::<K>(id)))
     }
-    let data_sources = standing.data_sources();
+    let data_sources = state.data_sources();
     let data_sources = data_sources.filter_map(|id| read::<DataSource>(inventory, id));
-    let trait_folder = standing.trait_folder;
+    let trait_folder = state.trait_folder;
     let trait_folder = trait_folder.and_then(|id| read::<TraitFolder>(inventory, id));
-    let segment_folder = standing.segment_folder;
+    let segment_folder = state.segment_folder;
     let segment_folder = segment_folder.and_then(|id| read::<SegmentFolder>(inventory, id));
     data_sources
         .chain(trait_folder)
@@ -104,14 +104,14 @@ fn stale(standing: &Standing, inventory: &Inventory) -> Vec<Step> {
 /// second one, and no server refuses it (design.md §4, L4). Only an empty one that carries our mark goes.
 pub fn duplicates(
     settings: &ConnectionSettings,
-    standing: &Standing,
+    state: &ObservedSharedObjects,
     inventory: &Inventory,
 ) -> Vec<Step> {
     let mark = mark(settings);
     let mut steps = Vec::new();
-    for (name, kept) in data_sources(settings, standing) {
+    for (name, kept) in data_sources(settings, state) {
         let kept = inventory.data_sources.get(&kept);
-        let Some(kept) = kept.filter(|entry| !entry.doubtful) else {
+        let Some(kept) = kept.filter(|entry| !entry.stale) else {
             continue;
         };
         let slot = named((settings, &mark), inventory, None, &name, None);
@@ -121,7 +121,7 @@ pub fn duplicates(
                 continue;
             };
             let listed = contents::is_listed(id, inventory);
-            steps.extend(match entry.doubtful {
+            steps.extend(match entry.stale {
                 true => vec![Step::ready(Call::read::<DataSource>(id))],
                 false if listed && contents::is_in_use(id, inventory) => Vec::new(),
                 false => match contents::unproven(id, inventory) {

@@ -1,7 +1,7 @@
 //! The two folders below the root. A folder carries no mark: whichever has the name is used.
 
 use super::data_source::{find, mark, slot, stored_differently};
-use super::observed::{Recorded, Standing};
+use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
 use crate::call::kinds::NewFolder;
 use crate::call::{Call, Kind, Step};
 use crate::compose::{ConnectionSettings, Mode};
@@ -16,13 +16,13 @@ const ROOT_SEGMENT_FOLDER: SegmentFolderId = SegmentFolderId(0);
 
 pub(super) fn plan(
     settings: &ConnectionSettings,
-    recorded: &Recorded,
+    recorded: &RecordedSharedObjects,
     inventory: &Inventory,
     mode: Mode,
-    plan: &mut Plan<Standing>,
+    plan: &mut Plan<ObservedSharedObjects>,
 ) {
     // Adobe makes its own folders; beside a conflict nothing is made.
-    let creates = mode == Mode::Manage && !plan.standing.adobes && plan.holds.is_empty();
+    let creates = mode == Mode::Manage && !plan.state.adobes && plan.blockers.is_empty();
     let folder = Folder {
         settings,
         inventory,
@@ -30,10 +30,10 @@ pub(super) fn plan(
     };
     let name = &settings.trait_folder;
     let key = (ROOT_TRAIT_FOLDER, name.clone());
-    plan.standing.trait_folder = folder.plan::<TraitFolder>(recorded.trait_folder, name, key, plan);
+    plan.state.trait_folder = folder.plan::<TraitFolder>(recorded.trait_folder, name, key, plan);
     let name = &settings.segment_folder;
     let key = (ROOT_SEGMENT_FOLDER, name.clone());
-    plan.standing.segment_folder =
+    plan.state.segment_folder =
         folder.plan::<SegmentFolder>(recorded.segment_folder, name, key, plan);
 }
 
@@ -50,7 +50,7 @@ impl Folder<'_> {
         recorded: Option<K::Id>,
         name: &str,
         key: K::NaturalKey,
-        plan: &mut Plan<Standing>,
+        plan: &mut Plan<ObservedSharedObjects>,
     ) -> Option<K::Id> {
         let (mark, table) = (mark(self.settings), K::table(self.inventory));
         let slot = slot::<K>(
@@ -63,7 +63,7 @@ impl Folder<'_> {
         let call = match find(&slot) {
             Lookup::Found(found) => {
                 let differences = stored_differently(table, found.record, name);
-                plan.standing.stored_differently.extend(differences);
+                plan.state.stored_differently.extend(differences);
                 return Some(found.record.id());
             }
             Lookup::Ask(call) => *call,

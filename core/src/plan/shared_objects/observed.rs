@@ -1,15 +1,15 @@
 //! The shared objects of a connection as they are recorded and as they are found.
 
+use crate::blocker::Blocker;
 use crate::compose::ConnectionSettings;
 use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
 use crate::domain::labels::{ExportControl, ExportControls};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::Inventory;
 
 /// What the connection's status says of its shared objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedSharedObjects {
     pub data_source: Option<DataSourceId>,
     /// Those for audiences under export controls.
     pub controlled: Vec<(ExportControls, DataSourceId)>,
@@ -19,7 +19,7 @@ pub struct Recorded {
 
 /// The shared objects that exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ObservedSharedObjects {
     pub data_source: Option<DataSourceId>,
     /// Adobe's own sharing made the data source: what is in it is only observed.
     pub adobes: bool,
@@ -69,7 +69,7 @@ pub struct Controlled {
     /// It carries our mark, or is recorded: objects of ours may be in it.
     pub ours: bool,
     /// Why nothing is put into it.
-    pub hold: Option<Hold>,
+    pub blocker: Option<Blocker>,
 }
 
 /// The name of the data source for these controls.
@@ -77,7 +77,7 @@ pub(super) fn controlled_name(settings: &ConnectionSettings, controls: ExportCon
     format!("{} ({controls})", settings.data_source).into()
 }
 
-impl Standing {
+impl ObservedSharedObjects {
     /// Where an audience under these controls belongs, or why it cannot be there.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Standing {
         &self,
         settings: &ConnectionSettings,
         controls: ExportControls,
-    ) -> Option<Result<Place, Hold>> {
+    ) -> Option<Result<Place, Blocker>> {
         // Adobe's own sharing carries labels over.
         if controls.is_empty() || self.adobes {
             return self.data_source.map(|data_source| {
@@ -102,11 +102,14 @@ impl Standing {
         Some(match found {
             None => Err(unsupported(settings, controls)),
             Some(Controlled {
-                hold: None, place, ..
+                blocker: None,
+                place,
+                ..
             }) => Ok(*place),
             Some(Controlled {
-                hold: Some(hold), ..
-            }) => Err(hold.clone()),
+                blocker: Some(blocker),
+                ..
+            }) => Err(blocker.clone()),
         })
     }
 
@@ -136,13 +139,13 @@ impl Standing {
 
 pub(super) const WHERE: &str = "in Audience Manager under Audience Data, Data Sources";
 
-fn unsupported(settings: &ConnectionSettings, controls: ExportControls) -> Hold {
+fn unsupported(settings: &ConnectionSettings, controls: ExportControls) -> Blocker {
     let labels: Vec<&str> = controls.iter().map(ExportControl::label).collect();
     let words: Vec<String> = controls
         .iter()
         .map(|control| format!("{:?}", control.in_words()))
         .collect();
-    Hold::new(
+    Blocker::new(
         Reason::ExportControlUnsupported,
         format!(
             "The source is labelled {}, and no API is known by which the operator could make a data source with the \

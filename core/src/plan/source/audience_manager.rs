@@ -1,6 +1,7 @@
 //! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
 
 use super::resolution::{Resolution, bounded_list};
+use crate::blocker::Blocker;
 use crate::call::{Call, Kind};
 use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
@@ -10,7 +11,6 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
 use crate::domain::trait_rule;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::plan::gone::Gone;
 
@@ -46,7 +46,7 @@ pub fn resolve(
     };
     match findings.sids.as_slice() {
         [sid] => by_sid(selector.kind, *sid, question),
-        [] => Resolution::Held(Hold::new(
+        [] => Resolution::Held(Blocker::new(
             Reason::SourceNotFound,
             format!(
                 "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or \
@@ -56,7 +56,7 @@ pub fn resolve(
         )),
         several => {
             let sids: Vec<String> = several.iter().map(u64::to_string).collect();
-            Resolution::Held(Hold::new(
+            Resolution::Held(Blocker::new(
                 Reason::SourceAmbiguous,
                 format!(
                     "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
@@ -81,7 +81,7 @@ fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<Audi
         Resolution::Found(Some(candidate)) => judge(&candidate, question),
         Resolution::Found(None) => not_found(kind, sid),
         Resolution::Ask(call) => Resolution::Ask(call),
-        Resolution::Held(hold) => Resolution::Held(hold),
+        Resolution::Held(blocker) => Resolution::Held(blocker),
         Resolution::Gone(gone) => Resolution::Gone(gone),
     }
 }
@@ -93,7 +93,7 @@ fn find<'a, K: Kind>(
     candidate: fn(&'a K) -> Candidate<'a>,
 ) -> Resolution<Option<Candidate<'a>>> {
     match table.get(&id) {
-        Some(entry) if !entry.doubtful => Resolution::Found(Some(candidate(&entry.record))),
+        Some(entry) if !entry.stale => Resolution::Found(Some(candidate(&entry.record))),
         None if table.is_gone(&id) => Resolution::Found(None),
         Some(_) | None => Resolution::Ask(Call::read::<K>(id)),
     }
@@ -156,7 +156,7 @@ impl<'a> Candidate<'a> {
 
 fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
     let held = |reason, because: String| {
-        Resolution::Held(Hold::new(
+        Resolution::Held(Blocker::new(
             reason,
             format!("Audience Manager's {} {because}", candidate.label()),
         ))

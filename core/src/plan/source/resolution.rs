@@ -1,7 +1,7 @@
 //! What looking for a source comes to.
 
+use crate::blocker::Blocker;
 use crate::call::Call;
-use crate::hold::Hold;
 use crate::plan::gone::Gone;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +9,7 @@ pub enum Resolution<Source> {
     Found(Source),
     /// Absence from a list proves nothing: this call decides.
     Ask(Call),
-    Held(Hold),
+    Held(Blocker),
     /// It was deleted or deactivated; what was made of it may still exist.
     Gone(Gone),
 }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::placement;
 use super::planner::Planner;
+use crate::blocker::Blocker;
 use crate::call::{Call, Step};
 use crate::compose::DeclaredDestination;
 use crate::domain::destination::Destination;
 use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::domain::labels::Restrictions;
-use crate::hold::Hold;
 use crate::plan::activation::export_controls;
 use crate::plan::activation::mappings::{self, Checked, Declared, KnownMapping, Mapped};
 use crate::plan::activation::rules::{self, Outcome, Resolved};
@@ -51,7 +51,7 @@ impl<'a> Planner<'a> {
         let additional = additional.collect();
         // Nothing else is planned before it.
         self.asks = !self.plan.steps.is_empty();
-        self.in_vain = !self.plan.holds.is_empty();
+        self.in_vain = !self.plan.blockers.is_empty();
         Activation { shared, additional }
     }
 
@@ -65,9 +65,9 @@ impl<'a> Planner<'a> {
         let inventory = self.situation.inventory;
         let mut checked = mappings::check(inventory, declared, &recorded, segment);
         self.ask(std::mem::take(&mut checked.asked));
-        checked.in_vain = !checked.holds.is_empty();
-        for hold in std::mem::take(&mut checked.holds) {
-            self.hold_once(hold);
+        checked.in_vain = !checked.blockers.is_empty();
+        for blocker in std::mem::take(&mut checked.blockers) {
+            self.hold_once(blocker);
         }
         checked
     }
@@ -78,7 +78,7 @@ impl<'a> Planner<'a> {
     fn allow(&mut self, key: Option<&str>, checked: &mut Checked<'a>, named: &[TraitSid]) {
         let inventory = self.situation.inventory;
         let traits = named.iter().filter_map(|sid| inventory.traits.get(sid));
-        let merge_rule = self.situation.foundation.merge_rule.id();
+        let merge_rule = self.situation.shared_objects.merge_rule.id();
         let counting = [self.place.data_source]
             .into_iter()
             .chain(merge_rule)
@@ -95,7 +95,7 @@ impl<'a> Planner<'a> {
             .filter(|destination| forbids(destination))
             .map(|destination| (destination.id, destination))
             .collect();
-        let Some(hold) = export_controls::forbidden(&controls, forbidden.into_values()) else {
+        let Some(blocker) = export_controls::forbidden(&controls, forbidden.into_values()) else {
             return;
         };
         checked
@@ -103,7 +103,7 @@ impl<'a> Planner<'a> {
             .retain(|target| !forbids(target.destination));
         checked.in_vain = true;
         self.forbidden = true;
-        self.hold_once(placement::held(&self.situation, &hold));
+        self.hold_once(placement::held(&self.situation, &blocker));
     }
 
     /// As the status names it.
@@ -118,7 +118,7 @@ impl<'a> Planner<'a> {
         match outcome {
             Outcome::Known(value) => return Some(value),
             Outcome::Ask(calls) => self.ask(calls),
-            Outcome::Held(hold) => self.hold_once(hold),
+            Outcome::Held(blocker) => self.hold_once(blocker),
         }
         None
     }
@@ -132,9 +132,9 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn hold_once(&mut self, hold: Hold) {
-        if !self.plan.holds.contains(&hold) {
-            self.plan.holds.push(hold);
+    pub(super) fn hold_once(&mut self, blocker: Blocker) {
+        if !self.plan.blockers.contains(&blocker) {
+            self.plan.blockers.push(blocker);
         }
     }
 
@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
         for target in &checked.targets {
             let Some(sid) = sid else {
                 let known = mappings::unmapped(key, *target);
-                self.plan.standing.mappings.push(known);
+                self.plan.state.mappings.push(known);
                 continue;
             };
             let mapped = Mapped {
@@ -171,12 +171,18 @@ impl<'a> Planner<'a> {
                 since: self.situation.since,
             };
             let plan = &mut self.plan;
-            let known = mappings::plan(&mapped, checked, *target, &mut plan.steps, &mut plan.holds);
+            let known = mappings::plan(
+                &mapped,
+                checked,
+                *target,
+                &mut plan.steps,
+                &mut plan.blockers,
+            );
             let respelled = known
                 .iter()
                 .flat_map(|known| mapped.respelled(known, *target));
-            plan.standing.stored_differently.extend(respelled);
-            plan.standing.mappings.extend(known);
+            plan.state.stored_differently.extend(respelled);
+            plan.state.mappings.extend(known);
         }
     }
 
@@ -187,24 +193,24 @@ impl<'a> Planner<'a> {
             let Some(id) = known.mapping.filter(|_| !situation.retain) else {
                 continue;
             };
-            let standing = &mut self.plan.standing.mappings;
+            let state = &mut self.plan.state.mappings;
             if situation.inventory.mappings.is_gone(&id)
-                || standing.iter().any(|standing| standing.mapping == Some(id))
+                || state.iter().any(|state| state.mapping == Some(id))
             {
                 continue;
             }
             let checked = activation.of_segment(situation.desired, known.segment.as_deref());
             let declared = checked.map_or(Declared::No, |checked| checked.declares(known));
-            let is_replaced = standing.iter().any(|standing| {
-                standing.segment == known.segment
-                    && standing.destination == known.destination
-                    && standing.mapping.is_some()
+            let is_replaced = state.iter().any(|state| {
+                state.segment == known.segment
+                    && state.destination == known.destination
+                    && state.mapping.is_some()
             });
             match declared {
                 // It is not known yet, or cannot be mapped now: what stands stays, under the key of today.
                 Declared::Yes if !is_replaced => {
                     if let Some(carried) = checked.and_then(|checked| checked.carried(known)) {
-                        carry(standing, carried);
+                        carry(state, carried);
                     }
                 }
                 Declared::Unknown => {}
@@ -221,20 +227,20 @@ impl<'a> Planner<'a> {
     pub(super) fn unrecorded_mappings(&mut self, activation: &Activation<'a>) {
         let situation = self.situation;
         let asks = self.plan.steps.iter().any(|step| !step.call.is_write());
-        if situation.retain || asks || !self.plan.holds.is_empty() {
+        if situation.retain || asks || !self.plan.blockers.is_empty() {
             return;
         }
-        let standing = &self.plan.standing;
+        let state = &self.plan.state;
         let additional = situation.desired.additional_segments.iter();
         let additional =
             additional
                 .zip(&activation.additional)
                 .filter_map(|(segment, activation)| {
-                    let mut known = standing.additional_segments.iter();
+                    let mut known = state.additional_segments.iter();
                     let (_, sid) = known.find(|(key, _)| *key == segment.key)?;
                     Some((*sid, &activation.destinations))
                 });
-        let shared = standing.segment_sid.map(|sid| (sid, &activation.shared));
+        let shared = state.segment_sid.map(|sid| (sid, &activation.shared));
         let segments: Vec<_> = shared.into_iter().chain(additional).collect();
         for (sid, checked) in segments {
             self.delete_made(sid, checked);
@@ -273,7 +279,7 @@ impl<'a> Planner<'a> {
             .flat_map(|key| self.recorded_mappings(Some(key)))
             .collect();
         let found = mappings::of_leaving(self.situation.inventory, sid, &ours);
-        self.plan.holds.extend(found.foreign);
+        self.plan.blockers.extend(found.foreign);
         found.in_the_way
     }
 }
@@ -295,12 +301,12 @@ impl<'a> Activation<'a> {
 }
 
 /// Puts a mapping under its key; an entry that has one already stays.
-fn carry(standing: &mut Vec<KnownMapping>, carried: KnownMapping) {
+fn carry(state: &mut Vec<KnownMapping>, carried: KnownMapping) {
     let place = |known: &&mut KnownMapping| {
         (&known.segment, &known.key) == (&carried.segment, &carried.key)
     };
-    match standing.iter_mut().find(place) {
-        None => standing.push(carried),
+    match state.iter_mut().find(place) {
+        None => state.push(carried),
         Some(known) => known.mapping = known.mapping.or(carried.mapping),
     }
 }

@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use super::coded::{Coded, coded};
-use super::input::{Recorded, Standing};
+use super::input::{ObservedState, RecordedIds};
 use super::undeclared::keys_below;
+use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
 use crate::compose::{
     DESCRIPTION_CHARS_MAX, DestinationSelector, SegmentDestination, additional_code,
@@ -16,7 +17,6 @@ use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 use crate::inventory::{Coverage, Inventory, Sequence};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Left};
@@ -28,13 +28,13 @@ use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::source::bounded_list;
 
 #[derive(Clone, Copy, Debug)]
-pub struct Departure<'a> {
+pub struct DeletionInput<'a> {
     pub claimant: Claimant<'a>,
     /// The recorded source; with it objects are found whose ids were never written down.
     pub source: Option<&'a AudienceId>,
     /// All in which objects of ours may be.
     pub data_sources: &'a [DataSourceId],
-    pub recorded: &'a Recorded,
+    pub recorded: &'a RecordedIds,
     /// As far as the spec can be read: a mapping may exist whose id was never written down.
     pub declared: &'a [SegmentDestination],
     pub inventory: &'a Inventory,
@@ -51,9 +51,9 @@ pub struct Successor {
     pub destinations: Vec<SegmentDestination>,
 }
 
-/// Plans the deletions; a settled plan means that nothing of ours is left. `standing` names what the status records and
+/// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(departure: Departure<'_>) -> Plan<Left> {
+pub fn plan(departure: DeletionInput<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&departure);
     let mappings = our_mappings(&departure, &mut plan.steps);
     if !plan.steps.is_empty() {
@@ -65,16 +65,16 @@ pub fn plan(departure: Departure<'_>) -> Plan<Left> {
     for sid in &segments {
         let ours: Vec<_> = mappings.iter().collect();
         let found = mappings::of_leaving(inventory, *sid, &ours);
-        plan.holds.extend(found.foreign);
+        plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
         match users(&departure, *sid, &segments) {
             Users::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
-            Users::Foreign(hold) => plan.holds.push(hold),
+            Users::Foreign(blocker) => plan.blockers.push(blocker),
             Users::OursAlone => {}
         }
     }
-    if !plan.steps.is_empty() || !plan.holds.is_empty() {
+    if !plan.steps.is_empty() || !plan.blockers.is_empty() {
         return plan;
     }
     let first = deletions.is_empty();
@@ -85,15 +85,15 @@ pub fn plan(departure: Departure<'_>) -> Plan<Left> {
     plan
 }
 
-/// Plans what must be asked for before [`standing`] can tell.
-pub fn look(departure: Departure<'_>) -> Plan<Left> {
+/// Plans what must be asked for before [`state`] can tell.
+pub fn look(departure: DeletionInput<'_>) -> Plan<Left> {
     let (mut plan, _) = objects(&departure);
     our_mappings(&departure, &mut plan.steps);
     plan
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
-pub fn standing(departure: Departure<'_>) -> Standing {
+pub fn state(departure: DeletionInput<'_>) -> ObservedState {
     let (inventory, recorded) = (departure.inventory, departure.recorded);
     let (mut unasked, objects) = objects(&departure);
     let segments = objects.segments.kept.iter().map(|ours| ours.record());
@@ -126,7 +126,7 @@ pub fn standing(departure: Departure<'_>) -> Standing {
             additional.push((key.into(), found.sid));
         }
     }
-    Standing {
+    ObservedState {
         trait_sid,
         segment_sid,
         observed: recorded.observed,
@@ -141,7 +141,7 @@ pub fn standing(departure: Departure<'_>) -> Standing {
 }
 
 /// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause(departure: Departure<'_>) -> Plan<Left> {
+pub fn pause(departure: DeletionInput<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&departure);
     if plan.steps.is_empty() {
         let all = objects.segments.all();
@@ -158,7 +158,7 @@ pub fn pause(departure: Departure<'_>) -> Plan<Left> {
 
 /// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
 /// object has exactly one owner at every moment (design.md §4, L5).
-pub fn hand_over(departure: Departure<'_>, kept: &Successor) -> Plan<Left> {
+pub fn hand_over(departure: DeletionInput<'_>, kept: &Successor) -> Plan<Left> {
     let (mut plan, objects) = objects(&departure);
     if !plan.steps.is_empty() {
         return plan;
@@ -209,7 +209,7 @@ pub fn hand_over(departure: Departure<'_>, kept: &Successor) -> Plan<Left> {
     }
     plan.steps
         .extend(departure.mapping_deletions(&mappings, &[]));
-    plan.standing = Left::default(); // what carries the successor's mark by now is not left
+    plan.state = Left::default(); // what carries the successor's mark by now is not left
     plan
 }
 
@@ -241,7 +241,7 @@ struct Objects<'a> {
 }
 
 /// What is not known is asked for.
-fn objects<'a>(departure: &Departure<'a>) -> (Plan<Left>, Objects<'a>) {
+fn objects<'a>(departure: &DeletionInput<'a>) -> (Plan<Left>, Objects<'a>) {
     let mut plan = Plan {
         steps: listings(departure),
         ..Plan::default()
@@ -289,7 +289,7 @@ fn objects<'a>(departure: &Departure<'a>) -> (Plan<Left>, Objects<'a>) {
 }
 
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
-fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
+fn our_mappings(departure: &DeletionInput<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
     let (inventory, recorded) = (departure.inventory, departure.recorded);
     let exists = |known: &&KnownMapping| {
         known
@@ -344,7 +344,7 @@ fn our_mappings(departure: &Departure<'_>, steps: &mut Vec<Step>) -> Vec<KnownMa
     ours
 }
 
-impl<'a> Departure<'a> {
+impl<'a> DeletionInput<'a> {
     /// The segment that a mapping is of: by the status, else by its integration code.
     fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
         let recorded = match key {
@@ -450,7 +450,7 @@ impl<'a> Departure<'a> {
 }
 
 /// Without the lists of our data sources, absence cannot be judged.
-fn listings(departure: &Departure<'_>) -> Vec<Step> {
+fn listings(departure: &DeletionInput<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     for data_source in departure.data_sources {
         let coverage = Coverage::DataSource(*data_source);
@@ -466,11 +466,11 @@ fn listings(departure: &Departure<'_>) -> Vec<Step> {
 
 enum Users {
     Unknown,
-    Foreign(Hold),
+    Foreign(Blocker),
     OursAlone,
 }
 
-fn users(departure: &Departure<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
+fn users(departure: &DeletionInput<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
     let Some(users) = departure
         .inventory
         .trait_users
@@ -489,7 +489,7 @@ fn users(departure: &Departure<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Us
         .collect();
     match foreign.is_empty() {
         true => Users::OursAlone,
-        false => Users::Foreign(Hold::new(
+        false => Users::Foreign(Blocker::new(
             Reason::DeletionBlocked,
             format!(
                 "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to \

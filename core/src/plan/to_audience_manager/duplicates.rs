@@ -23,7 +23,7 @@ pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
         let users = situation.inventory.trait_users.get(&sid);
         let users = users.filter(|users| users.seen >= situation.since);
         steps.push(match users {
-            _ if entry.doubtful => Step::ready(Call::read::<Trait>(sid)),
+            _ if entry.stale => Step::ready(Call::read::<Trait>(sid)),
             None => Step::ready(Call::ReadTraitUsers(sid)),
             Some(users) => {
                 let leaves = |segment: &SegmentSid| {
@@ -44,13 +44,13 @@ pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
 }
 
 fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<SegmentSid>) {
-    let (desired, standing) = (planner.situation.desired, &planner.plan.standing);
+    let (desired, state) = (planner.situation.desired, &planner.plan.state);
     let additional = desired.additional_segments.iter().filter_map(|segment| {
-        let mut kept = standing.additional_segments.iter();
+        let mut kept = state.additional_segments.iter();
         let (_, sid) = kept.find(|(key, _)| *key == segment.key)?;
         Some((&segment.code, &segment.description, *sid))
     });
-    let shared = standing.segment_sid;
+    let shared = state.segment_sid;
     let shared = shared.map(|sid| (&desired.code, &desired.description, sid));
     let (mut steps, mut leaving) = (Vec::new(), Vec::new());
     let all = shared.into_iter().chain(additional);
@@ -59,11 +59,11 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
     {
         let slot = planner.segment_slot(code, description, None);
         let same = |kept: &Segment, found: &Segment| {
-            kept.is_same(found) || is_same_over(kept, found, standing.trait_sid, traits)
+            kept.is_same(found) || is_same_over(kept, found, state.trait_sid, traits)
         };
         for (ours, entry) in found(&slot, kept, same) {
             let sid = entry.record.sid;
-            if entry.doubtful {
+            if entry.stale {
                 steps.push(Step::ready(Call::read::<Segment>(sid)));
             } else if !planner.is_used(sid) {
                 leaving.push(sid);

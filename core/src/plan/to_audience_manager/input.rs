@@ -1,10 +1,10 @@
 //! What a plan of one audience depends on, and what it says is there.
 
+use crate::blocker::Blocker;
 use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::OwnerId;
 use crate::existence::Existing;
-use crate::hold::Hold;
 use crate::inventory::{Inventory, Sequence};
 use crate::ownership::Claimant;
 use crate::plan::activation::mappings::KnownMapping;
@@ -14,7 +14,7 @@ use crate::plan::shared_objects::{self, Place};
 
 /// What the status says of the audience's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedIds {
     pub trait_sid: Option<TraitSid>,
     pub segment_sid: Option<SegmentSid>,
     /// The two above are Adobe's, not ours.
@@ -24,7 +24,7 @@ pub struct Recorded {
     pub traits: Vec<KnownTrait>,
 }
 
-impl Recorded {
+impl RecordedIds {
     pub(super) fn additional(&self, key: &str) -> Option<SegmentSid> {
         self.additional_segments
             .iter()
@@ -35,7 +35,7 @@ impl Recorded {
 
 /// The objects of the audience that exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ObservedState {
     pub trait_sid: Option<TraitSid>,
     pub segment_sid: Option<SegmentSid>,
     /// Adobe's own sharing made the two: they are observed.
@@ -53,17 +53,17 @@ pub struct Standing {
 
 /// All that a plan of one audience depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub struct PlanInput<'a> {
     pub share: &'a ShareName,
     pub desired: &'a Desired,
     pub mode: Mode,
     pub adoption: AdoptionPolicy,
     /// What is no longer declared stays.
     pub retain: bool,
-    pub recorded: &'a Recorded,
-    pub foundation: &'a shared_objects::Standing,
+    pub recorded: &'a RecordedIds,
+    pub shared_objects: &'a shared_objects::ObservedSharedObjects,
     /// Where the objects belong for their labels, or why they cannot be there; `None` where no data source exists.
-    pub place: Option<Result<Place, &'a Hold>>,
+    pub place: Option<Result<Place, &'a Blocker>>,
     pub claims: &'a Claims,
     pub existing: &'a dyn Existing,
     pub previous_owners: &'a [OwnerId],
@@ -72,7 +72,7 @@ pub struct Situation<'a> {
     pub since: Sequence,
 }
 
-impl<'a> Situation<'a> {
+impl<'a> PlanInput<'a> {
     pub(super) fn claimant(&self) -> Claimant<'a> {
         Claimant {
             mark: &self.desired.mark,
@@ -90,7 +90,7 @@ impl<'a> Situation<'a> {
         place: DataSourceId,
         wanted: &IntegrationCode,
     ) -> bool {
-        let mut ours = self.foundation.data_sources();
+        let mut ours = self.shared_objects.data_sources();
         code == Some(wanted) && (data_source == place || ours.any(|id| id == data_source))
     }
 }

@@ -1,7 +1,8 @@
 //! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
 
 use super::coded::{Coded, coded};
-use super::input::{Situation, Standing};
+use super::input::{ObservedState, PlanInput};
+use crate::blocker::Blocker;
 use crate::call::{Call, Step};
 use crate::compose::{Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
@@ -9,7 +10,6 @@ use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, Trait
 use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::hold::Hold;
 use crate::ownership::{held_by, label};
 use crate::plan::Plan;
 use crate::plan::difference::{DesiredTrait, unmarkable};
@@ -28,9 +28,9 @@ pub(super) enum TraitState {
 }
 
 pub(super) struct Planner<'a> {
-    pub(super) situation: Situation<'a>,
+    pub(super) situation: PlanInput<'a>,
     pub(super) place: Place,
-    pub(super) plan: Plan<Standing>,
+    pub(super) plan: Plan<ObservedState>,
     /// A destination's export labels keep it from where it belongs.
     pub(super) forbidden: bool,
     /// Something must be known before the first write.
@@ -44,12 +44,12 @@ pub(super) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(super) fn may_create(&self) -> bool {
-        !self.observes() && self.situation.foundation.trait_folder.is_some()
+        !self.observes() && self.situation.shared_objects.trait_folder.is_some()
     }
 
     /// Observed objects are Adobe's: nothing of ours is created beside them.
     pub(super) fn observes(&self) -> bool {
-        self.situation.mode == Mode::Observe || self.situation.foundation.adobes
+        self.situation.mode == Mode::Observe || self.situation.shared_objects.adobes
     }
 
     pub(super) fn trait_slot(&self) -> Slot<'a, Trait> {
@@ -80,7 +80,7 @@ impl<'a> Planner<'a> {
     {
         let situation = self.situation;
         let place = self.place.data_source;
-        let others = situation.foundation.data_sources();
+        let others = situation.shared_objects.data_sources();
         let others = others.filter(|id| *id != place && !self.observes());
         Slot {
             inventory: situation.inventory,
@@ -97,7 +97,7 @@ impl<'a> Planner<'a> {
     }
 
     /// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
-    pub(super) fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Hold> {
+    pub(super) fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Blocker> {
         let situation = &self.situation;
         let marked = match found {
             Some(found) if Mark::read(&found.description).is_some() => {
@@ -121,7 +121,7 @@ impl<'a> Planner<'a> {
         let code = &situation.desired.code;
         let segments = &situation.inventory.segments;
         let mut found = situation
-            .foundation
+            .shared_objects
             .data_sources()
             .flat_map(|data_source| segments.find(&(data_source, code.clone())));
         found.find_map(|entry| situation.claimant().marked_share(&entry.record.description))
@@ -134,18 +134,18 @@ impl<'a> Planner<'a> {
     ) -> TraitState {
         let observes = self.observes();
         match found {
-            None if observes => self.hold(awaiting_adobe(&self.situation.desired.code)),
+            None if observes => self.blocker(awaiting_adobe(&self.situation.desired.code)),
             None => self.create_trait(slot),
             Some(found) if observes => {
-                self.plan.standing.observed = true;
+                self.plan.state.observed = true;
                 self.exists(found.record)
             }
             Some(found) => self.keep_trait(&found),
         }
     }
 
-    pub(super) fn hold(&mut self, hold: Hold) -> TraitState {
-        self.plan.holds.push(hold);
+    pub(super) fn blocker(&mut self, blocker: Blocker) -> TraitState {
+        self.plan.blockers.push(blocker);
         TraitState::Missing
     }
 
@@ -153,12 +153,12 @@ impl<'a> Planner<'a> {
         if self.in_vain {
             return TraitState::Missing;
         }
-        let Some(folder) = self.situation.foundation.trait_folder else {
+        let Some(folder) = self.situation.shared_objects.trait_folder else {
             return TraitState::Missing;
         };
         let desired = self.situation.desired;
-        if let Some(hold) = unmarkable(&desired.mark) {
-            return self.hold(hold);
+        if let Some(blocker) = unmarkable(&desired.mark) {
+            return self.blocker(blocker);
         }
         let unproven = slot.unproven(self.situation.since);
         if let Some(look_up) = unproven.filter(|_| !self.place.enforces_trait_codes) {
@@ -187,27 +187,27 @@ impl<'a> Planner<'a> {
         let desired = self.desired_trait(record);
         let kept = match keep(situation.inventory, found, &desired, situation.adoption) {
             Ok(kept) => kept,
-            Err(hold) => return self.hold(hold),
+            Err(blocker) => return self.blocker(blocker),
         };
         if record.kind != TraitKind::Onboarded {
-            return self.hold(not_onboarded(record));
+            return self.blocker(not_onboarded(record));
         }
         self.declared_trait = kept.is_equal().then_some(record.sid);
         self.plan.steps.extend(kept.step());
-        let standing = &mut self.plan.standing;
-        standing.stored_differently.extend(kept.stored_differently);
+        let state = &mut self.plan.state;
+        state.stored_differently.extend(kept.stored_differently);
         self.exists(record)
     }
 
     fn exists(&mut self, found: &Trait) -> TraitState {
-        self.plan.standing.trait_sid = Some(found.sid);
-        self.plan.standing.data_source = Some(found.data_source);
+        self.plan.state.trait_sid = Some(found.sid);
+        self.plan.state.data_source = Some(found.data_source);
         TraitState::Stands(found.sid)
     }
 
     pub(super) fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
         let desired = self.situation.desired;
-        let folder = self.situation.foundation.trait_folder;
+        let folder = self.situation.shared_objects.trait_folder;
         DesiredTrait {
             name: &desired.name,
             description: &desired.description,
@@ -237,8 +237,8 @@ impl TraitState {
     }
 }
 
-fn not_onboarded(found: &Trait) -> Hold {
-    Hold::new(
+fn not_onboarded(found: &Trait) -> Blocker {
+    Blocker::new(
         Reason::AdoptionRefused,
         format!(
             "{} has the integration code of the shared audience and is no onboarded trait; nothing was changed. Delete it \
@@ -248,8 +248,8 @@ fn not_onboarded(found: &Trait) -> Hold {
     )
 }
 
-pub(super) fn awaiting_adobe(code: &IntegrationCode) -> Hold {
-    Hold::new(
+pub(super) fn awaiting_adobe(code: &IntegrationCode) -> Blocker {
+    Blocker::new(
         Reason::AwaitingAdobeSharing,
         format!(
             "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \

@@ -57,8 +57,8 @@ impl<'a> Planner<'a> {
             in_vain: false,
         };
         let sid = self.segment(&wanted);
-        self.plan.standing.segment_sid = sid;
-        let observed = self.plan.standing.observed;
+        self.plan.state.segment_sid = sid;
+        let observed = self.plan.state.observed;
         self.map(None, sid, &activation.shared, observed);
     }
 
@@ -69,12 +69,12 @@ impl<'a> Planner<'a> {
             let Some(resolved) = &activation.rule else {
                 continue; // reported when it was asked for
             };
-            self.plan.standing.traits.extend(resolved.known.clone());
+            self.plan.state.traits.extend(resolved.known.clone());
             let rule = match state {
                 TraitState::Stands(sid) => match resolved.fill(sid) {
                     Ok(rule) => Some(rule.to_string()),
                     Err(key) => {
-                        self.plan.holds.push(rules::unnamed(segment, key));
+                        self.plan.blockers.push(rules::unnamed(segment, key));
                         continue;
                     }
                 },
@@ -94,8 +94,8 @@ impl<'a> Planner<'a> {
             };
             let sid = self.segment(&wanted);
             if let Some(sid) = sid {
-                let standing = (segment.key.clone(), sid);
-                self.plan.standing.additional_segments.push(standing);
+                let state = (segment.key.clone(), sid);
+                self.plan.state.additional_segments.push(state);
             }
             self.map(Some(&segment.key), sid, &activation.destinations, false);
         }
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
                 None
             }
             Lookup::Absent if wanted.observed => {
-                self.plan.holds.push(awaiting_adobe(wanted.code));
+                self.plan.blockers.push(awaiting_adobe(wanted.code));
                 None
             }
             Lookup::Absent => {
@@ -150,7 +150,7 @@ impl<'a> Planner<'a> {
                 None
             }
             Lookup::Found(found) if self.situation.mode == Mode::Observe || wanted.observed => {
-                self.plan.standing.observed = true;
+                self.plan.state.observed = true;
                 Some(found.record.sid)
             }
             Lookup::Found(found) => self.keep_segment(wanted, &found),
@@ -161,8 +161,8 @@ impl<'a> Planner<'a> {
         let Some(folder) = self.segment_folder() else {
             return;
         };
-        if let Some(hold) = unmarkable(&self.situation.desired.mark) {
-            self.plan.holds.push(hold);
+        if let Some(blocker) = unmarkable(&self.situation.desired.mark) {
+            self.plan.blockers.push(blocker);
             return;
         }
         let unproven = slot.unproven(self.situation.since);
@@ -176,7 +176,7 @@ impl<'a> Planner<'a> {
             data_source: self.place.data_source,
             folder,
             rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
-            merge_rule: self.situation.foundation.merge_rule.id(),
+            merge_rule: self.situation.shared_objects.merge_rule.id(),
         });
         let state = match wanted.rule {
             Some(_) => self.rule_state(wanted),
@@ -200,8 +200,8 @@ impl<'a> Planner<'a> {
                 self.ask(calls);
                 RuleState::Asked
             }
-            rules::Outcome::Held(hold) => {
-                self.hold_once(hold);
+            rules::Outcome::Held(blocker) => {
+                self.hold_once(blocker);
                 RuleState::Refused
             }
         }
@@ -209,8 +209,8 @@ impl<'a> Planner<'a> {
 
     /// Beside Adobe's own objects our additional segments are where Adobe's segment is.
     fn segment_folder(&self) -> Option<SegmentFolderId> {
-        self.situation.foundation.segment_folder.or_else(|| {
-            let sid = self.plan.standing.segment_sid?;
+        self.situation.shared_objects.segment_folder.or_else(|| {
+            let sid = self.plan.state.segment_sid?;
             Some(self.situation.inventory.segments.get(&sid)?.record.folder)
         })
     }
@@ -224,8 +224,8 @@ impl<'a> Planner<'a> {
         let desired = self.desired_segment(wanted, wanted.rule.as_deref()?, found.record);
         let mut kept = match keep(situation.inventory, found, &desired, situation.adoption) {
             Ok(kept) => kept,
-            Err(hold) => {
-                self.plan.holds.push(hold);
+            Err(blocker) => {
+                self.plan.blockers.push(blocker);
                 return None;
             }
         };
@@ -237,8 +237,8 @@ impl<'a> Planner<'a> {
             kept.change.rule = None;
         }
         self.plan.steps.extend(kept.step());
-        let standing = &mut self.plan.standing;
-        standing.stored_differently.extend(kept.stored_differently);
+        let state = &mut self.plan.state;
+        state.stored_differently.extend(kept.stored_differently);
         Some(found.record.sid)
     }
 
@@ -255,7 +255,7 @@ impl<'a> Planner<'a> {
             data_source: self.data_source_for(found.data_source),
             folder: self.segment_folder().unwrap_or(found.folder),
             rule,
-            merge_rule: self.situation.foundation.merge_rule.id(),
+            merge_rule: self.situation.shared_objects.merge_rule.id(),
         }
     }
 }

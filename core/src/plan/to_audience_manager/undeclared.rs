@@ -22,7 +22,7 @@ impl Planner<'_> {
             .filter(|(key, _)| segments.iter().all(|segment| segment.key != *key))
             .map(|(_, sid)| *sid)
             .collect();
-        let data_sources: Vec<_> = situation.foundation.data_sources().collect();
+        let data_sources: Vec<_> = situation.shared_objects.data_sources().collect();
         let below = keys_below(situation.inventory, &data_sources, &situation.desired.code);
         let below = below
             .into_iter()

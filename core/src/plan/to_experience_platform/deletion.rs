@@ -1,6 +1,6 @@
 //! The audience of a resource that is deleted, or whose source is gone: handed over, paused or deleted.
 
-use super::input::{Recorded, has_key};
+use super::input::{RecordedAudience, has_key};
 use crate::call::kinds::AudienceLookUp;
 use crate::call::{Call, Step};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
@@ -17,16 +17,16 @@ use crate::plan::lookup::{Slot, SlotKey};
 
 /// An audience whose resource is being deleted.
 #[derive(Clone, Copy, Debug)]
-pub struct Departure<'a> {
+pub struct AudienceDeletionInput<'a> {
     pub claimant: Claimant<'a>,
     /// Its natural keys are a sign of what is ours.
     pub source: Option<&'a SourceId>,
-    pub recorded: &'a Recorded,
+    pub recorded: &'a RecordedAudience,
     pub inventory: &'a Inventory,
 }
 
 /// Plans how another resource takes the audience over: it is marked as its own (design.md §4, L5).
-pub fn hand_over(departure: Departure<'_>, successor: &Mark) -> Plan<Left> {
+pub fn hand_over(departure: AudienceDeletionInput<'_>, successor: &Mark) -> Plan<Left> {
     let plan = plan_each(departure, |ours| {
         let text = strip(&ours.record().description);
         Some(AudienceChange {
@@ -35,13 +35,13 @@ pub fn hand_over(departure: Departure<'_>, successor: &Mark) -> Plan<Left> {
         })
     });
     Plan {
-        standing: Left::default(),
+        state: Left::default(),
         ..plan
     }
 }
 
 /// Plans that an audience of ours is out of use.
-pub fn pause(departure: Departure<'_>) -> Plan<Left> {
+pub fn pause(departure: AudienceDeletionInput<'_>) -> Plan<Left> {
     plan_each(departure, |ours| {
         (ours.record().lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
             deactivate: true,
@@ -50,9 +50,9 @@ pub fn pause(departure: Departure<'_>) -> Plan<Left> {
     })
 }
 
-/// Plans the deletions; a settled plan means that nothing of ours is left. `standing` names what the status records and
+/// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(departure: Departure<'_>) -> Plan<Left> {
+pub fn plan(departure: AudienceDeletionInput<'_>) -> Plan<Left> {
     let (mut plan, leaving) = ours(departure);
     if plan.steps.is_empty() {
         plan.steps.extend(leaving.deletions(true));
@@ -61,12 +61,12 @@ pub fn plan(departure: Departure<'_>) -> Plan<Left> {
 }
 
 /// Plans what must be asked for before [`owned`] can tell.
-pub fn look(departure: Departure<'_>) -> Plan<Left> {
+pub fn look(departure: AudienceDeletionInput<'_>) -> Plan<Left> {
     ours(departure).0
 }
 
 /// The audience that is ours; its id may never have been written down: the process died in between.
-pub fn owned(departure: Departure<'_>) -> Option<AudienceId> {
+pub fn owned(departure: AudienceDeletionInput<'_>) -> Option<AudienceId> {
     let (_, leaving) = ours(departure);
     let first = leaving.kept.first()?;
     Some(first.record().id.clone())
@@ -74,7 +74,7 @@ pub fn owned(departure: Departure<'_>) -> Option<AudienceId> {
 
 /// What becomes of each that is ours; what cannot be judged is asked for first.
 fn plan_each(
-    departure: Departure<'_>,
+    departure: AudienceDeletionInput<'_>,
     change: impl Fn(&Ours<'_, Audience>) -> Option<AudienceChange>,
 ) -> Plan<Left> {
     let (mut plan, leaving) = ours(departure);
@@ -88,8 +88,8 @@ fn plan_each(
 }
 
 /// What is ours, by whichever strategy it was made; what is not known is asked for.
-fn ours<'a>(departure: Departure<'a>) -> (Plan<Left>, Leaving<'a, Audience>) {
-    let Departure {
+fn ours<'a>(departure: AudienceDeletionInput<'a>) -> (Plan<Left>, Leaving<'a, Audience>) {
+    let AudienceDeletionInput {
         claimant,
         source,
         recorded,

@@ -11,7 +11,7 @@ use crate::plan::claims::Claims;
 
 /// What the status says of the audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedAudience {
     pub audience: Option<AudienceId>,
     /// It is the connector's, not ours.
     pub observed: bool,
@@ -19,7 +19,7 @@ pub struct Recorded {
 
 /// The audience that exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ObservedAudience {
     pub audience: Option<AudienceId>,
     /// The connector delivers it.
     pub observed: bool,
@@ -31,12 +31,12 @@ pub struct Standing {
 
 /// All that a plan of one audience depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Situation<'a> {
+pub struct AudiencePlanInput<'a> {
     pub share: &'a ShareName,
     pub desired: &'a DesiredAudience,
     pub mode: Mode,
     pub adoption: AdoptionPolicy,
-    pub recorded: &'a Recorded,
+    pub recorded: &'a RecordedAudience,
     pub claims: &'a Claims,
     pub existing: &'a dyn Existing,
     pub previous_owners: &'a [OwnerId],
@@ -45,7 +45,7 @@ pub struct Situation<'a> {
     pub since: Sequence,
 }
 
-impl<'a> Situation<'a> {
+impl<'a> AudiencePlanInput<'a> {
     pub(super) fn claimant(&self) -> Claimant<'a> {
         Claimant {
             mark: &self.desired.mark,

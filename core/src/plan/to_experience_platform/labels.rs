@@ -1,10 +1,10 @@
 //! Usage labels that nobody can tell, or that cannot be put on the audience: what a person has to do.
 
+use crate::blocker::Blocker;
 use crate::compose::DesiredAudience;
 use crate::domain::experience_platform::{Audience, NewAudience, NewForm};
 use crate::domain::labels::{Unlabelled, UsageLabels};
 use crate::domain::reason::Reason;
-use crate::hold::Hold;
 
 const WHERE: &str = "in Audience Manager under Audience Data, Data Sources, Data Export Controls";
 
@@ -28,8 +28,8 @@ pub(super) fn lacking(desired: &DesiredAudience, found: &Audience) -> UsageLabel
     }
 }
 
-/// Why it is not known which labels the audience needs. `standing`: it stands already, and stays as it is.
-pub(super) fn unknown(desired: &DesiredAudience, standing: Option<&Audience>) -> Option<Hold> {
+/// Why it is not known which labels the audience needs. `state`: it stands already, and stays as it is.
+pub(super) fn unknown(desired: &DesiredAudience, state: Option<&Audience>) -> Option<Blocker> {
     let because = match desired.controls.unlabelled(&desired.declared_labels)? {
         Unlabelled::Control { name, data_source } => format!(
             "Data source {data_source} has the export control {name:?}, and which usage label says the same is not known. \
@@ -47,23 +47,23 @@ pub(super) fn unknown(desired: &DesiredAudience, standing: Option<&Audience>) ->
             desired.source
         ),
     };
-    let so_far = match standing {
+    let so_far = match state {
         None => "No audience was created".to_owned(),
         Some(found) => format!("Audience {} {:?} was not labelled", found.id, found.name),
     };
-    Some(Hold::new(
+    Some(Blocker::new(
         Reason::UsageLabelsUnknown,
         format!("{so_far}: {because}"),
     ))
 }
 
 /// What Adobe's connector delivers is read-only, and labelled by Adobe's own link.
-pub(super) fn of_connectors(desired: &DesiredAudience, connectors: &Audience) -> Option<Hold> {
+pub(super) fn of_connectors(desired: &DesiredAudience, connectors: &Audience) -> Option<Blocker> {
     let lacking = desired
         .declared_labels
         .missing_from(connectors.labels.as_ref()?);
     (!lacking.is_empty()).then(|| {
-        Hold::new(
+        Blocker::new(
             Reason::UsageLabelsRefused,
             format!(
                 "Adobe's source connector delivers audience {} {:?}, which nobody else writes, and it lacks {}. Set the \

@@ -44,9 +44,9 @@ pub(super) fn recorded_traits(objects: &AudienceManagerStatus) -> Vec<KnownTrait
 
 pub(super) fn destinations(
     segment: Option<&str>,
-    standing: &[KnownMapping],
+    observed_state: &[KnownMapping],
 ) -> Vec<DestinationStatus> {
-    let of_segment = standing
+    let of_segment = observed_state
         .iter()
         .filter(|known| known.segment.as_deref() == segment);
     let write = |known: &KnownMapping| {
@@ -60,8 +60,10 @@ pub(super) fn destinations(
     of_segment.filter_map(write).collect()
 }
 
-pub(super) fn traits(segment: &str, standing: &[KnownTrait]) -> Vec<NamedTraitStatus> {
-    let of_segment = standing.iter().filter(|known| *known.segment == *segment);
+pub(super) fn traits(segment: &str, observed_state: &[KnownTrait]) -> Vec<NamedTraitStatus> {
+    let of_segment = observed_state
+        .iter()
+        .filter(|known| *known.segment == *segment);
     let write = |known: &KnownTrait| {
         Some(NamedTraitStatus {
             key: known.key.to_string(),

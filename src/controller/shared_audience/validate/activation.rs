@@ -13,20 +13,20 @@ use audience_sharing_core::domain::segment_rule::RuleTemplate;
 
 use crate::api::activation as api;
 use crate::api::shared_audience::AdditionalSegment;
-use audience_sharing_engine::Obstacle;
+use audience_sharing_engine::Problem;
 
 /// `segment`: how messages call the segment that they belong to.
 pub(super) fn destinations(
     declared: &[api::Destination],
     segment: &str,
-) -> Result<Vec<DeclaredDestination>, Obstacle> {
+) -> Result<Vec<DeclaredDestination>, Problem> {
     let read = |declared: &api::Destination| {
         let what = format!("destination {:?} of {segment}", declared.key);
         Ok(DeclaredDestination {
             key: declared.key.as_str().into(),
             destination: destination_selector(declared).ok_or_else(|| {
                 let message = format!("The {what} must name exactly one of id and name.");
-                Obstacle::new(Reason::Unreadable, message)
+                Problem::new(Reason::Unreadable, message)
             })?,
             keys: mapping_keys(declared),
             start: day(&declared.start_date, "startDate", &what)?,
@@ -56,7 +56,7 @@ pub(super) fn mapping_keys(declared: &api::Destination) -> MappingKeys {
     }
 }
 
-fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Obstacle> {
+fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Problem> {
     let Some(date) = date else {
         return Ok(None);
     };
@@ -71,7 +71,7 @@ fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Ob
         let message = format!(
             "The {field} {date} of {what} is no day; nothing was changed. Write a day such as 2026-07-04."
         );
-        Obstacle::new(Reason::MappingInvalid, message)
+        Problem::new(Reason::MappingInvalid, message)
     })?;
     Ok(Some(day))
 }
@@ -80,7 +80,7 @@ fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Ob
 pub(super) fn traits(
     segment: &AdditionalSegment,
     rule: &RuleTemplate,
-) -> Result<Vec<NamedTrait>, Obstacle> {
+) -> Result<Vec<NamedTrait>, Problem> {
     let used = rule.keys();
     let declares = |key: &str| segment.traits.iter().any(|declared| declared.key == key);
     if let Some(key) = used.iter().find(|key| !declares(key)) {
@@ -89,7 +89,7 @@ pub(super) fn traits(
              the key to traits, or write a sid such as 123T.",
             segment.key
         );
-        return Err(Obstacle::new(Reason::RuleInvalid, message));
+        return Err(Problem::new(Reason::RuleInvalid, message));
     }
     let read = |declared: &api::NamedTrait| {
         let key = declared.key.as_str();
@@ -99,7 +99,7 @@ pub(super) fn traits(
                  out of traits.",
                 segment.key
             );
-            return Err(Obstacle::new(Reason::RuleInvalid, message));
+            return Err(Problem::new(Reason::RuleInvalid, message));
         }
         let selector = trait_selector(declared).ok_or_else(|| {
             let message = format!(
@@ -107,7 +107,7 @@ pub(super) fn traits(
                  with dataSourceId.",
                 segment.key
             );
-            Obstacle::new(Reason::Unreadable, message)
+            Problem::new(Reason::Unreadable, message)
         })?;
         Ok(NamedTrait {
             key: key.into(),

@@ -8,10 +8,10 @@ use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use crate::controller::publish;
-use audience_sharing_engine::Confirmation;
+use audience_sharing_engine::Freshness;
 
 /// Same object, same spec, and leaving or not as before.
-pub(super) fn of<K>(object: &K, client: &Client) -> Confirmation
+pub(super) fn of<K>(object: &K, client: &Client) -> Freshness
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -25,7 +25,7 @@ where
     let name = object.name_any();
     let (uid, generation) = (object.uid(), object.meta().generation);
     let leaves = object.meta().deletion_timestamp.is_some();
-    Confirmation::new(move || {
+    Freshness::new(move || {
         let (api, name, uid) = (api.clone(), name.clone(), uid.clone());
         Box::pin(async move {
             match publish::bounded(api.get_metadata_opt(&name)).await {

@@ -19,10 +19,10 @@ use crate::api::{DeletionPolicy, SharedAudience};
 use crate::controller::context::{Context, share_name};
 use crate::controller::definition::{self, Definition};
 use crate::controller::leaving::Patience;
-use crate::controller::{confirm, events, publish, sharing_connection};
-use audience_sharing_engine::{Declaration, Departure, Obstacle, Retired};
+use crate::controller::{events, freshness, publish, sharing_connection};
+use audience_sharing_engine::{Declaration, DeletionOutcome, DeletionRequest, Problem};
 
-pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outcome {
+pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outcome {
     if !audience
         .finalizers()
         .iter()
@@ -67,7 +67,7 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         Ok(rivals) => rivals,
         Err(waiting) => return Outcome::Unresolved(waiting),
     };
-    let departure = Departure {
+    let deletion = DeletionRequest {
         share,
         uid: validate::uid(audience),
         source: source.or_else(|| selector.as_ref()?.id()),
@@ -79,17 +79,17 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
         strategy: validate::strategy(audience),
         recorded_tenant: recorded.tenant,
         rivals,
-        confirmation: confirm::of(audience, &context.client),
+        freshness: freshness::of(audience, &context.client),
     };
-    match running.engine.retire(departure).await {
+    match running.engine.delete(deletion).await {
         Ok(_) if !running.holds_lease() => Outcome::NotOurs,
-        Ok(Retired::Gone(left)) => {
+        Ok(DeletionOutcome::Gone(left)) => {
             if !left.is_empty() {
                 tell_left(audience, context, &left).await;
             }
             release(audience, context).await
         }
-        Ok(Retired::HandedOver(to)) => match has_finalizer(&to, context).await {
+        Ok(DeletionOutcome::HandedOver(to)) => match has_finalizer(&to, context).await {
             Ok(true) => {
                 tracing::info!(audience = %super::name(audience), to = %to, "handed over its remote objects");
                 release(audience, context).await
@@ -97,14 +97,14 @@ pub(super) async fn retire(audience: &SharedAudience, context: &Context) -> Outc
             Ok(false) => Outcome::Unresolved(awaiting_successor(&to)),
             Err(error) => Outcome::Kubernetes(error),
         },
-        Ok(Retired::Blocked(obstacle)) if obstacle.reason.bars_deletion() => {
+        Ok(DeletionOutcome::Blocked(problem)) if problem.reason.bars_deletion() => {
             wait_or_release(audience, context, Lack::Means(connection)).await
         }
         // An outage ends, and then the engine wakes whom it held up.
-        Ok(Retired::Blocked(obstacle)) if obstacle.of_connection => {
+        Ok(DeletionOutcome::Blocked(problem)) if problem.of_connection => {
             Outcome::Unresolved(dependency_not_ready(connection))
         }
-        Ok(Retired::Blocked(obstacle)) => Outcome::Unresolved(obstacle),
+        Ok(DeletionOutcome::Blocked(problem)) => Outcome::Unresolved(problem),
         Err(unsettled) => unsettled.into(),
     }
 }
@@ -155,8 +155,8 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
         .patience(audience, recorded, context.both_clocks())
     {
         Patience::Wait { look_again, so_far } => {
-            let obstacle = match lack {
-                Lack::Means(connection) => Obstacle::new(
+            let problem = match lack {
+                Lack::Means(connection) => Problem::new(
                     Reason::DependencyNotReady,
                     format!(
                         "SharingConnection {connection} has no credential or no sandbox to delete the remote objects \
@@ -165,16 +165,16 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
                     ),
                 )
                 .of_connection(),
-                Lack::Definition => Obstacle::new(
+                Lack::Definition => Problem::new(
                     Reason::RemovalUnknown,
                     definition::unknown("this resource"),
                 ),
             };
             let look_again = Some(look_again);
             Outcome::CannotDelete(
-                Obstacle {
+                Problem {
                     look_again,
-                    ..obstacle
+                    ..problem
                 },
                 so_far,
             )
@@ -183,7 +183,7 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
             Lack::Means(connection)
                 if !sharing_connection::lacks_credential(audience, connection, context).await =>
             {
-                Outcome::Unresolved(Obstacle {
+                Outcome::Unresolved(Problem {
                     look_again: Some(LOOK_AGAIN),
                     ..dependency_not_ready(connection)
                 })
@@ -240,7 +240,7 @@ async fn release_with_objects(
 
 /// What stays in either system, for a person.
 fn left_behind(recorded: &Recorded) -> String {
-    let to_audience_manager::Recorded {
+    let to_audience_manager::RecordedIds {
         trait_sid,
         segment_sid,
         observed,
@@ -292,10 +292,10 @@ async fn has_finalizer(share: &ShareName, context: &Context) -> Result<bool, kub
     }))
 }
 
-fn awaiting_successor(successor: &ShareName) -> Obstacle {
-    Obstacle {
+fn awaiting_successor(successor: &ShareName) -> Problem {
+    Problem {
         look_again: Some(SUCCESSOR_CHECK),
-        ..Obstacle::new(
+        ..Problem::new(
             Reason::Progressing,
             format!(
                 "SharedAudience {successor} shares the same source and takes the remote objects over. Nothing was deleted. \
@@ -310,7 +310,7 @@ const SUCCESSOR_CHECK: Duration = Duration::from_secs(2);
 
 /// Every other resource that manages a source of the same two tenants: one may take the objects over. `Err` where one of
 /// them may share the same source and has not got our finalizer yet.
-fn rivals(audience: &SharedAudience, context: &Context) -> Result<Vec<Declaration>, Obstacle> {
+fn rivals(audience: &SharedAudience, context: &Context) -> Result<Vec<Declaration>, Problem> {
     let connection = &audience.spec.connection_ref.name;
     let namespace = audience.namespace().unwrap_or_default();
     let tenants = tenants_of(&namespace, connection, context);

@@ -14,22 +14,26 @@ use audience_sharing_core::plan::to_audience_manager::deletion::Successor;
 use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Job};
-use super::request::{Declaration, Departure, Retired};
+use super::request::{Declaration, DeletionOutcome, DeletionRequest};
+use super::state::EngineState;
 use super::worker::Next;
-use super::world::World;
 
-impl World {
-    pub(super) fn retire(&mut self, job: &mut Job, departure: &Departure) -> Next<Retired> {
-        if let Some(obstacle) = self.not_ready() {
-            return Next::Finish(Retired::Blocked(obstacle));
+impl EngineState {
+    pub(super) fn delete(
+        &mut self,
+        job: &mut Job,
+        deletion: &DeletionRequest,
+    ) -> Next<DeletionOutcome> {
+        if let Some(problem) = self.not_ready() {
+            return Next::Finish(DeletionOutcome::Blocked(problem));
         }
         if !self.ready {
             return Next::Park;
         }
-        if let Some(hold) = tenant::mismatch(&departure.recorded_tenant, &self.inventory.tenant) {
-            return Next::Finish(Retired::Blocked(hold.into()));
+        if let Some(blocker) = tenant::mismatch(&deletion.recorded_tenant, &self.inventory.tenant) {
+            return Next::Finish(DeletionOutcome::Blocked(blocker.into()));
         }
-        let source = match self.departing_source(departure, job.since) {
+        let source = match self.departing_source(deletion, job.since) {
             Ok(source) => source,
             Err(call) => match job.choose(
                 vec![Step {
@@ -41,36 +45,34 @@ impl World {
             ) {
                 Choice::Send(calls) => return Next::Send(calls),
                 Choice::Finish(None) => None,
-                Choice::Finish(Some(obstacle)) => return Next::Finish(Retired::Blocked(obstacle)),
+                Choice::Finish(Some(problem)) => {
+                    return Next::Finish(DeletionOutcome::Blocked(problem));
+                }
             },
         };
-        if let Some(recorded) = &departure.recorded_audience {
-            return self.retire_audience(job, departure, source.as_ref(), recorded);
+        if let Some(recorded) = &deletion.recorded_audience {
+            return self.delete_audience(job, deletion, source.as_ref(), recorded);
         }
         // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
         // data source to another.
-        let standing = self.foundation_plan(Mode::Observe).standing;
-        let mut data_sources: Vec<_> = standing.data_sources().collect();
-        data_sources.extend(
-            departure
-                .data_source
-                .filter(|id| !data_sources.contains(id)),
-        );
-        let recorded = &departure.recorded;
+        let observed_state = self.shared_objects_plan(Mode::Observe).state;
+        let mut data_sources: Vec<_> = observed_state.data_sources().collect();
+        data_sources.extend(deletion.data_source.filter(|id| !data_sources.contains(id)));
+        let recorded = &deletion.recorded;
         let count = recorded.additional_segments.len() + recorded.mappings.len();
-        let count = count + departure.declared.len();
+        let count = count + deletion.declared.len();
         let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
-        let mark = mark(&self.settings.owner, &departure.share, departure.uid);
-        let leaving = to_audience_manager::deletion::Departure {
+        let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
+        let leaving = to_audience_manager::deletion::DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref().and_then(SourceId::audience),
             data_sources: &data_sources,
             recorded,
-            declared: &departure.declared,
+            declared: &deletion.declared,
             inventory: &self.inventory,
             since: job.since,
         };
-        let successor = self.successor(departure, source.as_ref());
+        let successor = self.successor(deletion, source.as_ref());
         let plan = match successor {
             None => to_audience_manager::deletion::plan(leaving),
             Some(successor) => {
@@ -89,27 +91,27 @@ impl World {
             }
         };
         let plan = rights::checked(plan, &self.inventory);
-        let left = plan.standing;
-        match job.choose(plan.steps, plan.holds, objects) {
+        let left = plan.state;
+        match job.choose(plan.steps, plan.blockers, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => Next::Finish(match successor {
-                None => Retired::Gone(left),
-                Some(successor) => Retired::HandedOver(successor.share.clone()),
+                None => DeletionOutcome::Gone(left),
+                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
             }),
-            Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
         }
     }
 
     /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.
     fn departing_source(
         &self,
-        departure: &Departure,
+        deletion: &DeletionRequest,
         since: Sequence,
     ) -> Result<Option<SourceId>, Box<Call>> {
-        if let Some(source) = &departure.source {
+        if let Some(source) = &deletion.source {
             return Ok(Some(source.clone()));
         }
-        Ok(match &departure.selector {
+        Ok(match &deletion.selector {
             None => None,
             Some(SourceSelector::Audience(selector)) => {
                 match resolve(selector, None, &self.inventory) {
@@ -136,34 +138,34 @@ impl World {
     /// counts: the objects are marked as its own, and go with it.
     fn successor<'d>(
         &self,
-        departure: &'d Departure,
+        deletion: &'d DeletionRequest,
         source: Option<&SourceId>,
     ) -> Option<&'d Declaration> {
         let source = source?;
-        let rivals = departure.rivals.iter();
+        let rivals = deletion.rivals.iter();
         rivals
-            .filter(|rival| rival.share != departure.share)
-            .filter(|rival| rival.strategy == departure.strategy)
+            .filter(|rival| rival.share != deletion.share)
+            .filter(|rival| rival.strategy == deletion.strategy)
             .filter(|rival| self.existing.existence(&rival.share) == Existence::Exists)
             .filter(|rival| self.asks_for(rival, source))
             .min_by_key(|rival| (rival.created, &rival.share))
     }
 
-    fn retire_audience(
+    fn delete_audience(
         &mut self,
         job: &mut Job,
-        departure: &Departure,
+        deletion: &DeletionRequest,
         source: Option<&SourceId>,
-        recorded: &to_experience_platform::Recorded,
-    ) -> Next<Retired> {
-        let mark = mark(&self.settings.owner, &departure.share, departure.uid);
-        let leaving = to_experience_platform::deletion::Departure {
+        recorded: &to_experience_platform::RecordedAudience,
+    ) -> Next<DeletionOutcome> {
+        let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
+        let leaving = to_experience_platform::deletion::AudienceDeletionInput {
             claimant: self.claimant(&mark),
             source,
             recorded,
             inventory: &self.inventory,
         };
-        let mut successor = self.successor(departure, source);
+        let mut successor = self.successor(deletion, source);
         if successor.is_some() {
             match source.and_then(|source| self.source_of(source, job.since)) {
                 None | Some(Resolution::Found(_)) => {}
@@ -171,7 +173,9 @@ impl World {
                     return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
                         Choice::Send(calls) => Next::Send(calls),
                         Choice::Finish(None) => Next::Park,
-                        Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+                        Choice::Finish(Some(problem)) => {
+                            Next::Finish(DeletionOutcome::Blocked(problem))
+                        }
                     };
                 }
                 // Whoever asks for what cannot be shared any more takes nothing over.
@@ -184,14 +188,14 @@ impl World {
                 to_experience_platform::deletion::hand_over(leaving, &self.mark_of(successor))
             }
         };
-        let left = plan.standing;
-        match job.choose(plan.steps, plan.holds, 2) {
+        let left = plan.state;
+        match job.choose(plan.steps, plan.blockers, 2) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => Next::Finish(match successor {
-                None => Retired::Gone(left),
-                Some(successor) => Retired::HandedOver(successor.share.clone()),
+                None => DeletionOutcome::Gone(left),
+                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
             }),
-            Choice::Finish(Some(obstacle)) => Next::Finish(Retired::Blocked(obstacle)),
+            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
         }
     }
 

@@ -3,13 +3,13 @@
 use crate::domain::reason::Reason;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct Blocker {
     pub reason: Reason,
     /// For the status: no times, no counts.
     pub message: String,
 }
 
-impl Hold {
+impl Blocker {
     pub(crate) fn new(reason: Reason, message: String) -> Self {
         Self { reason, message }
     }

@@ -17,7 +17,7 @@ pub enum Priority {
 
 /// A place in line: calls of one priority are served round robin over their keys.
 #[derive(Clone, Debug)]
-pub struct Turn {
+pub struct CallContext {
     pub priority: Priority,
     /// Whom the call serves: an audience, or the connection's foundation.
     pub key: Arc<str>,

@@ -13,28 +13,28 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Whether what a write is for is still wanted. It may ask somebody, and so take a moment.
-pub type StillWanted = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+pub type FreshnessCheck = Arc<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// The same answer whenever it is asked: for what is no resource's.
-pub fn always(answer: bool) -> StillWanted {
+pub fn always(answer: bool) -> FreshnessCheck {
     Arc::new(move || std::future::ready(answer).boxed())
 }
 
 /// Made by the holder of the organization's lease; asked again at the moment the request would start, which may be
 /// long after it got in line, and many renewals later.
 #[derive(Clone)]
-pub struct WriteProof {
+pub struct LeaseGuard {
     lease: watch::Receiver<Option<Instant>>,
-    still_wanted: StillWanted,
+    freshness_check: FreshnessCheck,
 }
 
-impl WriteProof {
+impl LeaseGuard {
     /// `lease` tells the moment from which another process may hold it, as it is renewed; `None` while another does.
-    /// `still_wanted` is asked when the rate limiter has let the write through.
-    pub fn of(lease: watch::Receiver<Option<Instant>>, still_wanted: StillWanted) -> Self {
+    /// `freshness_check` is asked when the rate limiter has let the write through.
+    pub fn of(lease: watch::Receiver<Option<Instant>>, freshness_check: FreshnessCheck) -> Self {
         Self {
             lease,
-            still_wanted,
+            freshness_check,
         }
     }
 
@@ -50,11 +50,11 @@ impl WriteProof {
     }
 
     pub(super) async fn is_wanted(&self) -> bool {
-        (self.still_wanted)().await
+        (self.freshness_check)().await
     }
 }
 
-impl fmt::Debug for WriteProof {
+impl fmt::Debug for LeaseGuard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("WriteProof")

@@ -11,13 +11,13 @@ use audience_sharing_core::domain::identifier::DestinationId;
 use audience_sharing_core::inventory::Key;
 
 #[derive(Debug, Default)]
-pub(super) struct Interest {
+pub(super) struct DependencyIndex {
     shares: BTreeMap<Arc<Key>, Vec<Arc<ShareName>>>,
     /// In the order of the keys.
     keys: BTreeMap<Arc<ShareName>, Box<[Arc<Key>]>>,
 }
 
-impl Interest {
+impl DependencyIndex {
     /// Replaces what `share` depends on.
     pub(super) fn set(&mut self, share: &ShareName, keys: BTreeSet<Key>) {
         let known = self.keys.get(share);

@@ -12,29 +12,34 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
-use super::shared_turn::WritesSeen;
+use super::shared_lock::WritesSeen;
 use adobe_client::Error;
 
 /// How long a graceful stop waits for the calls in flight.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Whom an answer is for.
-pub(super) enum Errand {
+pub(super) enum CallOwner {
     Share(ShareName, Call),
-    Foundation(Call),
+    SharedObjects(Call),
     /// Tidying up after a create that came late; nothing waits for it.
     Sweep(Call),
 }
 
-pub(super) enum Landing {
-    Answer(Box<Errand>, Sequence, Result<Response, Error>),
+pub(super) enum Completion {
+    Answer(Box<CallOwner>, Sequence, Result<Response, Error>),
     /// The same, of a write of shared objects.
-    SharedAnswer(Box<Errand>, Sequence, Result<Response, Error>, WritesSeen),
+    SharedAnswer(
+        Box<CallOwner>,
+        Sequence,
+        Result<Response, Error>,
+        WritesSeen,
+    ),
     /// What an audience asked is no longer asked for: nothing was sent.
     Superseded(ShareName),
     /// Another engine wrote shared objects since this one listed them: nothing was sent.
-    Outdated(Box<Errand>, WritesSeen),
-    Pass(super::refresh::Landed),
+    Outdated(Box<CallOwner>, WritesSeen),
+    Resync(super::resync::ResyncCompletion),
 }
 
 /// How an engine ended.
@@ -47,28 +52,28 @@ pub enum Ended {
 }
 
 #[derive(Default)]
-pub(super) struct Flights {
+pub(super) struct InFlightCalls {
     /// Each with whether it writes.
-    calls: FuturesUnordered<BoxFuture<'static, (bool, Landing)>>,
+    calls: FuturesUnordered<BoxFuture<'static, (bool, Completion)>>,
     writes: usize,
 }
 
-impl Flights {
+impl InFlightCalls {
     pub(super) fn start(
         &mut self,
         is_write: bool,
-        call: impl Future<Output = Landing> + Send + 'static,
+        call: impl Future<Output = Completion> + Send + 'static,
     ) {
         self.writes += usize::from(is_write);
         self.calls
-            .push(call.map(move |landing| (is_write, landing)).boxed());
+            .push(call.map(move |completion| (is_write, completion)).boxed());
     }
 
     /// The next answer; `None` if nothing is under way. Dropped, it loses none.
-    pub(super) async fn next(&mut self) -> Option<Landing> {
-        let (is_write, landing) = self.calls.next().await?;
+    pub(super) async fn next(&mut self) -> Option<Completion> {
+        let (is_write, completion) = self.calls.next().await?;
         self.writes -= usize::from(is_write);
-        Some(landing)
+        Some(completion)
     }
 
     /// Waits for what is under way, and abandons what takes too long: the next engine looks its objects up.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::compose::{
     AudienceSelector, Desired, DestinationSelector, Direction, Mode, SourceSelector,
     ToAudienceManager, compose, mark,
@@ -14,12 +15,11 @@ use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::activation::mappings::KnownMapping;
 use audience_sharing_core::plan::activation::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::to_audience_manager::{self, Situation};
+use audience_sharing_core::plan::to_audience_manager::{self, PlanInput};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{activation::export_controls, rights, shared_objects, tenant};
 use sha2::{Digest, Sha256};
@@ -27,45 +27,49 @@ use sha2::{Digest, Sha256};
 use audience_sharing_core::call::{Call, Step};
 
 use super::job::{Choice, Job};
-use super::request::{Obstacle, Origin, SettleRequest, Settled};
+use super::request::{Origin, Problem, ReconcileOutcome, ReconcileRequest};
+use super::state::EngineState;
 use super::worker::Next;
-use super::world::World;
 
-impl World {
+impl EngineState {
     /// What is due for `request`, as far as it is known now.
-    pub(super) fn settle(&mut self, job: &mut Job, request: &SettleRequest) -> Next<Settled> {
-        if let Some(obstacle) = self.not_ready() {
-            return Next::Finish(self.unjudged(None, obstacle));
+    pub(super) fn reconcile(
+        &mut self,
+        job: &mut Job,
+        request: &ReconcileRequest,
+    ) -> Next<ReconcileOutcome> {
+        if let Some(problem) = self.not_ready() {
+            return Next::Finish(self.unjudged(None, problem));
         }
         if !self.ready {
             return Next::Park;
         }
-        if let Some(hold) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
-            return Next::Finish(self.unjudged(None, hold.into()));
+        if let Some(blocker) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
+            return Next::Finish(self.unjudged(None, blocker.into()));
         }
         match &request.share.direction {
             Direction::ToAudienceManager(target) => {
-                self.settle_to_audience_manager(job, request, target)
+                self.reconcile_to_audience_manager(job, request, target)
             }
             Direction::ToExperiencePlatform(target) => {
-                self.settle_to_experience_platform(job, request, target)
+                self.reconcile_to_experience_platform(job, request, target)
             }
         }
     }
 
-    fn settle_to_audience_manager(
+    fn reconcile_to_audience_manager(
         &mut self,
         job: &mut Job,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         target: &ToAudienceManager,
-    ) -> Next<Settled> {
+    ) -> Next<ReconcileOutcome> {
         let pinned = request.pinned.as_ref().and_then(SourceId::audience);
         let source = match resolve(&target.source, pinned, &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(hold) => {
+            Resolution::Held(blocker) => {
                 self.watch_source(request, target);
-                return Next::Finish(self.unjudged(self.origin_of(request), hold.into()));
+                return Next::Finish(self.unjudged(self.origin_of(request), blocker.into()));
             }
             Resolution::Gone(gone) => {
                 self.watch_source(request, target);
@@ -88,57 +92,57 @@ impl World {
             let recorded = (&*recorded.mappings, &*segments);
             match export_controls::before_data_source(&desired, recorded, controls, inventory) {
                 Err(call) => return self.ask(job, *call),
-                Ok(Some(hold)) => {
+                Ok(Some(blocker)) => {
                     self.controls.remove(&request.share.name);
                     self.watch_objects(
                         request,
                         target,
                         &desired,
-                        &to_audience_manager::Standing::default(),
+                        &to_audience_manager::ObservedState::default(),
                     );
-                    return Next::Finish(self.unjudged(Some(origin(&source)), hold.into()));
+                    return Next::Finish(self.unjudged(Some(origin(&source)), blocker.into()));
                 }
                 Ok(None) => {}
             }
         }
-        match self.foundation_for(request.share.mode, controls) {
-            Ok(foundation) => {
-                self.settle_objects(job, request, target, &source, foundation, controls)
+        match self.shared_objects_for(request.share.mode, controls) {
+            Ok(shared_objects) => {
+                self.reconcile_objects(job, request, target, &source, shared_objects, controls)
             }
             Err(None) => match job.wait_for_shared_objects() {
-                Ok(()) => Next::ParkForFoundation(request.share.mode),
-                Err(obstacle) => {
+                Ok(()) => Next::ParkForSharedObjects(request.share.mode),
+                Err(problem) => {
                     self.watch_source(request, target);
-                    Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
+                    Next::Finish(self.unjudged(Some(origin(&source)), problem))
                 }
             },
-            Err(Some(obstacle)) => {
+            Err(Some(problem)) => {
                 self.watch_source(request, target);
-                Next::Finish(self.unjudged(Some(origin(&source)), obstacle))
+                Next::Finish(self.unjudged(Some(origin(&source)), problem))
             }
         }
     }
 
-    fn settle_objects(
+    fn reconcile_objects(
         &mut self,
         job: &mut Job,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         target: &ToAudienceManager,
         source: &Audience,
-        foundation: shared_objects::Standing,
+        shared_objects: shared_objects::ObservedSharedObjects,
         controls: ExportControls,
-    ) -> Next<Settled> {
+    ) -> Next<ReconcileOutcome> {
         let desired = compose(&self.settings, self.mark(request), target, source);
         self.observer.on_plan();
-        let place = foundation.place(&self.settings, controls);
-        let plan = to_audience_manager::plan(Situation {
+        let place = shared_objects.place(&self.settings, controls);
+        let plan = to_audience_manager::plan(PlanInput {
             share: &request.share.name,
             desired: &desired,
             mode: request.share.mode,
             adoption: request.share.adoption,
             retain: request.share.retain,
             recorded: &request.recorded,
-            foundation: &foundation,
+            shared_objects: &shared_objects,
             place: place.as_ref().map(|place| place.as_ref().copied()),
             claims: &self.claims,
             existing: &*self.existing,
@@ -147,42 +151,42 @@ impl World {
             since: job.since,
         });
         let plan = rights::checked(plan, &self.inventory);
-        self.watch_objects(request, target, &desired, &plan.standing);
+        self.watch_objects(request, target, &desired, &plan.state);
         let objects = objects(&desired);
-        let conflict = plan.holds.first().is_some_and(is_conflict);
-        let mut standing = self.with_recorded(plan.standing, &request.recorded, &desired);
-        let stored_differently = std::mem::take(&mut standing.stored_differently);
-        match job.choose(plan.steps, plan.holds, objects) {
+        let conflict = plan.blockers.first().is_some_and(is_conflict);
+        let mut observed_state = self.with_recorded(plan.state, &request.recorded, &desired);
+        let stored_differently = std::mem::take(&mut observed_state.stored_differently);
+        match job.choose(plan.steps, plan.blockers, objects) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(obstacle) => Next::Finish(Settled {
+            Choice::Finish(problem) => Next::Finish(ReconcileOutcome {
                 source: Some(origin(source)),
                 // What another one holds is not ours to record.
-                controls: standing
+                controls: observed_state
                     .data_source
-                    .map(|id| foundation.controls_of(id, &self.inventory))
+                    .map(|id| shared_objects.controls_of(id, &self.inventory))
                     .unwrap_or_default(),
                 used_by: self
-                    .listed_users(&standing)
+                    .listed_users(&observed_state)
                     .updated(self.definitions_using(&source.id)),
-                standing: (!conflict).then_some(standing),
+                observed_state: (!conflict).then_some(observed_state),
                 audience: None,
-                foundation,
+                shared_objects,
                 tenant: self.inventory.tenant.clone(),
-                applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                applied_hash: problem.is_none().then(|| digest(&desired)),
                 stored_differently,
-                obstacle,
+                problem,
                 records_source_first: false,
             }),
         }
     }
 
-    pub(super) fn mark(&self, request: &SettleRequest) -> Mark {
+    pub(super) fn mark(&self, request: &ReconcileRequest) -> Mark {
         mark(&self.settings.owner, &request.share.name, request.share.uid)
     }
 
     /// What the source's labels ask for, noted so that its data source is there. An answer that said nothing of labels
     /// takes nothing away: the audience stays under the controls that it is under.
-    fn controls_for(&mut self, request: &SettleRequest, source: &Audience) -> ExportControls {
+    fn controls_for(&mut self, request: &ReconcileRequest, source: &Audience) -> ExportControls {
         let share = &request.share;
         let controls = match (share.mode, source.controls()) {
             (Mode::Observe, _) => ExportControls::NONE,
@@ -201,19 +205,19 @@ impl World {
     }
 
     fn has_data_source(&self, controls: ExportControls) -> bool {
-        let standing = self.foundation_plan(Mode::Observe).standing;
-        let mut controlled = standing.controlled.iter();
+        let observed_state = self.shared_objects_plan(Mode::Observe).state;
+        let mut controlled = observed_state.controlled.iter();
         controlled.any(|found| found.controls == controls)
     }
 
     fn controls_at_rest(&self, source: &Audience) -> ExportControls {
-        let standing = self.foundation_plan(Mode::Observe).standing;
+        let observed_state = self.shared_objects_plan(Mode::Observe).state;
         let code = IntegrationCode::new(source.id.as_str());
         let holds_it = |id: &DataSourceId| {
             let key = (*id, code.clone());
             self.inventory.traits.find(&key).next().is_some()
         };
-        let controlled = standing.controlled.iter().filter(|found| found.ours);
+        let controlled = observed_state.controlled.iter().filter(|found| found.ours);
         let mut controlled = controlled.map(|found| (found.place.data_source, found.controls));
         let found = controlled.find(|(id, _)| holds_it(id));
         found.map_or(ExportControls::NONE, |(_, controls)| controls)
@@ -222,10 +226,10 @@ impl World {
     /// A recorded object that could not be judged stays recorded; only a 404 of its own forgets it.
     fn with_recorded(
         &self,
-        mut standing: to_audience_manager::Standing,
-        recorded: &to_audience_manager::Recorded,
+        mut observed_state: to_audience_manager::ObservedState,
+        recorded: &to_audience_manager::RecordedIds,
         desired: &Desired,
-    ) -> to_audience_manager::Standing {
+    ) -> to_audience_manager::ObservedState {
         let trait_sid = recorded
             .trait_sid
             .filter(|sid| !self.inventory.traits.is_gone(sid));
@@ -239,49 +243,53 @@ impl World {
             let found = tables.segments.get(sid);
             found.is_some_and(|entry| is_anothers(&entry.record.description))
         };
-        if !standing.observed {
-            standing.trait_sid = standing.trait_sid.filter(|sid| {
+        if !observed_state.observed {
+            observed_state.trait_sid = observed_state.trait_sid.filter(|sid| {
                 let found = tables.traits.get(sid);
                 !found.is_some_and(|entry| is_anothers(&entry.record.description))
             });
-            standing.segment_sid = standing.segment_sid.filter(|sid| !segment_is_anothers(sid));
+            observed_state.segment_sid = observed_state
+                .segment_sid
+                .filter(|sid| !segment_is_anothers(sid));
         }
-        standing
+        observed_state
             .additional_segments
             .retain(|(_, sid)| !segment_is_anothers(sid));
-        if standing.trait_sid.is_none() && standing.segment_sid.is_none() {
-            standing.observed = recorded.observed;
+        if observed_state.trait_sid.is_none() && observed_state.segment_sid.is_none() {
+            observed_state.observed = recorded.observed;
         }
-        standing.trait_sid = standing.trait_sid.or(trait_sid);
-        let known = standing.trait_sid;
+        observed_state.trait_sid = observed_state.trait_sid.or(trait_sid);
+        let known = observed_state.trait_sid;
         let known = known.and_then(|sid| self.inventory.traits.get(&sid));
-        standing.data_source = known.map(|entry| entry.record.data_source);
-        standing.segment_sid = standing.segment_sid.or(recorded.segment_sid.filter(lives));
+        observed_state.data_source = known.map(|entry| entry.record.data_source);
+        observed_state.segment_sid = observed_state
+            .segment_sid
+            .or(recorded.segment_sid.filter(lives));
         for (key, sid) in &recorded.additional_segments {
             if lives(sid)
-                && !standing
+                && !observed_state
                     .additional_segments
                     .iter()
-                    .any(|(standing, _)| standing == key)
+                    .any(|(observed_state, _)| observed_state == key)
             {
-                standing.additional_segments.push((key.clone(), *sid));
+                observed_state.additional_segments.push((key.clone(), *sid));
             }
         }
-        self.with_recorded_uses(&mut standing, recorded, desired);
-        standing
+        self.with_recorded_uses(&mut observed_state, recorded, desired);
+        observed_state
     }
 
     /// Mappings that stand, and what was found for declarations that could not be judged.
     fn with_recorded_uses(
         &self,
-        standing: &mut to_audience_manager::Standing,
-        recorded: &to_audience_manager::Recorded,
+        observed_state: &mut to_audience_manager::ObservedState,
+        recorded: &to_audience_manager::RecordedIds,
         desired: &Desired,
     ) {
         for known in &recorded.mappings {
             // Under another key now, it has left its place here.
             let elsewhere = |id: &MappingId| {
-                let mut others = standing.mappings.iter();
+                let mut others = observed_state.mappings.iter();
                 others.any(|other| {
                     other.mapping == Some(*id)
                         && (&other.segment, &other.key) != (&known.segment, &known.key)
@@ -295,14 +303,14 @@ impl World {
             let place = |other: &&mut KnownMapping| {
                 (&other.segment, &other.key) == (&known.segment, &known.key)
             };
-            match standing.mappings.iter_mut().find(place) {
+            match observed_state.mappings.iter_mut().find(place) {
                 // The place is taken only once the mapping that was there is gone.
                 Some(other) if other.mapping.is_none() && known.mapping.is_some() => *other = known,
                 Some(_) => {}
                 None if known.mapping.is_some()
                     || desired.declares_destination(known.segment.as_deref(), &known.key) =>
                 {
-                    standing.mappings.push(known);
+                    observed_state.mappings.push(known);
                 }
                 None => {}
             }
@@ -311,57 +319,61 @@ impl World {
             let same =
                 |other: &KnownTrait| (&other.segment, &other.key) == (&known.segment, &known.key);
             if desired.declares_trait(&known.segment, &known.key)
-                && !standing.traits.iter().any(same)
+                && !observed_state.traits.iter().any(same)
             {
-                standing.traits.push(known.clone());
+                observed_state.traits.push(known.clone());
             }
         }
     }
 
-    pub(super) fn ask(&mut self, job: &mut Job, call: Call) -> Next<Settled> {
+    pub(super) fn ask(&mut self, job: &mut Job, call: Call) -> Next<ReconcileOutcome> {
         match job.choose(vec![Step::ready(call)], Vec::new(), 1) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(obstacle) => Next::Finish(self.settled_without(None, obstacle)),
+            Choice::Finish(problem) => Next::Finish(self.reconciled_without(None, problem)),
         }
     }
 
-    pub(super) fn unjudged(&self, source: Option<Origin>, obstacle: Obstacle) -> Settled {
-        self.settled_without(source, Some(obstacle))
+    pub(super) fn unjudged(&self, source: Option<Origin>, problem: Problem) -> ReconcileOutcome {
+        self.reconciled_without(source, Some(problem))
     }
 
     /// Nothing of the audience's objects was judged: what is recorded of them stays.
-    fn settled_without(&self, source: Option<Origin>, obstacle: Option<Obstacle>) -> Settled {
-        Settled {
+    fn reconciled_without(
+        &self,
+        source: Option<Origin>,
+        problem: Option<Problem>,
+    ) -> ReconcileOutcome {
+        ReconcileOutcome {
             source,
-            standing: None,
+            observed_state: None,
             controls: ExportControls::NONE,
             audience: None,
             used_by: UsedBy::default(),
-            foundation: shared_objects::Standing::default(),
+            shared_objects: shared_objects::ObservedSharedObjects::default(),
             tenant: self.inventory.tenant.clone(),
             applied_hash: None,
             stored_differently: Vec::new(),
-            obstacle,
+            problem,
             records_source_first: false,
         }
     }
 
     /// By its mark alone nothing is known as ours: if the process died and the source got another name meanwhile, what was
     /// made of it would be unknown.
-    pub(super) fn recorded_first(&self, source: Origin) -> Settled {
+    pub(super) fn recorded_first(&self, source: Origin) -> ReconcileOutcome {
         let message = format!(
             "The source {:?} was found: {}. Its id is recorded before anything is created.",
             source.name, source.id
         );
-        let obstacle = Obstacle::new(Reason::Progressing, message);
-        Settled {
+        let problem = Problem::new(Reason::Progressing, message);
+        ReconcileOutcome {
             records_source_first: true,
-            ..self.unjudged(Some(source), obstacle)
+            ..self.unjudged(Some(source), problem)
         }
     }
 
     /// What is known of a source that may not be shared.
-    fn origin_of(&self, request: &SettleRequest) -> Option<Origin> {
+    fn origin_of(&self, request: &ReconcileRequest) -> Option<Origin> {
         let id = request.pinned.as_ref()?.audience()?;
         self.inventory
             .audiences
@@ -369,18 +381,18 @@ impl World {
             .map(|entry| origin(&entry.record))
     }
 
-    fn watch_source(&mut self, request: &SettleRequest, target: &ToAudienceManager) {
+    fn watch_source(&mut self, request: &ReconcileRequest, target: &ToAudienceManager) {
         let mut keys = BTreeSet::new();
         source_keys(request, target, &mut keys);
-        self.interest.set(&request.share.name, keys);
+        self.dependency_index.set(&request.share.name, keys);
     }
 
     fn watch_objects(
         &mut self,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         target: &ToAudienceManager,
         desired: &Desired,
-        standing: &to_audience_manager::Standing,
+        observed_state: &to_audience_manager::ObservedState,
     ) {
         let mut keys = BTreeSet::from([
             Key::Audience(desired.source.clone()),
@@ -393,10 +405,10 @@ impl World {
                 .iter()
                 .map(|segment| Key::Code(segment.code.clone())),
         );
-        keys.extend(standing.trait_sid.map(Key::Trait));
-        keys.extend(standing.segment_sid.map(Key::Segment));
+        keys.extend(observed_state.trait_sid.map(Key::Trait));
+        keys.extend(observed_state.segment_sid.map(Key::Segment));
         keys.extend(
-            standing
+            observed_state
                 .additional_segments
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
@@ -404,7 +416,7 @@ impl World {
         if self.controls.contains_key(&request.share.name)
             || !self.inventory.rights.data_sources.is_empty()
         {
-            keys.insert(Key::Foundation); // its data source may come, lose a control, or be opened to the credential
+            keys.insert(Key::SharedObjects); // its data source may come, lose a control, or be opened to the credential
         }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));
@@ -413,17 +425,17 @@ impl World {
             DestinationSelector::Id(id) => Key::Destination(*id),
             DestinationSelector::Name(name) => Key::DestinationName(name.clone()),
         }));
-        let found = standing.mappings.iter();
+        let found = observed_state.mappings.iter();
         keys.extend(found.map(|known| Key::Destination(known.destination)));
         if desired.all_destinations().next().is_some() {
             // What its controls forbid may change.
-            keys.extend(standing.data_source.map(Key::DataSource));
+            keys.extend(observed_state.data_source.map(Key::DataSource));
         }
-        self.interest.set(&request.share.name, keys);
+        self.dependency_index.set(&request.share.name, keys);
     }
 }
 
-fn source_keys(request: &SettleRequest, target: &ToAudienceManager, keys: &mut BTreeSet<Key>) {
+fn source_keys(request: &ReconcileRequest, target: &ToAudienceManager, keys: &mut BTreeSet<Key>) {
     let pinned = request.pinned.as_ref().and_then(SourceId::audience);
     match (pinned, &target.source) {
         (Some(id), _) | (None, AudienceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
@@ -432,7 +444,7 @@ fn source_keys(request: &SettleRequest, target: &ToAudienceManager, keys: &mut B
 }
 
 /// A source that a name or code led to, and that no status names yet.
-pub(super) fn must_be_recorded(request: &SettleRequest, source: &SourceSelector) -> bool {
+pub(super) fn must_be_recorded(request: &ReconcileRequest, source: &SourceSelector) -> bool {
     request.share.mode == Mode::Manage && request.pinned.is_none() && source.id().is_none()
 }
 
@@ -447,9 +459,9 @@ fn origin(source: &Audience) -> Origin {
 
 /// The objects are another's, or nothing shows that they are ours: what is recorded stays recorded, so that a later look
 /// knows it as lost.
-pub(super) fn is_conflict(hold: &Hold) -> bool {
+pub(super) fn is_conflict(blocker: &Blocker) -> bool {
     matches!(
-        hold.reason,
+        blocker.reason,
         Reason::SourceClaimed | Reason::ManagementConflict | Reason::OwnershipLost
     )
 }

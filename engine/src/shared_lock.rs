@@ -9,13 +9,13 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// Counts the writes so far; held while one is under way.
 #[derive(Clone, Debug, Default)]
-pub struct SharedTurn(Arc<Mutex<u64>>);
+pub struct SharedObjectsLock(Arc<Mutex<u64>>);
 
 /// How many writes of shared objects an engine knows of: what it listed is at least that young.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct WritesSeen(u64);
 
-impl SharedTurn {
+impl SharedObjectsLock {
     /// The writes that have been answered; what is listed from here on shows them. `None` while one is under way.
     pub(super) fn answered(&self) -> Option<WritesSeen> {
         let writes = self.0.try_lock().ok()?;

@@ -4,12 +4,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 #[derive(Debug)]
-pub(super) struct Line<T> {
+pub(super) struct FairQueue<T> {
     keys: VecDeque<Arc<str>>,
     waiting: HashMap<Arc<str>, VecDeque<T>>,
 }
 
-impl<T> Default for Line<T> {
+impl<T> Default for FairQueue<T> {
     fn default() -> Self {
         Self {
             keys: VecDeque::new(),
@@ -18,7 +18,7 @@ impl<T> Default for Line<T> {
     }
 }
 
-impl<T> Line<T> {
+impl<T> FairQueue<T> {
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }

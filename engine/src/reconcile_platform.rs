@@ -15,30 +15,32 @@ use audience_sharing_core::inventory::{Key, Sequence};
 use audience_sharing_core::plan::shared_objects;
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
-use audience_sharing_core::plan::to_experience_platform::{self, Situation};
+use audience_sharing_core::plan::to_experience_platform::{self, AudiencePlanInput};
 use audience_sharing_core::plan::used_by::UsedBy;
 
 use super::job::{Choice, Job};
-use super::request::{Obstacle, Origin, SettleRequest, Settled, StandingAudience};
-use super::settle::{digest, is_conflict, must_be_recorded};
+use super::reconcile::{digest, is_conflict, must_be_recorded};
+use super::request::{
+    ObservedPlatformAudience, Origin, Problem, ReconcileOutcome, ReconcileRequest,
+};
+use super::state::EngineState;
 use super::worker::Next;
-use super::world::World;
 
-impl World {
-    pub(super) fn settle_to_experience_platform(
+impl EngineState {
+    pub(super) fn reconcile_to_experience_platform(
         &mut self,
         job: &mut Job,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         target: &ToExperiencePlatform,
-    ) -> Next<Settled> {
+    ) -> Next<ReconcileOutcome> {
         let question = self.question(request.pinned.as_ref(), job.since);
         let source = match resolve(&target.source, question) {
             Resolution::Found(source) => source,
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(hold) => {
+            Resolution::Held(blocker) => {
                 let known = request.pinned.iter().filter_map(source_key).collect();
-                self.interest.set(&request.share.name, known);
-                return Next::Finish(self.unjudged(None, hold.into()));
+                self.dependency_index.set(&request.share.name, known);
+                return Next::Finish(self.unjudged(None, blocker.into()));
             }
             Resolution::Gone(gone) => {
                 let source = SourceSelector::AudienceManager(target.source.clone());
@@ -55,7 +57,7 @@ impl World {
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
-        let plan = to_experience_platform::plan(Situation {
+        let plan = to_experience_platform::plan(AudiencePlanInput {
             share: &request.share.name,
             desired: &desired,
             mode: request.share.mode,
@@ -67,38 +69,38 @@ impl World {
             inventory: &self.inventory,
             since: job.since,
         });
-        self.watch_audience(request, &desired, &plan.standing);
-        let conflict = plan.holds.first().is_some_and(is_conflict);
-        let stored_differently = plan.standing.stored_differently.clone();
-        let mut standing = plan.standing;
+        self.watch_audience(request, &desired, &plan.state);
+        let conflict = plan.blockers.first().is_some_and(is_conflict);
+        let stored_differently = plan.state.stored_differently.clone();
+        let mut observed_state = plan.state;
         // As of objects in Audience Manager: recorded only once it carries our mark.
         let table = &self.inventory.audiences;
-        standing.audience = standing.audience.filter(|id| {
+        observed_state.audience = observed_state.audience.filter(|id| {
             let found = table
                 .get(id)
                 .and_then(|entry| Mark::read(&entry.record.description));
-            standing.observed || found.is_none_or(|found| found == desired.mark)
+            observed_state.observed || found.is_none_or(|found| found == desired.mark)
         });
-        let superseded = standing.superseded.take();
-        let connectors = standing.audience.clone();
-        let standing = self.standing_audience(standing, &request.recorded_audience);
-        match job.choose(plan.steps, plan.holds, 2) {
+        let superseded = observed_state.superseded.take();
+        let connectors = observed_state.audience.clone();
+        let observed_state = self.standing_audience(observed_state, &request.recorded_audience);
+        match job.choose(plan.steps, plan.blockers, 2) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(obstacle) => Next::Finish(Settled {
+            Choice::Finish(problem) => Next::Finish(ReconcileOutcome {
                 source: Some(origin(&source)),
-                standing: None,
-                used_by: match &standing.id {
+                observed_state: None,
+                used_by: match &observed_state.id {
                     Some(id) => self.definitions_using(id),
                     None => UsedBy::default(),
                 },
                 // What another one holds is not ours to record.
-                audience: (!conflict).then_some(standing),
+                audience: (!conflict).then_some(observed_state),
                 controls: ExportControls::NONE,
-                foundation: shared_objects::Standing::default(),
+                shared_objects: shared_objects::ObservedSharedObjects::default(),
                 tenant: self.inventory.tenant.clone(),
-                applied_hash: obstacle.is_none().then(|| digest(&desired)),
+                applied_hash: problem.is_none().then(|| digest(&desired)),
                 stored_differently,
-                obstacle: obstacle.map(|obstacle| still_used(obstacle, superseded, &connectors)),
+                problem: problem.map(|problem| still_used(problem, superseded, &connectors)),
                 records_source_first: false,
             }),
         }
@@ -120,12 +122,12 @@ impl World {
     /// A recorded audience that could not be judged stays recorded; only a 404 of its own forgets it.
     pub(super) fn standing_audience(
         &self,
-        standing: to_experience_platform::Standing,
-        recorded: &to_experience_platform::Recorded,
-    ) -> StandingAudience {
+        observed_state: to_experience_platform::ObservedAudience,
+        recorded: &to_experience_platform::RecordedAudience,
+    ) -> ObservedPlatformAudience {
         let table = &self.inventory.audiences;
-        let (id, observed) = match standing.audience {
-            Some(id) => (Some(id), standing.observed),
+        let (id, observed) = match observed_state.audience {
+            Some(id) => (Some(id), observed_state.observed),
             None => {
                 let lives = recorded.audience.clone().filter(|id| !table.is_gone(id));
                 (lives, recorded.observed)
@@ -133,7 +135,7 @@ impl World {
         };
         let known = id.as_ref().and_then(|id| table.get(id));
         let known = known.map(|entry| &entry.record);
-        StandingAudience {
+        ObservedPlatformAudience {
             audience_id: known.map(|known| match &known.key {
                 Some(key) => key.audience_id().into(),
                 None => known.id.as_str().into(),
@@ -149,9 +151,9 @@ impl World {
 
     fn watch_audience(
         &mut self,
-        request: &SettleRequest,
+        request: &ReconcileRequest,
         desired: &DesiredAudience,
-        standing: &to_experience_platform::Standing,
+        observed_state: &to_experience_platform::ObservedAudience,
     ) {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
@@ -161,7 +163,7 @@ impl World {
         keys.extend(any_strategy.into_iter().flatten().map(Key::AudienceKey));
         // A definition has no key of ours: a second one that came late shows by its name.
         keys.insert(Key::AudienceName(desired.new.name.clone()));
-        keys.extend(standing.audience.clone().map(Key::Audience));
+        keys.extend(observed_state.audience.clone().map(Key::Audience));
         keys.extend(
             request
                 .recorded_audience
@@ -169,7 +171,7 @@ impl World {
                 .clone()
                 .map(Key::Audience),
         );
-        self.interest.set(&request.share.name, keys);
+        self.dependency_index.set(&request.share.name, keys);
     }
 }
 
@@ -183,22 +185,20 @@ fn source_key(source: &SourceId) -> Option<Key> {
 
 /// What the connector took the place of cannot be deleted yet: its users must move over.
 fn still_used(
-    obstacle: Obstacle,
+    problem: Problem,
     superseded: Option<AudienceId>,
     connectors: &Option<AudienceId>,
-) -> Obstacle {
+) -> Problem {
     match (superseded, connectors) {
-        (Some(id), Some(connectors)) if obstacle.reason == Reason::DeletionBlocked => {
-            Obstacle::new(
-                Reason::DeliveredByConnector,
-                format!(
-                    "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator made, is \
+        (Some(id), Some(connectors)) if problem.reason == Reason::DeletionBlocked => Problem::new(
+            Reason::DeliveredByConnector,
+            format!(
+                "Adobe's source connector delivers the audience now, as {connectors}. {id}, which this operator made, is \
                  still used and was left as it is: let the segment definitions, destinations and journeys that use it use \
                  {connectors}, then it is deleted."
-                ),
-            )
-        }
-        _ => obstacle,
+            ),
+        ),
+        _ => problem,
     }
 }
 

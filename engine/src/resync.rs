@@ -24,14 +24,14 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::execute::{self, Systems};
-use super::request::Obstacle;
-use super::world::World;
+use super::request::Problem;
+use super::state::EngineState;
 use adobe_client::Error;
 use adobe_client::audience_manager::Me;
 use adobe_client::experience_platform::Audiences;
-use adobe_client::gateway::{Priority, Turn};
+use adobe_client::gateway::{CallContext, Priority};
+use adobe_client::lease_guard::LeaseGuard;
 use adobe_client::listing::Listing;
-use adobe_client::proof::WriteProof;
 
 /// Between a failed pass and the next try, doubling.
 const RETRY_MIN: Duration = Duration::from_secs(10);
@@ -55,7 +55,7 @@ pub(super) enum Lists {
     Call(Box<Call>),
 }
 
-pub(super) struct Landed {
+pub(super) struct ResyncCompletion {
     list: Lists,
     sent: Sequence,
     result: Result<Read, Error>,
@@ -73,11 +73,11 @@ enum Read {
 pub(super) enum Progress {
     Waiting(Vec<Key>),
     More(Vec<Key>, Vec<Lists>),
-    Ended(Vec<Key>, Option<(Obstacle, Option<Duration>)>),
+    Ended(Vec<Key>, Option<(Problem, Option<Duration>)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Wave {
+enum Stage {
     Identity,
     Sandbox,
     Shared,
@@ -87,20 +87,20 @@ enum Wave {
     Mappings,
 }
 
-pub(super) struct Refresh {
+pub(super) struct Resync {
     sandbox: SandboxName,
     interval: Duration,
     rng: fastrand::Rng,
-    running: Option<Wave>,
+    running: Option<Stage>,
     open: usize,
-    failure: Option<(Obstacle, Option<Duration>)>,
+    failure: Option<(Problem, Option<Duration>)>,
     /// The lists of this pass that lacked too much and were asked for again.
     asked_again: Vec<Lists>,
     failures_in_row: u32,
     began: Instant,
     next_at: Instant,
     due_again: bool,
-    passes: u64,
+    resyncs: u64,
     /// By list, what the last one held that could not be read.
     skipped: BTreeMap<&'static str, Vec<String>>,
     waiting: Vec<oneshot::Sender<()>>,
@@ -108,38 +108,38 @@ pub(super) struct Refresh {
 }
 
 impl Lists {
-    pub(super) async fn read(self, systems: &Systems, sent: Sequence) -> Landed {
-        let turn = Turn {
+    pub(super) async fn read(self, systems: &Systems, sent: Sequence) -> ResyncCompletion {
+        let context = CallContext {
             priority: Priority::Resync,
             key: "resync".into(),
         };
         let result = match &self {
-            Self::Me => systems.audience_manager.me(&turn).await.map(Read::Me),
+            Self::Me => systems.audience_manager.me(&context).await.map(Read::Me),
             Self::Sandboxes => systems
                 .experience_platform
-                .sandboxes(&turn)
+                .sandboxes(&context)
                 .await
                 .map(Read::Sandboxes),
             Self::Audiences => systems
                 .experience_platform
-                .audiences(&turn)
+                .audiences(&context)
                 .await
                 .map(Read::Audiences),
             Self::Traits(data_sources) => systems
                 .audience_manager
-                .traits_of(&turn, data_sources)
+                .traits_of(&context, data_sources)
                 .await
                 .map(Read::Traits),
             Self::Segments(data_sources) => systems
                 .audience_manager
-                .segments_of(&turn, data_sources)
+                .segments_of(&context, data_sources)
                 .await
                 .map(Read::Segments),
-            Self::Call(call) => execute::send(systems, &turn, WriteProof::withheld(), call)
+            Self::Call(call) => execute::send(systems, &context, LeaseGuard::withheld(), call)
                 .await
                 .map(Read::Response),
         };
-        Landed {
+        ResyncCompletion {
             list: self,
             sent,
             result,
@@ -147,7 +147,7 @@ impl Lists {
     }
 }
 
-impl Refresh {
+impl Resync {
     pub(super) fn new(sandbox: SandboxName, interval: Duration, rng_seed: u64) -> Self {
         let now = Instant::now();
         Self {
@@ -162,7 +162,7 @@ impl Refresh {
             began: now,
             next_at: now,
             due_again: false,
-            passes: 0,
+            resyncs: 0,
             skipped: BTreeMap::new(),
             waiting: Vec::new(),
             served: Vec::new(),
@@ -177,8 +177,8 @@ impl Refresh {
         self.next_at
     }
 
-    pub(super) fn passes(&self) -> u64 {
-        self.passes
+    pub(super) fn resyncs(&self) -> u64 {
+        self.resyncs
     }
 
     pub(super) fn seconds(&self) -> f64 {
@@ -244,62 +244,62 @@ impl Refresh {
         self.asked_again.clear();
         self.failure = None;
         match identity_first {
-            true => self.enter(Wave::Identity, vec![Lists::Me]),
-            false => self.enter(Wave::Shared, shared()),
+            true => self.enter(Stage::Identity, vec![Lists::Me]),
+            false => self.enter(Stage::Shared, shared()),
         }
     }
 
-    fn enter(&mut self, wave: Wave, lists: Vec<Lists>) -> Vec<Lists> {
+    fn enter(&mut self, wave: Stage, lists: Vec<Lists>) -> Vec<Lists> {
         self.running = Some(wave);
         self.open = lists.len();
         lists
     }
 
-    pub(super) fn land(
+    pub(super) fn complete(
         &mut self,
-        world: &mut World,
-        landed: Landed,
+        state: &mut EngineState,
+        completed: ResyncCompletion,
         answered: Sequence,
         now: Moment,
     ) -> Progress {
-        if landed.lacks_many(world) && !self.asked_again.contains(&landed.list) {
-            self.asked_again.push(landed.list.clone());
-            return Progress::More(Vec::new(), vec![landed.list]);
+        if completed.lacks_many(state) && !self.asked_again.contains(&completed.list) {
+            self.asked_again.push(completed.list.clone());
+            return Progress::More(Vec::new(), vec![completed.list]);
         }
-        let touched = self.fold(world, landed, answered, now);
+        let touched = self.apply(state, completed, answered, now);
         self.open = self.open.saturating_sub(1);
         if self.open > 0 {
             return Progress::Waiting(touched);
         }
         if self.failure.is_none() {
             let next = match self.running {
-                Some(Wave::Identity) => Some((Wave::Sandbox, vec![Lists::Sandboxes])),
-                Some(Wave::Sandbox) => Some((Wave::Shared, shared())),
-                Some(Wave::Shared) => contents(world)
-                    .map(|lists| (Wave::Contents, lists))
-                    .or_else(|| destinations(world)),
-                Some(Wave::Contents) => destinations(world),
-                Some(Wave::Destinations) => untold_mappings(world),
-                Some(Wave::Mappings) | None => None,
+                Some(Stage::Identity) => Some((Stage::Sandbox, vec![Lists::Sandboxes])),
+                Some(Stage::Sandbox) => Some((Stage::Shared, shared())),
+                Some(Stage::Shared) => contents(state)
+                    .map(|lists| (Stage::Contents, lists))
+                    .or_else(|| destinations(state)),
+                Some(Stage::Contents) => destinations(state),
+                Some(Stage::Destinations) => untold_mappings(state),
+                Some(Stage::Mappings) | None => None,
             };
             if let Some((wave, lists)) = next {
                 return Progress::More(touched, self.enter(wave, lists));
             }
-            remember_tenant(world);
+            remember_tenant(state);
         }
         self.running = None;
-        self.passes += 1;
+        self.resyncs += 1;
         Progress::Ended(touched, self.failure.take())
     }
 
-    fn fold(
+    fn apply(
         &mut self,
-        world: &mut World,
-        landed: Landed,
+        state: &mut EngineState,
+        completed: ResyncCompletion,
         answered: Sequence,
         now: Moment,
     ) -> Vec<Key> {
-        let Landed { list, sent, result } = landed;
+        let ResyncCompletion { list, sent, result } = completed;
         let at = At {
             sent,
             answered,
@@ -307,43 +307,45 @@ impl Refresh {
         };
         match result {
             Ok(Read::Me(me)) => {
-                world.inventory.tenant.company = Some(me.company);
-                world.inventory.rights.administrator = me.administrator;
-                self.check_tenant(world);
+                state.inventory.tenant.company = Some(me.company);
+                state.inventory.rights.administrator = me.administrator;
+                self.check_tenant(state);
                 Vec::new()
             }
             Ok(Read::Sandboxes(sandboxes)) => {
-                if let Some(obstacle) = judge_sandbox(&self.sandbox, &sandboxes) {
-                    self.fail(obstacle, None);
+                if let Some(problem) = judge_sandbox(&self.sandbox, &sandboxes) {
+                    self.fail(problem, None);
                 }
                 Vec::new()
             }
             Ok(Read::Audiences(audiences)) => {
-                self.report_skipped(world, "audiences", &audiences.listing.undecodable);
+                self.report_skipped(state, "audiences", &audiences.listing.undecodable);
                 let unreadable: Vec<_> = audiences
                     .listing
                     .undecodable
                     .into_iter()
                     .flatten()
                     .collect();
-                let touched =
-                    world
-                        .inventory
-                        .fold_audiences(sent, now, audiences.listing.items, &unreadable);
-                self.check_tenant(world);
+                let touched = state.inventory.apply_audiences(
+                    sent,
+                    now,
+                    audiences.listing.items,
+                    &unreadable,
+                );
+                self.check_tenant(state);
                 touched
             }
             Ok(Read::Traits(listing)) => match &list {
                 Lists::Traits(ids) => {
-                    self.report_skipped(world, "traits", &listing.undecodable);
-                    facts::kinds::apply_traits(&mut world.inventory, ids, listing, at)
+                    self.report_skipped(state, "traits", &listing.undecodable);
+                    facts::kinds::apply_traits(&mut state.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
-                    self.report_skipped(world, "segments", &listing.undecodable);
-                    facts::kinds::apply_segments(&mut world.inventory, ids, listing, at)
+                    self.report_skipped(state, "segments", &listing.undecodable);
+                    facts::kinds::apply_segments(&mut state.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
@@ -351,16 +353,16 @@ impl Refresh {
                 Lists::Call(call) => {
                     match &response {
                         Response::DataSource(Answer::Listed(listing)) => {
-                            self.report_skipped(world, "data-sources", &listing.undecodable);
+                            self.report_skipped(state, "data-sources", &listing.undecodable);
                         }
                         Response::Destination(Answer::Listed(listing)) => {
-                            self.report_skipped(world, "destinations", &listing.undecodable);
+                            self.report_skipped(state, "destinations", &listing.undecodable);
                         }
                         _ => {}
                     }
-                    let touched = facts::apply(&mut world.inventory, call, response, at);
-                    if let Some(obstacle) = unlisted(call, world) {
-                        self.fail(obstacle, None);
+                    let touched = facts::apply(&mut state.inventory, call, response, at);
+                    if let Some(problem) = unlisted(call, state) {
+                        self.fail(problem, None);
                     }
                     touched
                 }
@@ -375,7 +377,7 @@ impl Refresh {
                     Lists::Segments(_) => "list segments".to_owned(),
                     Lists::Call(call) => call.operation().to_owned(),
                 };
-                self.fail(Obstacle::failed(&what, &error), error.retry_after());
+                self.fail(Problem::failed(&what, &error), error.retry_after());
                 Vec::new()
             }
         }
@@ -384,7 +386,7 @@ impl Refresh {
     /// Reports the elements of a list that are too large or cannot be decoded, once while they stay the same.
     fn report_skipped<I: Debug>(
         &mut self,
-        world: &World,
+        state: &EngineState,
         list: &'static str,
         undecodable: &[Option<I>],
     ) {
@@ -394,7 +396,7 @@ impl Refresh {
         });
         let mut ids: Vec<String> = ids.take(SKIPPED_NAMED_MAX).collect();
         ids.sort();
-        world.observer.on_skipped(list, undecodable.len());
+        state.observer.on_skipped(list, undecodable.len());
         if self.skipped.get(list).map_or(&[][..], Vec::as_slice) == ids {
             return;
         }
@@ -411,22 +413,22 @@ impl Refresh {
     }
 
     /// A credential that answers for another tenant stops everything before the first write (design.md §4.7).
-    fn check_tenant(&mut self, world: &World) {
-        if let Some(hold) = tenant::mismatch(&world.recorded_tenant, &world.inventory.tenant) {
-            self.fail(Obstacle::from(hold).of_connection(), None);
+    fn check_tenant(&mut self, state: &EngineState) {
+        if let Some(blocker) = tenant::mismatch(&state.recorded_tenant, &state.inventory.tenant) {
+            self.fail(Problem::from(blocker).of_connection(), None);
         }
     }
 
     /// The first failure of a pass is the one that is told.
-    fn fail(&mut self, obstacle: Obstacle, retry_after: Option<Duration>) {
-        self.failure.get_or_insert((obstacle, retry_after));
+    fn fail(&mut self, problem: Problem, retry_after: Option<Duration>) {
+        self.failure.get_or_insert((problem, retry_after));
     }
 }
 
-impl Landed {
+impl ResyncCompletion {
     /// More known objects are missing than people delete at once: the list may be empty or cut off by a fault.
-    fn lacks_many(&self, world: &World) -> bool {
-        let inventory = &world.inventory;
+    fn lacks_many(&self, state: &EngineState) -> bool {
+        let inventory = &state.inventory;
         let (sent, whole) = (self.sent, Coverage::Whole);
         let missing = match (&self.result, &self.list) {
             (Ok(Read::Audiences(audiences)), _) => {
@@ -484,12 +486,12 @@ fn missing_from<R: Record>(
 }
 
 /// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
-fn unlisted(call: &Call, world: &World) -> Option<Obstacle> {
-    let table = &world.inventory.data_sources;
+fn unlisted(call: &Call, state: &EngineState) -> Option<Problem> {
+    let table = &state.inventory.data_sources;
     let unlisted =
         matches!(call, Call::DataSource(Operation::List(()))) && !table.is_listed(Coverage::Whole);
     unlisted.then(|| {
-        Obstacle::new(
+        Problem::new(
             Reason::UnexpectedAnswer,
             "Audience Manager listed no data source at all; nothing was changed. The operator asks again. If this lasts, \
              check in Audience Manager under Audience Data, Data Sources whether the credential may see the data sources."
@@ -508,11 +510,11 @@ fn shared() -> Vec<Lists> {
 }
 
 /// What is in our data sources, and in those of shared sources; nothing to list while there is none.
-fn contents(world: &World) -> Option<Vec<Lists>> {
-    let standing = world.foundation_plan(Mode::Observe).standing;
+fn contents(state: &EngineState) -> Option<Vec<Lists>> {
+    let observed_state = state.shared_objects_plan(Mode::Observe).state;
     let of = |wanted: SourceKind| {
-        let mut ids: Vec<DataSourceId> = standing.data_sources().collect();
-        for (kind, id) in world.homes() {
+        let mut ids: Vec<DataSourceId> = observed_state.data_sources().collect();
+        for (kind, id) in state.homes() {
             if kind == wanted && !ids.contains(&id) {
                 ids.push(id);
             }
@@ -526,33 +528,33 @@ fn contents(world: &World) -> Option<Vec<Lists>> {
 }
 
 /// Nothing where nobody declares any.
-fn destinations(world: &World) -> Option<(Wave, Vec<Lists>)> {
+fn destinations(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
     let list = Lists::Call(Box::new(Call::list::<Destination>(())));
-    let wanted = world.interest.wants_destinations();
-    wanted.then(|| (Wave::Destinations, vec![list]))
+    let wanted = state.dependency_index.wants_destinations();
+    wanted.then(|| (Stage::Destinations, vec![list]))
 }
 
 /// Only where they were listed before: an audience depends on them.
-fn untold_mappings(world: &World) -> Option<(Wave, Vec<Lists>)> {
-    let inventory = &world.inventory;
+fn untold_mappings(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
+    let inventory = &state.inventory;
     let untold = inventory.destinations.iter().filter(|entry| {
         let coverage = Coverage::Destination(entry.record.id);
         !entry.record.tells_mappings && inventory.mappings.is_listed(coverage)
     });
     let lists = untold.map(|entry| Lists::Call(Box::new(Call::list::<Mapping>(entry.record.id))));
     let lists: Vec<_> = lists.collect();
-    (!lists.is_empty()).then_some((Wave::Mappings, lists))
+    (!lists.is_empty()).then_some((Stage::Mappings, lists))
 }
 
-fn remember_tenant(world: &mut World) {
-    let (recorded, observed) = (&mut world.recorded_tenant, &world.inventory.tenant);
+fn remember_tenant(state: &mut EngineState) {
+    let (recorded, observed) = (&mut state.recorded_tenant, &state.inventory.tenant);
     recorded.company = recorded.company.or(observed.company);
     if recorded.sandbox.is_none() {
         recorded.sandbox.clone_from(&observed.sandbox);
     }
 }
 
-fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> {
+fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Problem> {
     let (reason, message) = match sandboxes
         .iter()
         .find(|sandbox| *sandbox.name == *name.as_str())
@@ -573,5 +575,5 @@ fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Obstacle> 
         ),
         Some(_) => return None,
     };
-    Some(Obstacle::new(reason, message).of_connection())
+    Some(Problem::new(reason, message).of_connection())
 }

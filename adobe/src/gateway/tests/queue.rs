@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::Kind;
-use crate::gateway::{Budget, Priority, Turn};
-use crate::scripted::{Reply, Setting, World, change, turn};
+use crate::gateway::{Budget, CallContext, Priority};
+use crate::scripted::{Reply, Setting, World, change, context};
 
 pub(super) fn sandbox() -> SandboxName {
     SandboxName::new("prod")
@@ -29,18 +29,18 @@ fn world(requests_per_minute: u32, burst: u32) -> World {
 }
 
 /// Reads the trait with the number of the caller, so that a call shows who made it.
-async fn read(world: &World, turn: &Turn, caller: u64) {
+async fn read(world: &World, context: &CallContext, caller: u64) {
     let _ = world
         .gateway
         .audience_manager()
-        .trait_by_sid(turn, TraitSid(caller))
+        .trait_by_sid(context, TraitSid(caller))
         .await;
 }
 
 /// Calls without end.
-async fn keep_reading(world: &World, turn: Turn, caller: u64) {
+async fn keep_reading(world: &World, context: CallContext, caller: u64) {
     loop {
-        read(world, &turn, caller).await;
+        read(world, &context, caller).await;
     }
 }
 
@@ -72,7 +72,7 @@ async fn an_hour_holds_the_budget_within_one_call() {
             } else {
                 Priority::Resync
             };
-            keep_reading(&world, turn(priority, &number.to_string()), number)
+            keep_reading(&world, context(priority, &number.to_string()), number)
         });
         let _ = timeout(Duration::from_secs(3600), join_all(callers)).await;
         let allowed = (60 * requests_per_minute + burst) as usize;
@@ -87,8 +87,13 @@ async fn an_hour_holds_the_budget_within_one_call() {
 #[tokio::test(start_paused = true)]
 async fn a_fifth_is_kept_back_from_resync_reads() {
     let world = world(300, 10);
-    let callers = (0..20)
-        .map(|number| keep_reading(&world, turn(Priority::Resync, &number.to_string()), number));
+    let callers = (0..20).map(|number| {
+        keep_reading(
+            &world,
+            context(Priority::Resync, &number.to_string()),
+            number,
+        )
+    });
     let _ = timeout(Duration::from_secs(3600), join_all(callers)).await;
     let made = world.calls().len();
     assert!(
@@ -106,16 +111,16 @@ async fn a_fifth_is_kept_back_from_resync_reads() {
 #[tokio::test(start_paused = true)]
 async fn changes_and_deletions_go_before_resync_reads_that_came_earlier() {
     let world = world(60, 1);
-    let reads = (0..5).map(|number| (number, turn(Priority::Resync, "connection")));
+    let reads = (0..5).map(|number| (number, context(Priority::Resync, "connection")));
     let urgent = [
-        (10, turn(Priority::Deletion, "a")),
-        (11, turn(Priority::Change, "b")),
+        (10, context(Priority::Deletion, "a")),
+        (11, context(Priority::Change, "b")),
     ];
     let callers: Vec<_> = reads.chain(urgent).collect();
     join_all(
         callers
             .iter()
-            .map(|(number, turn)| read(&world, turn, *number)),
+            .map(|(number, context)| read(&world, context, *number)),
     )
     .await;
     let order: Vec<_> = world.calls().iter().map(caller).collect();
@@ -130,18 +135,18 @@ async fn changes_and_deletions_go_before_resync_reads_that_came_earlier() {
 async fn creations_come_after_edits_and_deletions_and_before_resync_reads() {
     let world = world(60, 1);
     let early = [
-        (0, turn(Priority::Resync, "connection")),
-        (1, turn(Priority::Creation, "new")),
-        (2, turn(Priority::Creation, "newer")),
+        (0, context(Priority::Resync, "connection")),
+        (1, context(Priority::Creation, "new")),
+        (2, context(Priority::Creation, "newer")),
     ];
     let urgent = [
-        (10, turn(Priority::Deletion, "a")),
-        (11, turn(Priority::Change, "b")),
+        (10, context(Priority::Deletion, "a")),
+        (11, context(Priority::Change, "b")),
     ];
     let callers: Vec<_> = early.into_iter().chain(urgent).collect();
     let calls = callers
         .iter()
-        .map(|(number, turn)| read(&world, turn, *number));
+        .map(|(number, context)| read(&world, context, *number));
     join_all(calls).await;
     let order: Vec<_> = world.calls().iter().map(caller).collect();
     assert_eq!(order, [10, 11, 1, 2, 0]);
@@ -150,9 +155,14 @@ async fn creations_come_after_edits_and_deletions_and_before_resync_reads() {
 #[tokio::test(start_paused = true)]
 async fn creations_go_on_beside_edits_without_end() {
     let world = world(60, 1);
-    let edits = (0..20)
-        .map(|number| keep_reading(&world, turn(Priority::Change, &number.to_string()), number));
-    let creation = keep_reading(&world, turn(Priority::Creation, "new"), 99);
+    let edits = (0..20).map(|number| {
+        keep_reading(
+            &world,
+            context(Priority::Change, &number.to_string()),
+            number,
+        )
+    });
+    let creation = keep_reading(&world, context(Priority::Creation, "new"), 99);
     let all = futures::future::join(join_all(edits), creation);
     let _ = timeout(Duration::from_secs(3600), all).await;
     let created = world
@@ -172,14 +182,14 @@ async fn one_audience_with_a_thousand_calls_delays_nobody() {
     let turns: Vec<_> = (0..1000)
         .map(|_| (0, change()))
         .chain([
-            (1, turn(Priority::Change, "b")),
-            (2, turn(Priority::Change, "c")),
+            (1, context(Priority::Change, "b")),
+            (2, context(Priority::Change, "c")),
         ])
         .collect();
     let all = join_all(
         turns
             .iter()
-            .map(|(number, turn)| read(&world, turn, *number)),
+            .map(|(number, context)| read(&world, context, *number)),
     );
     let _ = timeout(Duration::from_secs(20), all).await;
     let order: Vec<_> = world.calls().iter().take(5).map(caller).collect();
@@ -189,8 +199,13 @@ async fn one_audience_with_a_thousand_calls_delays_nobody() {
 #[tokio::test(start_paused = true)]
 async fn audiences_get_equal_shares() {
     let world = world(300, 10);
-    let callers = (0..7)
-        .map(|number| keep_reading(&world, turn(Priority::Change, &number.to_string()), number));
+    let callers = (0..7).map(|number| {
+        keep_reading(
+            &world,
+            context(Priority::Change, &number.to_string()),
+            number,
+        )
+    });
     let _ = timeout(Duration::from_secs(600), join_all(callers)).await;
     let counts = calls_per_caller(&world);
     let (least, most) = (counts.values().min(), counts.values().max());
@@ -203,12 +218,12 @@ async fn audiences_get_equal_shares() {
 #[tokio::test(start_paused = true)]
 async fn callers_that_gave_up_cost_nothing() {
     let world = world(60, 1);
-    let turn = change();
-    let impatient = join_all((0..50).map(|number| read(&world, &turn, number)));
+    let context = change();
+    let impatient = join_all((0..50).map(|number| read(&world, &context, number)));
     let _ = timeout(Duration::from_millis(500), impatient).await;
     let before = world.calls().len();
     let started = Instant::now();
-    read(&world, &turn, 99).await;
+    read(&world, &context, 99).await;
     // The token and the first call were two requests.
     assert!(
         started.elapsed() <= Duration::from_millis(1_600),
@@ -278,9 +293,9 @@ async fn callers_in_line_are_told_of_a_long_pause() {
     let world = World::authorized_with(setting, |_, _| {
         Reply::text(503, "").header("retry-after", "300")
     });
-    let (aam, turn) = (world.gateway.audience_manager(), change());
+    let (aam, context) = (world.gateway.audience_manager(), change());
     let started = Instant::now();
-    let errors = join_all((0..10).map(|_| aam.me(&turn))).await;
+    let errors = join_all((0..10).map(|_| aam.me(&context))).await;
     assert!(
         started.elapsed() < Duration::from_secs(2),
         "{:?}",
@@ -340,9 +355,14 @@ async fn an_overload_that_stays_leaves_a_twentieth() {
 #[tokio::test(start_paused = true)]
 async fn a_resync_goes_on_beside_changes_without_end() {
     let world = world(60, 1);
-    let changes = (0..20)
-        .map(|number| keep_reading(&world, turn(Priority::Change, &number.to_string()), number));
-    let resync = keep_reading(&world, turn(Priority::Resync, "resync"), 99);
+    let changes = (0..20).map(|number| {
+        keep_reading(
+            &world,
+            context(Priority::Change, &number.to_string()),
+            number,
+        )
+    });
+    let resync = keep_reading(&world, context(Priority::Resync, "resync"), 99);
     let all = futures::future::join(join_all(changes), resync);
     let _ = timeout(Duration::from_secs(3600), all).await;
     let order: Vec<_> = world.calls().iter().map(caller).collect();
@@ -361,9 +381,9 @@ async fn who_waits_for_a_token_gathers_no_more_calls_than_the_burst() {
         (false, _) => Reply::json(200, &json!({"pid": 7})),
     });
     let turns: Vec<_> = (0..200)
-        .map(|number| turn(Priority::Change, &number.to_string()))
+        .map(|number| context(Priority::Change, &number.to_string()))
         .collect();
-    join_all(turns.iter().map(|turn| read(&world, turn, 0))).await;
+    join_all(turns.iter().map(|context| read(&world, context, 0))).await;
     let calls = world.calls();
     let first = calls[0].at;
     let at_once = calls.iter().filter(|asked| asked.at == first).count();

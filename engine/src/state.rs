@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
 use audience_sharing_core::domain::experience_platform::Audience;
@@ -13,14 +14,13 @@ use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::existence::Existing;
 use audience_sharing_core::facts::{Answer, Response};
-use audience_sharing_core::hold::Hold;
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::{Claims, Plan, rights, shared_objects};
 
 use super::EngineObserver;
-use super::interest::Interest;
-use super::request::{Declaration, Obstacle};
+use super::dependency_index::DependencyIndex;
+use super::request::{Declaration, Problem};
 use adobe_client::{Error, Kind};
 
 /// Of a refused rule.
@@ -30,18 +30,18 @@ const TRAITS_SHOWN_MAX: usize = 8;
 /// A call for the shared objects that failed.
 pub(super) struct SharedFailure {
     pub(super) call: Call,
-    pub(super) obstacle: Obstacle,
+    pub(super) problem: Problem,
     /// It is under way again: an audience that needs it waits for the answer.
     pub(super) retried: bool,
 }
 
-pub(super) struct World {
+pub(super) struct EngineState {
     pub(super) settings: ConnectionSettings,
     pub(super) inventory: Inventory,
     pub(super) claims: Claims,
     pub(super) existing: Arc<dyn Existing + Send + Sync>,
-    pub(super) interest: Interest,
-    pub(super) recorded_foundation: shared_objects::Recorded,
+    pub(super) dependency_index: DependencyIndex,
+    pub(super) recorded_shared_objects: shared_objects::RecordedSharedObjects,
     /// What the labels of the managed audiences ask for, where they ask for anything.
     pub(super) controls: BTreeMap<ShareName, ExportControls>,
     pub(super) recorded_tenant: Tenant,
@@ -50,14 +50,14 @@ pub(super) struct World {
     /// A full pass has ended well: absence can be judged.
     pub(super) ready: bool,
     /// What stops the whole connection.
-    pub(super) failure: Option<Obstacle>,
+    pub(super) failure: Option<Problem>,
     /// The calls for the shared objects that failed, and were not answered otherwise since.
-    pub(super) foundation_failures: Vec<SharedFailure>,
-    pub(super) foundation_needed: bool,
+    pub(super) shared_objects_failures: Vec<SharedFailure>,
+    pub(super) shared_objects_needed: bool,
     pub(super) observer: Arc<dyn EngineObserver>,
 }
 
-impl World {
+impl EngineState {
     pub(super) fn declare(&mut self, declarations: Vec<Declaration>) {
         for declaration in declarations {
             let Declaration {
@@ -98,8 +98,8 @@ impl World {
     /// Who the credential is and what it may see is asked again as long as that is what failed: an inactive sandbox
     /// denies its lists like a right that is missing.
     pub(super) fn is_identity_in_doubt(&self) -> bool {
-        let failure = self.failure.as_ref().or(self.foundation_failure());
-        let of_identity = |failure: &Obstacle| {
+        let failure = self.failure.as_ref().or(self.shared_objects_failure());
+        let of_identity = |failure: &Problem| {
             matches!(
                 failure.reason,
                 Reason::AccessDenied
@@ -114,32 +114,36 @@ impl World {
 
     /// Only an administrator makes data sources; who is one shows nowhere but in the answer to who the credential is.
     fn lacks_administrator(&self) -> bool {
-        let denied = |hold: &Hold| hold.reason == Reason::AccessDenied;
+        let denied = |blocker: &Blocker| blocker.reason == Reason::AccessDenied;
         self.inventory.rights.administrator == Some(false)
-            && self.foundation_needed
-            && self.foundation_plan(Mode::Manage).holds.iter().any(denied)
+            && self.shared_objects_needed
+            && self
+                .shared_objects_plan(Mode::Manage)
+                .blockers
+                .iter()
+                .any(denied)
     }
 
     /// Why a shared object could not be read or written.
-    pub(super) fn foundation_failure(&self) -> Option<&Obstacle> {
-        let first = self.foundation_failures.first();
-        first.map(|failure| &failure.obstacle)
+    pub(super) fn shared_objects_failure(&self) -> Option<&Problem> {
+        let first = self.shared_objects_failures.first();
+        first.map(|failure| &failure.problem)
     }
 
     /// The connection's failure, as its audiences tell it.
-    pub(super) fn not_ready(&self) -> Option<Obstacle> {
+    pub(super) fn not_ready(&self) -> Option<Problem> {
         let failure = self
             .failure
             .as_ref()
             .filter(|failure| failure.of_connection || !self.ready)?;
-        Some(Obstacle {
+        Some(Problem {
             of_connection: true,
             ..failure.clone()
         })
     }
 
     /// What a failed call means to a person.
-    pub(super) fn obstacle(&self, call: &Call, error: &Error) -> Obstacle {
+    pub(super) fn problem(&self, call: &Call, error: &Error) -> Problem {
         let what = call.label();
         let refused = error.kind() == Kind::RequestRefused;
         if refused && let Some(to) = call.moves_to() {
@@ -149,15 +153,15 @@ impl World {
             return not_labelled(call, labels, Some(error));
         }
         match self.explanation(call, error) {
-            None => Obstacle::failed(&what, error),
+            None => Problem::failed(&what, error),
             Some((reason, explanation)) => {
-                Obstacle::new(reason, format!("Could not {what}: {error}. {explanation}"))
+                Problem::new(reason, format!("Could not {what}: {error}. {explanation}"))
             }
         }
     }
 
     /// What an answer shows to be undone although it says that it is done.
-    pub(super) fn undone(&self, call: &Call, response: &Response) -> Option<Obstacle> {
+    pub(super) fn undone(&self, call: &Call, response: &Response) -> Option<Problem> {
         if let Some(to) = unmoved(call, response) {
             return Some(self.not_moved(call, to, ", although it was answered as done"));
         }
@@ -165,8 +169,8 @@ impl World {
     }
 
     /// An object stayed in its data source although it was told to go to another one.
-    fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Obstacle {
-        Obstacle::new(
+    fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Problem {
+        Problem::new(
             Reason::MoveRefused,
             format!(
                 "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
@@ -247,28 +251,35 @@ impl World {
     }
 
     /// The shared objects, with what the labels of all audiences need.
-    pub(super) fn foundation_plan(&self, mode: Mode) -> Plan<shared_objects::Standing> {
-        self.foundation_with(&self.controls.values().copied().collect(), mode)
+    pub(super) fn shared_objects_plan(
+        &self,
+        mode: Mode,
+    ) -> Plan<shared_objects::ObservedSharedObjects> {
+        self.shared_objects_with(&self.controls.values().copied().collect(), mode)
     }
 
     /// The same, apart for each set of export controls that is needed: what stands in the way of one set does not hold up
     /// the audiences of the others.
-    pub(super) fn foundation_plans(&self, mode: Mode) -> Vec<Plan<shared_objects::Standing>> {
+    pub(super) fn shared_objects_plans(
+        &self,
+        mode: Mode,
+    ) -> Vec<Plan<shared_objects::ObservedSharedObjects>> {
         let mut needed: BTreeSet<ExportControls> = self.controls.values().copied().collect();
         needed.insert(ExportControls::NONE);
         let plans = needed.into_iter();
-        let plans = plans.map(|controls| self.foundation_with(&BTreeSet::from([controls]), mode));
+        let plans =
+            plans.map(|controls| self.shared_objects_with(&BTreeSet::from([controls]), mode));
         plans.collect()
     }
 
-    fn foundation_with(
+    fn shared_objects_with(
         &self,
         needed: &BTreeSet<ExportControls>,
         mode: Mode,
-    ) -> Plan<shared_objects::Standing> {
+    ) -> Plan<shared_objects::ObservedSharedObjects> {
         let plan = shared_objects::plan(
             &self.settings,
-            &self.recorded_foundation,
+            &self.recorded_shared_objects,
             needed,
             &self.inventory,
             mode,
@@ -278,37 +289,37 @@ impl World {
 
     /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due
     /// for them.
-    pub(super) fn foundation_for(
+    pub(super) fn shared_objects_for(
         &mut self,
         mode: Mode,
         controls: ExportControls,
-    ) -> Result<shared_objects::Standing, Option<Obstacle>> {
-        if mode == Mode::Manage && !self.foundation_needed {
-            self.foundation_needed = true;
+    ) -> Result<shared_objects::ObservedSharedObjects, Option<Problem>> {
+        if mode == Mode::Manage && !self.shared_objects_needed {
+            self.shared_objects_needed = true;
             self.inventory.expect_another_list();
         }
-        let plan = self.foundation_with(&BTreeSet::from([controls]), mode);
-        let told = |obstacle: &Obstacle| Obstacle {
+        let plan = self.shared_objects_with(&BTreeSet::from([controls]), mode);
+        let told = |problem: &Problem| Problem {
             of_connection: true,
-            ..obstacle.clone()
+            ..problem.clone()
         };
-        if let Some(hold) = plan.holds.into_iter().next() {
-            return Err(Some(told(&hold.into())));
+        if let Some(blocker) = plan.blockers.into_iter().next() {
+            return Err(Some(told(&blocker.into())));
         }
         if plan.steps.is_empty() {
-            return Ok(plan.standing);
+            return Ok(plan.state);
         }
-        let failures = self.foundation_failures.iter();
+        let failures = self.shared_objects_failures.iter();
         let mut failures = failures.filter(|failure| {
             let mut steps = plan.steps.iter();
             !failure.retried && steps.any(|step| step.call == failure.call)
         });
-        Err(failures.next().map(|failure| told(&failure.obstacle)))
+        Err(failures.next().map(|failure| told(&failure.problem)))
     }
 
     /// What a user declares under another name is another object: the recorded one is no answer to it.
     pub(super) fn configure(&mut self, settings: ConnectionSettings) {
-        let recorded = &mut self.recorded_foundation;
+        let recorded = &mut self.recorded_shared_objects;
         if self.settings.data_source != settings.data_source {
             recorded.data_source = None;
             recorded.controlled.clear();
@@ -320,17 +331,20 @@ impl World {
             recorded.segment_folder = None;
         }
         self.settings = settings;
-        self.foundation_failures.clear();
+        self.shared_objects_failures.clear();
     }
 
     /// A shared object that was found is found again by its id, whatever becomes of its name.
-    pub(super) fn remember_shared_objects(&mut self, standing: &shared_objects::Standing) {
-        let recorded = &mut self.recorded_foundation;
-        if !standing.adobes && standing.data_source.is_some() {
-            recorded.data_source = standing.data_source;
+    pub(super) fn remember_shared_objects(
+        &mut self,
+        observed_state: &shared_objects::ObservedSharedObjects,
+    ) {
+        let recorded = &mut self.recorded_shared_objects;
+        if !observed_state.adobes && observed_state.data_source.is_some() {
+            recorded.data_source = observed_state.data_source;
         }
-        recorded.trait_folder = standing.trait_folder.or(recorded.trait_folder);
-        recorded.segment_folder = standing.segment_folder.or(recorded.segment_folder);
+        recorded.trait_folder = observed_state.trait_folder.or(recorded.trait_folder);
+        recorded.segment_folder = observed_state.segment_folder.or(recorded.segment_folder);
     }
 }
 
@@ -359,7 +373,7 @@ fn unlabelled(call: &Call, response: &Response) -> Option<UsageLabels> {
 
 /// Adobe's pages disagree about labels on an audience that is made from outside (experience-platform.md §4.4).
 /// `error`: why, where the call was refused; else the answer shows it.
-fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Obstacle {
+fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Problem {
     let because = match (error, call) {
         (Some(error), Call::Audience(Operation::Create(_))) => {
             format!(": {error}. None is made without them.")
@@ -367,7 +381,7 @@ fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Obs
         (Some(error), _) => format!(": {error}. It stands without them."),
         (None, _) => ", although it was answered as done. It stands without them.".to_owned(),
     };
-    Obstacle::new(
+    Problem::new(
         Reason::UsageLabelsRefused,
         format!(
             "Could not {} with the usage labels {}{because} If Experience Platform takes no labels on an audience of this \

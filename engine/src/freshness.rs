@@ -12,22 +12,22 @@ use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use adobe_client::proof::StillWanted;
+use adobe_client::lease_guard::FreshnessCheck;
 
-type Look = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
+type Resync = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
 
 /// An answer holds for so long.
 const HOLDS_FOR: Duration = Duration::from_secs(5);
 
 /// Looks; `false` where it is not, or nobody can tell.
 #[derive(Clone)]
-pub struct Confirmation {
-    look: Arc<Look>,
+pub struct Freshness {
+    look: Arc<Resync>,
     /// When it was last known to be asked for.
     known_at: Option<Instant>,
 }
 
-impl Confirmation {
+impl Freshness {
     pub fn new(look: impl Fn() -> BoxFuture<'static, bool> + Send + Sync + 'static) -> Self {
         Self {
             look: Arc::new(look),
@@ -50,7 +50,7 @@ impl Confirmation {
     }
 
     /// For the writes of one job, which share the answers.
-    pub(super) fn of_job(&self) -> StillWanted {
+    pub(super) fn of_job(&self) -> FreshnessCheck {
         let look = self.look.clone();
         let known_at = Arc::new(Mutex::new(self.known_at));
         Arc::new(move || {
@@ -69,7 +69,7 @@ impl Confirmation {
     }
 }
 
-impl fmt::Debug for Confirmation {
+impl fmt::Debug for Freshness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Confirmation")
     }
