@@ -88,12 +88,27 @@ impl Stage {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    /// Creates the custom resources; how long the API server took for them. What stands of theirs in the tenant is marked
-    /// with their uids.
-    pub(crate) async fn declare(&self, count: usize) -> Duration {
+    /// Creates the custom resources; how long the API server took for them. What is shared of theirs in the tenant is marked
+    /// with their uids, so no operator may run yet.
+    pub(crate) async fn declare(&self, indices: std::ops::Range<usize>) -> Duration {
         let started = Instant::now();
+        let created = self.create(indices).await;
+        let took = started.elapsed();
+        let uids = created.iter().filter_map(|audience| {
+            let metadata = &audience.metadata;
+            Some((metadata.name.as_deref()?, metadata.uid.as_deref()?))
+        });
+        let mut state = self.control.state().await.expect("the tenant");
+        tenant::mark_with_uids(&mut state, &uids.collect());
+        let put = self.control.put_state(&state).await;
+        put.expect("the tenant is marked");
+        took
+    }
+
+    /// Creates the custom resources alone.
+    pub(crate) async fn create(&self, indices: std::ops::Range<usize>) -> Vec<SharedAudience> {
         let api = &self.audiences();
-        let created: Vec<SharedAudience> = futures::stream::iter(0..count)
+        futures::stream::iter(indices)
             .map(|index| async move {
                 let audience = json!({
                     "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharedAudience",
@@ -108,17 +123,7 @@ impl Stage {
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
-            .expect("the audiences are created");
-        let took = started.elapsed();
-        let uids = created.iter().filter_map(|audience| {
-            let metadata = &audience.metadata;
-            Some((metadata.name.as_deref()?, metadata.uid.as_deref()?))
-        });
-        let mut state = self.control.state().await.expect("the tenant");
-        tenant::mark_with_uids(&mut state, &uids.collect());
-        let put = self.control.put_state(&state).await;
-        put.expect("the tenant is marked");
-        took
+            .expect("the audiences are created")
     }
 
     /// Starts the operator's release build and does not wait.
@@ -159,22 +164,24 @@ impl Stage {
         }
     }
 
-    /// Waits until every audience says that it stands.
+    /// Waits until so many audiences are ready.
     pub(crate) async fn all_ready(&self, count: usize, within: Duration) {
         let started = Instant::now();
         loop {
-            let parameters = kube::api::ListParams::default();
-            let audiences = self.audiences().list(&parameters).await.expect("a list");
-            let ready = audiences
-                .iter()
-                .filter(|audience| is_ready(audience))
-                .count();
+            let ready = self.count_ready().await;
             if ready == count {
                 return;
             }
-            assert!(started.elapsed() < within, "{ready} of {count} stand");
+            assert!(started.elapsed() < within, "{ready} of {count} are ready");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    pub(crate) async fn count_ready(&self) -> usize {
+        let parameters = kube::api::ListParams::default();
+        let audiences = self.audiences().list(&parameters).await.expect("a list");
+        let ready = audiences.iter().filter(|audience| is_ready(audience));
+        ready.count()
     }
 
     /// A full pass over both systems, begun and ended.

@@ -21,12 +21,12 @@ pub(crate) fn share_name(index: usize) -> String {
     format!("share-{index}")
 }
 
-/// `audiences` segments; `standing`: each is shared already by `owner`, in namespace `owner`; `foreign` traits of others.
+/// `audiences` segments, the first of them `shared` already by `owner`, in namespace `owner`; `foreign` traits of others.
 pub(crate) fn seed(
     root: &std::path::Path,
     owner: &str,
     audiences: usize,
-    standing: bool,
+    shared: usize,
     foreign: usize,
 ) -> Value {
     let text = std::fs::read_to_string(root.join("simulator/seeds/realistic.json"))
@@ -41,7 +41,7 @@ pub(crate) fn seed(
         audience
     });
     extend(&mut state, "audiences", platform);
-    if standing {
+    if shared > 0 {
         extend(
             &mut state,
             "dataSources",
@@ -64,7 +64,7 @@ pub(crate) fn seed(
         );
         let marked =
             |index: usize| format!("[audience-sharing:{owner}/{owner}/{}]", share_name(index));
-        let traits = (0..audiences).map(|index| {
+        let traits = (0..shared).map(|index| {
             shared_trait(
                 FIRST_SID + 2 * index as u64,
                 DATA_SOURCE,
@@ -75,7 +75,7 @@ pub(crate) fn seed(
             )
         });
         extend(&mut state, "traits", traits.collect::<Vec<_>>());
-        let segments = (0..audiences).map(|index| {
+        let segments = (0..shared).map(|index| {
             let sid = FIRST_SID + 2 * index as u64;
             json!({
                 "sid": sid + 1, "pid": COMPANY, "name": format!("Segment {index}"), "description": marked(index),

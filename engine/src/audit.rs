@@ -3,24 +3,25 @@
 use audience_sharing_core::call::Call;
 use audience_sharing_core::facts::Response;
 
+use super::scope::Scope;
 use adobe_client::Error;
 
 /// Every write, done or failed, is told once.
-pub(super) fn audit(call: &Call, for_whom: &str, result: &Result<Response, Error>) {
+pub(super) fn audit(call: &Call, owner: &Scope, result: &Result<Response, Error>) {
     let (operation, object) = (call.operation(), call.object());
     match result {
         Ok(response) if response.is_changed() => {
             tracing::info!(
                 operation,
                 object,
-                for_whom,
+                owner = %owner,
                 "not written: the object changed meanwhile"
             );
         }
         Ok(_) if call.is_write() => {
-            tracing::info!(target: "audit", operation, object, for_whom, "written")
+            tracing::info!(target: "audit", operation, object, owner = %owner, "written")
         }
-        Ok(_) => tracing::debug!(operation, object, for_whom, "read"),
-        Err(error) => tracing::info!(operation, object, for_whom, %error, "failed"),
+        Ok(_) => tracing::debug!(operation, object, owner = %owner, "read"),
+        Err(error) => tracing::info!(operation, object, owner = %owner, %error, "failed"),
     }
 }

@@ -2,135 +2,153 @@
 
 use std::time::Duration;
 
+use adobe_client::gateway::CallContext;
+use adobe_client::lease_guard::{FreshnessCheck, LeaseGuard};
+use adobe_client::{Effect, Error, Kind};
 use audience_sharing_core::call::Call;
-use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::facts::{self, At, Failure, Response};
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence, may_be_behind};
-use futures::future::BoxFuture;
 
 use super::audit::audit;
 use super::execute;
-use super::in_flight_calls::{CallOwner, Completion};
+use super::in_flight_calls::Completion;
 use super::job::Job;
+use super::problems::not_shown_yet;
 use super::request::Problem;
+use super::scope::Scope;
 use super::worker::Worker;
-use adobe_client::gateway::CallContext;
-use adobe_client::lease_guard::{FreshnessCheck, LeaseGuard};
-use adobe_client::{Effect, Error, Kind};
 
 impl Worker {
-    /// Hands one call to the gateway. A write is sent only if it is `wanted` when its turn has come.
+    /// Hands one call to the gateway. A write is sent only with the lease, and if what was asked is still asked for when
+    /// its turn has come; one of a shared object only while no other engine of the organization writes any.
     pub(super) fn send(
         &mut self,
-        owner: CallOwner,
+        owner: Scope,
         call: Call,
         context: CallContext,
-        wanted: FreshnessCheck,
+        freshness_check: FreshnessCheck,
     ) -> Result<(), Problem> {
         let is_write = call.is_write();
-        let in_flight_call = self.in_flight_call(owner, call, context, wanted)?;
-        self.in_flight_calls.start(is_write, in_flight_call);
-        Ok(())
-    }
-
-    /// A call on its way. A write without a lease is not sent.
-    fn in_flight_call(
-        &mut self,
-        owner: CallOwner,
-        call: Call,
-        context: CallContext,
-        wanted: FreshnessCheck,
-    ) -> Result<BoxFuture<'static, Completion>, Problem> {
-        if call.is_write() && self.lease.borrow().is_none() {
+        if is_write && self.lease.borrow().is_none() {
             return Err(Problem::lease_not_held(&call));
         }
-        let lease_guard = LeaseGuard::of(self.lease.clone(), wanted);
+        let guard = LeaseGuard::of(self.lease.clone(), freshness_check);
         let sent = self.next_sequence();
         let systems = self.systems.clone();
-        let owner = Box::new(owner);
-        let of_shared_object = matches!(*owner, CallOwner::SharedObjects(_) | CallOwner::Sweep(_));
-        if of_shared_object && call.is_write() {
-            let (shared_lock, seen) = (self.shared_lock.clone(), self.shared_writes_seen);
-            let stop = self.stop.clone();
-            return Ok(Box::pin(async move {
-                let taken = tokio::select! {
+        let shared = (is_write && owner == Scope::SharedObjects)
+            .then(|| (self.shared_lock.clone(), self.shared_writes_seen));
+        let stop = self.stop.clone();
+        self.in_flight_calls.start(is_write, async move {
+            let mut taken = None;
+            if let Some((lock, seen)) = shared {
+                let lock = tokio::select! {
                     biased;
                     () = stop.cancelled() => Err(seen),
-                    taken = shared_lock.take(seen) => taken,
+                    lock = lock.take(seen) => lock,
                 };
-                let taken = match taken {
-                    Ok(taken) => taken,
-                    Err(seen) => return Completion::Outdated(owner, seen),
-                };
-                let result = execute::send(&systems, &context, lease_guard, &call).await;
-                Completion::SharedAnswer(owner, sent, result, taken.written())
-            }));
-        }
-        Ok(Box::pin(async move {
-            let result = execute::send(&systems, &context, lease_guard, &call).await;
-            match (*owner, result) {
-                (CallOwner::Share(share, _), Err(error)) if error.kind() == Kind::NotWanted => {
-                    Completion::Superseded(share)
+                match lock {
+                    Ok(lock) => taken = Some(lock),
+                    Err(seen) => return Completion::Outdated(owner, call, seen),
                 }
-                (owner, result) => Completion::Answer(Box::new(owner), sent, result),
             }
-        }))
+            let result = execute::send(&systems, &context, guard, &call).await;
+            Completion::Answer {
+                owner,
+                call,
+                sent,
+                result,
+                seen: taken.map(|taken| taken.written()),
+            }
+        });
+        Ok(())
     }
 
     pub(super) fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::Resync(completed) => self.complete_resync(completed),
-            Completion::Answer(owner, sent, result) => self.complete_errand(*owner, sent, result),
-            Completion::SharedAnswer(owner, sent, result, seen) => {
-                self.shared_writes_seen = seen;
-                self.complete_errand(*owner, sent, result);
+            Completion::Answer {
+                owner,
+                call,
+                sent,
+                result,
+                seen,
+            } => {
+                self.shared_writes_seen = seen.unwrap_or(self.shared_writes_seen);
+                self.complete_call(owner, call, sent, result);
             }
-            Completion::Superseded(share) => {
-                if let Some(job) = self.jobs.get_mut(&share) {
-                    job.in_flight = job.in_flight.saturating_sub(1);
-                    job.superseded = true;
-                }
-                self.advance(&share);
-            }
-            Completion::Outdated(owner, seen) => {
+            Completion::Outdated(owner, call, seen) => {
                 self.shared_writes_seen = seen;
-                self.complete_outdated(*owner);
+                self.shared_objects_outdated(&call);
+                self.end_call(&owner, |_| {});
             }
         }
     }
 
-    fn complete_errand(
+    fn complete_call(
         &mut self,
-        owner: CallOwner,
+        owner: Scope,
+        call: Call,
         sent: Sequence,
         result: Result<Response, Error>,
     ) {
-        match owner {
-            CallOwner::Share(share, call) => self.complete_share(&share, call, sent, result),
-            CallOwner::SharedObjects(call) => self.complete_shared_objects(call, sent, result),
-            CallOwner::Sweep(call) => self.complete_sweep(&call, sent, result),
+        let kind = result.as_ref().err().map(Error::kind);
+        let throttled = result.as_ref().err().is_some_and(is_throttled);
+        let done = call.is_write() && result.as_ref().is_ok_and(Response::is_written);
+        if kind == Some(Kind::NotWanted) && self.is_superseded(&owner, sent) {
+            return self.end_call(&owner, |job| job.superseded = true);
+        }
+        let is_needed = owner == Scope::SharedObjects
+            && self.keeps_shared_objects()
+            && self.state.is_due_for_shared_objects(&call);
+        let problem = self.apply(&call, &owner, sent, result);
+        if is_needed {
+            self.shared_object_call_completed(&call, problem.as_ref());
+        }
+        for scope in std::iter::once(owner).chain(self.joined(&call)) {
+            self.end_call(&scope, |job| match &problem {
+                // A call that was one too many goes back in line.
+                Some(problem)
+                    if throttled && !problem.of_connection && job.progress.is_throttled() => {}
+                Some(problem) => job.progress.fail(call.clone(), problem.clone()),
+                None if done => job.progress.note_done(call.clone()),
+                None => {}
+            });
         }
     }
 
-    /// Folds an answer and wakes whom it touches; the obstacle if the call failed for good.
-    pub(super) fn apply(
+    /// What an audience asks has changed: its job ends. Of the shared objects only a younger spec of the connection says
+    /// so, and what it needs is planned anew.
+    fn is_superseded(&self, owner: &Scope, sent: Sequence) -> bool {
+        *owner != Scope::SharedObjects || sent < self.configured
+    }
+
+    /// A call of the job has ended: it is planned again.
+    fn end_call(&mut self, scope: &Scope, change: impl FnOnce(&mut Job)) {
+        if let Some(job) = self.jobs.get_mut(scope) {
+            job.in_flight = job.in_flight.saturating_sub(1);
+            change(job);
+        }
+        self.queue.push(scope.clone());
+    }
+
+    /// Applies an answer and wakes whom it touches; the obstacle if the call failed for good.
+    fn apply(
         &mut self,
         call: &Call,
-        for_whom: &str,
+        owner: &Scope,
         sent: Sequence,
         result: Result<Response, Error>,
-        own: Option<&ShareName>,
     ) -> Option<Problem> {
-        audit(call, for_whom, &result);
+        audit(call, owner, &result);
         let answered = self.next_sequence();
         let now = self.now();
         let is_missing = match &result {
             Ok(response) => response.is_missing(),
             Err(error) => error.is_not_found(),
         };
-        let job = own.and_then(|share| self.jobs.get(share));
+        let job = self.jobs.get(owner);
         let recorded = job.and_then(Job::recorded_audience);
         if is_missing && is_behind(&self.state.inventory, call, recorded, now) {
             return Some(not_shown_yet(call));
@@ -144,7 +162,7 @@ impl Worker {
                     now,
                 };
                 let touched = facts::apply(&mut self.state.inventory, call, response, at);
-                self.wake_touched(&touched, own);
+                self.wake_touched(&touched, Some(owner));
                 undone
             }
             Err(error) => {
@@ -212,18 +230,7 @@ fn is_behind(
     }
 }
 
-fn not_shown_yet(call: &Call) -> Problem {
-    Problem::new(
-        Reason::UnexpectedAnswer,
-        format!(
-            "Could not {}: Experience Platform does not find it. It may have been written less than a minute ago, and not \
-             show yet: nothing was made in its place, and nothing else was changed.",
-            call.label()
-        ),
-    )
-}
-
-pub(super) fn is_throttled(error: &Error) -> bool {
+fn is_throttled(error: &Error) -> bool {
     error.reason() == Reason::Throttled
 }
 

@@ -13,22 +13,21 @@ use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve}
 use audience_sharing_core::plan::to_audience_manager::deletion::Successor;
 use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
-use super::job::{Choice, Job};
+use super::job::{Choice, Next, Progress};
 use super::request::{Declaration, DeletionOutcome, DeletionRequest};
 use super::state::EngineState;
-use super::worker::Next;
 
 impl EngineState {
     pub(super) fn delete(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         deletion: &DeletionRequest,
     ) -> Next<DeletionOutcome> {
         if let Some(problem) = self.not_ready() {
             return Next::Finish(DeletionOutcome::Blocked(problem));
         }
         if !self.ready {
-            return Next::Park;
+            return Next::WaitForResync;
         }
         if let Some(blocker) = tenant::mismatch(&deletion.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(DeletionOutcome::Blocked(blocker.into()));
@@ -153,7 +152,7 @@ impl EngineState {
 
     fn delete_audience(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         deletion: &DeletionRequest,
         source: Option<&SourceId>,
         recorded: &to_experience_platform::RecordedAudience,
@@ -172,7 +171,7 @@ impl EngineState {
                 Some(Resolution::Ask(call)) => {
                     return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
                         Choice::Send(calls) => Next::Send(calls),
-                        Choice::Finish(None) => Next::Park,
+                        Choice::Finish(None) => Next::WaitForResync,
                         Choice::Finish(Some(problem)) => {
                             Next::Finish(DeletionOutcome::Blocked(problem))
                         }

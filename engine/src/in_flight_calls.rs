@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use audience_sharing_core::call::Call;
-use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::facts::Response;
 use audience_sharing_core::inventory::Sequence;
 use futures::StreamExt;
@@ -12,33 +11,25 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
+use super::scope::Scope;
 use super::shared_lock::WritesSeen;
 use adobe_client::Error;
 
 /// How long a graceful stop waits for the calls in flight.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Whom an answer is for.
-pub(super) enum CallOwner {
-    Share(ShareName, Call),
-    SharedObjects(Call),
-    /// Tidying up after a create that came late; nothing waits for it.
-    Sweep(Call),
-}
-
+/// What came of a call or a list.
 pub(super) enum Completion {
-    Answer(Box<CallOwner>, Sequence, Result<Response, Error>),
-    /// The same, of a write of shared objects.
-    SharedAnswer(
-        Box<CallOwner>,
-        Sequence,
-        Result<Response, Error>,
-        WritesSeen,
-    ),
-    /// What an audience asked is no longer asked for: nothing was sent.
-    Superseded(ShareName),
+    /// `seen`: of a write of shared objects, how many there were with it.
+    Answer {
+        owner: Scope,
+        call: Call,
+        sent: Sequence,
+        result: Result<Response, Error>,
+        seen: Option<WritesSeen>,
+    },
     /// Another engine wrote shared objects since this one listed them: nothing was sent.
-    Outdated(Box<CallOwner>, WritesSeen),
+    Outdated(Scope, Call, WritesSeen),
     Resync(super::resync::ResyncCompletion),
 }
 

@@ -1,53 +1,41 @@
-//! One audience that is being worked on: what was asked, what failed, who waits for the outcome.
+//! One piece of work on one scope: what was asked, how far it is, who waits for the outcome. The same type for an audience,
+//! its deletion, and the shared objects of the connection. It sends nothing.
 
+use adobe_client::gateway::{CallContext, Priority};
+use adobe_client::lease_guard::FreshnessCheck;
 use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Step};
-use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use tokio::sync::oneshot;
 
-use super::NotReconciled;
+use super::problems::{does_not_converge, not_stored};
 use super::request::{
-    DeletionOutcome, DeletionRequest, Problem, ReconcileOutcome, ReconcileRequest,
+    DeletionOutcome, DeletionRequest, NotReconciled, Problem, ReconcileOutcome, ReconcileRequest,
 };
-use adobe_client::lease_guard::FreshnessCheck;
+use super::scope::Scope;
 
 pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, NotReconciled>>;
 
 pub(super) enum Work {
-    Reconcile(Box<ReconcileRequest>, Reply<ReconcileOutcome>),
-    Delete(Box<DeletionRequest>, Reply<DeletionOutcome>),
+    Reconcile(Box<ReconcileRequest>, Option<Reply<ReconcileOutcome>>),
+    Delete(Box<DeletionRequest>, Option<Reply<DeletionOutcome>>),
+    /// Creates and corrects what the audiences of the connection share. `tidies`: it also deletes duplicates of ours, for
+    /// which nobody waits.
+    KeepSharedObjects {
+        tidies: bool,
+    },
+    /// Answers what could not be deleted, and why.
+    DeleteSharedObjects(Option<oneshot::Sender<Vec<Problem>>>),
 }
 
-impl Work {
-    pub(super) fn share(&self) -> &ShareName {
-        match self {
-            Self::Reconcile(request, _) => &request.share.name,
-            Self::Delete(deletion, _) => &deletion.share,
-        }
-    }
-}
-
-/// Plans for one audience; `None` after a panic, which concerns that audience alone: a plan reads what is known of the
-/// systems and changes none of it. What folds an answer in is not caught, since half of it may be known then: the engine
-/// ends, and another begins with a full pass.
-pub(super) fn caught<T>(plan: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(plan)).ok()
-}
-
-pub(super) struct Job {
-    /// Taken while it is looked at.
-    pub(super) work: Option<Work>,
+/// How far a job is, and what it found out on the way.
+#[derive(Default)]
+pub(super) struct Progress {
     /// The call with which the job began: only younger look-ups count.
     pub(super) since: Sequence,
-    /// Calls under way; planning waits for all of them.
-    pub(super) in_flight: usize,
-    /// Whether what was asked is still asked for.
-    pub(super) freshness_check: FreshnessCheck,
-    /// It is not: nothing more is sent.
-    pub(super) superseded: bool,
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Problem)>,
     /// Writes that were answered as done. One that is planned again was not stored.
@@ -58,9 +46,46 @@ pub(super) struct Job {
     waits: u32,
 }
 
-/// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
-/// with a look first. After so many it fails, so that a server that refuses each write and answers each look ends it.
-const THROTTLED_MAX: u32 = 3;
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) progress: Progress,
+    /// Calls under way; planning waits for all of them.
+    pub(super) in_flight: usize,
+    /// Whether what was asked is still asked for.
+    pub(super) freshness_check: FreshnessCheck,
+    /// It is not: nothing more is sent.
+    pub(super) superseded: bool,
+}
+
+/// What a job does next.
+pub(super) enum Next<Outcome> {
+    Send(Vec<Call>),
+    /// Nothing can be judged before the next resync has ended.
+    WaitForResync,
+    WaitForSharedObjects,
+    Finish(Outcome),
+}
+
+impl<Outcome> Next<Outcome> {
+    /// Tells the outcome to whoever waits for it. Whoever asked may be gone; what was done is found again.
+    pub(super) fn answer<Sent>(
+        self,
+        reply: &mut Option<oneshot::Sender<Sent>>,
+        sent: impl FnOnce(Outcome) -> Sent,
+    ) -> Next<()> {
+        match self {
+            Self::Send(calls) => Next::Send(calls),
+            Self::WaitForResync => Next::WaitForResync,
+            Self::WaitForSharedObjects => Next::WaitForSharedObjects,
+            Self::Finish(outcome) => {
+                if let Some(reply) = reply.take() {
+                    drop(reply.send(sent(outcome)));
+                }
+                Next::Finish(())
+            }
+        }
+    }
+}
 
 /// What a plan leaves to do.
 pub(super) enum Choice {
@@ -70,77 +95,95 @@ pub(super) enum Choice {
     Finish(Option<Problem>),
 }
 
+/// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
+/// with a look first. After so many it fails, so that a server that refuses each write and answers each look ends it.
+const THROTTLED_MAX: u32 = 3;
+
 /// The calls of one job: per object at most a read, a look-up, a create or update, once again after a conflict, and
 /// one more read; a plan that wants more goes in circles.
 const CALLS_PER_OBJECT_MAX: u32 = 8;
 
-/// A job waits for the shared objects once; again, where the labels of its source change meanwhile or a pass ends.
+/// A job waits for the shared objects once; again, where the labels of its source change meanwhile or a resync ends.
 const WAITS_MAX: u32 = 16;
 
-/// A job that reached its bound.
-pub(super) fn does_not_converge(call: &Call) -> Problem {
-    Problem::new(
-        Reason::DoesNotConverge,
-        format!(
-            "The operator keeps changing its plan; the next call would be to {}. It stopped, and tries again later. Report \
-             it with the operator's log.",
-            call.label()
-        ),
-    )
-}
-
-/// A write that was answered as done, and is planned again.
-pub(super) fn not_stored(call: &Call) -> Problem {
-    Problem::new(
-        Reason::DoesNotConverge,
-        format!(
-            "The service answers as done, and does not store it: {call}. The operator does not repeat it at once, and tries \
-             again later. Check whether another program changes the object back, or a proxy answers in the place of the \
-             service."
-        ),
-    )
-}
-
-impl Work {
-    /// Answers that nothing was done.
-    pub(super) fn give_up(self) {
-        // Whoever asked may be gone.
-        match self {
-            Self::Reconcile(_, reply) => drop(reply.send(Err(NotReconciled::Superseded))),
-            Self::Delete(_, reply) => drop(reply.send(Err(NotReconciled::Superseded))),
-        }
-    }
-}
-
 impl Job {
-    pub(super) fn new(work: Work, since: Sequence) -> Self {
+    /// `connection`: what is checked where the work names no resource of its own.
+    pub(super) fn new(work: Work, since: Sequence, connection: &FreshnessCheck) -> Self {
         let freshness_check = match &work {
             Work::Reconcile(request, _) => request.freshness.of_job(),
-            Work::Delete(deletion, _) => deletion.freshness.of_job(),
+            Work::Delete(request, _) => request.freshness.of_job(),
+            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => connection.clone(),
         };
         Self {
-            work: Some(work),
-            since,
+            work,
+            progress: Progress {
+                since,
+                ..Progress::default()
+            },
             in_flight: 0,
             freshness_check,
             superseded: false,
-            failed: Vec::new(),
-            done: Vec::new(),
-            calls: 0,
-            throttled: 0,
-            waits: 0,
+        }
+    }
+
+    /// In whose name a call is sent, and how urgent it is. A look that has to write was a change elsewhere.
+    pub(super) fn context(&self, scope: &Scope, call: &Call, mode: Mode) -> CallContext {
+        let asked = match (&self.work, mode) {
+            (Work::Reconcile(request, _), _) => request.priority(),
+            (Work::Delete(..), _) => Priority::Change,
+            // All audiences that need the shared objects wait for them, for their reads too.
+            (Work::KeepSharedObjects { .. }, Mode::Manage) if !call.is_deletion() => {
+                Priority::Change
+            }
+            (Work::KeepSharedObjects { .. }, _) => Priority::Resync,
+            (Work::DeleteSharedObjects(_), _) => Priority::Deletion,
+        };
+        let tidies = matches!(self.work, Work::KeepSharedObjects { .. });
+        let priority = match asked {
+            _ if call.is_deletion() && !tidies => Priority::Deletion,
+            Priority::Resync if call.is_write() && !tidies => Priority::Change,
+            asked => asked,
+        };
+        CallContext {
+            priority,
+            key: scope.to_string().into(),
         }
     }
 
     /// The audience that the status names as made by this operator.
     pub(super) fn recorded_audience(&self) -> Option<&AudienceId> {
-        let recorded = match self.work.as_ref()? {
+        let recorded = match &self.work {
             Work::Reconcile(request, _) => Some(&request.recorded_audience),
-            Work::Delete(deletion, _) => deletion.recorded_audience.as_ref(),
+            Work::Delete(request, _) => request.recorded_audience.as_ref(),
+            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => None,
         };
         recorded?.audience.as_ref()
     }
 
+    /// Whether the job only looks again at what exists, or creates what a resource that `leaves` does not want any more.
+    pub(super) fn gives_way(&self, leaves: bool) -> bool {
+        match &self.work {
+            Work::Reconcile(request, _) => leaves || request.priority() == Priority::Resync,
+            Work::Delete(..) | Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => {
+                false
+            }
+        }
+    }
+
+    /// Answers that nothing more is done. Whoever asked may be gone.
+    pub(super) fn give_up(self, why: NotReconciled) {
+        match self.work {
+            Work::Reconcile(_, Some(reply)) => drop(reply.send(Err(why))),
+            Work::Delete(_, Some(reply)) => drop(reply.send(Err(why))),
+            Work::Reconcile(_, None)
+            | Work::Delete(_, None)
+            | Work::KeepSharedObjects { .. }
+            | Work::DeleteSharedObjects(_) => {}
+        }
+    }
+}
+
+impl Progress {
     /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has
     /// failed either: a taken key was looked up, an unknown outcome turned out well.
     pub(super) fn choose(
@@ -154,22 +197,37 @@ impl Job {
         }
         let mut calls: Vec<Call> = Vec::new();
         for step in steps {
-            if step.ready && !self.has_failed(&step.call) && !calls.contains(&step.call) {
+            if step.ready && !calls.contains(&step.call) && self.may_send(&step.call, objects) {
                 calls.push(step.call);
             }
         }
-        for call in calls.extract_if(.., |call| self.done.contains(call)) {
-            let problem = not_stored(&call);
-            self.failed.push((call, problem));
-        }
-        let Some(first) = calls.first() else {
+        if calls.is_empty() {
             return Choice::Finish(self.worst(blockers));
-        };
-        self.calls += u32::try_from(calls.len()).unwrap_or(u32::MAX >> 8);
-        if self.calls > CALLS_PER_OBJECT_MAX * (objects + 1) {
-            return Choice::Finish(Some(does_not_converge(first)));
         }
+        self.count(calls.len());
         Choice::Send(calls)
+    }
+
+    /// Whether a call may be made in this job, which works on so many `objects`: one that failed is not, one that was
+    /// done and is wanted again fails, and so does one beyond the bound.
+    pub(super) fn may_send(&mut self, call: &Call, objects: u32) -> bool {
+        if self.failed.iter().any(|(failed, _)| failed == call) {
+            return false;
+        }
+        let problem = if self.done.contains(call) {
+            not_stored(call)
+        } else if self.calls >= CALLS_PER_OBJECT_MAX.saturating_mul(objects.saturating_add(1)) {
+            does_not_converge(call)
+        } else {
+            return true;
+        };
+        self.fail(call.clone(), problem);
+        false
+    }
+
+    pub(super) fn count(&mut self, calls: usize) {
+        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+        self.calls = self.calls.saturating_add(calls);
     }
 
     /// Counts a call that was one too many; `true` if the job goes on all the same.
@@ -204,11 +262,11 @@ impl Job {
         self.failed.push((call, problem));
     }
 
-    fn has_failed(&self, call: &Call) -> bool {
-        self.failed.iter().any(|(failed, _)| failed == call)
+    pub(super) fn failed(&self) -> &[(Call, Problem)] {
+        &self.failed
     }
 
-    /// A failure before a hold: it may pass by itself, and its text is the more precise.
+    /// A failure before a blocker: it may pass by itself, and its text is the more precise.
     fn worst(&self, blockers: Vec<Blocker>) -> Option<Problem> {
         let failures = self.failed.iter().map(|(_, problem)| problem.clone());
         failures

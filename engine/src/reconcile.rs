@@ -26,23 +26,22 @@ use sha2::{Digest, Sha256};
 
 use audience_sharing_core::call::{Call, Step};
 
-use super::job::{Choice, Job};
+use super::job::{Choice, Next, Progress};
 use super::request::{Origin, Problem, ReconcileOutcome, ReconcileRequest};
 use super::state::EngineState;
-use super::worker::Next;
 
 impl EngineState {
     /// What is due for `request`, as far as it is known now.
     pub(super) fn reconcile(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
     ) -> Next<ReconcileOutcome> {
         if let Some(problem) = self.not_ready() {
             return Next::Finish(self.unjudged(None, problem));
         }
         if !self.ready {
-            return Next::Park;
+            return Next::WaitForResync;
         }
         if let Some(blocker) = tenant::mismatch(&request.recorded_tenant, &self.inventory.tenant) {
             return Next::Finish(self.unjudged(None, blocker.into()));
@@ -59,7 +58,7 @@ impl EngineState {
 
     fn reconcile_to_audience_manager(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
     ) -> Next<ReconcileOutcome> {
@@ -110,7 +109,7 @@ impl EngineState {
                 self.reconcile_objects(job, request, target, &source, shared_objects, controls)
             }
             Err(None) => match job.wait_for_shared_objects() {
-                Ok(()) => Next::ParkForSharedObjects(request.share.mode),
+                Ok(()) => Next::WaitForSharedObjects,
                 Err(problem) => {
                     self.watch_source(request, target);
                     Next::Finish(self.unjudged(Some(origin(&source)), problem))
@@ -125,7 +124,7 @@ impl EngineState {
 
     fn reconcile_objects(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
         source: &Audience,
@@ -326,7 +325,7 @@ impl EngineState {
         }
     }
 
-    pub(super) fn ask(&mut self, job: &mut Job, call: Call) -> Next<ReconcileOutcome> {
+    pub(super) fn ask(&mut self, job: &mut Progress, call: Call) -> Next<ReconcileOutcome> {
         match job.choose(vec![Step::ready(call)], Vec::new(), 1) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => Next::Finish(self.reconciled_without(None, problem)),

@@ -18,18 +18,17 @@ use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
 use audience_sharing_core::plan::to_experience_platform::{self, AudiencePlanInput};
 use audience_sharing_core::plan::used_by::UsedBy;
 
-use super::job::{Choice, Job};
+use super::job::{Choice, Next, Progress};
 use super::reconcile::{digest, is_conflict, must_be_recorded};
 use super::request::{
     ObservedPlatformAudience, Origin, Problem, ReconcileOutcome, ReconcileRequest,
 };
 use super::state::EngineState;
-use super::worker::Next;
 
 impl EngineState {
     pub(super) fn reconcile_to_experience_platform(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
         target: &ToExperiencePlatform,
     ) -> Next<ReconcileOutcome> {

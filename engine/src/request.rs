@@ -22,10 +22,10 @@ use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{shared_objects, to_audience_manager, to_experience_platform};
 
 use super::freshness::Freshness;
-use super::job_priority::JobPriority;
 use adobe_client::Error;
+use adobe_client::gateway::Priority;
 
-/// One audience that shall stand.
+/// One audience to be reconciled.
 #[derive(Clone, Debug)]
 pub struct ReconcileRequest {
     pub share: Share,
@@ -63,20 +63,17 @@ pub struct DeletionRequest {
     pub freshness: Freshness,
 }
 
-/// What both kinds of work bring along.
-pub(super) trait Asked {
-    fn job_priority(&self) -> JobPriority;
-}
-
-impl Asked for ReconcileRequest {
-    fn job_priority(&self) -> JobPriority {
-        self.job_priority()
-    }
-}
-
-impl Asked for DeletionRequest {
-    fn job_priority(&self) -> JobPriority {
-        JobPriority::Change
+impl ReconcileRequest {
+    /// A change of what exists goes before a creation, of which there may be thousands, and that before another look.
+    pub(super) fn priority(&self) -> Priority {
+        let exists = self.recorded.trait_sid.is_some()
+            || self.recorded.segment_sid.is_some()
+            || self.recorded_audience.audience.is_some();
+        match (self.is_change, exists) {
+            (true, true) => Priority::Change,
+            (true, false) => Priority::Creation,
+            (false, _) => Priority::Resync,
+        }
     }
 }
 
@@ -264,4 +261,22 @@ pub struct Report {
     pub items: ItemCounts,
     /// What stops the whole connection, or why the last pass failed.
     pub failure: Option<Problem>,
+}
+
+/// The engine has ended; a new one takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the engine of this connection has ended")]
+pub struct EngineEnded;
+
+/// Why an audience was not brought to where it shall be, nor judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotReconciled {
+    #[error(transparent)]
+    Ended(#[from] EngineEnded),
+    /// What was asked is no longer asked for, or nobody could tell: nothing was written.
+    #[error("what was asked has changed meanwhile")]
+    Superseded,
+    /// A defect: nothing more was planned for it. The engine goes on for all others.
+    #[error("the engine panicked while it planned for this audience")]
+    Panicked,
 }

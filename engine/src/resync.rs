@@ -15,7 +15,6 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::Sandbox;
 use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
-use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::facts::{self, Answer, At, Response};
 use audience_sharing_core::inventory::{Coverage, Key, Moment, Record, Sequence, Table};
@@ -24,6 +23,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::execute::{self, Systems};
+use super::problems::{judge_sandbox, unlisted};
 use super::request::Problem;
 use super::state::EngineState;
 use adobe_client::Error;
@@ -70,7 +70,7 @@ enum Read {
     Response(Response),
 }
 
-pub(super) enum Progress {
+pub(super) enum ResyncStep {
     Waiting(Vec<Key>),
     More(Vec<Key>, Vec<Lists>),
     Ended(Vec<Key>, Option<(Problem, Option<Duration>)>),
@@ -261,15 +261,15 @@ impl Resync {
         completed: ResyncCompletion,
         answered: Sequence,
         now: Moment,
-    ) -> Progress {
+    ) -> ResyncStep {
         if completed.lacks_many(state) && !self.asked_again.contains(&completed.list) {
             self.asked_again.push(completed.list.clone());
-            return Progress::More(Vec::new(), vec![completed.list]);
+            return ResyncStep::More(Vec::new(), vec![completed.list]);
         }
         let touched = self.apply(state, completed, answered, now);
         self.open = self.open.saturating_sub(1);
         if self.open > 0 {
-            return Progress::Waiting(touched);
+            return ResyncStep::Waiting(touched);
         }
         if self.failure.is_none() {
             let next = match self.running {
@@ -283,13 +283,13 @@ impl Resync {
                 Some(Stage::Mappings) | None => None,
             };
             if let Some((wave, lists)) = next {
-                return Progress::More(touched, self.enter(wave, lists));
+                return ResyncStep::More(touched, self.enter(wave, lists));
             }
             remember_tenant(state);
         }
         self.running = None;
         self.resyncs += 1;
-        Progress::Ended(touched, self.failure.take())
+        ResyncStep::Ended(touched, self.failure.take())
     }
 
     fn apply(
@@ -485,21 +485,6 @@ fn missing_from<R: Record>(
     missing.sum()
 }
 
-/// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
-fn unlisted(call: &Call, state: &EngineState) -> Option<Problem> {
-    let table = &state.inventory.data_sources;
-    let unlisted =
-        matches!(call, Call::DataSource(Operation::List(()))) && !table.is_listed(Coverage::Whole);
-    unlisted.then(|| {
-        Problem::new(
-            Reason::UnexpectedAnswer,
-            "Audience Manager listed no data source at all; nothing was changed. The operator asks again. If this lasts, \
-             check in Audience Manager under Audience Data, Data Sources whether the credential may see the data sources."
-                .into(),
-        )
-    })
-}
-
 fn shared() -> Vec<Lists> {
     vec![
         Lists::Call(Box::new(Call::list::<DataSource>(()))),
@@ -552,28 +537,4 @@ fn remember_tenant(state: &mut EngineState) {
     if recorded.sandbox.is_none() {
         recorded.sandbox.clone_from(&observed.sandbox);
     }
-}
-
-fn judge_sandbox(name: &SandboxName, sandboxes: &[Sandbox]) -> Option<Problem> {
-    let (reason, message) = match sandboxes
-        .iter()
-        .find(|sandbox| *sandbox.name == *name.as_str())
-    {
-        None => (
-            Reason::SandboxNotFound,
-            format!(
-                "The credential sees no active sandbox named {name}; nothing was changed. Correct the name in a new \
-                 connection, activate the sandbox, or add it to the role of the credential in Experience Platform."
-            ),
-        ),
-        Some(sandbox) if !sandbox.is_active() => (
-            Reason::SandboxNotActive,
-            format!(
-                "Sandbox {name} is {}, not active; nothing was changed. Wait until it is, or activate it.",
-                sandbox.state
-            ),
-        ),
-        Some(_) => return None,
-    };
-    Some(Problem::new(reason, message).of_connection())
 }

@@ -6,7 +6,7 @@ use audience_sharing_core::compose::Mode;
 
 use super::in_flight_calls::Completion;
 use super::request::Problem;
-use super::resync::{Lists, Progress, ResyncCompletion};
+use super::resync::{Lists, ResyncCompletion, ResyncStep};
 use super::worker::Worker;
 
 impl Worker {
@@ -43,12 +43,12 @@ impl Worker {
             .resync
             .complete(&mut self.state, completed, answered, now)
         {
-            Progress::Waiting(touched) => self.wake_touched(&touched, None),
-            Progress::More(touched, lists) => {
+            ResyncStep::Waiting(touched) => self.wake_touched(&touched, None),
+            ResyncStep::More(touched, lists) => {
                 self.wake_touched(&touched, None);
                 self.send_lists(lists);
             }
-            Progress::Ended(touched, failure) => {
+            ResyncStep::Ended(touched, failure) => {
                 self.wake_touched(&touched, None);
                 self.end_resync(failure);
             }
@@ -76,7 +76,6 @@ impl Worker {
                 self.shared_writes_seen = self.shared_writes_seen.max(listed.unwrap_or_default());
                 self.state.failure = None;
                 self.state.ready = true;
-                self.sweep_calls = 0;
                 self.resync.rest();
             }
         }
@@ -84,10 +83,7 @@ impl Worker {
         if self.state.failure.is_none() {
             self.state.remember_shared_objects(&observed_state);
             match self.state.shared_objects_needed {
-                true => {
-                    self.begin_round();
-                    self.sweep();
-                }
+                true => self.keep_shared_objects_again(),
                 false => self.state.shared_objects_failures.clear(),
             }
         }

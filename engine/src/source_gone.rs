@@ -10,16 +10,15 @@ use audience_sharing_core::plan::gone::{Gone, Receiver};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
 
-use super::job::{Choice, Job};
+use super::job::{Choice, Next, Progress};
 use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
 use super::state::EngineState;
-use super::worker::Next;
 
 impl EngineState {
     /// Of a source in Experience Platform.
     pub(super) fn source_gone(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
         (gone, origin): (&Gone, Option<Origin>),
@@ -83,7 +82,7 @@ impl EngineState {
     /// Of a source in Audience Manager.
     pub(super) fn source_gone_in_audience_manager(
         &mut self,
-        job: &mut Job,
+        job: &mut Progress,
         request: &ReconcileRequest,
         source: &SourceSelector,
         gone: &Gone,

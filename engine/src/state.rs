@@ -4,29 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use audience_sharing_core::blocker::Blocker;
-use audience_sharing_core::call::{Call, Operation};
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{ConnectionSettings, Mode, ShareName};
-use audience_sharing_core::domain::experience_platform::Audience;
-use audience_sharing_core::domain::identifier::DataSourceId;
-use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::segment_rule::SegmentRule;
 use audience_sharing_core::domain::source::{SourceId, SourceKind};
 use audience_sharing_core::existence::Existing;
-use audience_sharing_core::facts::{Answer, Response};
 use audience_sharing_core::inventory::{Inventory, Tenant};
 use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::{Claims, Plan, rights, shared_objects};
 
-use super::EngineObserver;
 use super::dependency_index::DependencyIndex;
+use super::options::EngineObserver;
 use super::request::{Declaration, Problem};
-use adobe_client::{Error, Kind};
 
-/// Of a refused rule.
-const TRAITS_SHOWN_MAX: usize = 8;
-
-/// What the decisions are made from; everything but the traffic.
 /// A call for the shared objects that failed.
 pub(super) struct SharedFailure {
     pub(super) call: Call,
@@ -35,6 +26,7 @@ pub(super) struct SharedFailure {
     pub(super) retried: bool,
 }
 
+/// What the decisions are made from; everything but the traffic.
 pub(super) struct EngineState {
     pub(super) settings: ConnectionSettings,
     pub(super) inventory: Inventory,
@@ -142,112 +134,12 @@ impl EngineState {
         })
     }
 
-    /// What a failed call means to a person.
-    pub(super) fn problem(&self, call: &Call, error: &Error) -> Problem {
-        let what = call.label();
-        let refused = error.kind() == Kind::RequestRefused;
-        if refused && let Some(to) = call.moves_to() {
-            return self.not_moved(call, to, &format!(": {error}"));
+    /// They are only observed until an audience needs them.
+    pub(super) fn shared_objects_mode(&self) -> Mode {
+        match self.shared_objects_needed {
+            true => Mode::Manage,
+            false => Mode::Observe,
         }
-        if refused && let Some(labels) = call.labels() {
-            return not_labelled(call, labels, Some(error));
-        }
-        match self.explanation(call, error) {
-            None => Problem::failed(&what, error),
-            Some((reason, explanation)) => {
-                Problem::new(reason, format!("Could not {what}: {error}. {explanation}"))
-            }
-        }
-    }
-
-    /// What an answer shows to be undone although it says that it is done.
-    pub(super) fn undone(&self, call: &Call, response: &Response) -> Option<Problem> {
-        if let Some(to) = unmoved(call, response) {
-            return Some(self.not_moved(call, to, ", although it was answered as done"));
-        }
-        unlabelled(call, response).map(|labels| not_labelled(call, &labels, None))
-    }
-
-    /// An object stayed in its data source although it was told to go to another one.
-    fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Problem {
-        Problem::new(
-            Reason::MoveRefused,
-            format!(
-                "Could not {} to data source {to}, whose export controls are those of the source's labels{because}. It \
-                 stays where it is and is used under the export controls of its present data source. Audience Manager \
-                 seems not to move an object between data sources: the way is a new one, with a new sid, no members at \
-                 first, and destinations, models and segments that must be told of it. If that is acceptable, delete \
-                 this SharedAudience and create it again; else take back the change of the labels.",
-                call.label()
-            ),
-        )
-    }
-
-    /// Where the refusal of a call says less than what is known of its object.
-    fn explanation(&self, call: &Call, error: &Error) -> Option<(Reason, String)> {
-        let refused = matches!(error.kind(), Kind::RequestRefused | Kind::DeletionBlocked);
-        // Which code such a refusal has is not documented (audience-manager.md §8.5).
-        let export_control = error.code().is_some_and(|code| {
-            let code = code.to_ascii_uppercase();
-            code.contains("EXPORT_CONTROL") || code.contains("EXPORT_RESTRICTION")
-        });
-        match call {
-            Call::Segment(Operation::Create(new)) if export_control => {
-                Some(self.export_controlled(&new.rule))
-            }
-            Call::Segment(Operation::Update(expected, change)) if export_control => {
-                Some(self.export_controlled(change.rule.as_ref().unwrap_or(&expected.rule)))
-            }
-            Call::Mapping(Operation::Create(_) | Operation::Update(..)) if export_control => Some((
-                Reason::ExportControlled,
-                "A data export control of the segment's traits or of its profile merge rule meets a label of the \
-                 destination. Change the control or the label in Audience Manager, or take the destination out."
-                    .into(),
-            )),
-            Call::Mapping(Operation::Create(new)) if refused => Some((
-                Reason::RequestRefused,
-                format!(
-                    "Correct what the destination is given; if it takes no mapping from the API, or a data export control \
-                     forbids it, Audience Manager says so under Audience Data > Destinations > {} > Segment Mappings.",
-                    new.destination_name
-                ),
-            )),
-            Call::Segment(Operation::Delete(_)) if refused => Some((
-                Reason::DeletionBlocked,
-                "A segment that is mapped to a destination cannot be deleted. Remove the mappings that were made by hand, \
-                 in Audience Manager under Audience Data > Destinations, or set deletionPolicy to Retain."
-                    .into(),
-            )),
-            // No API lists profile merge rules: that one is missing shows when a segment that names it is refused.
-            _ if error.kind() == Kind::RequestRefused => {
-                let id = shared_objects::unlisted_merge_rule(call, &self.inventory)?;
-                Some((
-                    Reason::ProfileMergeRuleNotFound,
-                    format!(
-                        "The connection names the profile merge rule with data source {id}, which Audience Manager does \
-                         not list. Correct spec.audienceManager.profileMergeRule.dataSourceId of the SharingConnection, \
-                         or leave it out for the account's default."
-                    ),
-                ))
-            }
-            _ => None,
-        }
-    }
-
-    fn export_controlled(&self, rule: &str) -> (Reason, String) {
-        let sids = SegmentRule::parse(rule).map(|rule| rule.traits());
-        let sids = sids.into_iter().flatten();
-        let named = sids.map(|sid| match self.inventory.traits.get(&sid) {
-            Some(entry) => format!("{sid} {:?}", entry.record.name),
-            None => sid.to_string(),
-        });
-        let named: Vec<_> = named.take(TRAITS_SHOWN_MAX).collect();
-        let message = format!(
-            "A data export control of the data source of one of the traits {} forbids it. Change the control in Audience \
-             Manager, or take the trait out of the rule.",
-            named.join(", ")
-        );
-        (Reason::ExportControlled, message)
     }
 
     /// The shared objects, with what the labels of all audiences need.
@@ -346,49 +238,4 @@ impl EngineState {
         recorded.trait_folder = observed_state.trait_folder.or(recorded.trait_folder);
         recorded.segment_folder = observed_state.segment_folder.or(recorded.segment_folder);
     }
-}
-
-/// Where an object was to go, if the answer to its update shows that it did not.
-fn unmoved(call: &Call, response: &Response) -> Option<DataSourceId> {
-    let stands_in = match response {
-        Response::Trait(Answer::Written(written)) => written.data_source,
-        Response::Segment(Answer::Written(written)) => written.data_source,
-        _ => return None,
-    };
-    call.moves_to().filter(|to| *to != stands_in)
-}
-
-/// Labels that were to be put on an audience, if the answer shows that they were not.
-fn unlabelled(call: &Call, response: &Response) -> Option<UsageLabels> {
-    let Response::Audience(Answer::Written(Audience {
-        labels: Some(found),
-        ..
-    })) = response
-    else {
-        return None;
-    };
-    let lacking = call.labels()?.missing_from(found);
-    (!lacking.is_empty()).then_some(lacking)
-}
-
-/// Adobe's pages disagree about labels on an audience that is made from outside (experience-platform.md §4.4).
-/// `error`: why, where the call was refused; else the answer shows it.
-fn not_labelled(call: &Call, labels: &UsageLabels, error: Option<&Error>) -> Problem {
-    let because = match (error, call) {
-        (Some(error), Call::Audience(Operation::Create(_))) => {
-            format!(": {error}. None is made without them.")
-        }
-        (Some(error), _) => format!(": {error}. It stands without them."),
-        (None, _) => ", although it was answered as done. It stands without them.".to_owned(),
-    };
-    Problem::new(
-        Reason::UsageLabelsRefused,
-        format!(
-            "Could not {} with the usage labels {}{because} If Experience Platform takes no labels on an audience of this \
-             kind, share the source from a new SharedAudience with the strategy SegmentDefinition, or set the labels in \
-             Experience Platform by hand.",
-            call.label(),
-            labels.listed()
-        ),
-    )
 }

@@ -4,7 +4,7 @@ use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::plan::to_audience_manager::ObservedState;
 use audience_sharing_core::plan::used_by::{Used, UsedBy, segment_definitions};
 
-use super::Engine;
+use super::handle::Engine;
 use super::state::EngineState;
 use adobe_client::gateway::{CallContext, Priority};
 

@@ -18,7 +18,6 @@ use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::shared_objects;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{key, secret};
@@ -31,7 +30,7 @@ use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::observability::metrics::Metrics;
 use adobe_client::credential::Credential;
 use adobe_client::gateway::{Budget, Gateway, GatewayOptions};
-use audience_sharing_engine::{Configuration, Engine, EngineOptions, Problem};
+use audience_sharing_engine::{Configuration, Engine, EngineOptions, Problem, Woken, wake_queue};
 
 pub(super) enum Ensured {
     Running(Box<Running>),
@@ -219,7 +218,7 @@ async fn start(
         })
     });
     gateway.replace_credential(credential);
-    let (wake, woken) = mpsc::unbounded_channel();
+    let (wake, woken) = wake_queue();
     let engine = Engine::start(EngineOptions {
         gateway,
         sandbox: SandboxName::new(connection.spec.experience_platform.sandbox.as_str()),
@@ -270,12 +269,12 @@ async fn start(
 
 /// What the engine found, as work for the audiences' reconciler.
 fn forward_wakes(
-    mut woken: mpsc::UnboundedReceiver<audience_sharing_core::compose::ShareName>,
+    mut woken: Woken<audience_sharing_core::compose::ShareName>,
     context: &Context,
 ) -> AbortOnDrop {
     let wake = context.engines.wake_audience.clone();
     AbortOnDrop(tokio::spawn(async move {
-        while let Some(share) = woken.recv().await {
+        while let Some(share) = woken.next().await {
             let reference = ObjectRef::<SharedAudience>::new(share.name.as_str())
                 .within(share.namespace.as_str());
             if wake.send(reference).is_err() {

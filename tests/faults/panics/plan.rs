@@ -21,7 +21,7 @@ use audience_sharing_engine::{
     Configuration, Engine, EngineObserver, EngineOptions, Freshness, NotReconciled,
     ReconcileRequest, SharedObjectsLock,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -127,7 +127,7 @@ fn a_panic_in_the_plan_for_one_audience_concerns_that_one_alone() {
         let world = World::new(seed());
         let until = Instant::now() + Duration::from_secs(86_400);
         let (_lease, lease) = watch::channel(Some(until));
-        let (wake, _woken) = mpsc::unbounded_channel();
+        let (wake, _woken) = audience_sharing_engine::wake_queue();
         let defect = Arc::new(Defect::default());
         let engine = Engine::start(EngineOptions {
             gateway: gateway(&world),
