@@ -8,7 +8,6 @@ pub mod activation;
 pub mod claims;
 mod delete;
 mod difference;
-pub mod gone;
 mod keep;
 pub mod limits;
 mod lookup;
@@ -36,7 +35,7 @@ pub struct Plan<State> {
 }
 
 impl<State: Default> Plan<State> {
-    fn held(blocker: Blocker) -> Self {
+    fn blocked(blocker: Blocker) -> Self {
         Self {
             blockers: vec![blocker],
             ..Self::default()
@@ -45,7 +44,7 @@ impl<State: Default> Plan<State> {
 }
 
 impl<State> Plan<State> {
-    /// Nothing is due and nothing is held back.
+    /// Nothing is due and nothing is blocked.
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && self.blockers.is_empty()
     }

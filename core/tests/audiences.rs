@@ -149,7 +149,7 @@ impl Case {
         self.plan()
             .blockers
             .iter()
-            .map(|blocker| blocker.reason)
+            .map(|blocker| blocker.reason())
             .collect()
     }
 }
@@ -191,8 +191,8 @@ fn without_shared_objects_there_is_nothing_to_do_but_wait() {
     let plan = case.plan();
     assert_eq!(plan.steps, []);
     assert_eq!(plan.state, ObservedState::default());
-    assert_eq!(plan.blockers[0].reason, Reason::AwaitingAdobeSharing);
-    assert_eq!(plan.blockers[0].reason.disposition(), Disposition::Wait);
+    assert_eq!(plan.blockers[0].reason(), Reason::AwaitingAdobeSharing);
+    assert_eq!(plan.blockers[0].reason().disposition(), Disposition::Wait);
 }
 
 #[test]

@@ -290,7 +290,10 @@ impl World {
     }
 
     fn reasons(plan: &Plan<ObservedAudience>) -> Vec<Reason> {
-        plan.blockers.iter().map(|blocker| blocker.reason).collect()
+        plan.blockers
+            .iter()
+            .map(|blocker| blocker.reason())
+            .collect()
     }
 }
 
@@ -549,7 +552,7 @@ fn beside_a_marked_definition_that_cannot_be_read_none_is_made_and_it_stays() {
     world.calls.clear();
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert_eq!(plan.blockers[0].reason, Reason::UnexpectedAnswer);
+    assert_eq!(plan.blockers[0].reason(), Reason::UnexpectedAnswer);
     assert_eq!(world.calls, Vec::<String>::new());
     world.retire("gamers");
     assert!(world.audiences.contains_key(&id), "it is left");

@@ -273,17 +273,17 @@ fn a_use_that_is_not_ours_blocks_the_whole_deletion_and_is_named() {
     let blocked = plan(&world, &recorded());
     assert_eq!(blocked.steps, []);
     assert_eq!(blocked.blockers.len(), 1);
-    assert_eq!(blocked.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(blocked.blockers[0].reason(), Reason::DeletionBlocked);
     assert_eq!(
-        blocked.blockers[0].reason.disposition(),
+        blocked.blockers[0].reason().disposition(),
         Disposition::Stalled
     );
     assert!(
-        blocked.blockers[0].message.starts_with(
+        blocked.blockers[0].message().starts_with(
             "Trait 1004 is used by segment 3000 \"Their segment\"; nothing was deleted."
         ),
         "{}",
-        blocked.blockers[0].message
+        blocked.blockers[0].message()
     );
     world.inventory.segments.apply_gone(&SegmentSid(3_000));
     assert_eq!(

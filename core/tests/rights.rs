@@ -79,8 +79,8 @@ fn held(inventory: &Inventory, last: Call) -> (Option<String>, usize) {
     };
     let plan = checked(plan, inventory);
     let blocker = plan.blockers.into_iter().next().map(|blocker| {
-        assert_eq!(blocker.reason, Reason::AccessDenied);
-        blocker.message
+        assert_eq!(blocker.reason(), Reason::AccessDenied);
+        blocker.message()
     });
     (blocker, plan.steps.len())
 }

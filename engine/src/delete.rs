@@ -117,14 +117,14 @@ impl EngineState {
                 match resolve(selector, None, &self.inventory) {
                     Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
                     Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
                 }
             }
             Some(SourceSelector::AudienceManager(selector)) => {
                 match audience_manager::resolve(selector, self.question(None, since)) {
                     Resolution::Found(found) => Some(found.id()),
                     Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
                 }
             }
         })
@@ -179,7 +179,7 @@ impl EngineState {
                     };
                 }
                 // Whoever asks for what cannot be shared any more takes nothing over.
-                Some(Resolution::Held(_) | Resolution::Gone(_)) => successor = None,
+                Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
             }
         }
         let plan = match successor {

@@ -67,14 +67,14 @@ impl EngineState {
         let source = match resolve(&target.source, pinned, &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(blocker) => {
+            Resolution::Blocked(blocker) => {
                 self.watch_source(request, target);
                 return Next::Finish(self.unjudged(self.origin_of(request), blocker.into()));
             }
             Resolution::Gone(gone) => {
                 self.watch_source(request, target);
                 let origin = self.origin_of(request);
-                return self.source_gone(job, request, target, (&gone, origin));
+                return self.source_gone(job, request, target, (gone, origin));
             }
         };
         if must_be_recorded(request, &SourceSelector::Audience(target.source.clone())) {
@@ -461,7 +461,7 @@ fn origin(source: &Audience) -> Origin {
 /// knows it as lost.
 pub(super) fn is_conflict(blocker: &Blocker) -> bool {
     matches!(
-        blocker.reason,
+        blocker.reason(),
         Reason::SourceClaimed | Reason::ManagementConflict | Reason::OwnershipLost
     )
 }

@@ -37,14 +37,14 @@ impl EngineState {
         let source = match resolve(&target.source, question) {
             Resolution::Found(source) => source,
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(blocker) => {
+            Resolution::Blocked(blocker) => {
                 let known = request.pinned.iter().filter_map(source_key).collect();
                 self.dependency_index.set(&request.share.name, known);
                 return Next::Finish(self.unjudged(None, blocker.into()));
             }
             Resolution::Gone(gone) => {
                 let source = SourceSelector::AudienceManager(target.source.clone());
-                return self.source_gone_in_audience_manager(job, request, &source, &gone);
+                return self.source_gone_in_audience_manager(job, request, &source, gone);
             }
         };
         if must_be_recorded(

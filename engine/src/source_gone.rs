@@ -1,12 +1,12 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
+use audience_sharing_core::blocker::{Blocker, GoneSource};
 use audience_sharing_core::compose::{
     Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
 };
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
-use audience_sharing_core::plan::gone::{Gone, Receiver};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
 
@@ -22,10 +22,10 @@ impl EngineState {
         job: &mut Job,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
-        (gone, origin): (&Gone, Option<Origin>),
+        (source, origin): (GoneSource, Option<Origin>),
     ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let blocker = gone.told(policy, Receiver::AudienceManager);
+        let blocker = Blocker::SourceGone(source, policy);
         let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = shared_objects.data_sources().collect();
@@ -86,10 +86,10 @@ impl EngineState {
         job: &mut Job,
         request: &ReconcileRequest,
         source: &SourceSelector,
-        gone: &Gone,
+        gone: GoneSource,
     ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let blocker = gone.told(policy, Receiver::ExperiencePlatform);
+        let blocker = Blocker::SourceGone(gone, policy);
         let source = request.pinned.clone().or_else(|| source.id());
         let key = source.as_ref().and_then(|source| match source {
             SourceId::Audience(_) => None,

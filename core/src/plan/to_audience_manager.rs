@@ -13,18 +13,22 @@ mod undeclared;
 pub use input::{ObservedState, PlanInput, RecordedIds};
 
 use self::activation::Activation;
-use self::planner::{Planner, awaiting_adobe};
+use self::planner::Planner;
 use super::Plan;
 use super::difference::Desired as _;
 use super::lookup::Lookup;
+use crate::blocker::Blocker;
 use crate::call::Step;
 use crate::compose::Mode;
 
 /// Plans one audience over shared objects that exist.
 pub fn plan(situation: PlanInput<'_>) -> Plan<ObservedState> {
     match situation.place {
-        None => Plan::held(awaiting_adobe(&situation.desired.code)),
-        Some(Err(blocker)) => Plan::held(placement::held(&situation, blocker)),
+        None => {
+            let code = situation.desired.code.clone();
+            Plan::blocked(Blocker::AwaitingAdobeSharing(code))
+        }
+        Some(Err(blocker)) => Plan::blocked(placement::misplaced(&situation, blocker.clone())),
         Some(Ok(place)) => {
             let mut planner = Planner {
                 situation,

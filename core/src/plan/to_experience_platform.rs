@@ -13,7 +13,7 @@ use super::Plan;
 use super::difference::{Comparison, Desired, unmarkable};
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::kinds::AudienceLookUp;
 use crate::call::{Call, Kind as _, Step};
 use crate::compose::{DesiredAudience, Mode, external_key, metadata_key, mirror};
@@ -22,12 +22,10 @@ use crate::domain::experience_platform::{
 };
 use crate::domain::field::Field;
 use crate::domain::pql;
-use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Judged as _, label};
-use crate::ownership::{Ownership, held_by};
+use crate::ownership::{Judged as _, Ownership, object_name};
 
 /// Plans the audience of one share.
 pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
@@ -42,13 +40,16 @@ pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
         Lookup::Absent => None,
     };
     if let Some(blocker) = claimed_by_another(&situation, found.as_ref()) {
-        return Plan::held(blocker);
+        return Plan::blocked(blocker);
     }
     let delivered = delivered(situation.inventory, &situation.desired.connector);
     match &situation.desired.new.form {
         NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
             Some(connectors) => observe(&situation, &slot, connectors, found, &mut plan),
-            None if situation.mode == Mode::Observe => plan.blockers.push(awaited(&situation)),
+            None if situation.mode == Mode::Observe => {
+                plan.blockers
+                    .push(Blocker::AwaitingConnector(delivered_as(&situation)));
+            }
             None => keep_audience(&situation, &slot, found, &mut plan),
         },
         NewForm::SegmentDefinition { .. } => match delivered {
@@ -56,7 +57,8 @@ pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
                 let found = found.as_ref();
                 let owned = found.filter(|found| matches!(found.ownership, Ownership::Owned(_)));
                 plan.state.audience = owned.map(|found| found.record.id.clone());
-                plan.blockers.push(no_member_source(&situation));
+                plan.blockers
+                    .push(Blocker::NoMemberSource(delivered_as(&situation)));
             }
             Some(connectors) if situation.mode == Mode::Observe => {
                 observe(&situation, &slot, connectors, None, &mut plan);
@@ -100,12 +102,7 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
         recorded,
         ..
     } = *situation;
-    let look_up = AudienceLookUp::of(&desired.new);
-    let created_by = SlotKey {
-        key: look_up.natural_key(),
-        look_up: Some(Call::look_up::<Audience>(look_up)),
-        list: None,
-    };
+    let created_by = input::created_by(AudienceLookUp::of(&desired.new).natural_key());
     let mut marks = vec![desired.mark.of_any_uid()];
     let before = situation.previous_owners.iter();
     marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
@@ -130,7 +127,7 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
         recorded: ours.cloned().collect(),
         as_ours: true,
         keys: [created_by].into_iter().chain(found_by).collect(),
-        elsewhere: Vec::new(),
+        other_keys: Vec::new(),
         has_key: Box::new(has_key),
         description: Some(&desired.new.description),
     }
@@ -149,15 +146,7 @@ fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
             && claimant.is_marked(&record.description)
             && expression.is_none_or(|text| !pql::is_readable(text))
     })?;
-    Some(Blocker::new(
-        Reason::UnexpectedAnswer,
-        format!(
-            "{} carries the mark of this resource, and Experience Platform tells its expression in a form that cannot be \
-             read; it was left, and no second definition was created. If it is not needed, delete it in Experience \
-             Platform; if it is a person's, take the mark out of its description.",
-            label(&hidden.record)
-        ),
-    ))
+    Some(Blocker::UnreadableDefinition(object_name(&hidden.record)))
 }
 
 fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a Audience> {
@@ -191,7 +180,12 @@ fn claimed_by_another(
         .chain(others)
         .find_map(|found| claimant.marked_share(&found.description));
     let holder = claims.holder(share, &desired.source, marked.as_ref(), *existing)?;
-    (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
+    (holder != *share).then(|| {
+        Blocker::ClaimedBy(
+            ObjectName::new("source", desired.source.to_string()),
+            holder.clone(),
+        )
+    })
 }
 
 /// What exists over the source by any strategy, the connector's apart.
@@ -245,14 +239,14 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
     let steps = slot
         .duplicates(kept.record(), Audience::is_same)
         .into_iter()
-        .filter_map(|(found, entry)| match found.ownership {
-            _ if entry.stale => Some(Call::read::<Audience>(entry.record.id.clone())),
-            Ownership::Owned(ours) => {
-                let users = AudienceNaturalKey::Dependency(entry.record.id.clone());
-                let is_used = table.find(&users).next().is_some();
-                (!is_used).then(|| Call::delete(ours.owned()))
+        .filter_map(|(ours, entry)| {
+            let id = &entry.record.id;
+            if entry.stale {
+                return Some(Call::read::<Audience>(id.clone()));
             }
-            _ => None,
+            let users = AudienceNaturalKey::Dependency(id.clone());
+            let is_used = table.find(&users).next().is_some();
+            (!is_used).then(|| Call::delete(ours.owned()))
         });
     steps.map(Step::ready).collect()
 }
@@ -341,25 +335,7 @@ impl Desired<Audience> for DesiredAudience {
     }
 }
 
-fn awaited(situation: &AudiencePlanInput<'_>) -> Blocker {
-    Blocker::new(
-        Reason::AwaitingAdobeSharing,
-        format!(
-            "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
-             Manager source connection.",
-            situation.desired.connector[0].audience_id()
-        ),
-    )
-}
-
-fn no_member_source(situation: &AudiencePlanInput<'_>) -> Blocker {
-    Blocker::new(
-        Reason::NoMemberSource,
-        format!(
-            "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \
-             would have no members; none was created. Choose it in the Audience Manager source connection, or use the \
-             strategy ExternalAudience or MetadataOnly in a new SharedAudience.",
-            situation.desired.connector[0].audience_id()
-        ),
-    )
+/// Under which audience id the connector would deliver the source.
+fn delivered_as(situation: &AudiencePlanInput<'_>) -> Box<str> {
+    situation.desired.connector[0].audience_id().into()
 }

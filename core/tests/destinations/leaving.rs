@@ -100,11 +100,11 @@ fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = departure(&world, &[]);
-    assert_eq!(plan.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(plan.blockers[0].reason(), Reason::DeletionBlocked);
     assert!(
-        plan.blockers[0].message.contains("4712 \"Partner\""),
+        plan.blockers[0].message().contains("4712 \"Partner\""),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(!plan.steps.iter().any(|step| step.call.is_deletion()));
 }

@@ -139,6 +139,6 @@ fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_b
         .controlled
         .iter()
         .filter_map(|found| found.blocker.as_ref());
-    let reasons: Vec<Reason> = blockers.map(|blocker| blocker.reason).collect();
+    let reasons: Vec<Reason> = blockers.map(|blocker| blocker.reason()).collect();
     assert_eq!(reasons, [Reason::OwnershipLost]);
 }

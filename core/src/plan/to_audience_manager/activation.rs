@@ -32,12 +32,10 @@ impl<'a> Planner<'a> {
     /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
     pub(super) fn activation(&mut self, begins: bool) -> Activation<'a> {
         let situation = self.situation;
-        let mut shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        let mut shared = self.destinations(None, &situation.desired.destinations);
         self.allow(None, &mut shared, &[]);
         let additional = situation.desired.additional_segments.iter().map(|segment| {
-            let name = format!("additional segment {:?}", segment.key);
-            let mut destinations =
-                self.destinations(Some(&segment.key), &segment.destinations, &name);
+            let mut destinations = self.destinations(Some(&segment.key), &segment.destinations);
             let (inventory, since) = (situation.inventory, situation.since);
             let rule = rules::resolve(inventory, segment, &situation.recorded.traits, since);
             let rule = self.known(rule);
@@ -59,11 +57,10 @@ impl<'a> Planner<'a> {
         &mut self,
         key: Option<&str>,
         declared: &'a [DeclaredDestination],
-        segment: &str,
     ) -> Checked<'a> {
         let recorded = self.recorded_mappings(key);
         let inventory = self.situation.inventory;
-        let mut checked = mappings::check(inventory, declared, &recorded, segment);
+        let mut checked = mappings::check(inventory, declared, &recorded, key);
         self.ask(std::mem::take(&mut checked.asked));
         checked.in_vain = !checked.blockers.is_empty();
         for blocker in std::mem::take(&mut checked.blockers) {
@@ -103,7 +100,7 @@ impl<'a> Planner<'a> {
             .retain(|target| !forbids(target.destination));
         checked.in_vain = true;
         self.forbidden = true;
-        self.hold_once(placement::held(&self.situation, &blocker));
+        self.hold_once(placement::misplaced(&self.situation, blocker));
     }
 
     /// As the status names it.
@@ -118,7 +115,7 @@ impl<'a> Planner<'a> {
         match outcome {
             Outcome::Known(value) => return Some(value),
             Outcome::Ask(calls) => self.ask(calls),
-            Outcome::Held(blocker) => self.hold_once(blocker),
+            Outcome::Blocked(blocker) => self.hold_once(blocker),
         }
         None
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds};
 use super::undeclared::keys_below;
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{
     DESCRIPTION_CHARS_MAX, DestinationSelector, SegmentDestination, additional_code,
@@ -16,16 +16,14 @@ use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, T
 use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, describe, strip};
-use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory, Sequence};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Claimant, Left};
+use crate::ownership::{Claimant, Judged as _, Left};
 use crate::plan::Plan;
 use crate::plan::activation::destinations;
 use crate::plan::activation::mappings::{self, KnownMapping};
 use crate::plan::delete::{Leaving, after};
 use crate::plan::lookup::{Slot, SlotKey};
-use crate::plan::source::bounded_list;
 
 #[derive(Clone, Copy, Debug)]
 pub struct DeletionInput<'a> {
@@ -321,7 +319,7 @@ fn our_mappings(departure: &DeletionInput<'_>, steps: &mut Vec<Step>) -> Vec<Kno
                 continue;
             }
             // Nothing was ever mapped there.
-            destinations::Resolved::Held(_) => continue,
+            destinations::Resolved::Blocked(_) => continue,
         };
         if is_recorded(&|known| known.destination == destination.id) {
             continue;
@@ -422,7 +420,7 @@ impl<'a> DeletionInput<'a> {
             recorded: Vec::new(),
             as_ours: true,
             keys: Vec::new(),
-            elsewhere: Vec::new(),
+            other_keys: Vec::new(),
             has_key: Box::new(|_| false),
             description: None,
         }
@@ -479,23 +477,16 @@ fn users(departure: &DeletionInput<'_>, sid: TraitSid, leaving: &[SegmentSid]) -
     else {
         return Users::Unknown;
     };
-    let foreign: Vec<String> = users
+    let foreign: Vec<ObjectName> = users
         .segments
         .iter()
         .filter(|(segment, _)| {
             !leaving.contains(segment) && !departure.inventory.segments.is_gone(segment)
         })
-        .map(|(segment, name)| format!("segment {segment} {name:?}"))
+        .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
         .collect();
     match foreign.is_empty() {
         true => Users::OursAlone,
-        false => Users::Foreign(Blocker::new(
-            Reason::DeletionBlocked,
-            format!(
-                "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to \
-                 Retain.",
-                bounded_list(&foreign.iter().map(String::as_str).collect::<Vec<_>>())
-            ),
-        )),
+        false => Users::Foreign(Blocker::TraitInUse(sid, foreign)),
     }
 }

@@ -6,9 +6,8 @@ use crate::domain::audience_manager::{Segment, Trait};
 use crate::domain::field::Field;
 use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::inventory::Entry;
-use crate::ownership::Ownership;
 use crate::ownership::owned::Ours;
-use crate::plan::lookup::{Candidate, Slot};
+use crate::plan::lookup::Slot;
 
 pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
     let situation = &planner.situation;
@@ -83,12 +82,7 @@ fn found<'a, K: Kind>(
     let Some(kept) = K::table(slot.inventory).get(&kept) else {
         return Vec::new();
     };
-    let found = slot.duplicates(&kept.record, same).into_iter();
-    let ours = found.filter_map(|(Candidate { ownership, .. }, entry)| match ownership {
-        Ownership::Owned(ours) => Some((ours, entry)),
-        _ => None,
-    });
-    ours.collect()
+    slot.duplicates(&kept.record, same)
 }
 
 /// The same once a duplicate of the trait in the one rule and the kept trait in the other are taken for one.

@@ -2,15 +2,15 @@
 
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, PlanInput};
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
 use crate::compose::{Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
+use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::Mark;
-use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::ownership::{held_by, label};
+use crate::ownership::{Judged as _, object_name};
 use crate::plan::Plan;
 use crate::plan::difference::{DesiredTrait, unmarkable};
 use crate::plan::keep::keep;
@@ -88,7 +88,7 @@ impl<'a> Planner<'a> {
             recorded: Vec::new(),
             as_ours: true,
             keys: vec![coded(situation.inventory, place, code)],
-            elsewhere: others
+            other_keys: others
                 .map(|id| coded(situation.inventory, id, code))
                 .collect(),
             has_key: Box::new(|_| false),
@@ -112,8 +112,12 @@ impl<'a> Planner<'a> {
             marked.as_ref(),
             situation.existing,
         )?;
-        (holder != situation.share)
-            .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
+        (holder != situation.share).then(|| {
+            Blocker::ClaimedBy(
+                ObjectName::new(Audience::NOUN, situation.desired.source.as_str()),
+                holder.clone(),
+            )
+        })
     }
 
     fn marked_segment(&self) -> Option<ShareName> {
@@ -134,7 +138,10 @@ impl<'a> Planner<'a> {
     ) -> TraitState {
         let observes = self.observes();
         match found {
-            None if observes => self.blocker(awaiting_adobe(&self.situation.desired.code)),
+            None if observes => {
+                let code = self.situation.desired.code.clone();
+                self.blocker(Blocker::AwaitingAdobeSharing(code))
+            }
             None => self.create_trait(slot),
             Some(found) if observes => {
                 self.plan.state.observed = true;
@@ -190,7 +197,7 @@ impl<'a> Planner<'a> {
             Err(blocker) => return self.blocker(blocker),
         };
         if record.kind != TraitKind::Onboarded {
-            return self.blocker(not_onboarded(record));
+            return self.blocker(Blocker::NotOnboarded(object_name(record)));
         }
         self.declared_trait = kept.is_equal().then_some(record.sid);
         self.plan.steps.extend(kept.step());
@@ -235,25 +242,4 @@ impl TraitState {
             Self::Planned | Self::Missing => None,
         }
     }
-}
-
-fn not_onboarded(found: &Trait) -> Blocker {
-    Blocker::new(
-        Reason::AdoptionRefused,
-        format!(
-            "{} has the integration code of the shared audience and is no onboarded trait; nothing was changed. Delete it \
-             or change its integration code.",
-            label(found)
-        ),
-    )
-}
-
-pub(super) fn awaiting_adobe(code: &IntegrationCode) -> Blocker {
-    Blocker::new(
-        Reason::AwaitingAdobeSharing,
-        format!(
-            "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \
-             the Experience Cloud Audiences destination in Experience Platform."
-        ),
-    )
 }

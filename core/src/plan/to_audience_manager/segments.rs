@@ -1,7 +1,8 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
-use super::planner::{Planner, TraitState, awaiting_adobe};
+use super::planner::{Planner, TraitState};
+use crate::blocker::Blocker;
 use crate::call::{Call, NEW_TRAIT, Step};
 use crate::compose::{self, Mode};
 use crate::domain::audience_manager::{NewSegment, Segment};
@@ -140,7 +141,8 @@ impl<'a> Planner<'a> {
                 None
             }
             Lookup::Absent if wanted.observed => {
-                self.plan.blockers.push(awaiting_adobe(wanted.code));
+                let blocker = Blocker::AwaitingAdobeSharing(wanted.code.clone());
+                self.plan.blockers.push(blocker);
                 None
             }
             Lookup::Absent => {
@@ -200,7 +202,7 @@ impl<'a> Planner<'a> {
                 self.ask(calls);
                 RuleState::Asked
             }
-            rules::Outcome::Held(blocker) => {
+            rules::Outcome::Blocked(blocker) => {
                 self.hold_once(blocker);
                 RuleState::Refused
             }

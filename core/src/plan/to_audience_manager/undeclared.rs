@@ -38,7 +38,7 @@ impl Planner<'_> {
             recorded,
             as_ours: true,
             keys: below.iter().cloned().map(SlotKey::found_by).collect(),
-            elsewhere: Vec::new(),
+            other_keys: Vec::new(),
             has_key: Box::new(has_key),
             description: None,
         };

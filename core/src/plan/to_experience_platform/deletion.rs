@@ -1,7 +1,6 @@
 //! The audience of a resource that is deleted, or whose source is gone: handed over, paused or deleted.
 
-use super::input::{RecordedAudience, has_key};
-use crate::call::kinds::AudienceLookUp;
+use super::input::{RecordedAudience, created_by, has_key};
 use crate::call::{Call, Step};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
@@ -103,26 +102,11 @@ fn ours<'a>(departure: AudienceDeletionInput<'a>) -> (Plan<Left>, Leaving<'a, Au
     let expression = source.and_then(mirror).map(AudienceNaturalKey::Expression);
     let natural = external.iter().cloned().map(AudienceNaturalKey::External);
     let natural: Vec<_> = natural.chain(expression).collect();
-    // Creates of open outcome are few: of those that may be ours each is settled before anything is judged.
-    let created_by = external.into_iter().map(|key| {
-        let look_up = AudienceLookUp::Key(key);
-        (look_up.natural_key(), look_up)
-    });
-    let names = inventory.audiences.unresolved();
-    let names = names.filter_map(|key| match key {
-        AudienceNaturalKey::Name(name) => {
-            Some((key.clone(), AudienceLookUp::DefinitionName(name.clone())))
-        }
-        AudienceNaturalKey::External(_)
-        | AudienceNaturalKey::Dependency(_)
-        | AudienceNaturalKey::Expression(_)
-        | AudienceNaturalKey::Marked(_) => None,
-    });
-    let looked_up = created_by.chain(names).map(|(key, look_up)| SlotKey {
-        key,
-        look_up: Some(Call::look_up::<Audience>(look_up)),
-        list: None,
-    });
+    // Creates with an unknown outcome are few: of those that may be ours each is looked up before anything is judged.
+    let names = inventory.audiences.unresolved().cloned();
+    let names = names.filter(|key| matches!(key, AudienceNaturalKey::Name(_)));
+    let external = external.into_iter().map(AudienceNaturalKey::External);
+    let looked_up = external.chain(names).map(created_by);
     let marked = AudienceNaturalKey::Marked(claimant.mark.of_any_uid());
     let found_by = natural.iter().cloned().chain([marked]);
     let of_status = recorded.audience.iter().filter(|_| !recorded.observed);
@@ -132,7 +116,7 @@ fn ours<'a>(departure: AudienceDeletionInput<'a>) -> (Plan<Left>, Leaving<'a, Au
         recorded: of_status.cloned().collect(),
         as_ours: true,
         keys: looked_up.chain(found_by.map(SlotKey::found_by)).collect(),
-        elsewhere: Vec::new(),
+        other_keys: Vec::new(),
         has_key: Box::new(move |found| natural.iter().any(|key| has_key(found, key))),
         description: None,
     };

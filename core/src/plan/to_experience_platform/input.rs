@@ -1,5 +1,7 @@
 //! What a plan of one audience depends on, what it says is there, and by which keys an audience is found.
 
+use crate::call::Call;
+use crate::call::kinds::AudienceLookUp;
 use crate::compose::{AdoptionPolicy, DesiredAudience, Mode, ShareName};
 use crate::domain::experience_platform::{Audience, AudienceKey, AudienceKind, NewForm};
 use crate::domain::identifier::AudienceId;
@@ -8,6 +10,7 @@ use crate::existence::Existing;
 use crate::inventory::{AudienceNaturalKey, Inventory, Record as _, Sequence};
 use crate::ownership::Claimant;
 use crate::plan::claims::Claims;
+use crate::plan::lookup::SlotKey;
 
 /// What the status says of the audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -78,4 +81,22 @@ pub(super) fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
         _ => true,
     };
     of_kind && audience.natural_keys().any(|found| found == *key)
+}
+
+/// A key by which an audience is created, and looked up before: its external key, or the name of a definition.
+pub(super) fn created_by(key: AudienceNaturalKey) -> SlotKey<Audience> {
+    SlotKey {
+        key,
+        look_up: |key| {
+            let look_up = match key {
+                AudienceNaturalKey::External(key) => AudienceLookUp::Key(key.clone()),
+                AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
+                AudienceNaturalKey::Dependency(_)
+                | AudienceNaturalKey::Expression(_)
+                | AudienceNaturalKey::Marked(_) => return None,
+            };
+            Some(Call::look_up::<Audience>(look_up))
+        },
+        list: |_| None,
+    }
 }
