@@ -8,6 +8,7 @@ pub mod activation;
 pub mod claims;
 mod delete;
 mod difference;
+mod input;
 mod keep;
 pub mod limits;
 mod lookup;
@@ -20,6 +21,7 @@ pub mod to_experience_platform;
 pub mod used_by;
 
 pub use claims::Claims;
+pub use input::{DeletionInput, PlanInput};
 
 use crate::blocker::Blocker;
 use crate::call::Step;

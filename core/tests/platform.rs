@@ -27,12 +27,13 @@ use audience_sharing_core::domain::source::{
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::to_experience_platform::{
-    self, AudiencePlanInput, ObservedAudience, RecordedAudience,
+    self, ObservedAudience, RecordedAudience,
 };
 use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
-use crate::model::{claimant, mark_of, name};
+use crate::model::{self, claimant, mark_of, name};
+use audience_sharing_core::plan::{DeletionInput, PlanInput};
 
 /// Experience Platform as a map, and what is known of it.
 struct World {
@@ -151,15 +152,17 @@ impl World {
     ) -> Plan<ObservedAudience> {
         self.claims
             .claim(&name(share), &desired.source, CreatedAt(0));
-        let plan = to_experience_platform::plan(AudiencePlanInput {
-            share: &name(share),
-            desired,
+        let share = audience_sharing_core::compose::Share {
             mode: self.mode,
             adoption: self.adoption,
-            recorded: &self.recorded,
+            ..model::share(share, "I", &[])
+        };
+        let plan = to_experience_platform::plan(PlanInput {
+            share: &share,
+            claimant: claimant(&desired.mark, &self.living),
             claims: &self.claims,
-            existing: &self.living,
-            previous_owners: &[],
+            desired,
+            recorded: &self.recorded,
             inventory: &self.inventory,
             since: Sequence(since),
         });
@@ -198,14 +201,13 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = to_experience_platform::deletion::plan(
-                to_experience_platform::deletion::AudienceDeletionInput {
-                    claimant: claimant(&mark_of(&name(share)), &self.living),
-                    source: Some(&source),
-                    recorded: &self.recorded,
-                    inventory: &self.inventory,
-                },
-            );
+            let plan = to_experience_platform::deletion::plan(DeletionInput {
+                claimant: claimant(&mark_of(&name(share)), &self.living),
+                source: Some(&source),
+                recorded: &self.recorded,
+                inventory: &self.inventory,
+                since: Sequence(1),
+            });
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return;

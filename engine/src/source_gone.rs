@@ -7,8 +7,11 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
+use audience_sharing_core::plan::{
+    DeletionInput, Plan, rights, to_audience_manager, to_experience_platform,
+};
 
 use super::job::{Choice, Job};
 use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
@@ -32,19 +35,21 @@ impl EngineState {
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let source = request.pinned.clone().or(declared_source);
-        let leaving = to_audience_manager::deletion::DeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
-            source: source.as_ref().and_then(SourceId::audience),
-            data_sources: &data_sources,
-            recorded: &request.recorded,
-            declared: &declared,
+            source: source.as_ref(),
+            recorded: RecordedObjects {
+                ids: &request.recorded,
+                data_sources: &data_sources,
+                declared: &declared,
+            },
             inventory: &self.inventory,
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_audience_manager::deletion::look(leaving),
-            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(leaving),
-            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(leaving),
+            SourceGonePolicy::Retain => to_audience_manager::deletion::look(deletion_input),
+            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(deletion_input),
+            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(deletion_input),
         };
         let Plan {
             steps, blockers, ..
@@ -59,7 +64,7 @@ impl EngineState {
         ) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
-                let observed_state = to_audience_manager::deletion::state(leaving);
+                let observed_state = to_audience_manager::deletion::state(deletion_input);
                 Next::Finish(ReconcileOutcome {
                     source: origin,
                     controls: observed_state
@@ -99,16 +104,17 @@ impl EngineState {
         self.dependency_index
             .set(&request.share.name, key.into_iter().collect());
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
-        let leaving = to_experience_platform::deletion::AudienceDeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
             recorded: &request.recorded_audience,
             inventory: &self.inventory,
+            since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_experience_platform::deletion::look(leaving),
-            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(leaving),
-            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(leaving),
+            SourceGonePolicy::Retain => to_experience_platform::deletion::look(deletion_input),
+            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(deletion_input),
+            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(deletion_input),
         };
         let Plan {
             steps, blockers, ..
@@ -117,7 +123,7 @@ impl EngineState {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
                 let observed_state = to_experience_platform::ObservedAudience {
-                    audience: to_experience_platform::deletion::owned(leaving),
+                    audience: to_experience_platform::deletion::owned(deletion_input),
                     ..to_experience_platform::ObservedAudience::default()
                 };
                 let audience = self.standing_audience(observed_state, &request.recorded_audience);

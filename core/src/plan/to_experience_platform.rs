@@ -6,11 +6,15 @@ pub mod deletion;
 mod input;
 mod labels;
 
-pub use input::{AudiencePlanInput, ObservedAudience, RecordedAudience};
+pub use input::{ObservedAudience, RecordedAudience};
+
+/// Of one audience.
+type Input<'a> = PlanInput<'a, DesiredAudience, RecordedAudience>;
 
 use self::input::{has_key, natural_key};
 use super::Plan;
 use super::difference::{Comparison, Desired, unmarkable};
+use super::input::PlanInput;
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
 use crate::blocker::{Blocker, ObjectName};
@@ -28,10 +32,10 @@ use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, Ownership, object_name};
 
 /// Plans the audience of one share.
-pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
+pub fn plan(input: Input<'_>) -> Plan<ObservedAudience> {
     let mut plan = Plan::default();
-    let slot = slot(&situation);
-    let found = match find(&situation, &slot) {
+    let slot = slot(&input);
+    let found = match find(&input, &slot) {
         Lookup::Ask(call) => {
             plan.steps.push(Step::ready(*call));
             return plan;
@@ -39,18 +43,18 @@ pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
         Lookup::Found(found) => Some(found),
         Lookup::Absent => None,
     };
-    if let Some(blocker) = claimed_by_another(&situation, found.as_ref()) {
+    if let Some(blocker) = claimed_by_another(&input, found.as_ref()) {
         return Plan::blocked(blocker);
     }
-    let delivered = delivered(situation.inventory, &situation.desired.connector);
-    match &situation.desired.new.form {
+    let delivered = delivered(input.inventory, &input.desired.connector);
+    match &input.desired.new.form {
         NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
-            Some(connectors) => observe(&situation, &slot, connectors, found, &mut plan),
-            None if situation.mode == Mode::Observe => {
+            Some(connectors) => observe(&input, &slot, connectors, found, &mut plan),
+            None if input.share.mode == Mode::Observe => {
                 plan.blockers
-                    .push(Blocker::AwaitingConnector(delivered_as(&situation)));
+                    .push(Blocker::AwaitingConnector(delivered_as(&input)));
             }
-            None => keep_audience(&situation, &slot, found, &mut plan),
+            None => keep_audience(&input, &slot, found, &mut plan),
         },
         NewForm::SegmentDefinition { .. } => match delivered {
             None => {
@@ -58,22 +62,22 @@ pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
                 let owned = found.filter(|found| matches!(found.ownership, Ownership::Owned(_)));
                 plan.state.audience = owned.map(|found| found.record.id.clone());
                 plan.blockers
-                    .push(Blocker::NoMemberSource(delivered_as(&situation)));
+                    .push(Blocker::NoMemberSource(delivered_as(&input)));
             }
-            Some(connectors) if situation.mode == Mode::Observe => {
-                observe(&situation, &slot, connectors, None, &mut plan);
+            Some(connectors) if input.share.mode == Mode::Observe => {
+                observe(&input, &slot, connectors, None, &mut plan);
             }
-            Some(_) => keep_audience(&situation, &slot, found, &mut plan),
+            Some(_) => keep_audience(&input, &slot, found, &mut plan),
         },
     }
     plan
 }
 
 /// What is in doubt is asked for before anything is judged, the connector's audience too.
-fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
-    let table = &situation.inventory.audiences;
+fn find<'a>(input: &Input<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
+    let table = &input.inventory.audiences;
     // The connector's, as far as the status names it: absence from a list proves nothing.
-    let observed = situation.recorded.audience.iter();
+    let observed = input.recorded.audience.iter();
     let mut observed = observed.filter(|id| match table.get(id) {
         Some(entry) => entry.stale,
         None => !table.is_gone(id),
@@ -81,11 +85,11 @@ fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Loo
     if let Some(id) = observed.next() {
         return Lookup::Ask(Box::new(Call::read::<Audience>(id.clone())));
     }
-    let connectors = situation.desired.connector.iter().cloned();
+    let connectors = input.desired.connector.iter().cloned();
     let mut connectors = connectors
         .map(AudienceNaturalKey::External)
         .flat_map(|key| table.find(&key));
-    match slot.find(|found| situation.desired.equals(situation.inventory, found)) {
+    match slot.find(|found| input.desired.equals(input.inventory, found)) {
         Lookup::Ask(call) => Lookup::Ask(call),
         found => match connectors.find(|entry| entry.stale) {
             Some(entry) => Lookup::Ask(Box::new(Call::read::<Audience>(entry.record.id.clone()))),
@@ -95,16 +99,16 @@ fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Loo
 }
 
 /// Found by its recorded id, by its mark with any uid, and by its natural key.
-fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
-    let AudiencePlanInput {
+fn slot<'a>(input: &Input<'a>) -> Slot<'a, Audience> {
+    let PlanInput {
         desired,
         inventory,
         recorded,
         ..
-    } = *situation;
+    } = *input;
     let created_by = input::created_by(AudienceLookUp::of(&desired.new).natural_key());
     let mut marks = vec![desired.mark.of_any_uid()];
-    let before = situation.previous_owners.iter();
+    let before = input.claimant.previous_owners.iter();
     marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
     let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
     let key = natural_key(&desired.new.form);
@@ -123,7 +127,7 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
     let ours = recorded.audience.iter().filter(|_| !recorded.observed);
     Slot {
         inventory,
-        claimant: situation.claimant(),
+        claimant: input.claimant,
         recorded: ours.cloned().collect(),
         as_ours: true,
         keys: [created_by].into_iter().chain(found_by).collect(),
@@ -135,10 +139,10 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
 
 /// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
-fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
-    let claimant = situation.claimant();
-    let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
-    let mut found = situation.inventory.audiences.find(&marked);
+fn unreadable(input: &Input<'_>) -> Option<Blocker> {
+    let claimant = input.claimant;
+    let marked = AudienceNaturalKey::Marked(input.desired.mark.of_any_uid());
+    let mut found = input.inventory.audiences.find(&marked);
     let hidden = found.find(|Entry { record, .. }| {
         let expression = record.expression.as_deref();
         record.kind == AudienceKind::SegmentDefinition
@@ -160,32 +164,19 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
         .find(|audience| audience.is_adobes() && !audience.is_deleted())
 }
 
-/// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
+/// Whose mark is on an audience over the source says who holds it.
 fn claimed_by_another(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     found: Option<&Candidate<'_, Audience>>,
 ) -> Option<Blocker> {
-    let AudiencePlanInput {
-        share,
-        desired,
-        claims,
-        existing,
-        ..
-    } = situation;
-    let others = of_any_strategy(situation.inventory, &desired.source);
-    let claimant = situation.claimant();
+    let (source, claimant) = (&input.desired.source, input.claimant);
+    let others = of_any_strategy(input.inventory, source);
+    let found = found.map(|found| found.record).into_iter();
     let marked = found
-        .map(|found| found.record)
-        .into_iter()
         .chain(others)
         .find_map(|found| claimant.marked_share(&found.description));
-    let holder = claims.holder(share, &desired.source, marked.as_ref(), *existing)?;
-    (holder != *share).then(|| {
-        Blocker::ClaimedBy(
-            ObjectName::new("source", desired.source.to_string()),
-            holder.clone(),
-        )
-    })
+    let object = ObjectName::new("source", source.to_string());
+    input.claimed_by_another(source, object, marked.as_ref())
 }
 
 /// What exists over the source by any strategy, the connector's apart.
@@ -208,7 +199,7 @@ fn of_any_strategy<'a>(
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
 fn observe(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     slot: &Slot<'_, Audience>,
     connectors: &Audience,
     found: Option<Candidate<'_, Audience>>,
@@ -219,15 +210,15 @@ fn observe(
         observed: true,
         ..ObservedAudience::default()
     };
-    if situation.mode == Mode::Observe {
+    if input.share.mode == Mode::Observe {
         return;
     }
     plan.blockers
-        .extend(labels::of_connectors(situation.desired, connectors));
+        .extend(labels::of_connectors(input.desired, connectors));
     if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
         plan.state.superseded = Some(ours.record().id.clone());
         plan.steps.push(Step::ready(Call::delete(ours.owned())));
-        if situation.desired.equals(situation.inventory, ours.record()) {
+        if input.desired.equals(input.inventory, ours.record()) {
             plan.steps.extend(duplicates(slot, ours));
         }
     }
@@ -252,23 +243,23 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
 }
 
 fn keep_audience(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     slot: &Slot<'_, Audience>,
     found: Option<Candidate<'_, Audience>>,
     plan: &mut Plan<ObservedAudience>,
 ) {
-    let desired = situation.desired;
+    let desired = input.desired;
     let Some(found) = found else {
-        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(situation));
+        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(input));
         if let Some(blocker) = blocker.or_else(|| labels::unknown(desired, None)) {
             return plan.blockers.push(blocker);
         }
         let creation = || Call::create::<Audience>(labels::at_creation(&desired.new));
-        let call = slot.unproven(situation.since).unwrap_or_else(creation);
+        let call = slot.unproven(input.since).unwrap_or_else(creation);
         return plan.steps.push(Step::ready(call));
     };
     let record = found.record;
-    let kept = match keep(situation.inventory, &found, desired, situation.adoption) {
+    let kept = match keep(input.inventory, &found, desired, input.share.adoption) {
         Ok(kept) => kept,
         Err(blocker) => return plan.blockers.push(blocker),
     };
@@ -336,6 +327,6 @@ impl Desired<Audience> for DesiredAudience {
 }
 
 /// Under which audience id the connector would deliver the source.
-fn delivered_as(situation: &AudiencePlanInput<'_>) -> Box<str> {
-    situation.desired.connector[0].audience_id().into()
+fn delivered_as(input: &Input<'_>) -> Box<str> {
+    input.desired.connector[0].audience_id().into()
 }

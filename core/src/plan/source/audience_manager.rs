@@ -15,7 +15,7 @@ use crate::ownership::Judged as _;
 
 /// What a source is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct SourceInput<'a> {
     pub settings: &'a ConnectionSettings,
     pub inventory: &'a Inventory,
     /// The recorded source: a name or code is resolved once (design.md §3).
@@ -29,22 +29,22 @@ pub type Home = (SourceKind, DataSourceId);
 
 pub fn resolve(
     selector: &AudienceManagerSelector,
-    question: Question<'_>,
+    input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
-    let pinned = question.pinned.and_then(SourceId::audience_manager);
+    let pinned = input.pinned.and_then(SourceId::audience_manager);
     let named = match &selector.naming {
         Naming::Sid(sid) => Some((selector.kind, *sid)),
         Naming::IntegrationCode(_) | Naming::Name(_) => None,
     };
     if let Some((kind, sid)) = pinned.or(named) {
-        return by_sid(kind, sid, question);
+        return by_sid(kind, sid, input);
     }
-    let findings = question.inventory.searches.get(selector);
-    let Some(findings) = findings.filter(|findings| findings.seen >= question.since) else {
+    let findings = input.inventory.searches.get(selector);
+    let Some(findings) = findings.filter(|findings| findings.seen >= input.since) else {
         return Resolution::Ask(Call::Search(selector.clone()));
     };
     match findings.sids.as_slice() {
-        [sid] => by_sid(selector.kind, *sid, question),
+        [sid] => by_sid(selector.kind, *sid, input),
         [] => Resolution::Blocked(Blocker::SourceNotFound(selector.clone())),
         several => {
             Resolution::Blocked(Blocker::SourceAmbiguous(selector.clone(), several.to_vec()))
@@ -52,13 +52,13 @@ pub fn resolve(
     }
 }
 
-fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<AudienceManagerSource> {
+fn by_sid(kind: SourceKind, sid: u64, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
     let Inventory {
         traits, segments, ..
-    } = question.inventory;
+    } = input.inventory;
     match kind {
-        SourceKind::Trait => by_id(traits, TraitSid(sid), Candidate::of_trait, question),
-        SourceKind::Segment => by_id(segments, SegmentSid(sid), Candidate::of_segment, question),
+        SourceKind::Trait => by_id(traits, TraitSid(sid), Candidate::of_trait, input),
+        SourceKind::Segment => by_id(segments, SegmentSid(sid), Candidate::of_segment, input),
     }
 }
 
@@ -66,10 +66,10 @@ fn by_id<'a, K: Kind>(
     table: &'a Table<K>,
     id: K::Id,
     candidate: fn(&'a K) -> Candidate<'a>,
-    question: Question<'_>,
+    input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
     match table.get(&id) {
-        Some(entry) if !entry.stale => judge(&candidate(&entry.record), question),
+        Some(entry) if !entry.stale => judge(&candidate(&entry.record), input),
         None if table.is_gone(&id) => Resolution::Gone(GoneSource::NoObject(ObjectName::new(
             K::NOUN,
             id.to_string(),
@@ -131,12 +131,12 @@ impl<'a> Candidate<'a> {
     }
 }
 
-fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
+fn judge(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
     let source = || candidate.object_name();
-    if let Some(sign) = loop_sign(candidate, question) {
+    if let Some(sign) = loop_sign(candidate, input) {
         return Resolution::Blocked(Blocker::SharingLoop(source(), sign));
     }
-    if let Some(bar) = bar(candidate, question.inventory) {
+    if let Some(bar) = bar(candidate, input.inventory) {
         return Resolution::Blocked(Blocker::NotShareable(source(), bar));
     }
     if *candidate.activity == Activity::Inactive {
@@ -149,7 +149,7 @@ fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<Audien
         description: candidate.description.into(),
         data_source: candidate.data_source,
         activity: candidate.activity.clone(),
-        controls: controls(candidate, question.inventory),
+        controls: controls(candidate, input.inventory),
     })
 }
 
@@ -174,12 +174,12 @@ fn controls(candidate: &Candidate<'_>, inventory: &Inventory) -> SourceControls 
 }
 
 /// Why it came from Experience Platform, if it did: marks, data source, integration code, rule.
-fn loop_sign(candidate: &Candidate<'_>, question: Question<'_>) -> Option<LoopSign> {
-    let Question {
+fn loop_sign(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Option<LoopSign> {
+    let SourceInput {
         settings,
         inventory,
         ..
-    } = question;
+    } = input;
     if let Some(mark) = Mark::read(candidate.description) {
         return Some(LoopSign::Marked(mark));
     }
