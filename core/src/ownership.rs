@@ -8,12 +8,11 @@ pub mod owned;
 use std::collections::BTreeSet;
 
 use self::owned::Ours;
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, NoAdoption, ObjectName};
 use crate::compose::{AdoptionPolicy, ShareName};
 use crate::domain::destination::Mapping;
 use crate::domain::field::Field;
 use crate::domain::ownership::{Mark, OwnerId};
-use crate::domain::reason::Reason;
 use crate::existence::{Existence, Existing};
 use crate::inventory::{Entry, Record};
 
@@ -39,12 +38,9 @@ pub trait Judged: Record + Clone {
     }
 }
 
-/// "Trait 77 "Loyal gamers"", for messages.
-pub fn label<R: Judged>(found: &R) -> String {
-    let mut noun = R::NOUN.chars();
-    let first = noun.next().map(|letter| letter.to_ascii_uppercase());
-    let noun: String = first.into_iter().chain(noun).collect();
-    format!("{noun} {}", found.title())
+/// As messages name it.
+pub fn object_name<R: Judged>(found: &R) -> ObjectName {
+    ObjectName::new(R::NOUN, found.title())
 }
 
 /// The resource that asks, or the connection.
@@ -90,9 +86,13 @@ impl<'a, K: Judged> Unmarked<'a, K> {
         match policy {
             AdoptionPolicy::Always => Ok(ours),
             AdoptionPolicy::IfEqual if equal => Ok(ours),
-            AdoptionPolicy::IfEqual => Err(differs(&label(self.0))),
-            AdoptionPolicy::Never => Err(never(&label(self.0))),
+            AdoptionPolicy::IfEqual => Err(self.refused(NoAdoption::Differs)),
+            AdoptionPolicy::Never => Err(self.refused(NoAdoption::Never)),
         }
+    }
+
+    fn refused(&self, policy: NoAdoption) -> Blocker {
+        Blocker::NotAdopted(object_name(self.0), policy)
     }
 }
 
@@ -105,7 +105,8 @@ impl Left {
     /// The status records at most this many objects by far.
     const MAX: usize = 256;
 
-    pub(crate) fn push(&mut self, object: String) {
+    pub(crate) fn push(&mut self, object: &impl Judged) {
+        let object = object_name(object).capitalized();
         if self.0.len() < Self::MAX && !self.0.contains(&object) {
             self.0.push(object);
         }
@@ -133,28 +134,30 @@ impl Claimant<'_> {
             return Ownership::Unrelated;
         }
         let ours = Ours::judged(found);
-        let object = || label(found);
+        let object = || object_name(found);
         let description = found.description().unwrap_or_default();
         match self.meaning(description) {
             Meaning::Ours => Ownership::Owned(ours),
             Meaning::NoMark => match (recorded, natural_key) {
                 (true, true) => Ownership::Owned(ours),
-                (true, false) => Ownership::Blocked(lost(&object())),
+                (true, false) => Ownership::Blocked(Blocker::OwnershipLost(object())),
                 (false, _) => Ownership::Unmarked(Unmarked(found)),
             },
-            Meaning::Predecessor { dated: false } if recorded && natural_key => {
+            Meaning::Predecessor { dated: false, .. } if recorded && natural_key => {
                 Ownership::Owned(ours)
             }
-            Meaning::Predecessor { .. } | Meaning::Another(_) if recorded => {
-                Ownership::Blocked(taken_over(&object(), description))
+            Meaning::Predecessor { mark, .. } | Meaning::Another { mark, .. } if recorded => {
+                Ownership::Blocked(Blocker::TakenOver(object(), mark))
             }
             Meaning::Predecessor { .. } => Ownership::TakenOver(ours),
-            Meaning::Another(other) => match self.existing.existence(&other) {
-                Existence::Exists => Ownership::Blocked(held_by(&object(), &other)),
+            Meaning::Another { share: holder, .. } => match self.existing.existence(&holder) {
+                Existence::Exists => Ownership::Blocked(Blocker::ClaimedBy(object(), holder)),
                 Existence::Gone => Ownership::TakenOver(ours),
-                Existence::Unknown => Ownership::Blocked(unwatched(&object(), &other)),
+                Existence::Unknown => {
+                    Ownership::Blocked(Blocker::UnwatchedHolder(object(), holder))
+                }
             },
-            Meaning::Foreign(mark) => Ownership::Blocked(foreign(&object(), &mark)),
+            Meaning::Foreign(mark) => Ownership::Blocked(Blocker::ForeignMark(object(), mark)),
         }
     }
 
@@ -192,9 +195,9 @@ impl Claimant<'_> {
         if !self.is_owner(found.owner()) {
             return Meaning::Foreign(found);
         }
-        match (self.mark, found) {
+        match (self.mark, &found) {
             (Mark::DataSource { .. }, Mark::DataSource { .. }) => Meaning::Ours,
-            (Mark::DataSource { .. }, found @ Mark::Audience { .. }) => Meaning::Foreign(found),
+            (Mark::DataSource { .. }, Mark::Audience { .. }) => Meaning::Foreign(found),
             // A data source's, on something else: it names no resource.
             (Mark::Audience { .. }, Mark::DataSource { .. }) => Meaning::NoMark,
             (
@@ -210,12 +213,19 @@ impl Claimant<'_> {
                     uid,
                     owner: _,
                 },
-            ) => match (&namespace, &name) == (own_namespace, own_name) {
-                true if uid == *own_uid => Meaning::Ours,
+            ) => match (namespace, name) == (own_namespace, own_name) {
+                true if uid == own_uid => Meaning::Ours,
                 true => Meaning::Predecessor {
                     dated: uid.is_some(),
+                    mark: found.clone(),
                 },
-                false => Meaning::Another(ShareName { namespace, name }),
+                false => Meaning::Another {
+                    share: ShareName {
+                        namespace: namespace.clone(),
+                        name: name.clone(),
+                    },
+                    mark: found.clone(),
+                },
             },
         }
     }
@@ -271,84 +281,14 @@ enum Meaning {
     /// A resource of this name with another uid; `dated`: the mark says which.
     Predecessor {
         dated: bool,
+        mark: Mark,
     },
     /// Another resource of this owner.
-    Another(ShareName),
+    Another {
+        share: ShareName,
+        mark: Mark,
+    },
     Foreign(Mark),
-}
-
-fn differs(object: &str) -> Blocker {
-    Blocker::new(
-        Reason::AdoptionRefused,
-        format!(
-            "{object} exists already, was not made by this operator and differs from what is declared. Nothing was \
-             changed. Make it equal, delete it, or set adoptionPolicy to Always to take it over."
-        ),
-    )
-}
-
-fn never(object: &str) -> Blocker {
-    Blocker::new(
-        Reason::AdoptionRefused,
-        format!(
-            "{object} exists already and was not made by this operator. Nothing was changed. Delete it, or set \
-             adoptionPolicy to IfEqual or Always."
-        ),
-    )
-}
-
-fn foreign(object: &str, mark: &Mark) -> Blocker {
-    Blocker::new(
-        Reason::ManagementConflict,
-        format!(
-            "{object} carries the mark of another owner, {mark}. Nothing was changed. Stop sharing it there, or share \
-             another source from here."
-        ),
-    )
-}
-
-pub(crate) fn held_by(object: &str, other: &ShareName) -> Blocker {
-    Blocker::new(
-        Reason::SourceClaimed,
-        format!(
-            "{object} belongs to SharedAudience {other}, which shares the same source. Nothing was changed. Delete one \
-             of the two, or share another source from here."
-        ),
-    )
-}
-
-fn unwatched(object: &str, other: &ShareName) -> Blocker {
-    Blocker::new(
-        Reason::ManagementConflict,
-        format!(
-            "{object} belongs to SharedAudience {other}, in a namespace that this operator does not watch, so it cannot \
-             tell whether that resource still exists. Nothing was changed. Delete that resource with its operator, let \
-             this operator watch the namespace, or share another source from here."
-        ),
-    )
-}
-
-fn taken_over(object: &str, description: &str) -> Blocker {
-    let mark = Mark::read(description).map(|mark| mark.to_string());
-    Blocker::new(
-        Reason::ManagementConflict,
-        format!(
-            "{object} was made for this SharedAudience and was taken over by {}. Nothing was changed. Delete one of the \
-             two resources; if you delete and create this one again, it takes the object back.",
-            mark.unwrap_or_default()
-        ),
-    )
-}
-
-pub(crate) fn lost(object: &str) -> Blocker {
-    Blocker::new(
-        Reason::OwnershipLost,
-        format!(
-            "{object} is recorded in the status of this SharedAudience, but carries neither its mark nor the key of its \
-             source. Nothing was changed. Restore its description or its key, or delete it; deleting this SharedAudience \
-             leaves it."
-        ),
-    )
 }
 
 #[cfg(test)]
@@ -488,7 +428,7 @@ mod tests {
                 Ownership::TakenOver(_) => TakenOver,
                 Ownership::Unmarked(_) => Unmarked,
                 Ownership::Unrelated => Unrelated,
-                Ownership::Blocked(blocker) => Blocked(blocker.reason),
+                Ownership::Blocked(blocker) => Blocked(blocker.reason()),
             };
             assert_eq!(judged, expected, "signs {signs}");
         }

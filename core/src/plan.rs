@@ -8,7 +8,7 @@ pub mod activation;
 pub mod claims;
 mod delete;
 mod difference;
-pub mod gone;
+mod input;
 mod keep;
 pub mod limits;
 mod lookup;
@@ -21,6 +21,7 @@ pub mod to_experience_platform;
 pub mod used_by;
 
 pub use claims::Claims;
+pub use input::{DeletionInput, PlanInput};
 
 use crate::blocker::Blocker;
 use crate::call::Step;
@@ -36,7 +37,7 @@ pub struct Plan<State> {
 }
 
 impl<State: Default> Plan<State> {
-    fn held(blocker: Blocker) -> Self {
+    fn blocked(blocker: Blocker) -> Self {
         Self {
             blockers: vec![blocker],
             ..Self::default()
@@ -45,7 +46,7 @@ impl<State: Default> Plan<State> {
 }
 
 impl<State> Plan<State> {
-    /// Nothing is due and nothing is held back.
+    /// Nothing is due and nothing is blocked.
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && self.blockers.is_empty()
     }

@@ -17,12 +17,11 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::to_audience_manager::{
-    self, ObservedState, PlanInput, RecordedIds,
-};
+use audience_sharing_core::plan::to_audience_manager::{self, ObservedState, RecordedIds};
 use audience_sharing_core::plan::{Plan, shared_objects};
 
-use crate::model::{Tenant, World, mark_of, name, share, source, target};
+use crate::model::{Tenant, World, claimant, mark_of, name, share, source, target};
+use audience_sharing_core::plan::PlanInput;
 
 const OURS: &str = "[audience-sharing:us/marketing/loyal#a1b2c3d4]";
 const SIBLINGS: &str = "[audience-sharing:us/marketing/sibling#a1b2c3d4]";
@@ -111,26 +110,22 @@ impl Case {
     fn plan(&self) -> Plan<ObservedState> {
         let controls = self.source.controls().unwrap_or_default();
         let place = self.shared_objects.place(&self.world.settings, controls);
-        let plan = to_audience_manager::plan(PlanInput {
-            share: &self.share.name,
-            desired: &compose(
-                &self.world.settings,
-                mark_of(&self.share.name),
-                target(&self.share),
-                &self.source,
-            ),
-            mode: self.share.mode,
-            adoption: self.share.adoption,
-            retain: self.share.retain,
-            recorded: &self.recorded,
-            shared_objects: &self.shared_objects,
-            place: place.as_ref().map(|place| place.as_ref().copied()),
+        let desired = compose(
+            &self.world.settings,
+            mark_of(&self.share.name),
+            target(&self.share),
+            &self.source,
+        );
+        let input = PlanInput {
+            share: &self.share,
+            claimant: claimant(&desired.mark, &self.living),
             claims: &self.world.claims,
-            existing: &self.living,
-            previous_owners: &[],
+            desired: &desired,
+            recorded: &self.recorded,
             inventory: &self.world.inventory,
             since: Sequence(NOW),
-        });
+        };
+        let plan = to_audience_manager::plan(input, &self.shared_objects, place);
         self.world.judge(&plan);
         plan
     }
@@ -149,7 +144,7 @@ impl Case {
         self.plan()
             .blockers
             .iter()
-            .map(|blocker| blocker.reason)
+            .map(|blocker| blocker.reason())
             .collect()
     }
 }
@@ -191,8 +186,8 @@ fn without_shared_objects_there_is_nothing_to_do_but_wait() {
     let plan = case.plan();
     assert_eq!(plan.steps, []);
     assert_eq!(plan.state, ObservedState::default());
-    assert_eq!(plan.blockers[0].reason, Reason::AwaitingAdobeSharing);
-    assert_eq!(plan.blockers[0].reason.disposition(), Disposition::Wait);
+    assert_eq!(plan.blockers[0].reason(), Reason::AwaitingAdobeSharing);
+    assert_eq!(plan.blockers[0].reason().disposition(), Disposition::Wait);
 }
 
 #[test]

@@ -12,7 +12,6 @@ use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 
@@ -174,7 +173,7 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
 }
 
 #[test]
-fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
+fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_blocked() {
     let of = |steps: &[Step], blockers: &[Blocker]| Plan {
         steps: steps.to_vec(),
         blockers: blockers.to_vec(),
@@ -184,10 +183,7 @@ fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_held_back() {
         call: Call::list::<DataSource>(()),
         ready: true,
     };
-    let blocker = Blocker {
-        reason: Reason::AdoptionRefused,
-        message: "Held.".into(),
-    };
+    let blocker = Blocker::MarkTooLong;
     assert!(of(&[], &[]).is_settled());
     assert!(!of(std::slice::from_ref(&step), &[]).is_settled());
     assert!(!of(&[], std::slice::from_ref(&blocker)).is_settled());

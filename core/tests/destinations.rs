@@ -340,23 +340,23 @@ fn what_cannot_be_mapped_is_told_before_anything_is_made_and_tears_nothing_down(
     let both = mapped(&[shop(), bad]);
     let mut world = World::over(tenant.clone());
     let plan = world.settle(&both, &gamers());
-    assert_eq!(plan.blockers[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason(), reason);
     assert!(
-        plan.blockers[0].message.contains(names),
+        plan.blockers[0].message().contains(names),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(world.tenant.traits.is_empty() && world.tenant.segments.is_empty());
 
     let mut world = state(tenant, &mapped(&[shop()]));
     let before = world.tenant.clone();
     let plan = world.settle(&both, &gamers());
-    assert_eq!(plan.blockers[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason(), reason);
     assert!(plan.steps.is_empty(), "{:?}", plan.steps);
     assert_eq!(world.tenant, before, "what stands, stands");
     // What is healthy goes on.
     let plan = world.settle(&both, &source("I", "Loyal players"));
-    assert_eq!(plan.blockers[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason(), reason);
     assert!(
         calls(&world)
             .iter()
@@ -465,11 +465,11 @@ fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = world.settle(&without, &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(plan.blockers[0].reason(), Reason::DeletionBlocked);
     assert!(
-        plan.blockers[0].message.contains("4712 \"Partner\""),
+        plan.blockers[0].message().contains("4712 \"Partner\""),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(world.tenant.segments.contains_key(&SegmentSid(1_006)));
 }

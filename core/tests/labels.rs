@@ -172,7 +172,7 @@ fn observed_objects_stay_where_adobe_put_them() {
     let reasons: Vec<_> = plan
         .blockers
         .iter()
-        .map(|blocker| blocker.reason.as_str())
+        .map(|blocker| blocker.reason().as_str())
         .collect();
     assert_eq!(
         reasons,

@@ -26,8 +26,9 @@ use audience_sharing_core::domain::segment_rule::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::ownership::Claimant;
+use audience_sharing_core::plan::PlanInput;
 use audience_sharing_core::plan::claims::CreatedAt;
-use audience_sharing_core::plan::to_audience_manager::{self, PlanInput};
+use audience_sharing_core::plan::to_audience_manager;
 use audience_sharing_core::plan::{Claims, Plan, shared_objects};
 
 use self::strangers::Strangers;
@@ -377,6 +378,11 @@ pub(crate) fn claimant<'a>(mark: &'a Mark, existing: &'a BTreeSet<ShareName>) ->
     }
 }
 
+/// The source that is this audience of Experience Platform.
+pub(crate) fn of_audience(id: &str) -> SourceId {
+    SourceId::Audience(AudienceId::new(id))
+}
+
 pub(crate) fn source(id: &str, name: &str) -> Audience {
     Audience {
         id: AudienceId::new(id),
@@ -515,21 +521,17 @@ impl World {
         inventory: &Inventory,
     ) -> Plan<to_audience_manager::ObservedState> {
         let place = shared_objects.place(&self.settings, desired.controls.unwrap_or_default());
-        let plan = to_audience_manager::plan(PlanInput {
-            share: &share.name,
-            desired,
-            mode: share.mode,
-            adoption: share.adoption,
-            retain: share.retain,
-            recorded: &self.recorded,
-            shared_objects,
-            place: place.as_ref().map(|place| place.as_ref().copied()),
+        let nobody = BTreeSet::new();
+        let input = PlanInput {
+            share,
+            claimant: claimant(&desired.mark, &nobody),
             claims: &self.claims,
-            existing: &BTreeSet::new(),
-            previous_owners: &[],
+            desired,
+            recorded: &self.recorded,
             inventory,
             since: Sequence(1),
-        });
+        };
+        let plan = to_audience_manager::plan(input, shared_objects, place);
         self.judge(&plan);
         plan
     }

@@ -83,11 +83,11 @@ fn a_found_trait_is_pinned_for_as_long_as_it_is_declared_so() {
     assert_eq!(calls(&world), "", "nothing is asked at rest");
     let other = ruled("{trait} AND {auto}", vec![named("auto", "Auto buyers")]);
     let plan = world.settle(&other, &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::TraitNotFound);
+    assert_eq!(plan.blockers[0].reason(), Reason::TraitNotFound);
     assert!(
-        plan.blockers[0].message.contains("\"Auto buyers\""),
+        plan.blockers[0].message().contains("\"Auto buyers\""),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
 }
 
@@ -129,7 +129,7 @@ fn a_changed_rule_is_validated_before_it_is_written_and_one_that_is_refused_chan
     world.tenant.refused = Some("666T");
     let mut refused = ruled("{trait} AND 666T", Vec::new());
     let plan = world.settle(&refused, &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason(), Reason::RuleInvalid);
     assert_eq!(world.tenant.segments, before);
     // The rest of the segment does not wait for its rule.
     target_mut(&mut refused).additional_segments[0].name = "Renamed".into();
@@ -159,11 +159,11 @@ fn a_refused_rule_names_the_trait_and_nothing_is_made(#[case] rule: &str, #[case
     tenant.traits = tenant.foreign_traits.clone();
     let mut world = World::over(tenant);
     let plan = world.settle(&ruled(rule, traits), &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason(), Reason::RuleInvalid);
     assert!(
-        plan.blockers[0].message.contains(names),
+        plan.blockers[0].message().contains(names),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(world.tenant.segments.is_empty());
     assert!(plan.steps.is_empty());
@@ -182,13 +182,13 @@ fn a_refused_rule_of_a_thousand_traits_costs_a_handful_of_calls() {
         ),
         &gamers(),
     );
-    assert_eq!(plan.blockers[0].reason, Reason::RuleInvalid);
+    assert_eq!(plan.blockers[0].reason(), Reason::RuleInvalid);
     let asked = world.calls.iter().filter(|call| !call.is_write()).count();
     assert!(asked <= 10, "{}", calls(&world));
     assert!(
-        plan.blockers[0].message.len() < 1_000,
+        plan.blockers[0].message().len() < 1_000,
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
 }
 
@@ -202,11 +202,11 @@ fn what_fits_no_trait_or_several_is_told_and_nothing_is_made(
 ) {
     let mut world = World::over(tenant());
     let plan = world.settle(&ruled("{trait} AND {x}", vec![named("x", name)]), &gamers());
-    assert_eq!(plan.blockers[0].reason, reason);
+    assert_eq!(plan.blockers[0].reason(), reason);
     assert!(
-        plan.blockers[0].message.contains(told),
+        plan.blockers[0].message().contains(told),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(world.tenant.traits.is_empty() && world.tenant.segments.is_empty());
 }
@@ -228,7 +228,7 @@ fn a_code_is_looked_for_wherever_it_stands_or_in_one_data_source() {
     };
     let mut world = World::over(tenant.clone());
     let plan = world.settle(&ruled("{trait} AND {vip}", vec![by_code(None)]), &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::TraitAmbiguous);
+    assert_eq!(plan.blockers[0].reason(), Reason::TraitAmbiguous);
     let mut world = World::over(tenant);
     let plan = world.settle(
         &ruled("{trait} AND {vip}", vec![by_code(Some(6_602))]),

@@ -9,8 +9,9 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
 use proptest::prelude::{
     BoxedStrategy, Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -18,6 +19,7 @@ use proptest::sample::select;
 
 use crate::model::strangers::{ELSEWHERE, NEVER_OURS, Strangers, looks};
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source, target};
+use audience_sharing_core::domain::source::SourceId;
 
 /// An object in the tenant that is not ours, whatever it looks like.
 #[derive(Clone, Debug)]
@@ -107,10 +109,12 @@ fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &
     for _ in 0..32 {
         let plan = deletion::plan(DeletionInput {
             claimant: claimant(&mark, &existing),
-            source: Some(source),
-            data_sources: &[OURS],
-            recorded,
-            declared: &[],
+            source: Some(&SourceId::Audience(source.clone())),
+            recorded: RecordedObjects {
+                ids: recorded,
+                data_sources: &[OURS],
+                declared: &[],
+            },
             inventory: &world.inventory,
             since: Sequence(1),
         });

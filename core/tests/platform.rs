@@ -27,12 +27,13 @@ use audience_sharing_core::domain::source::{
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::to_experience_platform::{
-    self, AudiencePlanInput, ObservedAudience, RecordedAudience,
+    self, ObservedAudience, RecordedAudience,
 };
 use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
-use crate::model::{claimant, mark_of, name};
+use crate::model::{self, claimant, mark_of, name};
+use audience_sharing_core::plan::{DeletionInput, PlanInput};
 
 /// Experience Platform as a map, and what is known of it.
 struct World {
@@ -151,15 +152,17 @@ impl World {
     ) -> Plan<ObservedAudience> {
         self.claims
             .claim(&name(share), &desired.source, CreatedAt(0));
-        let plan = to_experience_platform::plan(AudiencePlanInput {
-            share: &name(share),
-            desired,
+        let share = audience_sharing_core::compose::Share {
             mode: self.mode,
             adoption: self.adoption,
-            recorded: &self.recorded,
+            ..model::share(share, "I", &[])
+        };
+        let plan = to_experience_platform::plan(PlanInput {
+            share: &share,
+            claimant: claimant(&desired.mark, &self.living),
             claims: &self.claims,
-            existing: &self.living,
-            previous_owners: &[],
+            desired,
+            recorded: &self.recorded,
             inventory: &self.inventory,
             since: Sequence(since),
         });
@@ -198,14 +201,13 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = to_experience_platform::deletion::plan(
-                to_experience_platform::deletion::AudienceDeletionInput {
-                    claimant: claimant(&mark_of(&name(share)), &self.living),
-                    source: Some(&source),
-                    recorded: &self.recorded,
-                    inventory: &self.inventory,
-                },
-            );
+            let plan = to_experience_platform::deletion::plan(DeletionInput {
+                claimant: claimant(&mark_of(&name(share)), &self.living),
+                source: Some(&source),
+                recorded: &self.recorded,
+                inventory: &self.inventory,
+                since: Sequence(1),
+            });
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return;
@@ -290,7 +292,10 @@ impl World {
     }
 
     fn reasons(plan: &Plan<ObservedAudience>) -> Vec<Reason> {
-        plan.blockers.iter().map(|blocker| blocker.reason).collect()
+        plan.blockers
+            .iter()
+            .map(|blocker| blocker.reason())
+            .collect()
     }
 }
 
@@ -549,7 +554,7 @@ fn beside_a_marked_definition_that_cannot_be_read_none_is_made_and_it_stays() {
     world.calls.clear();
     world.refresh();
     let plan = world.settle("gamers", &wanted);
-    assert_eq!(plan.blockers[0].reason, Reason::UnexpectedAnswer);
+    assert_eq!(plan.blockers[0].reason(), Reason::UnexpectedAnswer);
     assert_eq!(world.calls, Vec::<String>::new());
     world.retire("gamers");
     assert!(world.audiences.contains_key(&id), "it is left");

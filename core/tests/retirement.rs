@@ -6,17 +6,20 @@ use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid,
+    DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
+use audience_sharing_core::plan::to_audience_manager::deletion::{
+    self, RecordedObjects, Successor,
+};
 use rstest::rstest;
 
-use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
+use crate::model::{Tenant, World, claimant, mark_of, name, of_audience, share, source};
 
 const OURS: &str = "[audience-sharing:us/marketing/loyal#a1b2c3d4]";
 const SIBLINGS: &str = "[audience-sharing:us/marketing/other#a1b2c3d4]";
@@ -63,10 +66,12 @@ fn plan_of(
 ) -> Plan<Left> {
     let plan = deletion::plan(DeletionInput {
         claimant: claimant(&mark_of(&name("loyal")), &existing()),
-        source: source.map(AudienceId::new).as_ref(),
-        data_sources: data_source.as_slice(),
-        recorded,
-        declared: &[],
+        source: source.map(of_audience).as_ref(),
+        recorded: RecordedObjects {
+            ids: recorded,
+            data_sources: data_source.as_slice(),
+            declared: &[],
+        },
         inventory: &world.inventory,
         since: Sequence(NOW),
     });
@@ -92,10 +97,12 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
     let (mark, existing) = (mark_of(&name("loyal")), existing());
     let departure = DeletionInput {
         claimant: claimant(&mark, &existing),
-        source: Some(&AudienceId::new("I")),
-        data_sources: &[DATA_SOURCE],
-        recorded: &recorded(),
-        declared: &[],
+        source: Some(&of_audience("I")),
+        recorded: RecordedObjects {
+            ids: &recorded(),
+            data_sources: &[DATA_SOURCE],
+            declared: &[],
+        },
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
@@ -273,17 +280,17 @@ fn a_use_that_is_not_ours_blocks_the_whole_deletion_and_is_named() {
     let blocked = plan(&world, &recorded());
     assert_eq!(blocked.steps, []);
     assert_eq!(blocked.blockers.len(), 1);
-    assert_eq!(blocked.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(blocked.blockers[0].reason(), Reason::DeletionBlocked);
     assert_eq!(
-        blocked.blockers[0].reason.disposition(),
+        blocked.blockers[0].reason().disposition(),
         Disposition::Stalled
     );
     assert!(
-        blocked.blockers[0].message.starts_with(
+        blocked.blockers[0].message().starts_with(
             "Trait 1004 is used by segment 3000 \"Their segment\"; nothing was deleted."
         ),
         "{}",
-        blocked.blockers[0].message
+        blocked.blockers[0].message()
     );
     world.inventory.segments.apply_gone(&SegmentSid(3_000));
     assert_eq!(

@@ -14,10 +14,11 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{Inventory, Sequence, apply_rights};
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::rights::checked;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -79,8 +80,8 @@ fn held(inventory: &Inventory, last: Call) -> (Option<String>, usize) {
     };
     let plan = checked(plan, inventory);
     let blocker = plan.blockers.into_iter().next().map(|blocker| {
-        assert_eq!(blocker.reason, Reason::AccessDenied);
-        blocker.message
+        assert_eq!(blocker.reason(), Reason::AccessDenied);
+        blocker.message()
     });
     (blocker, plan.steps.len())
 }
@@ -200,9 +201,11 @@ fn our_segments_are_paused_once_and_nobody_elses() {
         let plan = deletion::pause(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
-            data_sources: &[DATA_SOURCE],
-            recorded: &recorded,
-            declared: &[],
+            recorded: RecordedObjects {
+                ids: &recorded,
+                data_sources: &[DATA_SOURCE],
+                declared: &[],
+            },
             inventory: &world.inventory,
             since: Sequence(20),
         });

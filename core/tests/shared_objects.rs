@@ -190,10 +190,11 @@ fn of_several_data_sources_one_is_chosen(
         Mode::Manage,
     );
     let named = plan.state.data_source.map(|id| id.0);
-    let held = plan
-        .blockers
-        .iter()
-        .any(|blocker| blocker.message.contains(&format!("Data source {chosen} ")));
+    let held = plan.blockers.iter().any(|blocker| {
+        blocker
+            .message()
+            .contains(&format!("Data source {chosen} "))
+    });
     assert!(named == Some(chosen) || held, "{plan:?}");
 }
 
@@ -321,8 +322,8 @@ fn beside_a_data_source_that_cannot_be_read_none_is_created() {
             .apply_whole_list(started, now, Vec::new(), unreadable);
     }
     let plan = managed(&inventory);
-    assert_eq!(plan.blockers[0].reason, Reason::UnexpectedAnswer);
-    assert!(plan.blockers[0].message.contains("data source 4242"));
+    assert_eq!(plan.blockers[0].reason(), Reason::UnexpectedAnswer);
+    assert!(plan.blockers[0].message().contains("data source 4242"));
     assert!(
         plan.steps.iter().all(|step| !step.call.is_write()),
         "{:?}",
@@ -338,7 +339,7 @@ fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
         let inventory = listed(&[data_source(5, description)], &[], &[]);
         let plan = plan(&settings, &found(5), &inventory, Mode::Manage);
         assert_eq!(plan.steps, []);
-        assert_eq!(plan.blockers[0].reason, Reason::ManagementConflict);
+        assert_eq!(plan.blockers[0].reason(), Reason::ManagementConflict);
         assert_eq!(plan.state.data_source, None);
     }
 }

@@ -10,7 +10,6 @@ use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
-use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::{Resolution, resolve};
 use rstest::rstest;
 
@@ -43,8 +42,8 @@ fn doubted(audiences: &[Audience]) -> Inventory {
 
 fn held(resolution: Resolution<&Audience>) -> Blocker {
     match resolution {
-        Resolution::Held(blocker) => blocker,
-        Resolution::Gone(gone) => gone.told(SourceGonePolicy::Retain, Receiver::AudienceManager),
+        Resolution::Blocked(blocker) => blocker,
+        Resolution::Gone(source) => Blocker::SourceGone(source, SourceGonePolicy::Retain),
         other => panic!("nothing is held: {other:?}"),
     }
 }
@@ -60,7 +59,7 @@ fn a_source_is_found_by_its_id_or_its_exact_name() {
         );
     }
     assert_eq!(
-        held(resolve(&by_name("loyal gamers"), None, &inventory)).reason,
+        held(resolve(&by_name("loyal gamers"), None, &inventory)).reason(),
         Reason::SourceNotFound
     );
 }
@@ -92,20 +91,20 @@ fn only_its_own_404_says_that_a_source_is_not_there() {
     let mut inventory = listed(&[source("I", "Loyal gamers")]);
     inventory.audiences.apply_gone(&id("I"));
     let blocker = held(resolve(&by_id("I"), None, &inventory));
-    assert_eq!(blocker.reason, Reason::SourceNotFound);
-    assert_eq!(blocker.reason.disposition(), Disposition::Stalled);
+    assert_eq!(blocker.reason(), Reason::SourceNotFound);
+    assert_eq!(blocker.reason().disposition(), Disposition::Stalled);
 }
 
 #[test]
 fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
     let blocker = held(resolve(&by_name("x"), None, &Inventory::default()));
     assert_eq!(
-        (blocker.reason, blocker.reason.disposition()),
+        (blocker.reason(), blocker.reason().disposition()),
         (Reason::Progressing, Disposition::Wait)
     );
     let blocker = held(resolve(&by_name("x"), None, &listed(&[])));
     assert_eq!(
-        (blocker.reason, blocker.reason.disposition()),
+        (blocker.reason(), blocker.reason().disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
     );
 }
@@ -119,8 +118,8 @@ fn a_name_of_several_names_their_ids(#[case] count: usize, #[case] ids: &str) {
         .map(|number| source(&format!("I{number}"), "x"))
         .collect();
     let blocker = held(resolve(&by_name("x"), None, &listed(&namesakes)));
-    assert_eq!(blocker.reason, Reason::SourceAmbiguous);
-    assert!(blocker.message.contains(ids), "{}", blocker.message);
+    assert_eq!(blocker.reason(), Reason::SourceAmbiguous);
+    assert!(blocker.message().contains(ids), "{}", blocker.message());
 }
 
 #[rstest]
@@ -138,7 +137,7 @@ fn only_a_deleted_or_inactive_source_is_not_shared(
     let inventory = listed(&[audience]);
     let reason = match resolve(&by_id("I"), None, &inventory) {
         Resolution::Found(_) => None,
-        other => Some(held(other).reason),
+        other => Some(held(other).reason()),
     };
     assert_eq!(reason, refused);
 }
@@ -169,53 +168,28 @@ fn what_came_from_audience_manager_is_not_shared_back(
     match resolve(&by_id("I"), None, &inventory) {
         Resolution::Found(_) => assert!(!loops),
         other => {
-            assert_eq!(held(other).reason, Reason::SharingLoop);
+            assert_eq!(held(other).reason(), Reason::SharingLoop);
             assert!(loops);
         }
     }
 }
 
 #[rstest]
-#[case::keep(
-    SourceGonePolicy::Retain,
-    Receiver::AudienceManager,
-    "Audience Manager was left as it is"
-)]
+#[case::keep(SourceGonePolicy::Retain, "Audience Manager was left as it is")]
 #[case::pause(
     SourceGonePolicy::Pause,
-    Receiver::AudienceManager,
     "segments that were made of it in Audience Manager are paused until"
 )]
-#[case::delete(
-    SourceGonePolicy::Delete,
-    Receiver::AudienceManager,
-    "made of it in Audience Manager was deleted"
-)]
-#[case::keep_there(
-    SourceGonePolicy::Retain,
-    Receiver::ExperiencePlatform,
-    "Experience Platform was left as it is"
-)]
-#[case::pause_there(
-    SourceGonePolicy::Pause,
-    Receiver::ExperiencePlatform,
-    "audience that was made of it in Experience Platform is inactive until"
-)]
-#[case::delete_there(
-    SourceGonePolicy::Delete,
-    Receiver::ExperiencePlatform,
-    "made of it in Experience Platform was deleted"
-)]
+#[case::delete(SourceGonePolicy::Delete, "made of it in Audience Manager was deleted")]
 fn a_source_that_is_gone_says_what_became_of_what_was_made_of_it(
     #[case] policy: SourceGonePolicy,
-    #[case] receiver: Receiver,
     #[case] told: &str,
 ) {
     let mut audience = source("I", "Loyal gamers");
     audience.lifecycle = Lifecycle::Deleted;
     match resolve(&by_id("I"), None, &listed(&[audience])) {
-        Resolution::Gone(gone) => {
-            let message = gone.told(policy, receiver).message;
+        Resolution::Gone(source) => {
+            let message = Blocker::SourceGone(source, policy).message();
             assert!(message.contains(told), "{message}");
         }
         other => panic!("it is gone: {other:?}"),

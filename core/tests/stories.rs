@@ -185,7 +185,7 @@ fn an_object_without_a_mark_is_adopted_only_as_the_policy_says() {
             "{policy:?}, equal: {equal}: the mark is written or nothing"
         );
         if !adopted {
-            assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
+            assert_eq!(plan.blockers[0].reason(), Reason::AdoptionRefused);
         }
     }
 }
@@ -211,7 +211,7 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
         &share("loyal", "I", &["third"]),
         &source("I", "Loyal gamers"),
     );
-    assert_eq!(plan.blockers[0].reason, Reason::AwaitingAdobeSharing);
+    assert_eq!(plan.blockers[0].reason(), Reason::AwaitingAdobeSharing);
     assert_eq!(world.calls, []);
     let mut observing = share("loyal", "I", &[]);
     observing.mode = Mode::Observe;
@@ -219,7 +219,7 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
         world
             .settle(&observing, &source("I", "Loyal gamers"))
             .blockers[0]
-            .reason,
+            .reason(),
         Reason::AwaitingAdobeSharing
     );
 }
@@ -244,12 +244,14 @@ fn another_owners_mark_is_a_conflict_whatever_the_policy() {
         let before = world.tenant.clone();
         let plan = world.settle(&share, &source);
         assert_eq!(
-            plan.blockers[0].reason,
+            plan.blockers[0].reason(),
             Reason::ManagementConflict,
             "{policy:?}"
         );
         assert!(
-            plan.blockers[0].message.contains("others/marketing/loyal"),
+            plan.blockers[0]
+                .message()
+                .contains("others/marketing/loyal"),
             "it says whose it is"
         );
         assert_eq!(world.tenant, before, "{policy:?}: nothing was changed");

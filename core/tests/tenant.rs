@@ -29,5 +29,5 @@ fn nothing_is_done_where_the_recorded_ids_are_not_valid(
         &tenant(recorded.0, recorded.1),
         &tenant(observed.0, observed.1),
     );
-    assert_eq!(blocker.map(|blocker| blocker.reason), reason);
+    assert_eq!(blocker.map(|blocker| blocker.reason()), reason);
 }

@@ -7,16 +7,20 @@ use audience_sharing_core::call::{Call, Kind, Operation, Step};
 use audience_sharing_core::compose::{AdoptionPolicy, ShareName, compose};
 use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid,
+    DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
 use audience_sharing_core::domain::ownership::UidPrefix;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
-use audience_sharing_core::plan::to_audience_manager::{self, PlanInput, RecordedIds};
+use audience_sharing_core::plan::DeletionInput;
+use audience_sharing_core::plan::PlanInput;
+use audience_sharing_core::plan::to_audience_manager::deletion::{
+    self, RecordedObjects, Successor,
+};
+use audience_sharing_core::plan::to_audience_manager::{self, RecordedIds};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, proptest};
 use proptest::sample::select;
 
-use crate::model::{Tenant, World, claimant, mark_of, name, share, source, target};
+use crate::model::{Tenant, World, claimant, mark_of, name, of_audience, share, source, target};
 use crate::records::{onboarded, segment};
 
 const OURS: &str = "[audience-sharing:us/marketing/loyal#a1b2c3d4]";
@@ -224,31 +228,29 @@ proptest! {
         share.adoption = adoption;
         let shared_objects = world.shared_objects();
         let desired = compose(&world.settings, mark_of(&share.name), target(&share), &source);
-        let kept = to_audience_manager::plan(PlanInput {
-            share: &share.name,
-            desired: &desired,
-            mode: share.mode,
-            adoption,
-            retain: false,
-            recorded: &recorded,
-            shared_objects: &shared_objects,
-            place: shared_objects.place(&world.settings, Default::default()).as_ref().map(|place| place.as_ref().copied()),
+        let input = PlanInput {
+            share: &share,
+            claimant: claimant(&desired.mark, &living),
             claims: &world.claims,
-            existing: &living,
-            previous_owners: &[],
+            desired: &desired,
+            recorded: &recorded,
             inventory: &world.inventory,
             since: Sequence(31),
-        });
+        };
+        let place = shared_objects.place(&world.settings, Default::default());
+        let kept = to_audience_manager::plan(input, &shared_objects, place);
         judge_all(&kept.steps, &traits, &segments, adoption);
 
-        let audience = AudienceId::new("I");
+        let audience = of_audience("I");
         let mark = mark_of(&share.name);
         let departure = DeletionInput {
             claimant: claimant(&mark, &living),
             source: Some(&audience),
-            data_sources: &[OUR_DATA_SOURCE],
-            recorded: &recorded,
-            declared: &[],
+            recorded: RecordedObjects {
+                ids: &recorded,
+                data_sources: &[OUR_DATA_SOURCE],
+                declared: &[],
+            },
             inventory: &world.inventory,
             since: Sequence(31),
         };

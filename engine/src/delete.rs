@@ -9,8 +9,9 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Claimant;
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
-use audience_sharing_core::plan::to_audience_manager::deletion::Successor;
+use audience_sharing_core::plan::to_audience_manager::deletion::{RecordedObjects, Successor};
 use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Next, Progress};
@@ -62,18 +63,20 @@ impl EngineState {
         let count = count + deletion.declared.len();
         let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
         let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
-        let leaving = to_audience_manager::deletion::DeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
-            source: source.as_ref().and_then(SourceId::audience),
-            data_sources: &data_sources,
-            recorded,
-            declared: &deletion.declared,
+            source: source.as_ref(),
+            recorded: RecordedObjects {
+                ids: recorded,
+                data_sources: &data_sources,
+                declared: &deletion.declared,
+            },
             inventory: &self.inventory,
             since: job.since,
         };
         let successor = self.successor(deletion, source.as_ref());
         let plan = match successor {
-            None => to_audience_manager::deletion::plan(leaving),
+            None => to_audience_manager::deletion::plan(deletion_input),
             Some(successor) => {
                 let keys = successor.additional_keys.iter();
                 let codes = source.as_ref().and_then(SourceId::audience);
@@ -86,7 +89,7 @@ impl EngineState {
                     codes: codes.collect(),
                     destinations: successor.destinations.clone(),
                 };
-                to_audience_manager::deletion::hand_over(leaving, &kept)
+                to_audience_manager::deletion::hand_over(deletion_input, &kept)
             }
         };
         let plan = rights::checked(plan, &self.inventory);
@@ -116,14 +119,14 @@ impl EngineState {
                 match resolve(selector, None, &self.inventory) {
                     Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
                     Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
                 }
             }
             Some(SourceSelector::AudienceManager(selector)) => {
-                match audience_manager::resolve(selector, self.question(None, since)) {
+                match audience_manager::resolve(selector, self.source_input(None, since)) {
                     Resolution::Found(found) => Some(found.id()),
                     Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Held(_) | Resolution::Gone(_) => None,
+                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
                 }
             }
         })
@@ -158,11 +161,12 @@ impl EngineState {
         recorded: &to_experience_platform::RecordedAudience,
     ) -> Next<DeletionOutcome> {
         let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
-        let leaving = to_experience_platform::deletion::AudienceDeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source,
             recorded,
             inventory: &self.inventory,
+            since: job.since,
         };
         let mut successor = self.successor(deletion, source);
         if successor.is_some() {
@@ -178,14 +182,15 @@ impl EngineState {
                     };
                 }
                 // Whoever asks for what cannot be shared any more takes nothing over.
-                Some(Resolution::Held(_) | Resolution::Gone(_)) => successor = None,
+                Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
             }
         }
         let plan = match successor {
-            None => to_experience_platform::deletion::plan(leaving),
-            Some(successor) => {
-                to_experience_platform::deletion::hand_over(leaving, &self.mark_of(successor))
-            }
+            None => to_experience_platform::deletion::plan(deletion_input),
+            Some(successor) => to_experience_platform::deletion::hand_over(
+                deletion_input,
+                &self.mark_of(successor),
+            ),
         };
         let left = plan.state;
         match job.choose(plan.steps, plan.blockers, 2) {
@@ -217,7 +222,7 @@ impl EngineState {
         let selector = AudienceManagerSelector { kind, naming };
         Some(audience_manager::resolve(
             &selector,
-            self.question(None, since),
+            self.source_input(None, since),
         ))
     }
 
@@ -231,7 +236,7 @@ impl EngineState {
                 Resolution::Found(found) if Some(&found.id) == source.audience()
             ),
             SourceSelector::AudienceManager(selector) => matches!(
-                audience_manager::resolve(selector, self.question(None, Sequence(0))),
+                audience_manager::resolve(selector, self.source_input(None, Sequence(0))),
                 Resolution::Found(found) if found.id() == *source
             ),
         }

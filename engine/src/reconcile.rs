@@ -19,8 +19,8 @@ use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::activation::mappings::KnownMapping;
 use audience_sharing_core::plan::activation::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve};
-use audience_sharing_core::plan::to_audience_manager::{self, PlanInput};
 use audience_sharing_core::plan::used_by::UsedBy;
+use audience_sharing_core::plan::{PlanInput, to_audience_manager};
 use audience_sharing_core::plan::{activation::export_controls, rights, shared_objects, tenant};
 use sha2::{Digest, Sha256};
 
@@ -66,14 +66,14 @@ impl EngineState {
         let source = match resolve(&target.source, pinned, &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(blocker) => {
+            Resolution::Blocked(blocker) => {
                 self.watch_source(request, target);
                 return Next::Finish(self.unjudged(self.origin_of(request), blocker.into()));
             }
             Resolution::Gone(gone) => {
                 self.watch_source(request, target);
                 let origin = self.origin_of(request);
-                return self.source_gone(job, request, target, (&gone, origin));
+                return self.source_gone(job, request, target, (gone, origin));
             }
         };
         if must_be_recorded(request, &SourceSelector::Audience(target.source.clone())) {
@@ -134,21 +134,16 @@ impl EngineState {
         let desired = compose(&self.settings, self.mark(request), target, source);
         self.observer.on_plan();
         let place = shared_objects.place(&self.settings, controls);
-        let plan = to_audience_manager::plan(PlanInput {
-            share: &request.share.name,
-            desired: &desired,
-            mode: request.share.mode,
-            adoption: request.share.adoption,
-            retain: request.share.retain,
-            recorded: &request.recorded,
-            shared_objects: &shared_objects,
-            place: place.as_ref().map(|place| place.as_ref().copied()),
+        let input = PlanInput {
+            share: &request.share,
+            claimant: self.claimant(&desired.mark),
             claims: &self.claims,
-            existing: &*self.existing,
-            previous_owners: &self.settings.previous_owners,
+            desired: &desired,
+            recorded: &request.recorded,
             inventory: &self.inventory,
             since: job.since,
-        });
+        };
+        let plan = to_audience_manager::plan(input, &shared_objects, place);
         let plan = rights::checked(plan, &self.inventory);
         self.watch_objects(request, target, &desired, &plan.state);
         let objects = objects(&desired);
@@ -460,7 +455,7 @@ fn origin(source: &Audience) -> Origin {
 /// knows it as lost.
 pub(super) fn is_conflict(blocker: &Blocker) -> bool {
     matches!(
-        blocker.reason,
+        blocker.reason(),
         Reason::SourceClaimed | Reason::ManagementConflict | Reason::OwnershipLost
     )
 }

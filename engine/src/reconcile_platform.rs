@@ -14,9 +14,9 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
 use audience_sharing_core::plan::shared_objects;
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
-use audience_sharing_core::plan::to_experience_platform::{self, AudiencePlanInput};
+use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve};
 use audience_sharing_core::plan::used_by::UsedBy;
+use audience_sharing_core::plan::{PlanInput, to_experience_platform};
 
 use super::job::{Choice, Next, Progress};
 use super::reconcile::{digest, is_conflict, must_be_recorded};
@@ -32,18 +32,18 @@ impl EngineState {
         request: &ReconcileRequest,
         target: &ToExperiencePlatform,
     ) -> Next<ReconcileOutcome> {
-        let question = self.question(request.pinned.as_ref(), job.since);
-        let source = match resolve(&target.source, question) {
+        let input = self.source_input(request.pinned.as_ref(), job.since);
+        let source = match resolve(&target.source, input) {
             Resolution::Found(source) => source,
             Resolution::Ask(call) => return self.ask(job, call),
-            Resolution::Held(blocker) => {
+            Resolution::Blocked(blocker) => {
                 let known = request.pinned.iter().filter_map(source_key).collect();
                 self.dependency_index.set(&request.share.name, known);
                 return Next::Finish(self.unjudged(None, blocker.into()));
             }
             Resolution::Gone(gone) => {
                 let source = SourceSelector::AudienceManager(target.source.clone());
-                return self.source_gone_in_audience_manager(job, request, &source, &gone);
+                return self.source_gone_in_audience_manager(job, request, &source, gone);
             }
         };
         if must_be_recorded(
@@ -56,15 +56,12 @@ impl EngineState {
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
-        let plan = to_experience_platform::plan(AudiencePlanInput {
-            share: &request.share.name,
-            desired: &desired,
-            mode: request.share.mode,
-            adoption: request.share.adoption,
-            recorded: &request.recorded_audience,
+        let plan = to_experience_platform::plan(PlanInput {
+            share: &request.share,
+            claimant: self.claimant(&desired.mark),
             claims: &self.claims,
-            existing: &*self.existing,
-            previous_owners: &self.settings.previous_owners,
+            desired: &desired,
+            recorded: &request.recorded_audience,
             inventory: &self.inventory,
             since: job.since,
         });
@@ -105,12 +102,12 @@ impl EngineState {
         }
     }
 
-    pub(super) fn question<'a>(
+    pub(super) fn source_input<'a>(
         &'a self,
         pinned: Option<&'a SourceId>,
         since: Sequence,
-    ) -> Question<'a> {
-        Question {
+    ) -> SourceInput<'a> {
+        SourceInput {
             settings: &self.settings,
             inventory: &self.inventory,
             pinned,

@@ -108,8 +108,7 @@ pub struct Problem {
 
 impl From<Blocker> for Problem {
     fn from(blocker: Blocker) -> Self {
-        let Blocker { reason, message } = blocker;
-        Self::new(reason, message)
+        Self::new(blocker.reason(), blocker.message())
     }
 }
 

@@ -1,14 +1,17 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
+use audience_sharing_core::blocker::{Blocker, GoneSource};
 use audience_sharing_core::compose::{
     Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
 };
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
-use audience_sharing_core::plan::gone::{Gone, Receiver};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::used_by::UsedBy;
-use audience_sharing_core::plan::{Plan, rights, to_audience_manager, to_experience_platform};
+use audience_sharing_core::plan::{
+    DeletionInput, Plan, rights, to_audience_manager, to_experience_platform,
+};
 
 use super::job::{Choice, Next, Progress};
 use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
@@ -21,29 +24,31 @@ impl EngineState {
         job: &mut Progress,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
-        (gone, origin): (&Gone, Option<Origin>),
+        (source, origin): (GoneSource, Option<Origin>),
     ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let blocker = gone.told(policy, Receiver::AudienceManager);
+        let blocker = Blocker::SourceGone(source, policy);
         let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = shared_objects.data_sources().collect();
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let source = request.pinned.clone().or(declared_source);
-        let leaving = to_audience_manager::deletion::DeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
-            source: source.as_ref().and_then(SourceId::audience),
-            data_sources: &data_sources,
-            recorded: &request.recorded,
-            declared: &declared,
+            source: source.as_ref(),
+            recorded: RecordedObjects {
+                ids: &request.recorded,
+                data_sources: &data_sources,
+                declared: &declared,
+            },
             inventory: &self.inventory,
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_audience_manager::deletion::look(leaving),
-            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(leaving),
-            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(leaving),
+            SourceGonePolicy::Retain => to_audience_manager::deletion::look(deletion_input),
+            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(deletion_input),
+            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(deletion_input),
         };
         let Plan {
             steps, blockers, ..
@@ -58,7 +63,7 @@ impl EngineState {
         ) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
-                let observed_state = to_audience_manager::deletion::state(leaving);
+                let observed_state = to_audience_manager::deletion::state(deletion_input);
                 Next::Finish(ReconcileOutcome {
                     source: origin,
                     controls: observed_state
@@ -85,10 +90,10 @@ impl EngineState {
         job: &mut Progress,
         request: &ReconcileRequest,
         source: &SourceSelector,
-        gone: &Gone,
+        gone: GoneSource,
     ) -> Next<ReconcileOutcome> {
         let policy = policy(request);
-        let blocker = gone.told(policy, Receiver::ExperiencePlatform);
+        let blocker = Blocker::SourceGone(gone, policy);
         let source = request.pinned.clone().or_else(|| source.id());
         let key = source.as_ref().and_then(|source| match source {
             SourceId::Audience(_) => None,
@@ -98,16 +103,17 @@ impl EngineState {
         self.dependency_index
             .set(&request.share.name, key.into_iter().collect());
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
-        let leaving = to_experience_platform::deletion::AudienceDeletionInput {
+        let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
             recorded: &request.recorded_audience,
             inventory: &self.inventory,
+            since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_experience_platform::deletion::look(leaving),
-            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(leaving),
-            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(leaving),
+            SourceGonePolicy::Retain => to_experience_platform::deletion::look(deletion_input),
+            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(deletion_input),
+            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(deletion_input),
         };
         let Plan {
             steps, blockers, ..
@@ -116,7 +122,7 @@ impl EngineState {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
                 let observed_state = to_experience_platform::ObservedAudience {
-                    audience: to_experience_platform::deletion::owned(leaving),
+                    audience: to_experience_platform::deletion::owned(deletion_input),
                     ..to_experience_platform::ObservedAudience::default()
                 };
                 let audience = self.standing_audience(observed_state, &request.recorded_audience);

@@ -5,7 +5,7 @@ use super::Plan;
 use super::lookup::Slot;
 use crate::call::{Call, Kind, Step};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Left, Ownership, label};
+use crate::ownership::{Left, Ownership};
 
 /// The objects of one kind that are ours.
 pub(super) struct Leaving<'a, K> {
@@ -33,10 +33,10 @@ impl<'a, K: Kind> Leaving<'a, K> {
                     match beside.find(|kept| of_one_key(kept, ours.record())) {
                         None if !outlived(ours.record()) => kept.push(ours),
                         Some(kept) if kept.is_same(ours.record()) => duplicates.push(ours),
-                        None | Some(_) => plan.state.push(label(found.record)),
+                        None | Some(_) => plan.state.push(found.record),
                     }
                 }
-                Ownership::Blocked(_) if found.recorded => plan.state.push(label(found.record)),
+                Ownership::Blocked(_) if found.recorded => plan.state.push(found.record),
                 Ownership::Blocked(_)
                 | Ownership::TakenOver(_)
                 | Ownership::Unmarked(_)

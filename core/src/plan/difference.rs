@@ -9,9 +9,8 @@ use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, T
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId};
 use crate::domain::ownership::Mark;
-use crate::domain::reason::Reason;
 use crate::inventory::{Inventory, Table};
-use crate::ownership::label;
+use crate::ownership::object_name;
 
 /// What an object is to be.
 pub(super) trait Desired<K: Kind> {
@@ -76,7 +75,7 @@ impl<'a, K: Kind> Comparison<'a, K> {
 
     /// A sentence for each text that the service stores otherwise.
     pub(super) fn told(self) -> Vec<String> {
-        let (object, system) = (label(self.found), K::SYSTEM);
+        let (object, system) = (object_name(self.found).capitalized(), K::SYSTEM);
         let told = self.respelled.iter().map(|respelled| {
             let (sent, stored) = excerpts(&respelled.sent, &respelled.stored);
             format!(
@@ -195,16 +194,7 @@ impl Desired<Segment> for DesiredSegment<'_> {
 /// Why an object cannot be made: its mark would be cut, and nobody would know any more whose it is.
 pub(super) fn unmarkable(mark: &Mark) -> Option<Blocker> {
     let length = mark.to_string().chars().count();
-    (length > DESCRIPTION_CHARS_MAX).then(|| {
-        Blocker::new(
-            Reason::NameTooLong,
-            format!(
-                "The ownership mark, which holds the owner id, the namespace and the name, does not fit into a description \
-                 of {DESCRIPTION_CHARS_MAX} characters; nothing was created. Create the SharedAudience again with a shorter \
-                 name, or in a namespace with a shorter name."
-            ),
-        )
-    })
+    (length > DESCRIPTION_CHARS_MAX).then_some(Blocker::MarkTooLong)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::compose::AdoptionPolicy;
 use crate::domain::ownership::strip;
 use crate::inventory::Inventory;
 use crate::ownership::owned::Ours;
-use crate::ownership::{Ownership, label, lost};
+use crate::ownership::{Ownership, object_name};
 
 /// An object that is ours, and what of it must be written.
 pub(super) struct Kept<'a, K: Kind> {
@@ -36,7 +36,7 @@ pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
                 && strip(texts.0.unwrap_or_default()) == strip(texts.1);
             unmarked.adopt(equal, adoption)?
         }
-        Ownership::Unrelated => return Err(lost(&label(found.record))),
+        Ownership::Unrelated => return Err(Blocker::OwnershipLost(object_name(found.record))),
         Ownership::Blocked(blocker) => return Err(blocker.clone()),
     };
     Ok(Kept {

@@ -5,6 +5,7 @@ use super::Plan;
 use crate::call::{Call, Kind, Step};
 use crate::domain::field::Field;
 use crate::inventory::{Entry, Inventory, Sequence};
+use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Left, Ownership, Signs};
 
 /// The place of one object, or of all that a deleted resource may have.
@@ -17,30 +18,35 @@ pub(super) struct Slot<'a, K: Kind> {
     pub(super) as_ours: bool,
     /// By which it is found where it belongs.
     pub(super) keys: Vec<SlotKey<K>>,
-    /// By which it is found where it is on its way: there only what carries a mark of our owner counts.
-    pub(super) elsewhere: Vec<SlotKey<K>>,
+    /// By which it is found in data sources that it may be relocated from: there only what carries a mark of our owner
+    /// counts.
+    pub(super) other_keys: Vec<SlotKey<K>>,
     /// Whether an object has the natural key of the source, wherever it is.
     pub(super) has_key: Box<dyn Fn(&K) -> bool + 'a>,
     /// What is declared, the mark included; `None` of a resource that is deleted.
     pub(super) description: Option<&'a str>,
 }
 
-/// One key, with the calls that show what has it.
+/// One key, with the calls that show what has it: made only where one is due.
 pub(super) struct SlotKey<K: Kind> {
     pub(super) key: K::NaturalKey,
     /// All objects with the key; `None` where it is no key of a creation.
-    pub(super) look_up: Option<Call>,
+    pub(super) look_up: fn(&K::NaturalKey) -> Option<Call>,
     /// Still needed before the absence of the key means anything.
-    pub(super) list: Option<Call>,
+    pub(super) list: fn(&K::NaturalKey) -> Option<Call>,
 }
 
 impl<K: Kind> SlotKey<K> {
+    fn look_up(&self) -> Option<Call> {
+        (self.look_up)(&self.key)
+    }
+
     /// A key by which no object is created.
     pub(super) fn found_by(key: K::NaturalKey) -> Self {
         Self {
             key,
-            look_up: None,
-            list: None,
+            look_up: |_| None,
+            list: |_| None,
         }
     }
 }
@@ -79,7 +85,7 @@ impl<'a, K: Kind> Slot<'a, K> {
             self.claimant.is_of_owner(description)
         };
         match self.find_by(&self.keys, &equals, anything) {
-            Lookup::Absent => self.find_by(&self.elsewhere, &equals, marked),
+            Lookup::Absent => self.find_by(&self.other_keys, &equals, marked),
             found => found,
         }
     }
@@ -91,8 +97,8 @@ impl<'a, K: Kind> Slot<'a, K> {
         counts: impl Fn(&Candidate<'a, K>) -> bool,
     ) -> Lookup<'a, K> {
         let table = K::table(self.inventory);
-        let unresolved = keys.iter().filter(|key| table.is_unresolved(&key.key));
-        if let Some(call) = unresolved.filter_map(|key| key.look_up.clone()).next() {
+        let mut unresolved = keys.iter().filter(|key| table.is_unresolved(&key.key));
+        if let Some(call) = unresolved.find_map(SlotKey::look_up) {
             return ask(call);
         }
         let found: Vec<_> = self.entries(keys).collect();
@@ -114,7 +120,8 @@ impl<'a, K: Kind> Slot<'a, K> {
         if let Some(found) = candidates.filter(counts).min_by_key(rank) {
             return Lookup::Found(found);
         }
-        match keys.iter().find_map(|key| key.list.clone()) {
+        let mut lists = keys.iter().filter_map(|key| (key.list)(&key.key));
+        match lists.next() {
             Some(list) => ask(list),
             None => Lookup::Absent,
         }
@@ -131,11 +138,9 @@ impl<'a, K: Kind> Slot<'a, K> {
     /// What must still be looked up before an absent object is created.
     pub(super) fn unproven(&self, since: Sequence) -> Option<Call> {
         let table = K::table(self.inventory);
-        let mut keys = self.keys.iter();
-        keys.find_map(|key| {
-            let look_up = key.look_up.as_ref()?;
-            (!table.was_looked_up(&key.key, since)).then(|| look_up.clone())
-        })
+        let keys = self.keys.iter();
+        let mut unproven = keys.filter(|key| !table.was_looked_up(&key.key, since));
+        unproven.find_map(SlotKey::look_up)
     }
 
     /// Every one that may be ours, the recorded ones first. What is not known is asked for.
@@ -143,7 +148,7 @@ impl<'a, K: Kind> Slot<'a, K> {
         let table = K::table(self.inventory);
         let unresolved = self.keys.iter();
         let unresolved = unresolved.filter(|key| table.is_unresolved(&key.key));
-        let look_ups = unresolved.filter_map(|key| key.look_up.clone());
+        let look_ups = unresolved.filter_map(SlotKey::look_up);
         plan.steps.extend(look_ups.map(Step::ready));
         let mut ids = self.recorded.clone();
         for entry in self.entries(&self.keys) {
@@ -173,25 +178,30 @@ impl<'a, K: Kind> Slot<'a, K> {
         &self,
         kept: &K,
         same: impl Fn(&K, &K) -> bool,
-    ) -> Vec<(Candidate<'a, K>, &'a Entry<K>)> {
-        let is_duplicate = |(found, _): &(Candidate<'a, K>, &Entry<K>)| {
-            let description = found.record.description().unwrap_or_default();
-            found.record.id() != kept.id()
-                && !found.record.is_deleted()
-                && matches!(found.ownership, Ownership::Owned(_))
-                && (self.has_key)(found.record)
-                && self.claimant.is_marked(description)
-                && same(kept, found.record)
+    ) -> Vec<(Ours<'a, K>, &'a Entry<K>)> {
+        let is_duplicate = |entry: &&Entry<K>| {
+            let record = &entry.record;
+            record.id() != kept.id()
+                && !record.is_deleted()
+                && (self.has_key)(record)
+                && self
+                    .claimant
+                    .is_marked(record.description().unwrap_or_default())
+                && same(kept, record)
         };
-        let entries = self
-            .entries(&self.keys)
-            .chain(self.entries(&self.elsewhere));
-        let mut found: Vec<_> = entries
-            .map(|entry| (self.candidate(entry), entry))
-            .filter(is_duplicate)
-            .collect();
-        found.dedup_by_key(|(found, _)| found.record.id());
-        found
+        let entries = self.entries(&self.keys);
+        let entries = entries.chain(self.entries(&self.other_keys));
+        let mut found: Vec<_> = entries.filter(is_duplicate).collect();
+        found.dedup_by_key(|entry| entry.record.id());
+        let judged = found
+            .into_iter()
+            .map(|entry| (self.candidate(entry).ownership, entry));
+        judged
+            .filter_map(|(ownership, entry)| match ownership {
+                Ownership::Owned(ours) => Some((ours, entry)),
+                _ => None,
+            })
+            .collect()
     }
 
     fn entries<'k>(

@@ -4,7 +4,6 @@ use super::Plan;
 use crate::blocker::Blocker;
 use crate::call::{Call, Operation, Step};
 use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
-use crate::domain::reason::Reason;
 use crate::domain::rights::{Right, Rights};
 use crate::inventory::Inventory;
 
@@ -37,7 +36,8 @@ fn refused(call: &Call, inventory: &Inventory) -> Option<Blocker> {
     };
     let (right, rights, object) = match call {
         Call::DataSource(Operation::Create(new)) => {
-            return (known.administrator == Some(false)).then(|| no_administrator(&new.name));
+            return (known.administrator == Some(false))
+                .then(|| Blocker::NotAdministrator(new.name.clone()));
         }
         Call::Trait(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
         Call::Segment(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
@@ -52,32 +52,14 @@ fn refused(call: &Call, inventory: &Inventory) -> Option<Blocker> {
     };
     rights
         .filter(|rights: &&Rights| !rights.has(right) && !covers(**rights, right))
-        .map(|_| not_granted(call, right, &object))
+        .map(|_| Blocker::RightMissing {
+            right,
+            object: object.into(),
+            call: call.label().into(),
+        })
 }
 
 /// Whether a data source shows the right to create in it at all is not documented: whoever may write it may do that too.
 fn covers(rights: Rights, right: Right) -> bool {
     right == Right::Create && rights.has(Right::Write)
-}
-
-fn not_granted(call: &Call, right: Right, object: &str) -> Blocker {
-    Blocker::new(
-        Reason::AccessDenied,
-        format!(
-            "Audience Manager does not grant the credential's technical account {right} on {object}, so that it could not \
-             {}; nothing was changed. Give the account the right in an Audience Manager RBAC group.",
-            call.label()
-        ),
-    )
-}
-
-fn no_administrator(data_source: &str) -> Blocker {
-    Blocker::new(
-        Reason::AccessDenied,
-        format!(
-            "The credential's technical account is no administrator in Audience Manager, so that it could not create data \
-             source {data_source:?}; nothing was changed. Make it one, or let an administrator create the data source, \
-             with unique integration codes for traits and for segments."
-        ),
-    )
 }

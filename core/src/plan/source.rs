@@ -4,17 +4,15 @@ pub mod audience_manager;
 mod resolution;
 
 pub use resolution::Resolution;
-pub(super) use resolution::bounded_list;
 
-use super::gone::Gone;
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, GoneSource, LoopSign};
 use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::ownership::Mark;
-use crate::domain::reason::Reason;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
+use crate::ownership::object_name;
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
 pub fn resolve<'a>(
@@ -32,9 +30,9 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audien
     match inventory.audiences.get(id) {
         Some(entry) if entry.stale => Resolution::Ask(Call::read::<Audience>(id.clone())),
         Some(entry) => judge(&entry.record),
-        None if inventory.audiences.is_gone(id) => Resolution::Gone(Gone::deleted(format!(
-            "Experience Platform has no audience with the id {id} in this sandbox"
-        ))),
+        None if inventory.audiences.is_gone(id) => {
+            Resolution::Gone(GoneSource::NoAudience(id.clone()))
+        }
         None => Resolution::Ask(Call::read::<Audience>(id.clone())),
     }
 }
@@ -47,65 +45,34 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
     match matching.as_slice() {
         [entry] if entry.stale => Resolution::Ask(Call::read::<Audience>(entry.record.id.clone())),
         [entry] => judge(&entry.record),
-        [] if !inventory.audiences.is_listed(Coverage::Whole) => Resolution::Held(Blocker::new(
-            Reason::Progressing,
-            "The audiences of Experience Platform are being read.".into(),
-        )),
-        [] => Resolution::Held(Blocker::new(
-            Reason::SourceNotFound,
-            format!(
-                "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is \
-                 compared exactly), or name the source by its id: inactive audiences are never listed."
-            ),
-        )),
+        [] if !inventory.audiences.is_listed(Coverage::Whole) => {
+            Resolution::Blocked(Blocker::AudiencesNotListed)
+        }
+        [] => Resolution::Blocked(Blocker::AudienceNotFound(name.into())),
         several => {
-            let mut ids: Vec<_> = several
-                .iter()
-                .map(|entry| entry.record.id.as_str())
-                .collect();
+            let ids = several.iter().map(|entry| entry.record.id.clone());
+            let mut ids: Vec<_> = ids.collect();
             ids.sort_unstable();
-            Resolution::Held(Blocker::new(
-                Reason::SourceAmbiguous,
-                format!(
-                    "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
-                    bounded_list(&ids)
-                ),
-            ))
+            let name = name.into();
+            Resolution::Blocked(Blocker::AudienceAmbiguous(name, ids))
         }
     }
 }
 
 fn judge(audience: &Audience) -> Resolution<&Audience> {
+    let source = || object_name(audience);
+    let looped = |sign| Resolution::Blocked(Blocker::SharingLoop(source(), sign));
     if audience.lifecycle == Lifecycle::Deleted {
-        return Resolution::Gone(Gone::deleted(format!(
-            "Audience {} {:?} was deleted in Experience Platform",
-            audience.id, audience.name
-        )));
+        return Resolution::Gone(GoneSource::DeletedAudience(source()));
     }
     if let Some(mark @ Mark::Audience { .. }) = Mark::read(&audience.description) {
-        return Resolution::Held(Blocker::new(
-            Reason::SharingLoop,
-            format!(
-                "Audience {} {:?} was shared from Audience Manager and carries the mark {mark}; it is not shared back. \
-                 Use its trait or segment there.",
-                audience.id, audience.name
-            ),
-        ));
+        return looped(LoopSign::MarkedAudience(mark));
     }
     if came_from_audience_manager(audience) {
-        return Resolution::Held(Blocker::new(
-            Reason::SharingLoop,
-            format!(
-                "Audience {} {:?} came from Audience Manager and is not shared back. Use its segment there.",
-                audience.id, audience.name
-            ),
-        ));
+        return looped(LoopSign::ConnectorsAudience);
     }
     if audience.lifecycle == Lifecycle::Inactive {
-        return Resolution::Gone(Gone::inactive(format!(
-            "Audience {} {:?} is inactive in Experience Platform: nobody enters it any more",
-            audience.id, audience.name
-        )));
+        return Resolution::Gone(GoneSource::InactiveAudience(source()));
     }
     Resolution::Found(audience)
 }

@@ -10,24 +10,32 @@ mod planner;
 mod segments;
 mod undeclared;
 
-pub use input::{ObservedState, PlanInput, RecordedIds};
+pub use input::{ObservedState, RecordedIds};
 
 use self::activation::Activation;
-use self::planner::{Planner, awaiting_adobe};
-use super::Plan;
+use self::planner::Planner;
 use super::difference::Desired as _;
 use super::lookup::Lookup;
+use super::shared_objects::{ObservedSharedObjects, Place};
+use super::{Plan, PlanInput};
+use crate::blocker::Blocker;
 use crate::call::Step;
-use crate::compose::Mode;
+use crate::compose::{Desired, Mode};
 
-/// Plans one audience over shared objects that exist.
-pub fn plan(situation: PlanInput<'_>) -> Plan<ObservedState> {
-    match situation.place {
-        None => Plan::held(awaiting_adobe(&situation.desired.code)),
-        Some(Err(blocker)) => Plan::held(placement::held(&situation, blocker)),
+/// Plans one audience over shared objects that exist. `place`: where its objects belong for their labels, or why they cannot
+/// be there; `None` where no data source exists.
+pub fn plan(
+    input: PlanInput<'_, Desired, RecordedIds>,
+    shared_objects: &ObservedSharedObjects,
+    place: Option<Result<Place, Blocker>>,
+) -> Plan<ObservedState> {
+    match place {
+        None => Plan::blocked(Blocker::AwaitingAdobeSharing(input.desired.code.clone())),
+        Some(Err(blocker)) => Plan::blocked(placement::misplaced(&input, shared_objects, blocker)),
         Some(Ok(place)) => {
             let mut planner = Planner {
-                situation,
+                input,
+                shared_objects,
                 place,
                 plan: Plan::default(),
                 forbidden: false,
@@ -53,7 +61,7 @@ fn audience(planner: &mut Planner<'_>) {
     if let Some(blocker) = planner.claimed_by_another(found.as_ref().map(|found| found.record)) {
         return planner.plan.blockers.push(blocker);
     }
-    let manages = planner.situation.mode == Mode::Manage;
+    let manages = planner.input.share.mode == Mode::Manage;
     let activation = match manages {
         true => planner.activation(found.is_none() && planner.may_create()),
         false => Activation::default(),

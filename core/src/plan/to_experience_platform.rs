@@ -6,14 +6,18 @@ pub mod deletion;
 mod input;
 mod labels;
 
-pub use input::{AudiencePlanInput, ObservedAudience, RecordedAudience};
+pub use input::{ObservedAudience, RecordedAudience};
+
+/// Of one audience.
+type Input<'a> = PlanInput<'a, DesiredAudience, RecordedAudience>;
 
 use self::input::{has_key, natural_key};
 use super::Plan;
 use super::difference::{Comparison, Desired, unmarkable};
+use super::input::PlanInput;
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::kinds::AudienceLookUp;
 use crate::call::{Call, Kind as _, Step};
 use crate::compose::{DesiredAudience, Mode, external_key, metadata_key, mirror};
@@ -22,18 +26,16 @@ use crate::domain::experience_platform::{
 };
 use crate::domain::field::Field;
 use crate::domain::pql;
-use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Judged as _, label};
-use crate::ownership::{Ownership, held_by};
+use crate::ownership::{Judged as _, Ownership, object_name};
 
 /// Plans the audience of one share.
-pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
+pub fn plan(input: Input<'_>) -> Plan<ObservedAudience> {
     let mut plan = Plan::default();
-    let slot = slot(&situation);
-    let found = match find(&situation, &slot) {
+    let slot = slot(&input);
+    let found = match find(&input, &slot) {
         Lookup::Ask(call) => {
             plan.steps.push(Step::ready(*call));
             return plan;
@@ -41,37 +43,41 @@ pub fn plan(situation: AudiencePlanInput<'_>) -> Plan<ObservedAudience> {
         Lookup::Found(found) => Some(found),
         Lookup::Absent => None,
     };
-    if let Some(blocker) = claimed_by_another(&situation, found.as_ref()) {
-        return Plan::held(blocker);
+    if let Some(blocker) = claimed_by_another(&input, found.as_ref()) {
+        return Plan::blocked(blocker);
     }
-    let delivered = delivered(situation.inventory, &situation.desired.connector);
-    match &situation.desired.new.form {
+    let delivered = delivered(input.inventory, &input.desired.connector);
+    match &input.desired.new.form {
         NewForm::External { .. } | NewForm::MetadataOnly { .. } => match delivered {
-            Some(connectors) => observe(&situation, &slot, connectors, found, &mut plan),
-            None if situation.mode == Mode::Observe => plan.blockers.push(awaited(&situation)),
-            None => keep_audience(&situation, &slot, found, &mut plan),
+            Some(connectors) => observe(&input, &slot, connectors, found, &mut plan),
+            None if input.share.mode == Mode::Observe => {
+                plan.blockers
+                    .push(Blocker::AwaitingConnector(delivered_as(&input)));
+            }
+            None => keep_audience(&input, &slot, found, &mut plan),
         },
         NewForm::SegmentDefinition { .. } => match delivered {
             None => {
                 let found = found.as_ref();
                 let owned = found.filter(|found| matches!(found.ownership, Ownership::Owned(_)));
                 plan.state.audience = owned.map(|found| found.record.id.clone());
-                plan.blockers.push(no_member_source(&situation));
+                plan.blockers
+                    .push(Blocker::NoMemberSource(delivered_as(&input)));
             }
-            Some(connectors) if situation.mode == Mode::Observe => {
-                observe(&situation, &slot, connectors, None, &mut plan);
+            Some(connectors) if input.share.mode == Mode::Observe => {
+                observe(&input, &slot, connectors, None, &mut plan);
             }
-            Some(_) => keep_audience(&situation, &slot, found, &mut plan),
+            Some(_) => keep_audience(&input, &slot, found, &mut plan),
         },
     }
     plan
 }
 
 /// What is in doubt is asked for before anything is judged, the connector's audience too.
-fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
-    let table = &situation.inventory.audiences;
+fn find<'a>(input: &Input<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
+    let table = &input.inventory.audiences;
     // The connector's, as far as the status names it: absence from a list proves nothing.
-    let observed = situation.recorded.audience.iter();
+    let observed = input.recorded.audience.iter();
     let mut observed = observed.filter(|id| match table.get(id) {
         Some(entry) => entry.stale,
         None => !table.is_gone(id),
@@ -79,11 +85,11 @@ fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Loo
     if let Some(id) = observed.next() {
         return Lookup::Ask(Box::new(Call::read::<Audience>(id.clone())));
     }
-    let connectors = situation.desired.connector.iter().cloned();
+    let connectors = input.desired.connector.iter().cloned();
     let mut connectors = connectors
         .map(AudienceNaturalKey::External)
         .flat_map(|key| table.find(&key));
-    match slot.find(|found| situation.desired.equals(situation.inventory, found)) {
+    match slot.find(|found| input.desired.equals(input.inventory, found)) {
         Lookup::Ask(call) => Lookup::Ask(call),
         found => match connectors.find(|entry| entry.stale) {
             Some(entry) => Lookup::Ask(Box::new(Call::read::<Audience>(entry.record.id.clone()))),
@@ -93,21 +99,16 @@ fn find<'a>(situation: &AudiencePlanInput<'a>, slot: &Slot<'a, Audience>) -> Loo
 }
 
 /// Found by its recorded id, by its mark with any uid, and by its natural key.
-fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
-    let AudiencePlanInput {
+fn slot<'a>(input: &Input<'a>) -> Slot<'a, Audience> {
+    let PlanInput {
         desired,
         inventory,
         recorded,
         ..
-    } = *situation;
-    let look_up = AudienceLookUp::of(&desired.new);
-    let created_by = SlotKey {
-        key: look_up.natural_key(),
-        look_up: Some(Call::look_up::<Audience>(look_up)),
-        list: None,
-    };
+    } = *input;
+    let created_by = input::created_by(AudienceLookUp::of(&desired.new).natural_key());
     let mut marks = vec![desired.mark.of_any_uid()];
-    let before = situation.previous_owners.iter();
+    let before = input.claimant.previous_owners.iter();
     marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
     let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
     let key = natural_key(&desired.new.form);
@@ -126,11 +127,11 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
     let ours = recorded.audience.iter().filter(|_| !recorded.observed);
     Slot {
         inventory,
-        claimant: situation.claimant(),
+        claimant: input.claimant,
         recorded: ours.cloned().collect(),
         as_ours: true,
         keys: [created_by].into_iter().chain(found_by).collect(),
-        elsewhere: Vec::new(),
+        other_keys: Vec::new(),
         has_key: Box::new(has_key),
         description: Some(&desired.new.description),
     }
@@ -138,10 +139,10 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
 
 /// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
-fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
-    let claimant = situation.claimant();
-    let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
-    let mut found = situation.inventory.audiences.find(&marked);
+fn unreadable(input: &Input<'_>) -> Option<Blocker> {
+    let claimant = input.claimant;
+    let marked = AudienceNaturalKey::Marked(input.desired.mark.of_any_uid());
+    let mut found = input.inventory.audiences.find(&marked);
     let hidden = found.find(|Entry { record, .. }| {
         let expression = record.expression.as_deref();
         record.kind == AudienceKind::SegmentDefinition
@@ -149,15 +150,7 @@ fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
             && claimant.is_marked(&record.description)
             && expression.is_none_or(|text| !pql::is_readable(text))
     })?;
-    Some(Blocker::new(
-        Reason::UnexpectedAnswer,
-        format!(
-            "{} carries the mark of this resource, and Experience Platform tells its expression in a form that cannot be \
-             read; it was left, and no second definition was created. If it is not needed, delete it in Experience \
-             Platform; if it is a person's, take the mark out of its description.",
-            label(&hidden.record)
-        ),
-    ))
+    Some(Blocker::UnreadableDefinition(object_name(&hidden.record)))
 }
 
 fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a Audience> {
@@ -171,27 +164,19 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
         .find(|audience| audience.is_adobes() && !audience.is_deleted())
 }
 
-/// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
+/// Whose mark is on an audience over the source says who holds it.
 fn claimed_by_another(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     found: Option<&Candidate<'_, Audience>>,
 ) -> Option<Blocker> {
-    let AudiencePlanInput {
-        share,
-        desired,
-        claims,
-        existing,
-        ..
-    } = situation;
-    let others = of_any_strategy(situation.inventory, &desired.source);
-    let claimant = situation.claimant();
+    let (source, claimant) = (&input.desired.source, input.claimant);
+    let others = of_any_strategy(input.inventory, source);
+    let found = found.map(|found| found.record).into_iter();
     let marked = found
-        .map(|found| found.record)
-        .into_iter()
         .chain(others)
         .find_map(|found| claimant.marked_share(&found.description));
-    let holder = claims.holder(share, &desired.source, marked.as_ref(), *existing)?;
-    (holder != *share).then(|| held_by(&format!("Source {}", desired.source), holder))
+    let object = ObjectName::new("source", source.to_string());
+    input.claimed_by_another(source, object, marked.as_ref())
 }
 
 /// What exists over the source by any strategy, the connector's apart.
@@ -214,7 +199,7 @@ fn of_any_strategy<'a>(
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
 fn observe(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     slot: &Slot<'_, Audience>,
     connectors: &Audience,
     found: Option<Candidate<'_, Audience>>,
@@ -225,15 +210,15 @@ fn observe(
         observed: true,
         ..ObservedAudience::default()
     };
-    if situation.mode == Mode::Observe {
+    if input.share.mode == Mode::Observe {
         return;
     }
     plan.blockers
-        .extend(labels::of_connectors(situation.desired, connectors));
+        .extend(labels::of_connectors(input.desired, connectors));
     if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
         plan.state.superseded = Some(ours.record().id.clone());
         plan.steps.push(Step::ready(Call::delete(ours.owned())));
-        if situation.desired.equals(situation.inventory, ours.record()) {
+        if input.desired.equals(input.inventory, ours.record()) {
             plan.steps.extend(duplicates(slot, ours));
         }
     }
@@ -245,36 +230,36 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
     let steps = slot
         .duplicates(kept.record(), Audience::is_same)
         .into_iter()
-        .filter_map(|(found, entry)| match found.ownership {
-            _ if entry.stale => Some(Call::read::<Audience>(entry.record.id.clone())),
-            Ownership::Owned(ours) => {
-                let users = AudienceNaturalKey::Dependency(entry.record.id.clone());
-                let is_used = table.find(&users).next().is_some();
-                (!is_used).then(|| Call::delete(ours.owned()))
+        .filter_map(|(ours, entry)| {
+            let id = &entry.record.id;
+            if entry.stale {
+                return Some(Call::read::<Audience>(id.clone()));
             }
-            _ => None,
+            let users = AudienceNaturalKey::Dependency(id.clone());
+            let is_used = table.find(&users).next().is_some();
+            (!is_used).then(|| Call::delete(ours.owned()))
         });
     steps.map(Step::ready).collect()
 }
 
 fn keep_audience(
-    situation: &AudiencePlanInput<'_>,
+    input: &Input<'_>,
     slot: &Slot<'_, Audience>,
     found: Option<Candidate<'_, Audience>>,
     plan: &mut Plan<ObservedAudience>,
 ) {
-    let desired = situation.desired;
+    let desired = input.desired;
     let Some(found) = found else {
-        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(situation));
+        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(input));
         if let Some(blocker) = blocker.or_else(|| labels::unknown(desired, None)) {
             return plan.blockers.push(blocker);
         }
         let creation = || Call::create::<Audience>(labels::at_creation(&desired.new));
-        let call = slot.unproven(situation.since).unwrap_or_else(creation);
+        let call = slot.unproven(input.since).unwrap_or_else(creation);
         return plan.steps.push(Step::ready(call));
     };
     let record = found.record;
-    let kept = match keep(situation.inventory, &found, desired, situation.adoption) {
+    let kept = match keep(input.inventory, &found, desired, input.share.adoption) {
         Ok(kept) => kept,
         Err(blocker) => return plan.blockers.push(blocker),
     };
@@ -341,25 +326,7 @@ impl Desired<Audience> for DesiredAudience {
     }
 }
 
-fn awaited(situation: &AudiencePlanInput<'_>) -> Blocker {
-    Blocker::new(
-        Reason::AwaitingAdobeSharing,
-        format!(
-            "Adobe's source connector has not delivered {} to Experience Platform yet. Choose it in the Audience \
-             Manager source connection.",
-            situation.desired.connector[0].audience_id()
-        ),
-    )
-}
-
-fn no_member_source(situation: &AudiencePlanInput<'_>) -> Blocker {
-    Blocker::new(
-        Reason::NoMemberSource,
-        format!(
-            "Adobe's source connector does not deliver {} to Experience Platform, so that a segment definition over it \
-             would have no members; none was created. Choose it in the Audience Manager source connection, or use the \
-             strategy ExternalAudience or MetadataOnly in a new SharedAudience.",
-            situation.desired.connector[0].audience_id()
-        ),
-    )
+/// Under which audience id the connector would deliver the source.
+fn delivered_as(input: &Input<'_>) -> Box<str> {
+    input.desired.connector[0].audience_id().into()
 }

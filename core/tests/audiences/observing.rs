@@ -138,6 +138,6 @@ fn a_strangers_additional_segment_beside_adobes_objects_is_judged_by_the_policy(
     case.share.adoption = AdoptionPolicy::Never;
     case.change_segment(ADDITIONAL, |found| found.description = "".into());
     let plan = case.plan();
-    assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
+    assert_eq!(plan.blockers[0].reason(), Reason::AdoptionRefused);
     assert_eq!(plan.state.additional_segments, []);
 }

@@ -17,13 +17,13 @@ fn only_the_holder_of_a_source_acts_and_the_others_say_who_it_is() {
     case.living.insert(name("older"));
     let plan = case.plan();
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.blockers[0].reason, Reason::SourceClaimed);
+    assert_eq!(plan.blockers[0].reason(), Reason::SourceClaimed);
     assert!(
-        plan.blockers[0].message.starts_with(
+        plan.blockers[0].message().starts_with(
             "Audience I belongs to SharedAudience marketing/older, which shares the same source"
         ),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
 }
 
@@ -44,7 +44,7 @@ fn a_held_segment_is_told_by_id_and_name() {
         found.description = "[audience-sharing:others/marketing/loyal]".into();
     });
     let plan = case.plan();
-    let message = &plan.blockers[0].message;
+    let message = plan.blockers[0].message();
     assert!(
         message.starts_with("Segment 1005 \"Loyal gamers\" carries the mark of another owner"),
         "{message}"
@@ -98,13 +98,13 @@ fn a_trait_of_another_kind_with_our_key_is_left_and_nothing_hangs_on_it() {
     case.share.adoption = AdoptionPolicy::Always;
     let plan = case.plan();
     assert_eq!(plan.steps, []);
-    assert_eq!(plan.blockers[0].reason, Reason::AdoptionRefused);
+    assert_eq!(plan.blockers[0].reason(), Reason::AdoptionRefused);
     assert!(
         plan.blockers[0]
-            .message
+            .message()
             .starts_with("Trait 1004 \"Loyal gamers\" has the integration code"),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert_eq!(plan.state, ObservedState::default());
 }

@@ -3,21 +3,23 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{DestinationSelector, SegmentDestination, ShareName};
-use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, DestinationId, MappingId,
-};
+use audience_sharing_core::domain::identifier::{DataSourceId, DestinationId, MappingId};
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput, Successor};
+use audience_sharing_core::plan::to_audience_manager::deletion::{
+    self, RecordedObjects, Successor,
+};
 
 use super::{calls, mapped, partner, pass, shop, state, tenant};
-use crate::model::{World, claimant, mark_of, name};
+use crate::model::{World, claimant, mark_of, name, of_audience};
+use audience_sharing_core::domain::source::SourceId;
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
-    let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
+    let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     let plan = deletion::plan(leaving(world, declared, &mark, &source));
     world.judge(&plan);
     plan
@@ -27,15 +29,17 @@ fn leaving<'a>(
     world: &'a World,
     declared: &'a [SegmentDestination],
     mark: &'a Mark,
-    source: &'a AudienceId,
-) -> DeletionInput<'a> {
+    source: &'a SourceId,
+) -> DeletionInput<'a, RecordedObjects<'a>> {
     static NOBODY: BTreeSet<ShareName> = BTreeSet::new();
     DeletionInput {
         claimant: claimant(mark, &NOBODY),
         source: Some(source),
-        data_sources: &[DataSourceId(1_001)],
-        recorded: &world.recorded,
-        declared,
+        recorded: RecordedObjects {
+            ids: &world.recorded,
+            data_sources: &[DataSourceId(1_001)],
+            declared,
+        },
         inventory: &world.inventory,
         since: Sequence(1),
     }
@@ -100,11 +104,11 @@ fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = departure(&world, &[]);
-    assert_eq!(plan.blockers[0].reason, Reason::DeletionBlocked);
+    assert_eq!(plan.blockers[0].reason(), Reason::DeletionBlocked);
     assert!(
-        plan.blockers[0].message.contains("4712 \"Partner\""),
+        plan.blockers[0].message().contains("4712 \"Partner\""),
         "{}",
-        plan.blockers[0].message
+        plan.blockers[0].message()
     );
     assert!(!plan.steps.iter().any(|step| step.call.is_deletion()));
 }
@@ -122,7 +126,7 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
             keys: shop().keys,
         }],
     };
-    let (mark, source) = (mark_of(&name("loyal")), AudienceId::new("I"));
+    let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     world.calls.clear();
     loop {
         let plan = deletion::hand_over(leaving(&world, &[], &mark, &source), &kept);

@@ -174,7 +174,7 @@ fn a_mapping_stays_recorded_where_its_new_key_cannot_be_mapped() {
     };
     let changed = mapped(&[keyed("a", outlet()), invalid]);
     let plan = world.settle(&changed, &gamers());
-    assert_eq!(plan.blockers[0].reason, Reason::MappingInvalid);
+    assert_eq!(plan.blockers[0].reason(), Reason::MappingInvalid);
     record(&mut world, &plan);
     let mut recorded = world.recorded.mappings.iter();
     let known = recorded.find(|known| known.mapping == id).unwrap();
@@ -202,7 +202,11 @@ fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
     let mut share = mapped(&[shop()]);
     share.adoption = policy;
     let plan = world.settle(&share, &gamers());
-    let reasons: Vec<_> = plan.blockers.iter().map(|blocker| blocker.reason).collect();
+    let reasons: Vec<_> = plan
+        .blockers
+        .iter()
+        .map(|blocker| blocker.reason())
+        .collect();
     match taken {
         true => assert!(plan.is_settled(), "{plan:#?}"),
         false => {

@@ -34,15 +34,15 @@ fn each_forbidden_destination_is_named_with_what_forbids_it() {
     ];
     let of = |controls: &[&str]| forbidden(&restrictions(controls), &all);
     let blocker = of(&["PII", "ADS"]).unwrap();
-    assert_eq!(blocker.reason, Reason::ExportControlViolated);
-    insta::assert_snapshot!(blocker.message, @r#"The export controls that the audience belongs under forbid it to destination 7 "Partner" (PII), 7 "Both" (ADS, PII); nothing was mapped to it, and nothing that stands was moved or torn down. Take the destination out, or change its export labels, or the labels of the source."#);
+    assert_eq!(blocker.reason(), Reason::ExportControlViolated);
+    insta::assert_snapshot!(blocker.message(), @r#"The export controls that the audience belongs under forbid it to destination 7 "Partner" (PII), 7 "Both" (ADS, PII); nothing was mapped to it, and nothing that exists was moved or deleted. Take the destination out, or change its export labels, or the labels of the source."#);
     let blocker = of(&["ADS"]).unwrap();
     assert!(
         blocker
-            .message
+            .message()
             .contains("to destination 7 \"Both\" (ADS); "),
         "{}",
-        blocker.message
+        blocker.message()
     );
     assert_eq!((of(&[]), of(&["OTHER"])), (None, None));
 }

@@ -22,9 +22,9 @@ fn only_hold(world: &mut World, labels: &[&str]) -> Blocker {
 fn a_control_without_a_known_name_is_told_with_what_to_make_by_hand() {
     let mut world = World::over(tenant(&[]));
     let blocker = only_hold(&mut world, &["core/C7", "core/C3"]);
-    assert_eq!(blocker.reason, Reason::ExportControlUnsupported);
-    assert_eq!(blocker.reason.disposition(), Disposition::Stalled);
-    insta::assert_snapshot!(blocker.message, @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
+    assert_eq!(blocker.reason(), Reason::ExportControlUnsupported);
+    assert_eq!(blocker.reason().disposition(), Disposition::Stalled);
+    insta::assert_snapshot!(blocker.message(), @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
     assert_eq!(world.tenant.traits.len(), 0, "nothing without its controls");
 }
 
@@ -33,8 +33,8 @@ fn what_stands_already_is_told_to_be_open() {
     let mut world = unlabelled(&[]);
     let before = world.tenant.clone();
     let blocker = only_hold(&mut world, &["core/C5"]);
-    assert!(blocker.message.ends_with("Trait 1004 \"Loyal gamers\" and its segments stay in data source 1001 without it: until \
-        then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."), "{}", blocker.message);
+    assert!(blocker.message().ends_with("Trait 1004 \"Loyal gamers\" and its segments stay in data source 1001 without it: until \
+        then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."), "{}", blocker.message());
     assert_eq!(world.tenant, before);
 }
 
@@ -47,15 +47,15 @@ fn only_what_is_not_forbidden_where_it_stands_is_open() {
     let blocker = only_hold(&mut world, &["core/C3", "core/C5"]);
     assert!(
         blocker
-            .message
+            .message()
             .contains("stay in data source 1006 without it"),
         "{}",
-        blocker.message
+        blocker.message()
     );
     assert!(
-        blocker.message.ends_with("(no off-site ad targeting)."),
+        blocker.message().ends_with("(no off-site ad targeting)."),
         "{}",
-        blocker.message
+        blocker.message()
     );
 
     // Back to C3 alone nothing is due.
@@ -73,18 +73,18 @@ fn a_name_that_nobody_knows_forbids_what_its_data_source_was_made_for_and_nothin
     let blocker = only_hold(&mut world, &["core/C5"]);
     assert!(
         blocker
-            .message
+            .message()
             .ends_with("stay in data source 5000, whose export controls forbid as much."),
         "{}",
-        blocker.message
+        blocker.message()
     );
     let blocker = only_hold(&mut world, &["core/C6"]);
     assert!(
         blocker
-            .message
+            .message()
             .ends_with("against core/C6 (no on-site ad targeting)."),
         "{}",
-        blocker.message
+        blocker.message()
     );
 }
 
@@ -109,8 +109,8 @@ fn one_made_by_hand_without_the_control_is_no_place_for_it() {
     world.tenant.data_sources.insert(made.id, made);
     world.refresh();
     let blocker = only_hold(&mut world, &["core/C5", "core/C6"]);
-    assert_eq!(blocker.reason, Reason::ExportControlMissing);
-    insta::assert_snapshot!(blocker.message, @r#"Data source 5000 "Sharing (C5+C6)" has not the export control "no on-site ad targeting" that its name stands for (core/C6); nothing was put into it. Set it in Audience Manager under Audience Data, Data Sources, Data Export Controls. Trait 1004 "Loyal gamers" and its segments stay in data source 1001 without it: until then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."#);
+    assert_eq!(blocker.reason(), Reason::ExportControlMissing);
+    insta::assert_snapshot!(blocker.message(), @r#"Data source 5000 "Sharing (C5+C6)" has not the export control "no on-site ad targeting" that its name stands for (core/C6); nothing was put into it. Set it in Audience Manager under Audience Data, Data Sources, Data Export Controls. Trait 1004 "Loyal gamers" and its segments stay in data source 1001 without it: until then Audience Manager lets their data be used against core/C5 (no off-site ad targeting)."#);
 }
 
 /// The server answered a create as if there were no such field.
@@ -121,7 +121,7 @@ fn one_that_we_made_and_that_stands_without_its_control_is_no_place_either() {
     world.tenant.data_sources.insert(made.id, made);
     world.refresh();
     let blocker = only_hold(&mut world, &["core/C3"]);
-    assert_eq!(blocker.reason, Reason::ExportControlMissing);
+    assert_eq!(blocker.reason(), Reason::ExportControlMissing);
     assert_eq!(calls(&world), "", "and no second one is made");
 }
 
@@ -137,13 +137,13 @@ fn a_control_that_was_taken_away_opens_what_stands_there_and_is_told() {
     found.restrictions = Restrictions::default();
     world.refresh();
     let blocker = only_hold(&mut world, &["core/C3"]);
-    assert_eq!(blocker.reason, Reason::ExportControlMissing);
+    assert_eq!(blocker.reason(), Reason::ExportControlMissing);
     assert!(
         blocker
-            .message
+            .message()
             .contains("stay in data source 1006 without it"),
         "{}",
-        blocker.message
+        blocker.message()
     );
 }
 
@@ -160,7 +160,7 @@ fn others_data_sources_are_left_alone() {
         world.tenant.data_sources.insert(made.id, made.clone());
         world.refresh();
         let before = world.tenant.clone();
-        assert_eq!(only_hold(&mut world, &["core/C3"]).reason, reason);
+        assert_eq!(only_hold(&mut world, &["core/C3"]).reason(), reason);
         assert_eq!(world.tenant, before);
     }
 }

@@ -80,7 +80,7 @@ proptest! {
                 };
                 let asked = labels.iter().filter(|label| NAMES.iter().any(|(known, _)| known == *label));
                 let open: Vec<&&str> = asked.filter(|label| !is_there(label)).collect();
-                assert!(open.is_empty() || plan.blockers[0].message.contains("without it"), "{open:?} {plan:?}");
+                assert!(open.is_empty() || plan.blockers[0].message().contains("without it"), "{open:?} {plan:?}");
                 assert!(plan.blockers.is_empty() || plan.blockers.len() == 1 && !labels.is_empty());
             }
             // Under a hold nothing new is made; else all stands, under the sids that it always had.

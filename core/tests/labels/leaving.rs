@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::call::Step;
 use audience_sharing_core::compose::Mode;
-use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
+use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::shared_objects::{self, ObservedSharedObjects};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, DeletionInput};
+use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
 
 use super::{OURS, data_source, settle, unlabelled};
 use crate::model::strangers::Strangers;
-use crate::model::{World, claimant, mark_of, name};
+use crate::model::{World, claimant, mark_of, name, of_audience};
 
 const OWN: DataSourceId = DataSourceId(1_001);
 const CONTROLLED: DataSourceId = DataSourceId(1_006);
@@ -46,10 +47,12 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let leave = |data_sources: &[DataSourceId]| {
         let plan = deletion::plan(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
-            source: Some(&AudienceId::new("I")),
-            data_sources,
-            recorded: &RecordedIds::default(),
-            declared: &[],
+            source: Some(&of_audience("I")),
+            recorded: RecordedObjects {
+                ids: &RecordedIds::default(),
+                data_sources,
+                declared: &[],
+            },
             inventory: &world.inventory,
             since: Sequence(50),
         });
@@ -139,6 +142,6 @@ fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_b
         .controlled
         .iter()
         .filter_map(|found| found.blocker.as_ref());
-    let reasons: Vec<Reason> = blockers.map(|blocker| blocker.reason).collect();
+    let reasons: Vec<Reason> = blockers.map(|blocker| blocker.reason()).collect();
     assert_eq!(reasons, [Reason::OwnershipLost]);
 }

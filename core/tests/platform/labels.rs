@@ -103,7 +103,7 @@ fn what_nobody_can_tell_is_refused_with_what_to_do(
     let mut world = World::over([]);
     let plan = world.settle("gamers", &external(controls(sources), declared));
     assert_eq!(World::reasons(&plan), [Reason::UsageLabelsUnknown]);
-    let message = &plan.blockers[0].message;
+    let message = plan.blockers[0].message();
     let mended = "into target.experiencePlatform.dataUsageLabels";
     assert!(
         message.starts_with("No audience was created: ")
@@ -165,7 +165,7 @@ fn what_the_connector_delivers_is_not_labelled_by_us() {
     assert_eq!(held(&plan), [], "Adobe's own link carries the rest over");
     let plan = world.settle("gamers", &external(controls(&[]), &["core/C5", "core/C9"]));
     assert_eq!(held(&plan), [Reason::UsageLabelsRefused]);
-    let message = &plan.blockers[0].message;
+    let message = plan.blockers[0].message();
     assert!(message.contains("it lacks core/C9. "), "{message}");
     assert!(plan.state.observed);
     assert_eq!(world.calls, [""; 0]);

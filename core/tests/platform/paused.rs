@@ -9,14 +9,13 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.refresh();
     let pause = |world: &World| {
-        to_experience_platform::deletion::pause(
-            to_experience_platform::deletion::AudienceDeletionInput {
-                claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
-                source: Some(&SourceId::of(SourceKind::Segment, 7)),
-                recorded: &world.recorded,
-                inventory: &world.inventory,
-            },
-        )
+        to_experience_platform::deletion::pause(DeletionInput {
+            claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
+            source: Some(&SourceId::of(SourceKind::Segment, 7)),
+            recorded: &world.recorded,
+            inventory: &world.inventory,
+            since: Sequence(1),
+        })
     };
     let plan = pause(&world);
     world.carry_out(&plan.steps[0].call);

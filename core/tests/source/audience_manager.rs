@@ -12,9 +12,8 @@ use audience_sharing_core::domain::labels::{Restrictions, SourceControls};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
-use audience_sharing_core::plan::gone::Receiver;
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{Question, resolve};
+use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve};
 use rstest::rstest;
 
 use crate::model::{settings, source};
@@ -87,26 +86,60 @@ fn resolved(
     naming: Naming,
 ) -> Result<AudienceManagerSource, Blocker> {
     let settings = settings();
-    let question = Question {
+    let input = SourceInput {
         settings: &settings,
         inventory,
         pinned: None,
         since: Sequence(1),
     };
-    match resolve(&AudienceManagerSelector { kind, naming }, question) {
+    match resolve(&AudienceManagerSelector { kind, naming }, input) {
         Resolution::Found(found) => Ok(found),
-        Resolution::Held(blocker) => Err(blocker),
-        Resolution::Gone(gone) => {
-            Err(gone.told(SourceGonePolicy::Retain, Receiver::ExperiencePlatform))
-        }
+        Resolution::Blocked(blocker) => Err(blocker),
+        Resolution::Gone(source) => Err(Blocker::SourceGone(source, SourceGonePolicy::Retain)),
         Resolution::Ask(call) => panic!("nothing is asked: {call}"),
     }
 }
 
 fn is_told(resolved: Result<AudienceManagerSource, Blocker>, reason: Reason, told: &str) {
     let blocker = resolved.unwrap_err();
-    assert_eq!(blocker.reason, reason, "{}", blocker.message);
-    assert!(blocker.message.contains(told), "{}", blocker.message);
+    assert_eq!(blocker.reason(), reason, "{}", blocker.message());
+    assert!(blocker.message().contains(told), "{}", blocker.message());
+}
+
+#[rstest]
+#[case::keep(SourceGonePolicy::Retain, "Experience Platform was left as it is")]
+#[case::pause(
+    SourceGonePolicy::Pause,
+    "audience that was made of it in Experience Platform is inactive until"
+)]
+#[case::delete(
+    SourceGonePolicy::Delete,
+    "made of it in Experience Platform was deleted"
+)]
+fn a_trait_that_is_gone_says_what_became_of_what_was_made_of_it(
+    #[case] policy: SourceGonePolicy,
+    #[case] told: &str,
+) {
+    let mut inventory = tenant();
+    inventory.traits.apply_gone(&TraitSid(7));
+    let settings = settings();
+    let input = SourceInput {
+        settings: &settings,
+        inventory: &inventory,
+        pinned: None,
+        since: Sequence(1),
+    };
+    let selector = AudienceManagerSelector {
+        kind: SourceKind::Trait,
+        naming: Naming::Sid(7),
+    };
+    match resolve(&selector, input) {
+        Resolution::Gone(source) => {
+            let message = Blocker::SourceGone(source, policy).message();
+            assert!(message.contains(told), "{message}");
+        }
+        other => panic!("it is gone: {other:?}"),
+    }
 }
 
 fn code(code: &str) -> Option<IntegrationCode> {
@@ -142,7 +175,7 @@ fn a_trait_that_may_not_pass_says_why(
 #[case::a_mark_of_another_owner(Segment { description: "[audience-sharing:somebody/team/theirs]".into(), ..buyers() },
     Reason::SharingLoop, "carries the mark [audience-sharing:somebody/team/theirs]")]
 #[case::in_the_data_source_of_sharing(Segment { data_source: OF_SHARING, ..buyers() },
-    Reason::SharingLoop, "stands in data source \"Sharing\"")]
+    Reason::SharingLoop, "is in data source \"Sharing\"")]
 #[case::a_code_of_an_audience(Segment { integration_code: code("I"), ..buyers() },
     Reason::SharingLoop, "as its integration code, I")]
 #[case::third_party(Segment { data_source: OF_A_PROVIDER, ..buyers() },

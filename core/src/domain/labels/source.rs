@@ -23,10 +23,10 @@ pub struct SourceControls {
 
 /// Why the labels of an audience are not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unlabelled<'a> {
+pub enum Unlabelled {
     /// No label is known for an export control.
     Control {
-        name: &'a str,
+        name: Box<str>,
         data_source: DataSourceId,
     },
     /// The controls of a data source are not shown.
@@ -87,12 +87,12 @@ impl SourceControls {
     /// A name that no label is known for stands for one of the controls whose names are not known: there have to be as
     /// many labels of those as there are such names. Where nothing at all is known, whoever declares any label has looked.
     /// Which label means what nobody can check, so what a person declares is believed.
-    pub fn unlabelled(&self, declared: &UsageLabels) -> Option<Unlabelled<'_>> {
+    pub fn unlabelled(&self, declared: &UsageLabels) -> Option<Unlabelled> {
         let nameless = declared.controls().iter();
         let nameless = nameless.filter(|control| control.restriction().is_none());
         if let Some((name, data_source)) = self.unknown.get(nameless.count()) {
             return Some(Unlabelled::Control {
-                name,
+                name: name.clone(),
                 data_source: *data_source,
             });
         }

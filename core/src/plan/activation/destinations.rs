@@ -6,14 +6,13 @@ use crate::compose::{DeclaredDestination, DestinationSelector};
 use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{Destination, MappingKeys};
 use crate::domain::identifier::DestinationId;
-use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory};
-use crate::plan::source::bounded_list;
+use crate::ownership::object_name;
 
 pub(crate) enum Resolved<'a> {
     Found(&'a Destination),
     Ask(Call),
-    Held(Blocker),
+    Blocked(Blocker),
 }
 
 pub(crate) fn resolve<'a>(
@@ -34,27 +33,11 @@ pub(crate) fn resolve<'a>(
     match found.as_slice() {
         [entry] if entry.stale => Resolved::Ask(Call::read::<Destination>(entry.record.id)),
         [entry] => Resolved::Found(&entry.record),
-        [] => Resolved::Held(Blocker::new(
-            Reason::DestinationNotFound,
-            format!(
-                "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
-                 compared exactly), create the destination in Audience Manager, or give the credential the right to see it."
-            ),
+        [] => Resolved::Blocked(Blocker::DestinationNotFound(name.clone())),
+        several => Resolved::Blocked(Blocker::DestinationAmbiguous(
+            name.clone(),
+            several.iter().map(|entry| entry.record.id).collect(),
         )),
-        several => {
-            let ids: Vec<_> = several
-                .iter()
-                .map(|entry| entry.record.id.to_string())
-                .collect();
-            let ids: Vec<_> = ids.iter().map(String::as_str).collect();
-            Resolved::Held(Blocker::new(
-                Reason::DestinationAmbiguous,
-                format!(
-                    "The name {name:?} fits several destinations of Audience Manager: {}. Name the destination by its id.",
-                    bounded_list(&ids)
-                ),
-            ))
-        }
     }
 }
 
@@ -62,44 +45,21 @@ fn by_id(inventory: &Inventory, id: DestinationId) -> Resolved<'_> {
     let table = &inventory.destinations;
     match table.get(&id) {
         Some(entry) if !entry.stale => Resolved::Found(&entry.record),
-        None if table.is_gone(&id) => Resolved::Held(Blocker::new(
-            Reason::DestinationNotFound,
-            format!(
-                "Audience Manager has no destination with the id {id}; nothing was mapped to it. Correct the id, or take \
-                 the destination out."
-            ),
-        )),
+        None if table.is_gone(&id) => Resolved::Blocked(Blocker::DestinationGone(id)),
         Some(_) | None => Resolved::Ask(Call::read::<Destination>(id)),
     }
 }
 
-/// "destination 4711 "Shop"", for messages.
-pub(crate) fn label(destination: &Destination) -> String {
-    format!("destination {} {:?}", destination.id, destination.name)
-}
-
 pub(crate) fn unusable(destination: &Destination) -> Option<Blocker> {
-    let label = label(destination);
+    let name = object_name(destination);
     if destination.kind.needs().is_none() {
-        return Some(Blocker::new(
-            Reason::DestinationUnsupported,
-            format!(
-                "To {label} (kind {}) Audience Manager's API maps no segment; nothing was mapped. Take it out here, and map \
-                 the segment in Audience Manager under Audience Data > Destinations > {} > Segment Mappings.",
-                destination.kind.label(),
-                destination.name
-            ),
-        ));
+        return Some(Blocker::DestinationUnsupported {
+            destination: name,
+            name: destination.name.clone(),
+            kind: destination.kind.label().into(),
+        });
     }
-    (destination.activity == Activity::Inactive).then(|| {
-        Blocker::new(
-            Reason::DestinationInactive,
-            format!(
-                "The {label} is inactive; nothing was mapped to it, and a mapping that stands was left. Activate it in \
-                 Audience Manager under Audience Data > Destinations, or take it out here."
-            ),
-        )
-    })
+    (destination.activity == Activity::Inactive).then_some(Blocker::DestinationInactive(name))
 }
 
 /// A key that the kind of destination needs and the declaration lacks, or the other way round (§6.2).
@@ -122,18 +82,11 @@ pub(crate) fn misfit(declared: &DeclaredDestination, destination: &Destination) 
             Some(_) => !needed && !filled,
             None => *needed && !filled,
         })?;
-    let (label, kind) = (label(destination), destination.kind.label());
-    let key = &declared.key;
-    Some(Blocker::new(
-        Reason::MappingInvalid,
-        match needed {
-            true => format!(
-                "A mapping to {label} (kind {kind}) needs {field}; nothing was mapped to it. Write destinations[{key}].{field}."
-            ),
-            false => format!(
-                "A mapping to {label} (kind {kind}) takes no {field}; nothing was mapped to it. Take \
-                 destinations[{key}].{field} out."
-            ),
-        },
-    ))
+    Some(Blocker::MappingKeyMisfit {
+        destination: object_name(destination),
+        kind: destination.kind.label().into(),
+        entry: declared.key.clone(),
+        field,
+        needed,
+    })
 }

@@ -3,15 +3,13 @@
 
 use super::destinations::Resolved;
 use super::mappings::{self, KnownMapping};
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ForbiddenDestination};
 use crate::call::Call;
 use crate::compose::Desired;
 use crate::domain::destination::Destination;
 use crate::domain::identifier::SegmentSid;
 use crate::domain::labels::{ExportControls, Restrictions};
-use crate::domain::reason::Reason;
 use crate::inventory::Inventory;
-use crate::plan::source::bounded_list;
 
 /// Why an audience in a data source with these controls may not go to all of the destinations; `None` if it may.
 ///
@@ -20,24 +18,19 @@ pub fn forbidden<'a>(
     controls: &Restrictions,
     destinations: impl IntoIterator<Item = &'a Destination>,
 ) -> Option<Blocker> {
-    let told = |destination: &Destination| {
-        let met: Vec<&str> = controls.shared_with(&destination.labels).collect();
-        let Destination { id, name, .. } = destination;
-        (!met.is_empty()).then(|| format!("{id} {name:?} ({})", met.join(", ")))
+    let met = |found: &Destination| {
+        let controls: Vec<_> = controls
+            .shared_with(&found.labels)
+            .map(Into::into)
+            .collect();
+        (!controls.is_empty()).then(|| ForbiddenDestination {
+            id: found.id,
+            name: found.name.clone(),
+            controls,
+        })
     };
-    let told: Vec<String> = destinations.into_iter().filter_map(told).collect();
-    let names: Vec<&str> = told.iter().map(String::as_str).collect();
-    (!names.is_empty()).then(|| {
-        Blocker::new(
-            Reason::ExportControlViolated,
-            format!(
-                "The export controls that the audience belongs under forbid it to destination {}; nothing was mapped to it, \
-                 and nothing that stands was moved or torn down. Take the destination out, or change its export labels, or \
-                 the labels of the source.",
-                bounded_list(&names)
-            ),
-        )
-    })
+    let forbidden: Vec<_> = destinations.into_iter().filter_map(met).collect();
+    (!forbidden.is_empty()).then_some(Blocker::ExportControlsViolated(forbidden))
 }
 
 /// Before a data source for `controls` is made: why none is needed, since a destination of the audience forbids the way
@@ -64,7 +57,7 @@ pub fn before_data_source(
         match mappings::find(inventory, declared, &recorded) {
             Resolved::Found(destination) => found.push(destination),
             Resolved::Ask(call) => return Err(Box::new(call)),
-            Resolved::Held(_) => {} // told by the plan of the audience
+            Resolved::Blocked(_) => {} // reported by the plan of the audience
         }
     }
     // Those that are no longer declared go before anything moves.

@@ -7,8 +7,8 @@
 //! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
-use super::destinations::{Resolved, label, misfit, resolve, unusable};
-use crate::blocker::Blocker;
+use super::destinations::{Resolved, misfit, resolve, unusable};
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
 use crate::compose::{AdoptionPolicy, DeclaredDestination};
 use crate::domain::audience_manager::Activity;
@@ -17,12 +17,10 @@ use crate::domain::destination::{
 };
 use crate::domain::field::Field;
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
-use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::ownership::owned::Ours;
-use crate::ownership::{MappingSigns, judge_mapping, judge_recorded};
+use crate::ownership::{Judged as _, MappingSigns, judge_mapping, judge_recorded, object_name};
 use crate::plan::difference::Comparison;
-use crate::plan::source::bounded_list;
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,43 +104,38 @@ impl Checked<'_> {
     }
 }
 
-/// `segment`: how messages call it.
+/// `segment`: the key of the additional segment; `None` for the shared one.
 pub(crate) fn check<'a>(
     inventory: &'a Inventory,
     declared: &'a [DeclaredDestination],
     recorded: &[&KnownMapping],
-    segment: &str,
+    segment: Option<&str>,
 ) -> Checked<'a> {
     let mut checked = Checked::default();
     for declared in declared {
         let resolved = find(inventory, declared, recorded);
         let lead = match &resolved {
             Resolved::Found(destination) => Lead::To(destination.id),
-            Resolved::Held(blocker) if blocker.reason == Reason::DestinationNotFound => {
+            Resolved::Blocked(Blocker::DestinationNotFound(_) | Blocker::DestinationGone(_)) => {
                 Lead::Nowhere
             }
-            Resolved::Held(_) | Resolved::Ask(_) => Lead::Unknown,
+            Resolved::Blocked(_) | Resolved::Ask(_) => Lead::Unknown,
         };
         checked.leads.push((declared, lead));
         match resolved {
             Resolved::Ask(call) => checked.asked.push(call),
-            Resolved::Held(blocker) => checked.blockers.push(blocker),
+            Resolved::Blocked(blocker) => checked.blockers.push(blocker),
             Resolved::Found(destination) => {
                 let twice = checked
                     .targets
                     .iter()
                     .find(|target| target.destination.id == destination.id);
                 let fault = match twice {
-                    Some(other) => Some(Blocker::new(
-                        Reason::MappingInvalid,
-                        format!(
-                            "The destinations {:?} and {:?} of {segment} are both {}; the second was not mapped. Take \
-                             one of them out.",
-                            other.declared.key,
-                            declared.key,
-                            label(destination)
-                        ),
-                    )),
+                    Some(other) => Some(Blocker::DestinationTwice {
+                        segment: segment.map(Into::into),
+                        keys: [other.declared.key.clone(), declared.key.clone()],
+                        destination: object_name(destination),
+                    }),
                     None => unusable(destination).or_else(|| misfit(declared, destination)),
                 };
                 match fault {
@@ -449,30 +442,20 @@ pub(crate) fn of_leaving(
     ours: &[&KnownMapping],
 ) -> InTheWay {
     let is_ours = |id: MappingId| ours.iter().any(|known| known.mapping == Some(id));
-    let foreign: Vec<String> = of_segment(inventory, sid)
+    let foreign: Vec<ObjectName> = of_segment(inventory, sid)
         .filter(|entry| entry.written.is_none() && !is_ours(entry.record.id))
         .map(
             |entry| match inventory.destinations.get(&entry.record.destination) {
-                Some(entry) => label(&entry.record),
-                None => format!("destination {}", entry.record.destination),
+                Some(entry) => object_name(&entry.record),
+                None => ObjectName::new(Destination::NOUN, entry.record.destination.to_string()),
             },
         )
         .collect();
     let mut ids = ours.iter().filter_map(|known| known.mapping);
     let ours_stand =
         ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
-    let names: Vec<_> = foreign.iter().map(String::as_str).collect();
     InTheWay {
         in_the_way: ours_stand || !foreign.is_empty(),
-        foreign: (!foreign.is_empty()).then(|| {
-            Blocker::new(
-                Reason::DeletionBlocked,
-                format!(
-                    "Segment {sid} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \
-                     Audience Data > Destinations, or set deletionPolicy to Retain.",
-                    bounded_list(&names)
-                ),
-            )
-        }),
+        foreign: (!foreign.is_empty()).then_some(Blocker::MappedByHand(sid, foreign)),
     }
 }

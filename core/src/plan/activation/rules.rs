@@ -3,15 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, RuleFault};
 use crate::call::Call;
 use crate::compose::{DesiredSegment, NamedTrait, TraitSelector};
 use crate::domain::audience_manager::{Trait, TraitKind};
 use crate::domain::identifier::TraitSid;
-use crate::domain::reason::Reason;
 use crate::domain::segment_rule::{RuleTemplate, SegmentRule};
 use crate::inventory::{Inventory, RuleContent, Sequence};
-use crate::plan::source::bounded_list;
 
 /// A trait that a rule calls by a key, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +33,7 @@ pub(crate) struct Resolved<'a> {
 pub(crate) enum Outcome<T> {
     Known(T),
     Ask(Vec<Call>),
-    Held(Blocker),
+    Blocked(Blocker),
 }
 
 /// Finds the traits that the rule of `segment` names by a key.
@@ -75,7 +73,7 @@ pub(crate) fn resolve<'a>(
             }
             (None, Some([sid])) => *sid,
             (None, Some(others)) => {
-                return Outcome::Held(not_one(segment, key, &found_by, others));
+                return Outcome::Blocked(not_one(segment, key, found_by, others));
             }
         };
         resolved.sids.insert(key, sid);
@@ -92,27 +90,21 @@ pub(crate) fn resolve<'a>(
     }
 }
 
-fn not_one(segment: &DesiredSegment, key: &str, found_by: &str, sids: &[TraitSid]) -> Blocker {
-    let whose = format!("trait {key:?} of additional segment {:?}", segment.key);
-    if sids.is_empty() {
-        return Blocker::new(
-            Reason::TraitNotFound,
-            format!(
-                "Audience Manager shows no trait with the {found_by}, which {whose} asks for; the segment was not written. \
-                 Correct it (texts are compared exactly); for another provider's trait, subscribe to its data feed in the \
-                 Audience Marketplace first."
-            ),
-        );
+fn not_one(segment: &DesiredSegment, key: &str, found_by: Box<str>, sids: &[TraitSid]) -> Blocker {
+    let (segment, key) = (segment.key.clone(), key.into());
+    match sids.is_empty() {
+        true => Blocker::TraitNotFound {
+            segment,
+            key,
+            found_by,
+        },
+        false => Blocker::TraitAmbiguous {
+            segment,
+            key,
+            found_by,
+            sids: sids.to_vec(),
+        },
     }
-    let sids: Vec<_> = sids.iter().map(ToString::to_string).collect();
-    let sids: Vec<_> = sids.iter().map(String::as_str).collect();
-    Blocker::new(
-        Reason::TraitAmbiguous,
-        format!(
-            "The {found_by} of {whose} fits several traits: {}; the segment was not written. Name the trait by its sid.",
-            bounded_list(&sids)
-        ),
-    )
 }
 
 impl Resolved<'_> {
@@ -159,7 +151,7 @@ impl Resolved<'_> {
                     content,
                     rule: rule.to_string().into(),
                 }]),
-                Err(key) => Outcome::Held(unnamed(segment, key)),
+                Err(key) => Outcome::Blocked(unnamed(segment, key)),
             },
         }
     }
@@ -184,27 +176,12 @@ impl Resolved<'_> {
         if !asked.is_empty() {
             return Outcome::Ask(asked);
         }
-        let list =
-            |texts: &[String]| bounded_list(&texts.iter().map(String::as_str).collect::<Vec<_>>());
-        let key = &segment.key;
-        let why = match (missing.is_empty(), named.is_empty()) {
-            (false, _) => format!(
-                "trait {} does not exist, or is of a provider whose data feed is not subscribed. Correct the sid, or \
-                 subscribe to the feed in the Audience Marketplace.",
-                list(&missing)
-            ),
-            (true, false) => format!(
-                "it uses {}. FREQUENCY takes rule-based and folder traits of your own alone; correct the rule.",
-                list(&named)
-            ),
-            (true, true) => "correct it.".to_owned(),
+        let fault = match (missing.is_empty(), named.is_empty()) {
+            (false, _) => RuleFault::TraitsMissing(missing),
+            (true, false) => RuleFault::Traits(named),
+            (true, true) => RuleFault::Unknown,
         };
-        Outcome::Held(Blocker::new(
-            Reason::RuleInvalid,
-            format!(
-                "Audience Manager refuses the rule of additional segment {key:?}; the segment was not written: {why}"
-            ),
-        ))
+        Outcome::Blocked(Blocker::RuleRefused(segment.key.clone(), fault))
     }
 }
 
@@ -227,12 +204,8 @@ fn described(found: &Trait, template: &RuleTemplate, text: &str) -> String {
 
 /// The rule uses a key that its traits do not have.
 pub(crate) fn unnamed(segment: &DesiredSegment, key: &str) -> Blocker {
-    Blocker::new(
-        Reason::RuleInvalid,
-        format!(
-            "The rule of additional segment {:?} uses {{{key}}}, and its traits have no such key; the segment was not \
-             written. Add the key to its traits.",
-            segment.key
-        ),
-    )
+    Blocker::RuleKeyUnknown {
+        segment: segment.key.clone(),
+        key: key.into(),
+    }
 }

@@ -10,19 +10,18 @@ use std::collections::BTreeSet;
 use super::contents;
 use super::data_source::{Absence, absence, find, mark, marking, named};
 use super::observed::{
-    Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, WHERE, controlled_name,
+    Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, controlled_name,
 };
 use crate::blocker::Blocker;
 use crate::call::{Call, Step};
 use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, NewDataSource};
 use crate::domain::identifier::DataSourceId;
-use crate::domain::labels::{ExportControl, ExportControls};
+use crate::domain::labels::ExportControls;
 use crate::domain::ownership::describe;
-use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory};
-use crate::ownership::Ownership;
 use crate::ownership::owned::Ours;
+use crate::ownership::{Ownership, object_name};
 use crate::plan::Plan;
 use crate::plan::lookup::{Candidate, Lookup};
 
@@ -116,13 +115,16 @@ fn take<'a>(
 ) -> (Controlled, Option<Ours<'a, DataSource>>) {
     let record = found.record;
     let lacks = record.restrictions.missing(controls);
-    let lacking = lacks.map(|control| lacking(record, control));
+    let lacking = lacks.map(|control| Blocker::ExportControlMissing(object_name(record), control));
     let (is_ours, blocker, ours) = match &found.ownership {
         Ownership::Owned(ours) | Ownership::TakenOver(ours) => (true, lacking, Some(*ours)),
         // A person made it for this purpose if it has this name and these controls: that is what IfEqual asks.
         Ownership::Unmarked(unmarked) => match unmarked.adopt(true, settings.adoption) {
             Ok(ours) => (false, lacking, Some(ours)),
-            Err(_) => (false, Some(not_adopted(record)), None),
+            Err(_) => {
+                let blocker = Blocker::DataSourceNotAdopted(object_name(record));
+                (false, Some(blocker), None)
+            }
         },
         Ownership::Unrelated => (false, lacking, None),
         // Objects of ours may be in what was recorded.
@@ -139,29 +141,4 @@ fn take<'a>(
         blocker,
     };
     (controlled, ours)
-}
-
-fn lacking(found: &DataSource, control: ExportControl) -> Blocker {
-    Blocker::new(
-        Reason::ExportControlMissing,
-        format!(
-            "Data source {} {:?} has not the export control {:?} that its name stands for ({}); nothing was put into it. \
-             Set it {WHERE}, Data Export Controls.",
-            found.id,
-            found.name,
-            control.in_words(),
-            control.label(),
-        ),
-    )
-}
-
-fn not_adopted(found: &DataSource) -> Blocker {
-    Blocker::new(
-        Reason::AdoptionRefused,
-        format!(
-            "Data source {} {:?} exists already and was not made by this operator; nothing was put into it. Set \
-             adoptionPolicy of the SharingConnection to IfEqual or Always, or rename the data source.",
-            found.id, found.name
-        ),
-    )
 }

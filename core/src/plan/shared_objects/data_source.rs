@@ -11,7 +11,6 @@ use crate::domain::field::Field;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::Restrictions;
 use crate::domain::ownership::{Mark, describe};
-use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory, Table};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Ownership};
@@ -42,11 +41,14 @@ pub(super) fn slot<'a, K: Kind<Scope = ()>>(
     key: K::NaturalKey,
 ) -> Slot<'a, K> {
     let table = K::table(inventory);
-    let list = Call::list::<K>(());
+    let list: fn(&K::NaturalKey) -> Option<Call> = |_| Some(Call::list::<K>(()));
     let named = SlotKey {
         key: key.clone(),
-        look_up: Some(list.clone()),
-        list: (!table.is_listed(Coverage::Whole)).then_some(list),
+        look_up: list,
+        list: match table.is_listed(Coverage::Whole) {
+            true => |_| None,
+            false => list,
+        },
     };
     let is_respelled = move |found: &K| table.is_stored_as(found, Field::Name, name);
     let respelled = table.iter().filter(|entry| is_respelled(&entry.record));
@@ -62,7 +64,7 @@ pub(super) fn slot<'a, K: Kind<Scope = ()>>(
         recorded: recorded.into_iter().collect(),
         as_ours: true,
         keys: [named].into_iter().chain(respelled).collect(),
-        elsewhere: Vec::new(),
+        other_keys: Vec::new(),
         has_key: Box::new(move |found| {
             let mut keys = found.natural_keys();
             keys.any(|known| known == key) || is_respelled(found)
@@ -182,26 +184,13 @@ pub(super) enum Absence {
 /// Whether the data source may be created.
 pub(super) fn absence(table: &Table<DataSource>, name: &str) -> Absence {
     match table.unreadable() {
-        Some(id) => Absence::Unprovable(unreadable(name, id.copied())),
+        Some(id) => Absence::Unprovable(Blocker::UnreadableDataSource {
+            id: id.copied(),
+            name: name.into(),
+        }),
         None if table.is_free(&name.into()) => Absence::Proven,
         None => Absence::Unproven,
     }
-}
-
-fn unreadable(name: &str, id: Option<DataSourceId>) -> Blocker {
-    let object = match id {
-        Some(id) => format!("data source {id}"),
-        None => "a data source without a readable id".into(),
-    };
-    Blocker::new(
-        Reason::UnexpectedAnswer,
-        format!(
-            "Audience Manager lists {object} in a form that this version of the operator cannot read. It may be data \
-             source {name:?}, so data source {name:?} was not created. Report the form of {object} to the operator's \
-             maintainers, or create data source {name:?} by hand with unique integration codes for traits and for \
-             segments."
-        ),
-    )
 }
 
 /// The call that puts our mark behind the description. `None` where it is there, or where the service did not keep it when

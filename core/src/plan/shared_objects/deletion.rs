@@ -115,11 +115,8 @@ pub fn duplicates(
             continue;
         };
         let slot = named((settings, &mark), inventory, None, &name, None);
-        for (found, entry) in slot.duplicates(&kept.record, |_, _| true) {
-            let id = found.record.id;
-            let Ownership::Owned(ours) = found.ownership else {
-                continue;
-            };
+        for (ours, entry) in slot.duplicates(&kept.record, |_, _| true) {
+            let id = entry.record.id;
             let listed = contents::is_listed(id, inventory);
             steps.extend(match entry.stale {
                 true => vec![Step::ready(Call::read::<DataSource>(id))],

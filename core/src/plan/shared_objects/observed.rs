@@ -3,8 +3,7 @@
 use crate::blocker::Blocker;
 use crate::compose::ConnectionSettings;
 use crate::domain::identifier::{DataSourceId, SegmentFolderId, TraitFolderId};
-use crate::domain::labels::{ExportControl, ExportControls};
-use crate::domain::reason::Reason;
+use crate::domain::labels::ExportControls;
 use crate::inventory::Inventory;
 
 /// What the connection's status says of its shared objects.
@@ -100,7 +99,10 @@ impl ObservedSharedObjects {
         let mut known = self.controlled.iter();
         let found = known.find(|found| found.controls == controls);
         Some(match found {
-            None => Err(unsupported(settings, controls)),
+            None => Err(Blocker::ExportControlsUnsupported {
+                controls,
+                data_source: controlled_name(settings, controls),
+            }),
             Some(Controlled {
                 blocker: None,
                 place,
@@ -135,26 +137,4 @@ impl ObservedSharedObjects {
             Some(_) => restrictions.controls(),
         }
     }
-}
-
-pub(super) const WHERE: &str = "in Audience Manager under Audience Data, Data Sources";
-
-fn unsupported(settings: &ConnectionSettings, controls: ExportControls) -> Blocker {
-    let labels: Vec<&str> = controls.iter().map(ExportControl::label).collect();
-    let words: Vec<String> = controls
-        .iter()
-        .map(|control| format!("{:?}", control.in_words()))
-        .collect();
-    Blocker::new(
-        Reason::ExportControlUnsupported,
-        format!(
-            "The source is labelled {}, and no API is known by which the operator could make a data source with the \
-             export controls {}; nothing was changed. An administrator makes it {WHERE}: its name is {:?}, with these \
-             Data Export Controls and with unique integration codes for traits and for segments; then it is found and \
-             used. Or take the labels from the audience in Experience Platform.",
-            labels.join(" and "),
-            words.join(" and "),
-            controlled_name(settings, controls),
-        ),
-    )
 }

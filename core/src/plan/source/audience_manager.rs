@@ -1,22 +1,21 @@
 //! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
 
-use super::resolution::{Resolution, bounded_list};
-use crate::blocker::Blocker;
+use super::resolution::Resolution;
+use crate::blocker::{Bar, Blocker, GoneSource, LoopSign, ObjectName};
 use crate::call::{Call, Kind};
 use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::labels::SourceControls;
 use crate::domain::ownership::Mark;
-use crate::domain::reason::Reason;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
 use crate::domain::trait_rule;
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
-use crate::plan::gone::Gone;
+use crate::ownership::Judged as _;
 
 /// What a source is judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
+pub struct SourceInput<'a> {
     pub settings: &'a ConnectionSettings,
     pub inventory: &'a Inventory,
     /// The recorded source: a name or code is resolved once (design.md §3).
@@ -30,79 +29,53 @@ pub type Home = (SourceKind, DataSourceId);
 
 pub fn resolve(
     selector: &AudienceManagerSelector,
-    question: Question<'_>,
+    input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
-    let pinned = question.pinned.and_then(SourceId::audience_manager);
+    let pinned = input.pinned.and_then(SourceId::audience_manager);
     let named = match &selector.naming {
         Naming::Sid(sid) => Some((selector.kind, *sid)),
         Naming::IntegrationCode(_) | Naming::Name(_) => None,
     };
     if let Some((kind, sid)) = pinned.or(named) {
-        return by_sid(kind, sid, question);
+        return by_sid(kind, sid, input);
     }
-    let findings = question.inventory.searches.get(selector);
-    let Some(findings) = findings.filter(|findings| findings.seen >= question.since) else {
+    let findings = input.inventory.searches.get(selector);
+    let Some(findings) = findings.filter(|findings| findings.seen >= input.since) else {
         return Resolution::Ask(Call::Search(selector.clone()));
     };
     match findings.sids.as_slice() {
-        [sid] => by_sid(selector.kind, *sid, question),
-        [] => Resolution::Held(Blocker::new(
-            Reason::SourceNotFound,
-            format!(
-                "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or \
-                 name the source by its sid.",
-                selector.kind, selector.naming
-            ),
-        )),
+        [sid] => by_sid(selector.kind, *sid, input),
+        [] => Resolution::Blocked(Blocker::SourceNotFound(selector.clone())),
         several => {
-            let sids: Vec<String> = several.iter().map(u64::to_string).collect();
-            Resolution::Held(Blocker::new(
-                Reason::SourceAmbiguous,
-                format!(
-                    "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
-                    selector.kind,
-                    selector.naming,
-                    bounded_list(&sids.iter().map(String::as_str).collect::<Vec<_>>())
-                ),
-            ))
+            Resolution::Blocked(Blocker::SourceAmbiguous(selector.clone(), several.to_vec()))
         }
     }
 }
 
-fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<AudienceManagerSource> {
+fn by_sid(kind: SourceKind, sid: u64, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
     let Inventory {
         traits, segments, ..
-    } = question.inventory;
-    let found = match kind {
-        SourceKind::Trait => find(traits, TraitSid(sid), Candidate::of_trait),
-        SourceKind::Segment => find(segments, SegmentSid(sid), Candidate::of_segment),
-    };
-    match found {
-        Resolution::Found(Some(candidate)) => judge(&candidate, question),
-        Resolution::Found(None) => not_found(kind, sid),
-        Resolution::Ask(call) => Resolution::Ask(call),
-        Resolution::Held(blocker) => Resolution::Held(blocker),
-        Resolution::Gone(gone) => Resolution::Gone(gone),
+    } = input.inventory;
+    match kind {
+        SourceKind::Trait => by_id(traits, TraitSid(sid), Candidate::of_trait, input),
+        SourceKind::Segment => by_id(segments, SegmentSid(sid), Candidate::of_segment, input),
     }
 }
 
-/// `Found(None)`: it answered that it is gone.
-fn find<'a, K: Kind>(
+fn by_id<'a, K: Kind>(
     table: &'a Table<K>,
     id: K::Id,
     candidate: fn(&'a K) -> Candidate<'a>,
-) -> Resolution<Option<Candidate<'a>>> {
+    input: SourceInput<'_>,
+) -> Resolution<AudienceManagerSource> {
     match table.get(&id) {
-        Some(entry) if !entry.stale => Resolution::Found(Some(candidate(&entry.record))),
-        None if table.is_gone(&id) => Resolution::Found(None),
+        Some(entry) if !entry.stale => judge(&candidate(&entry.record), input),
+        None if table.is_gone(&id) => Resolution::Gone(GoneSource::NoObject(ObjectName::new(
+            K::NOUN,
+            id.to_string(),
+        ))),
         Some(_) | None => Resolution::Ask(Call::read::<K>(id)),
     }
-}
-
-fn not_found(kind: SourceKind, sid: u64) -> Resolution<AudienceManagerSource> {
-    Resolution::Gone(Gone::deleted(format!(
-        "Audience Manager has no {kind} {sid} for this credential: it was deleted, or belongs to another company"
-    )))
 }
 
 /// What a trait and a segment have in common.
@@ -149,32 +122,25 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn label(&self) -> String {
-        format!("{} {} {:?}", self.kind, self.sid, self.name)
+    fn object_name(&self) -> ObjectName {
+        let noun = match self.kind {
+            SourceKind::Trait => Trait::NOUN,
+            SourceKind::Segment => Segment::NOUN,
+        };
+        ObjectName::new(noun, format!("{} {:?}", self.sid, self.name))
     }
 }
 
-fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<AudienceManagerSource> {
-    let held = |reason, because: String| {
-        Resolution::Held(Blocker::new(
-            reason,
-            format!("Audience Manager's {} {because}", candidate.label()),
-        ))
-    };
-    if let Some(because) = loops(candidate, question) {
-        return held(
-            Reason::SharingLoop,
-            format!("{because}; it is not shared back. Use its audience in Experience Platform."),
-        );
+fn judge(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
+    let source = || candidate.object_name();
+    if let Some(sign) = loop_sign(candidate, input) {
+        return Resolution::Blocked(Blocker::SharingLoop(source(), sign));
     }
-    if let Some(because) = barred(candidate, question.inventory) {
-        return held(Reason::SourceNotShareable, because);
+    if let Some(bar) = bar(candidate, input.inventory) {
+        return Resolution::Blocked(Blocker::NotShareable(source(), bar));
     }
     if *candidate.activity == Activity::Inactive {
-        return Resolution::Gone(Gone::inactive(format!(
-            "Audience Manager's {} is inactive: nobody enters it any more",
-            candidate.label()
-        )));
+        return Resolution::Gone(GoneSource::InactiveObject(source()));
     }
     Resolution::Found(AudienceManagerSource {
         kind: candidate.kind,
@@ -183,7 +149,7 @@ fn judge(candidate: &Candidate<'_>, question: Question<'_>) -> Resolution<Audien
         description: candidate.description.into(),
         data_source: candidate.data_source,
         activity: candidate.activity.clone(),
-        controls: controls(candidate, question.inventory),
+        controls: controls(candidate, input.inventory),
     })
 }
 
@@ -208,43 +174,36 @@ fn controls(candidate: &Candidate<'_>, inventory: &Inventory) -> SourceControls 
 }
 
 /// Why it came from Experience Platform, if it did: marks, data source, integration code, rule.
-fn loops(candidate: &Candidate<'_>, question: Question<'_>) -> Option<String> {
-    let Question {
+fn loop_sign(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Option<LoopSign> {
+    let SourceInput {
         settings,
         inventory,
         ..
-    } = question;
+    } = input;
     if let Some(mark) = Mark::read(candidate.description) {
-        return Some(format!("carries the mark {mark} of sharing"));
+        return Some(LoopSign::Marked(mark));
     }
     let source = inventory.data_sources.get(&candidate.data_source);
     if let Some(source) = source.map(|entry| &entry.record)
         && (source.name == settings.data_source || Mark::read(&source.description).is_some())
     {
-        return Some(format!(
-            "stands in data source {:?}, which holds what is shared from Experience Platform",
-            source.name
-        ));
+        return Some(LoopSign::DataSource(source.name.clone()));
     }
     let is_audience = |id: &str| inventory.audiences.get(&AudienceId::new(id)).is_some();
     if let Some(code) = candidate.code.filter(|code| is_audience(code.as_str())) {
-        return Some(format!(
-            "has the id of an audience of Experience Platform as its integration code, {code}"
-        ));
+        return Some(LoopSign::Code(code.clone()));
     }
     let (_, rule) = candidate.form?;
     let audience = trait_rule::audience_of(&settings.trait_rule_key, rule)?;
-    is_audience(audience.as_str()).then(|| {
-        format!("is filled by audience {audience} of Experience Platform, as its rule says")
-    })
+    is_audience(audience.as_str()).then_some(LoopSign::Rule(audience))
 }
 
 /// Why Adobe's products do not let it pass (experience-platform.md §5.1, audience-manager.md §4.1).
-fn barred(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<String> {
+fn bar(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<Bar> {
     if let Some((TraitKind::Other(word), _)) = candidate.form
         && word.to_ascii_uppercase().contains("FOLDER")
     {
-        return Some("is a folder, not an audience; share a trait or segment in it.".into());
+        return Some(Bar::Folder);
     }
     let sources = &inventory.data_sources;
     let company = |entry: &Entry<DataSource>| entry.record.company;
@@ -252,11 +211,5 @@ fn barred(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<String> {
         None => sources.is_listed(Coverage::Whole),
         Some(entry) => company(entry).is_some() && company(entry) != inventory.tenant.company,
     };
-    foreign.then(|| {
-        format!(
-            "belongs to data source {}, which is not your company's: third-party data may not leave Audience Manager. \
-             Share a segment of yours that uses it, if its provider's terms allow that.",
-            candidate.data_source
-        )
-    })
+    foreign.then_some(Bar::OtherCompanys(candidate.data_source))
 }

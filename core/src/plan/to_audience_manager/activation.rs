@@ -31,15 +31,13 @@ pub(super) struct SegmentActivation<'a> {
 impl<'a> Planner<'a> {
     /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
     pub(super) fn activation(&mut self, begins: bool) -> Activation<'a> {
-        let situation = self.situation;
-        let mut shared = self.destinations(None, &situation.desired.destinations, "the segment");
+        let input = self.input;
+        let mut shared = self.destinations(None, &input.desired.destinations);
         self.allow(None, &mut shared, &[]);
-        let additional = situation.desired.additional_segments.iter().map(|segment| {
-            let name = format!("additional segment {:?}", segment.key);
-            let mut destinations =
-                self.destinations(Some(&segment.key), &segment.destinations, &name);
-            let (inventory, since) = (situation.inventory, situation.since);
-            let rule = rules::resolve(inventory, segment, &situation.recorded.traits, since);
+        let additional = input.desired.additional_segments.iter().map(|segment| {
+            let mut destinations = self.destinations(Some(&segment.key), &segment.destinations);
+            let (inventory, since) = (input.inventory, input.since);
+            let rule = rules::resolve(inventory, segment, &input.recorded.traits, since);
             let rule = self.known(rule);
             if let Some(rule) = rule.as_ref().filter(|_| begins) {
                 self.known(rule.validated(inventory, segment, None, since));
@@ -59,11 +57,10 @@ impl<'a> Planner<'a> {
         &mut self,
         key: Option<&str>,
         declared: &'a [DeclaredDestination],
-        segment: &str,
     ) -> Checked<'a> {
         let recorded = self.recorded_mappings(key);
-        let inventory = self.situation.inventory;
-        let mut checked = mappings::check(inventory, declared, &recorded, segment);
+        let inventory = self.input.inventory;
+        let mut checked = mappings::check(inventory, declared, &recorded, key);
         self.ask(std::mem::take(&mut checked.asked));
         checked.in_vain = !checked.blockers.is_empty();
         for blocker in std::mem::take(&mut checked.blockers) {
@@ -76,9 +73,9 @@ impl<'a> Planner<'a> {
     /// that is mapped to another one, by whomever, keeps the audience where it is: Audience Manager would refuse the move.
     /// `named`: further traits of the segment's rule.
     fn allow(&mut self, key: Option<&str>, checked: &mut Checked<'a>, named: &[TraitSid]) {
-        let inventory = self.situation.inventory;
+        let inventory = self.input.inventory;
         let traits = named.iter().filter_map(|sid| inventory.traits.get(sid));
-        let merge_rule = self.situation.shared_objects.merge_rule.id();
+        let merge_rule = self.shared_objects.merge_rule.id();
         let counting = [self.place.data_source]
             .into_iter()
             .chain(merge_rule)
@@ -103,14 +100,18 @@ impl<'a> Planner<'a> {
             .retain(|target| !forbids(target.destination));
         checked.in_vain = true;
         self.forbidden = true;
-        self.hold_once(placement::held(&self.situation, &blocker));
+        self.hold_once(placement::misplaced(
+            &self.input,
+            self.shared_objects,
+            blocker,
+        ));
     }
 
     /// As the status names it.
     fn known_segment(&self, key: Option<&str>) -> Option<SegmentSid> {
         match key {
-            None => self.situation.recorded.segment_sid,
-            Some(key) => self.situation.recorded.additional(key),
+            None => self.input.recorded.segment_sid,
+            Some(key) => self.input.recorded.additional(key),
         }
     }
 
@@ -118,7 +119,7 @@ impl<'a> Planner<'a> {
         match outcome {
             Outcome::Known(value) => return Some(value),
             Outcome::Ask(calls) => self.ask(calls),
-            Outcome::Held(blocker) => self.hold_once(blocker),
+            Outcome::Blocked(blocker) => self.hold_once(blocker),
         }
         None
     }
@@ -139,7 +140,7 @@ impl<'a> Planner<'a> {
     }
 
     fn recorded_mappings(&self, key: Option<&str>) -> Vec<&'a KnownMapping> {
-        let recorded = self.situation.recorded.mappings.iter();
+        let recorded = self.input.recorded.mappings.iter();
         recorded
             .filter(|known| known.segment.as_deref() == key)
             .collect()
@@ -161,14 +162,14 @@ impl<'a> Planner<'a> {
                 continue;
             };
             let mapped = Mapped {
-                inventory: self.situation.inventory,
+                inventory: self.input.inventory,
                 key,
                 sid,
                 recorded: &recorded,
-                adoption: self.situation.adoption,
+                adoption: self.input.share.adoption,
                 observed,
-                retain: self.situation.retain,
-                since: self.situation.since,
+                retain: self.input.share.retain,
+                since: self.input.since,
             };
             let plan = &mut self.plan;
             let known = mappings::plan(
@@ -188,18 +189,18 @@ impl<'a> Planner<'a> {
 
     /// Mappings of ours that are no longer declared: those that the status still names.
     pub(super) fn undeclared_mappings(&mut self, activation: &Activation<'a>) {
-        let situation = self.situation;
-        for known in &situation.recorded.mappings {
-            let Some(id) = known.mapping.filter(|_| !situation.retain) else {
+        let input = self.input;
+        for known in &input.recorded.mappings {
+            let Some(id) = known.mapping.filter(|_| !input.share.retain) else {
                 continue;
             };
             let state = &mut self.plan.state.mappings;
-            if situation.inventory.mappings.is_gone(&id)
+            if input.inventory.mappings.is_gone(&id)
                 || state.iter().any(|state| state.mapping == Some(id))
             {
                 continue;
             }
-            let checked = activation.of_segment(situation.desired, known.segment.as_deref());
+            let checked = activation.of_segment(input.desired, known.segment.as_deref());
             let declared = checked.map_or(Declared::No, |checked| checked.declares(known));
             let is_replaced = state.iter().any(|state| {
                 state.segment == known.segment
@@ -216,7 +217,7 @@ impl<'a> Planner<'a> {
                 Declared::Unknown => {}
                 Declared::Yes | Declared::No => {
                     let sid = self.known_segment(known.segment.as_deref());
-                    let step = mappings::deletion(situation.inventory, known, sid);
+                    let step = mappings::deletion(input.inventory, known, sid);
                     self.plan.steps.extend(step);
                 }
             }
@@ -225,13 +226,13 @@ impl<'a> Planner<'a> {
 
     /// The same, of those that were made for a declaration that changed before a status could name them.
     pub(super) fn unrecorded_mappings(&mut self, activation: &Activation<'a>) {
-        let situation = self.situation;
+        let input = self.input;
         let asks = self.plan.steps.iter().any(|step| !step.call.is_write());
-        if situation.retain || asks || !self.plan.blockers.is_empty() {
+        if input.share.retain || asks || !self.plan.blockers.is_empty() {
             return;
         }
         let state = &self.plan.state;
-        let additional = situation.desired.additional_segments.iter();
+        let additional = input.desired.additional_segments.iter();
         let additional =
             additional
                 .zip(&activation.additional)
@@ -248,7 +249,7 @@ impl<'a> Planner<'a> {
     }
 
     fn delete_made(&mut self, sid: SegmentSid, declared: &Checked<'_>) {
-        for ours in mappings::made(self.situation.inventory, sid) {
+        for ours in mappings::made(self.input.inventory, sid) {
             let mut targets = declared.targets.iter();
             if !targets.any(|target| target.destination.id == ours.record().destination) {
                 let step = Step::ready(Call::delete(ours.owned()));
@@ -262,7 +263,7 @@ impl<'a> Planner<'a> {
     /// Whether a segment is mapped, as far as destinations are listed; where they are not, Audience Manager refuses the
     /// deletion of one that is.
     pub(super) fn is_used(&self, sid: SegmentSid) -> bool {
-        mappings::mapped_to(self.situation.inventory, Some(sid), &[])
+        mappings::mapped_to(self.input.inventory, Some(sid), &[])
             .next()
             .is_some()
     }
@@ -270,7 +271,7 @@ impl<'a> Planner<'a> {
     /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
     pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
         self.delete_made(sid, &Checked::default());
-        let recorded = self.situation.recorded;
+        let recorded = self.input.recorded;
         let key = recorded.additional_segments.iter();
         let key = key
             .filter(|(_, known)| *known == sid)
@@ -278,7 +279,7 @@ impl<'a> Planner<'a> {
         let ours: Vec<_> = key
             .flat_map(|key| self.recorded_mappings(Some(key)))
             .collect();
-        let found = mappings::of_leaving(self.situation.inventory, sid, &ours);
+        let found = mappings::of_leaving(self.input.inventory, sid, &ours);
         self.plan.blockers.extend(found.foreign);
         found.in_the_way
     }

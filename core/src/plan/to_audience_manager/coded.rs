@@ -29,11 +29,13 @@ pub(super) fn coded<K: Coded>(
     data_source: DataSourceId,
     code: &IntegrationCode,
 ) -> SlotKey<K> {
-    let key = (data_source, code.clone());
     let listed = K::table(inventory).is_listed(Coverage::DataSource(data_source));
     SlotKey {
-        look_up: Some(Call::look_up::<K>(key.clone())),
-        list: (!listed).then(|| Call::list::<K>(data_source)),
-        key,
+        key: (data_source, code.clone()),
+        look_up: |key| Some(Call::look_up::<K>(key.clone())),
+        list: match listed {
+            true => |_| None,
+            false => |(data_source, _)| Some(Call::list::<K>(*data_source)),
+        },
     }
 }

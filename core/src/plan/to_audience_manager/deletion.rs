@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds};
 use super::undeclared::keys_below;
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{
     DESCRIPTION_CHARS_MAX, DestinationSelector, SegmentDestination, additional_code,
@@ -16,31 +16,27 @@ use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, T
 use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, describe, strip};
-use crate::domain::reason::Reason;
-use crate::inventory::{Coverage, Inventory, Sequence};
+use crate::domain::source::SourceId;
+use crate::inventory::{Coverage, Inventory};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Claimant, Left};
-use crate::plan::Plan;
+use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations;
 use crate::plan::activation::mappings::{self, KnownMapping};
 use crate::plan::delete::{Leaving, after};
 use crate::plan::lookup::{Slot, SlotKey};
-use crate::plan::source::bounded_list;
+use crate::plan::{DeletionInput, Plan};
 
+/// Where objects of a deleted resource may be.
 #[derive(Clone, Copy, Debug)]
-pub struct DeletionInput<'a> {
-    pub claimant: Claimant<'a>,
-    /// The recorded source; with it objects are found whose ids were never written down.
-    pub source: Option<&'a AudienceId>,
+pub struct RecordedObjects<'a> {
+    pub ids: &'a RecordedIds,
     /// All in which objects of ours may be.
     pub data_sources: &'a [DataSourceId],
-    pub recorded: &'a RecordedIds,
     /// As far as the spec can be read: a mapping may exist whose id was never written down.
     pub declared: &'a [SegmentDestination],
-    pub inventory: &'a Inventory,
-    /// Only a look-up of users at or after this call counts.
-    pub since: Sequence,
 }
+
+type Deletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
 /// The resource that takes the objects over, and what it keeps of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,22 +49,22 @@ pub struct Successor {
 
 /// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(departure: DeletionInput<'_>) -> Plan<Left> {
-    let (mut plan, objects) = objects(&departure);
-    let mappings = our_mappings(&departure, &mut plan.steps);
+pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
+    let (mut plan, objects) = objects(&deletion);
+    let mappings = our_mappings(&deletion, &mut plan.steps);
     if !plan.steps.is_empty() {
         return plan; // what is not known is asked for before anything is deleted
     }
-    let inventory = departure.inventory;
+    let inventory = deletion.inventory;
     let segments = objects.segments.ids();
-    let deletions = departure.mapping_deletions(&mappings, &segments);
+    let deletions = deletion.mapping_deletions(&mappings, &segments);
     for sid in &segments {
         let ours: Vec<_> = mappings.iter().collect();
         let found = mappings::of_leaving(inventory, *sid, &ours);
         plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
-        match users(&departure, *sid, &segments) {
+        match users(&deletion, *sid, &segments) {
             Users::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
             Users::Foreign(blocker) => plan.blockers.push(blocker),
             Users::OursAlone => {}
@@ -86,16 +82,16 @@ pub fn plan(departure: DeletionInput<'_>) -> Plan<Left> {
 }
 
 /// Plans what must be asked for before [`state`] can tell.
-pub fn look(departure: DeletionInput<'_>) -> Plan<Left> {
-    let (mut plan, _) = objects(&departure);
-    our_mappings(&departure, &mut plan.steps);
+pub fn look(deletion: Deletion<'_>) -> Plan<Left> {
+    let (mut plan, _) = objects(&deletion);
+    our_mappings(&deletion, &mut plan.steps);
     plan
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
-pub fn state(departure: DeletionInput<'_>) -> ObservedState {
-    let (inventory, recorded) = (departure.inventory, departure.recorded);
-    let (mut unasked, objects) = objects(&departure);
+pub fn state(deletion: Deletion<'_>) -> ObservedState {
+    let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
+    let (mut unasked, objects) = objects(&deletion);
     let segments = objects.segments.kept.iter().map(|ours| ours.record());
     let segments: Vec<&Segment> = segments.collect();
     let trait_sid = recorded
@@ -106,7 +102,7 @@ pub fn state(departure: DeletionInput<'_>) -> ObservedState {
             Some(found.record().sid)
         });
     let lives = |sid: &SegmentSid| !inventory.segments.is_gone(sid);
-    let shared = departure.code();
+    let shared = deletion.code();
     let is_shared = |found: &&&Segment| shared.is_some() && found.integration_code == shared;
     let segment_sid = recorded
         .segment_sid
@@ -134,15 +130,15 @@ pub fn state(departure: DeletionInput<'_>) -> ObservedState {
             .and_then(|sid| inventory.traits.get(&sid))
             .map(|entry| entry.record.data_source),
         additional_segments: additional,
-        mappings: our_mappings(&departure, &mut unasked.steps),
+        mappings: our_mappings(&deletion, &mut unasked.steps),
         traits: recorded.traits.clone(),
         stored_differently: Vec::new(),
     }
 }
 
 /// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause(departure: DeletionInput<'_>) -> Plan<Left> {
-    let (mut plan, objects) = objects(&departure);
+pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
+    let (mut plan, objects) = objects(&deletion);
     if plan.steps.is_empty() {
         let all = objects.segments.all();
         let active = all.filter(|ours| ours.record().activity != Activity::Inactive);
@@ -158,12 +154,12 @@ pub fn pause(departure: DeletionInput<'_>) -> Plan<Left> {
 
 /// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
 /// object has exactly one owner at every moment (design.md §4, L5).
-pub fn hand_over(departure: DeletionInput<'_>, kept: &Successor) -> Plan<Left> {
-    let (mut plan, objects) = objects(&departure);
+pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
+    let (mut plan, objects) = objects(&deletion);
     if !plan.steps.is_empty() {
         return plan;
     }
-    let shared = departure.code();
+    let shared = deletion.code();
     let is_taken_over = |ours: &Ours<'_, Segment>| {
         let code = ours.record().integration_code.as_ref();
         code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
@@ -187,14 +183,14 @@ pub fn hand_over(departure: DeletionInput<'_>, kept: &Successor) -> Plan<Left> {
     if !plan.steps.is_empty() {
         return plan; // first every object has its next owner, then the rest is deleted
     }
-    let mut mappings = our_mappings(&departure, &mut plan.steps);
-    mappings.retain(|known| !kept.keeps(known, departure.inventory));
+    let mut mappings = our_mappings(&deletion, &mut plan.steps);
+    mappings.retain(|known| !kept.keeps(known, deletion.inventory));
     if !plan.steps.is_empty() {
         return plan;
     }
     for ours in undeclared {
         let sid = ours.record().sid;
-        let key = departure.recorded.additional_segments.iter();
+        let key = deletion.recorded.ids.additional_segments.iter();
         let key = key.filter(|(_, known)| *known == sid).map(|(key, _)| key);
         let key: Vec<_> = key.collect();
         let of_segment = |known: &KnownMapping| {
@@ -208,7 +204,7 @@ pub fn hand_over(departure: DeletionInput<'_>, kept: &Successor) -> Plan<Left> {
             .push(after(!is_mapped, Call::delete(ours.owned())));
     }
     plan.steps
-        .extend(departure.mapping_deletions(&mappings, &[]));
+        .extend(deletion.mapping_deletions(&mappings, &[]));
     plan.state = Left::default(); // what carries the successor's mark by now is not left
     plan
 }
@@ -241,30 +237,30 @@ struct Objects<'a> {
 }
 
 /// What is not known is asked for.
-fn objects<'a>(departure: &DeletionInput<'a>) -> (Plan<Left>, Objects<'a>) {
+fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
     let mut plan = Plan {
-        steps: listings(departure),
+        steps: listings(deletion),
         ..Plan::default()
     };
-    let recorded = departure.recorded;
+    let recorded = deletion.recorded.ids;
     let own = recorded.segment_sid.filter(|_| !recorded.observed);
     let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
-    let code = departure.code();
+    let code = deletion.code();
     let below = code.iter();
     let below: Vec<_> = below
-        .flat_map(|code| keys_below(departure.inventory, departure.data_sources, code))
+        .flat_map(|code| keys_below(deletion.inventory, deletion.recorded.data_sources, code))
         .collect();
     let below = below.into_iter().map(SlotKey::found_by);
     let slot = Slot {
         recorded: additional.chain(own).collect(),
-        keys: departure.keys().chain(below).collect(),
-        has_key: departure
+        keys: deletion.keys().chain(below).collect(),
+        has_key: deletion
             .has_key(|found: &Segment| (found.data_source, found.integration_code.as_ref())),
-        ..departure.slot()
+        ..deletion.slot()
     };
     let (traits, gone) = (
-        &departure.inventory.traits,
-        departure.codes_of_gone_segments(),
+        &deletion.inventory.traits,
+        deletion.codes_of_gone_segments(),
     );
     let segments = Leaving::of(
         &slot,
@@ -278,10 +274,10 @@ fn objects<'a>(departure: &DeletionInput<'a>) -> (Plan<Left>, Objects<'a>) {
     let own = recorded.trait_sid.filter(|_| !recorded.observed);
     let slot = Slot {
         recorded: own.into_iter().collect(),
-        keys: departure.keys().collect(),
-        has_key: departure
+        keys: deletion.keys().collect(),
+        has_key: deletion
             .has_key(|found: &Trait| (found.data_source, found.integration_code.as_ref())),
-        ..departure.slot()
+        ..deletion.slot()
     };
     let is_gone = own.is_some_and(|sid| traits.is_gone(&sid));
     let traits = Leaving::of(&slot, &mut plan, |_, _| true, |_| is_gone);
@@ -289,22 +285,22 @@ fn objects<'a>(departure: &DeletionInput<'a>) -> (Plan<Left>, Objects<'a>) {
 }
 
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
-fn our_mappings(departure: &DeletionInput<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
-    let (inventory, recorded) = (departure.inventory, departure.recorded);
+fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
+    let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
     let exists = |known: &&KnownMapping| {
         known
             .mapping
             .is_some_and(|id| !inventory.mappings.is_gone(&id))
     };
     let mut ours: Vec<_> = recorded.mappings.iter().filter(exists).cloned().collect();
-    for declared in departure.declared {
+    for declared in deletion.recorded.declared {
         let is_recorded = |destination: &dyn Fn(&KnownMapping) -> bool| {
             let mut known = recorded.mappings.iter();
             known.any(|known| {
                 known.segment == declared.segment && known.mapping.is_some() && destination(known)
             })
         };
-        let Some(sid) = departure.sid_of(declared.segment.as_deref()) else {
+        let Some(sid) = deletion.sid_of(declared.segment.as_deref()) else {
             continue;
         };
         // By the declaration alone, which costs no call.
@@ -321,13 +317,13 @@ fn our_mappings(departure: &DeletionInput<'_>, steps: &mut Vec<Step>) -> Vec<Kno
                 continue;
             }
             // Nothing was ever mapped there.
-            destinations::Resolved::Held(_) => continue,
+            destinations::Resolved::Blocked(_) => continue,
         };
         if is_recorded(&|known| known.destination == destination.id) {
             continue;
         }
         let key = (sid, destination.id);
-        if !inventory.mappings.was_looked_up(&key, departure.since) {
+        if !inventory.mappings.was_looked_up(&key, deletion.since) {
             steps.push(Step::ready(Call::look_up::<Mapping>(key)));
         }
         let table = &inventory.mappings;
@@ -344,13 +340,13 @@ fn our_mappings(departure: &DeletionInput<'_>, steps: &mut Vec<Step>) -> Vec<Kno
     ours
 }
 
-impl<'a> DeletionInput<'a> {
+impl<'a> Deletion<'a> {
     /// The segment that a mapping is of: by the status, else by its integration code.
     fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
         let recorded = match key {
-            None => self.recorded.segment_sid,
+            None => self.recorded.ids.segment_sid,
             Some(key) => {
-                let mut known = self.recorded.additional_segments.iter();
+                let mut known = self.recorded.ids.additional_segments.iter();
                 known
                     .find(|(known, _)| **known == *key)
                     .map(|(_, sid)| *sid)
@@ -361,8 +357,8 @@ impl<'a> DeletionInput<'a> {
             Some(key) => additional_code(source, key),
         };
         let table = &self.inventory.segments;
-        let code = self.source.map(code);
-        let mut places = self.data_sources.iter();
+        let code = self.audience().map(code);
+        let mut places = self.recorded.data_sources.iter();
         let found = places.find_map(|place| table.find(&(*place, code.clone()?)).next());
         let live = recorded.filter(|sid| !table.is_gone(sid));
         live.or(found.map(|entry| entry.record.sid))
@@ -370,17 +366,21 @@ impl<'a> DeletionInput<'a> {
 
     /// The integration code of the shared objects.
     fn code(&self) -> Option<IntegrationCode> {
-        self.source
+        self.audience()
             .map(|source| IntegrationCode::new(source.as_str()))
+    }
+
+    fn audience(&self) -> Option<&'a AudienceId> {
+        self.source.and_then(SourceId::audience)
     }
 
     /// With which the recorded segments were made that are gone.
     fn codes_of_gone_segments(&self) -> Vec<IntegrationCode> {
-        let (recorded, table) = (self.recorded, &self.inventory.segments);
+        let (recorded, table) = (self.recorded.ids, &self.inventory.segments);
         let own = recorded.segment_sid.zip(self.code());
         let additional = recorded.additional_segments.iter();
-        let additional =
-            additional.filter_map(|(key, sid)| Some((*sid, additional_code(self.source?, key))));
+        let additional = additional
+            .filter_map(|(key, sid)| Some((*sid, additional_code(self.audience()?, key))));
         let all = own.into_iter().chain(additional);
         let gone = all.filter(|(sid, _)| table.is_gone(sid));
         gone.map(|(_, code)| code).collect()
@@ -388,7 +388,7 @@ impl<'a> DeletionInput<'a> {
 
     /// Where objects may be whose ids were never written down.
     fn keys<K: Coded>(&self) -> impl Iterator<Item = SlotKey<K>> {
-        let (inventory, data_sources) = (self.inventory, self.data_sources);
+        let (inventory, data_sources) = (self.inventory, self.recorded.data_sources);
         let code = self.code().into_iter();
         code.flat_map(move |code| {
             let keys = data_sources.iter();
@@ -401,7 +401,7 @@ impl<'a> DeletionInput<'a> {
         &self,
         place: fn(&K) -> (DataSourceId, Option<&IntegrationCode>),
     ) -> Box<dyn Fn(&K) -> bool + 'a> {
-        let (code, data_sources) = (self.code(), self.data_sources);
+        let (code, data_sources) = (self.code(), self.recorded.data_sources);
         let below = code.as_ref().map(|code| format!("{code}."));
         Box::new(move |found| {
             let (data_source, found) = place(found);
@@ -422,7 +422,7 @@ impl<'a> DeletionInput<'a> {
             recorded: Vec::new(),
             as_ours: true,
             keys: Vec::new(),
-            elsewhere: Vec::new(),
+            other_keys: Vec::new(),
             has_key: Box::new(|_| false),
             description: None,
         }
@@ -450,14 +450,14 @@ impl<'a> DeletionInput<'a> {
 }
 
 /// Without the lists of our data sources, absence cannot be judged.
-fn listings(departure: &DeletionInput<'_>) -> Vec<Step> {
+fn listings(deletion: &Deletion<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
-    for data_source in departure.data_sources {
+    for data_source in deletion.recorded.data_sources {
         let coverage = Coverage::DataSource(*data_source);
-        if !departure.inventory.traits.is_listed(coverage) {
+        if !deletion.inventory.traits.is_listed(coverage) {
             steps.push(Step::ready(Call::list::<Trait>(*data_source)));
         }
-        if !departure.inventory.segments.is_listed(coverage) {
+        if !deletion.inventory.segments.is_listed(coverage) {
             steps.push(Step::ready(Call::list::<Segment>(*data_source)));
         }
     }
@@ -470,32 +470,25 @@ enum Users {
     OursAlone,
 }
 
-fn users(departure: &DeletionInput<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
-    let Some(users) = departure
+fn users(deletion: &Deletion<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
+    let Some(users) = deletion
         .inventory
         .trait_users
         .get(&sid)
-        .filter(|users| users.seen >= departure.since)
+        .filter(|users| users.seen >= deletion.since)
     else {
         return Users::Unknown;
     };
-    let foreign: Vec<String> = users
+    let foreign: Vec<ObjectName> = users
         .segments
         .iter()
         .filter(|(segment, _)| {
-            !leaving.contains(segment) && !departure.inventory.segments.is_gone(segment)
+            !leaving.contains(segment) && !deletion.inventory.segments.is_gone(segment)
         })
-        .map(|(segment, name)| format!("segment {segment} {name:?}"))
+        .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
         .collect();
     match foreign.is_empty() {
         true => Users::OursAlone,
-        false => Users::Foreign(Blocker::new(
-            Reason::DeletionBlocked,
-            format!(
-                "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to \
-                 Retain.",
-                bounded_list(&foreign.iter().map(String::as_str).collect::<Vec<_>>())
-            ),
-        )),
+        false => Users::Foreign(Blocker::TraitInUse(sid, foreign)),
     }
 }

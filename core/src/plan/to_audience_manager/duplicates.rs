@@ -6,12 +6,11 @@ use crate::domain::audience_manager::{Segment, Trait};
 use crate::domain::field::Field;
 use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::inventory::Entry;
-use crate::ownership::Ownership;
 use crate::ownership::owned::Ours;
-use crate::plan::lookup::{Candidate, Slot};
+use crate::plan::lookup::Slot;
 
 pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
-    let situation = &planner.situation;
+    let input = &planner.input;
     let traits = match planner.declared_trait {
         Some(kept) => found(&planner.trait_slot(), kept, Trait::is_same),
         None => Vec::new(),
@@ -20,14 +19,14 @@ pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
     let (mut steps, segments) = segments(planner, &sids);
     for (ours, entry) in traits {
         let sid = entry.record.sid;
-        let users = situation.inventory.trait_users.get(&sid);
-        let users = users.filter(|users| users.seen >= situation.since);
+        let users = input.inventory.trait_users.get(&sid);
+        let users = users.filter(|users| users.seen >= input.since);
         steps.push(match users {
             _ if entry.stale => Step::ready(Call::read::<Trait>(sid)),
             None => Step::ready(Call::ReadTraitUsers(sid)),
             Some(users) => {
                 let leaves = |segment: &SegmentSid| {
-                    segments.contains(segment) || situation.inventory.segments.is_gone(segment)
+                    segments.contains(segment) || input.inventory.segments.is_gone(segment)
                 };
                 if !users.segments.iter().all(|(segment, _)| leaves(segment)) {
                     continue;
@@ -44,7 +43,7 @@ pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
 }
 
 fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<SegmentSid>) {
-    let (desired, state) = (planner.situation.desired, &planner.plan.state);
+    let (desired, state) = (planner.input.desired, &planner.plan.state);
     let additional = desired.additional_segments.iter().filter_map(|segment| {
         let mut kept = state.additional_segments.iter();
         let (_, sid) = kept.find(|(key, _)| *key == segment.key)?;
@@ -83,12 +82,7 @@ fn found<'a, K: Kind>(
     let Some(kept) = K::table(slot.inventory).get(&kept) else {
         return Vec::new();
     };
-    let found = slot.duplicates(&kept.record, same).into_iter();
-    let ours = found.filter_map(|(Candidate { ownership, .. }, entry)| match ownership {
-        Ownership::Owned(ours) => Some((ours, entry)),
-        _ => None,
-    });
-    ours.collect()
+    slot.duplicates(&kept.record, same)
 }
 
 /// The same once a duplicate of the trait in the one rule and the kept trait in the other are taken for one.

@@ -1,55 +1,48 @@
 //! An audience whose labels ask for another data source than the one where it is.
 
-use super::input::PlanInput;
+use super::input::RecordedIds;
 use crate::blocker::Blocker;
+use crate::compose::Desired;
 use crate::domain::audience_manager::Trait;
-use crate::ownership::label;
+use crate::ownership::object_name;
+use crate::plan::PlanInput;
+use crate::plan::shared_objects::ObservedSharedObjects;
 
-/// Why the audience does not stand where its labels ask, and what that leaves open.
-pub(super) fn held(situation: &PlanInput<'_>, blocker: &Blocker) -> Blocker {
-    let message = match state(situation) {
-        Some(found) => format!("{} {}", blocker.message, exposure(situation, found)),
-        None => blocker.message.clone(),
+type Input<'a> = PlanInput<'a, Desired, RecordedIds>;
+
+/// Why the audience is not where its labels ask, and what that leaves open.
+pub(super) fn misplaced(
+    input: &Input<'_>,
+    shared_objects: &ObservedSharedObjects,
+    because: Blocker,
+) -> Blocker {
+    let Some(found) = shared_trait(input, shared_objects) else {
+        return because;
     };
-    Blocker {
-        message,
-        ..blocker.clone()
+    let data_source = found.data_source;
+    let wanted = input.desired.controls.unwrap_or_default();
+    let forbidden = shared_objects.controls_of(data_source, input.inventory);
+    Blocker::Misplaced {
+        because: Box::new(because),
+        shared_trait: object_name(found),
+        data_source,
+        lacking: wanted.iter().find(|control| !forbidden.contains(*control)),
     }
 }
 
 /// The audience's trait, as far as it is known.
-fn state<'a>(situation: &PlanInput<'a>) -> Option<&'a Trait> {
-    let traits = &situation.inventory.traits;
-    let recorded = situation
-        .recorded
-        .trait_sid
-        .and_then(|sid| traits.get(&sid));
+fn shared_trait<'a>(
+    input: &Input<'a>,
+    shared_objects: &ObservedSharedObjects,
+) -> Option<&'a Trait> {
+    let traits = &input.inventory.traits;
+    let recorded = input.recorded.trait_sid.and_then(|sid| traits.get(&sid));
     let marked = || {
-        let code = &situation.desired.code;
-        let everywhere = situation.shared_objects.data_sources();
+        let code = &input.desired.code;
+        let everywhere = shared_objects.data_sources();
         let mut found = everywhere.filter_map(|id| traits.find(&(id, code.clone())).next());
-        let claimant = situation.claimant();
+        let claimant = input.claimant;
         found.find(|entry| claimant.is_of_owner(&entry.record.description))
     };
     recorded.or_else(marked).map(|entry| &entry.record)
-}
-
-fn exposure(situation: &PlanInput<'_>, found: &Trait) -> String {
-    let wanted = situation.desired.controls.unwrap_or_default();
-    let (stands_in, inventory) = (found.data_source, situation.inventory);
-    let forbidden = situation.shared_objects.controls_of(stands_in, inventory);
-    let label = label(found);
-    match wanted.iter().find(|control| !forbidden.contains(*control)) {
-        Some(control) => format!(
-            "{label} and its segments stay in data source {} without it: until then Audience Manager lets their data be \
-             used against {} ({}).",
-            found.data_source,
-            control.label(),
-            control.in_words(),
-        ),
-        None => format!(
-            "{label} and its segments stay in data source {}, whose export controls forbid as much.",
-            found.data_source
-        ),
-    }
 }

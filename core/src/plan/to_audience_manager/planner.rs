@@ -1,21 +1,21 @@
 //! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
 
 use super::coded::{Coded, coded};
-use super::input::{ObservedState, PlanInput};
-use crate::blocker::Blocker;
+use super::input::{ObservedState, RecordedIds, has_key};
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
-use crate::compose::{Mode, ShareName};
+use crate::compose::{Desired, Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
+use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::Mark;
-use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
-use crate::ownership::{held_by, label};
-use crate::plan::Plan;
+use crate::ownership::{Judged as _, object_name};
 use crate::plan::difference::{DesiredTrait, unmarkable};
 use crate::plan::keep::keep;
 use crate::plan::lookup::{Candidate, Slot};
-use crate::plan::shared_objects::Place;
+use crate::plan::shared_objects::{ObservedSharedObjects, Place};
+use crate::plan::{Plan, PlanInput};
 
 /// What became of the trait, for what hangs on it.
 #[derive(Clone, Copy)]
@@ -28,7 +28,8 @@ pub(super) enum TraitState {
 }
 
 pub(super) struct Planner<'a> {
-    pub(super) situation: PlanInput<'a>,
+    pub(super) input: PlanInput<'a, Desired, RecordedIds>,
+    pub(super) shared_objects: &'a ObservedSharedObjects,
     pub(super) place: Place,
     pub(super) plan: Plan<ObservedState>,
     /// A destination's export labels keep it from where it belongs.
@@ -44,31 +45,27 @@ pub(super) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(super) fn may_create(&self) -> bool {
-        !self.observes() && self.situation.shared_objects.trait_folder.is_some()
+        !self.observes() && self.shared_objects.trait_folder.is_some()
     }
 
     /// Observed objects are Adobe's: nothing of ours is created beside them.
     pub(super) fn observes(&self) -> bool {
-        self.situation.mode == Mode::Observe || self.situation.shared_objects.adobes
+        self.input.share.mode == Mode::Observe || self.shared_objects.adobes
     }
 
     pub(super) fn trait_slot(&self) -> Slot<'a, Trait> {
-        let situation = self.situation;
-        let recorded = situation.recorded;
-        let place = self.place.data_source;
-        let code = &situation.desired.code;
+        let input = self.input;
+        let recorded = input.recorded;
+        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
+        let code = &input.desired.code;
         Slot {
             recorded: recorded.trait_sid.into_iter().collect(),
             as_ours: !recorded.observed,
             has_key: Box::new(move |found: &Trait| {
-                situation.has_key(
-                    found.integration_code.as_ref(),
-                    found.data_source,
-                    place,
-                    code,
-                )
+                let key = (found.data_source, found.integration_code.as_ref());
+                has_key(shared_objects, place, code, key)
             }),
-            ..self.slot(code, &situation.desired.description)
+            ..self.slot(code, &input.desired.description)
         }
     }
 
@@ -78,53 +75,46 @@ impl<'a> Planner<'a> {
     where
         K: Coded,
     {
-        let situation = self.situation;
+        let input = self.input;
         let place = self.place.data_source;
-        let others = situation.shared_objects.data_sources();
+        let others = self.shared_objects.data_sources();
         let others = others.filter(|id| *id != place && !self.observes());
         Slot {
-            inventory: situation.inventory,
-            claimant: situation.claimant(),
+            inventory: input.inventory,
+            claimant: input.claimant,
             recorded: Vec::new(),
             as_ours: true,
-            keys: vec![coded(situation.inventory, place, code)],
-            elsewhere: others
-                .map(|id| coded(situation.inventory, id, code))
-                .collect(),
+            keys: vec![coded(input.inventory, place, code)],
+            other_keys: others.map(|id| coded(input.inventory, id, code)).collect(),
             has_key: Box::new(|_| false),
             description: Some(description),
         }
     }
 
-    /// One source, one holder: whose mark is on it, else the older (design.md §4, L5).
+    /// Whose mark is on the trait says who holds the source.
     pub(super) fn claimed_by_another(&self, found: Option<&Trait>) -> Option<Blocker> {
-        let situation = &self.situation;
+        let input = &self.input;
         let marked = match found {
             Some(found) if Mark::read(&found.description).is_some() => {
-                situation.claimant().marked_share(&found.description)
+                input.claimant.marked_share(&found.description)
             }
             // A person deleted the trait alone, or its mark: the segment still says whose both are.
             Some(_) | None => self.marked_segment(),
         };
-        let holder = situation.claims.holder(
-            situation.share,
-            &SourceId::Audience(situation.desired.source.clone()),
-            marked.as_ref(),
-            situation.existing,
-        )?;
-        (holder != situation.share)
-            .then(|| held_by(&format!("Audience {}", situation.desired.source), holder))
+        let source = &input.desired.source;
+        let object = ObjectName::new(Audience::NOUN, source.as_str());
+        input.claimed_by_another(&SourceId::Audience(source.clone()), object, marked.as_ref())
     }
 
     fn marked_segment(&self) -> Option<ShareName> {
-        let situation = &self.situation;
-        let code = &situation.desired.code;
-        let segments = &situation.inventory.segments;
-        let mut found = situation
+        let input = &self.input;
+        let code = &input.desired.code;
+        let segments = &input.inventory.segments;
+        let mut found = self
             .shared_objects
             .data_sources()
             .flat_map(|data_source| segments.find(&(data_source, code.clone())));
-        found.find_map(|entry| situation.claimant().marked_share(&entry.record.description))
+        found.find_map(|entry| input.claimant.marked_share(&entry.record.description))
     }
 
     pub(super) fn shared_trait(
@@ -134,7 +124,10 @@ impl<'a> Planner<'a> {
     ) -> TraitState {
         let observes = self.observes();
         match found {
-            None if observes => self.blocker(awaiting_adobe(&self.situation.desired.code)),
+            None if observes => {
+                let code = self.input.desired.code.clone();
+                self.blocker(Blocker::AwaitingAdobeSharing(code))
+            }
             None => self.create_trait(slot),
             Some(found) if observes => {
                 self.plan.state.observed = true;
@@ -153,14 +146,14 @@ impl<'a> Planner<'a> {
         if self.in_vain {
             return TraitState::Missing;
         }
-        let Some(folder) = self.situation.shared_objects.trait_folder else {
+        let Some(folder) = self.shared_objects.trait_folder else {
             return TraitState::Missing;
         };
-        let desired = self.situation.desired;
+        let desired = self.input.desired;
         if let Some(blocker) = unmarkable(&desired.mark) {
             return self.blocker(blocker);
         }
-        let unproven = slot.unproven(self.situation.since);
+        let unproven = slot.unproven(self.input.since);
         if let Some(look_up) = unproven.filter(|_| !self.place.enforces_trait_codes) {
             self.plan.steps.push(Step::ready(look_up));
             return TraitState::Missing;
@@ -182,15 +175,15 @@ impl<'a> Planner<'a> {
     }
 
     fn keep_trait(&mut self, found: &Candidate<'a, Trait>) -> TraitState {
-        let situation = self.situation;
+        let input = self.input;
         let record = found.record;
         let desired = self.desired_trait(record);
-        let kept = match keep(situation.inventory, found, &desired, situation.adoption) {
+        let kept = match keep(input.inventory, found, &desired, input.share.adoption) {
             Ok(kept) => kept,
             Err(blocker) => return self.blocker(blocker),
         };
         if record.kind != TraitKind::Onboarded {
-            return self.blocker(not_onboarded(record));
+            return self.blocker(Blocker::NotOnboarded(object_name(record)));
         }
         self.declared_trait = kept.is_equal().then_some(record.sid);
         self.plan.steps.extend(kept.step());
@@ -206,8 +199,8 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
-        let desired = self.situation.desired;
-        let folder = self.situation.shared_objects.trait_folder;
+        let desired = self.input.desired;
+        let folder = self.shared_objects.trait_folder;
         DesiredTrait {
             name: &desired.name,
             description: &desired.description,
@@ -235,25 +228,4 @@ impl TraitState {
             Self::Planned | Self::Missing => None,
         }
     }
-}
-
-fn not_onboarded(found: &Trait) -> Blocker {
-    Blocker::new(
-        Reason::AdoptionRefused,
-        format!(
-            "{} has the integration code of the shared audience and is no onboarded trait; nothing was changed. Delete it \
-             or change its integration code.",
-            label(found)
-        ),
-    )
-}
-
-pub(super) fn awaiting_adobe(code: &IntegrationCode) -> Blocker {
-    Blocker::new(
-        Reason::AwaitingAdobeSharing,
-        format!(
-            "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to \
-             the Experience Cloud Audiences destination in Experience Platform."
-        ),
-    )
 }

@@ -1,7 +1,9 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
-use super::planner::{Planner, TraitState, awaiting_adobe};
+use super::input::has_key;
+use super::planner::{Planner, TraitState};
+use crate::blocker::Blocker;
 use crate::call::{Call, NEW_TRAIT, Step};
 use crate::compose::{self, Mode};
 use crate::domain::audience_manager::{NewSegment, Segment};
@@ -39,8 +41,8 @@ enum RuleState {
 
 impl<'a> Planner<'a> {
     pub(super) fn shared_segment(&mut self, state: TraitState, activation: &Activation<'a>) {
-        let situation = self.situation;
-        let desired = situation.desired;
+        let input = self.input;
+        let desired = input.desired;
         let wanted = WantedSegment {
             code: &desired.code,
             name: &desired.name,
@@ -51,7 +53,7 @@ impl<'a> Planner<'a> {
                 TraitState::Missing => return,
             },
             template: NEW_TRAIT.to_owned(),
-            recorded: situation.recorded.segment_sid,
+            recorded: input.recorded.segment_sid,
             observed: self.observes(),
             user_rule: None,
             in_vain: false,
@@ -63,8 +65,8 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn additional_segments(&mut self, state: TraitState, activation: &Activation<'a>) {
-        let situation = self.situation;
-        let segments = &situation.desired.additional_segments;
+        let input = self.input;
+        let segments = &input.desired.additional_segments;
         for (segment, activation) in segments.iter().zip(&activation.additional) {
             let Some(resolved) = &activation.rule else {
                 continue; // reported when it was asked for
@@ -87,7 +89,7 @@ impl<'a> Planner<'a> {
                 description: &segment.description,
                 rule,
                 template: segment.rule.to_string(),
-                recorded: situation.recorded.additional(&segment.key),
+                recorded: input.recorded.additional(&segment.key),
                 observed: false,
                 user_rule: state.sid().map(|sid| (resolved, segment, sid)),
                 in_vain: activation.destinations.in_vain,
@@ -107,20 +109,16 @@ impl<'a> Planner<'a> {
         description: &'a str,
         recorded: Option<SegmentSid>,
     ) -> Slot<'a, Segment> {
-        let situation = self.situation;
-        let place = self.place.data_source;
+        let input = self.input;
+        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
         // Of the two that may be Adobe's, the shared one alone.
-        let is_shared = *code == situation.desired.code;
+        let is_shared = *code == input.desired.code;
         Slot {
             recorded: recorded.into_iter().collect(),
-            as_ours: !(is_shared && situation.recorded.observed),
+            as_ours: !(is_shared && input.recorded.observed),
             has_key: Box::new(move |found: &Segment| {
-                situation.has_key(
-                    found.integration_code.as_ref(),
-                    found.data_source,
-                    place,
-                    code,
-                )
+                let key = (found.data_source, found.integration_code.as_ref());
+                has_key(shared_objects, place, code, key)
             }),
             ..self.slot(code, description)
         }
@@ -140,7 +138,8 @@ impl<'a> Planner<'a> {
                 None
             }
             Lookup::Absent if wanted.observed => {
-                self.plan.blockers.push(awaiting_adobe(wanted.code));
+                let blocker = Blocker::AwaitingAdobeSharing(wanted.code.clone());
+                self.plan.blockers.push(blocker);
                 None
             }
             Lookup::Absent => {
@@ -149,7 +148,7 @@ impl<'a> Planner<'a> {
                 }
                 None
             }
-            Lookup::Found(found) if self.situation.mode == Mode::Observe || wanted.observed => {
+            Lookup::Found(found) if self.input.share.mode == Mode::Observe || wanted.observed => {
                 self.plan.state.observed = true;
                 Some(found.record.sid)
             }
@@ -161,11 +160,11 @@ impl<'a> Planner<'a> {
         let Some(folder) = self.segment_folder() else {
             return;
         };
-        if let Some(blocker) = unmarkable(&self.situation.desired.mark) {
+        if let Some(blocker) = unmarkable(&self.input.desired.mark) {
             self.plan.blockers.push(blocker);
             return;
         }
-        let unproven = slot.unproven(self.situation.since);
+        let unproven = slot.unproven(self.input.since);
         if let Some(look_up) = unproven.filter(|_| !self.place.enforces_segment_codes) {
             return self.plan.steps.push(Step::ready(look_up));
         }
@@ -176,7 +175,7 @@ impl<'a> Planner<'a> {
             data_source: self.place.data_source,
             folder,
             rule: wanted.rule.as_deref().unwrap_or(&wanted.template).into(),
-            merge_rule: self.situation.shared_objects.merge_rule.id(),
+            merge_rule: self.shared_objects.merge_rule.id(),
         });
         let state = match wanted.rule {
             Some(_) => self.rule_state(wanted),
@@ -193,14 +192,14 @@ impl<'a> Planner<'a> {
         let Some((rule, segment, shared)) = wanted.user_rule else {
             return RuleState::Accepted;
         };
-        let (inventory, since) = (self.situation.inventory, self.situation.since);
+        let (inventory, since) = (self.input.inventory, self.input.since);
         match rule.validated(inventory, segment, Some(shared), since) {
             rules::Outcome::Known(()) => RuleState::Accepted,
             rules::Outcome::Ask(calls) => {
                 self.ask(calls);
                 RuleState::Asked
             }
-            rules::Outcome::Held(blocker) => {
+            rules::Outcome::Blocked(blocker) => {
                 self.hold_once(blocker);
                 RuleState::Refused
             }
@@ -209,9 +208,9 @@ impl<'a> Planner<'a> {
 
     /// Beside Adobe's own objects our additional segments are where Adobe's segment is.
     fn segment_folder(&self) -> Option<SegmentFolderId> {
-        self.situation.shared_objects.segment_folder.or_else(|| {
+        self.shared_objects.segment_folder.or_else(|| {
             let sid = self.plan.state.segment_sid?;
-            Some(self.situation.inventory.segments.get(&sid)?.record.folder)
+            Some(self.input.inventory.segments.get(&sid)?.record.folder)
         })
     }
 
@@ -220,9 +219,9 @@ impl<'a> Planner<'a> {
         wanted: &WantedSegment<'_, '_>,
         found: &Candidate<'a, Segment>,
     ) -> Option<SegmentSid> {
-        let situation = self.situation;
+        let input = self.input;
         let desired = self.desired_segment(wanted, wanted.rule.as_deref()?, found.record);
-        let mut kept = match keep(situation.inventory, found, &desired, situation.adoption) {
+        let mut kept = match keep(input.inventory, found, &desired, input.share.adoption) {
             Ok(kept) => kept,
             Err(blocker) => {
                 self.plan.blockers.push(blocker);
@@ -255,7 +254,7 @@ impl<'a> Planner<'a> {
             data_source: self.data_source_for(found.data_source),
             folder: self.segment_folder().unwrap_or(found.folder),
             rule,
-            merge_rule: self.situation.shared_objects.merge_rule.id(),
+            merge_rule: self.shared_objects.merge_rule.id(),
         }
     }
 }

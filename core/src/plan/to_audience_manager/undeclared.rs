@@ -13,17 +13,17 @@ impl Planner<'_> {
     /// Segments of ours that are no longer declared: those below our key, and those that the status still names. What a
     /// predecessor or a person left there may be meant to stay.
     pub(super) fn undeclared_segments(&mut self) {
-        let situation = self.situation;
-        let segments = &situation.desired.additional_segments;
+        let input = self.input;
+        let segments = &input.desired.additional_segments;
         let is_declared =
             |code: Option<&IntegrationCode>| segments.iter().any(|found| Some(&found.code) == code);
-        let recorded = situation.recorded.additional_segments.iter();
+        let recorded = input.recorded.additional_segments.iter();
         let recorded: Vec<SegmentSid> = recorded
             .filter(|(key, _)| segments.iter().all(|segment| segment.key != *key))
             .map(|(_, sid)| *sid)
             .collect();
-        let data_sources: Vec<_> = situation.shared_objects.data_sources().collect();
-        let below = keys_below(situation.inventory, &data_sources, &situation.desired.code);
+        let data_sources: Vec<_> = self.shared_objects.data_sources().collect();
+        let below = keys_below(input.inventory, &data_sources, &input.desired.code);
         let below = below
             .into_iter()
             .filter(|(_, code)| !is_declared(Some(code)));
@@ -33,12 +33,12 @@ impl Planner<'_> {
             code.is_some_and(|code| below.contains(&(found.data_source, code)))
         };
         let slot = Slot {
-            inventory: situation.inventory,
-            claimant: situation.claimant(),
+            inventory: input.inventory,
+            claimant: input.claimant,
             recorded,
             as_ours: true,
             keys: below.iter().cloned().map(SlotKey::found_by).collect(),
-            elsewhere: Vec::new(),
+            other_keys: Vec::new(),
             has_key: Box::new(has_key),
             description: None,
         };
@@ -48,7 +48,7 @@ impl Planner<'_> {
             .into_iter()
             .filter(|found| !is_declared(found.record.integration_code.as_ref()))
             .collect();
-        if situation.retain {
+        if input.share.retain {
             return;
         }
         self.plan.steps.extend(asked.steps);

@@ -1,13 +1,11 @@
-//! What a plan of one audience depends on, what it says is there, and by which keys an audience is found.
+//! What is recorded and observed of one audience, and by which keys an audience is found.
 
-use crate::compose::{AdoptionPolicy, DesiredAudience, Mode, ShareName};
+use crate::call::Call;
+use crate::call::kinds::AudienceLookUp;
 use crate::domain::experience_platform::{Audience, AudienceKey, AudienceKind, NewForm};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::OwnerId;
-use crate::existence::Existing;
-use crate::inventory::{AudienceNaturalKey, Inventory, Record as _, Sequence};
-use crate::ownership::Claimant;
-use crate::plan::claims::Claims;
+use crate::inventory::{AudienceNaturalKey, Record as _};
+use crate::plan::lookup::SlotKey;
 
 /// What the status says of the audience.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,32 +25,6 @@ pub struct ObservedAudience {
     pub superseded: Option<AudienceId>,
     /// A sentence for each text that Experience Platform stores otherwise than it was sent.
     pub stored_differently: Vec<String>,
-}
-
-/// All that a plan of one audience depends on.
-#[derive(Clone, Copy, Debug)]
-pub struct AudiencePlanInput<'a> {
-    pub share: &'a ShareName,
-    pub desired: &'a DesiredAudience,
-    pub mode: Mode,
-    pub adoption: AdoptionPolicy,
-    pub recorded: &'a RecordedAudience,
-    pub claims: &'a Claims,
-    pub existing: &'a dyn Existing,
-    pub previous_owners: &'a [OwnerId],
-    pub inventory: &'a Inventory,
-    /// The call with which this round of work began: only younger look-ups prove that a key is free.
-    pub since: Sequence,
-}
-
-impl<'a> AudiencePlanInput<'a> {
-    pub(super) fn claimant(&self) -> Claimant<'a> {
-        Claimant {
-            mark: &self.desired.mark,
-            previous_owners: self.previous_owners,
-            existing: self.existing,
-        }
-    }
 }
 
 /// A name is no sign of whose an audience is: two definitions may have the same.
@@ -78,4 +50,22 @@ pub(super) fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
         _ => true,
     };
     of_kind && audience.natural_keys().any(|found| found == *key)
+}
+
+/// A key by which an audience is created, and looked up before: its external key, or the name of a definition.
+pub(super) fn created_by(key: AudienceNaturalKey) -> SlotKey<Audience> {
+    SlotKey {
+        key,
+        look_up: |key| {
+            let look_up = match key {
+                AudienceNaturalKey::External(key) => AudienceLookUp::Key(key.clone()),
+                AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
+                AudienceNaturalKey::Dependency(_)
+                | AudienceNaturalKey::Expression(_)
+                | AudienceNaturalKey::Marked(_) => return None,
+            };
+            Some(Call::look_up::<Audience>(look_up))
+        },
+        list: |_| None,
+    }
 }

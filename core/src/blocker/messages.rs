@@ -1,0 +1,567 @@
+//! The text of every blocker, for people: what happened to which object, what was not changed, what to do.
+//!
+//! No times and no counts: a message changes only when its cause does. It decides nothing.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{
+    Bar, Blocker, ForbiddenDestination, GoneSource, LoopSign, NoAdoption, ObjectName, RuleFault,
+};
+use crate::compose::{DESCRIPTION_CHARS_MAX, SourceGonePolicy};
+use crate::domain::identifier::DataSourceId;
+use crate::domain::labels::{ExportControl, ExportControls, Unlabelled};
+use crate::domain::source::SourceId;
+
+/// Where an administrator finds data sources.
+const DATA_SOURCES: &str = "in Audience Manager under Audience Data, Data Sources";
+
+impl Display for ObjectName {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.noun, self.title)
+    }
+}
+
+impl ObjectName {
+    /// At the beginning of a sentence: `Trait 77 "Loyal gamers"`.
+    pub(crate) fn capitalized(&self) -> String {
+        let (first, rest) = self.noun.split_at(1);
+        format!("{}{rest} {}", first.to_ascii_uppercase(), self.title)
+    }
+}
+
+impl Blocker {
+    /// For the status.
+    pub fn message(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Display for Blocker {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAdopted(object, policy) => {
+                let object = object.capitalized();
+                match policy {
+                    NoAdoption::Differs => write!(
+                        to,
+                        "{object} exists already, was not made by this operator and differs from what is declared. Nothing \
+                         was changed. Make it equal, delete it, or set adoptionPolicy to Always to take it over."
+                    ),
+                    NoAdoption::Never => write!(
+                        to,
+                        "{object} exists already and was not made by this operator. Nothing was changed. Delete it, or set \
+                         adoptionPolicy to IfEqual or Always."
+                    ),
+                }
+            }
+            Self::DataSourceNotAdopted(data_source) => write!(
+                to,
+                "{} exists already and was not made by this operator; nothing was put into it. Set adoptionPolicy of the \
+                 SharingConnection to IfEqual or Always, or rename the data source.",
+                data_source.capitalized()
+            ),
+            Self::NotOnboarded(found) => write!(
+                to,
+                "{} has the integration code of the shared audience and is no onboarded trait; nothing was changed. Delete \
+                 it or change its integration code.",
+                found.capitalized()
+            ),
+            Self::ForeignMark(object, mark) => write!(
+                to,
+                "{} carries the mark of another owner, {mark}. Nothing was changed. Stop sharing it there, or share another \
+                 source from here.",
+                object.capitalized()
+            ),
+            Self::ClaimedBy(object, holder) => write!(
+                to,
+                "{} belongs to SharedAudience {holder}, which shares the same source. Nothing was changed. Delete one of the \
+                 two, or share another source from here.",
+                object.capitalized()
+            ),
+            Self::UnwatchedHolder(object, holder) => write!(
+                to,
+                "{} belongs to SharedAudience {holder}, in a namespace that this operator does not watch, so it cannot tell \
+                 whether that resource still exists. Nothing was changed. Delete that resource with its operator, let this \
+                 operator watch the namespace, or share another source from here.",
+                object.capitalized()
+            ),
+            Self::TakenOver(object, mark) => write!(
+                to,
+                "{} was made for this SharedAudience and was taken over by {mark}. Nothing was changed. Delete one of the two \
+                 resources; if you delete and create this one again, it takes the object back.",
+                object.capitalized()
+            ),
+            Self::OwnershipLost(object) => write!(
+                to,
+                "{} is recorded in the status of this SharedAudience, but carries neither its mark nor the key of its source. \
+                 Nothing was changed. Restore its description or its key, or delete it; deleting this SharedAudience leaves \
+                 it.",
+                object.capitalized()
+            ),
+            Self::UnreadableDefinition(audience) => write!(
+                to,
+                "{} carries the mark of this resource, and Experience Platform shows its expression in a form that cannot be \
+                 read; it was left, and no second definition was created. If it is not needed, delete it in Experience \
+                 Platform; if it is a person's, take the mark out of its description.",
+                audience.capitalized()
+            ),
+            Self::OtherCompany { recorded, observed } => write!(
+                to,
+                "The credential answers for Audience Manager company {observed}, the recorded ids belong to company \
+                 {recorded}; nothing was changed. Put the credential of company {recorded} back into the Secret, or create a \
+                 new connection for company {observed}."
+            ),
+            Self::OtherSandbox { recorded, observed } => write!(
+                to,
+                "The sandbox has the id {observed}, the recorded ids belong to sandbox {recorded}: it was reset, or the \
+                 credential leads elsewhere; nothing was changed. Create a new connection for this sandbox."
+            ),
+            Self::RightMissing {
+                right,
+                object,
+                call,
+            } => write!(
+                to,
+                "Audience Manager does not grant the credential's technical account {right} on {object}, so that it could not \
+                 {call}; nothing was changed. Give the account the right in an Audience Manager RBAC group."
+            ),
+            Self::NotAdministrator(data_source) => write!(
+                to,
+                "The credential's technical account is no administrator in Audience Manager, so that it could not create data \
+                 source {data_source:?}; nothing was changed. Make it one, or let an administrator create the data source, \
+                 with unique integration codes for traits and for segments."
+            ),
+            Self::AudiencesNotListed => {
+                to.write_str("The audiences of Experience Platform are being read.")
+            }
+            Self::AudienceNotFound(name) => write!(
+                to,
+                "Experience Platform lists no audience named {name:?} in this sandbox. Correct the name (it is compared \
+                 exactly), or name the source by its id: inactive audiences are never listed."
+            ),
+            Self::AudienceAmbiguous(name, ids) => write!(
+                to,
+                "The name {name:?} fits several audiences of Experience Platform: {}. Name the source by its id.",
+                Bounded(ids)
+            ),
+            Self::SourceNotFound(selector) => write!(
+                to,
+                "Audience Manager has no {} {} that this credential may see. Correct it (it is compared exactly), or name the \
+                 source by its sid.",
+                selector.kind, selector.naming
+            ),
+            Self::SourceAmbiguous(selector, sids) => write!(
+                to,
+                "Several {}s of Audience Manager are {}: {}. Name the source by its sid.",
+                selector.kind,
+                selector.naming,
+                Bounded(sids)
+            ),
+            Self::SharingLoop(source, sign) => sharing_loop(to, source, sign),
+            Self::NotShareable(source, bar) => match bar {
+                Bar::Folder => write!(
+                    to,
+                    "Audience Manager's {source} is a folder, not an audience; share a trait or segment in it."
+                ),
+                Bar::OtherCompanys(data_source) => write!(
+                    to,
+                    "Audience Manager's {source} belongs to data source {data_source}, which is not your company's: \
+                     third-party data may not leave Audience Manager. Share a segment of yours that uses it, if its \
+                     provider's terms allow that."
+                ),
+            },
+            Self::SourceGone(source, policy) => source_gone(to, source, *policy),
+            Self::ExportControlsUnsupported {
+                controls,
+                data_source,
+            } => export_controls_unsupported(to, *controls, data_source),
+            Self::ExportControlMissing(data_source, control) => write!(
+                to,
+                "{} has not the export control {:?} that its name stands for ({}); nothing was put into it. Set it \
+                 {DATA_SOURCES}, Data Export Controls.",
+                data_source.capitalized(),
+                control.in_words(),
+                control.label()
+            ),
+            Self::UnreadableDataSource { id, name } => unreadable_data_source(to, *id, name),
+            Self::Misplaced {
+                because,
+                shared_trait,
+                data_source,
+                lacking,
+            } => {
+                let shared_trait = shared_trait.capitalized();
+                write!(
+                    to,
+                    "{because} {shared_trait} and its segments stay in data source {data_source}"
+                )?;
+                match lacking {
+                    Some(control) => write!(
+                        to,
+                        " without it: until then Audience Manager lets their data be used against {} ({}).",
+                        control.label(),
+                        control.in_words()
+                    ),
+                    None => to.write_str(", whose export controls forbid as much."),
+                }
+            }
+            Self::UsageLabelsUnknown {
+                source,
+                audience,
+                because,
+            } => {
+                match audience {
+                    None => to.write_str("No audience was created: ")?,
+                    Some(audience) => write!(to, "{} was not labelled: ", audience.capitalized())?,
+                }
+                usage_labels_unknown(to, source, because)
+            }
+            Self::UsageLabelsRefused { audience, lacking } => write!(
+                to,
+                "Adobe's source connector delivers {audience}, which nobody else writes, and it lacks {}. Set the labels in \
+                 Experience Platform by hand, or take them out of target.experiencePlatform.dataUsageLabels.",
+                lacking.listed()
+            ),
+            Self::MarkTooLong => write!(
+                to,
+                "The ownership mark, which holds the owner id, the namespace and the name, does not fit into a description \
+                 of {DESCRIPTION_CHARS_MAX} characters; nothing was created. Create the SharedAudience again with a shorter \
+                 name, or in a namespace with a shorter name."
+            ),
+            Self::AwaitingAdobeSharing(code) => write!(
+                to,
+                "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to the \
+                 Experience Cloud Audiences destination in Experience Platform."
+            ),
+            Self::AwaitingConnector(audience_id) => write!(
+                to,
+                "Adobe's source connector has not delivered {audience_id} to Experience Platform yet. Choose it in the \
+                 Audience Manager source connection."
+            ),
+            Self::NoMemberSource(audience_id) => write!(
+                to,
+                "Adobe's source connector does not deliver {audience_id} to Experience Platform, so that a segment definition \
+                 over it would have no members; none was created. Choose it in the Audience Manager source connection, or \
+                 use the strategy ExternalAudience or MetadataOnly in a new SharedAudience."
+            ),
+            Self::DestinationNotFound(name) => write!(
+                to,
+                "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
+                 compared exactly), create the destination in Audience Manager, or give the credential the right to see it."
+            ),
+            Self::DestinationGone(id) => write!(
+                to,
+                "Audience Manager has no destination with the id {id}; nothing was mapped to it. Correct the id, or take the \
+                 destination out."
+            ),
+            Self::DestinationAmbiguous(name, ids) => write!(
+                to,
+                "The name {name:?} fits several destinations of Audience Manager: {}. Name the destination by its id.",
+                Bounded(ids)
+            ),
+            Self::DestinationUnsupported {
+                destination,
+                name,
+                kind,
+            } => write!(
+                to,
+                "To {destination} (kind {kind}) Audience Manager's API maps no segment; nothing was mapped. Take it out here, \
+                 and map the segment in Audience Manager under Audience Data > Destinations > {name} > Segment Mappings."
+            ),
+            Self::DestinationInactive(destination) => write!(
+                to,
+                "The {destination} is inactive; nothing was mapped to it, and a mapping that exists was left. Activate it in \
+                 Audience Manager under Audience Data > Destinations, or take it out here."
+            ),
+            Self::DestinationTwice {
+                segment,
+                keys: [first, second],
+                destination,
+            } => {
+                write!(to, "The destinations {first:?} and {second:?} of ")?;
+                match segment {
+                    None => to.write_str("the segment")?,
+                    Some(key) => write!(to, "additional segment {key:?}")?,
+                }
+                write!(
+                    to,
+                    " are both {destination}; the second was not mapped. Take one of them out."
+                )
+            }
+            Self::MappingKeyMisfit {
+                destination,
+                kind,
+                entry,
+                field,
+                needed,
+            } => match needed {
+                true => write!(
+                    to,
+                    "A mapping to {destination} (kind {kind}) needs {field}; nothing was mapped to it. Write \
+                     destinations[{entry}].{field}."
+                ),
+                false => write!(
+                    to,
+                    "A mapping to {destination} (kind {kind}) takes no {field}; nothing was mapped to it. Take \
+                     destinations[{entry}].{field} out."
+                ),
+            },
+            Self::ExportControlsViolated(destinations) => write!(
+                to,
+                "The export controls that the audience belongs under forbid it to destination {}; nothing was mapped to it, \
+                 and nothing that exists was moved or deleted. Take the destination out, or change its export labels, or the \
+                 labels of the source.",
+                Bounded(destinations)
+            ),
+            Self::TraitNotFound {
+                segment,
+                key,
+                found_by,
+            } => write!(
+                to,
+                "Audience Manager shows no trait with the {found_by}, which trait {key:?} of additional segment {segment:?} \
+                 asks for; the segment was not written. Correct it (texts are compared exactly); for another provider's \
+                 trait, subscribe to its data feed in the Audience Marketplace first."
+            ),
+            Self::TraitAmbiguous {
+                segment,
+                key,
+                found_by,
+                sids,
+            } => write!(
+                to,
+                "The {found_by} of trait {key:?} of additional segment {segment:?} fits several traits: {}; the segment was \
+                 not written. Name the trait by its sid.",
+                Bounded(sids)
+            ),
+            Self::RuleRefused(segment, fault) => {
+                write!(
+                    to,
+                    "Audience Manager refuses the rule of additional segment {segment:?}; the segment was not written: "
+                )?;
+                match fault {
+                    RuleFault::TraitsMissing(traits) => write!(
+                        to,
+                        "trait {} does not exist, or is of a provider whose data feed is not subscribed. Correct the sid, or \
+                         subscribe to the feed in the Audience Marketplace.",
+                        Bounded(traits)
+                    ),
+                    RuleFault::Traits(traits) => write!(
+                        to,
+                        "it uses {}. FREQUENCY takes rule-based and folder traits of your own alone; correct the rule.",
+                        Bounded(traits)
+                    ),
+                    RuleFault::Unknown => to.write_str("correct it."),
+                }
+            }
+            Self::RuleKeyUnknown { segment, key } => write!(
+                to,
+                "The rule of additional segment {segment:?} uses {{{key}}}, and its traits have no such key; the segment was \
+                 not written. Add the key to its traits."
+            ),
+            Self::MappedByHand(segment, destinations) => write!(
+                to,
+                "Segment {segment} is mapped to {} by hand; it was not deleted. Remove the mapping in Audience Manager under \
+                 Audience Data > Destinations, or set deletionPolicy to Retain.",
+                Bounded(destinations)
+            ),
+            Self::TraitInUse(sid, users) => write!(
+                to,
+                "Trait {sid} is used by {}; nothing was deleted. Take the trait out of them, or set deletionPolicy to Retain.",
+                Bounded(users)
+            ),
+        }
+    }
+}
+
+fn sharing_loop(to: &mut Formatter<'_>, source: &ObjectName, sign: &LoopSign) -> fmt::Result {
+    match sign {
+        LoopSign::MarkedAudience(mark) => {
+            return write!(
+                to,
+                "{} was shared from Audience Manager and carries the mark {mark}; it is not shared back. Use its trait or \
+                 segment there.",
+                source.capitalized()
+            );
+        }
+        LoopSign::ConnectorsAudience => {
+            return write!(
+                to,
+                "{} came from Audience Manager and is not shared back. Use its segment there.",
+                source.capitalized()
+            );
+        }
+        LoopSign::Marked(mark) => {
+            write!(
+                to,
+                "Audience Manager's {source} carries the mark {mark} of sharing"
+            )?;
+        }
+        LoopSign::DataSource(name) => write!(
+            to,
+            "Audience Manager's {source} is in data source {name:?}, which holds what is shared from Experience Platform"
+        )?,
+        LoopSign::Code(code) => write!(
+            to,
+            "Audience Manager's {source} has the id of an audience of Experience Platform as its integration code, {code}"
+        )?,
+        LoopSign::Rule(audience) => write!(
+            to,
+            "Audience Manager's {source} is filled by audience {audience} of Experience Platform, as its rule says"
+        )?,
+    }
+    to.write_str("; it is not shared back. Use its audience in Experience Platform.")
+}
+
+fn source_gone(
+    to: &mut Formatter<'_>,
+    source: &GoneSource,
+    policy: SourceGonePolicy,
+) -> fmt::Result {
+    match source {
+        GoneSource::NoAudience(id) => write!(
+            to,
+            "Experience Platform has no audience with the id {id} in this sandbox"
+        ),
+        GoneSource::DeletedAudience(found) => {
+            write!(
+                to,
+                "{} was deleted in Experience Platform",
+                found.capitalized()
+            )
+        }
+        GoneSource::InactiveAudience(found) => write!(
+            to,
+            "{} is inactive in Experience Platform: nobody enters it any more",
+            found.capitalized()
+        ),
+        GoneSource::NoObject(found) => write!(
+            to,
+            "Audience Manager has no {found} for this credential: it was deleted, or belongs to another company"
+        ),
+        GoneSource::InactiveObject(found) => write!(
+            to,
+            "Audience Manager's {found} is inactive: nobody enters it any more"
+        ),
+    }?;
+    let (here, there, paused) = match source {
+        GoneSource::NoAudience(_)
+        | GoneSource::DeletedAudience(_)
+        | GoneSource::InactiveAudience(_) => (
+            "Audience Manager",
+            "Experience Platform",
+            "the segments that were made of it in Audience Manager are paused",
+        ),
+        GoneSource::NoObject(_) | GoneSource::InactiveObject(_) => (
+            "Experience Platform",
+            "Audience Manager",
+            "the audience that was made of it in Experience Platform is inactive",
+        ),
+    };
+    match policy {
+        SourceGonePolicy::Retain => {
+            write!(to, "; what was made of it in {here} was left as it is. ")
+        }
+        SourceGonePolicy::Pause => write!(to, "; {paused} until it is back. "),
+        SourceGonePolicy::Delete => write!(
+            to,
+            "; what was made of it in {here} was deleted, and is made again when it is back. "
+        ),
+    }?;
+    match source {
+        GoneSource::InactiveAudience(_) | GoneSource::InactiveObject(_) => {
+            write!(to, "Activate it in {there}, or delete this SharedAudience.")
+        }
+        GoneSource::NoAudience(_) | GoneSource::DeletedAudience(_) | GoneSource::NoObject(_) => {
+            to.write_str("Delete this SharedAudience, or share another source from a new one.")
+        }
+    }
+}
+
+fn export_controls_unsupported(
+    to: &mut Formatter<'_>,
+    controls: ExportControls,
+    data_source: &str,
+) -> fmt::Result {
+    let labels: Vec<&str> = controls.iter().map(ExportControl::label).collect();
+    let words = controls
+        .iter()
+        .map(|control| format!("{:?}", control.in_words()));
+    let words: Vec<String> = words.collect();
+    write!(
+        to,
+        "The source is labelled {}, and no API is known by which the operator could make a data source with the export \
+         controls {}; nothing was changed. An administrator makes it {DATA_SOURCES}: its name is {data_source:?}, with these \
+         Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or \
+         take the labels from the audience in Experience Platform.",
+        labels.join(" and "),
+        words.join(" and ")
+    )
+}
+
+fn unreadable_data_source(
+    to: &mut Formatter<'_>,
+    id: Option<DataSourceId>,
+    name: &str,
+) -> fmt::Result {
+    let object = match id {
+        Some(id) => format!("data source {id}"),
+        None => "a data source without a readable id".to_owned(),
+    };
+    write!(
+        to,
+        "Audience Manager lists {object} in a form that this version of the operator cannot read. It may be data source \
+         {name:?}, so data source {name:?} was not created. Report the form of {object} to the operator's maintainers, or \
+         create data source {name:?} by hand with unique integration codes for traits and for segments."
+    )
+}
+
+fn usage_labels_unknown(
+    to: &mut Formatter<'_>,
+    source: &SourceId,
+    because: &Unlabelled,
+) -> fmt::Result {
+    match because {
+        Unlabelled::Control { name, data_source } => write!(
+            to,
+            "Data source {data_source} has the export control {name:?}, and which usage label says the same is not known. \
+             Look it up {DATA_SOURCES}, Data Export Controls, and write its label, one of core/C5, core/C6 and core/C7, into \
+             target.experiencePlatform.dataUsageLabels."
+        ),
+        Unlabelled::Hidden(data_source) => write!(
+            to,
+            "Audience Manager does not show the export controls of data source {data_source}, which traits of the source are \
+             in. Ask its provider what the data may be used for, and write the labels into \
+             target.experiencePlatform.dataUsageLabels."
+        ),
+        Unlabelled::Unsaid => write!(
+            to,
+            "Audience Manager does not show which data sources the traits of {source} are in. Look up their export controls \
+             {DATA_SOURCES}, Data Export Controls, and write the labels into target.experiencePlatform.dataUsageLabels."
+        ),
+    }
+}
+
+impl Display for ForbiddenDestination {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self { id, name, controls } = self;
+        write!(formatter, "{id} {name:?} ({})", controls.join(", "))
+    }
+}
+
+/// At most eight of them, and how many more there are.
+struct Bounded<'a, T>(&'a [T]);
+
+impl<T: Display> Display for Bounded<'_, T> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        const SHOWN_MAX: usize = 8;
+        for (place, shown) in self.0.iter().take(SHOWN_MAX).enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
+            write!(formatter, "{separator}{shown}")?;
+        }
+        match self.0.len().checked_sub(SHOWN_MAX) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(formatter, " and {more} more"),
+        }
+    }
+}

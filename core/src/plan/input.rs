@@ -1,0 +1,59 @@
+//! What plans depend on, the same for every kind of object and in both directions.
+//!
+//! Values alone: they hold no clock, and what is kept or deleted is decided by the plans.
+
+use crate::blocker::{Blocker, ObjectName};
+use crate::compose::{Share, ShareName};
+use crate::domain::source::SourceId;
+use crate::inventory::{Inventory, Sequence};
+use crate::ownership::Claimant;
+use crate::plan::claims::Claims;
+
+/// All that the plan of one share depends on. `Desired`: the objects that it declares; `Recorded`: what its status says of
+/// them.
+#[derive(Debug)]
+pub struct PlanInput<'a, Desired, Recorded> {
+    pub share: &'a Share,
+    pub claimant: Claimant<'a>,
+    pub claims: &'a Claims,
+    pub desired: &'a Desired,
+    pub recorded: &'a Recorded,
+    pub inventory: &'a Inventory,
+    /// The call with which this round of work began: only younger look-ups prove that a key is free.
+    pub since: Sequence,
+}
+
+/// All that the deletion of what a share made depends on, by what was recorded: neither a broken spec nor a vanished source
+/// can block it.
+#[derive(Clone, Copy, Debug)]
+pub struct DeletionInput<'a, Recorded> {
+    pub claimant: Claimant<'a>,
+    /// The recorded source; by its natural keys objects are found whose ids were never written down.
+    pub source: Option<&'a SourceId>,
+    pub recorded: Recorded,
+    pub inventory: &'a Inventory,
+    /// Only a look-up at or after this call counts.
+    pub since: Sequence,
+}
+
+impl<Desired, Recorded> PlanInput<'_, Desired, Recorded> {
+    /// One source, one holder: whose mark is on the objects, else the older (design.md §4, L5).
+    pub(super) fn claimed_by_another(
+        &self,
+        source: &SourceId,
+        object: ObjectName,
+        marked: Option<&ShareName>,
+    ) -> Option<Blocker> {
+        let (own, existing) = (&self.share.name, self.claimant.existing);
+        let holder = self.claims.holder(own, source, marked, existing)?;
+        (holder != own).then(|| Blocker::ClaimedBy(object, holder.clone()))
+    }
+}
+
+impl<Desired, Recorded> Clone for PlanInput<'_, Desired, Recorded> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Desired, Recorded> Copy for PlanInput<'_, Desired, Recorded> {}
