@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::flags::Flags;
+use crate::flags::{Flags, Preset};
 use crate::schedule::Delivery;
 use crate::store::{Key, Kind, Object};
 
@@ -32,7 +32,8 @@ pub(crate) struct State {
     pub(crate) external_audience_runs: Vec<Object>,
     /// What the connector has still to deliver.
     pub(crate) connector_deliveries: Vec<Delivery>,
-    pub(crate) flags: Flags,
+    /// As `Flags::read` takes them.
+    pub(crate) flags: Value,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -178,6 +179,7 @@ impl State {
 
     /// Every object has an id of the right type, and none has another's.
     fn check(&self) -> Result<(), String> {
+        Flags::read(&self.flags, Preset::default())?;
         // Traits and segments count in one sequence (audience-manager.md §4.1).
         let mut sids = BTreeSet::new();
         for kind in Kind::ALL {

@@ -79,7 +79,8 @@ impl Kind {
         }
     }
 
-    pub(crate) fn is_audience_manager(self) -> bool {
+    /// Whether the ids are numbers, as in Audience Manager, and not texts.
+    pub(crate) fn has_numbers(self) -> bool {
         !matches!(
             self,
             Self::Sandboxes
@@ -117,7 +118,7 @@ pub(crate) enum Key {
 impl Key {
     pub(crate) fn of(kind: Kind, object: &Object) -> Option<Self> {
         let value = object.get(kind.id_field())?;
-        if kind.is_audience_manager() {
+        if kind.has_numbers() {
             number(value).map(Self::Number)
         } else {
             value.as_str().map(|text| Self::Text(text.to_owned()))

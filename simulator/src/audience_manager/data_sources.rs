@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    USER_ID, body_ids, body_object, check_etag, delete_each, errors, lists, object_answer,
-    optional_code, optional_text, owns, required_name, sees,
+use super::common::{
+    USER_ID, body_ids, body_object, check_etag, delete_each, object_answer, optional_code,
+    optional_text, owns, required_name, sees,
 };
+use super::{errors, lists};
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::InUseDelete;
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::DataSources;
 
@@ -103,12 +105,12 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     for field in UNIQUE {
         let changed = switch(body, field)?
             .is_some_and(|wanted| before.get(field) != Some(&Value::Bool(wanted)));
-        if changed && world.flags.unique_flags_change_refused {
+        if changed && world.flags.audience_manager.unique_flags_change_refused {
             return Err(errors::invalid(&format!("{field} cannot be changed")));
         }
     }
     let mut source = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         required_name(body)?;
         let blank = blank(world, &ask.caller, id);
         for field in writable() {
@@ -157,7 +159,7 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
     let used = [Kind::Traits, Kind::Segments]
         .iter()
         .any(|kind| !world.store.in_source(*kind, id).is_empty());
-    let refused = match world.flags.data_source_in_use_delete {
+    let refused = match world.flags.audience_manager.data_source_in_use_delete {
         InUseDelete::Conflict if used => Some(409),
         InUseDelete::BadRequest if used => Some(400),
         InUseDelete::Conflict | InUseDelete::BadRequest | InUseDelete::Allow => None,
@@ -264,7 +266,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         source.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body, before)? {
+    if let Some(status) = super::common::status_of(body, before)? {
         source.insert("status".to_owned(), status);
     }
     merge_controls(world, source, body, before)?;
@@ -297,7 +299,7 @@ fn merge_controls(
 ) -> Result<(), Answer> {
     const FIELD: &str = "dataExportRestrictions";
     let had = before.and_then(|before| before.get(FIELD));
-    if !world.flags.export_controls_settable {
+    if !world.flags.audience_manager.export_controls_settable {
         source.insert(FIELD.to_owned(), had.cloned().unwrap_or(json!([])));
         return Ok(());
     }
@@ -313,7 +315,7 @@ fn merge_controls(
             "dataExportRestrictions must be an array of strings",
         ));
     };
-    let known = &world.flags.export_control_names;
+    let known = &world.flags.audience_manager.export_control_names;
     let is_known = |text: &str| {
         known.is_empty()
             || known.iter().any(|name| name == text)
@@ -346,7 +348,12 @@ fn check(world: &World, source: &Object, except: Option<u64>) -> Result<(), Answ
             "customerProfileDataRetention must be between one month and five years",
         ));
     }
-    let Some(code) = code.filter(|_| world.flags.data_source_integration_code_unique) else {
+    let Some(code) = code.filter(|_| {
+        world
+            .flags
+            .audience_manager
+            .data_source_integration_code_unique
+    }) else {
         return Ok(());
     };
     let taken = world.store.with_code(KIND, code).into_iter().any(|other| {
@@ -355,7 +362,10 @@ fn check(world: &World, source: &Object, except: Option<u64>) -> Result<(), Answ
     });
     if taken {
         return Err(errors::refusal(
-            world.flags.duplicate_integration_code_status,
+            world
+                .flags
+                .audience_manager
+                .duplicate_integration_code_status,
             "DUPLICATE_INTEGRATION_CODE",
             "integrationCode is used by another data source",
         ));

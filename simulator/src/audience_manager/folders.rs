@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::{USER_ID, body_object, data_sources, errors, existing_folder, owns, required_name};
+use super::common::{USER_ID, body_object, existing_folder, owns, required_name};
+use super::traits::{self, FOLDER_TRAIT};
+use super::{data_sources, errors};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
-
-pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
+use crate::world::World;
 
 /// The data source that Audience Manager makes for folder traits. Its name is not documented.
 const FOLDER_TRAIT_SOURCE: &str = "Folder Traits";
@@ -95,11 +96,11 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
         ("parentFolderId".to_owned(), json!(parent)),
     ]);
     world.store.set(kind, Key::Number(id), Some(folder.clone()));
-    if kind == Kind::TraitFolders && world.flags.folder_traits {
+    if kind == Kind::TraitFolders && world.flags.audience_manager.folder_traits {
         add_folder_trait(world, &ask.caller, id, &name);
     }
     let mut rendered = render(world, &ask.caller, kind, &folder, false);
-    if !world.flags.folder_post_answers_id
+    if !world.flags.audience_manager.folder_post_answers_id
         && let Some(members) = rendered.as_object_mut()
     {
         members.remove("folderId");
@@ -174,7 +175,11 @@ fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
 }
 
 fn conflict(world: &World, message: &str) -> Answer {
-    errors::refusal(world.flags.folder_conflict_status, "CONFLICT", message)
+    errors::refusal(
+        world.flags.audience_manager.folder_conflict_status,
+        "CONFLICT",
+        message,
+    )
 }
 
 fn root(caller: &Caller, kind: Kind) -> Object {
@@ -283,7 +288,8 @@ fn check_name(
 }
 
 fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
-    if world.store.count(kind, caller.pid) < world.flags.item_limits.trait_folders {
+    if world.store.count(kind, caller.pid) < world.flags.audience_manager.item_limits.trait_folders
+    {
         return Ok(());
     }
     Err(limit_exceeded(
@@ -295,7 +301,7 @@ fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
 /// Refuses what would stand deeper than the limit; `levels` is what comes below the parent.
 fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<()> {
     let depth = ancestors(world, kind, parent).len() + levels;
-    if depth <= world.flags.item_limits.trait_folder_depth {
+    if depth <= world.flags.audience_manager.item_limits.trait_folder_depth {
         return Ok(());
     }
     Err(limit_exceeded(
@@ -306,7 +312,7 @@ fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<
 
 fn limit_exceeded(world: &World, message: &str) -> Answer {
     errors::refusal(
-        world.flags.item_limit_status,
+        world.flags.audience_manager.item_limit_status,
         "RESOURCE_LIMIT_EXCEEDED",
         message,
     )
@@ -316,7 +322,8 @@ fn limit_exceeded(world: &World, message: &str) -> Answer {
 fn height(world: &World, kind: Kind, folder: u64) -> usize {
     let mut level = vec![folder];
     let mut levels = 0;
-    while !level.is_empty() && levels <= world.flags.item_limits.trait_folder_depth {
+    while !level.is_empty() && levels <= world.flags.audience_manager.item_limits.trait_folder_depth
+    {
         levels += 1;
         level = level
             .into_iter()
@@ -342,7 +349,7 @@ fn folder_trait(world: &World, folder: u64) -> Option<u64> {
 fn add_folder_trait(world: &mut World, caller: &Caller, folder: u64, name: &str) {
     let source = folder_trait_source(world, caller);
     let sid = world.store.new_id(Kind::Traits);
-    let mut object = super::traits::blank(world, caller, sid);
+    let mut object = traits::blank(world, caller, sid);
     for (field, value) in [
         ("name", json!(format!("{name} Folder Trait"))),
         ("traitType", json!(FOLDER_TRAIT)),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::errors;
 use crate::exchange::{Answer, Query};
 use crate::flags::Flags;
+use crate::service::Ask;
 use crate::store::{Object, number, number_of};
-use crate::world::Ask;
 
 /// Orders, cuts and renders what the filters left.
 pub(crate) fn answer(
@@ -40,7 +40,7 @@ pub(crate) fn answer(
     if size == 0 {
         return Err(errors::invalid("pageSize must be greater than 0"));
     }
-    let size = size.min(flags.max_page_size);
+    let size = size.min(flags.audience_manager.max_page_size);
     let list: Vec<Value> = found
         .iter()
         .skip(page.saturating_mul(size))

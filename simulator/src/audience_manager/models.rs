@@ -3,16 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    USER_ID, body_ids, body_object, delete_each, errors, lists, object_answer, optional_text, owns,
-    required_name, sees, status_of,
+use super::common::{
+    USER_ID, body_ids, body_object, delete_each, object_answer, optional_text, owns, required_name,
+    sees, status_of,
 };
+use super::{errors, lists};
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::{InUseDelete, ModelInUseBody};
-use crate::gateway::Caller;
-use crate::schedule::{DUE, Event};
+use crate::schedule::DUE;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::Models;
 
@@ -57,7 +59,7 @@ fn render(model: &Object) -> Object {
 /// A model by itself; the older samples write it in numbers (§6.3).
 fn alone(world: &World, status: u16, model: &Object) -> Answer {
     let mut rendered = render(model);
-    if world.flags.models_in_numbers {
+    if world.flags.audience_manager.models_in_numbers {
         let active = text_of(model, "status") == Some("ACTIVE");
         rendered.insert("status".to_owned(), json!(u8::from(active)));
         if text_of(model, "baselineTraitType") == Some("SEGMENT") {
@@ -83,7 +85,7 @@ pub(crate) fn algorithms(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 /// The keys are a guess, as for traits.
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limit = world.flags.item_limits.active_models;
+    let limit = world.flags.audience_manager.item_limits.active_models;
     let used = active(world, &ask.caller, None);
     Ok(Answer::json(
         200,
@@ -107,9 +109,11 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     require(body)?;
     merge(world, &ask.caller, &mut model, body, None)?;
     check(world, &ask.caller, &model, None)?;
-    let due_ms = world.now_ms().saturating_add(world.flags.model_run_ms);
+    let due_ms = world
+        .now_ms()
+        .saturating_add(world.flags.audience_manager.model_run_ms);
     model.insert(DUE.to_owned(), json!(due_ms));
-    world.schedule.add(due_ms, Event::Model(id));
+    world.schedule.add(due_ms, KIND, Key::Number(id));
     world.store.set(KIND, Key::Number(id), Some(model.clone()));
     Ok(alone(world, 201, &model))
 }
@@ -119,7 +123,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let before = find(world, &ask.caller, ask.parameter(0))?.clone();
     let id = number_of(&before, "algoModelId").unwrap_or(0);
     let mut model = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         require(body)?;
         for (field, default) in [
             ("description", Value::Null),
@@ -178,7 +182,7 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
         world.store.set(KIND, Key::Number(id), None);
         return Ok(());
     }
-    Err(match world.flags.model_in_use_body {
+    Err(match world.flags.audience_manager.model_in_use_body {
         ModelInUseBody::Ids => Answer::json(400, json!(users)),
         ModelInUseBody::Error => errors::refusal(
             400,
@@ -197,7 +201,7 @@ pub(crate) fn run(world: &mut World, id: u64) {
         return;
     }
     let now = json!(world.now_ms());
-    let status = world.flags.model_run_status;
+    let status = world.flags.audience_manager.model_run_status;
     model.insert("lastRunStatus".to_owned(), json!(status));
     for field in ["lastRunTimestamp", "latestRunTS"] {
         model.insert(field.to_owned(), now.clone());
@@ -210,7 +214,7 @@ pub(crate) fn run(world: &mut World, id: u64) {
 
 /// Refuses to delete a trait or segment that is the baseline of a model; no source says what the service does.
 pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
-    let status = match world.flags.baseline_delete {
+    let status = match world.flags.audience_manager.baseline_delete {
         InUseDelete::Allow => return Ok(()),
         InUseDelete::Conflict => 409,
         InUseDelete::BadRequest => 400,
@@ -231,7 +235,7 @@ pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
 
 /// The model that an algorithmic trait names: it is there and ran with data (§6.3).
 pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    if !world.flags.algorithmic_trait_needs_run {
+    if !world.flags.audience_manager.algorithmic_trait_needs_run {
         return Ok(());
     }
     let model = find(world, caller, &id.to_string())
@@ -370,14 +374,14 @@ fn check(
             "dataSourceId {id} does not exist"
         )));
     }
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     if ids(model, "excludedTraits").count() > limits.excluded_traits {
         return Err(errors::invalid("Too many excluded traits"));
     }
     let is_active = text_of(model, "status") == Some("ACTIVE");
     if is_active && active(world, caller, except) >= limits.active_models {
         return Err(errors::refusal(
-            world.flags.item_limit_status,
+            world.flags.audience_manager.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",
             "The limit of active models is reached",
         ));

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::rules::{SegmentRule, referenced_sids};
-use super::{
-    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    export_controls, lists, mappings, models, narrowed, object_answer, optional_code,
-    optional_text, owns, required_name, sees, source_of, status_of, usable_source,
+use super::common::{
+    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, existing_folder, narrowed,
+    object_answer, optional_code, optional_text, owns, required_name, sees, source_of, status_of,
+    usable_source,
 };
+use super::mapped::live_of;
+use super::rules::{SegmentRule, referenced_sids};
+use super::{errors, export_controls, lists, models};
+use crate::caller::Caller;
 use crate::exchange::{Answer, Payload, Query};
 use crate::flags::TraitDataSources;
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::Segments;
 
@@ -86,7 +89,7 @@ pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
     let query = &ask.query;
     let mut rendered = segment.clone();
-    let tells_sources = match world.flags.trait_data_sources {
+    let tells_sources = match world.flags.audience_manager.trait_data_sources {
         TraitDataSources::Always => true,
         TraitDataSources::OnRequest => query.is_true("includeTraitDataSourceIds"),
         TraitDataSources::Never => false,
@@ -145,9 +148,10 @@ fn expression_view(world: &World, rule: &SegmentRule) -> Object {
 
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    if world.store.count(KIND, ask.caller.pid) >= world.flags.item_limits.segments {
+    if world.store.count(KIND, ask.caller.pid) >= world.flags.audience_manager.item_limits.segments
+    {
         return Err(errors::refusal(
-            world.flags.item_limit_status,
+            world.flags.audience_manager.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",
             "The limit of segments is reached",
         ));
@@ -186,7 +190,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answ
     let mut segment = before.clone();
     // The UI pauses and resumes with the status alone (§2.4).
     let status_only = body.len() == 1 && body.contains_key("status");
-    if !world.flags.put_lenient && !status_only {
+    if !world.flags.audience_manager.put_lenient && !status_only {
         require(world, &ask.caller, body)?;
         segment.insert("description".to_owned(), Value::Null);
         segment.insert("integrationCode".to_owned(), Value::Null);
@@ -284,7 +288,7 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
 
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let used = world.store.count(KIND, ask.caller.pid);
-    let limit = world.flags.item_limits.segments;
+    let limit = world.flags.audience_manager.item_limits.segments;
     Ok(Answer::json(
         200,
         json!({"total": {"used": used, "limit": limit}}),
@@ -316,7 +320,7 @@ fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let mut ids: Vec<u64> = mappings::live_of(world, number_of(segment, "sid").unwrap_or(0))
+    let mut ids: Vec<u64> = live_of(world, number_of(segment, "sid").unwrap_or(0))
         .filter_map(|mapping| number_of(mapping, "destinationId"))
         .collect();
     ids.sort_unstable();
@@ -473,7 +477,7 @@ fn check(
 }
 
 fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(), Answer> {
-    let Some(id) = id.filter(|_| world.flags.validate_merge_rule) else {
+    let Some(id) = id.filter(|_| world.flags.audience_manager.validate_merge_rule) else {
         return Ok(());
     };
     let account = world.account(caller.pid);
@@ -492,12 +496,12 @@ fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(
 
 /// Grammar, known traits, and no frequency on what is counted once (§5.3).
 fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule, Answer> {
-    let status = world.flags.rule_refusal_status;
+    let status = world.flags.audience_manager.rule_refusal_status;
     let invalid = |what: String| errors::refusal(status, "INVALID_EXPRESSION", &what);
     let parsed =
         SegmentRule::parse(rule).map_err(|what| invalid(format!("Invalid rule: {what}")))?;
     let sids = parsed.sids();
-    let most = world.flags.item_limits.traits_per_segment;
+    let most = world.flags.audience_manager.item_limits.traits_per_segment;
     if sids.len() > most {
         return Err(invalid(format!("A segment holds at most {most} traits")));
     }

@@ -2,19 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::folders::FOLDER_TRAIT;
-use super::{
-    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    lists, models, narrowed, object_answer, optional_code, optional_text, owns, required_name,
-    rules, sees, segments, source_of, usable_source,
+use super::common::{
+    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, existing_folder, narrowed,
+    object_answer, optional_code, optional_text, owns, required_name, sees, source_of,
+    usable_source,
 };
+use super::{errors, lists, models, rules, segments};
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::InUseDelete;
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::Traits;
+
+pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
 
 const RULE_BASED: &str = "RULE_BASED_TRAIT";
 const ON_BOARDED: &str = "ON_BOARDED_TRAIT";
@@ -165,7 +168,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answe
         return Err(errors::invalid("traitType cannot be changed"));
     }
     let mut object = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         if named.is_none() {
             return Err(errors::invalid("traitType is required"));
         }
@@ -225,7 +228,7 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
 }
 
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let pid = ask.caller.pid;
     let usage = |used: usize, limit: usize| json!({"used": used, "limit": limit});
     let of_type = |name: &str| world.store.count_of_type(pid, name);
@@ -273,7 +276,7 @@ fn check_writable(caller: &Caller, object: &Object) -> Result<(), Answer> {
 fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
     check_writable(caller, find(world, caller, &sid.to_string())?)?;
     let used = !world.store.segments_using(sid).is_empty();
-    let refused = match world.flags.trait_in_use_delete {
+    let refused = match world.flags.audience_manager.trait_in_use_delete {
         InUseDelete::Conflict if used => Some(409),
         InUseDelete::BadRequest if used => Some(400),
         InUseDelete::Conflict | InUseDelete::BadRequest | InUseDelete::Allow => None,
@@ -350,7 +353,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         object.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body, before)? {
+    if let Some(status) = super::common::status_of(body, before)? {
         object.insert("status".to_owned(), status);
     }
     for field in ["ttl", "type", "categoryId", "algoModelId"] {
@@ -403,7 +406,7 @@ fn check(world: &World, object: &Object, except: Option<u64>) -> Result<(), Answ
 }
 
 fn check_rule(world: &World, rule: &str) -> Result<(), Answer> {
-    let status = world.flags.rule_refusal_status;
+    let status = world.flags.audience_manager.rule_refusal_status;
     rules::check_trait_rule(rule).map_err(|what| {
         errors::refusal(
             status,
@@ -414,7 +417,7 @@ fn check_rule(world: &World, rule: &str) -> Result<(), Answer> {
 }
 
 fn check_limits(world: &World, pid: u64, trait_type: &str) -> Result<(), Answer> {
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let limit = match trait_type {
         RULE_BASED => limits.rule_based_traits,
         ON_BOARDED => limits.onboarded_traits,
@@ -423,7 +426,7 @@ fn check_limits(world: &World, pid: u64, trait_type: &str) -> Result<(), Answer>
     let total = world.store.count(KIND, pid);
     if total >= limits.traits || world.store.count_of_type(pid, trait_type) >= limit {
         return Err(errors::refusal(
-            world.flags.item_limit_status,
+            world.flags.audience_manager.item_limit_status,
             "RESOURCE_LIMIT_EXCEEDED",
             "The limit of traits is reached",
         ));

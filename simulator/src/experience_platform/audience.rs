@@ -5,18 +5,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::external_audiences::IMPORT;
-use super::{errors, expression, find_by_audience_id, merge_policies, sandbox_view};
-use crate::connector;
+use super::common::{AUDIENCE_MANAGER_ORIGIN, find_by_audience_id, sandbox_view};
+use super::{errors, expression, merge_policies};
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::{
     DuplicateAudience, ExternalAudienceIds, ExternalAudienceLabels, ReadOnlyAudience,
 };
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 type Result<T> = std::result::Result<T, Answer>;
+
+/// The member of an audience that holds what only this service shows of it.
+pub(crate) const IMPORT: &str = "import";
 
 /// What no write changes (§3.5).
 pub(crate) const IMMUTABLE: [&str; 10] = [
@@ -48,11 +51,15 @@ pub(crate) fn external_audience(
     ask: &Ask<'_>,
     mut body: Object,
 ) -> Result<Object> {
-    if !world.flags.external_segments_enabled {
+    if !world.flags.experience_platform.external_segments_enabled {
         return Err(not_enabled(world));
     }
     if let Some(dataset) = text_of(&body, "datasetId").map(str::to_owned)
-        && !world.flags.catalog_datasets.contains(&dataset)
+        && !world
+            .flags
+            .experience_platform
+            .catalog_datasets
+            .contains(&dataset)
     {
         let message = format!(
             "Dataset {dataset} cannot be retrieved from Catalog: {{\"type\":\"http://ns.adobe.com/aep/errors/CTLG-404\",\"status\":404}}"
@@ -61,8 +68,13 @@ pub(crate) fn external_audience(
     }
     body.remove(IMPORT);
     check_labels(world, &mut body)?;
-    let claimed = text_of(&body, "originName") == Some(connector::ORIGIN);
-    if claimed && !world.flags.audience_manager_origin_accepted {
+    let claimed = text_of(&body, "originName") == Some(AUDIENCE_MANAGER_ORIGIN);
+    if claimed
+        && !world
+            .flags
+            .experience_platform
+            .audience_manager_origin_accepted
+    {
         return Err(errors::validation(
             world,
             "originName cannot be set to AUDIENCE_MANAGER.",
@@ -102,7 +114,7 @@ pub(crate) fn check_labels(world: &mut World, body: &mut Object) -> Result<()> {
     }
     let external = text_of(body, "type") != Some("SegmentDefinition");
     let some = external && given.is_some_and(|labels| !labels.is_empty());
-    match world.flags.external_audience_labels {
+    match world.flags.experience_platform.external_audience_labels {
         ExternalAudienceLabels::Refused if some => Err(errors::validation(
             world,
             "labels cannot be applied to an external audience.",
@@ -119,10 +131,10 @@ pub(crate) fn check_labels(world: &mut World, body: &mut Object) -> Result<()> {
 
 /// What the connector made is read only (§5.2: the user interface offers no edit; what the API answers, nobody says).
 pub(crate) fn check_origin(world: &mut World, caller: &Caller, audience: &Object) -> Result<()> {
-    if text_of(audience, "originName") != Some(connector::ORIGIN) {
+    if text_of(audience, "originName") != Some(AUDIENCE_MANAGER_ORIGIN) {
         return Ok(());
     }
-    match world.flags.read_only_audience {
+    match world.flags.experience_platform.read_only_audience {
         ReadOnlyAudience::Allow => Ok(()),
         ReadOnlyAudience::BadRequest => Err(errors::validation(
             world,
@@ -136,7 +148,7 @@ pub(crate) fn check_origin(world: &mut World, caller: &Caller, audience: &Object
 }
 
 fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()> {
-    let status = match world.flags.duplicate_external_audience {
+    let status = match world.flags.experience_platform.duplicate_external_audience {
         DuplicateAudience::Allow => return Ok(()),
         DuplicateAudience::Conflict => 409,
         DuplicateAudience::BadRequest => 400,
@@ -158,7 +170,7 @@ fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()
 }
 
 pub(crate) fn external_id(world: &mut World, ask: &Ask<'_>, body: &Object) -> String {
-    match world.flags.external_audience_ids {
+    match world.flags.experience_platform.external_audience_ids {
         ExternalAudienceIds::Uuid => world.uuid(),
         ExternalAudienceIds::Composite => {
             let namespace = text_of(body, "namespace").unwrap_or_default();

@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use super::{audience, audiences, errors, expression, find_audience, find_by_audience_id};
+use super::audience::IMPORT;
+use super::common::{find_audience, find_by_audience_id};
+use super::{audience, audiences, errors, expression};
 use crate::exchange::Answer;
 use crate::flags::AudienceReference;
 use crate::schedule::DUE;
-use crate::store::{Key, Kind, Object, number, text_of};
-use crate::world::{Ask, World};
-
-/// The member of an audience that holds what only this service shows of it.
-pub(crate) const IMPORT: &str = "import";
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number, number_of, text_of};
+use crate::world::World;
 
 /// What an import has and an audience does not.
 const IMPORT_FIELDS: [&str; 5] = [
@@ -55,7 +55,7 @@ fn no_audience(world: &World, id: &str) -> Answer {
 
 /// The organisation bought the product that the service belongs to.
 fn check_entitled(world: &World) -> Result<()> {
-    if world.flags.external_audiences_entitled {
+    if world.flags.external_audiences.entitled {
         return Ok(());
     }
     Err(errors::external(
@@ -105,7 +105,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let operation_id = world.uuid();
     let due_ms = world
         .now_ms()
-        .saturating_add(world.flags.external_audience_operation_ms);
+        .saturating_add(world.flags.external_audiences.operation_ms);
     let seconds = world.now_ms() / 1000;
     let operation = Object::from_iter(
         [
@@ -137,7 +137,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         ]
         .map(|(field, value)| (field.to_owned(), value)),
     );
-    super::operations::begin(world, Kind::ExternalAudienceOperations, operation);
+    begin(world, Kind::ExternalAudienceOperations, operation);
     Ok(Answer::json(
         202,
         json!({"operationId": operation_id, "operationDetails": body}),
@@ -196,7 +196,7 @@ fn new_audience(
 
 /// The key is free, its namespace enabled, its id one that the service takes (§3.8, §5.6 W2).
 fn check_new(world: &World, ask: &Ask<'_>, namespace: &str, audience_id: &str) -> Result<()> {
-    let enabled = &world.flags.enabled_namespaces;
+    let enabled = &world.flags.external_audiences.enabled_namespaces;
     if !enabled.is_empty() && !enabled.iter().any(|one| one == namespace) {
         let detail = format!("The namespace {namespace} is not enabled for external audiences.");
         return Err(invalid(world, &detail));
@@ -209,7 +209,7 @@ fn check_new(world: &World, ask: &Ask<'_>, namespace: &str, audience_id: &str) -
     let chosen = ["customAudienceId", "audienceId"]
         .iter()
         .any(|field| ask.body.get(*field).is_some_and(Value::is_string));
-    if chosen && world.flags.custom_audience_id_checked && !well_formed {
+    if chosen && world.flags.external_audiences.custom_audience_id_checked && !well_formed {
         let detail = format!("{audience_id} is not a valid audience id.");
         return Err(invalid(world, &detail));
     }
@@ -291,7 +291,7 @@ fn check_fields(world: &World, fields: Option<&Value>) -> Result<()> {
 pub(super) fn find(world: &World, ask: &Ask<'_>) -> Result<Object> {
     check_entitled(world)?;
     let id = ask.parameter(0);
-    let found = match world.flags.external_audience_path {
+    let found = match world.flags.external_audiences.path {
         AudienceReference::Id => find_audience(world, ask, id),
         AudienceReference::AudienceId => find_by_audience_id(world, ask, id)
             .find(|audience| text_of(audience, "type") == Some("ExternalSegment")),
@@ -299,7 +299,7 @@ pub(super) fn find(world: &World, ask: &Ask<'_>) -> Result<Object> {
     found
         .filter(|audience| {
             let metadata_only = text_of(audience, "type") == Some("ExternalSegment")
-                && world.flags.metadata_only_changeable;
+                && world.flags.external_audiences.metadata_only_changeable;
             audience.contains_key(IMPORT) || metadata_only
         })
         .cloned()
@@ -408,5 +408,19 @@ pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         expression::relink(world, Some(&audience), None);
         world.store.set(Kind::Audiences, key, None);
     }
-    Ok(Answer::empty(world.flags.external_audience_delete_status))
+    Ok(Answer::empty(world.flags.external_audiences.delete_status))
+}
+
+/// Keeps an operation or a run that ends by itself at the moment that it carries.
+pub(super) fn begin(world: &mut World, kind: Kind, object: Object) {
+    if let (Some(due_ms), Some(key)) = (number_of(&object, DUE), Key::of(kind, &object)) {
+        world.schedule.add(due_ms, kind, key);
+    }
+    set(world, kind, object);
+}
+
+pub(super) fn set(world: &mut World, kind: Kind, object: Object) {
+    if let Some(key) = Key::of(kind, &object) {
+        world.store.set(kind, key, Some(object));
+    }
 }

@@ -3,37 +3,19 @@
 
 use serde_json::{Value, json};
 
-use super::external_audiences::find;
-use super::{audiences, errors, in_sandbox};
+use super::common::in_sandbox;
+use super::external_audiences::{begin, find, set};
+use super::{audience, audiences, errors};
 use crate::exchange::Answer;
-use crate::schedule::{DUE, Event};
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::schedule::DUE;
+use crate::service::Ask;
+use crate::store::{Kind, Object, text_of};
+use crate::world::World;
 
 /// Members that are kept with an operation or a run and never shown.
 const HIDDEN: [&str; 4] = [DUE, "audience", "imsOrgId", "sandbox"];
 
 type Result<T> = std::result::Result<T, Answer>;
-
-fn set(world: &mut World, kind: Kind, object: Object) {
-    if let Some(key) = Key::of(kind, &object) {
-        world.store.set(kind, key, Some(object));
-    }
-}
-
-/// Keeps an operation or a run that ends by itself at the moment that it carries.
-pub(crate) fn begin(world: &mut World, kind: Kind, object: Object) {
-    let id = text_of(&object, kind.id_field())
-        .unwrap_or_default()
-        .to_owned();
-    let due_ms = number_of(&object, DUE).unwrap_or(0);
-    let event = match kind {
-        Kind::ExternalAudienceRuns => Event::Run(id),
-        _ => Event::Operation(id),
-    };
-    set(world, kind, object);
-    world.schedule.add(due_ms, event);
-}
 
 /// Takes the moment away and answers the object, unless it is gone or ended by a person.
 fn ending(world: &World, kind: Kind, id: &str) -> Option<Object> {
@@ -63,7 +45,7 @@ pub(crate) fn end_operation(world: &mut World, id: &str) {
                 .iter()
                 .all(|field| other.get(*field) == audience.get(*field))
         });
-    let failed = taken || world.flags.external_audience_operation_fails;
+    let failed = taken || world.flags.external_audiences.operation_fails;
     if failed {
         operation.insert("status".to_owned(), json!("FAILED"));
     } else {
@@ -71,7 +53,7 @@ pub(crate) fn end_operation(world: &mut World, id: &str) {
         let id = audience.get("id").cloned().unwrap_or_default();
         operation.insert("audienceId".to_owned(), id);
         let mut audience = audience;
-        super::audience::touch(world, &mut audience);
+        audience::touch(world, &mut audience);
         audiences::insert(world, audience);
     }
     set(world, kind, operation);
@@ -82,7 +64,7 @@ pub(crate) fn end_run(world: &mut World, id: &str) {
     let Some(mut run) = ending(world, kind, id) else {
         return;
     };
-    let status = match world.flags.external_audience_operation_fails {
+    let status = match world.flags.external_audiences.operation_fails {
         true => "FAILED",
         false => "SUCCESS",
     };
@@ -140,7 +122,7 @@ pub(crate) fn create_run(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     }
     let due_ms = world
         .now_ms()
-        .saturating_add(world.flags.external_audience_operation_ms);
+        .saturating_add(world.flags.external_audiences.operation_ms);
     let run = Object::from_iter(
         [
             (
