@@ -13,7 +13,7 @@ use crate::flags::{
     Connector, ConnectorCollision, ConnectorDeletion, ConnectorNamespaces, ExternalAudienceIds,
     Picked,
 };
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
 
 /// The connector with what it stands between.
@@ -225,7 +225,7 @@ fn follow(world: &World, kind: Kind, object: &Object, audience: &Object) -> Opti
             .get("audienceMeta")
             .map(|meta| meta["segmentStatus"].clone());
         for field in ["name", "description", "audienceMeta"] {
-            let before = audience.get(field).cloned().unwrap_or(Value::Null);
+            let before = value_of(audience, field);
             now.insert(field.to_owned(), before);
         }
         now["audienceMeta"]["segmentStatus"] = status.unwrap_or(Value::Null);
@@ -258,27 +258,24 @@ fn facts(world: &World, kind: Kind, object: &Object) -> Object {
         .iter()
         .filter_map(|control| world.flags.connector.export_control_labels.get(control))
         .collect();
-    let name = object.get("name").cloned().unwrap_or(Value::Null);
+    let name = value_of(object, "name");
     let description = text_of(object, "description").unwrap_or_default();
-    Object::from_iter(
-        [
-            ("name", name),
-            ("description", json!(description)),
-            (
-                "lifecycleState",
-                json!(if inactive { "inactive" } else { "published" }),
-            ),
-            ("labels", json!(labels)),
-            (
-                "audienceMeta",
-                json!({
-                    "segmentStatus": if active { "ACTIVE" } else { "INACTIVE" },
-                    "AAMFolderId": folder(world, kind, object),
-                }),
-            ),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("name", name),
+        ("description", json!(description)),
+        (
+            "lifecycleState",
+            json!(if inactive { "inactive" } else { "published" }),
+        ),
+        ("labels", json!(labels)),
+        (
+            "audienceMeta",
+            json!({
+                "segmentStatus": if active { "ACTIVE" } else { "INACTIVE" },
+                "AAMFolderId": folder(world, kind, object),
+            }),
+        ),
+    ])
 }
 
 /// As the sample writes it: `325813-testnew` (experience-platform.md §3.3).
@@ -302,22 +299,19 @@ fn appear(world: &mut World, link: &Link, kind: Kind, sid: u64, facts: Object) -
         ExternalAudienceIds::Uuid => world.uuid(),
         ExternalAudienceIds::Composite => composite(world, link, kind, sid),
     };
-    let mut made = Object::from_iter(
-        [
-            ("id", json!(id)),
-            ("audienceId", json!(sid.to_string())),
-            ("type", json!("ExternalSegment")),
-            ("namespace", json!(namespace(world, kind))),
-            ("originName", json!(AUDIENCE_MANAGER_ORIGIN)),
-            ("imsOrgId", json!(link.organization)),
-            ("sandbox", sandbox_view(&link.sandbox)),
-            ("isSystem", json!(false)),
-            ("createdBy", json!("Audience Manager")),
-            ("creationTime", json!(now_ms)),
-            ("createEpoch", json!(now_ms / 1000)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut made = object_of([
+        ("id", json!(id)),
+        ("audienceId", json!(sid.to_string())),
+        ("type", json!("ExternalSegment")),
+        ("namespace", json!(namespace(world, kind))),
+        ("originName", json!(AUDIENCE_MANAGER_ORIGIN)),
+        ("imsOrgId", json!(link.organization)),
+        ("sandbox", sandbox_view(&link.sandbox)),
+        ("isSystem", json!(false)),
+        ("createdBy", json!("Audience Manager")),
+        ("creationTime", json!(now_ms)),
+        ("createEpoch", json!(now_ms / 1000)),
+    ]);
     made.extend(facts);
     audience::touch(world, &mut made);
     made

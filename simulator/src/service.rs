@@ -101,7 +101,7 @@ pub(crate) const fn on(
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) incoming: &'a Incoming,
-    /// The path parameters in the order of the pattern, decoded.
+    /// The path parameters in the order of the pattern, decoded, with what stands before the parameter.
     pub(crate) parameters: Vec<String>,
     pub(crate) query: Query,
     /// Null where there is none.
@@ -151,7 +151,10 @@ fn match_path(pattern: &str, path: &str) -> Option<Vec<String>> {
             None if wanted == element => {}
             None => return None,
             Some(("", _)) if element.starts_with("ic:") => return None,
-            Some((prefix, _)) => parameters.push(element.strip_prefix(prefix)?.to_owned()),
+            Some((prefix, _)) if element.starts_with(prefix) => {
+                parameters.push(element.into_owned())
+            }
+            Some(_) => return None,
         }
     }
     given.next().is_none().then_some(parameters)

@@ -93,10 +93,26 @@ pub(crate) struct Outcome {
     pub(crate) wait: Duration,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// Which list an answer is made of.
+#[derive(Debug, Clone, Copy)]
 struct Reading {
     empty: bool,
     writes_ago: usize,
+}
+
+impl Reading {
+    const NOW: Self = Self::ago(0);
+    const EMPTY: Self = Self {
+        empty: true,
+        writes_ago: 0,
+    };
+
+    const fn ago(writes_ago: usize) -> Self {
+        Self {
+            empty: false,
+            writes_ago,
+        }
+    }
 }
 
 impl Simulation {
@@ -240,8 +256,7 @@ impl Simulation {
         due.sort_by_key(|effect| effect.due_ms);
         for effect in due {
             if let Some(service) = self.service(effect.system) {
-                let plain = Reading::default();
-                self.execute(effect.sequence, service, &effect.incoming, plain);
+                self.execute(effect.sequence, service, &effect.incoming, Reading::NOW);
             }
         }
         while let Some((kind, key)) = self.world.schedule.pop_due(now_ms) {
@@ -312,19 +327,35 @@ impl Simulation {
         service: &dyn Service,
         incoming: &Incoming,
     ) -> Outcome {
-        let plain = Reading::default();
-        let altered = fault.as_ref().is_some_and(FaultKind::alters_answer);
-        let mut truncated = false;
-        let mut wait = Duration::ZERO;
-        let answer = match fault {
-            None => Some(self.execute(sequence, service, incoming, plain)),
+        let reading = match fault {
+            Some(FaultKind::StaleList { writes }) => Reading::ago(writes),
+            Some(FaultKind::EmptyList) => Reading::EMPTY,
+            _ => Reading::NOW,
+        };
+        let mut outcome = Outcome {
+            answer: None,
+            truncated: fault == Some(FaultKind::TruncatedBody),
+            altered: fault.as_ref().is_some_and(FaultKind::alters_answer),
+            wait: match fault {
+                Some(FaultKind::Slow { delay_ms }) => Duration::from_millis(delay_ms),
+                _ => Duration::ZERO,
+            },
+        };
+        outcome.answer = match fault {
+            None
+            | Some(
+                FaultKind::TruncatedBody
+                | FaultKind::StaleList { .. }
+                | FaultKind::EmptyList
+                | FaultKind::Slow { .. },
+            ) => Some(self.execute(sequence, service, incoming, reading)),
             Some(FaultKind::CrashBeforeSend) => None,
             Some(FaultKind::EffectThenReset) => {
-                self.execute(sequence, service, incoming, plain);
+                self.execute(sequence, service, incoming, reading);
                 None
             }
             Some(FaultKind::EffectThenError { status }) => {
-                self.execute(sequence, service, incoming, plain);
+                self.execute(sequence, service, incoming, reading);
                 Some(self.failure(service, incoming, status))
             }
             Some(FaultKind::Error { status, body }) => Some(match body {
@@ -345,44 +376,13 @@ impl Simulation {
             }
             Some(FaultKind::Unauthorized) => Some(gateway::invalid_token()),
             Some(FaultKind::Forbidden) => Some(self.failure(service, incoming, 403)),
-            Some(FaultKind::TruncatedBody) => {
-                truncated = true;
-                Some(self.execute(sequence, service, incoming, plain))
-            }
             Some(FaultKind::WrongType) => Some(Answer::text(
                 200,
                 "text/html",
                 "<!DOCTYPE html><html><body><h1>Please stand by</h1></body></html>",
             )),
-            Some(FaultKind::StaleList { writes }) => Some(self.execute(
-                sequence,
-                service,
-                incoming,
-                Reading {
-                    writes_ago: writes,
-                    ..plain
-                },
-            )),
-            Some(FaultKind::EmptyList) => Some(self.execute(
-                sequence,
-                service,
-                incoming,
-                Reading {
-                    empty: true,
-                    ..plain
-                },
-            )),
-            Some(FaultKind::Slow { delay_ms }) => {
-                wait = Duration::from_millis(delay_ms);
-                Some(self.execute(sequence, service, incoming, plain))
-            }
         };
-        Outcome {
-            answer,
-            truncated,
-            altered,
-            wait,
-        }
+        outcome
     }
 
     fn execute(

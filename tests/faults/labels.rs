@@ -84,7 +84,10 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
     on_virtual_time(async {
         let world = standing(&[]).await;
         let stood = recorded(&world);
-        set_flags(&world, &json!({"audienceManager": {"dataSourceChange": change}}));
+        set_flags(
+            &world,
+            &json!({"audienceManager": {"dataSourceChange": change}}),
+        );
         label(&world, &["core/C3"]);
         look(&world, "loyal").await;
         assert_eq!(reason(&world, "loyal"), "MoveRefused");

@@ -56,7 +56,10 @@ impl Tour {
         let request = http::Request::post("/ims/token/v3")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form));
-        let Ok(answer) = simulator.router(System::IMS).oneshot(request.unwrap()).await;
+        let Ok(answer) = simulator
+            .router(System::IMS)
+            .oneshot(request.unwrap())
+            .await;
         let token = body_of(answer).await["access_token"]
             .as_str()
             .unwrap()

@@ -30,7 +30,7 @@ fn set(world: &World, fields: &Value) {
 fn set_budget(world: &World, a_minute: u32, burst: u32) {
     set(
         world,
-        &json!({"shared": {"rateLimit": {"requestsPerMinute": a_minute, "burst": burst}}}),
+        &json!({"rateLimit": {"requestsPerMinute": a_minute, "burst": burst}}),
     );
 }
 

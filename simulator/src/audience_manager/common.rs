@@ -15,12 +15,11 @@ use crate::world::World;
 pub(crate) const USER_ID: u64 = 15_910;
 
 /// Whether the caller's company owns the object, or subscribes to its data source.
-pub(crate) fn sees(world: &World, caller: &Caller, object: &Object) -> bool {
+pub(crate) fn sees(world: &World, caller: &Caller, kind: Kind, object: &Object) -> bool {
+    let shared = matches!(kind, Kind::DataSources | Kind::Traits | Kind::Segments);
     let subscribed = |source| {
-        world
-            .accounts
-            .get(&caller.pid)
-            .is_some_and(|account| account.subscribed_data_source_ids.contains(&source))
+        let account = world.accounts.get(&caller.pid).filter(|_| shared);
+        account.is_some_and(|account| account.subscribed_data_source_ids.contains(&source))
     };
     owns(caller, object) || number_of(object, "dataSourceId").is_some_and(subscribed)
 }
@@ -36,7 +35,7 @@ pub(crate) fn body_object<'a>(ask: &'a Ask<'_>) -> Result<&'a Object, Answer> {
 }
 
 /// The ids of a bulk call: a JSON array of numbers or strings.
-pub(crate) fn body_ids(ask: &Ask<'_>) -> Result<Vec<u64>, Answer> {
+fn body_ids(ask: &Ask<'_>) -> Result<Vec<u64>, Answer> {
     ask.body
         .as_array()
         .and_then(|items| items.iter().map(number).collect())
@@ -190,8 +189,71 @@ pub(crate) fn check_code(
     Ok(())
 }
 
+/// The object with this id that the caller may see.
+pub(crate) fn by_id<'a>(
+    world: &'a World,
+    caller: &Caller,
+    kind: Kind,
+    id: Option<u64>,
+) -> Result<&'a Object, Answer> {
+    id.and_then(|id| world.store.number(kind, id))
+        .filter(|object| sees(world, caller, kind, object))
+        .ok_or_else(|| errors::not_found(kind))
+}
+
+/// The object that the path names, by its id or by `ic:` and its code. Which one answers where several have the code is
+/// not defined: the first.
+pub(crate) fn named<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Result<&'a Object, Answer> {
+    let name = ask.parameter(0);
+    let Some(code) = name.strip_prefix("ic:") else {
+        return by_id(world, &ask.caller, kind, name.parse().ok());
+    };
+    let mut found = world.store.with_code(kind, code).into_iter();
+    found
+        .find(|object| sees(world, &ask.caller, kind, object))
+        .ok_or_else(|| errors::not_found(kind))
+}
+
+/// Deletes an object of the caller's by its id, or says why not.
+pub(crate) type Remove = fn(&mut World, &Caller, u64) -> Result<(), Answer>;
+
+/// Deletes the object that the path names.
+pub(crate) fn delete(
+    world: &mut World,
+    ask: &Ask<'_>,
+    kind: Kind,
+    remove: Remove,
+) -> Result<Answer, Answer> {
+    let object = named(world, ask, kind)?;
+    check_etag(world, ask, object)?;
+    let id = number_of(object, kind.id_field()).unwrap_or(0);
+    remove(world, &ask.caller, id)?;
+    Ok(Answer::empty(204))
+}
+
+/// Deletes what can be deleted and names the rest: not atomic (audience-manager.md §2.5).
+pub(crate) fn bulk_delete(
+    world: &mut World,
+    ask: &Ask<'_>,
+    remove: Remove,
+) -> Result<Answer, Answer> {
+    let mut refusals = Vec::new();
+    for id in body_ids(ask)? {
+        if let Err(refusal) = remove(world, &ask.caller, id) {
+            refusals.push((id, refusal));
+        }
+    }
+    if world.flags.audience_manager.bulk_delete_errors_after_effect {
+        return Err(errors::plain(500, "Internal server error"));
+    }
+    match refusals.first() {
+        None => Ok(Answer::empty(204)),
+        Some((_, first)) => Err(errors::several(first, &refusals)),
+    }
+}
+
 /// The ETag of an object: changes with every write (audience-manager.md §2.4, a switch).
-pub(crate) fn etag(object: &Object) -> String {
+fn etag(object: &Object) -> String {
     format!("\"{}\"", number_of(object, "updateTime").unwrap_or(0))
 }
 
@@ -214,27 +276,6 @@ pub(crate) fn object_answer(world: &World, status: u16, object: Object) -> Answe
         answer.with_header("etag", tag)
     } else {
         answer
-    }
-}
-
-/// Deletes what can be deleted and names the rest: not atomic (audience-manager.md §2.5).
-pub(crate) fn delete_each(
-    world: &mut World,
-    ids: Vec<u64>,
-    delete: impl Fn(&mut World, u64) -> Result<(), Answer>,
-) -> Result<Answer, Answer> {
-    let mut refusals = Vec::new();
-    for id in ids {
-        if let Err(refusal) = delete(world, id) {
-            refusals.push((id, refusal));
-        }
-    }
-    if world.flags.audience_manager.bulk_delete_errors_after_effect {
-        return Err(errors::plain(500, "Internal server error"));
-    }
-    match refusals.first() {
-        None => Ok(Answer::empty(204)),
-        Some((_, first)) => Err(errors::several(first, &refusals)),
     }
 }
 

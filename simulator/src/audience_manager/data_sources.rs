@@ -3,15 +3,14 @@
 use serde_json::{Value, json};
 
 use super::common::{
-    USER_ID, body_ids, body_object, check_etag, delete_each, object_answer, optional_code,
-    optional_text, owns, required_name, sees,
+    USER_ID, body_object, by_id, check_etag, named, object_answer, optional_code, optional_text,
+    owns, required_name, sees,
 };
 use super::{errors, lists};
 use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::InUseDelete;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::DataSources;
@@ -42,7 +41,9 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let found: Vec<&Object> = world
         .store
         .all(KIND)
-        .filter(|source| owns(&ask.caller, source) || (foreign && sees(world, &ask.caller, source)))
+        .filter(|source| {
+            owns(&ask.caller, source) || (foreign && sees(world, &ask.caller, KIND, source))
+        })
         .filter(|source| lists::matches_text(query, source, "integrationCode", "integrationCode"))
         .filter(|source| lists::matches_number(query, source, "dataSourceId"))
         .filter(|source| !query.is_true("inboundOnly") || on(source, "inboundS2S"))
@@ -64,7 +65,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let source = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let source = named(world, ask, KIND)?.clone();
     Ok(object_answer(world, 200, source))
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     if !owns(&ask.caller, &before) {
         return Err(errors::not_yours());
     }
@@ -114,7 +115,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
         required_name(body)?;
         let blank = blank(world, &ask.caller, id);
         for field in writable() {
-            let default = blank.get(field).cloned().unwrap_or(Value::Null);
+            let default = value_of(&blank, field);
             source.insert(field.to_owned(), default);
         }
     }
@@ -126,45 +127,20 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     Ok(object_answer(world, 200, source))
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let source = find(world, &ask.caller, ask.parameter(0))?.clone();
-    check_etag(world, ask, &source)?;
-    remove(
-        world,
-        &ask.caller,
-        number_of(&source, "dataSourceId").unwrap_or(0),
-    )?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(KIND, id))
-        .filter(|source| sees(world, caller, source))
-        .ok_or_else(|| errors::not_found("Data source"))
-}
-
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    let source = find(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    let source = by_id(world, caller, KIND, Some(id))?;
     if !owns(caller, source) {
         return Err(errors::not_yours());
     }
     let used = [Kind::Traits, Kind::Segments]
         .iter()
         .any(|kind| !world.store.in_source(*kind, id).is_empty());
-    let refused = match world.flags.audience_manager.data_source_in_use_delete {
-        InUseDelete::Conflict if used => Some(409),
-        InUseDelete::BadRequest if used => Some(400),
-        InUseDelete::Conflict | InUseDelete::BadRequest | InUseDelete::Allow => None,
-    };
-    if let Some(status) = refused {
+    let refused = world
+        .flags
+        .audience_manager
+        .data_source_in_use_delete
+        .status();
+    if let Some(status) = refused.filter(|_| used) {
         return Err(errors::refusal(
             status,
             "CANNOT_DELETE_ENTITY_WITH_MAPPINGS",
@@ -196,37 +172,34 @@ fn writable() -> impl Iterator<Item = &'static str> {
 /// A data source with nothing but defaults, in the shape of the documented sample.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    let mut source = Object::from_iter(
-        [
-            ("dataSourceId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("status", json!("ACTIVE")),
-            ("integrationCode", Value::Null),
-            ("dataExportRestrictions", json!([])),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-            ("type", json!("GENERAL")),
-            ("idType", json!("")),
-            ("subIdType", Value::Null),
-            ("uniqueTraitIntegrationCodes", json!(false)),
-            ("uniqueSegmentIntegrationCodes", json!(false)),
-            ("marketingCloudVisitorIdVersion", json!(0)),
-            ("authenticatedProfileName", json!("")),
-            ("deviceGraphName", json!("")),
-            ("customNamespaceId", Value::Null),
-            ("customNamespaceCode", Value::Null),
-            ("customerProfileDataRetention", Value::Null),
-            ("samplingStartTime", Value::Null),
-            ("samplingEndTime", Value::Null),
-            ("samplingEnabled", json!(false)),
-            ("containerIds", json!([])),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut source = object_of([
+        ("dataSourceId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("status", json!("ACTIVE")),
+        ("integrationCode", Value::Null),
+        ("dataExportRestrictions", json!([])),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+        ("type", json!("GENERAL")),
+        ("idType", json!("")),
+        ("subIdType", Value::Null),
+        ("uniqueTraitIntegrationCodes", json!(false)),
+        ("uniqueSegmentIntegrationCodes", json!(false)),
+        ("marketingCloudVisitorIdVersion", json!(0)),
+        ("authenticatedProfileName", json!("")),
+        ("deviceGraphName", json!("")),
+        ("customNamespaceId", Value::Null),
+        ("customNamespaceCode", Value::Null),
+        ("customerProfileDataRetention", Value::Null),
+        ("samplingStartTime", Value::Null),
+        ("samplingEndTime", Value::Null),
+        ("samplingEnabled", json!(false)),
+        ("containerIds", json!([])),
+    ]);
     for field in SWITCHES {
         source.insert(field.to_owned(), Value::Bool(false));
     }

@@ -4,15 +4,15 @@
 use serde_json::{Value, json};
 
 use super::common::{
-    USER_ID, body_ids, body_object, delete_each, object_answer, optional_text, owns, required_name,
+    USER_ID, body_object, by_id, named, object_answer, optional_text, owns, required_name,
     status_of,
 };
-use super::mapped::{COOKIE, URL, find_destination, is_serial, live_in, live_of};
+use super::mapped::{COOKIE, URL, is_serial, live_in, live_of};
 use super::{errors, lists, mappings};
 use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::Destinations;
@@ -91,7 +91,7 @@ fn render(world: &World, destination: &Object, with_mappings: bool) -> Object {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = find_destination(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, KIND)?;
     let mut rendered = render(world, destination, ask.query.is_true("includeMappings"));
     lists::add_permissions(ask, true, &mut rendered);
     Ok(object_answer(world, 200, rendered))
@@ -145,9 +145,8 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let full = count(world, &ask.caller, None) >= limits.destinations
         || count(world, &ask.caller, Some(kind)) >= limit;
     if full {
-        return Err(errors::refusal(
-            world.flags.audience_manager.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of destinations is reached",
         ));
     }
@@ -168,7 +167,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find_destination(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     let id = number_of(&before, "destinationId").unwrap_or(0);
     check_made_here(&before)?;
     let named = body.get("destinationType");
@@ -180,7 +179,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
         required_name(body)?;
         let blank = blank(world, &ask.caller, id);
         for field in TEXTS.into_iter().chain(NUMBERS).chain(OTHERS) {
-            let default = blank.get(field).cloned().unwrap_or(Value::Null);
+            let default = value_of(&blank, field);
             destination.insert(field.to_owned(), default);
         }
     }
@@ -203,19 +202,6 @@ pub(crate) fn touch(world: &World, destination: &mut Object) {
     destination.insert("upUID".to_owned(), json!(USER_ID));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = find_destination(world, &ask.caller, ask.parameter(0))?;
-    let id = number_of(destination, "destinationId").unwrap_or(0);
-    remove(world, &ask.caller, id)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
 fn check_made_here(destination: &Object) -> Result<(), Answer> {
     match text_of(destination, "destinationType") {
         Some(URL | COOKIE) => Ok(()),
@@ -225,8 +211,8 @@ fn check_made_here(destination: &Object) -> Result<(), Answer> {
     }
 }
 
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    let destination = find_destination(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    let destination = by_id(world, caller, KIND, Some(id))?;
     check_made_here(destination)?;
     if live_in(world, id).next().is_some() {
         return Err(errors::refusal(
@@ -253,28 +239,25 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
 /// A destination with nothing but defaults.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    let mut destination = Object::from_iter(
-        [
-            ("destinationId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("destinationType", json!(URL)),
-            ("startDate", json!(mappings::date_of(now))),
-            ("status", json!("ACTIVE")),
-            ("tagType", Value::Null),
-            ("transferMethod", Value::Null),
-            ("uparamEnabled", json!(false)),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut destination = object_of([
+        ("destinationId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("destinationType", json!(URL)),
+        ("startDate", json!(mappings::date_of(now))),
+        ("status", json!("ACTIVE")),
+        ("tagType", Value::Null),
+        ("transferMethod", Value::Null),
+        ("uparamEnabled", json!(false)),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ]);
     for field in TEXTS.into_iter().chain(NUMBERS) {
         destination.insert(field.to_owned(), Value::Null);
     }
-    for (field, value) in [
+    destination.extend(object_of([
         ("domainRestrictions", json!("all_domains")),
         ("mappingAutoFiller", json!("NONE")),
         ("devicePlatform", json!("BROWSER")),
@@ -282,9 +265,7 @@ pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
         ("siteIDs", json!([])),
         ("mapAllSegments", json!(false)),
         ("dataExportLabels", json!([])),
-    ] {
-        destination.insert(field.to_owned(), value);
-    }
+    ]));
     destination
 }
 

@@ -9,7 +9,7 @@ use super::{data_sources, errors};
 use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of};
 use crate::world::World;
 
 /// The data source that Audience Manager makes for folder traits. Its name is not documented.
@@ -21,47 +21,7 @@ const NESTED_LEVELS: usize = 50;
 
 type Result<T> = std::result::Result<T, Answer>;
 
-pub(crate) fn list_trait_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    list(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn create_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    create(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn get_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    get(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn update_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    update(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn delete_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    delete(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn list_segment_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    list(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn create_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    create(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn get_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    get(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn update_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    update(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn delete_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    delete(world, ask, Kind::SegmentFolders)
-}
-
-fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     if ask.empty_list {
         return Ok(Answer::json(200, json!([])));
     }
@@ -69,14 +29,14 @@ fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     Ok(Answer::json(200, json!([tree])))
 }
 
-fn get(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn get(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let nested = ask.query.is_true("includeSubFolders");
     let rendered = render(world, &ask.caller, kind, &folder, nested);
     Ok(Answer::json(200, rendered))
 }
 
-fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let body = body_object(ask)?;
     let name = required_name(body)?;
     let parent = match body.get("parentFolderId") {
@@ -89,11 +49,11 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
         check_depth(world, kind, parent, 1)?;
     }
     let id = world.store.new_id(kind);
-    let folder = Object::from_iter([
-        ("folderId".to_owned(), json!(id)),
-        ("pid".to_owned(), json!(ask.caller.pid)),
-        ("name".to_owned(), json!(name)),
-        ("parentFolderId".to_owned(), json!(parent)),
+    let folder = object_of([
+        ("folderId", json!(id)),
+        ("pid", json!(ask.caller.pid)),
+        ("name", json!(name)),
+        ("parentFolderId", json!(parent)),
     ]);
     world.store.set(kind, Key::Number(id), Some(folder.clone()));
     if kind == Kind::TraitFolders && world.flags.audience_manager.folder_traits {
@@ -108,7 +68,7 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     Ok(Answer::json(201, rendered))
 }
 
-fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let body = body_object(ask)?;
     let mut folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let id = number_of(&folder, "folderId").unwrap_or(0);
@@ -140,7 +100,7 @@ fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     ))
 }
 
-fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let id = number_of(&folder, "folderId").unwrap_or(0);
     if id == 0 {
@@ -187,16 +147,16 @@ fn root(caller: &Caller, kind: Kind) -> Object {
         Kind::TraitFolders => "All Traits",
         _ => "All Segments",
     };
-    Object::from_iter([
-        ("folderId".to_owned(), json!(0)),
-        ("pid".to_owned(), json!(caller.pid)),
-        ("name".to_owned(), json!(name)),
-        ("parentFolderId".to_owned(), Value::Null),
+    object_of([
+        ("folderId", json!(0)),
+        ("pid", json!(caller.pid)),
+        ("name", json!(name)),
+        ("parentFolderId", Value::Null),
     ])
 }
 
 fn find(world: &World, caller: &Caller, kind: Kind, id: &str) -> Result<Object> {
-    let missing = || errors::not_found("Folder");
+    let missing = || errors::not_found(kind);
     match id.parse().map_err(|_| missing())? {
         0 => Ok(root(caller, kind)),
         id => world
@@ -292,7 +252,7 @@ fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
     {
         return Ok(());
     }
-    Err(limit_exceeded(
+    Err(errors::limit_reached(
         world,
         "The limit of trait folders is reached",
     ))
@@ -304,18 +264,10 @@ fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<
     if depth <= world.flags.audience_manager.item_limits.trait_folder_depth {
         return Ok(());
     }
-    Err(limit_exceeded(
+    Err(errors::limit_reached(
         world,
         "The folder would be nested too deeply",
     ))
-}
-
-fn limit_exceeded(world: &World, message: &str) -> Answer {
-    errors::refusal(
-        world.flags.audience_manager.item_limit_status,
-        "RESOURCE_LIMIT_EXCEEDED",
-        message,
-    )
 }
 
 /// The levels that a folder takes, itself among them; counted no further than one above the limit.
@@ -350,14 +302,12 @@ fn add_folder_trait(world: &mut World, caller: &Caller, folder: u64, name: &str)
     let source = folder_trait_source(world, caller);
     let sid = world.store.new_id(Kind::Traits);
     let mut object = traits::blank(world, caller, sid);
-    for (field, value) in [
+    object.extend(object_of([
         ("name", json!(format!("{name} Folder Trait"))),
         ("traitType", json!(FOLDER_TRAIT)),
         ("dataSourceId", json!(source)),
         ("folderId", json!(folder)),
-    ] {
-        object.insert(field.to_owned(), value);
-    }
+    ]));
     world
         .store
         .set_by_service(Kind::Traits, Key::Number(sid), Some(object));

@@ -2,28 +2,12 @@
 
 use serde_json::Value;
 
-use super::common::owns;
-use super::errors;
-use crate::caller::Caller;
-use crate::exchange::Answer;
 use crate::store::{Kind, Object, text_of};
 use crate::world::World;
 
 pub(super) const URL: &str = "PUSH";
 pub(super) const COOKIE: &str = "ADS";
 pub(super) const SERVER_TO_SERVER: &str = "S2S";
-
-pub(super) fn find_destination<'a>(
-    world: &'a World,
-    caller: &Caller,
-    id: &str,
-) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(Kind::Destinations, id))
-        .filter(|destination| owns(caller, destination))
-        .ok_or_else(|| errors::not_found("Destination"))
-}
 
 pub(super) fn is_serial(destination: &Object) -> bool {
     destination.get("serializationEnabled") == Some(&Value::Bool(true))

@@ -6,13 +6,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::common::{USER_ID, body_object, optional_text, owns};
-use super::mapped::{COOKIE, SERVER_TO_SERVER, URL, find_destination, is_live, is_serial, live_in};
+use super::common::{USER_ID, body_object, by_id, named, optional_text, owns};
+use super::mapped::{COOKIE, SERVER_TO_SERVER, URL, is_live, is_serial, live_in};
 use super::{errors, export_controls, lists};
 use crate::exchange::Answer;
 use crate::flags::MappingIdNames;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::Mappings;
@@ -62,7 +62,7 @@ fn render(world: &World, destination: &Object, mapping: &Object) -> Value {
 
 /// An empty list is 404, as a published client saw it (§2.1).
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = find_destination(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, Kind::Destinations)?;
     let id = number_of(destination, "destinationId").unwrap_or(0);
     let deleted = ask.query.is_true("includeDeletedEntities");
     let found: Vec<&Object> = world
@@ -73,7 +73,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .collect();
     let none = found.is_empty() || ask.empty_list;
     if none && world.flags.audience_manager.empty_mappings_not_found {
-        return Err(errors::not_found("Mapping"));
+        return Err(errors::not_found(Kind::Mappings));
     }
     lists::answer(&world.flags, ask, found, |mapping| {
         render(world, destination, mapping)
@@ -109,7 +109,7 @@ pub(crate) fn bulk_create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 }
 
 fn add(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<Value, Answer> {
-    let destination = find_destination(world, &ask.caller, ask.parameter(0))?.clone();
+    let destination = named(world, ask, Kind::Destinations)?.clone();
     check_kind(world, &destination)?;
     if text_of(body, "traitType") != Some("SEGMENT") {
         return Err(errors::invalid("traitType must be SEGMENT"));
@@ -129,10 +129,7 @@ fn add(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<Value, Answer>
     let id = world.store.new_id(KIND);
     let mut mapping = blank(world, ask.caller.pid, id);
     mapping.insert("sid".to_owned(), json!(sid));
-    let owner = destination
-        .get("destinationId")
-        .cloned()
-        .unwrap_or_default();
+    let owner = value_of(&destination, "destinationId");
     mapping.insert("destinationId".to_owned(), owner);
     fill_alias(&destination, segment, &mut mapping);
     merge(world, &mut mapping, body)?;
@@ -170,23 +167,20 @@ fn fill_alias(destination: &Object, segment: &Object, mapping: &mut Object) {
 /// A mapping with nothing but defaults.
 pub(crate) fn blank(world: &World, pid: u64, id: u64) -> Object {
     let now = world.now_ms();
-    let mut mapping = Object::from_iter(
-        [
-            ("destinationMappingId", json!(id)),
-            ("pid", json!(pid)),
-            ("traitType", json!("SEGMENT")),
-            ("traitValue", json!(0)),
-            ("elementStatus", json!("active")),
-            ("startDate", json!(date_of(now))),
-            ("endDate", Value::Null),
-            ("priority", Value::Null),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut mapping = object_of([
+        ("destinationMappingId", json!(id)),
+        ("pid", json!(pid)),
+        ("traitType", json!("SEGMENT")),
+        ("traitValue", json!(0)),
+        ("elementStatus", json!("active")),
+        ("startDate", json!(date_of(now))),
+        ("endDate", Value::Null),
+        ("priority", Value::Null),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ]);
     for field in TEXTS {
         mapping.insert(field.to_owned(), Value::Null);
     }
@@ -262,7 +256,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 pub(crate) fn update_alone(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let before = find_mapping(world, ask.parameter(0))?.clone();
     let owner = number_of(&before, "destinationId").unwrap_or(0);
-    let destination = find_destination(world, &ask.caller, &owner.to_string())?.clone();
+    let destination = by_id(world, &ask.caller, Kind::Destinations, Some(owner))?.clone();
     put(world, ask, &destination, &before)
 }
 
@@ -321,14 +315,14 @@ fn find_mapping<'a>(world: &'a World, id: &str) -> Result<&'a Object, Answer> {
         .ok()
         .and_then(|id| world.store.number(KIND, id))
         .filter(|mapping| is_live(mapping))
-        .ok_or_else(|| errors::not_found("Mapping"))
+        .ok_or_else(|| errors::not_found(Kind::Mappings))
 }
 
 /// The destination that the path names and its mapping.
 fn find(world: &World, ask: &Ask<'_>) -> Result<(Object, Object), Answer> {
-    let destination = find_destination(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, Kind::Destinations)?;
     let mapping = find_mapping(world, ask.parameter(1))?;
     let own = number_of(mapping, "destinationId") == number_of(destination, "destinationId");
     own.then(|| (destination.clone(), mapping.clone()))
-        .ok_or_else(|| errors::not_found("Mapping"))
+        .ok_or_else(|| errors::not_found(Kind::Mappings))
 }

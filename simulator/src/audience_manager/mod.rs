@@ -19,6 +19,7 @@ mod users;
 
 use serde_json::{Value, json};
 
+use self::common::{bulk_delete, delete};
 use crate::caller::Caller;
 use crate::calls::System;
 use crate::exchange::{Answer, Incoming};
@@ -28,7 +29,7 @@ use crate::service::Effect::{self, List, Read, Write};
 use crate::service::{Endpoint, Service, on};
 use crate::spelling;
 use crate::state::Access;
-use crate::store::{Key, Kind, Object, number_of};
+use crate::store::{Key, Kind, Object, number_of, object_of};
 use crate::world::World;
 
 impl System {
@@ -41,57 +42,57 @@ const ENDPOINTS: &[Endpoint] = &[
 
     on(List, "GET", "/v1/datasources", data_sources::list),
     on(Write, "POST", "/v1/datasources", data_sources::create),
-    on(Write, "POST", "/v1/datasources/bulk-delete", data_sources::bulk_delete),
+    on(Write, "POST", "/v1/datasources/bulk-delete", |world, ask| bulk_delete(world, ask, data_sources::remove)),
     on(Read, "GET", "/v1/datasources/configurations/available-id-types", data_sources::id_types),
     on(Read, "GET", "/v1/datasources/{dataSourceId}", data_sources::get),
     on(Write, "PUT", "/v1/datasources/{dataSourceId}", data_sources::update),
-    on(Write, "DELETE", "/v1/datasources/{dataSourceId}", data_sources::delete),
+    on(Write, "DELETE", "/v1/datasources/{dataSourceId}", |world, ask| delete(world, ask, Kind::DataSources, data_sources::remove)),
 
-    on(List, "GET", "/v1/folders/traits", folders::list_trait_folders),
-    on(Write, "POST", "/v1/folders/traits", folders::create_trait_folder),
-    on(Read, "GET", "/v1/folders/traits/{folderId}", folders::get_trait_folder),
-    on(Write, "PUT", "/v1/folders/traits/{folderId}", folders::update_trait_folder),
-    on(Write, "DELETE", "/v1/folders/traits/{folderId}", folders::delete_trait_folder),
-    on(List, "GET", "/v1/folders/segments", folders::list_segment_folders),
-    on(Write, "POST", "/v1/folders/segments", folders::create_segment_folder),
-    on(Read, "GET", "/v1/folders/segments/{folderId}", folders::get_segment_folder),
-    on(Write, "PUT", "/v1/folders/segments/{folderId}", folders::update_segment_folder),
-    on(Write, "DELETE", "/v1/folders/segments/{folderId}", folders::delete_segment_folder),
+    on(List, "GET", "/v1/folders/traits", |world, ask| folders::list(world, ask, Kind::TraitFolders)),
+    on(Write, "POST", "/v1/folders/traits", |world, ask| folders::create(world, ask, Kind::TraitFolders)),
+    on(Read, "GET", "/v1/folders/traits/{folderId}", |world, ask| folders::get(world, ask, Kind::TraitFolders)),
+    on(Write, "PUT", "/v1/folders/traits/{folderId}", |world, ask| folders::update(world, ask, Kind::TraitFolders)),
+    on(Write, "DELETE", "/v1/folders/traits/{folderId}", |world, ask| folders::delete(world, ask, Kind::TraitFolders)),
+    on(List, "GET", "/v1/folders/segments", |world, ask| folders::list(world, ask, Kind::SegmentFolders)),
+    on(Write, "POST", "/v1/folders/segments", |world, ask| folders::create(world, ask, Kind::SegmentFolders)),
+    on(Read, "GET", "/v1/folders/segments/{folderId}", |world, ask| folders::get(world, ask, Kind::SegmentFolders)),
+    on(Write, "PUT", "/v1/folders/segments/{folderId}", |world, ask| folders::update(world, ask, Kind::SegmentFolders)),
+    on(Write, "DELETE", "/v1/folders/segments/{folderId}", |world, ask| folders::delete(world, ask, Kind::SegmentFolders)),
 
     on(List, "GET", "/v1/traits", traits::list),
     on(Write, "POST", "/v1/traits", traits::create),
-    on(Write, "POST", "/v1/traits/bulk-delete", traits::bulk_delete),
+    on(Write, "POST", "/v1/traits/bulk-delete", |world, ask| bulk_delete(world, ask, traits::remove)),
     on(Read, "POST", "/v1/traits/validate", traits::validate),
     on(Read, "GET", "/v1/traits/limits", traits::limits),
-    on(Read, "GET", "/v1/traits/ic:{integrationCode}", traits::get_by_code),
-    on(Write, "PUT", "/v1/traits/ic:{integrationCode}", traits::update_by_code),
-    on(Write, "DELETE", "/v1/traits/ic:{integrationCode}", traits::delete_by_code),
+    on(Read, "GET", "/v1/traits/ic:{integrationCode}", traits::get),
+    on(Write, "PUT", "/v1/traits/ic:{integrationCode}", traits::update),
+    on(Write, "DELETE", "/v1/traits/ic:{integrationCode}", |world, ask| delete(world, ask, Kind::Traits, traits::remove)),
     on(Read, "GET", "/v1/traits/{sid}", traits::get),
     on(Write, "PUT", "/v1/traits/{sid}", traits::update),
-    on(Write, "DELETE", "/v1/traits/{sid}", traits::delete),
+    on(Write, "DELETE", "/v1/traits/{sid}", |world, ask| delete(world, ask, Kind::Traits, traits::remove)),
 
     on(List, "GET", "/v1/segments", segments::list),
     on(Write, "POST", "/v1/segments", segments::create),
-    on(Write, "POST", "/v1/segments/bulk-delete", segments::bulk_delete),
+    on(Write, "POST", "/v1/segments/bulk-delete", |world, ask| bulk_delete(world, ask, segments::remove)),
     on(Write, "POST", "/v1/segments/bulk-merge-rule-replace", segments::replace_merge_rule),
     on(Read, "POST", "/v1/segments/validate", segments::validate),
     on(Read, "GET", "/v1/segments/limits", segments::limits),
-    on(Read, "GET", "/v1/segments/ic:{integrationCode}", segments::get_by_code),
-    on(Write, "PUT", "/v1/segments/ic:{integrationCode}", segments::update_by_code),
-    on(Write, "DELETE", "/v1/segments/ic:{integrationCode}", segments::delete_by_code),
+    on(Read, "GET", "/v1/segments/ic:{integrationCode}", segments::get),
+    on(Write, "PUT", "/v1/segments/ic:{integrationCode}", segments::update),
+    on(Write, "DELETE", "/v1/segments/ic:{integrationCode}", segments::delete),
     on(Read, "GET", "/v1/segments/{sid}", segments::get),
     on(Write, "PUT", "/v1/segments/{sid}", segments::update),
     on(Write, "DELETE", "/v1/segments/{sid}", segments::delete),
 
     on(List, "GET", "/v1/destinations", destinations::list),
     on(Write, "POST", "/v1/destinations", destinations::create),
-    on(Write, "POST", "/v1/destinations/bulk-delete", destinations::bulk_delete),
+    on(Write, "POST", "/v1/destinations/bulk-delete", |world, ask| bulk_delete(world, ask, destinations::remove)),
     on(Read, "GET", "/v1/destinations/limits", destinations::limits),
     on(Read, "GET", "/v1/destinations/configurations/available-platforms", destinations::platforms),
     on(Write, "PUT", "/v1/destinations/mappings/{mappingId}", mappings::update_alone),
     on(Read, "GET", "/v1/destinations/{destinationId}", destinations::get),
     on(Write, "PUT", "/v1/destinations/{destinationId}", destinations::update),
-    on(Write, "DELETE", "/v1/destinations/{destinationId}", destinations::delete),
+    on(Write, "DELETE", "/v1/destinations/{destinationId}", |world, ask| delete(world, ask, Kind::Destinations, destinations::remove)),
     on(List, "GET", "/v1/destinations/{destinationId}/mappings", mappings::list),
     on(Write, "POST", "/v1/destinations/{destinationId}/mappings", mappings::create),
     on(Write, "POST", "/v1/destinations/{destinationId}/traits", mappings::create),
@@ -101,11 +102,11 @@ const ENDPOINTS: &[Endpoint] = &[
 
     on(List, "GET", "/v1/models", models::list),
     on(Write, "POST", "/v1/models", models::create),
-    on(Write, "POST", "/v1/models/bulk-delete", models::bulk_delete),
+    on(Write, "POST", "/v1/models/bulk-delete", |world, ask| bulk_delete(world, ask, models::remove)),
     on(Read, "GET", "/v1/models/limits", models::limits),
     on(Read, "GET", "/v1/models/{algoModelId}", models::get),
     on(Write, "PUT", "/v1/models/{algoModelId}", models::update),
-    on(Write, "DELETE", "/v1/models/{algoModelId}", models::delete),
+    on(Write, "DELETE", "/v1/models/{algoModelId}", |world, ask| delete(world, ask, Kind::Models, models::remove)),
     on(List, "GET", "/v1/algorithms", models::algorithms),
 ];
 
@@ -214,10 +215,10 @@ impl Service for AudienceManager {
             Kind::Destinations => destinations::blank(world, caller, id),
             Kind::Mappings => mappings::blank(world, caller.pid, id),
             Kind::Models => models::blank(world, caller, id),
-            _ => Object::from_iter([
-                ("folderId".to_owned(), json!(id)),
-                ("pid".to_owned(), json!(caller.pid)),
-                ("parentFolderId".to_owned(), json!(0)),
+            _ => object_of([
+                ("folderId", json!(id)),
+                ("pid", json!(caller.pid)),
+                ("parentFolderId", json!(0)),
             ]),
         }
     }

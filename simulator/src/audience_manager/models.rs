@@ -4,16 +4,16 @@
 use serde_json::{Value, json};
 
 use super::common::{
-    USER_ID, body_ids, body_object, delete_each, object_answer, optional_text, owns, required_name,
-    sees, status_of,
+    USER_ID, body_object, by_id, named, object_answer, optional_text, owns, required_name, sees,
+    status_of,
 };
 use super::{errors, lists};
 use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::{InUseDelete, ModelInUseBody};
+use crate::flags::ModelInUseBody;
 use crate::schedule::DUE;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number, number_of, text_of};
+use crate::store::{Key, Kind, Object, number, number_of, object_of, text_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::Models;
@@ -70,7 +70,7 @@ fn alone(world: &World, status: u16, model: &Object) -> Answer {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let model = find(world, &ask.caller, ask.parameter(0))?;
+    let model = named(world, ask, KIND)?;
     Ok(alone(world, 200, model))
 }
 
@@ -120,18 +120,16 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     let id = number_of(&before, "algoModelId").unwrap_or(0);
     let mut model = before.clone();
     if !world.flags.audience_manager.put_lenient {
         require(body)?;
-        for (field, default) in [
+        model.extend(object_of([
             ("description", Value::Null),
             ("excludedTraits", json!([])),
             ("status", json!("ACTIVE")),
-        ] {
-            model.insert(field.to_owned(), default);
-        }
+        ]));
     }
     merge(world, &ask.caller, &mut model, body, Some(&before))?;
     check(world, &ask.caller, &model, Some(id))?;
@@ -148,29 +146,8 @@ pub(crate) fn touch(world: &World, model: &mut Object) {
     model.insert("algoModelVersion".to_owned(), json!(version));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let model = find(world, &ask.caller, ask.parameter(0))?;
-    let id = number_of(model, "algoModelId").unwrap_or(0);
-    remove(world, &ask.caller, id)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(KIND, id))
-        .filter(|model| owns(caller, model))
-        .ok_or_else(|| errors::not_found("Model"))
-}
-
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    find(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    by_id(world, caller, KIND, Some(id))?;
     let users: Vec<u64> = world
         .store
         .all(Kind::Traits)
@@ -214,16 +191,12 @@ pub(crate) fn run(world: &mut World, id: u64) {
 
 /// Refuses to delete a trait or segment that is the baseline of a model; no source says what the service does.
 pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
-    let status = match world.flags.audience_manager.baseline_delete {
-        InUseDelete::Allow => return Ok(()),
-        InUseDelete::Conflict => 409,
-        InUseDelete::BadRequest => 400,
-    };
     let used = world
         .store
         .all(KIND)
         .any(|model| number_of(model, "sid") == Some(sid));
-    if used {
+    let refused = world.flags.audience_manager.baseline_delete.status();
+    if let Some(status) = refused.filter(|_| used) {
         return Err(errors::refusal(
             status,
             "CANNOT_DELETE_ENTITY_MAPPED",
@@ -238,7 +211,7 @@ pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), A
     if !world.flags.audience_manager.algorithmic_trait_needs_run {
         return Ok(());
     }
-    let model = find(world, caller, &id.to_string())
+    let model = by_id(world, caller, KIND, Some(id))
         .map_err(|_| errors::invalid(&format!("Model {id} does not exist")))?;
     if number_of(model, "lastRunStatus") == Some(1) {
         return Ok(());
@@ -249,33 +222,30 @@ pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), A
 /// A model with nothing but defaults.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    Object::from_iter(
-        [
-            ("algoModelId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("algoTypeId", json!(1)),
-            ("intervalSeconds", json!(INTERVALS[1])),
-            ("lookBackPeriod", json!(30)),
-            ("status", json!("ACTIVE")),
-            ("processingStatus", json!(0)),
-            ("algoModelVersion", json!(1)),
-            ("dataSources", json!([])),
-            ("sid", Value::Null),
-            ("baselineTraitType", Value::Null),
-            ("excludedTraits", json!([])),
-            ("latestRunTS", Value::Null),
-            ("lastRunStatus", Value::Null),
-            ("lastRunTimestamp", Value::Null),
-            ("lastSuccessfulRunTimestamp", Value::Null),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("algoModelId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("algoTypeId", json!(1)),
+        ("intervalSeconds", json!(INTERVALS[1])),
+        ("lookBackPeriod", json!(30)),
+        ("status", json!("ACTIVE")),
+        ("processingStatus", json!(0)),
+        ("algoModelVersion", json!(1)),
+        ("dataSources", json!([])),
+        ("sid", Value::Null),
+        ("baselineTraitType", Value::Null),
+        ("excludedTraits", json!([])),
+        ("latestRunTS", Value::Null),
+        ("lastRunStatus", Value::Null),
+        ("lastRunTimestamp", Value::Null),
+        ("lastSuccessfulRunTimestamp", Value::Null),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ])
 }
 
 fn require(body: &Object) -> Result<(), Answer> {
@@ -340,7 +310,7 @@ fn baseline_kind(world: &World, caller: &Caller, sid: u64) -> Result<String, Ans
     world
         .store
         .number(Kind::Traits, sid)
-        .filter(|object| sees(world, caller, object))
+        .filter(|object| sees(world, caller, Kind::Traits, object))
         .and_then(|object| text_of(object, "traitType"))
         .filter(|kind| ["ON_BOARDED_TRAIT", "RULE_BASED_TRAIT"].contains(kind))
         .map(str::to_owned)
@@ -367,7 +337,7 @@ fn check(
         world
             .store
             .number(Kind::DataSources, *id)
-            .is_none_or(|source| !sees(world, caller, source))
+            .is_none_or(|source| !sees(world, caller, Kind::DataSources, source))
     });
     if let Some(id) = missing {
         return Err(errors::invalid(&format!(
@@ -380,9 +350,8 @@ fn check(
     }
     let is_active = text_of(model, "status") == Some("ACTIVE");
     if is_active && active(world, caller, except) >= limits.active_models {
-        return Err(errors::refusal(
-            world.flags.audience_manager.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of active models is reached",
         ));
     }

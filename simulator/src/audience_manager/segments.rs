@@ -5,18 +5,18 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::common::{
-    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, existing_folder, narrowed,
+    USER_ID, body_object, by_id, check_code, check_etag, existing_folder, named, narrowed,
     object_answer, optional_code, optional_text, owns, required_name, sees, source_of, status_of,
     usable_source,
 };
 use super::mapped::live_of;
 use super::rules::{SegmentRule, referenced_sids};
-use super::{errors, export_controls, lists, models};
+use super::{common, errors, export_controls, lists, models};
 use crate::caller::Caller;
 use crate::exchange::{Answer, Payload, Query};
 use crate::flags::TraitDataSources;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::Segments;
@@ -46,7 +46,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let since: Option<u64> = query.get("updatedSince").and_then(|text| text.parse().ok());
     let found: Vec<&Object> = narrowed(world, ask, KIND)
         .into_iter()
-        .filter(|segment| sees(world, &ask.caller, segment))
+        .filter(|segment| sees(world, &ask.caller, KIND, segment))
         .filter(|segment| {
             ["folderId", "dataSourceId", "mergeRuleDataSourceId", "pid"]
                 .iter()
@@ -77,12 +77,7 @@ fn contains_traits(query: &Query, segment: &Object) -> bool {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(world, ask, find(world, &ask.caller, ask.parameter(0))?);
-    Ok(object_answer(world, 200, rendered))
-}
-
-pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(world, ask, find_by_code(world, ask)?);
+    let rendered = render(world, ask, named(world, ask, KIND)?);
     Ok(object_answer(world, 200, rendered))
 }
 
@@ -139,10 +134,10 @@ fn expression_view(world: &World, rule: &SegmentRule) -> Object {
             })
         })
         .collect();
-    Object::from_iter([
-        ("codeViewOnly".to_owned(), json!(rule.sids().len() > 50)),
-        ("expressionTree".to_owned(), rule.tree()),
-        ("traits".to_owned(), json!(traits)),
+    object_of([
+        ("codeViewOnly", json!(rule.sids().len() > 50)),
+        ("expressionTree", rule.tree()),
+        ("traits", json!(traits)),
     ])
 }
 
@@ -150,9 +145,8 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let body = body_object(ask)?;
     if world.store.count(KIND, ask.caller.pid) >= world.flags.audience_manager.item_limits.segments
     {
-        return Err(errors::refusal(
-            world.flags.audience_manager.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of segments is reached",
         ));
     }
@@ -168,16 +162,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 }
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
-    put(world, ask, &before)
-}
-
-pub(crate) fn update_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find_by_code(world, ask)?.clone();
-    put(world, ask, &before)
-}
-
-fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answer> {
+    let before = &named(world, ask, KIND)?.clone();
     let body = body_object(ask)?;
     let sid = number_of(before, "sid").unwrap_or(0);
     if !owns(&ask.caller, before) {
@@ -215,36 +200,17 @@ pub(crate) fn touch(world: &World, segment: &mut Object) {
     segment.insert("upUID".to_owned(), json!(USER_ID));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let segment = find(world, &ask.caller, ask.parameter(0))?.clone();
-    check_etag(world, ask, &segment)?;
-    remove(world, &ask.caller, number_of(&segment, "sid").unwrap_or(0)).map_err(single)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn delete_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let sid = number_of(find_by_code(world, ask)?, "sid").unwrap_or(0);
-    remove(world, &ask.caller, sid).map_err(single)?;
-    Ok(Answer::empty(204))
-}
-
 /// A single deletion of a mapped segment names no code, the bulk one does (§5.4).
-fn single(refusal: Answer) -> Answer {
-    match refusal.payload {
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    common::delete(world, ask, KIND, remove).map_err(|refusal| match refusal.payload {
         Payload::Json(ref body) if body["message"] == MAPPED => {
             errors::plain(refusal.status, MAPPED)
         }
         _ => refusal,
-    }
+    })
 }
 
 const MAPPED: &str = "The segment is mapped to a destination";
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, sid| {
-        remove(world, &ask.caller, sid)
-    })
-}
 
 pub(crate) fn replace_merge_rule(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
@@ -295,23 +261,6 @@ pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     ))
 }
 
-fn find<'a>(world: &'a World, caller: &Caller, sid: &str) -> Result<&'a Object, Answer> {
-    sid.parse()
-        .ok()
-        .and_then(|sid| world.store.number(KIND, sid))
-        .filter(|segment| sees(world, caller, segment))
-        .ok_or_else(|| errors::not_found("Segment"))
-}
-
-fn find_by_code<'a>(world: &'a World, ask: &Ask<'_>) -> Result<&'a Object, Answer> {
-    world
-        .store
-        .with_code(KIND, ask.parameter(0))
-        .into_iter()
-        .find(|segment| sees(world, &ask.caller, segment))
-        .ok_or_else(|| errors::not_found("Segment"))
-}
-
 /// What the state says, and the destinations of the mappings.
 fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
     let mut found: Vec<Value> = segment
@@ -335,8 +284,8 @@ fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
     found
 }
 
-fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
-    let segment = find(world, caller, &sid.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
+    let segment = by_id(world, caller, KIND, Some(sid))?;
     if !owns(caller, segment) {
         return Err(errors::not_yours());
     }
@@ -352,27 +301,24 @@ fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
 pub(crate) fn blank(world: &World, caller: &Caller, sid: u64) -> Object {
     let now = world.now_ms();
     let merge_rule = world.account(caller.pid).default_merge_rule_data_source_id;
-    Object::from_iter(
-        [
-            ("sid", json!(sid)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("segmentRule", Value::Null),
-            ("folderId", json!(0)),
-            ("integrationCode", Value::Null),
-            ("status", json!("ACTIVE")),
-            ("dataSourceId", Value::Null),
-            ("mergeRuleDataSourceId", json!(merge_rule)),
-            (TRAIT_SOURCES, json!([])),
-            ("isDestinationMappable", json!(true)),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("sid", json!(sid)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("segmentRule", Value::Null),
+        ("folderId", json!(0)),
+        ("integrationCode", Value::Null),
+        ("status", json!("ACTIVE")),
+        ("dataSourceId", Value::Null),
+        ("mergeRuleDataSourceId", json!(merge_rule)),
+        (TRAIT_SOURCES, json!([])),
+        ("isDestinationMappable", json!(true)),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ])
 }
 
 fn require(world: &World, caller: &Caller, body: &Object) -> Result<(), Answer> {
@@ -509,7 +455,7 @@ fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule,
         world
             .store
             .number(Kind::Traits, *sid)
-            .filter(|object| sees(world, caller, object))
+            .filter(|object| sees(world, caller, Kind::Traits, object))
     };
     if let Some(sid) = sids.iter().find(|sid| known(sid).is_none()) {
         return Err(invalid(format!("Trait {sid} does not exist")));

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::common::{AUDIENCE_MANAGER_ORIGIN, find_by_audience_id, sandbox_view};
+use super::common::{AUDIENCE_MANAGER_ORIGIN, find_by_key, sandbox_view};
 use super::{errors, expression, merge_policies};
 use crate::caller::Caller;
 use crate::exchange::Answer;
@@ -13,7 +13,7 @@ use crate::flags::{
     DuplicateAudience, ExternalAudienceIds, ExternalAudienceLabels, ReadOnlyAudience,
 };
 use crate::service::Ask;
-use crate::store::{Kind, Object, text_of};
+use crate::store::{Kind, Object, object_of, text_of};
 use crate::world::World;
 
 type Result<T> = std::result::Result<T, Answer>;
@@ -154,11 +154,7 @@ fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()
         DuplicateAudience::BadRequest => 400,
     };
     let text = |field: &str| text_of(body, field).unwrap_or_default();
-    let taken = find_by_audience_id(world, ask, text("audienceId")).any(|audience| {
-        text_of(audience, "namespace")
-            .is_some_and(|known| known.eq_ignore_ascii_case(text("namespace")))
-    });
-    if taken {
+    if find_by_key(world, ask, text("namespace"), text("audienceId")).is_some() {
         return Err(errors::refusal(
             world,
             status,
@@ -201,7 +197,7 @@ pub(crate) fn segment_definition(
     }
     check_new_lifecycle(world, &body)?;
     let id = world.uuid();
-    for (field, value) in [
+    body.extend(object_of([
         ("audienceId", json!(id)),
         ("namespace", json!("AEPSegments")),
         ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
@@ -209,9 +205,7 @@ pub(crate) fn segment_definition(
         ("dataGovernancePolicy", json!({"excludeOptOut": true})),
         ("dependents", json!([])),
         ("dependencies", json!([])),
-    ] {
-        body.insert(field.to_owned(), value);
-    }
+    ]));
     if !body.get("mergePolicyId").is_some_and(Value::is_string) {
         body.insert(
             "mergePolicyId".to_owned(),
@@ -238,7 +232,7 @@ fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
 /// What the server writes into every new audience.
 pub(crate) fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Object {
     let now_ms = world.now_ms();
-    for (field, value) in [
+    body.extend(object_of([
         ("id", json!(id)),
         ("imsOrgId", json!(ask.caller.organization)),
         ("sandbox", sandbox_view(&ask.caller.sandbox)),
@@ -249,9 +243,7 @@ pub(crate) fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &
         ),
         ("creationTime", json!(now_ms)),
         ("createEpoch", json!(now_ms / 1000)),
-    ] {
-        body.insert(field.to_owned(), value);
-    }
+    ]));
     for (field, default) in [("description", json!("")), ("labels", json!([]))] {
         body.entry(field.to_owned()).or_insert(default);
     }
@@ -338,34 +330,31 @@ pub(crate) fn by_hand(world: &mut World, caller: &Caller) -> Object {
         .map_or(Value::Null, sandbox_view);
     let now_ms = world.now_ms();
     let id = world.uuid();
-    let mut audience = Object::from_iter(
-        [
-            ("id", json!(id)),
-            ("audienceId", json!(id)),
-            ("name", json!("")),
-            ("description", json!("")),
-            ("type", json!("SegmentDefinition")),
-            ("namespace", json!("AEPSegments")),
-            ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
-            ("lifecycleState", json!("published")),
-            ("imsOrgId", json!(caller.organization)),
-            ("sandbox", sandbox),
-            ("isSystem", json!(false)),
-            ("labels", json!([])),
-            ("schema", json!({"name": "_xdm.context.profile"})),
-            (
-                "expression",
-                json!({"type": "PQL", "format": "pql/text", "value": "homeAddress.countryCode = \"US\""}),
-            ),
-            ("profileInstanceId", json!("ups")),
-            ("dependents", json!([])),
-            ("dependencies", json!([])),
-            ("createdBy", json!("person@example.com")),
-            ("creationTime", json!(now_ms)),
-            ("createEpoch", json!(now_ms / 1000)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut audience = object_of([
+        ("id", json!(id)),
+        ("audienceId", json!(id)),
+        ("name", json!("")),
+        ("description", json!("")),
+        ("type", json!("SegmentDefinition")),
+        ("namespace", json!("AEPSegments")),
+        ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
+        ("lifecycleState", json!("published")),
+        ("imsOrgId", json!(caller.organization)),
+        ("sandbox", sandbox),
+        ("isSystem", json!(false)),
+        ("labels", json!([])),
+        ("schema", json!({"name": "_xdm.context.profile"})),
+        (
+            "expression",
+            json!({"type": "PQL", "format": "pql/text", "value": "homeAddress.countryCode = \"US\""}),
+        ),
+        ("profileInstanceId", json!("ups")),
+        ("dependents", json!([])),
+        ("dependencies", json!([])),
+        ("createdBy", json!("person@example.com")),
+        ("creationTime", json!(now_ms)),
+        ("createEpoch", json!(now_ms / 1000)),
+    ]);
     expression::settle_evaluation(&mut audience, false);
     touch(world, &mut audience);
     audience

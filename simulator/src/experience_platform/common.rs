@@ -1,15 +1,13 @@
 //! What the resources of Experience Platform share: which audiences and sandboxes a caller sees, how `sort` reads, bulk
 //! reads. Source: experience-platform.md §3.2, §3.5, §4.2.
 
-use std::cmp::Ordering;
-
 use serde_json::{Value, json};
 
 use super::errors;
 use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::service::Ask;
-use crate::store::{Kind, Object, text_of};
+use crate::store::{Kind, Object, compare, text_of};
 use crate::world::World;
 
 /// Whose audiences nobody else may write to: the source connector's.
@@ -69,6 +67,18 @@ pub(crate) fn find_by_audience_id<'a>(
         .filter(move |audience| is_visible(world, audience, now_ms))
 }
 
+/// The audience of the sandbox with this key; namespaces are compared without regard to case.
+pub(crate) fn find_by_key<'a>(
+    world: &'a World,
+    ask: &'a Ask<'_>,
+    namespace: &str,
+    audience_id: &str,
+) -> Option<&'a Object> {
+    find_by_audience_id(world, ask, audience_id).find(|audience| {
+        text_of(audience, "namespace").is_some_and(|known| known.eq_ignore_ascii_case(namespace))
+    })
+}
+
 /// A deleted audience that can still be read.
 pub(crate) fn find_tombstone<'a>(world: &'a World, ask: &Ask<'_>, id: &str) -> Option<&'a Object> {
     world
@@ -111,30 +121,13 @@ pub(crate) fn sort(found: &mut [&Object], order: &str) {
     for part in order.split(',').rev() {
         let (attribute, direction) = part.split_once(':').unwrap_or((part, "asc"));
         found.sort_by(|left, right| {
-            let ordering = compare(left.get(attribute), right.get(attribute));
+            let ordering = compare(left.get(attribute), right.get(attribute), str::to_owned);
             if direction.eq_ignore_ascii_case("desc") {
                 ordering.reverse()
             } else {
                 ordering
             }
         });
-    }
-}
-
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
-    match (left, right) {
-        (Some(Value::Number(left)), Some(Value::Number(right))) => left
-            .as_f64()
-            .partial_cmp(&right.as_f64())
-            .unwrap_or(Ordering::Equal),
-        (left, right) => {
-            let text = |value: Option<&Value>| match value {
-                Some(Value::String(text)) => text.clone(),
-                Some(value) => value.to_string(),
-                None => String::new(),
-            };
-            text(left).cmp(&text(right))
-        }
     }
 }
 

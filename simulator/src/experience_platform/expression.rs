@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::common::{AUDIENCE_MANAGER_ORIGIN, find_audience, find_by_audience_id};
+use super::common::{AUDIENCE_MANAGER_ORIGIN, find_audience, find_by_audience_id, find_by_key};
 use super::errors;
 use crate::exchange::Answer;
 use crate::flags::AudienceReference;
@@ -151,10 +151,7 @@ fn resolve<'a>(world: &'a World, ask: &'a Ask<'_>, reference: &Reference) -> Opt
                 "ups" => "AEPSegments",
                 other => other,
             };
-            find_by_audience_id(world, ask, id).find(|audience| {
-                text_of(audience, "namespace")
-                    .is_some_and(|known| known.eq_ignore_ascii_case(namespace))
-            })
+            find_by_key(world, ask, namespace, id)
         }
     }
 }

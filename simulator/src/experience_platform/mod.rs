@@ -24,7 +24,7 @@ use crate::service::Effect::{List, Read, Write};
 use crate::service::{Endpoint, Service, on};
 use crate::spelling;
 use crate::state::Access;
-use crate::store::{Key, Kind, Object, text_of};
+use crate::store::{Key, Kind, Object, object_of, text_of};
 use crate::world::World;
 
 impl System {
@@ -178,9 +178,9 @@ impl Service for ExperiencePlatform {
     fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
         match kind {
             Kind::Audiences => audience::by_hand(world, caller),
-            _ => Object::from_iter([
-                (kind.id_field().to_owned(), json!(world.uuid())),
-                ("imsOrgId".to_owned(), json!(caller.organization)),
+            _ => object_of([
+                (kind.id_field(), json!(world.uuid())),
+                ("imsOrgId", json!(caller.organization)),
             ]),
         }
     }

@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use super::common::in_sandbox;
-use super::external_audiences::{begin, find, set};
+use super::external_audiences::{begin, find, missing, set};
 use super::{audience, audiences, errors};
 use crate::exchange::Answer;
 use crate::schedule::DUE;
 use crate::service::Ask;
-use crate::store::{Kind, Object, text_of};
+use crate::store::{Kind, Object, object_of, text_of, value_of};
 use crate::world::World;
 
 /// Members that are kept with an operation or a run and never shown.
@@ -50,7 +50,7 @@ pub(crate) fn end_operation(world: &mut World, id: &str) {
         operation.insert("status".to_owned(), json!("FAILED"));
     } else {
         operation.insert("status".to_owned(), json!("SUCCESS"));
-        let id = audience.get("id").cloned().unwrap_or_default();
+        let id = value_of(&audience, "id");
         operation.insert("audienceId".to_owned(), id);
         let mut audience = audience;
         audience::touch(world, &mut audience);
@@ -89,14 +89,7 @@ pub(crate) fn get_operation(world: &mut World, ask: &Ask<'_>) -> Result<Answer> 
         .text(Kind::ExternalAudienceOperations, id)
         .filter(|operation| in_sandbox(operation, &ask.caller))
         .map(|operation| Answer::json(200, view(operation)))
-        .ok_or_else(|| {
-            errors::external(
-                world,
-                "100940",
-                404,
-                &format!("The operation {id} was not found."),
-            )
-        })
+        .ok_or_else(|| missing(world, &format!("The operation {id}")))
 }
 
 /// Takes files in. Only one run of an audience at a time.
@@ -123,31 +116,22 @@ pub(crate) fn create_run(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let due_ms = world
         .now_ms()
         .saturating_add(world.flags.external_audiences.operation_ms);
-    let run = Object::from_iter(
-        [
-            (
-                "audienceName",
-                audience.get("name").cloned().unwrap_or_default(),
-            ),
-            (
-                "audienceId",
-                audience.get("id").cloned().unwrap_or_default(),
-            ),
-            ("runId", json!(world.uuid())),
-            ("differentialIngestion", json!(true)),
-            ("dataFilterStartTime", json!(start)),
-            ("dataFilterEndTime", json!(window("dataFilterEndTime"))),
-            ("createdAt", json!(world.now_ms() / 1000)),
-            (
-                "createdBy",
-                json!(format!("{}@techacct.adobe.com", ask.caller.client_id)),
-            ),
-            ("status", json!("PROCESSING")),
-            ("details", json!([])),
-            (DUE, json!(due_ms)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let run = object_of([
+        ("audienceName", value_of(&audience, "name")),
+        ("audienceId", value_of(&audience, "id")),
+        ("runId", json!(world.uuid())),
+        ("differentialIngestion", json!(true)),
+        ("dataFilterStartTime", json!(start)),
+        ("dataFilterEndTime", json!(window("dataFilterEndTime"))),
+        ("createdAt", json!(world.now_ms() / 1000)),
+        (
+            "createdBy",
+            json!(format!("{}@techacct.adobe.com", ask.caller.client_id)),
+        ),
+        ("status", json!("PROCESSING")),
+        ("details", json!([])),
+        (DUE, json!(due_ms)),
+    ]);
     let mut shown = view(&run);
     if let Some(members) = shown.as_object_mut() {
         // The answer to the start says nothing yet (§3.8).
@@ -172,14 +156,7 @@ pub(crate) fn get_run(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     runs_of(world, &audience)
         .find(|run| text_of(run, "runId") == Some(id))
         .map(|run| Answer::json(200, view(run)))
-        .ok_or_else(|| {
-            errors::external(
-                world,
-                "100940",
-                404,
-                &format!("The run {id} was not found."),
-            )
-        })
+        .ok_or_else(|| missing(world, &format!("The run {id}")))
 }
 
 fn runs_of<'a>(world: &'a World, audience: &'a Object) -> impl Iterator<Item = &'a Object> {

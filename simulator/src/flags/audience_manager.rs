@@ -161,6 +161,17 @@ readings! {
     }
 }
 
+impl InUseDelete {
+    /// The status of the refusal.
+    pub(crate) fn status(self) -> Option<u16> {
+        match self {
+            Self::Conflict => Some(409),
+            Self::BadRequest => Some(400),
+            Self::Allow => None,
+        }
+    }
+}
+
 /// Item limits of an Audience Manager account (audience-manager.md §2.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
