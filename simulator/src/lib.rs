@@ -90,7 +90,7 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How a simulator starts.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// How long every call to the three systems takes, on tokio's clock.
+    /// How long every call to the systems takes, on tokio's clock.
     pub latency: Duration,
     /// What stands at the start and after a reset; `None`: [`Seed::small`].
     pub seed: Option<Seed>,
@@ -122,7 +122,7 @@ impl Simulator {
         }
     }
 
-    /// From here on `watcher` is told every exchange with the three systems, in place of one that was told before. It is
+    /// From here on `watcher` is told every exchange with the systems, in place of one that was told before. It is
     /// called before the answer leaves, and must not call the simulator.
     pub fn observe(&self, watcher: impl Fn(&Exchange) + Send + Sync + 'static) {
         self.observer.set(Arc::new(watcher));

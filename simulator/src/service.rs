@@ -1,6 +1,8 @@
 //! What a simulated service is. Each service owns who may call it, what an error of it looks like, what it serves and
 //! what it does to its objects by itself; `services.rs` lists the services. Knows none of them.
 
+use std::fmt::Debug;
+
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -12,7 +14,7 @@ use crate::store::{Key, Kind, Object};
 use crate::world::World;
 
 /// One simulated service.
-pub(crate) trait Service: Sync {
+pub(crate) trait Service: Debug + Sync {
     fn system(&self) -> System;
 
     /// All that is served. A path ends with or without a slash; literal elements stand before parameters.

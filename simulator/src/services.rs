@@ -53,6 +53,7 @@ mod tests {
     use crate::world::World;
 
     /// A service that the simulator does not have: it admits who knows a word, and answers what was sent.
+    #[derive(Debug)]
     struct Echo;
 
     const ECHO: System = System("echo");

@@ -2,7 +2,6 @@
 //! and what the systems and a person do by themselves. Takes one request at a time. Never waits: it says how long the
 //! caller has to.
 
-use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use crate::state::{Credential, Seed, State};
 use crate::store::{Key, Kind, Object};
 use crate::world::World;
 
+#[derive(Debug)]
 pub(crate) struct Simulation {
     services: &'static [&'static dyn Service],
     preset: Preset,
@@ -35,15 +35,6 @@ pub(crate) struct Simulation {
     copies: Copies,
     sequence: u64,
     late: Vec<LateEffect>,
-}
-
-impl fmt::Debug for Simulation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Simulation")
-            .field("sequence", &self.sequence)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What a reset goes back to, as text: a second tenant of 100,000 traits would take as much memory as the first.
