@@ -141,7 +141,7 @@ async fn ward(subjects: &[Subject]) -> World {
     for (collection, id) in tenant::adoptable_ids(&state) {
         world.changes.adopt(collection, &id);
     }
-    let flags = json!({"validateMergeRule": true});
+    let flags = json!({"audienceManager": {"validateMergeRule": true}});
     world.control.flags(&flags).await.unwrap();
     // The chart grants one Secret by its name; here others are named too.
     world.restart_as_administrator(&[]).await;

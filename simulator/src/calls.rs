@@ -1,17 +1,18 @@
 //! The log of calls: what was asked of which system, in order, with the answer's status. Never holds a header, a body,
 //! a token or a secret; values of query parameters that carry one are blotted out.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::exchange::Query;
 
-/// Which of the three systems was called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum System {
-    Ims,
-    AudienceManager,
-    ExperiencePlatform,
+/// A simulated system by its name, which the log and the control port use. Each service names its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct System(pub(crate) &'static str);
+
+impl System {
+    pub fn name(self) -> &'static str {
+        self.0
+    }
 }
 
 /// One call.

@@ -7,17 +7,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::audience_manager::export_controls;
-use crate::experience_platform::{audience, sandbox_view};
+use crate::experience_platform::audience;
+use crate::experience_platform::common::{AUDIENCE_MANAGER_ORIGIN, sandbox_view};
 use crate::flags::{
     Connector, ConnectorCollision, ConnectorDeletion, ConnectorNamespaces, ExternalAudienceIds,
     Picked,
 };
-use crate::schedule::Event;
-use crate::store::{Key, Kind, Object, number_of, text_of};
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
-
-/// Whose audiences nobody else may write to.
-pub(crate) const ORIGIN: &str = "AUDIENCE_MANAGER";
 
 /// The connector with what it stands between.
 struct Link {
@@ -30,7 +27,7 @@ struct Link {
 impl Link {
     /// `None` where no connector is set up, or it names a sandbox or a company that is not there.
     fn of(world: &World) -> Option<Self> {
-        let connector = world.flags.connector.clone()?;
+        let connector = world.flags.connector.set_up.clone()?;
         let credential = world.credentials.iter().find(|credential| {
             credential.pid.is_some() && connector.pid.is_none_or(|pid| credential.pid == Some(pid))
         })?;
@@ -67,7 +64,7 @@ impl Link {
 }
 
 fn namespace(world: &World, kind: Kind) -> &'static str {
-    match (world.flags.connector_namespaces, kind) {
+    match (world.flags.connector.namespaces, kind) {
         (ConnectorNamespaces::One, _) => "AAM",
         (ConnectorNamespaces::PerKind, Kind::Traits) => "AAMTraits",
         (ConnectorNamespaces::PerKind, _) => "AAMSegments",
@@ -78,7 +75,7 @@ fn namespace(world: &World, kind: Kind) -> &'static str {
 
 /// Puts the traits and segments that the open write changed on the schedule.
 pub(crate) fn note_changes(world: &mut World) {
-    let Some(connector) = &world.flags.connector else {
+    let Some(connector) = &world.flags.connector.set_up else {
         return;
     };
     let due_ms = world.now_ms().saturating_add(connector.delay_ms);
@@ -91,7 +88,7 @@ pub(crate) fn note_changes(world: &mut World) {
         })
         .collect();
     for (kind, sid) in changed {
-        world.schedule.add(due_ms, Event::Delivery(kind, sid));
+        world.schedule.add(due_ms, kind, Key::Number(sid));
     }
 }
 
@@ -121,7 +118,7 @@ pub(crate) fn sweep(world: &mut World) {
     }
     for (kind, sid) in late {
         if next(world, &link, kind, sid).is_some() {
-            world.schedule.add(due_ms, Event::Delivery(kind, sid));
+            world.schedule.add(due_ms, kind, Key::Number(sid));
         }
     }
 }
@@ -183,8 +180,8 @@ fn next(world: &World, link: &Link, kind: Kind, sid: u64) -> Option<Delivery> {
         (Some(object), None, None) => Some(Delivery::Appears(facts(world, kind, object))),
         (Some(object), None, Some(theirs)) => {
             let same_id = text_of(theirs, "id") == Some(&composite(world, link, kind, sid))
-                && world.flags.connector_audience_ids == ExternalAudienceIds::Composite;
-            match world.flags.connector_collision {
+                && world.flags.connector.audience_ids == ExternalAudienceIds::Composite;
+            match world.flags.connector.collision {
                 ConnectorCollision::Skips => None,
                 ConnectorCollision::Beside if !same_id => {
                     Some(Delivery::Appears(facts(world, kind, object)))
@@ -192,7 +189,7 @@ fn next(world: &World, link: &Link, kind: Kind, sid: u64) -> Option<Delivery> {
                 ConnectorCollision::Beside | ConnectorCollision::TakesOver => {
                     let mut taken = (*theirs).clone();
                     taken.extend(facts(world, kind, object));
-                    taken.insert("originName".to_owned(), json!(ORIGIN));
+                    taken.insert("originName".to_owned(), json!(AUDIENCE_MANAGER_ORIGIN));
                     Some(Delivery::Changes(taken))
                 }
             }
@@ -206,7 +203,7 @@ fn depart(world: &World, link: &Link, kind: Kind, sid: u64, audience: &Object) -
     if !link.picked(kind, sid) {
         return None;
     }
-    match world.flags.connector_deletion {
+    match world.flags.connector.deletion {
         ConnectorDeletion::Keeps => None,
         ConnectorDeletion::Removes => Some(Delivery::Goes(audience.clone())),
         ConnectorDeletion::MarksDeleted => {
@@ -223,18 +220,18 @@ fn depart(world: &World, link: &Link, kind: Kind, sid: u64, audience: &Object) -
 
 fn follow(world: &World, kind: Kind, object: &Object, audience: &Object) -> Option<Delivery> {
     let mut now = facts(world, kind, object);
-    if !world.flags.connector_renames {
+    if !world.flags.connector.renames {
         let status = now
             .get("audienceMeta")
             .map(|meta| meta["segmentStatus"].clone());
         for field in ["name", "description", "audienceMeta"] {
-            let before = audience.get(field).cloned().unwrap_or(Value::Null);
+            let before = value_of(audience, field);
             now.insert(field.to_owned(), before);
         }
         now["audienceMeta"]["segmentStatus"] = status.unwrap_or(Value::Null);
     }
     // Labels that somebody else put there stay.
-    let own = &world.flags.export_control_labels;
+    let own = &world.flags.connector.export_control_labels;
     let others = labels(audience).filter(|label| !own.values().any(|one| one == label));
     let mut all: Vec<String> = others.map(str::to_owned).collect();
     all.extend(labels(&now).map(str::to_owned));
@@ -252,36 +249,33 @@ fn labels(audience: &Object) -> impl Iterator<Item = &str> {
 /// What the audience shows of its trait or segment.
 fn facts(world: &World, kind: Kind, object: &Object) -> Object {
     let active = text_of(object, "status") != Some("INACTIVE");
-    let inactive = !active && world.flags.connector_paused_is_inactive;
+    let inactive = !active && world.flags.connector.paused_is_inactive;
     let controls = match kind {
         Kind::Traits => export_controls::of_trait(world, object),
         _ => export_controls::of_segment(world, object),
     };
     let labels: BTreeSet<&String> = controls
         .iter()
-        .filter_map(|control| world.flags.export_control_labels.get(control))
+        .filter_map(|control| world.flags.connector.export_control_labels.get(control))
         .collect();
-    let name = object.get("name").cloned().unwrap_or(Value::Null);
+    let name = value_of(object, "name");
     let description = text_of(object, "description").unwrap_or_default();
-    Object::from_iter(
-        [
-            ("name", name),
-            ("description", json!(description)),
-            (
-                "lifecycleState",
-                json!(if inactive { "inactive" } else { "published" }),
-            ),
-            ("labels", json!(labels)),
-            (
-                "audienceMeta",
-                json!({
-                    "segmentStatus": if active { "ACTIVE" } else { "INACTIVE" },
-                    "AAMFolderId": folder(world, kind, object),
-                }),
-            ),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("name", name),
+        ("description", json!(description)),
+        (
+            "lifecycleState",
+            json!(if inactive { "inactive" } else { "published" }),
+        ),
+        ("labels", json!(labels)),
+        (
+            "audienceMeta",
+            json!({
+                "segmentStatus": if active { "ACTIVE" } else { "INACTIVE" },
+                "AAMFolderId": folder(world, kind, object),
+            }),
+        ),
+    ])
 }
 
 /// As the sample writes it: `325813-testnew` (experience-platform.md §3.3).
@@ -301,26 +295,23 @@ fn folder(world: &World, kind: Kind, object: &Object) -> String {
 
 fn appear(world: &mut World, link: &Link, kind: Kind, sid: u64, facts: Object) -> Object {
     let now_ms = world.now_ms();
-    let id = match world.flags.connector_audience_ids {
+    let id = match world.flags.connector.audience_ids {
         ExternalAudienceIds::Uuid => world.uuid(),
         ExternalAudienceIds::Composite => composite(world, link, kind, sid),
     };
-    let mut made = Object::from_iter(
-        [
-            ("id", json!(id)),
-            ("audienceId", json!(sid.to_string())),
-            ("type", json!("ExternalSegment")),
-            ("namespace", json!(namespace(world, kind))),
-            ("originName", json!(ORIGIN)),
-            ("imsOrgId", json!(link.organization)),
-            ("sandbox", sandbox_view(&link.sandbox)),
-            ("isSystem", json!(false)),
-            ("createdBy", json!("Audience Manager")),
-            ("creationTime", json!(now_ms)),
-            ("createEpoch", json!(now_ms / 1000)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut made = object_of([
+        ("id", json!(id)),
+        ("audienceId", json!(sid.to_string())),
+        ("type", json!("ExternalSegment")),
+        ("namespace", json!(namespace(world, kind))),
+        ("originName", json!(AUDIENCE_MANAGER_ORIGIN)),
+        ("imsOrgId", json!(link.organization)),
+        ("sandbox", sandbox_view(&link.sandbox)),
+        ("isSystem", json!(false)),
+        ("createdBy", json!("Audience Manager")),
+        ("creationTime", json!(now_ms)),
+        ("createEpoch", json!(now_ms / 1000)),
+    ]);
     made.extend(facts);
     audience::touch(world, &mut made);
     made
@@ -332,7 +323,7 @@ fn composite(world: &World, link: &Link, kind: Kind, sid: u64) -> String {
 }
 
 fn is_ours(link: &Link, audience: &Object) -> bool {
-    has_text(audience, "originName", ORIGIN) && in_sandbox(link, audience)
+    has_text(audience, "originName", AUDIENCE_MANAGER_ORIGIN) && in_sandbox(link, audience)
 }
 
 fn in_sandbox(link: &Link, audience: &Object) -> bool {

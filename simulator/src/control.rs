@@ -161,7 +161,9 @@ async fn flags(State(simulator): State<Simulator>) -> Json<Flags> {
 }
 
 async fn put_flags(State(simulator): State<Simulator>, body: Bytes) -> Result<StatusCode, Refusal> {
-    simulator.set_flags(parse(&body)?);
+    simulator
+        .lay_flags(&parse(&body)?)
+        .map_err(Refusal::bad_request)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,11 +1,41 @@
 //! Adobe IMS: tokens for OAuth server-to-server credentials. Sources: audience-manager.md §1.1, experience-platform.md
 //! §1.1. A refusal never repeats what was sent.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::exchange::{Answer, Query};
-use crate::gateway::issue_token;
-use crate::world::{Ask, World};
+use crate::caller::Token;
+use crate::calls::System;
+use crate::exchange::{Answer, Incoming, Query};
+use crate::service::{Ask, Effect, Endpoint, Service, on};
+use crate::world::World;
+
+impl System {
+    pub const IMS: Self = Self("ims");
+}
+
+#[derive(Debug)]
+pub(crate) struct Ims;
+
+impl Service for Ims {
+    fn system(&self) -> System {
+        System::IMS
+    }
+
+    fn endpoints(&self) -> &'static [Endpoint] {
+        const {
+            &[
+                on(Effect::Write, "POST", "/ims/token/v3", token),
+                on(Effect::Write, "POST", "/ims/token/v2", token),
+            ]
+        }
+    }
+
+    fn failure(&self, _: &World, _: &Incoming, status: u16, message: &str) -> Answer {
+        refusal(status, "server_error", message)
+    }
+}
 
 fn refusal(status: u16, error: &str, description: &str) -> Answer {
     Answer::json(
@@ -15,7 +45,7 @@ fn refusal(status: u16, error: &str, description: &str) -> Answer {
 }
 
 /// `POST /ims/token/v3` and `/v2`; parameters in the form body or in the query.
-pub(crate) fn token(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+fn token(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let form = form_of(ask)?;
     let parameter = |name: &str| {
         form.get(name)
@@ -41,7 +71,7 @@ pub(crate) fn token(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> 
         .filter(|credential| credential.secrets().any(|known| known == secret));
     let Some(credential) = credential else {
         return Err(refusal(
-            world.flags.ims_invalid_client_status,
+            world.flags.ims.invalid_client_status,
             "invalid_client",
             "invalid client_id or client_secret",
         ));
@@ -83,4 +113,25 @@ fn form_of(ask: &Ask<'_>) -> Result<Query, Answer> {
         ));
     }
     Ok(Query::parse(&String::from_utf8_lossy(&ask.incoming.body)))
+}
+
+fn issue_token(world: &mut World, client_id: &str, secret: &str) -> (String, u64) {
+    let ttl = world.flags.ims.token_ttl_seconds;
+    let parts: Vec<String> = (0..3)
+        .map(|_| {
+            let bytes: Vec<u8> = (0..5).flat_map(|_| world.random().to_be_bytes()).collect();
+            URL_SAFE_NO_PAD.encode(bytes)
+        })
+        .collect();
+    let token = format!("eyJ{}", parts.join("."));
+    let expires_ms = world.now_ms().saturating_add(ttl.saturating_mul(1000));
+    world.tokens.insert(
+        token.clone(),
+        Token {
+            client_id: client_id.to_owned(),
+            secret: secret.to_owned(),
+            expires_ms,
+        },
+    );
+    (token, ttl)
 }

@@ -3,9 +3,7 @@
 //! every switch is in `COVERAGE.md`. It never calls anyone and never reads the machine's clock.
 //!
 //! # In process
-//! [`Simulator::ims`], [`audience_manager`](Simulator::audience_manager),
-//! [`experience_platform`](Simulator::experience_platform) and [`control`](Simulator::control) are routers without a
-//! socket; all waits are tokio's, so a paused runtime makes time virtual. A response with the extension
+//! [`Simulator::router`], for each of the [`systems`], and [`Simulator::control`] are routers without a socket; all waits are tokio's, so a paused runtime makes time virtual. A response with the extension
 //! [`ConnectionLost`] stands for a connection that closed without an answer. Base paths are the real ones:
 //! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/core/ais/…`, `/data/foundation/sandbox-management/…`.
 //!
@@ -27,21 +25,21 @@
 //! - `externalAudienceOperations`, `externalAudienceRuns`: what the external audiences service works on; `dueMs` says
 //!   when it ends, as it does in a model that has not run;
 //! - `connectorDeliveries`: `[{dueMs, of: traits | segments, sid}]`, what the source connector has still to deliver;
-//! - `flags`: the switches, [`Flags`].
+//! - `flags`: the switches, [`Flags`], laid over a preset as in `PUT /flags`.
 //!
 //! # The control port
 //! `GET`, `DELETE /calls` · `GET /changes?since=0` (a page of [`Change`]s) · `PUT /copies` (a list of [`Copying`]) · `GET`, `PUT /state` · `POST /state/{collection}` · `PATCH` (JSON merge patch),
 //! `DELETE /state/{collection}/{id}`: what a person does in the user interface, not counted as a call ·
-//! `POST /faults` (a list of [`Fault`]), `DELETE /faults` · `GET`, `PUT /flags` · `POST /clock` `{"advanceMs": n}` ·
+//! `POST /faults` (a list of [`Fault`]), `DELETE /faults` · `GET`, `PUT /flags` (`{"preset": …}` and what is laid over it) · `POST /clock` `{"advanceMs": n}` ·
 //! `POST /reset`.
 
 mod audience_manager;
+mod caller;
 mod calls;
 mod changes;
 mod clock;
 mod connector;
 mod control;
-mod endpoints;
 mod exchange;
 mod experience_platform;
 mod faults;
@@ -52,6 +50,9 @@ mod observer;
 mod person;
 mod schedule;
 mod server;
+mod service;
+mod services;
+mod simulation;
 mod spelling;
 mod state;
 mod store;
@@ -67,26 +68,21 @@ use serde_json::{Map, Value};
 
 pub use calls::{Call, System};
 pub use changes::{Author, Change};
-pub use endpoints::{ENDPOINTS, Effect, Endpoint};
 pub use exchange::ConnectionLost;
 pub use faults::{Fault, FaultKind, Match};
-pub use flags::{
-    AudienceManagerGateway, AudiencePaging, AudienceReference, Connector, ConnectorCollision,
-    ConnectorDeletion, ConnectorNamespaces, DataSourceChange, DefinitionExpressions,
-    DuplicateAudience, ExternalAudienceErrors, ExternalAudienceIds, ExternalAudienceLabels,
-    ExternalSegmentsRefusal, Flags, InUseDelete, InactiveListed, ItemLimits, MappingIdNames,
-    ModelInUseBody, NextSpelling, Picked, RateLimit, ReadOnlyAudience, StatusSpelling, StoredTexts,
-    TraitDataSources,
-};
+pub use flags::*;
 pub use observer::{Exchange, Told};
 pub use person::Copying;
 pub use server::serve;
+pub use service::{Effect, Endpoint};
+pub use services::{endpoints, systems};
 pub use state::Seed;
 
 use exchange::Incoming;
 use observer::Observer;
+use services::SERVICES;
+use simulation::Simulation;
 use state::State;
-use world::World;
 
 /// A request body is read up to this; a larger one is 413.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -94,50 +90,51 @@ const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How a simulator starts.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// How long every call to the three systems takes, on tokio's clock.
+    /// How long every call to the systems takes, on tokio's clock.
     pub latency: Duration,
     /// What stands at the start and after a reset; `None`: [`Seed::small`].
     pub seed: Option<Seed>,
+    /// The flags that hold where nothing else is said: those of a seed, of a state document and of `PUT /flags` are laid
+    /// over them.
+    pub preset: Preset,
 }
 
 /// A handle on one simulated world; clones share it.
 #[derive(Debug, Clone)]
 pub struct Simulator {
-    world: Arc<Mutex<World>>,
+    simulation: Arc<Mutex<Simulation>>,
     latency: Duration,
     observer: Observer,
 }
 
 impl Simulator {
     pub fn new(options: Options) -> Self {
-        let Options { latency, seed } = options;
-        let world = World::new(seed.unwrap_or_else(Seed::small));
+        let Options {
+            latency,
+            seed,
+            preset,
+        } = options;
+        let simulation = Simulation::new(SERVICES, preset, seed.unwrap_or_else(Seed::small));
         Self {
-            world: Arc::new(Mutex::new(world)),
+            simulation: Arc::new(Mutex::new(simulation)),
             latency,
             observer: Observer::default(),
         }
     }
 
-    /// From here on `watcher` is told every exchange with the three systems, in place of one that was told before. It is
+    /// From here on `watcher` is told every exchange with the systems, in place of one that was told before. It is
     /// called before the answer leaves, and must not call the simulator.
     pub fn observe(&self, watcher: impl Fn(&Exchange) + Send + Sync + 'static) {
         self.observer.set(Arc::new(watcher));
     }
 
-    /// `POST /ims/token/v3`.
-    pub fn ims(&self) -> Router {
-        self.system(System::Ims)
-    }
-
-    /// `/v1/…`.
-    pub fn audience_manager(&self) -> Router {
-        self.system(System::AudienceManager)
-    }
-
-    /// `/data/core/ups/…`, `/data/core/ais/…` and `/data/foundation/sandbox-management/…`.
-    pub fn experience_platform(&self) -> Router {
-        self.system(System::ExperiencePlatform)
+    /// What the system serves, under its real paths.
+    pub fn router(&self, system: System) -> Router {
+        let simulator = self.clone();
+        Router::new().fallback(move |request: Request<Body>| {
+            let simulator = simulator.clone();
+            async move { simulator.answer(system, request).await }
+        })
     }
 
     /// The control port; the crate's documentation lists its paths.
@@ -147,22 +144,22 @@ impl Simulator {
 
     /// The log of calls, oldest first.
     pub fn calls(&self) -> Vec<Call> {
-        self.world().calls()
+        self.simulation().calls()
     }
 
     /// Empties the log; sequence numbers go on.
     pub fn clear_calls(&self) {
-        self.world().clear_calls();
+        self.simulation().clear_calls();
     }
 
     /// The log of changes, oldest first: those with a higher number than `since`, at most 1,000 of them.
     pub fn changes(&self, since: u64) -> Vec<Change> {
-        self.world().changes(since)
+        self.simulation().changes(since)
     }
 
     /// A person who copies what clients create, in place of one that was set before; see [`Copying`].
     pub fn copy_created(&self, copies: Vec<Copying>) {
-        self.world().set_copies(copies);
+        self.simulation().set_copies(copies);
     }
 
     /// The state document, without secrets.
@@ -172,72 +169,75 @@ impl Simulator {
 
     /// The same with the wanted objects alone, each given with its member of the document.
     pub fn state_of(&self, wanted: impl Fn(&'static str, &Map<String, Value>) -> bool) -> Value {
-        self.world().document(wanted)
+        self.simulation().document(wanted)
     }
 
     /// Replaces the whole state. Issued tokens stay. The error names the object and how to mend it; nothing changed then.
     pub fn set_state(&self, document: Value) -> Result<(), String> {
         let state = State::parse(document)?;
-        self.world().replace(state);
+        self.simulation().replace(state);
         Ok(())
     }
 
     pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
+        self.simulation().faults.add(fault);
     }
 
     pub fn clear_faults(&self) {
-        self.world().faults.clear();
+        self.simulation().faults.clear();
     }
 
     pub fn flags(&self) -> Flags {
-        self.world().flags.clone()
+        self.simulation().world.flags.clone()
     }
 
     pub fn set_flags(&self, flags: Flags) {
-        self.world().set_flags(flags);
+        self.simulation().set_flags(flags);
+    }
+
+    /// Replaces all flags by a preset with some switches laid over it: `{"preset": "hostile", "audienceManager":
+    /// {"escapeHtml": false}}`. Without `preset` it is the one of [`Options`].
+    pub fn lay_flags(&self, document: &Value) -> Result<(), String> {
+        self.simulation().read_flags(document)
     }
 
     /// Moves the simulator's clock on, beside tokio's.
     pub fn advance(&self, by: Duration) {
-        let mut world = self.world();
-        world.clock.advance(by);
-        world.settle();
+        let mut simulation = self.simulation();
+        simulation.world.clock.advance(by);
+        simulation.settle();
     }
 
     /// Back to the seed: state, flags, tokens, faults, log and sequence numbers.
     pub fn reset(&self) {
-        self.world().reset();
+        self.simulation().reset();
     }
 
     /// A person makes an object in the user interface: no call, no validation; what is left out gets the service's
     /// defaults. Answers the object. `collection` is a member of the state document.
     pub fn create_object(&self, collection: &str, object: Value) -> Result<Value, String> {
-        person::create(&mut self.world(), collection, object)
+        self.simulation()
+            .person(|person| person.create(collection, object))
     }
 
     /// A person edits an object: a JSON merge patch, after which update time, user and rule version move as they do in
     /// the real system.
     pub fn patch_object(&self, collection: &str, id: &str, patch: &Value) -> Result<Value, String> {
-        person::patch(&mut self.world(), collection, id, patch)
+        self.simulation()
+            .person(|person| person.patch(collection, id, patch))
     }
 
     /// A person deletes an object, whoever uses it.
     pub fn delete_object(&self, collection: &str, id: &str) -> Result<(), String> {
-        person::delete(&mut self.world(), collection, id)
+        self.simulation()
+            .person(|person| person.delete(collection, id))
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn simulation(&self) -> MutexGuard<'_, Simulation> {
         // A panic in one request must not take the others with it.
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn system(&self, system: System) -> Router {
-        let simulator = self.clone();
-        Router::new().fallback(move |request: Request<Body>| {
-            let simulator = simulator.clone();
-            async move { simulator.answer(system, request).await }
-        })
+        self.simulation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn answer(&self, system: System, request: Request<Body>) -> Response<Body> {
@@ -253,7 +253,7 @@ impl Simulator {
             body,
         };
         wait(self.latency).await;
-        let outcome = self.world().receive(system, &incoming);
+        let outcome = self.simulation().receive(system, &incoming);
         let own = outcome.answer.as_ref().filter(|_| !outcome.altered);
         self.observer.tell(system, &incoming, own);
         wait(outcome.wait).await;

@@ -1,5 +1,5 @@
-//! The program `adobe-simulator`: four listeners, one JSON line with their addresses, then it serves until SIGTERM or
-//! SIGINT ends it at once.
+//! The program `adobe-simulator`: a listener for each system and one for the control port, one JSON line with their
+//! addresses, then it serves until SIGTERM or SIGINT ends it at once.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -9,33 +9,20 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use adobe_simulator::{Exchange, Options, Seed, Simulator, serve};
-use clap::Parser;
-use serde_json::json;
+use adobe_simulator::{Exchange, Options, Preset, Seed, Simulator, serve, systems};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches as _, value_parser};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Adobe IMS, Audience Manager and Experience Platform, simulated over HTTP.
-///
-/// Prints one JSON line with the addresses (ims, audienceManager, experiencePlatform, control) once it serves.
-#[derive(Debug, Parser)]
-#[command(name = "adobe-simulator", version)]
+#[derive(Debug, Args)]
 struct Arguments {
-    /// Where IMS is served; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    ims: SocketAddr,
-    /// Where Audience Manager is served, under /v1
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    audience_manager: SocketAddr,
-    /// Where Experience Platform is served, under /data
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    experience_platform: SocketAddr,
-    /// Where the log, the state, faults and switches are served
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
-    control: SocketAddr,
     /// A state document to start from (JSON); without it, one small empty tenant
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
+    /// The readings of what the references leave unsure; the flags of the seed are laid over them
+    #[arg(long, value_enum, default_value_t)]
+    preset: Preset,
     /// How long every call takes, such as 50ms or 1.5s
     #[arg(long, value_name = "DURATION", default_value = "0", value_parser = duration)]
     latency: Duration,
@@ -44,9 +31,44 @@ struct Arguments {
     record: Option<PathBuf>,
 }
 
+const CONTROL: &str = "control";
+
+/// The options, with an address for each system.
+fn command() -> Command {
+    let command = Command::new("adobe-simulator")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Adobe IMS, Audience Manager and Experience Platform, simulated over HTTP")
+        .after_help("Prints one JSON line with the addresses once it serves.");
+    let names = systems().map(adobe_simulator::System::name);
+    let addresses = names.chain([CONTROL]).map(|name| {
+        Arg::new(name)
+            .long(kebab(name))
+            .value_name("ADDRESS")
+            .value_parser(value_parser!(SocketAddr))
+            .default_value("127.0.0.1:0")
+            .help(match name {
+                CONTROL => "Where the log, the state, faults and switches are served".to_owned(),
+                name => format!("Where {name} is served; port 0 takes a free one"),
+            })
+    });
+    Arguments::augment_args(command.args(addresses))
+}
+
+/// `audienceManager` as an option is `audience-manager`.
+fn kebab(name: &str) -> String {
+    let mut option = String::new();
+    for one in name.chars() {
+        if one.is_ascii_uppercase() {
+            option.push('-');
+        }
+        option.push(one.to_ascii_lowercase());
+    }
+    option
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+    match run(&command().get_matches()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("adobe-simulator: {error}");
@@ -55,16 +77,13 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> Result<(), String> {
+async fn run(matches: &ArgMatches) -> Result<(), String> {
     let Arguments {
-        ims,
-        audience_manager,
-        experience_platform,
-        control,
         seed,
+        preset,
         latency,
         record,
-    } = arguments;
+    } = Arguments::from_arg_matches(matches).map_err(|error| error.to_string())?;
     let seed = match seed {
         None => None,
         Some(path) => {
@@ -73,7 +92,11 @@ async fn run(arguments: Arguments) -> Result<(), String> {
             Some(Seed::from_json(&text).map_err(|error| format!("{}: {error}", path.display()))?)
         }
     };
-    let simulator = Simulator::new(Options { latency, seed });
+    let simulator = Simulator::new(Options {
+        latency,
+        seed,
+        preset,
+    });
     if let Some(path) = record {
         let file = File::create(&path)
             .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
@@ -82,22 +105,18 @@ async fn run(arguments: Arguments) -> Result<(), String> {
     }
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let (ims, ims_url) = listen(ims).await?;
-    let (audience_manager, audience_manager_url) = listen(audience_manager).await?;
-    let (experience_platform, experience_platform_url) = listen(experience_platform).await?;
-    let (control, control_url) = listen(control).await?;
-    let addresses = json!({
-        "ims": ims_url,
-        "audienceManager": audience_manager_url,
-        "experiencePlatform": experience_platform_url,
-        "control": control_url,
-    });
-    println!("{addresses}");
+    let mut addresses = Map::new();
+    let routers = systems().map(|system| (system.name(), simulator.router(system)));
+    for (name, router) in routers.chain([(CONTROL, simulator.control())]) {
+        let address = matches
+            .get_one::<SocketAddr>(name)
+            .ok_or_else(|| format!("no address for {name}"))?;
+        let (listener, url) = listen(*address).await?;
+        addresses.insert(name.to_owned(), json!(url));
+        tokio::spawn(serve(listener, router));
+    }
+    println!("{}", Value::Object(addresses));
     tokio::select! {
-        () = serve(ims, simulator.ims()) => {}
-        () = serve(audience_manager, simulator.audience_manager()) => {}
-        () = serve(experience_platform, simulator.experience_platform()) => {}
-        () = serve(control, simulator.control()) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

@@ -4,12 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::audience_manager::{
-    check_code, data_sources, destinations, mappings, models, segments, traits,
-};
-use crate::changes::Author;
-use crate::experience_platform::audience;
-use crate::gateway::Caller;
+use crate::caller::Caller;
+use crate::service::Service;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
 
@@ -36,7 +32,7 @@ impl Copies {
     }
 
     /// What becomes of an object of this kind, copy by copy.
-    fn take(&mut self, kind: Kind) -> Vec<Value> {
+    pub(crate) fn take(&mut self, kind: Kind) -> Vec<Value> {
         let fitting = self
             .0
             .iter_mut()
@@ -50,110 +46,97 @@ impl Copies {
     }
 }
 
-/// Copies an object that a client created just now, if a person does such a thing.
-pub(crate) fn copy(world: &mut World, kind: Kind, object: &Object) {
-    let author = std::mem::replace(&mut world.author, Author::Person);
-    for changes in world.copies.take(kind) {
+/// A person at work; whoever called it ends the write.
+pub(crate) struct Person<'a> {
+    pub(crate) world: &'a mut World,
+    pub(crate) services: &'static [&'static dyn Service],
+}
+
+impl Person<'_> {
+    /// Copies an object that a client created just now, unless the service refuses such a copy.
+    pub(crate) fn copy(&mut self, kind: Kind, object: &Object, changes: &Value) {
         let mut copy = object.clone();
         copy.remove(kind.id_field());
         let mut copy = Value::Object(copy);
-        merge(&mut copy, &changes);
-        if is_allowed(world, kind, &copy) {
+        merge(&mut copy, changes);
+        let mut owners = self.services.iter().filter(|service| service.owns(kind));
+        if owners.all(|service| service.accepts(self.world, kind, &copy)) {
             // The copy has an id that no object has, so that nothing else refuses it.
-            let _ = insert(world, kind, copy);
+            let _ = self.insert(kind, copy);
         }
     }
-    world.author = author;
-}
 
-/// The service refuses a second object with one integration code where codes are unique.
-fn is_allowed(world: &World, kind: Kind, copy: &Value) -> bool {
-    let source = copy["dataSourceId"].as_u64().unwrap_or_default();
-    let code = copy["integrationCode"].as_str();
-    check_code(world, kind, source, code, None).is_ok()
-}
-
-pub(crate) fn create(world: &mut World, collection: &str, object: Value) -> Result<Value, String> {
-    world.settle();
-    insert(world, kind_of(collection)?, object)
-}
-
-fn insert(world: &mut World, kind: Kind, object: Value) -> Result<Value, String> {
-    let collection = kind.name();
-    let Value::Object(given) = object else {
-        return Err(format!("an object of {collection} is a JSON object"));
-    };
-    let mut object = defaults(world, kind);
-    object.extend(given);
-    let key = Key::of(kind, &object)
-        .ok_or_else(|| format!("{} of {collection} is of the wrong type", kind.id_field()))?;
-    let taken = match kind {
-        Kind::Traits | Kind::Segments => [Kind::Traits, Kind::Segments]
-            .iter()
-            .any(|kind| world.store.get(*kind, &key).is_some()),
-        _ => world.store.get(kind, &key).is_some(),
-    };
-    if taken {
-        return Err(format!("{collection} has {} already", key.to_value()));
+    pub(crate) fn create(&mut self, collection: &str, object: Value) -> Result<Value, String> {
+        self.insert(kind_of(collection)?, object)
     }
-    world.store.set(kind, key, Some(object.clone()));
-    world.commit();
-    Ok(Value::Object(object))
-}
 
-pub(crate) fn patch(
-    world: &mut World,
-    collection: &str,
-    id: &str,
-    patch: &Value,
-) -> Result<Value, String> {
-    world.settle();
-    let (kind, key, before) = find(world, collection, id)?;
-    let mut after = Value::Object(before.clone());
-    merge(&mut after, patch);
-    let Value::Object(mut after) = after else {
-        return Err("the patch must be a JSON object".to_owned());
-    };
-    if Key::of(kind, &after).as_ref() != Some(&key) && kind != Kind::Sandboxes {
-        return Err(format!("{} cannot be changed", kind.id_field()));
-    }
-    match kind {
-        Kind::Traits => traits::touch(world, &before, &mut after),
-        Kind::Segments => segments::touch(world, &mut after),
-        Kind::DataSources => {
-            after.insert("updateTime".to_owned(), json!(world.now_ms()));
+    fn insert(&mut self, kind: Kind, object: Value) -> Result<Value, String> {
+        let collection = kind.name();
+        let Value::Object(given) = object else {
+            return Err(format!("an object of {collection} is a JSON object"));
+        };
+        let mut object = self.defaults(kind);
+        object.extend(given);
+        let key = Key::of(kind, &object)
+            .ok_or_else(|| format!("{} of {collection} is of the wrong type", kind.id_field()))?;
+        let store = &mut self.world.store;
+        let taken = match kind {
+            Kind::Traits | Kind::Segments => [Kind::Traits, Kind::Segments]
+                .iter()
+                .any(|kind| store.get(*kind, &key).is_some()),
+            _ => store.get(kind, &key).is_some(),
+        };
+        if taken {
+            return Err(format!("{collection} has {} already", key.to_value()));
         }
-        Kind::Audiences => audience::touch(world, &mut after),
-        Kind::MergePolicies => {
-            after.insert("updateEpoch".to_owned(), json!(world.now_ms() / 1000));
-        }
-        Kind::Destinations => destinations::touch(world, &mut after),
-        Kind::Mappings => {
-            mappings::touch(world, &mut after);
-        }
-        Kind::Models => models::touch(world, &mut after),
-        Kind::TraitFolders
-        | Kind::SegmentFolders
-        | Kind::Sandboxes
-        | Kind::ExternalAudienceOperations
-        | Kind::ExternalAudienceRuns => {}
+        store.set(kind, key, Some(object.clone()));
+        Ok(Value::Object(object))
     }
-    // A sandbox that was reset has another id (experience-platform.md §4.2).
-    let new_key = Key::of(kind, &after).ok_or_else(|| format!("{collection} needs an id"))?;
-    if new_key != key {
-        world.store.set(kind, key, None);
-    }
-    world.store.set(kind, new_key, Some(after.clone()));
-    world.commit();
-    Ok(Value::Object(after))
-}
 
-pub(crate) fn delete(world: &mut World, collection: &str, id: &str) -> Result<(), String> {
-    world.settle();
-    let (kind, key, _) = find(world, collection, id)?;
-    world.store.set(kind, key, None);
-    world.commit();
-    Ok(())
+    pub(crate) fn patch(
+        &mut self,
+        collection: &str,
+        id: &str,
+        patch: &Value,
+    ) -> Result<Value, String> {
+        let (kind, key, before) = find(self.world, collection, id)?;
+        let mut after = Value::Object(before.clone());
+        merge(&mut after, patch);
+        let Value::Object(mut after) = after else {
+            return Err("the patch must be a JSON object".to_owned());
+        };
+        if Key::of(kind, &after).as_ref() != Some(&key) && kind != Kind::Sandboxes {
+            return Err(format!("{} cannot be changed", kind.id_field()));
+        }
+        for service in self.services.iter().filter(|service| service.owns(kind)) {
+            service.touch(self.world, kind, &before, &mut after);
+        }
+        // A sandbox that was reset has another id (experience-platform.md §4.2).
+        let new_key = Key::of(kind, &after).ok_or_else(|| format!("{collection} needs an id"))?;
+        if new_key != key {
+            self.world.store.set(kind, key, None);
+        }
+        self.world.store.set(kind, new_key, Some(after.clone()));
+        Ok(Value::Object(after))
+    }
+
+    pub(crate) fn delete(&mut self, collection: &str, id: &str) -> Result<(), String> {
+        let (kind, key, _) = find(self.world, collection, id)?;
+        self.world.store.set(kind, key, None);
+        Ok(())
+    }
+
+    fn defaults(&mut self, kind: Kind) -> Object {
+        let mut caller = Caller::nobody();
+        if let Some(credential) = self.world.credentials.first() {
+            caller.pid = credential.pid.unwrap_or(0);
+            caller.organization = credential.organization_id.clone();
+        }
+        let owner = self.services.iter().find(|service| service.owns(kind));
+        owner
+            .map(|service| service.blank(self.world, &caller, kind))
+            .unwrap_or_default()
+    }
 }
 
 fn kind_of(collection: &str) -> Result<Kind, String> {
@@ -169,7 +152,7 @@ fn kind_of(collection: &str) -> Result<Kind, String> {
 /// By id; a sandbox by its name as well.
 fn find(world: &World, collection: &str, id: &str) -> Result<(Kind, Key, Object), String> {
     let kind = kind_of(collection)?;
-    let key = match kind.is_audience_manager() {
+    let key = match kind.has_numbers() {
         true => id.parse().ok().map(Key::Number),
         false => Some(Key::Text(id.to_owned())),
     };
@@ -184,36 +167,6 @@ fn find(world: &World, collection: &str, id: &str) -> Result<(Kind, Key, Object)
     found
         .map(|(key, object)| (kind, key, object.clone()))
         .ok_or_else(|| format!("{collection} has no {id}"))
-}
-
-fn defaults(world: &mut World, kind: Kind) -> Object {
-    let mut caller = Caller::nobody();
-    if let Some(credential) = world.credentials.first() {
-        caller.pid = credential.pid.unwrap_or(0);
-        caller.organization = credential.organization_id.clone();
-    }
-    let id = world.store.new_id(kind);
-    match kind {
-        Kind::DataSources => data_sources::blank(world, &caller, id),
-        Kind::Traits => traits::blank(world, &caller, id),
-        Kind::Segments => segments::blank(world, &caller, id),
-        Kind::TraitFolders | Kind::SegmentFolders => Object::from_iter([
-            ("folderId".to_owned(), json!(id)),
-            ("pid".to_owned(), json!(caller.pid)),
-            ("parentFolderId".to_owned(), json!(0)),
-        ]),
-        Kind::Destinations => destinations::blank(world, &caller, id),
-        Kind::Mappings => mappings::blank(world, caller.pid, id),
-        Kind::Models => models::blank(world, &caller, id),
-        Kind::Sandboxes
-        | Kind::MergePolicies
-        | Kind::ExternalAudienceOperations
-        | Kind::ExternalAudienceRuns => Object::from_iter([
-            (kind.id_field().to_owned(), json!(world.uuid())),
-            ("imsOrgId".to_owned(), json!(caller.organization)),
-        ]),
-        Kind::Audiences => audience::by_hand(world, &caller),
-    }
 }
 
 /// RFC 7386.

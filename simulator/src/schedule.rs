@@ -1,30 +1,14 @@
 //! What happens by itself on the simulator's clock: operations and runs that end, models that have run, deliveries of
-//! the connector. Keeps moments in order; what an event does is its owner's. Late effects of faults are `world`'s own.
+//! the connector. Keeps moments in order; an event is the object whose moment comes, and its owner plays it.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audience_manager::models;
-use crate::connector;
-use crate::experience_platform::operations;
-use crate::store::{Kind, Store, number_of, text_of};
-use crate::world::World;
+use crate::store::{Key, Kind, Store, number_of};
 
 /// The member of an operation, a run or a model that says when it ends; no answer shows it.
 pub(crate) const DUE: &str = "dueMs";
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Event {
-    /// By its `operationId`.
-    Operation(String),
-    /// By its `runId`.
-    Run(String),
-    /// By its `algoModelId`.
-    Model(u64),
-    /// A trait or segment by its sid.
-    Delivery(Kind, u64),
-}
 
 /// A delivery as the state document shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +26,9 @@ pub(crate) enum Delivered {
     Segments,
 }
 
-/// Moments and events, soonest first; an event may be due at several moments.
+/// Moments and objects, soonest first; several moments of one object may lie ahead.
 #[derive(Debug, Default)]
-pub(crate) struct Schedule(BTreeSet<(u64, Event)>);
+pub(crate) struct Schedule(BTreeSet<(u64, Kind, Key)>);
 
 impl Schedule {
     /// What a new state says is still to come.
@@ -56,17 +40,8 @@ impl Schedule {
             Kind::Models,
         ] {
             for object in store.all(kind) {
-                let Some(due_ms) = number_of(object, DUE) else {
-                    continue;
-                };
-                let text = text_of(object, kind.id_field()).map(str::to_owned);
-                let event = match kind {
-                    Kind::ExternalAudienceOperations => text.map(Event::Operation),
-                    Kind::ExternalAudienceRuns => text.map(Event::Run),
-                    _ => number_of(object, kind.id_field()).map(Event::Model),
-                };
-                if let Some(event) = event {
-                    schedule.add(due_ms, event);
+                if let (Some(due_ms), Some(key)) = (number_of(object, DUE), Key::of(kind, object)) {
+                    schedule.add(due_ms, kind, key);
                 }
             }
         }
@@ -75,43 +50,37 @@ impl Schedule {
                 Delivered::Traits => Kind::Traits,
                 Delivered::Segments => Kind::Segments,
             };
-            schedule.add(delivery.due_ms, Event::Delivery(kind, delivery.sid));
+            schedule.add(delivery.due_ms, kind, Key::Number(delivery.sid));
         }
         schedule
     }
 
-    pub(crate) fn add(&mut self, due_ms: u64, event: Event) {
-        self.0.insert((due_ms, event));
+    pub(crate) fn add(&mut self, due_ms: u64, kind: Kind, key: Key) {
+        self.0.insert((due_ms, kind, key));
     }
 
-    pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Event> {
-        let first = self.0.first()?;
-        if first.0 > now_ms {
+    pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<(Kind, Key)> {
+        if self.0.first()?.0 > now_ms {
             return None;
         }
-        self.0.pop_first().map(|(_, event)| event)
+        self.0.pop_first().map(|(_, kind, key)| (kind, key))
     }
 
     pub(crate) fn deliveries(&self) -> impl Iterator<Item = Delivery> {
-        self.0.iter().filter_map(|(due_ms, event)| match event {
-            Event::Delivery(kind, sid) => Some(Delivery {
-                due_ms: *due_ms,
-                of: match kind {
-                    Kind::Traits => Delivered::Traits,
-                    _ => Delivered::Segments,
-                },
-                sid: *sid,
-            }),
-            Event::Operation(_) | Event::Run(_) | Event::Model(_) => None,
+        self.0.iter().filter_map(|(due_ms, kind, key)| {
+            let of = match kind {
+                Kind::Traits => Delivered::Traits,
+                Kind::Segments => Delivered::Segments,
+                _ => return None,
+            };
+            match key {
+                Key::Number(sid) => Some(Delivery {
+                    due_ms: *due_ms,
+                    of,
+                    sid: *sid,
+                }),
+                Key::Text(_) => None,
+            }
         })
-    }
-}
-
-pub(crate) fn play(world: &mut World, event: Event) {
-    match event {
-        Event::Operation(id) => operations::end_operation(world, &id),
-        Event::Run(id) => operations::end_run(world, &id),
-        Event::Model(id) => models::run(world, id),
-        Event::Delivery(kind, sid) => connector::deliver(world, kind, sid),
     }
 }

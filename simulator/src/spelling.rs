@@ -2,7 +2,7 @@
 //! No reference says which service does what; the switches say it.
 
 use icu_normalizer::ComposingNormalizerBorrowed;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::flags::{DefinitionExpressions, Flags, StoredTexts};
 
@@ -43,14 +43,14 @@ pub(crate) fn store(flags: &Flags, body: &mut Value) {
 }
 
 fn stored(flags: &Flags, field: &str, text: &str) -> String {
-    let text = match flags.stored_texts {
+    let text = match flags.shared.stored_texts {
         StoredTexts::AsSent => text.to_owned(),
         StoredTexts::SpacesCollapsed => text.split_whitespace().collect::<Vec<_>>().join(" "),
         StoredTexts::Composed => ComposingNormalizerBorrowed::new_nfc()
             .normalize(text)
             .into_owned(),
     };
-    match flags.description_characters_max {
+    match flags.shared.description_characters_max {
         Some(length) if field == "description" => text.chars().take(length).collect(),
         _ => text,
     }
@@ -120,4 +120,30 @@ fn membership_tree(text: &str) -> Option<Value> {
     let of_namespace = call("get", [all, literal(namespace)]);
     let membership = call("get", [of_namespace, literal(id)]);
     Some(call("=", [field(membership, "status"), literal(state)]))
+}
+
+/// Members that no reference names, where the switch says so.
+pub(crate) fn add_unknown_fields(flags: &Flags, body: &mut Value) {
+    if flags.shared.unknown_fields {
+        add_news(body);
+    }
+}
+
+fn add_news(body: &mut Value) {
+    match body {
+        Value::Array(items) => items.iter_mut().for_each(add_news),
+        Value::Object(members) => {
+            for field in ["list", "children", "segments", "sandboxes", "runs"] {
+                if let Some(items) = members.get_mut(field) {
+                    add_news(items);
+                }
+            }
+            let news = Map::from_iter([(
+                "xAddedLater".to_owned(),
+                json!({"since": "2026.1", "values": [1, "two", null]}),
+            )]);
+            members.extend(news);
+        }
+        _ => {}
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::flags::Flags;
+use crate::flags::{Flags, Preset};
 use crate::schedule::Delivery;
 use crate::store::{Key, Kind, Object};
 
@@ -32,7 +32,8 @@ pub(crate) struct State {
     pub(crate) external_audience_runs: Vec<Object>,
     /// What the connector has still to deliver.
     pub(crate) connector_deliveries: Vec<Delivery>,
-    pub(crate) flags: Flags,
+    /// As `Flags::read` takes them.
+    pub(crate) flags: Value,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -133,24 +134,6 @@ pub(crate) struct Account {
 }
 
 impl State {
-    pub(crate) fn objects(&self, kind: Kind) -> &[Object] {
-        match kind {
-            Kind::DataSources => &self.data_sources,
-            Kind::TraitFolders => &self.trait_folders,
-            Kind::SegmentFolders => &self.segment_folders,
-            Kind::Traits => &self.traits,
-            Kind::Segments => &self.segments,
-            Kind::Destinations => &self.destinations,
-            Kind::Mappings => &self.mappings,
-            Kind::Models => &self.models,
-            Kind::Sandboxes => &self.sandboxes,
-            Kind::Audiences => &self.audiences,
-            Kind::MergePolicies => &self.merge_policies,
-            Kind::ExternalAudienceOperations => &self.external_audience_operations,
-            Kind::ExternalAudienceRuns => &self.external_audience_runs,
-        }
-    }
-
     pub(crate) fn objects_mut(&mut self, kind: Kind) -> &mut Vec<Object> {
         match kind {
             Kind::DataSources => &mut self.data_sources,
@@ -170,19 +153,20 @@ impl State {
     }
 
     pub(crate) fn parse(document: Value) -> Result<Self, String> {
-        let state: Self = serde_json::from_value(document)
+        let mut state: Self = serde_json::from_value(document)
             .map_err(|error| format!("the state document cannot be read: {error}"))?;
         state.check()?;
         Ok(state)
     }
 
     /// Every object has an id of the right type, and none has another's.
-    fn check(&self) -> Result<(), String> {
+    fn check(&mut self) -> Result<(), String> {
+        Flags::read(&self.flags, Preset::default())?;
         // Traits and segments count in one sequence (audience-manager.md §4.1).
         let mut sids = BTreeSet::new();
         for kind in Kind::ALL {
             let mut keys = BTreeSet::new();
-            for (position, object) in self.objects(kind).iter().enumerate() {
+            for (position, object) in self.objects_mut(kind).iter().enumerate() {
                 let (name, field) = (kind.name(), kind.id_field());
                 let key = Key::of(kind, object)
                     .ok_or_else(|| format!("{name}[{position}] has no {field}: give it one"))?;

@@ -2,6 +2,7 @@
 //! traits, and a journal of writes from which a stale list is made. One function changes an object; nothing here knows
 //! the rules of a service.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde_json::{Map, Value};
@@ -10,6 +11,14 @@ use crate::audience_manager::rules::referenced_sids;
 
 /// One object as its service answers it.
 pub(crate) type Object = Map<String, Value>;
+
+/// An object of these members.
+pub(crate) fn object_of<const N: usize>(members: [(&str, Value); N]) -> Object {
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
 
 /// The kinds of objects, in the order of the state document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,40 +55,35 @@ impl Kind {
         Self::ExternalAudienceRuns,
     ];
 
-    /// The member of the state document, and the path element of the control port.
-    pub(crate) fn name(self) -> &'static str {
+    /// The member of the state document, which is the path element of the control port, and the member with the id.
+    fn names(self) -> (&'static str, &'static str) {
         match self {
-            Self::DataSources => "dataSources",
-            Self::TraitFolders => "traitFolders",
-            Self::SegmentFolders => "segmentFolders",
-            Self::Traits => "traits",
-            Self::Segments => "segments",
-            Self::Destinations => "destinations",
-            Self::Mappings => "mappings",
-            Self::Models => "models",
-            Self::Sandboxes => "sandboxes",
-            Self::Audiences => "audiences",
-            Self::MergePolicies => "mergePolicies",
-            Self::ExternalAudienceOperations => "externalAudienceOperations",
-            Self::ExternalAudienceRuns => "externalAudienceRuns",
+            Self::DataSources => ("dataSources", "dataSourceId"),
+            Self::TraitFolders => ("traitFolders", "folderId"),
+            Self::SegmentFolders => ("segmentFolders", "folderId"),
+            Self::Traits => ("traits", "sid"),
+            Self::Segments => ("segments", "sid"),
+            Self::Destinations => ("destinations", "destinationId"),
+            Self::Mappings => ("mappings", "destinationMappingId"),
+            Self::Models => ("models", "algoModelId"),
+            Self::Sandboxes => ("sandboxes", "id"),
+            Self::Audiences => ("audiences", "id"),
+            Self::MergePolicies => ("mergePolicies", "id"),
+            Self::ExternalAudienceOperations => ("externalAudienceOperations", "operationId"),
+            Self::ExternalAudienceRuns => ("externalAudienceRuns", "runId"),
         }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.names().0
     }
 
     pub(crate) fn id_field(self) -> &'static str {
-        match self {
-            Self::DataSources => "dataSourceId",
-            Self::TraitFolders | Self::SegmentFolders => "folderId",
-            Self::Traits | Self::Segments => "sid",
-            Self::Destinations => "destinationId",
-            Self::Mappings => "destinationMappingId",
-            Self::Models => "algoModelId",
-            Self::Sandboxes | Self::Audiences | Self::MergePolicies => "id",
-            Self::ExternalAudienceOperations => "operationId",
-            Self::ExternalAudienceRuns => "runId",
-        }
+        self.names().1
     }
 
-    pub(crate) fn is_audience_manager(self) -> bool {
+    /// Whether the ids are numbers, as in Audience Manager, and not texts.
+    pub(crate) fn has_numbers(self) -> bool {
         !matches!(
             self,
             Self::Sandboxes
@@ -117,7 +121,7 @@ pub(crate) enum Key {
 impl Key {
     pub(crate) fn of(kind: Kind, object: &Object) -> Option<Self> {
         let value = object.get(kind.id_field())?;
-        if kind.is_audience_manager() {
+        if kind.has_numbers() {
             number(value).map(Self::Number)
         } else {
             value.as_str().map(|text| Self::Text(text.to_owned()))
@@ -145,8 +149,31 @@ pub(crate) fn number_of(object: &Object, field: &str) -> Option<u64> {
     object.get(field).and_then(number)
 }
 
+/// A copy of the member; null where there is none.
+pub(crate) fn value_of(object: &Object, field: &str) -> Value {
+    object.get(field).cloned().unwrap_or_default()
+}
+
 pub(crate) fn text_of<'a>(object: &'a Object, field: &str) -> Option<&'a str> {
     object.get(field).and_then(Value::as_str)
+}
+
+/// The order of two members: numbers by their size, all else by its text as `folded`.
+pub(crate) fn compare(
+    left: Option<&Value>,
+    right: Option<&Value>,
+    folded: fn(&str) -> String,
+) -> Ordering {
+    if let (Some(Value::Number(left)), Some(Value::Number(right))) = (left, right) {
+        let ordering = left.as_f64().partial_cmp(&right.as_f64());
+        return ordering.unwrap_or(Ordering::Equal);
+    }
+    let text = |value: Option<&Value>| match value {
+        Some(Value::String(text)) => folded(text),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    };
+    text(left).cmp(&text(right))
 }
 
 #[derive(Debug, Clone, Default)]

@@ -88,7 +88,10 @@ fn hundreds_of_a_direction_cost_a_few_lists_and_their_pages_a_pass_and_no_write(
         let partner = json!({"pid": 1794, "destinationId": 4712, "name": "Partner", "destinationType": "S2S"});
         world.create("destinations", partner);
         let apart = used == Use::MappingsListedApart;
-        set_flags(&world, &json!({"destinationListTellsMappings": !apart}));
+        set_flags(
+            &world,
+            &json!({"audienceManager": {"destinationListTellsMappings": !apart}}),
+        );
         let in_use = used != Use::None;
         world.apply(secret());
         world.apply(FAST.connection("acme"));

@@ -303,9 +303,13 @@ impl ChokePoint {
     ) -> Result<Response<Body>, Lost> {
         let router = match call.system {
             System::Kubernetes => return Ok(answer(&self.cluster, request, service)),
-            System::IdentityService => self.simulator.ims(),
-            System::AudienceManager => self.simulator.audience_manager(),
-            System::ExperiencePlatform => self.simulator.experience_platform(),
+            System::IdentityService => self.simulator.router(adobe_simulator::System::IMS),
+            System::AudienceManager => self
+                .simulator
+                .router(adobe_simulator::System::AUDIENCE_MANAGER),
+            System::ExperiencePlatform => self
+                .simulator
+                .router(adobe_simulator::System::EXPERIENCE_PLATFORM),
         };
         let Ok(answer) = router.oneshot(request.clone().map(Body::from)).await;
         if call.is_remote_write() {

@@ -84,7 +84,10 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
     on_virtual_time(async {
         let world = standing(&[]).await;
         let stood = recorded(&world);
-        set_flags(&world, &json!({"dataSourceChange": change}));
+        set_flags(
+            &world,
+            &json!({"audienceManager": {"dataSourceChange": change}}),
+        );
         label(&world, &["core/C3"]);
         look(&world, "loyal").await;
         assert_eq!(reason(&world, "loyal"), "MoveRefused");
@@ -102,7 +105,7 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
         // And when it moves objects after all, they go.
         set_flags(
             &world,
-            &json!({"dataSourceChange": DataSourceChange::Follows}),
+            &json!({"audienceManager": {"dataSourceChange": DataSourceChange::Follows}}),
         );
         look(&world, "loyal").await;
         ends_well(&world).await;
@@ -113,8 +116,8 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
 }
 
 #[rstest]
-#[case::fields_that_are_ignored(json!({"exportControlsSettable": false}), "ExportControlMissing", "Succeeded", 1)]
-#[case::a_name_that_is_refused(json!({"exportControlNames": ["OTHER"]}), "DependencyNotReady", "RequestRefused", 0)]
+#[case::fields_that_are_ignored(json!({"audienceManager": {"exportControlsSettable": false}}), "ExportControlMissing", "Succeeded", 1)]
+#[case::a_name_that_is_refused(json!({"audienceManager": {"exportControlNames": ["OTHER"]}}), "DependencyNotReady", "RequestRefused", 0)]
 fn where_controls_cannot_be_set_nothing_is_put(
     #[case] flags: Value,
     #[case] told: &str,

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use adobe_openapi::{Answer, Exchange, Judge, Request, Side, Violation, adobe_files};
-use adobe_simulator::{Flags, Options, Seed, Simulator};
+use adobe_simulator::{Flags, Options, Seed, Simulator, System};
 use axum::body::Body;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -56,7 +56,10 @@ impl Tour {
         let request = http::Request::post("/ims/token/v3")
             .header("content-type", "application/x-www-form-urlencoded")
             .body(Body::from(form));
-        let Ok(answer) = simulator.ims().oneshot(request.unwrap()).await;
+        let Ok(answer) = simulator
+            .router(System::IMS)
+            .oneshot(request.unwrap())
+            .await;
         let token = body_of(answer).await["access_token"]
             .as_str()
             .unwrap()
@@ -112,7 +115,7 @@ impl Tour {
             Value::Null => Body::empty(),
             body => Body::from(body.to_string()),
         };
-        let router = self.simulator.experience_platform();
+        let router = self.simulator.router(System::EXPERIENCE_PLATFORM);
         let Ok(answer) = router.oneshot(request.body(body).unwrap()).await;
         body_of(answer).await
     }
@@ -158,8 +161,8 @@ impl Tour {
         self.send("DELETE", &one, Value::Null).await;
         self.get(&one).await;
         self.switch(|flags| {
-            flags.definition_create_status = 201;
-            flags.definition_delete_body = false;
+            flags.experience_platform.definition_create_status = 201;
+            flags.experience_platform.definition_delete_body = false;
         });
         let made = self.send("POST", &definitions, body).await;
         let one = format!("{definitions}/{}", made["id"].as_str().unwrap());

@@ -235,7 +235,7 @@ fn share(world: &World, name: &str, strategy: &str) {
 /// A person sets Adobe's source connector up for it, beside what it delivers already.
 pub(crate) fn deliver(world: &World, collection: &str, sid: u64) {
     let mut flags = world.simulator.flags();
-    let connector = flags.connector.get_or_insert_with(|| Connector {
+    let connector = flags.connector.set_up.get_or_insert_with(|| Connector {
         pid: None,
         sandbox: "prod".into(),
         segments: Picked::None,

@@ -198,6 +198,7 @@ impl World {
         let simulator = Simulator::new(Options {
             latency: Duration::ZERO,
             seed: Some(Seed::try_from(tenant).unwrap()),
+            preset: tenants::PRESET,
         });
         simulator.copy_created(serde_json::from_value(strangers::copies(false)).unwrap());
         let (crashes, crashed) = mpsc::unbounded_channel();

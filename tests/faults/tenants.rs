@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use adobe_simulator::{Options, Seed, Simulator};
+use adobe_simulator::{Options, Preset, Seed, Simulator};
 use serde_json::{Value, json};
+
+/// The readings of the references that every world starts with. A test that asks for others sets them itself.
+pub(crate) const PRESET: Preset = Preset::Likeliest;
 
 /// The realistic tenant as the simulator serves it, for a credential with this secret.
 pub(crate) fn realistic(client_secret: &str) -> Value {
@@ -15,6 +18,7 @@ pub(crate) fn of(seed: Seed, client_secret: &str) -> Value {
     let simulator = Simulator::new(Options {
         latency: Duration::ZERO,
         seed: Some(seed),
+        preset: PRESET,
     });
     let mut state = simulator.state();
     for credential in state["credentials"].as_array_mut().unwrap() {

@@ -205,7 +205,10 @@ fn a_definition_answered_in_another_form_is_written_once(
 ) {
     on_virtual_time(async {
         let world = World::new(seed());
-        set_flags(&world, &json!({"definitionExpressions": form}));
+        set_flags(
+            &world,
+            &json!({"experiencePlatform": {"definitionExpressions": form}}),
+        );
         Operation::Mirror.prepare(&world);
         let count = world.choke_point.count();
         Operation::Mirror.act(&world);
@@ -294,7 +297,7 @@ fn a_text_that_a_service_spells_otherwise_is_written_once(
         let world = World::new(seed());
         set_flags(
             &world,
-            &json!({"storedTexts": texts, "definitionNameUnique": false}),
+            &json!({"shared": {"storedTexts": texts}, "experiencePlatform": {"definitionNameUnique": false}}),
         );
         world.apply(secret());
         let mut connection = connection("acme");
@@ -342,7 +345,10 @@ fn a_description_that_is_too_long_keeps_its_mark(
     on_virtual_time(async {
         let long = "é".repeat(400);
         let world = World::new(seed());
-        set_flags(&world, &json!({"descriptionCharactersMax": kept}));
+        set_flags(
+            &world,
+            &json!({"shared": {"descriptionCharactersMax": kept}}),
+        );
         world.apply(secret());
         world.apply(connection("acme"));
         let collection = match name {

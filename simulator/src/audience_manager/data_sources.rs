@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    USER_ID, body_ids, body_object, check_etag, delete_each, errors, lists, object_answer,
-    optional_code, optional_text, owns, required_name, sees,
+use super::common::{
+    USER_ID, body_object, by_id, check_etag, named, object_answer, optional_code, optional_text,
+    owns, required_name, sees,
 };
+use super::{errors, lists};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::InUseDelete;
-use crate::gateway::Caller;
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
+use crate::world::World;
 
 const KIND: Kind = Kind::DataSources;
 
@@ -40,7 +41,9 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let found: Vec<&Object> = world
         .store
         .all(KIND)
-        .filter(|source| owns(&ask.caller, source) || (foreign && sees(world, &ask.caller, source)))
+        .filter(|source| {
+            owns(&ask.caller, source) || (foreign && sees(world, &ask.caller, KIND, source))
+        })
         .filter(|source| lists::matches_text(query, source, "integrationCode", "integrationCode"))
         .filter(|source| lists::matches_number(query, source, "dataSourceId"))
         .filter(|source| !query.is_true("inboundOnly") || on(source, "inboundS2S"))
@@ -62,7 +65,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let source = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let source = named(world, ask, KIND)?.clone();
     Ok(object_answer(world, 200, source))
 }
 
@@ -91,7 +94,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     if !owns(&ask.caller, &before) {
         return Err(errors::not_yours());
     }
@@ -103,16 +106,16 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     for field in UNIQUE {
         let changed = switch(body, field)?
             .is_some_and(|wanted| before.get(field) != Some(&Value::Bool(wanted)));
-        if changed && world.flags.unique_flags_change_refused {
+        if changed && world.flags.audience_manager.unique_flags_change_refused {
             return Err(errors::invalid(&format!("{field} cannot be changed")));
         }
     }
     let mut source = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         required_name(body)?;
         let blank = blank(world, &ask.caller, id);
         for field in writable() {
-            let default = blank.get(field).cloned().unwrap_or(Value::Null);
+            let default = value_of(&blank, field);
             source.insert(field.to_owned(), default);
         }
     }
@@ -124,45 +127,20 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     Ok(object_answer(world, 200, source))
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let source = find(world, &ask.caller, ask.parameter(0))?.clone();
-    check_etag(world, ask, &source)?;
-    remove(
-        world,
-        &ask.caller,
-        number_of(&source, "dataSourceId").unwrap_or(0),
-    )?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(KIND, id))
-        .filter(|source| sees(world, caller, source))
-        .ok_or_else(|| errors::not_found("Data source"))
-}
-
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    let source = find(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    let source = by_id(world, caller, KIND, Some(id))?;
     if !owns(caller, source) {
         return Err(errors::not_yours());
     }
     let used = [Kind::Traits, Kind::Segments]
         .iter()
         .any(|kind| !world.store.in_source(*kind, id).is_empty());
-    let refused = match world.flags.data_source_in_use_delete {
-        InUseDelete::Conflict if used => Some(409),
-        InUseDelete::BadRequest if used => Some(400),
-        InUseDelete::Conflict | InUseDelete::BadRequest | InUseDelete::Allow => None,
-    };
-    if let Some(status) = refused {
+    let refused = world
+        .flags
+        .audience_manager
+        .data_source_in_use_delete
+        .status();
+    if let Some(status) = refused.filter(|_| used) {
         return Err(errors::refusal(
             status,
             "CANNOT_DELETE_ENTITY_WITH_MAPPINGS",
@@ -194,37 +172,34 @@ fn writable() -> impl Iterator<Item = &'static str> {
 /// A data source with nothing but defaults, in the shape of the documented sample.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    let mut source = Object::from_iter(
-        [
-            ("dataSourceId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("status", json!("ACTIVE")),
-            ("integrationCode", Value::Null),
-            ("dataExportRestrictions", json!([])),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-            ("type", json!("GENERAL")),
-            ("idType", json!("")),
-            ("subIdType", Value::Null),
-            ("uniqueTraitIntegrationCodes", json!(false)),
-            ("uniqueSegmentIntegrationCodes", json!(false)),
-            ("marketingCloudVisitorIdVersion", json!(0)),
-            ("authenticatedProfileName", json!("")),
-            ("deviceGraphName", json!("")),
-            ("customNamespaceId", Value::Null),
-            ("customNamespaceCode", Value::Null),
-            ("customerProfileDataRetention", Value::Null),
-            ("samplingStartTime", Value::Null),
-            ("samplingEndTime", Value::Null),
-            ("samplingEnabled", json!(false)),
-            ("containerIds", json!([])),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut source = object_of([
+        ("dataSourceId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("status", json!("ACTIVE")),
+        ("integrationCode", Value::Null),
+        ("dataExportRestrictions", json!([])),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+        ("type", json!("GENERAL")),
+        ("idType", json!("")),
+        ("subIdType", Value::Null),
+        ("uniqueTraitIntegrationCodes", json!(false)),
+        ("uniqueSegmentIntegrationCodes", json!(false)),
+        ("marketingCloudVisitorIdVersion", json!(0)),
+        ("authenticatedProfileName", json!("")),
+        ("deviceGraphName", json!("")),
+        ("customNamespaceId", Value::Null),
+        ("customNamespaceCode", Value::Null),
+        ("customerProfileDataRetention", Value::Null),
+        ("samplingStartTime", Value::Null),
+        ("samplingEndTime", Value::Null),
+        ("samplingEnabled", json!(false)),
+        ("containerIds", json!([])),
+    ]);
     for field in SWITCHES {
         source.insert(field.to_owned(), Value::Bool(false));
     }
@@ -264,7 +239,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         source.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body, before)? {
+    if let Some(status) = super::common::status_of(body, before)? {
         source.insert("status".to_owned(), status);
     }
     merge_controls(world, source, body, before)?;
@@ -297,7 +272,7 @@ fn merge_controls(
 ) -> Result<(), Answer> {
     const FIELD: &str = "dataExportRestrictions";
     let had = before.and_then(|before| before.get(FIELD));
-    if !world.flags.export_controls_settable {
+    if !world.flags.audience_manager.export_controls_settable {
         source.insert(FIELD.to_owned(), had.cloned().unwrap_or(json!([])));
         return Ok(());
     }
@@ -313,7 +288,7 @@ fn merge_controls(
             "dataExportRestrictions must be an array of strings",
         ));
     };
-    let known = &world.flags.export_control_names;
+    let known = &world.flags.audience_manager.export_control_names;
     let is_known = |text: &str| {
         known.is_empty()
             || known.iter().any(|name| name == text)
@@ -346,7 +321,12 @@ fn check(world: &World, source: &Object, except: Option<u64>) -> Result<(), Answ
             "customerProfileDataRetention must be between one month and five years",
         ));
     }
-    let Some(code) = code.filter(|_| world.flags.data_source_integration_code_unique) else {
+    let Some(code) = code.filter(|_| {
+        world
+            .flags
+            .audience_manager
+            .data_source_integration_code_unique
+    }) else {
         return Ok(());
     };
     let taken = world.store.with_code(KIND, code).into_iter().any(|other| {
@@ -355,7 +335,10 @@ fn check(world: &World, source: &Object, except: Option<u64>) -> Result<(), Answ
     });
     if taken {
         return Err(errors::refusal(
-            world.flags.duplicate_integration_code_status,
+            world
+                .flags
+                .audience_manager
+                .duplicate_integration_code_status,
             "DUPLICATE_INTEGRATION_CODE",
             "integrationCode is used by another data source",
         ));

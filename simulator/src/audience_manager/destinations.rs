@@ -3,20 +3,19 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    USER_ID, body_ids, body_object, delete_each, errors, lists, mappings, object_answer,
-    optional_text, owns, required_name, status_of,
+use super::common::{
+    USER_ID, body_object, by_id, named, object_answer, optional_text, owns, required_name,
+    status_of,
 };
+use super::mapped::{COOKIE, URL, is_serial, live_in, live_of};
+use super::{errors, lists, mappings};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::gateway::Caller;
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
+use crate::world::World;
 
 const KIND: Kind = Kind::Destinations;
-
-pub(crate) const URL: &str = "PUSH";
-pub(crate) const COOKIE: &str = "ADS";
-pub(crate) const SERVER_TO_SERVER: &str = "S2S";
 
 /// Writable texts.
 const TEXTS: [&str; 15] = [
@@ -68,15 +67,15 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .filter(|destination| {
             let id = number_of(destination, "destinationId").unwrap_or(0);
             segment.is_none_or(|sid| {
-                mappings::live_of(world, sid)
-                    .any(|mapping| number_of(mapping, "destinationId") == Some(id))
+                live_of(world, sid).any(|mapping| number_of(mapping, "destinationId") == Some(id))
             })
         })
         .filter(|_| lists::matches_permissions(ask, true))
         .collect();
     lists::answer(&world.flags, ask, found, |destination| {
         // Asked by segment, the list shows the mappings (§6.1).
-        let asked = world.flags.destination_list_tells_mappings && query.is_true("includeMappings");
+        let asked = world.flags.audience_manager.destination_list_tells_mappings
+            && query.is_true("includeMappings");
         let with_mappings = segment.is_some() || asked;
         let mut rendered = render(world, destination, with_mappings);
         lists::add_permissions(ask, true, &mut rendered);
@@ -92,7 +91,7 @@ fn render(world: &World, destination: &Object, with_mappings: bool) -> Object {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = find(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, KIND)?;
     let mut rendered = render(world, destination, ask.query.is_true("includeMappings"));
     lists::add_permissions(ask, true, &mut rendered);
     Ok(object_answer(world, 200, rendered))
@@ -107,7 +106,7 @@ pub(crate) fn platforms(_: &mut World, _: &Ask<'_>) -> Result<Answer, Answer> {
 
 /// The keys are a guess, as for traits.
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let of_type = |kind: &str, limit: usize| json!({"used": count(world, &ask.caller, Some(kind)), "limit": limit});
     Ok(Answer::json(
         200,
@@ -133,7 +132,7 @@ fn count(world: &World, caller: &Caller, kind: Option<&str>) -> usize {
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
     let kind = text_of(body, "destinationType").unwrap_or_default();
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let limit = match kind {
         URL => limits.url_destinations,
         COOKIE => limits.cookie_destinations,
@@ -146,9 +145,8 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     let full = count(world, &ask.caller, None) >= limits.destinations
         || count(world, &ask.caller, Some(kind)) >= limit;
     if full {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of destinations is reached",
         ));
     }
@@ -169,7 +167,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     let id = number_of(&before, "destinationId").unwrap_or(0);
     check_made_here(&before)?;
     let named = body.get("destinationType");
@@ -177,11 +175,11 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
         return Err(errors::invalid("destinationType cannot be changed"));
     }
     let mut destination = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         required_name(body)?;
         let blank = blank(world, &ask.caller, id);
         for field in TEXTS.into_iter().chain(NUMBERS).chain(OTHERS) {
-            let default = blank.get(field).cloned().unwrap_or(Value::Null);
+            let default = value_of(&blank, field);
             destination.insert(field.to_owned(), default);
         }
     }
@@ -204,27 +202,6 @@ pub(crate) fn touch(world: &World, destination: &mut Object) {
     destination.insert("upUID".to_owned(), json!(USER_ID));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = find(world, &ask.caller, ask.parameter(0))?;
-    let id = number_of(destination, "destinationId").unwrap_or(0);
-    remove(world, &ask.caller, id)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
-pub(super) fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(KIND, id))
-        .filter(|destination| owns(caller, destination))
-        .ok_or_else(|| errors::not_found("Destination"))
-}
-
 fn check_made_here(destination: &Object) -> Result<(), Answer> {
     match text_of(destination, "destinationType") {
         Some(URL | COOKIE) => Ok(()),
@@ -234,12 +211,12 @@ fn check_made_here(destination: &Object) -> Result<(), Answer> {
     }
 }
 
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    let destination = find(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    let destination = by_id(world, caller, KIND, Some(id))?;
     check_made_here(destination)?;
-    if mappings::live_in(world, id).next().is_some() {
+    if live_in(world, id).next().is_some() {
         return Err(errors::refusal(
-            world.flags.mapped_destination_status,
+            world.flags.audience_manager.mapped_destination_status,
             "CANNOT_DELETE_ENTITY_WITH_MAPPINGS",
             "The mappings of the destination must be deleted first",
         ));
@@ -262,28 +239,25 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
 /// A destination with nothing but defaults.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    let mut destination = Object::from_iter(
-        [
-            ("destinationId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("destinationType", json!(URL)),
-            ("startDate", json!(super::mappings::date_of(now))),
-            ("status", json!("ACTIVE")),
-            ("tagType", Value::Null),
-            ("transferMethod", Value::Null),
-            ("uparamEnabled", json!(false)),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut destination = object_of([
+        ("destinationId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("destinationType", json!(URL)),
+        ("startDate", json!(mappings::date_of(now))),
+        ("status", json!("ACTIVE")),
+        ("tagType", Value::Null),
+        ("transferMethod", Value::Null),
+        ("uparamEnabled", json!(false)),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ]);
     for field in TEXTS.into_iter().chain(NUMBERS) {
         destination.insert(field.to_owned(), Value::Null);
     }
-    for (field, value) in [
+    destination.extend(object_of([
         ("domainRestrictions", json!("all_domains")),
         ("mappingAutoFiller", json!("NONE")),
         ("devicePlatform", json!("BROWSER")),
@@ -291,9 +265,7 @@ pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
         ("siteIDs", json!([])),
         ("mapAllSegments", json!(false)),
         ("dataExportLabels", json!([])),
-    ] {
-        destination.insert(field.to_owned(), value);
-    }
+    ]));
     destination
 }
 
@@ -324,10 +296,6 @@ fn merge(destination: &mut Object, body: &Object, before: Option<&Object>) -> Re
         destination.insert("status".to_owned(), status);
     }
     Ok(())
-}
-
-pub(super) fn is_serial(destination: &Object) -> bool {
-    destination.get("serializationEnabled") == Some(&Value::Bool(true))
 }
 
 fn check(destination: &Object) -> Result<(), Answer> {

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::exchange::{Answer, Payload};
+use crate::store::Kind;
+use crate::world::World;
 
 pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Answer {
     Answer::json(
@@ -20,8 +22,22 @@ pub(crate) fn invalid(message: &str) -> Answer {
     refusal(400, "BAD_REQUEST", message)
 }
 
-pub(crate) fn not_found(what: &str) -> Answer {
+pub(crate) fn not_found(kind: Kind) -> Answer {
+    let what = match kind {
+        Kind::DataSources => "Data source",
+        Kind::Traits => "Trait",
+        Kind::Segments => "Segment",
+        Kind::Destinations => "Destination",
+        Kind::Mappings => "Mapping",
+        Kind::Models => "Model",
+        _ => "Folder",
+    };
     refusal(404, "NOT_FOUND", &format!("{what} not found"))
+}
+
+pub(crate) fn limit_reached(world: &World, message: &str) -> Answer {
+    let status = world.flags.audience_manager.item_limit_status;
+    refusal(status, "RESOURCE_LIMIT_EXCEEDED", message)
 }
 
 /// A company that does not own the object.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::errors;
+use super::mapped::live_of;
 use super::rules::referenced_sids;
 use crate::exchange::Answer;
 use crate::store::{Kind, Object, number_of, text_of};
@@ -59,7 +60,7 @@ pub(crate) fn check_mapping(
     segment: &Object,
     destination: &Object,
 ) -> Result<(), Answer> {
-    let Some(status) = world.flags.export_control_status else {
+    let Some(status) = world.flags.audience_manager.export_control_status else {
         return Ok(());
     };
     let labels = texts(destination, "dataExportLabels");
@@ -90,14 +91,14 @@ pub(crate) fn check_segment(world: &World, segment: &Object) -> Result<(), Answe
     let before = world.store.number(Kind::Segments, sid);
     let gains = !before
         .is_some_and(|before| of_segment(world, before).is_superset(&of_segment(world, segment)));
-    for mapping in super::mappings::live_of(world, sid).filter(|_| gains) {
+    for mapping in live_of(world, sid).filter(|_| gains) {
         let destination = number_of(mapping, "destinationId")
             .and_then(|id| world.store.number(Kind::Destinations, id));
         if let Some(destination) = destination {
             check_mapping(world, segment, destination)?;
         }
     }
-    let mixed = world.flags.mixed_export_controls_refused && {
+    let mixed = world.flags.audience_manager.mixed_export_controls_refused && {
         let sets: BTreeSet<BTreeSet<String>> = traits_of(world, segment)
             .map(|object| of_trait(world, object))
             .collect();
@@ -105,7 +106,11 @@ pub(crate) fn check_segment(world: &World, segment: &Object) -> Result<(), Answe
     };
     if mixed {
         return Err(errors::refusal(
-            world.flags.export_control_status.unwrap_or(400),
+            world
+                .flags
+                .audience_manager
+                .export_control_status
+                .unwrap_or(400),
             "DATA_EXPORT_CONTROL_VIOLATION",
             "The traits of the segment stand under different data export controls",
         ));

@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::{USER_ID, body_object, data_sources, errors, existing_folder, owns, required_name};
+use super::common::{USER_ID, body_object, existing_folder, owns, required_name};
+use super::traits::{self, FOLDER_TRAIT};
+use super::{data_sources, errors};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::gateway::Caller;
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
-
-pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of};
+use crate::world::World;
 
 /// The data source that Audience Manager makes for folder traits. Its name is not documented.
 const FOLDER_TRAIT_SOURCE: &str = "Folder Traits";
@@ -20,47 +21,7 @@ const NESTED_LEVELS: usize = 50;
 
 type Result<T> = std::result::Result<T, Answer>;
 
-pub(crate) fn list_trait_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    list(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn create_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    create(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn get_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    get(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn update_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    update(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn delete_trait_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    delete(world, ask, Kind::TraitFolders)
-}
-
-pub(crate) fn list_segment_folders(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    list(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn create_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    create(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn get_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    get(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn update_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    update(world, ask, Kind::SegmentFolders)
-}
-
-pub(crate) fn delete_segment_folder(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    delete(world, ask, Kind::SegmentFolders)
-}
-
-fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     if ask.empty_list {
         return Ok(Answer::json(200, json!([])));
     }
@@ -68,14 +29,14 @@ fn list(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     Ok(Answer::json(200, json!([tree])))
 }
 
-fn get(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn get(world: &World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let nested = ask.query.is_true("includeSubFolders");
     let rendered = render(world, &ask.caller, kind, &folder, nested);
     Ok(Answer::json(200, rendered))
 }
 
-fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let body = body_object(ask)?;
     let name = required_name(body)?;
     let parent = match body.get("parentFolderId") {
@@ -88,18 +49,18 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
         check_depth(world, kind, parent, 1)?;
     }
     let id = world.store.new_id(kind);
-    let folder = Object::from_iter([
-        ("folderId".to_owned(), json!(id)),
-        ("pid".to_owned(), json!(ask.caller.pid)),
-        ("name".to_owned(), json!(name)),
-        ("parentFolderId".to_owned(), json!(parent)),
+    let folder = object_of([
+        ("folderId", json!(id)),
+        ("pid", json!(ask.caller.pid)),
+        ("name", json!(name)),
+        ("parentFolderId", json!(parent)),
     ]);
     world.store.set(kind, Key::Number(id), Some(folder.clone()));
-    if kind == Kind::TraitFolders && world.flags.folder_traits {
+    if kind == Kind::TraitFolders && world.flags.audience_manager.folder_traits {
         add_folder_trait(world, &ask.caller, id, &name);
     }
     let mut rendered = render(world, &ask.caller, kind, &folder, false);
-    if !world.flags.folder_post_answers_id
+    if !world.flags.audience_manager.folder_post_answers_id
         && let Some(members) = rendered.as_object_mut()
     {
         members.remove("folderId");
@@ -107,7 +68,7 @@ fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     Ok(Answer::json(201, rendered))
 }
 
-fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let body = body_object(ask)?;
     let mut folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let id = number_of(&folder, "folderId").unwrap_or(0);
@@ -139,7 +100,7 @@ fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     ))
 }
 
-fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
     let folder = find(world, &ask.caller, kind, ask.parameter(0))?;
     let id = number_of(&folder, "folderId").unwrap_or(0);
     if id == 0 {
@@ -174,7 +135,11 @@ fn delete(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {
 }
 
 fn conflict(world: &World, message: &str) -> Answer {
-    errors::refusal(world.flags.folder_conflict_status, "CONFLICT", message)
+    errors::refusal(
+        world.flags.audience_manager.folder_conflict_status,
+        "CONFLICT",
+        message,
+    )
 }
 
 fn root(caller: &Caller, kind: Kind) -> Object {
@@ -182,16 +147,16 @@ fn root(caller: &Caller, kind: Kind) -> Object {
         Kind::TraitFolders => "All Traits",
         _ => "All Segments",
     };
-    Object::from_iter([
-        ("folderId".to_owned(), json!(0)),
-        ("pid".to_owned(), json!(caller.pid)),
-        ("name".to_owned(), json!(name)),
-        ("parentFolderId".to_owned(), Value::Null),
+    object_of([
+        ("folderId", json!(0)),
+        ("pid", json!(caller.pid)),
+        ("name", json!(name)),
+        ("parentFolderId", Value::Null),
     ])
 }
 
 fn find(world: &World, caller: &Caller, kind: Kind, id: &str) -> Result<Object> {
-    let missing = || errors::not_found("Folder");
+    let missing = || errors::not_found(kind);
     match id.parse().map_err(|_| missing())? {
         0 => Ok(root(caller, kind)),
         id => world
@@ -283,10 +248,11 @@ fn check_name(
 }
 
 fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
-    if world.store.count(kind, caller.pid) < world.flags.item_limits.trait_folders {
+    if world.store.count(kind, caller.pid) < world.flags.audience_manager.item_limits.trait_folders
+    {
         return Ok(());
     }
-    Err(limit_exceeded(
+    Err(errors::limit_reached(
         world,
         "The limit of trait folders is reached",
     ))
@@ -295,28 +261,21 @@ fn check_count(world: &World, caller: &Caller, kind: Kind) -> Result<()> {
 /// Refuses what would stand deeper than the limit; `levels` is what comes below the parent.
 fn check_depth(world: &World, kind: Kind, parent: u64, levels: usize) -> Result<()> {
     let depth = ancestors(world, kind, parent).len() + levels;
-    if depth <= world.flags.item_limits.trait_folder_depth {
+    if depth <= world.flags.audience_manager.item_limits.trait_folder_depth {
         return Ok(());
     }
-    Err(limit_exceeded(
+    Err(errors::limit_reached(
         world,
         "The folder would be nested too deeply",
     ))
-}
-
-fn limit_exceeded(world: &World, message: &str) -> Answer {
-    errors::refusal(
-        world.flags.item_limit_status,
-        "RESOURCE_LIMIT_EXCEEDED",
-        message,
-    )
 }
 
 /// The levels that a folder takes, itself among them; counted no further than one above the limit.
 fn height(world: &World, kind: Kind, folder: u64) -> usize {
     let mut level = vec![folder];
     let mut levels = 0;
-    while !level.is_empty() && levels <= world.flags.item_limits.trait_folder_depth {
+    while !level.is_empty() && levels <= world.flags.audience_manager.item_limits.trait_folder_depth
+    {
         levels += 1;
         level = level
             .into_iter()
@@ -342,15 +301,13 @@ fn folder_trait(world: &World, folder: u64) -> Option<u64> {
 fn add_folder_trait(world: &mut World, caller: &Caller, folder: u64, name: &str) {
     let source = folder_trait_source(world, caller);
     let sid = world.store.new_id(Kind::Traits);
-    let mut object = super::traits::blank(world, caller, sid);
-    for (field, value) in [
+    let mut object = traits::blank(world, caller, sid);
+    object.extend(object_of([
         ("name", json!(format!("{name} Folder Trait"))),
         ("traitType", json!(FOLDER_TRAIT)),
         ("dataSourceId", json!(source)),
         ("folderId", json!(folder)),
-    ] {
-        object.insert(field.to_owned(), value);
-    }
+    ]));
     world
         .store
         .set_by_service(Kind::Traits, Key::Number(sid), Some(object));

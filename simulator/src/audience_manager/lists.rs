@@ -1,15 +1,13 @@
 //! Lists: search, order, pages, bare array or envelope (audience-manager.md §2.2). Only the objects of the page are
 //! rendered.
 
-use std::cmp::Ordering;
-
 use serde_json::{Value, json};
 
 use super::errors;
 use crate::exchange::{Answer, Query};
 use crate::flags::Flags;
-use crate::store::{Object, number, number_of};
-use crate::world::Ask;
+use crate::service::Ask;
+use crate::store::{Object, compare, number, number_of};
 
 /// Orders, cuts and renders what the filters left.
 pub(crate) fn answer(
@@ -27,7 +25,9 @@ pub(crate) fn answer(
         found.clear();
     }
     if let Some(property) = query.get("sortBy") {
-        found.sort_by(|left, right| compare(left.get(property), right.get(property)));
+        found.sort_by(|left, right| {
+            compare(left.get(property), right.get(property), str::to_lowercase)
+        });
         if query.is_true("descending") {
             found.reverse();
         }
@@ -40,7 +40,7 @@ pub(crate) fn answer(
     if size == 0 {
         return Err(errors::invalid("pageSize must be greater than 0"));
     }
-    let size = size.min(flags.max_page_size);
+    let size = size.min(flags.audience_manager.max_page_size);
     let list: Vec<Value> = found
         .iter()
         .skip(page.saturating_mul(size))
@@ -59,22 +59,6 @@ fn page_number(query: &Query, name: &str, default: usize) -> Result<usize, Answe
         Some(text) => text
             .parse()
             .map_err(|_| errors::invalid(&format!("{name} must be a number"))),
-    }
-}
-
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
-    match (left, right) {
-        (Some(Value::Number(left)), Some(Value::Number(right))) => left
-            .as_f64()
-            .partial_cmp(&right.as_f64())
-            .unwrap_or(Ordering::Equal),
-        (Some(Value::String(left)), Some(Value::String(right))) => {
-            left.to_lowercase().cmp(&right.to_lowercase())
-        }
-        (left, right) => {
-            let text = |value: Option<&Value>| value.map(Value::to_string).unwrap_or_default();
-            text(left).cmp(&text(right))
-        }
     }
 }
 

@@ -6,12 +6,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::destinations::{self, COOKIE, SERVER_TO_SERVER, URL, is_serial};
-use super::{USER_ID, body_object, errors, export_controls, lists, optional_text, owns};
+use super::common::{USER_ID, body_object, by_id, named, optional_text, owns};
+use super::mapped::{COOKIE, SERVER_TO_SERVER, URL, is_live, is_serial, live_in};
+use super::{errors, export_controls, lists};
 use crate::exchange::Answer;
 use crate::flags::MappingIdNames;
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
+use crate::world::World;
 
 const KIND: Kind = Kind::Mappings;
 
@@ -25,22 +27,6 @@ const TEXTS: [&str; 6] = [
     "valueAlias",
 ];
 
-fn is_live(mapping: &Object) -> bool {
-    text_of(mapping, "elementStatus") != Some("deleted")
-}
-
-/// The mappings of a segment that are not deleted.
-pub(crate) fn live_of(world: &World, sid: u64) -> impl Iterator<Item = &Object> {
-    let mappings = world.store.mappings_of(sid).into_iter();
-    mappings.filter(|mapping| is_live(mapping))
-}
-
-/// The mappings of a destination that are not deleted.
-pub(crate) fn live_in(world: &World, destination: u64) -> impl Iterator<Item = &Object> {
-    let mappings = world.store.in_folder(KIND, destination).into_iter();
-    mappings.filter(|mapping| is_live(mapping))
-}
-
 pub(crate) fn rendered(world: &World, destination: &Object) -> Vec<Value> {
     let id = number_of(destination, "destinationId").unwrap_or(0);
     live_in(world, id)
@@ -53,7 +39,7 @@ fn render(world: &World, destination: &Object, mapping: &Object) -> Value {
     rendered.remove("pid");
     let id = rendered.remove("destinationMappingId").unwrap_or_default();
     let web = matches!(text_of(destination, "destinationType"), Some(URL | COOKIE));
-    let names: &[&str] = match world.flags.mapping_id_names {
+    let names: &[&str] = match world.flags.audience_manager.mapping_id_names {
         MappingIdNames::Both => &["mappingId", "destinationMappingId"],
         MappingIdNames::ByKind if web => &["mappingId"],
         MappingIdNames::MappingId => &["mappingId"],
@@ -76,7 +62,7 @@ fn render(world: &World, destination: &Object, mapping: &Object) -> Value {
 
 /// An empty list is 404, as a published client saw it (§2.1).
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let destination = destinations::find(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, Kind::Destinations)?;
     let id = number_of(destination, "destinationId").unwrap_or(0);
     let deleted = ask.query.is_true("includeDeletedEntities");
     let found: Vec<&Object> = world
@@ -86,8 +72,8 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .filter(|mapping| deleted || is_live(mapping))
         .collect();
     let none = found.is_empty() || ask.empty_list;
-    if none && world.flags.empty_mappings_not_found {
-        return Err(errors::not_found("Mapping"));
+    if none && world.flags.audience_manager.empty_mappings_not_found {
+        return Err(errors::not_found(Kind::Mappings));
     }
     lists::answer(&world.flags, ask, found, |mapping| {
         render(world, destination, mapping)
@@ -123,7 +109,7 @@ pub(crate) fn bulk_create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, An
 }
 
 fn add(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<Value, Answer> {
-    let destination = destinations::find(world, &ask.caller, ask.parameter(0))?.clone();
+    let destination = named(world, ask, Kind::Destinations)?.clone();
     check_kind(world, &destination)?;
     if text_of(body, "traitType") != Some("SEGMENT") {
         return Err(errors::invalid("traitType must be SEGMENT"));
@@ -143,10 +129,7 @@ fn add(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<Value, Answer>
     let id = world.store.new_id(KIND);
     let mut mapping = blank(world, ask.caller.pid, id);
     mapping.insert("sid".to_owned(), json!(sid));
-    let owner = destination
-        .get("destinationId")
-        .cloned()
-        .unwrap_or_default();
+    let owner = value_of(&destination, "destinationId");
     mapping.insert("destinationId".to_owned(), owner);
     fill_alias(&destination, segment, &mut mapping);
     merge(world, &mut mapping, body)?;
@@ -161,8 +144,8 @@ fn add(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<Value, Answer>
 fn check_kind(world: &World, destination: &Object) -> Result<(), Answer> {
     let allowed = match text_of(destination, "destinationType") {
         Some(URL | COOKIE) => true,
-        Some(SERVER_TO_SERVER) => world.flags.server_to_server_mappings,
-        _ => world.flags.ui_only_mappings,
+        Some(SERVER_TO_SERVER) => world.flags.audience_manager.server_to_server_mappings,
+        _ => world.flags.audience_manager.ui_only_mappings,
     };
     allowed.then_some(()).ok_or_else(|| {
         errors::invalid("Segments are mapped to this destination in the user interface only")
@@ -184,23 +167,20 @@ fn fill_alias(destination: &Object, segment: &Object, mapping: &mut Object) {
 /// A mapping with nothing but defaults.
 pub(crate) fn blank(world: &World, pid: u64, id: u64) -> Object {
     let now = world.now_ms();
-    let mut mapping = Object::from_iter(
-        [
-            ("destinationMappingId", json!(id)),
-            ("pid", json!(pid)),
-            ("traitType", json!("SEGMENT")),
-            ("traitValue", json!(0)),
-            ("elementStatus", json!("active")),
-            ("startDate", json!(date_of(now))),
-            ("endDate", Value::Null),
-            ("priority", Value::Null),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut mapping = object_of([
+        ("destinationMappingId", json!(id)),
+        ("pid", json!(pid)),
+        ("traitType", json!("SEGMENT")),
+        ("traitValue", json!(0)),
+        ("elementStatus", json!("active")),
+        ("startDate", json!(date_of(now))),
+        ("endDate", Value::Null),
+        ("priority", Value::Null),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ]);
     for field in TEXTS {
         mapping.insert(field.to_owned(), Value::Null);
     }
@@ -236,7 +216,8 @@ fn merge(world: &World, mapping: &mut Object, body: &Object) -> Result<(), Answe
             .parse()
             .map_err(|_| errors::invalid(&format!("{field} must be a date such as 2012-07-04")))?;
         // Every sample comes back a day early (§6.2): one that was read and sent again moves once more.
-        let shifted = field == "startDate" && world.flags.mapping_start_date_shifted;
+        let shifted =
+            field == "startDate" && world.flags.audience_manager.mapping_start_date_shifted;
         let kept = match shifted {
             true => date.yesterday().unwrap_or(date),
             false => date,
@@ -275,7 +256,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 pub(crate) fn update_alone(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let before = find_mapping(world, ask.parameter(0))?.clone();
     let owner = number_of(&before, "destinationId").unwrap_or(0);
-    let destination = destinations::find(world, &ask.caller, &owner.to_string())?.clone();
+    let destination = by_id(world, &ask.caller, Kind::Destinations, Some(owner))?.clone();
     put(world, ask, &destination, &before)
 }
 
@@ -293,7 +274,7 @@ fn put(
         }
     }
     let mut mapping = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         for field in TEXTS.into_iter().chain(["endDate"]) {
             mapping.insert(field.to_owned(), Value::Null);
         }
@@ -334,14 +315,14 @@ fn find_mapping<'a>(world: &'a World, id: &str) -> Result<&'a Object, Answer> {
         .ok()
         .and_then(|id| world.store.number(KIND, id))
         .filter(|mapping| is_live(mapping))
-        .ok_or_else(|| errors::not_found("Mapping"))
+        .ok_or_else(|| errors::not_found(Kind::Mappings))
 }
 
 /// The destination that the path names and its mapping.
 fn find(world: &World, ask: &Ask<'_>) -> Result<(Object, Object), Answer> {
-    let destination = destinations::find(world, &ask.caller, ask.parameter(0))?;
+    let destination = named(world, ask, Kind::Destinations)?;
     let mapping = find_mapping(world, ask.parameter(1))?;
     let own = number_of(mapping, "destinationId") == number_of(destination, "destinationId");
     own.then(|| (destination.clone(), mapping.clone()))
-        .ok_or_else(|| errors::not_found("Mapping"))
+        .ok_or_else(|| errors::not_found(Kind::Mappings))
 }

@@ -1,78 +1,267 @@
-//! Audience Manager, `/v1`: what every resource shares. Who may, what a body must be, how an answer is dressed, which
-//! objects an account sees. Source: audience-manager.md §1.4, §1.5, §2.
+//! Audience Manager, `/v1`: who may call, what is served, what becomes of an answer. Source: audience-manager.md §1.2 to
+//! §1.5, §2.
 
-pub(crate) mod data_sources;
-pub(crate) mod destinations;
-pub(crate) mod errors;
+mod common;
+mod data_sources;
+mod destinations;
+mod errors;
 mod escape;
 pub(crate) mod export_controls;
-pub(crate) mod folders;
+mod folders;
 mod lists;
-pub(crate) mod mappings;
-pub(crate) mod models;
+mod mapped;
+mod mappings;
+mod models;
 pub(crate) mod rules;
-pub(crate) mod segments;
-pub(crate) mod traits;
-pub(crate) mod users;
+mod segments;
+mod traits;
+mod users;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::endpoints::{Effect, Endpoint};
+use self::common::{bulk_delete, delete};
+use crate::caller::Caller;
+use crate::calls::System;
 use crate::exchange::{Answer, Incoming};
-use crate::flags::{DataSourceChange, Flags, StatusSpelling};
-use crate::gateway::Caller;
+use crate::flags::{AudienceManagerGateway, Flags, StatusSpelling};
+use crate::gateway;
+use crate::service::Effect::{self, List, Read, Write};
+use crate::service::{Endpoint, Service, on};
+use crate::spelling;
 use crate::state::Access;
-use crate::store::{Kind, Object, number, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::store::{Key, Kind, Object, number_of, object_of};
+use crate::world::World;
 
-/// The user that the technical account of every credential is (the sample's `upUID`).
-pub(crate) const USER_ID: u64 = 15_910;
-
-/// audience-manager.md §1.5: without RBAC rights only `/users/self` answers.
-pub(crate) fn permit(_: &World, caller: &Caller, endpoint: &Endpoint) -> Result<(), Answer> {
-    let everyone = endpoint.path == "/v1/users/self" && caller.pid != 0;
-    let allowed = match caller.aam_access {
-        Access::Full => true,
-        Access::Read => endpoint.effect != Effect::Write,
-        Access::None => false,
-    };
-    if allowed || everyone {
-        return Ok(());
-    }
-    Err(errors::refusal(
-        403,
-        "ACCESS_DENIED",
-        "The user is not authorized to perform this operation",
-    ))
+impl System {
+    pub const AUDIENCE_MANAGER: Self = Self("audienceManager");
 }
 
-/// The JSON body of a call that has one; 415 where it is not declared as JSON.
-pub(crate) fn read_body(incoming: &Incoming) -> Result<Value, Answer> {
-    let takes_body = matches!(incoming.method.as_str(), "POST" | "PUT");
-    if !takes_body {
-        return Ok(Value::Null);
+#[rustfmt::skip]
+const ENDPOINTS: &[Endpoint] = &[
+    on(Read, "GET", "/v1/users/self", users::myself),
+
+    on(List, "GET", "/v1/datasources", data_sources::list),
+    on(Write, "POST", "/v1/datasources", data_sources::create),
+    on(Write, "POST", "/v1/datasources/bulk-delete", |world, ask| bulk_delete(world, ask, data_sources::remove)),
+    on(Read, "GET", "/v1/datasources/configurations/available-id-types", data_sources::id_types),
+    on(Read, "GET", "/v1/datasources/{dataSourceId}", data_sources::get),
+    on(Write, "PUT", "/v1/datasources/{dataSourceId}", data_sources::update),
+    on(Write, "DELETE", "/v1/datasources/{dataSourceId}", |world, ask| delete(world, ask, Kind::DataSources, data_sources::remove)),
+
+    on(List, "GET", "/v1/folders/traits", |world, ask| folders::list(world, ask, Kind::TraitFolders)),
+    on(Write, "POST", "/v1/folders/traits", |world, ask| folders::create(world, ask, Kind::TraitFolders)),
+    on(Read, "GET", "/v1/folders/traits/{folderId}", |world, ask| folders::get(world, ask, Kind::TraitFolders)),
+    on(Write, "PUT", "/v1/folders/traits/{folderId}", |world, ask| folders::update(world, ask, Kind::TraitFolders)),
+    on(Write, "DELETE", "/v1/folders/traits/{folderId}", |world, ask| folders::delete(world, ask, Kind::TraitFolders)),
+    on(List, "GET", "/v1/folders/segments", |world, ask| folders::list(world, ask, Kind::SegmentFolders)),
+    on(Write, "POST", "/v1/folders/segments", |world, ask| folders::create(world, ask, Kind::SegmentFolders)),
+    on(Read, "GET", "/v1/folders/segments/{folderId}", |world, ask| folders::get(world, ask, Kind::SegmentFolders)),
+    on(Write, "PUT", "/v1/folders/segments/{folderId}", |world, ask| folders::update(world, ask, Kind::SegmentFolders)),
+    on(Write, "DELETE", "/v1/folders/segments/{folderId}", |world, ask| folders::delete(world, ask, Kind::SegmentFolders)),
+
+    on(List, "GET", "/v1/traits", traits::list),
+    on(Write, "POST", "/v1/traits", traits::create),
+    on(Write, "POST", "/v1/traits/bulk-delete", |world, ask| bulk_delete(world, ask, traits::remove)),
+    on(Read, "POST", "/v1/traits/validate", traits::validate),
+    on(Read, "GET", "/v1/traits/limits", traits::limits),
+    on(Read, "GET", "/v1/traits/ic:{integrationCode}", traits::get),
+    on(Write, "PUT", "/v1/traits/ic:{integrationCode}", traits::update),
+    on(Write, "DELETE", "/v1/traits/ic:{integrationCode}", |world, ask| delete(world, ask, Kind::Traits, traits::remove)),
+    on(Read, "GET", "/v1/traits/{sid}", traits::get),
+    on(Write, "PUT", "/v1/traits/{sid}", traits::update),
+    on(Write, "DELETE", "/v1/traits/{sid}", |world, ask| delete(world, ask, Kind::Traits, traits::remove)),
+
+    on(List, "GET", "/v1/segments", segments::list),
+    on(Write, "POST", "/v1/segments", segments::create),
+    on(Write, "POST", "/v1/segments/bulk-delete", |world, ask| bulk_delete(world, ask, segments::remove)),
+    on(Write, "POST", "/v1/segments/bulk-merge-rule-replace", segments::replace_merge_rule),
+    on(Read, "POST", "/v1/segments/validate", segments::validate),
+    on(Read, "GET", "/v1/segments/limits", segments::limits),
+    on(Read, "GET", "/v1/segments/ic:{integrationCode}", segments::get),
+    on(Write, "PUT", "/v1/segments/ic:{integrationCode}", segments::update),
+    on(Write, "DELETE", "/v1/segments/ic:{integrationCode}", segments::delete),
+    on(Read, "GET", "/v1/segments/{sid}", segments::get),
+    on(Write, "PUT", "/v1/segments/{sid}", segments::update),
+    on(Write, "DELETE", "/v1/segments/{sid}", segments::delete),
+
+    on(List, "GET", "/v1/destinations", destinations::list),
+    on(Write, "POST", "/v1/destinations", destinations::create),
+    on(Write, "POST", "/v1/destinations/bulk-delete", |world, ask| bulk_delete(world, ask, destinations::remove)),
+    on(Read, "GET", "/v1/destinations/limits", destinations::limits),
+    on(Read, "GET", "/v1/destinations/configurations/available-platforms", destinations::platforms),
+    on(Write, "PUT", "/v1/destinations/mappings/{mappingId}", mappings::update_alone),
+    on(Read, "GET", "/v1/destinations/{destinationId}", destinations::get),
+    on(Write, "PUT", "/v1/destinations/{destinationId}", destinations::update),
+    on(Write, "DELETE", "/v1/destinations/{destinationId}", |world, ask| delete(world, ask, Kind::Destinations, destinations::remove)),
+    on(List, "GET", "/v1/destinations/{destinationId}/mappings", mappings::list),
+    on(Write, "POST", "/v1/destinations/{destinationId}/mappings", mappings::create),
+    on(Write, "POST", "/v1/destinations/{destinationId}/traits", mappings::create),
+    on(Write, "POST", "/v1/destinations/{destinationId}/bulk-create", mappings::bulk_create),
+    on(Write, "PUT", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::update),
+    on(Write, "DELETE", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::delete),
+
+    on(List, "GET", "/v1/models", models::list),
+    on(Write, "POST", "/v1/models", models::create),
+    on(Write, "POST", "/v1/models/bulk-delete", |world, ask| bulk_delete(world, ask, models::remove)),
+    on(Read, "GET", "/v1/models/limits", models::limits),
+    on(Read, "GET", "/v1/models/{algoModelId}", models::get),
+    on(Write, "PUT", "/v1/models/{algoModelId}", models::update),
+    on(Write, "DELETE", "/v1/models/{algoModelId}", |world, ask| delete(world, ask, Kind::Models, models::remove)),
+    on(List, "GET", "/v1/algorithms", models::algorithms),
+];
+
+#[derive(Debug)]
+pub(crate) struct AudienceManager;
+
+impl Service for AudienceManager {
+    fn system(&self) -> System {
+        System::AUDIENCE_MANAGER
     }
-    if !incoming.content_type_is(&["application/json"]) {
-        return Err(errors::plain(415, "Unsupported Media Type"));
+
+    fn endpoints(&self) -> &'static [Endpoint] {
+        ENDPOINTS
     }
-    serde_json::from_slice(&incoming.body)
-        .map_err(|_| errors::refusal(400, "BAD_REQUEST", "The request body is not valid JSON"))
+
+    /// audience-manager.md §1.2–§1.4, §2.3: the token (a missing one has the code that the same
+    /// gateway answers for Experience Platform), then the API key, then the organisation where the request names one.
+    fn admit(&self, world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
+        let legacy = world.flags.audience_manager.gateway == AudienceManagerGateway::Demdex;
+        let token = gateway::bearer(incoming).map_err(|refusal| match legacy {
+            true => legacy_refusal("unauthorized", "Full authentication is required"),
+            false => refusal,
+        })?;
+        let caller = gateway::holder(world, token).ok_or_else(|| match legacy {
+            true => legacy_refusal("invalid_token", "Access token expired"),
+            false => gateway::invalid_token(),
+        })?;
+        if !legacy {
+            gateway::check_api_key(incoming, &caller)?;
+        }
+        match incoming.header("x-gw-ims-org-id") {
+            None if world.flags.audience_manager.needs_organization => {
+                return Err(gateway::error(400, "400003", "Missing header"));
+            }
+            Some(organization) if organization != caller.organization => {
+                return Err(gateway::error(403, "403025", "Profile is not valid"));
+            }
+            None | Some(_) => {}
+        }
+        gateway::spend(world, &caller, self.system())?;
+        Ok(caller)
+    }
+
+    /// audience-manager.md §1.5: without RBAC rights only `/users/self` answers.
+    fn permit(&self, _: &mut World, caller: &Caller, endpoint: &Endpoint) -> Result<(), Answer> {
+        let everyone = endpoint.path == "/v1/users/self" && caller.pid != 0;
+        let allowed = match caller.aam_access {
+            Access::Full => true,
+            Access::Read => endpoint.effect != Effect::Write,
+            Access::None => false,
+        };
+        if allowed || everyone {
+            return Ok(());
+        }
+        Err(errors::refusal(
+            403,
+            "ACCESS_DENIED",
+            "The user is not authorized to perform this operation",
+        ))
+    }
+
+    /// The JSON body of a call that has one; 415 where it is not declared as JSON.
+    fn body(&self, _: &mut World, incoming: &Incoming) -> Result<Value, Answer> {
+        let takes_body = matches!(incoming.method.as_str(), "POST" | "PUT");
+        if !takes_body {
+            return Ok(Value::Null);
+        }
+        if !incoming.content_type_is(&["application/json"]) {
+            return Err(errors::plain(415, "Unsupported Media Type"));
+        }
+        serde_json::from_slice(&incoming.body)
+            .map_err(|_| errors::refusal(400, "BAD_REQUEST", "The request body is not valid JSON"))
+    }
+
+    fn dress(&self, flags: &Flags, incoming: &Incoming, body: &mut Value) {
+        let own = &flags.audience_manager;
+        if own.status_spelling != StatusSpelling::Upper {
+            spell_status(own.status_spelling, body);
+        }
+        if own.omit_nulls {
+            drop_nulls(body);
+        }
+        let unescaped = incoming
+            .header("aam-disable-escaping-html")
+            .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        if own.escape_html && !unescaped {
+            escape::escape(&own.escaped_characters, body);
+        }
+        spelling::add_unknown_fields(flags, body);
+    }
+
+    fn failure(&self, _: &World, _: &Incoming, status: u16, message: &str) -> Answer {
+        errors::plain(status, message)
+    }
+
+    fn owns(&self, kind: Kind) -> bool {
+        kind.has_numbers()
+    }
+
+    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
+        let id = world.store.new_id(kind);
+        match kind {
+            Kind::DataSources => data_sources::blank(world, caller, id),
+            Kind::Traits => traits::blank(world, caller, id),
+            Kind::Segments => segments::blank(world, caller, id),
+            Kind::Destinations => destinations::blank(world, caller, id),
+            Kind::Mappings => mappings::blank(world, caller.pid, id),
+            Kind::Models => models::blank(world, caller, id),
+            _ => object_of([
+                ("folderId", json!(id)),
+                ("pid", json!(caller.pid)),
+                ("parentFolderId", json!(0)),
+            ]),
+        }
+    }
+
+    fn touch(&self, world: &mut World, kind: Kind, before: &Object, after: &mut Object) {
+        match kind {
+            Kind::Traits => traits::touch(world, before, after),
+            Kind::Segments => segments::touch(world, after),
+            Kind::DataSources => {
+                after.insert("updateTime".to_owned(), json!(world.now_ms()));
+            }
+            Kind::Destinations => destinations::touch(world, after),
+            Kind::Mappings => {
+                mappings::touch(world, after);
+            }
+            Kind::Models => models::touch(world, after),
+            _ => {}
+        }
+    }
+
+    /// A second object with one integration code is refused where codes are unique.
+    fn accepts(&self, world: &World, kind: Kind, object: &Value) -> bool {
+        let source = object["dataSourceId"].as_u64().unwrap_or_default();
+        let code = object["integrationCode"].as_str();
+        common::check_code(world, kind, source, code, None).is_ok()
+    }
+
+    fn due(&self, world: &mut World, kind: Kind, key: &Key) {
+        if let (Kind::Models, Key::Number(id)) = (kind, key) {
+            models::run(world, *id);
+        }
+    }
 }
 
-/// Status spelling, nulls and escapes of an answer, as the switches and the request's header say.
-pub(crate) fn dress(flags: &Flags, incoming: &Incoming, body: &mut Value) {
-    if flags.status_spelling != StatusSpelling::Upper {
-        spell_status(flags.status_spelling, body);
-    }
-    if flags.omit_nulls {
-        drop_nulls(body);
-    }
-    let unescaped = incoming
-        .header("aam-disable-escaping-html")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    if flags.escape_html && !unescaped {
-        escape::escape(&flags.escaped_characters, body);
-    }
+fn legacy_refusal(code: &str, description: &str) -> Answer {
+    Answer::json(
+        401,
+        json!({"error": code, "error_description": description}),
+    )
+    .with_header(
+        "www-authenticate",
+        format!("Bearer realm=\"oauth\", error=\"{code}\", error_description=\"{description}\""),
+    )
 }
 
 fn spell_status(spelling: StatusSpelling, body: &mut Value) {
@@ -124,257 +313,4 @@ fn drop_nulls(body: &mut Value) {
         }
         _ => {}
     }
-}
-
-/// Whether the caller's company owns the object, or subscribes to its data source.
-pub(crate) fn sees(world: &World, caller: &Caller, object: &Object) -> bool {
-    let subscribed = |source| {
-        world
-            .accounts
-            .get(&caller.pid)
-            .is_some_and(|account| account.subscribed_data_source_ids.contains(&source))
-    };
-    owns(caller, object) || number_of(object, "dataSourceId").is_some_and(subscribed)
-}
-
-pub(crate) fn owns(caller: &Caller, object: &Object) -> bool {
-    number_of(object, "pid").is_none_or(|pid| pid == caller.pid)
-}
-
-pub(crate) fn body_object<'a>(ask: &'a Ask<'_>) -> Result<&'a Object, Answer> {
-    ask.body
-        .as_object()
-        .ok_or_else(|| errors::invalid("The request body must be a JSON object"))
-}
-
-/// The ids of a bulk call: a JSON array of numbers or strings.
-pub(crate) fn body_ids(ask: &Ask<'_>) -> Result<Vec<u64>, Answer> {
-    ask.body
-        .as_array()
-        .and_then(|items| items.iter().map(number).collect())
-        .ok_or_else(|| errors::invalid("The request body must be a JSON array of ids"))
-}
-
-/// A required text of at most 255 characters.
-pub(crate) fn required_name(body: &Object) -> Result<String, Answer> {
-    let name = text_of(body, "name").unwrap_or_default();
-    if name.trim().is_empty() {
-        return Err(errors::invalid("name is required"));
-    }
-    if name.chars().count() > 255 {
-        return Err(errors::invalid(
-            "name must not be longer than 255 characters",
-        ));
-    }
-    Ok(name.to_owned())
-}
-
-/// A member that is absent, null or a text.
-pub(crate) fn optional_text(body: &Object, field: &str) -> Result<Option<Value>, Answer> {
-    match body.get(field) {
-        None => Ok(None),
-        Some(Value::Null) => Ok(Some(Value::Null)),
-        Some(Value::String(text)) => Ok(Some(Value::from(text.clone()))),
-        Some(_) => Err(errors::invalid(&format!("{field} must be a string"))),
-    }
-}
-
-/// An empty integration code is none.
-pub(crate) fn optional_code(body: &Object) -> Result<Option<Value>, Answer> {
-    let code = optional_text(body, "integrationCode")?;
-    Ok(code.map(|code| match code.as_str() {
-        Some("") => Value::Null,
-        _ => code,
-    }))
-}
-
-/// `before`: the object that a PUT replaces. Its own status is taken back, whatever it says: a client that reads, merges
-/// and writes does not know which statuses the service has.
-pub(crate) fn status_of(body: &Object, before: Option<&Object>) -> Result<Option<Value>, Answer> {
-    let known = before.and_then(|before| text_of(before, "status"));
-    let given = text_of(body, "status");
-    if let (Some(known), Some(given)) = (known, given)
-        && known.eq_ignore_ascii_case(given)
-    {
-        return Ok(Some(Value::from(known)));
-    }
-    let wanted = match body.get("status") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text.to_ascii_uppercase(),
-        Some(Value::Number(number)) => match number.as_u64() {
-            Some(1) => "ACTIVE".to_owned(),
-            _ => "INACTIVE".to_owned(),
-        },
-        Some(_) => String::new(),
-    };
-    match wanted.as_str() {
-        "ACTIVE" | "INACTIVE" => Ok(Some(Value::from(wanted))),
-        _ => Err(errors::invalid("status must be ACTIVE or INACTIVE")),
-    }
-}
-
-/// The data source that a trait or segment names: it exists and the company may use it.
-pub(crate) fn usable_source(world: &World, caller: &Caller, body: &Object) -> Result<u64, Answer> {
-    let id = number_of(body, "dataSourceId")
-        .ok_or_else(|| errors::invalid("dataSourceId is required"))?;
-    world
-        .store
-        .number(Kind::DataSources, id)
-        .filter(|source| owns(caller, source))
-        .map(|_| id)
-        .ok_or_else(|| errors::invalid(&format!("dataSourceId {id} does not exist")))
-}
-
-/// The data source that a create or a PUT names. Whether one that stands can be changed is not known for sure: the user
-/// interface's lists of writable fields name it (§4.1, §5.2).
-pub(crate) fn source_of(
-    world: &World,
-    caller: &Caller,
-    body: &Object,
-    before: Option<&Object>,
-) -> Result<u64, Answer> {
-    let named = usable_source(world, caller, body)?;
-    let had = before.and_then(|before| number_of(before, "dataSourceId"));
-    match had.filter(|had| *had != named) {
-        None => Ok(named),
-        Some(had) => match world.flags.data_source_change {
-            DataSourceChange::Follows => Ok(named),
-            DataSourceChange::Ignored => Ok(had),
-            DataSourceChange::Refused => Err(errors::invalid("dataSourceId cannot be changed")),
-        },
-    }
-}
-
-pub(crate) fn existing_folder(
-    world: &World,
-    caller: &Caller,
-    kind: Kind,
-    body: &Object,
-    field: &str,
-) -> Result<u64, Answer> {
-    let id =
-        number_of(body, field).ok_or_else(|| errors::invalid(&format!("{field} is required")))?;
-    let exists = id == 0
-        || world
-            .store
-            .number(kind, id)
-            .is_some_and(|folder| owns(caller, folder));
-    exists
-        .then_some(id)
-        .ok_or_else(|| errors::invalid(&format!("{field} {id} does not exist")))
-}
-
-/// Refuses an integration code that another object of this kind has in a data source with the unique flag
-/// (audience-manager.md §3.2, §8.1: traits and segments are counted apart).
-pub(crate) fn check_code(
-    world: &World,
-    kind: Kind,
-    source: u64,
-    code: Option<&str>,
-    except: Option<u64>,
-) -> Result<(), Answer> {
-    let flag = match kind {
-        Kind::Traits => "uniqueTraitIntegrationCodes",
-        _ => "uniqueSegmentIntegrationCodes",
-    };
-    let unique = world
-        .store
-        .number(Kind::DataSources, source)
-        .and_then(|source| source.get(flag))
-        .and_then(Value::as_bool)
-        .unwrap_or(false);
-    let Some(code) = code.filter(|_| unique) else {
-        return Ok(());
-    };
-    let taken = world.store.with_code(kind, code).into_iter().any(|other| {
-        number_of(other, "dataSourceId") == Some(source) && number_of(other, "sid") != except
-    });
-    if taken {
-        return Err(errors::refusal(
-            world.flags.duplicate_integration_code_status,
-            "DUPLICATE_INTEGRATION_CODE",
-            "integrationCode must be unique within the data source",
-        ));
-    }
-    Ok(())
-}
-
-/// The ETag of an object: changes with every write (audience-manager.md §2.4, a switch).
-pub(crate) fn etag(object: &Object) -> String {
-    format!("\"{}\"", number_of(object, "updateTime").unwrap_or(0))
-}
-
-pub(crate) fn check_etag(world: &World, ask: &Ask<'_>, object: &Object) -> Result<(), Answer> {
-    let stale = world.flags.etags
-        && ask
-            .incoming
-            .header("if-match")
-            .is_some_and(|wanted| wanted != "*" && wanted != etag(object));
-    if stale {
-        return Err(errors::plain(412, "Precondition Failed"));
-    }
-    Ok(())
-}
-
-pub(crate) fn object_answer(world: &World, status: u16, object: Object) -> Answer {
-    let tag = etag(&object);
-    let answer = Answer::json(status, Value::Object(object));
-    if world.flags.etags {
-        answer.with_header("etag", tag)
-    } else {
-        answer
-    }
-}
-
-/// Deletes what can be deleted and names the rest: not atomic (audience-manager.md §2.5).
-pub(crate) fn delete_each(
-    world: &mut World,
-    ids: Vec<u64>,
-    delete: impl Fn(&mut World, u64) -> Result<(), Answer>,
-) -> Result<Answer, Answer> {
-    let mut refusals = Vec::new();
-    for id in ids {
-        if let Err(refusal) = delete(world, id) {
-            refusals.push((id, refusal));
-        }
-    }
-    if world.flags.bulk_delete_errors_after_effect {
-        return Err(errors::plain(500, "Internal server error"));
-    }
-    match refusals.first() {
-        None => Ok(Answer::empty(204)),
-        Some((_, first)) => Err(errors::several(first, &refusals)),
-    }
-}
-
-/// The smallest indexed set that holds everything the query can mean: by integration code, folder or data sources.
-pub(crate) fn narrowed<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Vec<&'a Object> {
-    let query = &ask.query;
-    if let Some(code) = query.get("integrationCode") {
-        return world.store.with_code(kind, code);
-    }
-    if query.has("dataSourceId") {
-        let mut sources: Vec<u64> = query
-            .all("dataSourceId")
-            .filter_map(|id| id.trim().parse().ok())
-            .collect();
-        sources.sort_unstable();
-        sources.dedup();
-        let mut found: Vec<&Object> = sources
-            .into_iter()
-            .flat_map(|source| world.store.in_source(kind, source))
-            .collect();
-        found.sort_by_key(|object| number_of(object, "sid"));
-        return found;
-    }
-    if let Some(folder) = query.get("folderId").and_then(|id| id.trim().parse().ok()) {
-        return world.store.in_folder(kind, folder);
-    }
-    let contained = query
-        .get("containsTrait")
-        .filter(|_| kind == Kind::Segments);
-    if let Some(sid) = contained.and_then(|id| id.trim().parse().ok()) {
-        return world.store.segments_using(sid);
-    }
-    world.store.all(kind).collect()
 }

@@ -3,16 +3,18 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    USER_ID, body_ids, body_object, delete_each, errors, lists, object_answer, optional_text, owns,
-    required_name, sees, status_of,
+use super::common::{
+    USER_ID, body_object, by_id, named, object_answer, optional_text, owns, required_name, sees,
+    status_of,
 };
+use super::{errors, lists};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::{InUseDelete, ModelInUseBody};
-use crate::gateway::Caller;
-use crate::schedule::{DUE, Event};
-use crate::store::{Key, Kind, Object, number, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::flags::ModelInUseBody;
+use crate::schedule::DUE;
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number, number_of, object_of, text_of};
+use crate::world::World;
 
 const KIND: Kind = Kind::Models;
 
@@ -57,7 +59,7 @@ fn render(model: &Object) -> Object {
 /// A model by itself; the older samples write it in numbers (§6.3).
 fn alone(world: &World, status: u16, model: &Object) -> Answer {
     let mut rendered = render(model);
-    if world.flags.models_in_numbers {
+    if world.flags.audience_manager.models_in_numbers {
         let active = text_of(model, "status") == Some("ACTIVE");
         rendered.insert("status".to_owned(), json!(u8::from(active)));
         if text_of(model, "baselineTraitType") == Some("SEGMENT") {
@@ -68,7 +70,7 @@ fn alone(world: &World, status: u16, model: &Object) -> Answer {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let model = find(world, &ask.caller, ask.parameter(0))?;
+    let model = named(world, ask, KIND)?;
     Ok(alone(world, 200, model))
 }
 
@@ -83,7 +85,7 @@ pub(crate) fn algorithms(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 
 /// The keys are a guess, as for traits.
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limit = world.flags.item_limits.active_models;
+    let limit = world.flags.audience_manager.item_limits.active_models;
     let used = active(world, &ask.caller, None);
     Ok(Answer::json(
         200,
@@ -107,27 +109,27 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     require(body)?;
     merge(world, &ask.caller, &mut model, body, None)?;
     check(world, &ask.caller, &model, None)?;
-    let due_ms = world.now_ms().saturating_add(world.flags.model_run_ms);
+    let due_ms = world
+        .now_ms()
+        .saturating_add(world.flags.audience_manager.model_run_ms);
     model.insert(DUE.to_owned(), json!(due_ms));
-    world.schedule.add(due_ms, Event::Model(id));
+    world.schedule.add(due_ms, KIND, Key::Number(id));
     world.store.set(KIND, Key::Number(id), Some(model.clone()));
     Ok(alone(world, 201, &model))
 }
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
+    let before = named(world, ask, KIND)?.clone();
     let id = number_of(&before, "algoModelId").unwrap_or(0);
     let mut model = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         require(body)?;
-        for (field, default) in [
+        model.extend(object_of([
             ("description", Value::Null),
             ("excludedTraits", json!([])),
             ("status", json!("ACTIVE")),
-        ] {
-            model.insert(field.to_owned(), default);
-        }
+        ]));
     }
     merge(world, &ask.caller, &mut model, body, Some(&before))?;
     check(world, &ask.caller, &model, Some(id))?;
@@ -144,29 +146,8 @@ pub(crate) fn touch(world: &World, model: &mut Object) {
     model.insert("algoModelVersion".to_owned(), json!(version));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let model = find(world, &ask.caller, ask.parameter(0))?;
-    let id = number_of(model, "algoModelId").unwrap_or(0);
-    remove(world, &ask.caller, id)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, id| {
-        remove(world, &ask.caller, id)
-    })
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, id: &str) -> Result<&'a Object, Answer> {
-    id.parse()
-        .ok()
-        .and_then(|id| world.store.number(KIND, id))
-        .filter(|model| owns(caller, model))
-        .ok_or_else(|| errors::not_found("Model"))
-}
-
-fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    find(world, caller, &id.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
+    by_id(world, caller, KIND, Some(id))?;
     let users: Vec<u64> = world
         .store
         .all(Kind::Traits)
@@ -178,7 +159,7 @@ fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), Answer> {
         world.store.set(KIND, Key::Number(id), None);
         return Ok(());
     }
-    Err(match world.flags.model_in_use_body {
+    Err(match world.flags.audience_manager.model_in_use_body {
         ModelInUseBody::Ids => Answer::json(400, json!(users)),
         ModelInUseBody::Error => errors::refusal(
             400,
@@ -197,7 +178,7 @@ pub(crate) fn run(world: &mut World, id: u64) {
         return;
     }
     let now = json!(world.now_ms());
-    let status = world.flags.model_run_status;
+    let status = world.flags.audience_manager.model_run_status;
     model.insert("lastRunStatus".to_owned(), json!(status));
     for field in ["lastRunTimestamp", "latestRunTS"] {
         model.insert(field.to_owned(), now.clone());
@@ -210,16 +191,12 @@ pub(crate) fn run(world: &mut World, id: u64) {
 
 /// Refuses to delete a trait or segment that is the baseline of a model; no source says what the service does.
 pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
-    let status = match world.flags.baseline_delete {
-        InUseDelete::Allow => return Ok(()),
-        InUseDelete::Conflict => 409,
-        InUseDelete::BadRequest => 400,
-    };
     let used = world
         .store
         .all(KIND)
         .any(|model| number_of(model, "sid") == Some(sid));
-    if used {
+    let refused = world.flags.audience_manager.baseline_delete.status();
+    if let Some(status) = refused.filter(|_| used) {
         return Err(errors::refusal(
             status,
             "CANNOT_DELETE_ENTITY_MAPPED",
@@ -231,10 +208,10 @@ pub(crate) fn check_no_baseline(world: &World, sid: u64) -> Result<(), Answer> {
 
 /// The model that an algorithmic trait names: it is there and ran with data (§6.3).
 pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), Answer> {
-    if !world.flags.algorithmic_trait_needs_run {
+    if !world.flags.audience_manager.algorithmic_trait_needs_run {
         return Ok(());
     }
-    let model = find(world, caller, &id.to_string())
+    let model = by_id(world, caller, KIND, Some(id))
         .map_err(|_| errors::invalid(&format!("Model {id} does not exist")))?;
     if number_of(model, "lastRunStatus") == Some(1) {
         return Ok(());
@@ -245,33 +222,30 @@ pub(crate) fn check_ran(world: &World, caller: &Caller, id: u64) -> Result<(), A
 /// A model with nothing but defaults.
 pub(crate) fn blank(world: &World, caller: &Caller, id: u64) -> Object {
     let now = world.now_ms();
-    Object::from_iter(
-        [
-            ("algoModelId", json!(id)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("algoTypeId", json!(1)),
-            ("intervalSeconds", json!(INTERVALS[1])),
-            ("lookBackPeriod", json!(30)),
-            ("status", json!("ACTIVE")),
-            ("processingStatus", json!(0)),
-            ("algoModelVersion", json!(1)),
-            ("dataSources", json!([])),
-            ("sid", Value::Null),
-            ("baselineTraitType", Value::Null),
-            ("excludedTraits", json!([])),
-            ("latestRunTS", Value::Null),
-            ("lastRunStatus", Value::Null),
-            ("lastRunTimestamp", Value::Null),
-            ("lastSuccessfulRunTimestamp", Value::Null),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("algoModelId", json!(id)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("algoTypeId", json!(1)),
+        ("intervalSeconds", json!(INTERVALS[1])),
+        ("lookBackPeriod", json!(30)),
+        ("status", json!("ACTIVE")),
+        ("processingStatus", json!(0)),
+        ("algoModelVersion", json!(1)),
+        ("dataSources", json!([])),
+        ("sid", Value::Null),
+        ("baselineTraitType", Value::Null),
+        ("excludedTraits", json!([])),
+        ("latestRunTS", Value::Null),
+        ("lastRunStatus", Value::Null),
+        ("lastRunTimestamp", Value::Null),
+        ("lastSuccessfulRunTimestamp", Value::Null),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ])
 }
 
 fn require(body: &Object) -> Result<(), Answer> {
@@ -336,7 +310,7 @@ fn baseline_kind(world: &World, caller: &Caller, sid: u64) -> Result<String, Ans
     world
         .store
         .number(Kind::Traits, sid)
-        .filter(|object| sees(world, caller, object))
+        .filter(|object| sees(world, caller, Kind::Traits, object))
         .and_then(|object| text_of(object, "traitType"))
         .filter(|kind| ["ON_BOARDED_TRAIT", "RULE_BASED_TRAIT"].contains(kind))
         .map(str::to_owned)
@@ -363,22 +337,21 @@ fn check(
         world
             .store
             .number(Kind::DataSources, *id)
-            .is_none_or(|source| !sees(world, caller, source))
+            .is_none_or(|source| !sees(world, caller, Kind::DataSources, source))
     });
     if let Some(id) = missing {
         return Err(errors::invalid(&format!(
             "dataSourceId {id} does not exist"
         )));
     }
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     if ids(model, "excludedTraits").count() > limits.excluded_traits {
         return Err(errors::invalid("Too many excluded traits"));
     }
     let is_active = text_of(model, "status") == Some("ACTIVE");
     if is_active && active(world, caller, except) >= limits.active_models {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of active models is reached",
         ));
     }

@@ -4,17 +4,20 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::rules::{SegmentRule, referenced_sids};
-use super::{
-    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    export_controls, lists, mappings, models, narrowed, object_answer, optional_code,
-    optional_text, owns, required_name, sees, source_of, status_of, usable_source,
+use super::common::{
+    USER_ID, body_object, by_id, check_code, check_etag, existing_folder, named, narrowed,
+    object_answer, optional_code, optional_text, owns, required_name, sees, source_of, status_of,
+    usable_source,
 };
+use super::mapped::live_of;
+use super::rules::{SegmentRule, referenced_sids};
+use super::{common, errors, export_controls, lists, models};
+use crate::caller::Caller;
 use crate::exchange::{Answer, Payload, Query};
 use crate::flags::TraitDataSources;
-use crate::gateway::Caller;
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number_of, object_of, text_of};
+use crate::world::World;
 
 const KIND: Kind = Kind::Segments;
 
@@ -43,7 +46,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let since: Option<u64> = query.get("updatedSince").and_then(|text| text.parse().ok());
     let found: Vec<&Object> = narrowed(world, ask, KIND)
         .into_iter()
-        .filter(|segment| sees(world, &ask.caller, segment))
+        .filter(|segment| sees(world, &ask.caller, KIND, segment))
         .filter(|segment| {
             ["folderId", "dataSourceId", "mergeRuleDataSourceId", "pid"]
                 .iter()
@@ -74,19 +77,14 @@ fn contains_traits(query: &Query, segment: &Object) -> bool {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(world, ask, find(world, &ask.caller, ask.parameter(0))?);
-    Ok(object_answer(world, 200, rendered))
-}
-
-pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(world, ask, find_by_code(world, ask)?);
+    let rendered = render(world, ask, named(world, ask, KIND)?);
     Ok(object_answer(world, 200, rendered))
 }
 
 fn render(world: &World, ask: &Ask<'_>, segment: &Object) -> Object {
     let query = &ask.query;
     let mut rendered = segment.clone();
-    let tells_sources = match world.flags.trait_data_sources {
+    let tells_sources = match world.flags.audience_manager.trait_data_sources {
         TraitDataSources::Always => true,
         TraitDataSources::OnRequest => query.is_true("includeTraitDataSourceIds"),
         TraitDataSources::Never => false,
@@ -136,19 +134,19 @@ fn expression_view(world: &World, rule: &SegmentRule) -> Object {
             })
         })
         .collect();
-    Object::from_iter([
-        ("codeViewOnly".to_owned(), json!(rule.sids().len() > 50)),
-        ("expressionTree".to_owned(), rule.tree()),
-        ("traits".to_owned(), json!(traits)),
+    object_of([
+        ("codeViewOnly", json!(rule.sids().len() > 50)),
+        ("expressionTree", rule.tree()),
+        ("traits", json!(traits)),
     ])
 }
 
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
-    if world.store.count(KIND, ask.caller.pid) >= world.flags.item_limits.segments {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+    if world.store.count(KIND, ask.caller.pid) >= world.flags.audience_manager.item_limits.segments
+    {
+        return Err(errors::limit_reached(
+            world,
             "The limit of segments is reached",
         ));
     }
@@ -164,16 +162,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 }
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
-    put(world, ask, &before)
-}
-
-pub(crate) fn update_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find_by_code(world, ask)?.clone();
-    put(world, ask, &before)
-}
-
-fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answer> {
+    let before = &named(world, ask, KIND)?.clone();
     let body = body_object(ask)?;
     let sid = number_of(before, "sid").unwrap_or(0);
     if !owns(&ask.caller, before) {
@@ -186,7 +175,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: &Object) -> Result<Answer, Answ
     let mut segment = before.clone();
     // The UI pauses and resumes with the status alone (§2.4).
     let status_only = body.len() == 1 && body.contains_key("status");
-    if !world.flags.put_lenient && !status_only {
+    if !world.flags.audience_manager.put_lenient && !status_only {
         require(world, &ask.caller, body)?;
         segment.insert("description".to_owned(), Value::Null);
         segment.insert("integrationCode".to_owned(), Value::Null);
@@ -211,36 +200,17 @@ pub(crate) fn touch(world: &World, segment: &mut Object) {
     segment.insert("upUID".to_owned(), json!(USER_ID));
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let segment = find(world, &ask.caller, ask.parameter(0))?.clone();
-    check_etag(world, ask, &segment)?;
-    remove(world, &ask.caller, number_of(&segment, "sid").unwrap_or(0)).map_err(single)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn delete_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let sid = number_of(find_by_code(world, ask)?, "sid").unwrap_or(0);
-    remove(world, &ask.caller, sid).map_err(single)?;
-    Ok(Answer::empty(204))
-}
-
 /// A single deletion of a mapped segment names no code, the bulk one does (§5.4).
-fn single(refusal: Answer) -> Answer {
-    match refusal.payload {
+pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    common::delete(world, ask, KIND, remove).map_err(|refusal| match refusal.payload {
         Payload::Json(ref body) if body["message"] == MAPPED => {
             errors::plain(refusal.status, MAPPED)
         }
         _ => refusal,
-    }
+    })
 }
 
 const MAPPED: &str = "The segment is mapped to a destination";
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, sid| {
-        remove(world, &ask.caller, sid)
-    })
-}
 
 pub(crate) fn replace_merge_rule(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let body = body_object(ask)?;
@@ -284,28 +254,11 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
 
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let used = world.store.count(KIND, ask.caller.pid);
-    let limit = world.flags.item_limits.segments;
+    let limit = world.flags.audience_manager.item_limits.segments;
     Ok(Answer::json(
         200,
         json!({"total": {"used": used, "limit": limit}}),
     ))
-}
-
-fn find<'a>(world: &'a World, caller: &Caller, sid: &str) -> Result<&'a Object, Answer> {
-    sid.parse()
-        .ok()
-        .and_then(|sid| world.store.number(KIND, sid))
-        .filter(|segment| sees(world, caller, segment))
-        .ok_or_else(|| errors::not_found("Segment"))
-}
-
-fn find_by_code<'a>(world: &'a World, ask: &Ask<'_>) -> Result<&'a Object, Answer> {
-    world
-        .store
-        .with_code(KIND, ask.parameter(0))
-        .into_iter()
-        .find(|segment| sees(world, &ask.caller, segment))
-        .ok_or_else(|| errors::not_found("Segment"))
 }
 
 /// What the state says, and the destinations of the mappings.
@@ -316,7 +269,7 @@ fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    let mut ids: Vec<u64> = mappings::live_of(world, number_of(segment, "sid").unwrap_or(0))
+    let mut ids: Vec<u64> = live_of(world, number_of(segment, "sid").unwrap_or(0))
         .filter_map(|mapping| number_of(mapping, "destinationId"))
         .collect();
     ids.sort_unstable();
@@ -331,8 +284,8 @@ fn destinations_of(world: &World, segment: &Object) -> Vec<Value> {
     found
 }
 
-fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
-    let segment = find(world, caller, &sid.to_string())?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
+    let segment = by_id(world, caller, KIND, Some(sid))?;
     if !owns(caller, segment) {
         return Err(errors::not_yours());
     }
@@ -348,27 +301,24 @@ fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
 pub(crate) fn blank(world: &World, caller: &Caller, sid: u64) -> Object {
     let now = world.now_ms();
     let merge_rule = world.account(caller.pid).default_merge_rule_data_source_id;
-    Object::from_iter(
-        [
-            ("sid", json!(sid)),
-            ("pid", json!(caller.pid)),
-            ("name", Value::Null),
-            ("description", Value::Null),
-            ("segmentRule", Value::Null),
-            ("folderId", json!(0)),
-            ("integrationCode", Value::Null),
-            ("status", json!("ACTIVE")),
-            ("dataSourceId", Value::Null),
-            ("mergeRuleDataSourceId", json!(merge_rule)),
-            (TRAIT_SOURCES, json!([])),
-            ("isDestinationMappable", json!(true)),
-            ("createTime", json!(now)),
-            ("updateTime", json!(now)),
-            ("crUID", json!(USER_ID)),
-            ("upUID", json!(USER_ID)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    )
+    object_of([
+        ("sid", json!(sid)),
+        ("pid", json!(caller.pid)),
+        ("name", Value::Null),
+        ("description", Value::Null),
+        ("segmentRule", Value::Null),
+        ("folderId", json!(0)),
+        ("integrationCode", Value::Null),
+        ("status", json!("ACTIVE")),
+        ("dataSourceId", Value::Null),
+        ("mergeRuleDataSourceId", json!(merge_rule)),
+        (TRAIT_SOURCES, json!([])),
+        ("isDestinationMappable", json!(true)),
+        ("createTime", json!(now)),
+        ("updateTime", json!(now)),
+        ("crUID", json!(USER_ID)),
+        ("upUID", json!(USER_ID)),
+    ])
 }
 
 fn require(world: &World, caller: &Caller, body: &Object) -> Result<(), Answer> {
@@ -473,7 +423,7 @@ fn check(
 }
 
 fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(), Answer> {
-    let Some(id) = id.filter(|_| world.flags.validate_merge_rule) else {
+    let Some(id) = id.filter(|_| world.flags.audience_manager.validate_merge_rule) else {
         return Ok(());
     };
     let account = world.account(caller.pid);
@@ -492,12 +442,12 @@ fn check_merge_rule(world: &World, caller: &Caller, id: Option<u64>) -> Result<(
 
 /// Grammar, known traits, and no frequency on what is counted once (§5.3).
 fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule, Answer> {
-    let status = world.flags.rule_refusal_status;
+    let status = world.flags.audience_manager.rule_refusal_status;
     let invalid = |what: String| errors::refusal(status, "INVALID_EXPRESSION", &what);
     let parsed =
         SegmentRule::parse(rule).map_err(|what| invalid(format!("Invalid rule: {what}")))?;
     let sids = parsed.sids();
-    let most = world.flags.item_limits.traits_per_segment;
+    let most = world.flags.audience_manager.item_limits.traits_per_segment;
     if sids.len() > most {
         return Err(invalid(format!("A segment holds at most {most} traits")));
     }
@@ -505,7 +455,7 @@ fn check_rule(world: &World, caller: &Caller, rule: &str) -> Result<SegmentRule,
         world
             .store
             .number(Kind::Traits, *sid)
-            .filter(|object| sees(world, caller, object))
+            .filter(|object| sees(world, caller, Kind::Traits, object))
     };
     if let Some(sid) = sids.iter().find(|sid| known(sid).is_none()) {
         return Err(invalid(format!("Trait {sid} does not exist")));

@@ -2,19 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::folders::FOLDER_TRAIT;
-use super::{
-    USER_ID, body_ids, body_object, check_code, check_etag, delete_each, errors, existing_folder,
-    lists, models, narrowed, object_answer, optional_code, optional_text, owns, required_name,
-    rules, sees, segments, source_of, usable_source,
+use super::common::{
+    USER_ID, body_object, by_id, check_code, check_etag, existing_folder, named, narrowed,
+    object_answer, optional_code, optional_text, owns, required_name, sees, source_of,
+    usable_source,
 };
+use super::{errors, lists, models, rules, segments};
+use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::InUseDelete;
-use crate::gateway::Caller;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::Traits;
+
+pub(crate) const FOLDER_TRAIT: &str = "FOLDER_TRAIT";
 
 const RULE_BASED: &str = "RULE_BASED_TRAIT";
 const ON_BOARDED: &str = "ON_BOARDED_TRAIT";
@@ -67,7 +69,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let details = query.is_true("includeDetails");
     let found: Vec<&Object> = narrowed(world, ask, KIND)
         .into_iter()
-        .filter(|object| sees(world, &ask.caller, object))
+        .filter(|object| sees(world, &ask.caller, KIND, object))
         .filter(|object| lists::matches_number(query, object, "folderId"))
         .filter(|object| lists::matches_number(query, object, "dataSourceId"))
         .filter(|object| lists::matches_number(query, object, "algoModelId"))
@@ -109,12 +111,7 @@ fn render(ask: &Ask<'_>, object: &Object) -> Object {
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(ask, find(world, &ask.caller, ask.parameter(0))?);
-    Ok(object_answer(world, 200, rendered))
-}
-
-pub(crate) fn get_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let rendered = render(ask, find_by_code(world, ask)?);
+    let rendered = render(ask, named(world, ask, KIND)?);
     Ok(object_answer(world, 200, rendered))
 }
 
@@ -143,16 +140,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
 }
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find(world, &ask.caller, ask.parameter(0))?.clone();
-    put(world, ask, before)
-}
-
-pub(crate) fn update_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let before = find_by_code(world, ask)?.clone();
-    put(world, ask, before)
-}
-
-fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answer> {
+    let before = named(world, ask, KIND)?.clone();
     let body = body_object(ask)?;
     let sid = number_of(&before, "sid").unwrap_or(0);
     check_writable(&ask.caller, &before)?;
@@ -165,7 +153,7 @@ fn put(world: &mut World, ask: &Ask<'_>, before: Object) -> Result<Answer, Answe
         return Err(errors::invalid("traitType cannot be changed"));
     }
     let mut object = before.clone();
-    if !world.flags.put_lenient {
+    if !world.flags.audience_manager.put_lenient {
         if named.is_none() {
             return Err(errors::invalid("traitType is required"));
         }
@@ -196,25 +184,6 @@ pub(crate) fn touch(world: &World, before: &Object, object: &mut Object) {
     }
 }
 
-pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let object = find(world, &ask.caller, ask.parameter(0))?.clone();
-    check_etag(world, ask, &object)?;
-    remove(world, &ask.caller, number_of(&object, "sid").unwrap_or(0))?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn delete_by_code(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let sid = number_of(find_by_code(world, ask)?, "sid").unwrap_or(0);
-    remove(world, &ask.caller, sid)?;
-    Ok(Answer::empty(204))
-}
-
-pub(crate) fn bulk_delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    delete_each(world, body_ids(ask)?, |world, sid| {
-        remove(world, &ask.caller, sid)
-    })
-}
-
 /// `{"code": rule}`. What success answers is not documented: the rule again.
 pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let rule = text_of(body_object(ask)?, "code")
@@ -225,7 +194,7 @@ pub(crate) fn validate(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answe
 }
 
 pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let pid = ask.caller.pid;
     let usage = |used: usize, limit: usize| json!({"used": used, "limit": limit});
     let of_type = |name: &str| world.store.count_of_type(pid, name);
@@ -240,24 +209,6 @@ pub(crate) fn limits(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     ))
 }
 
-fn find<'a>(world: &'a World, caller: &Caller, sid: &str) -> Result<&'a Object, Answer> {
-    sid.parse()
-        .ok()
-        .and_then(|sid| world.store.number(KIND, sid))
-        .filter(|object| sees(world, caller, object))
-        .ok_or_else(|| errors::not_found("Trait"))
-}
-
-/// The first with the code: which one answers where several have it is not defined.
-fn find_by_code<'a>(world: &'a World, ask: &Ask<'_>) -> Result<&'a Object, Answer> {
-    world
-        .store
-        .with_code(KIND, ask.parameter(0))
-        .into_iter()
-        .find(|object| sees(world, &ask.caller, object))
-        .ok_or_else(|| errors::not_found("Trait"))
-}
-
 fn check_writable(caller: &Caller, object: &Object) -> Result<(), Answer> {
     if !owns(caller, object) {
         return Err(errors::not_yours());
@@ -270,15 +221,11 @@ fn check_writable(caller: &Caller, object: &Object) -> Result<(), Answer> {
     Ok(())
 }
 
-fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
-    check_writable(caller, find(world, caller, &sid.to_string())?)?;
+pub(crate) fn remove(world: &mut World, caller: &Caller, sid: u64) -> Result<(), Answer> {
+    check_writable(caller, by_id(world, caller, KIND, Some(sid))?)?;
     let used = !world.store.segments_using(sid).is_empty();
-    let refused = match world.flags.trait_in_use_delete {
-        InUseDelete::Conflict if used => Some(409),
-        InUseDelete::BadRequest if used => Some(400),
-        InUseDelete::Conflict | InUseDelete::BadRequest | InUseDelete::Allow => None,
-    };
-    if let Some(status) = refused {
+    let refused = world.flags.audience_manager.trait_in_use_delete.status();
+    if let Some(status) = refused.filter(|_| used) {
         return Err(errors::refusal(
             status,
             "CANNOT_DELETE_ENTITY_MAPPED",
@@ -350,7 +297,7 @@ fn merge(
     if let Some(code) = optional_code(body)? {
         object.insert("integrationCode".to_owned(), code);
     }
-    if let Some(status) = super::status_of(body, before)? {
+    if let Some(status) = super::common::status_of(body, before)? {
         object.insert("status".to_owned(), status);
     }
     for field in ["ttl", "type", "categoryId", "algoModelId"] {
@@ -403,7 +350,7 @@ fn check(world: &World, object: &Object, except: Option<u64>) -> Result<(), Answ
 }
 
 fn check_rule(world: &World, rule: &str) -> Result<(), Answer> {
-    let status = world.flags.rule_refusal_status;
+    let status = world.flags.audience_manager.rule_refusal_status;
     rules::check_trait_rule(rule).map_err(|what| {
         errors::refusal(
             status,
@@ -414,7 +361,7 @@ fn check_rule(world: &World, rule: &str) -> Result<(), Answer> {
 }
 
 fn check_limits(world: &World, pid: u64, trait_type: &str) -> Result<(), Answer> {
-    let limits = world.flags.item_limits;
+    let limits = world.flags.audience_manager.item_limits;
     let limit = match trait_type {
         RULE_BASED => limits.rule_based_traits,
         ON_BOARDED => limits.onboarded_traits,
@@ -422,9 +369,8 @@ fn check_limits(world: &World, pid: u64, trait_type: &str) -> Result<(), Answer>
     };
     let total = world.store.count(KIND, pid);
     if total >= limits.traits || world.store.count_of_type(pid, trait_type) >= limit {
-        return Err(errors::refusal(
-            world.flags.item_limit_status,
-            "RESOURCE_LIMIT_EXCEEDED",
+        return Err(errors::limit_reached(
+            world,
             "The limit of traits is reached",
         ));
     }

@@ -3,10 +3,11 @@
 
 use serde_json::json;
 
-use super::USER_ID;
+use super::common::USER_ID;
 use crate::exchange::Answer;
+use crate::service::Ask;
 use crate::state::Access;
-use crate::world::{Ask, World};
+use crate::world::World;
 
 pub(crate) fn myself(_: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let caller = &ask.caller;

@@ -5,18 +5,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::external_audiences::IMPORT;
-use super::{errors, expression, find_by_audience_id, merge_policies, sandbox_view};
-use crate::connector;
+use super::common::{AUDIENCE_MANAGER_ORIGIN, find_by_key, sandbox_view};
+use super::{errors, expression, merge_policies};
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::{
     DuplicateAudience, ExternalAudienceIds, ExternalAudienceLabels, ReadOnlyAudience,
 };
-use crate::gateway::Caller;
-use crate::store::{Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::service::Ask;
+use crate::store::{Kind, Object, object_of, text_of};
+use crate::world::World;
 
 type Result<T> = std::result::Result<T, Answer>;
+
+/// The member of an audience that holds what only this service shows of it.
+pub(crate) const IMPORT: &str = "import";
 
 /// What no write changes (§3.5).
 pub(crate) const IMMUTABLE: [&str; 10] = [
@@ -48,11 +51,15 @@ pub(crate) fn external_audience(
     ask: &Ask<'_>,
     mut body: Object,
 ) -> Result<Object> {
-    if !world.flags.external_segments_enabled {
+    if !world.flags.experience_platform.external_segments_enabled {
         return Err(not_enabled(world));
     }
     if let Some(dataset) = text_of(&body, "datasetId").map(str::to_owned)
-        && !world.flags.catalog_datasets.contains(&dataset)
+        && !world
+            .flags
+            .experience_platform
+            .catalog_datasets
+            .contains(&dataset)
     {
         let message = format!(
             "Dataset {dataset} cannot be retrieved from Catalog: {{\"type\":\"http://ns.adobe.com/aep/errors/CTLG-404\",\"status\":404}}"
@@ -61,8 +68,13 @@ pub(crate) fn external_audience(
     }
     body.remove(IMPORT);
     check_labels(world, &mut body)?;
-    let claimed = text_of(&body, "originName") == Some(connector::ORIGIN);
-    if claimed && !world.flags.audience_manager_origin_accepted {
+    let claimed = text_of(&body, "originName") == Some(AUDIENCE_MANAGER_ORIGIN);
+    if claimed
+        && !world
+            .flags
+            .experience_platform
+            .audience_manager_origin_accepted
+    {
         return Err(errors::validation(
             world,
             "originName cannot be set to AUDIENCE_MANAGER.",
@@ -102,7 +114,7 @@ pub(crate) fn check_labels(world: &mut World, body: &mut Object) -> Result<()> {
     }
     let external = text_of(body, "type") != Some("SegmentDefinition");
     let some = external && given.is_some_and(|labels| !labels.is_empty());
-    match world.flags.external_audience_labels {
+    match world.flags.experience_platform.external_audience_labels {
         ExternalAudienceLabels::Refused if some => Err(errors::validation(
             world,
             "labels cannot be applied to an external audience.",
@@ -119,10 +131,10 @@ pub(crate) fn check_labels(world: &mut World, body: &mut Object) -> Result<()> {
 
 /// What the connector made is read only (§5.2: the user interface offers no edit; what the API answers, nobody says).
 pub(crate) fn check_origin(world: &mut World, caller: &Caller, audience: &Object) -> Result<()> {
-    if text_of(audience, "originName") != Some(connector::ORIGIN) {
+    if text_of(audience, "originName") != Some(AUDIENCE_MANAGER_ORIGIN) {
         return Ok(());
     }
-    match world.flags.read_only_audience {
+    match world.flags.experience_platform.read_only_audience {
         ReadOnlyAudience::Allow => Ok(()),
         ReadOnlyAudience::BadRequest => Err(errors::validation(
             world,
@@ -136,17 +148,13 @@ pub(crate) fn check_origin(world: &mut World, caller: &Caller, audience: &Object
 }
 
 fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()> {
-    let status = match world.flags.duplicate_external_audience {
+    let status = match world.flags.experience_platform.duplicate_external_audience {
         DuplicateAudience::Allow => return Ok(()),
         DuplicateAudience::Conflict => 409,
         DuplicateAudience::BadRequest => 400,
     };
     let text = |field: &str| text_of(body, field).unwrap_or_default();
-    let taken = find_by_audience_id(world, ask, text("audienceId")).any(|audience| {
-        text_of(audience, "namespace")
-            .is_some_and(|known| known.eq_ignore_ascii_case(text("namespace")))
-    });
-    if taken {
+    if find_by_key(world, ask, text("namespace"), text("audienceId")).is_some() {
         return Err(errors::refusal(
             world,
             status,
@@ -158,7 +166,7 @@ fn check_duplicate(world: &mut World, ask: &Ask<'_>, body: &Object) -> Result<()
 }
 
 pub(crate) fn external_id(world: &mut World, ask: &Ask<'_>, body: &Object) -> String {
-    match world.flags.external_audience_ids {
+    match world.flags.experience_platform.external_audience_ids {
         ExternalAudienceIds::Uuid => world.uuid(),
         ExternalAudienceIds::Composite => {
             let namespace = text_of(body, "namespace").unwrap_or_default();
@@ -189,7 +197,7 @@ pub(crate) fn segment_definition(
     }
     check_new_lifecycle(world, &body)?;
     let id = world.uuid();
-    for (field, value) in [
+    body.extend(object_of([
         ("audienceId", json!(id)),
         ("namespace", json!("AEPSegments")),
         ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
@@ -197,9 +205,7 @@ pub(crate) fn segment_definition(
         ("dataGovernancePolicy", json!({"excludeOptOut": true})),
         ("dependents", json!([])),
         ("dependencies", json!([])),
-    ] {
-        body.insert(field.to_owned(), value);
-    }
+    ]));
     if !body.get("mergePolicyId").is_some_and(Value::is_string) {
         body.insert(
             "mergePolicyId".to_owned(),
@@ -226,7 +232,7 @@ fn check_new_lifecycle(world: &mut World, body: &Object) -> Result<()> {
 /// What the server writes into every new audience.
 pub(crate) fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &str) -> Object {
     let now_ms = world.now_ms();
-    for (field, value) in [
+    body.extend(object_of([
         ("id", json!(id)),
         ("imsOrgId", json!(ask.caller.organization)),
         ("sandbox", sandbox_view(&ask.caller.sandbox)),
@@ -237,9 +243,7 @@ pub(crate) fn complete(world: &mut World, ask: &Ask<'_>, mut body: Object, id: &
         ),
         ("creationTime", json!(now_ms)),
         ("createEpoch", json!(now_ms / 1000)),
-    ] {
-        body.insert(field.to_owned(), value);
-    }
+    ]));
     for (field, default) in [("description", json!("")), ("labels", json!([]))] {
         body.entry(field.to_owned()).or_insert(default);
     }
@@ -326,34 +330,31 @@ pub(crate) fn by_hand(world: &mut World, caller: &Caller) -> Object {
         .map_or(Value::Null, sandbox_view);
     let now_ms = world.now_ms();
     let id = world.uuid();
-    let mut audience = Object::from_iter(
-        [
-            ("id", json!(id)),
-            ("audienceId", json!(id)),
-            ("name", json!("")),
-            ("description", json!("")),
-            ("type", json!("SegmentDefinition")),
-            ("namespace", json!("AEPSegments")),
-            ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
-            ("lifecycleState", json!("published")),
-            ("imsOrgId", json!(caller.organization)),
-            ("sandbox", sandbox),
-            ("isSystem", json!(false)),
-            ("labels", json!([])),
-            ("schema", json!({"name": "_xdm.context.profile"})),
-            (
-                "expression",
-                json!({"type": "PQL", "format": "pql/text", "value": "homeAddress.countryCode = \"US\""}),
-            ),
-            ("profileInstanceId", json!("ups")),
-            ("dependents", json!([])),
-            ("dependencies", json!([])),
-            ("createdBy", json!("person@example.com")),
-            ("creationTime", json!(now_ms)),
-            ("createEpoch", json!(now_ms / 1000)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+    let mut audience = object_of([
+        ("id", json!(id)),
+        ("audienceId", json!(id)),
+        ("name", json!("")),
+        ("description", json!("")),
+        ("type", json!("SegmentDefinition")),
+        ("namespace", json!("AEPSegments")),
+        ("originName", json!("REAL_TIME_CUSTOMER_PROFILE")),
+        ("lifecycleState", json!("published")),
+        ("imsOrgId", json!(caller.organization)),
+        ("sandbox", sandbox),
+        ("isSystem", json!(false)),
+        ("labels", json!([])),
+        ("schema", json!({"name": "_xdm.context.profile"})),
+        (
+            "expression",
+            json!({"type": "PQL", "format": "pql/text", "value": "homeAddress.countryCode = \"US\""}),
+        ),
+        ("profileInstanceId", json!("ups")),
+        ("dependents", json!([])),
+        ("dependencies", json!([])),
+        ("createdBy", json!("person@example.com")),
+        ("creationTime", json!(now_ms)),
+        ("createEpoch", json!(now_ms / 1000)),
+    ]);
     expression::settle_evaluation(&mut audience, false);
     touch(world, &mut audience);
     audience

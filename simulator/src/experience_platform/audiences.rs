@@ -3,18 +3,19 @@
 use serde_json::{Value, json};
 
 use super::audience::{
-    IMMUTABLE, check_change, check_labels, check_origin, external_audience, has_dependents,
+    IMMUTABLE, IMPORT, check_change, check_labels, check_origin, external_audience, has_dependents,
     keep_computed, not_enabled, segment_definition, touch,
 };
-use super::external_audiences::IMPORT;
-use super::{
-    audiences_of, bulk_answer, bulk_ids, errors, expression, find_audience, find_tombstone,
-    is_hidden, json_patch, query_number, sort,
+use super::common::{
+    audiences_of, bulk_answer, bulk_ids, find_audience, find_tombstone, is_hidden, query_number,
+    sort,
 };
+use super::{errors, expression, json_patch};
 use crate::exchange::{Answer, Query};
 use crate::flags::{AudiencePaging, ExternalSegmentsRefusal, InactiveListed, NextSpelling};
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 const KIND: Kind = Kind::Audiences;
 
@@ -24,13 +25,14 @@ const ON_REQUEST: [&str; 2] = ["metrics", "recordMetrics"];
 type Result<T> = std::result::Result<T, Answer>;
 
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
-    let refused = world.flags.external_segments_refusal == ExternalSegmentsRefusal::ListAndCreate;
-    if refused && !world.flags.external_segments_enabled {
+    let refused = world.flags.experience_platform.external_segments_refusal
+        == ExternalSegmentsRefusal::ListAndCreate;
+    if refused && !world.flags.experience_platform.external_segments_enabled {
         return Err(not_enabled(world));
     }
     let limit = query_number(world, ask, "limit")?
-        .unwrap_or(world.flags.audience_default_limit)
-        .clamp(1, world.flags.audience_max_limit.max(1));
+        .unwrap_or(world.flags.experience_platform.audience_default_limit)
+        .clamp(1, world.flags.experience_platform.audience_max_limit.max(1));
     let start = query_number(world, ask, "start")?.unwrap_or(0);
     let mut found: Vec<&Object> = audiences_of(world, ask)
         .filter(|audience| !is_hidden(world, audience))
@@ -45,7 +47,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         found.clear();
     }
     let total = found.len();
-    let skip = match world.flags.audience_paging {
+    let skip = match world.flags.experience_platform.audience_paging {
         AudiencePaging::PageIndex => start.saturating_mul(limit),
         AudiencePaging::ItemOffset => start,
     };
@@ -59,11 +61,11 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let mut page = json!({"totalCount": total, "pageSize": children.len()});
     let mut links = json!({});
     if skip.saturating_add(children.len()) < total && !children.is_empty() {
-        let next = match world.flags.audience_paging {
+        let next = match world.flags.experience_platform.audience_paging {
             AudiencePaging::PageIndex => start + 1,
             AudiencePaging::ItemOffset => start + limit,
         };
-        page["next"] = match world.flags.next_spelling {
+        page["next"] = match world.flags.experience_platform.next_spelling {
             NextSpelling::String => json!(next.to_string()),
             NextSpelling::Integer => json!(next),
         };
@@ -78,7 +80,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 
 /// Inactive and system audiences are left out unless asked for (§3.2).
 fn is_listed(world: &World, query: &Query, audience: &Object) -> bool {
-    let asked = match world.flags.inactive_listed {
+    let asked = match world.flags.experience_platform.inactive_listed {
         InactiveListed::WithProperty => properties(query).next().is_some(),
         InactiveListed::WithAnyQuery => !query.is_empty(),
     };
@@ -193,7 +195,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     } else {
         segment_definition(world, ask, body)?
     };
-    let status = world.flags.audience_create_status;
+    let status = world.flags.experience_platform.audience_create_status;
     let rendered = render(&audience, false);
     insert(world, audience);
     Ok(Answer::json(status, rendered))
@@ -203,7 +205,7 @@ pub(crate) fn insert(world: &mut World, audience: Object) {
     let Some(id) = text_of(&audience, "id").map(str::to_owned) else {
         return;
     };
-    let delay_ms = world.flags.read_after_write_delay_ms;
+    let delay_ms = world.flags.experience_platform.read_after_write_delay_ms;
     if delay_ms > 0 {
         let from = world.now_ms().saturating_add(delay_ms);
         world.visible_from.insert(id.clone(), from);
@@ -245,7 +247,7 @@ pub(crate) fn patch(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         if let Err(what) = json_patch::apply(
             operation,
             &mut audience,
-            world.flags.json_patch_all_operations,
+            world.flags.experience_platform.json_patch_all_operations,
         ) {
             return Err(errors::validation(world, &what));
         }
@@ -259,7 +261,7 @@ pub(crate) fn patch(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 /// The whole object again; what it leaves out is gone (a switch) but for what the server owns.
 pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let before = writable(world, ask)?;
-    if world.flags.permission_errors_as_500 {
+    if world.flags.experience_platform.permission_errors_as_500 {
         return Err(errors::refusal(
             world,
             500,
@@ -273,7 +275,7 @@ pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
             &["The request body must be a JSON object"],
         ));
     };
-    let mut audience = if world.flags.audience_put_keeps_missing {
+    let mut audience = if world.flags.experience_platform.audience_put_keeps_missing {
         before.clone()
     } else {
         let kept = |field: &str| {
@@ -311,7 +313,7 @@ fn change(
     touch(world, &mut audience);
     store(world, &audience);
     Ok(Answer::json(
-        world.flags.audience_update_status,
+        world.flags.experience_platform.audience_update_status,
         render(&audience, false),
     ))
 }
@@ -333,7 +335,7 @@ pub(crate) fn remove(world: &mut World, audience: &Object) -> Result<()> {
             &format!("Audience {id} cannot be deleted because it has dependents."),
         ));
     }
-    let readable_ms = world.flags.deleted_readable_ms;
+    let readable_ms = world.flags.experience_platform.deleted_readable_ms;
     if readable_ms > 0 {
         let until = world.now_ms().saturating_add(readable_ms);
         world

@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    audience, audiences, audiences_of, bulk_answer, bulk_ids, errors, expression, find_audience,
-    is_hidden, query_number, sort,
+use super::common::{
+    audiences_of, bulk_answer, bulk_ids, find_audience, is_hidden, query_number, sort,
 };
+use super::{audience, audiences, errors, expression};
 use crate::exchange::Answer;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 /// What only `/audiences` shows (§2.3).
 const AUDIENCE_ONLY: [&str; 15] = [
@@ -64,7 +65,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         .unwrap_or(LIMIT)
         .clamp(1, LIMIT);
     let start = query_number(world, ask, "start")?;
-    let first = usize::try_from(world.flags.definition_first_page).unwrap_or(0);
+    let first = usize::try_from(world.flags.experience_platform.definition_first_page).unwrap_or(0);
     let page = query_number(world, ask, "page")?.unwrap_or(first);
     let order = ask.query.get("sort").unwrap_or("creationTime:desc");
     let mut found: Vec<&Object> = audiences_of(world, ask)
@@ -167,7 +168,10 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let body = readable(world, ask)?;
     check_name(world, ask, &body, None)?;
     let audience = audience::segment_definition(world, ask, body)?;
-    let answer = written(&audience, world.flags.definition_create_status);
+    let answer = written(
+        &audience,
+        world.flags.experience_platform.definition_create_status,
+    );
     audiences::insert(world, audience);
     Ok(answer)
 }
@@ -201,7 +205,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
 pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let audience = find(world, ask, "WRITE")?;
     audiences::remove(world, &audience)?;
-    if world.flags.definition_delete_body {
+    if world.flags.experience_platform.definition_delete_body {
         let body = json!({"status": true, "message": "Segment definition deleted"});
         Ok(Answer::json(200, body))
     } else {
@@ -218,7 +222,7 @@ fn readable(world: &mut World, ask: &Ask<'_>) -> Result<Object> {
 }
 
 fn check_name(world: &mut World, ask: &Ask<'_>, body: &Object, except: Option<&str>) -> Result<()> {
-    let taken = world.flags.definition_name_unique
+    let taken = world.flags.experience_platform.definition_name_unique
         && audiences_of(world, ask)
             .filter(|audience| is_definition(audience) && text_of(audience, "id") != except)
             .any(|audience| audience.get("name") == body.get("name"));

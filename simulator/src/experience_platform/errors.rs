@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::ExternalAudienceErrors;
-use crate::gateway::Caller;
 use crate::store::text_of;
 use crate::world::World;
 
@@ -106,7 +106,7 @@ pub(crate) fn external(world: &World, code: &str, status: u16, detail: &str) -> 
         502 => "BAD_GATEWAY",
         _ => "INTERNAL_SERVER_ERROR",
     };
-    let body = match world.flags.external_audience_errors {
+    let body = match world.flags.external_audiences.errors {
         ExternalAudienceErrors::Code => json!({"error_code": code, "message": detail}),
         ExternalAudienceErrors::Problem => json!({
             "type": format!("https://ns.adobe.com/aep/errors/AIS-{code}"),
@@ -116,4 +116,12 @@ pub(crate) fn external(world: &World, code: &str, status: u16, detail: &str) -> 
         }),
     };
     Answer::json(status, body)
+}
+
+/// The gateway's other shape (experience-platform.md §1.4, the content type).
+pub(crate) fn problem(status: u16, title: &str, detail: &str) -> Answer {
+    Answer::json(
+        status,
+        json!({"type": "/placeholder/type/uri", "status": status, "title": title, "detail": detail}),
+    )
 }

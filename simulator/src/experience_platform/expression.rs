@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{errors, find_audience, find_by_audience_id};
-use crate::connector;
+use super::common::{AUDIENCE_MANAGER_ORIGIN, find_audience, find_by_audience_id, find_by_key};
+use super::errors;
 use crate::exchange::Answer;
 use crate::flags::AudienceReference;
+use crate::service::Ask;
 use crate::store::{Key, Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 /// `expression` and `schema` are required and the expression's value is a string.
 pub(crate) fn check(world: &mut World, body: &Object) -> Result<(), Answer> {
@@ -140,7 +141,7 @@ fn in_tree(tree: &Value, found: &mut Vec<Reference>) {
 
 fn resolve<'a>(world: &'a World, ask: &'a Ask<'_>, reference: &Reference) -> Option<&'a Object> {
     match reference {
-        Reference::InSegment(id) => match world.flags.in_segment_names {
+        Reference::InSegment(id) => match world.flags.experience_platform.in_segment_names {
             AudienceReference::Id => find_audience(world, ask, id),
             AudienceReference::AudienceId => find_by_audience_id(world, ask, id).next(),
         },
@@ -150,10 +151,7 @@ fn resolve<'a>(world: &'a World, ask: &'a Ask<'_>, reference: &Reference) -> Opt
                 "ups" => "AEPSegments",
                 other => other,
             };
-            find_by_audience_id(world, ask, id).find(|audience| {
-                text_of(audience, "namespace")
-                    .is_some_and(|known| known.eq_ignore_ascii_case(namespace))
-            })
+            find_by_key(world, ask, namespace, id)
         }
     }
 }
@@ -174,16 +172,16 @@ fn settle_dependencies(
     let published = text_of(audience, "lifecycleState") == Some("published");
     for reference in &found {
         let Some(parent) = resolve(world, ask, reference) else {
-            if world.flags.unknown_audience_refused {
+            if world.flags.experience_platform.unknown_audience_refused {
                 problem = Some(format!("The audience of {reference:?} does not exist."));
             }
             continue;
         };
         let state = text_of(parent, "lifecycleState");
         let id = text_of(parent, "id").unwrap_or_default();
-        from_audience_manager |= text_of(parent, "originName") == Some(connector::ORIGIN);
-        let counts =
-            matches!(reference, Reference::InSegment(_)) || world.flags.membership_is_dependency;
+        from_audience_manager |= text_of(parent, "originName") == Some(AUDIENCE_MANAGER_ORIGIN);
+        let counts = matches!(reference, Reference::InSegment(_))
+            || world.flags.experience_platform.membership_is_dependency;
         if id == own || !counts {
             continue;
         }

@@ -3,15 +3,15 @@
 
 use serde_json::{Value, json};
 
-use super::{audience, audiences, errors, expression, find_audience, find_by_audience_id};
+use super::audience::IMPORT;
+use super::common::{find_audience, find_by_audience_id, find_by_key};
+use super::{audience, audiences, errors, expression};
 use crate::exchange::Answer;
 use crate::flags::AudienceReference;
 use crate::schedule::DUE;
-use crate::store::{Key, Kind, Object, number, text_of};
-use crate::world::{Ask, World};
-
-/// The member of an audience that holds what only this service shows of it.
-pub(crate) const IMPORT: &str = "import";
+use crate::service::Ask;
+use crate::store::{Key, Kind, Object, number, number_of, object_of, text_of, value_of};
+use crate::world::World;
 
 /// What an import has and an audience does not.
 const IMPORT_FIELDS: [&str; 5] = [
@@ -44,18 +44,14 @@ fn invalid(world: &World, detail: &str) -> Answer {
     errors::external(world, "100910", 400, detail)
 }
 
-fn no_audience(world: &World, id: &str) -> Answer {
-    errors::external(
-        world,
-        "100940",
-        404,
-        &format!("The audience {id} was not found."),
-    )
+/// `what` with its id.
+pub(super) fn missing(world: &World, what: &str) -> Answer {
+    errors::external(world, "100940", 404, &format!("{what} was not found."))
 }
 
 /// The organisation bought the product that the service belongs to.
 fn check_entitled(world: &World) -> Result<()> {
-    if world.flags.external_audiences_entitled {
+    if world.flags.external_audiences.entitled {
         return Ok(());
     }
     Err(errors::external(
@@ -95,49 +91,31 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     check_new(world, ask, &namespace, &audience_id)?;
     let mut import = Object::new();
     for field in IMPORT_FIELDS {
-        import.insert(
-            field.to_owned(),
-            body.get(field).cloned().unwrap_or(Value::Null),
-        );
+        import.insert(field.to_owned(), value_of(&body, field));
     }
     let mut made = new_audience(world, ask, &body, &namespace, &audience_id);
     made.insert(IMPORT.to_owned(), Value::Object(import));
     let operation_id = world.uuid();
     let due_ms = world
         .now_ms()
-        .saturating_add(world.flags.external_audience_operation_ms);
+        .saturating_add(world.flags.external_audiences.operation_ms);
     let seconds = world.now_ms() / 1000;
-    let operation = Object::from_iter(
-        [
-            ("operationId", json!(operation_id)),
-            ("status", json!("PROCESSING")),
-            ("operationDetails", json!(body)),
-            (
-                "audienceName",
-                body.get("name").cloned().unwrap_or_default(),
-            ),
-            (
-                "createdBy",
-                made.get("createdBy").cloned().unwrap_or_default(),
-            ),
-            ("createdAt", json!(seconds)),
-            (
-                "updatedBy",
-                made.get("createdBy").cloned().unwrap_or_default(),
-            ),
-            ("updatedAt", json!(seconds)),
-            // From here on what no answer shows.
-            (
-                "imsOrgId",
-                made.get("imsOrgId").cloned().unwrap_or_default(),
-            ),
-            ("sandbox", made.get("sandbox").cloned().unwrap_or_default()),
-            ("audience", Value::Object(made)),
-            (DUE, json!(due_ms)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
-    super::operations::begin(world, Kind::ExternalAudienceOperations, operation);
+    let operation = object_of([
+        ("operationId", json!(operation_id)),
+        ("status", json!("PROCESSING")),
+        ("operationDetails", json!(body)),
+        ("audienceName", value_of(&body, "name")),
+        ("createdBy", value_of(&made, "createdBy")),
+        ("createdAt", json!(seconds)),
+        ("updatedBy", value_of(&made, "createdBy")),
+        ("updatedAt", json!(seconds)),
+        // From here on what no answer shows.
+        ("imsOrgId", value_of(&made, "imsOrgId")),
+        ("sandbox", value_of(&made, "sandbox")),
+        ("audience", Value::Object(made)),
+        (DUE, json!(due_ms)),
+    ]);
+    begin(world, Kind::ExternalAudienceOperations, operation);
     Ok(Answer::json(
         202,
         json!({"operationId": operation_id, "operationDetails": body}),
@@ -161,7 +139,7 @@ pub(crate) fn create_metadata_only(world: &mut World, ask: &Ask<'_>) -> Result<A
     required(world, &body, "originName")?;
     check_new(world, ask, &namespace, &audience_id)?;
     let made = new_audience(world, ask, &body, &namespace, &audience_id);
-    let id = made.get("id").cloned().unwrap_or_default();
+    let id = value_of(&made, "id");
     audiences::insert(world, made);
     Ok(Answer::json(
         200,
@@ -196,7 +174,7 @@ fn new_audience(
 
 /// The key is free, its namespace enabled, its id one that the service takes (§3.8, §5.6 W2).
 fn check_new(world: &World, ask: &Ask<'_>, namespace: &str, audience_id: &str) -> Result<()> {
-    let enabled = &world.flags.enabled_namespaces;
+    let enabled = &world.flags.external_audiences.enabled_namespaces;
     if !enabled.is_empty() && !enabled.iter().any(|one| one == namespace) {
         let detail = format!("The namespace {namespace} is not enabled for external audiences.");
         return Err(invalid(world, &detail));
@@ -209,14 +187,11 @@ fn check_new(world: &World, ask: &Ask<'_>, namespace: &str, audience_id: &str) -
     let chosen = ["customAudienceId", "audienceId"]
         .iter()
         .any(|field| ask.body.get(*field).is_some_and(Value::is_string));
-    if chosen && world.flags.custom_audience_id_checked && !well_formed {
+    if chosen && world.flags.external_audiences.custom_audience_id_checked && !well_formed {
         let detail = format!("{audience_id} is not a valid audience id.");
         return Err(invalid(world, &detail));
     }
-    let taken = find_by_audience_id(world, ask, audience_id).any(|audience| {
-        text_of(audience, "namespace").is_some_and(|known| known.eq_ignore_ascii_case(namespace))
-    });
-    if taken {
+    if find_by_key(world, ask, namespace, audience_id).is_some() {
         let detail = format!("An audience {audience_id} exists already in {namespace}.");
         return Err(errors::external(world, "100950", 409, &detail));
     }
@@ -291,7 +266,7 @@ fn check_fields(world: &World, fields: Option<&Value>) -> Result<()> {
 pub(super) fn find(world: &World, ask: &Ask<'_>) -> Result<Object> {
     check_entitled(world)?;
     let id = ask.parameter(0);
-    let found = match world.flags.external_audience_path {
+    let found = match world.flags.external_audiences.path {
         AudienceReference::Id => find_audience(world, ask, id),
         AudienceReference::AudienceId => find_by_audience_id(world, ask, id)
             .find(|audience| text_of(audience, "type") == Some("ExternalSegment")),
@@ -299,11 +274,11 @@ pub(super) fn find(world: &World, ask: &Ask<'_>) -> Result<Object> {
     found
         .filter(|audience| {
             let metadata_only = text_of(audience, "type") == Some("ExternalSegment")
-                && world.flags.metadata_only_changeable;
+                && world.flags.external_audiences.metadata_only_changeable;
             audience.contains_key(IMPORT) || metadata_only
         })
         .cloned()
-        .ok_or_else(|| no_audience(world, id))
+        .ok_or_else(|| missing(world, &format!("The audience {id}")))
 }
 
 /// A plain object; each member that it names is replaced, and nothing else may be named.
@@ -376,7 +351,7 @@ fn view(audience: &Object) -> Value {
         ("createdAt", "createEpoch"),
         ("updatedAt", "updateEpoch"),
     ] {
-        let value = audience.get(from).cloned().unwrap_or_default();
+        let value = value_of(audience, from);
         shown.insert(field.to_owned(), value);
     }
     Value::Object(shown)
@@ -408,5 +383,19 @@ pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         expression::relink(world, Some(&audience), None);
         world.store.set(Kind::Audiences, key, None);
     }
-    Ok(Answer::empty(world.flags.external_audience_delete_status))
+    Ok(Answer::empty(world.flags.external_audiences.delete_status))
+}
+
+/// Keeps an operation or a run that ends by itself at the moment that it carries.
+pub(super) fn begin(world: &mut World, kind: Kind, object: Object) {
+    if let (Some(due_ms), Some(key)) = (number_of(&object, DUE), Key::of(kind, &object)) {
+        world.schedule.add(due_ms, kind, key);
+    }
+    set(world, kind, object);
+}
+
+pub(super) fn set(world: &mut World, kind: Kind, object: Object) {
+    if let Some(key) = Key::of(kind, &object) {
+        world.store.set(kind, key, Some(object));
+    }
 }

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{bulk_answer, bulk_ids, errors, in_sandbox, query_number};
+use super::common::{bulk_answer, bulk_ids, in_sandbox, query_number};
+use super::errors;
 use crate::exchange::Answer;
+use crate::service::Ask;
 use crate::store::{Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::world::World;
 
 /// `start` is opaque to clients: here it is the position, in a wrapping that nobody computes with by accident.
 const START: &str = "mp-";
@@ -38,7 +40,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .filter(|policy| !query.is_true("default") || is_default(policy))
         .collect();
     if let Some(order) = query.get("orderby") {
-        super::sort(&mut found, order);
+        super::common::sort(&mut found, order);
     }
     if ask.empty_list {
         found.clear();

@@ -1,253 +1,225 @@
-//! Experience Platform: what its services share. Who may, what a body must be, how `sort` reads, which audiences a
-//! sandbox holds. Source: experience-platform.md §1.4, §3.2, §4.3.
+//! Experience Platform: who may call, what is served, what becomes of an answer. Its services share one gateway; the
+//! external audiences service has errors of its own. Source: experience-platform.md §1.4, §3.8, §4.3.
 
 pub(crate) mod audience;
-pub(crate) mod audiences;
-pub(crate) mod definitions;
-pub(crate) mod errors;
+mod audiences;
+pub(crate) mod common;
+mod definitions;
+mod errors;
 mod expression;
-pub(crate) mod external_audiences;
+mod external_audiences;
 mod json_patch;
-pub(crate) mod merge_policies;
-pub(crate) mod operations;
-pub(crate) mod sandboxes;
-
-use std::cmp::Ordering;
+mod merge_policies;
+mod operations;
+mod sandboxes;
 
 use serde_json::{Value, json};
 
-use crate::endpoints::{Effect, Endpoint, is_external_audiences};
+use crate::caller::Caller;
+use crate::calls::System;
 use crate::exchange::{Answer, Incoming};
-use crate::gateway::{Caller, problem};
+use crate::flags::Flags;
+use crate::gateway;
+use crate::service::Effect::{List, Read, Write};
+use crate::service::{Endpoint, Service, on};
+use crate::spelling;
 use crate::state::Access;
-use crate::store::{Kind, Object, text_of};
-use crate::world::{Ask, World};
+use crate::store::{Key, Kind, Object, object_of, text_of};
+use crate::world::World;
 
-pub(crate) fn permit(
-    world: &mut World,
-    caller: &Caller,
-    endpoint: &Endpoint,
-) -> Result<(), Answer> {
-    if endpoint.effect != Effect::Write || caller.aep_access == Access::Full {
-        return Ok(());
+impl System {
+    pub const EXPERIENCE_PLATFORM: Self = Self("experiencePlatform");
+}
+
+#[rustfmt::skip]
+const ENDPOINTS: &[Endpoint] = &[
+    on(List, "GET", "/data/foundation/sandbox-management", sandboxes::list_mine),
+    on(List, "GET", "/data/foundation/sandbox-management/sandboxes", sandboxes::list_all),
+    on(Read, "GET", "/data/foundation/sandbox-management/sandboxes/{name}", sandboxes::get),
+
+    on(List, "GET", "/data/core/ups/segment/definitions", definitions::list),
+    on(Write, "POST", "/data/core/ups/segment/definitions", definitions::create),
+    on(Read, "POST", "/data/core/ups/segment/definitions/bulk-get", definitions::bulk_get),
+    on(Read, "GET", "/data/core/ups/segment/definitions/{id}", definitions::get),
+    on(Write, "PATCH", "/data/core/ups/segment/definitions/{id}", definitions::update),
+    on(Write, "DELETE", "/data/core/ups/segment/definitions/{id}", definitions::delete),
+
+    on(List, "GET", "/data/core/ups/audiences", audiences::list),
+    on(Write, "POST", "/data/core/ups/audiences", audiences::create),
+    on(Read, "POST", "/data/core/ups/audiences/bulk-get", audiences::bulk_get),
+    on(Read, "GET", "/data/core/ups/audiences/{id}", audiences::get),
+    on(Write, "PATCH", "/data/core/ups/audiences/{id}", audiences::patch),
+    on(Write, "PUT", "/data/core/ups/audiences/{id}", audiences::replace),
+    on(Write, "DELETE", "/data/core/ups/audiences/{id}", audiences::delete),
+
+    on(Write, "POST", "/data/core/ais/audiences", external_audiences::create_metadata_only),
+    on(Write, "POST", "/data/core/ais/external-audience", external_audiences::create),
+    on(Read, "GET", "/data/core/ais/external-audience/operations/{operationId}", operations::get_operation),
+    on(Write, "POST", "/data/core/ais/external-audience/extend-ttl/{audienceId}", external_audiences::extend_ttl),
+    on(Write, "PATCH", "/data/core/ais/external-audience/{audienceId}", external_audiences::update),
+    on(Write, "DELETE", "/data/core/ais/external-audience/{audienceId}", external_audiences::delete),
+    on(List, "GET", "/data/core/ais/external-audience/{audienceId}/runs", operations::list_runs),
+    on(Write, "POST", "/data/core/ais/external-audience/{audienceId}/runs", operations::create_run),
+    on(Read, "GET", "/data/core/ais/external-audience/{audienceId}/runs/{runId}", operations::get_run),
+
+    on(List, "GET", "/data/core/ups/config/mergePolicies", merge_policies::list),
+    on(Read, "POST", "/data/core/ups/config/mergePolicies/bulk-get", merge_policies::bulk_get),
+    on(Read, "GET", "/data/core/ups/config/mergePolicies/{id}", merge_policies::get),
+];
+
+#[derive(Debug)]
+pub(crate) struct ExperiencePlatform;
+
+impl Service for ExperiencePlatform {
+    fn system(&self) -> System {
+        System::EXPERIENCE_PLATFORM
     }
-    if is_external_audiences(endpoint.path) {
-        let detail = "The caller is not authorized for external audiences.";
-        return Err(errors::external(world, "100922", 401, detail));
+
+    fn endpoints(&self) -> &'static [Endpoint] {
+        ENDPOINTS
     }
-    Err(errors::access_denied(world, caller, None, "WRITE"))
-}
 
-/// The JSON body of a call that has one.
-pub(crate) fn read_body(world: &mut World, incoming: &Incoming) -> Result<Value, Answer> {
-    if !matches!(incoming.method.as_str(), "POST" | "PUT" | "PATCH") {
-        return Ok(Value::Null);
-    }
-    if !incoming.content_type_is(&["application/json", "application/json-patch+json"]) {
-        return Err(problem(
-            400,
-            "BadRequestError",
-            "A valid content-type must be specified",
-        ));
-    }
-    let external = is_external_audiences(&incoming.path);
-    if external && incoming.body.is_empty() {
-        // extend-ttl has none.
-        return Ok(Value::Null);
-    }
-    let what = "The request body is not valid JSON";
-    serde_json::from_slice(&incoming.body).map_err(|_| match external {
-        true => errors::external(world, "100910", 400, what),
-        false => errors::unreadable(world, &[what]),
-    })
-}
-
-/// The audiences of the caller's organisation and sandbox that can be read by now.
-pub(crate) fn audiences_of<'a>(
-    world: &'a World,
-    ask: &'a Ask<'_>,
-) -> impl Iterator<Item = &'a Object> {
-    let now_ms = world.now_ms();
-    world
-        .store
-        .all(Kind::Audiences)
-        .filter(move |audience| in_sandbox(audience, &ask.caller))
-        .filter(move |audience| is_visible(world, audience, now_ms))
-}
-
-fn is_visible(world: &World, audience: &Object, now_ms: u64) -> bool {
-    text_of(audience, "id")
-        .and_then(|id| world.visible_from.get(id))
-        .is_none_or(|from| *from <= now_ms)
-}
-
-pub(crate) fn in_sandbox(object: &Object, caller: &Caller) -> bool {
-    let sandbox = object.get("sandbox").and_then(Value::as_object);
-    let id = sandbox.and_then(|sandbox| text_of(sandbox, "sandboxId"));
-    let name = sandbox.and_then(|sandbox| text_of(sandbox, "sandboxName"));
-    let same = match (id, name) {
-        (Some(id), _) => Some(id) == text_of(&caller.sandbox, "id"),
-        (None, Some(name)) => Some(name) == text_of(&caller.sandbox, "name"),
-        (None, None) => true,
-    };
-    same && text_of(object, "imsOrgId").is_none_or(|owner| owner == caller.organization)
-}
-
-pub(crate) fn find_audience<'a>(world: &'a World, ask: &Ask<'_>, id: &str) -> Option<&'a Object> {
-    world
-        .store
-        .text(Kind::Audiences, id)
-        .filter(|audience| in_sandbox(audience, &ask.caller))
-        .filter(|audience| is_visible(world, audience, world.now_ms()))
-}
-
-/// The audiences of the sandbox with this `audienceId`: one, or one in each of several namespaces.
-pub(crate) fn find_by_audience_id<'a>(
-    world: &'a World,
-    ask: &'a Ask<'_>,
-    audience_id: &str,
-) -> impl Iterator<Item = &'a Object> {
-    let now_ms = world.now_ms();
-    world
-        .store
-        .with_code(Kind::Audiences, audience_id)
-        .into_iter()
-        .filter(move |audience| in_sandbox(audience, &ask.caller))
-        .filter(move |audience| is_visible(world, audience, now_ms))
-}
-
-/// A deleted audience that can still be read.
-pub(crate) fn find_tombstone<'a>(world: &'a World, ask: &Ask<'_>, id: &str) -> Option<&'a Object> {
-    world
-        .tombstones
-        .get(id)
-        .filter(|(until_ms, _)| world.now_ms() < *until_ms)
-        .map(|(_, audience)| audience)
-        .filter(|audience| in_sandbox(audience, &ask.caller))
-}
-
-pub(crate) fn sandbox_view(sandbox: &Object) -> Value {
-    json!({
-        "sandboxId": sandbox.get("id"),
-        "sandboxName": sandbox.get("name"),
-        "type": sandbox.get("type"),
-        "default": sandbox.get("isDefault").and_then(Value::as_bool).unwrap_or(false),
-    })
-}
-
-/// Whether access control hides the audience for its labels (experience-platform.md §4.4).
-pub(crate) fn is_hidden(world: &World, audience: &Object) -> bool {
-    audience
-        .get("labels")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .any(|label| {
-            world
-                .flags
-                .hidden_labels
-                .iter()
-                .any(|hidden| hidden == label)
-        })
-}
-
-/// `sort=attribute:asc|desc[,…]`.
-pub(crate) fn sort(found: &mut [&Object], order: &str) {
-    for part in order.split(',').rev() {
-        let (attribute, direction) = part.split_once(':').unwrap_or((part, "asc"));
-        found.sort_by(|left, right| {
-            let ordering = compare(left.get(attribute), right.get(attribute));
-            if direction.eq_ignore_ascii_case("desc") {
-                ordering.reverse()
-            } else {
-                ordering
+    /// experience-platform.md §1.4: token, API key, organisation, then the sandbox. Sandbox management stands above the
+    /// sandboxes.
+    fn admit(&self, world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
+        let token = gateway::bearer(incoming)?;
+        let mut caller = gateway::holder(world, token).ok_or_else(gateway::invalid_token)?;
+        gateway::check_api_key(incoming, &caller)?;
+        match incoming.header("x-gw-ims-org-id") {
+            None => return Err(gateway::error(400, "400003", "Missing header")),
+            Some(name) if !well_formed(name) => {
+                return Err(gateway::error(403, "403027", "User region is missing"));
             }
-        });
-    }
-}
-
-fn compare(left: Option<&Value>, right: Option<&Value>) -> Ordering {
-    match (left, right) {
-        (Some(Value::Number(left)), Some(Value::Number(right))) => left
-            .as_f64()
-            .partial_cmp(&right.as_f64())
-            .unwrap_or(Ordering::Equal),
-        (left, right) => {
-            let text = |value: Option<&Value>| match value {
-                Some(Value::String(text)) => text.clone(),
-                Some(value) => value.to_string(),
-                None => String::new(),
+            Some(name) if name != caller.organization => {
+                return Err(gateway::error(403, "403025", "Profile is not valid"));
+            }
+            Some(_) if caller.aep_access == Access::None => {
+                return Err(gateway::error(403, "403027", "User region is missing"));
+            }
+            Some(_) => {}
+        }
+        gateway::spend(world, &caller, self.system())?;
+        if !incoming
+            .path
+            .starts_with("/data/foundation/sandbox-management")
+        {
+            let Some(name) = incoming.header("x-sandbox-name") else {
+                return Err(gateway::error(400, "400003", "Missing header"));
             };
-            text(left).cmp(&text(right))
+            caller.sandbox = usable_sandbox(world, &caller, name).ok_or_else(|| {
+                let status = world.flags.experience_platform.unknown_sandbox_status;
+                let title = match status {
+                    404 => "NotFoundError",
+                    _ => "ForbiddenError",
+                };
+                errors::problem(status, title, &format!("Sandbox {name} is not available"))
+            })?;
+        }
+        Ok(caller)
+    }
+
+    fn permit(
+        &self,
+        world: &mut World,
+        caller: &Caller,
+        endpoint: &Endpoint,
+    ) -> Result<(), Answer> {
+        if endpoint.effect != Write || caller.aep_access == Access::Full {
+            return Ok(());
+        }
+        if is_external_audiences(endpoint.path) {
+            let detail = "The caller is not authorized for external audiences.";
+            return Err(errors::external(world, "100922", 401, detail));
+        }
+        Err(errors::access_denied(world, caller, None, "WRITE"))
+    }
+
+    /// The JSON body of a call that has one.
+    fn body(&self, world: &mut World, incoming: &Incoming) -> Result<Value, Answer> {
+        if !matches!(incoming.method.as_str(), "POST" | "PUT" | "PATCH") {
+            return Ok(Value::Null);
+        }
+        if !incoming.content_type_is(&["application/json", "application/json-patch+json"]) {
+            return Err(errors::problem(
+                400,
+                "BadRequestError",
+                "A valid content-type must be specified",
+            ));
+        }
+        let external = is_external_audiences(&incoming.path);
+        if external && incoming.body.is_empty() {
+            // extend-ttl has none.
+            return Ok(Value::Null);
+        }
+        let what = "The request body is not valid JSON";
+        serde_json::from_slice(&incoming.body).map_err(|_| match external {
+            true => errors::external(world, "100910", 400, what),
+            false => errors::unreadable(world, &[what]),
+        })
+    }
+
+    fn dress(&self, flags: &Flags, _: &Incoming, body: &mut Value) {
+        let form = flags.experience_platform.definition_expressions;
+        spelling::answer_expressions(form, body);
+        spelling::add_unknown_fields(flags, body);
+    }
+
+    fn failure(&self, world: &World, incoming: &Incoming, status: u16, message: &str) -> Answer {
+        if is_external_audiences(&incoming.path) {
+            return errors::external(world, "100970", status, message);
+        }
+        errors::envelope("", status, &format!("UPAPI-113000-{status}"), message)
+    }
+
+    fn owns(&self, kind: Kind) -> bool {
+        !kind.has_numbers()
+    }
+
+    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
+        match kind {
+            Kind::Audiences => audience::by_hand(world, caller),
+            _ => object_of([
+                (kind.id_field(), json!(world.uuid())),
+                ("imsOrgId", json!(caller.organization)),
+            ]),
+        }
+    }
+
+    fn touch(&self, world: &mut World, kind: Kind, _: &Object, after: &mut Object) {
+        match kind {
+            Kind::Audiences => audience::touch(world, after),
+            Kind::MergePolicies => {
+                after.insert("updateEpoch".to_owned(), json!(world.now_ms() / 1000));
+            }
+            _ => {}
+        }
+    }
+
+    fn due(&self, world: &mut World, kind: Kind, key: &Key) {
+        match (kind, key) {
+            (Kind::ExternalAudienceOperations, Key::Text(id)) => {
+                operations::end_operation(world, id);
+            }
+            (Kind::ExternalAudienceRuns, Key::Text(id)) => operations::end_run(world, id),
+            _ => {}
         }
     }
 }
 
-/// A query number; what is no number is an error.
-pub(crate) fn query_number(
-    world: &mut World,
-    ask: &Ask<'_>,
-    name: &str,
-) -> Result<Option<usize>, Answer> {
-    match ask.query.get(name) {
-        None => Ok(None),
-        Some(text) => match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(errors::bad_request(
-                world,
-                "UPAPI-113000-400",
-                &format!("{name} must be a number"),
-            )),
-        },
-    }
+fn is_external_audiences(path: &str) -> bool {
+    path.starts_with("/data/core/ais")
 }
 
-/// The ids of a bulk-get: 1 to 100 (experience-platform.md §3.5).
-pub(crate) fn bulk_ids(world: &mut World, ask: &Ask<'_>) -> Result<Vec<String>, Answer> {
-    let ids: Vec<String> = ask
-        .body
-        .get("ids")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|item| item.get("id").and_then(Value::as_str))
-        .map(str::to_owned)
-        .collect();
-    if ids.is_empty() || ids.len() > 100 {
-        return Err(errors::bad_request(
-            world,
-            "UPAPI-113015-400",
-            "The number of ids must be between 1 and 100",
-        ));
-    }
-    Ok(ids)
+fn well_formed(organization: &str) -> bool {
+    organization
+        .strip_suffix("@AdobeOrg")
+        .is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// 207 with what was found; a missing id has an error of its own; nothing found is 404.
-pub(crate) fn bulk_answer(
-    world: &mut World,
-    ids: &[String],
-    found: impl Fn(&World, &str) -> Option<Value>,
-) -> Result<Answer, Answer> {
-    let mut results = Object::new();
-    let mut hits = 0;
-    for id in ids {
-        let result = match found(world, id) {
-            Some(value) => {
-                hits += 1;
-                value
-            }
-            None => json!({
-                "requestId": world.uuid(),
-                "errors": {"404": [{"code": 404, "message": "Not found."}]},
-            }),
-        };
-        results.insert(id.clone(), result);
-    }
-    if hits == 0 {
-        let message = format!("Entity {{{}}} not found.", ids.join(","));
-        return Err(errors::not_found(world, "UPAPI-113000-404", &message));
-    }
-    Ok(Answer::json(207, json!({"results": results})))
+fn usable_sandbox(world: &World, caller: &Caller, name: &str) -> Option<Object> {
+    common::sandboxes_of(world, caller)
+        .find(|sandbox| {
+            text_of(sandbox, "name") == Some(name) && text_of(sandbox, "state") == Some("active")
+        })
+        .cloned()
 }

@@ -3,37 +3,19 @@
 
 use serde_json::{Value, json};
 
-use super::external_audiences::find;
-use super::{audiences, errors, in_sandbox};
+use super::common::in_sandbox;
+use super::external_audiences::{begin, find, missing, set};
+use super::{audience, audiences, errors};
 use crate::exchange::Answer;
-use crate::schedule::{DUE, Event};
-use crate::store::{Key, Kind, Object, number_of, text_of};
-use crate::world::{Ask, World};
+use crate::schedule::DUE;
+use crate::service::Ask;
+use crate::store::{Kind, Object, object_of, text_of, value_of};
+use crate::world::World;
 
 /// Members that are kept with an operation or a run and never shown.
 const HIDDEN: [&str; 4] = [DUE, "audience", "imsOrgId", "sandbox"];
 
 type Result<T> = std::result::Result<T, Answer>;
-
-fn set(world: &mut World, kind: Kind, object: Object) {
-    if let Some(key) = Key::of(kind, &object) {
-        world.store.set(kind, key, Some(object));
-    }
-}
-
-/// Keeps an operation or a run that ends by itself at the moment that it carries.
-pub(crate) fn begin(world: &mut World, kind: Kind, object: Object) {
-    let id = text_of(&object, kind.id_field())
-        .unwrap_or_default()
-        .to_owned();
-    let due_ms = number_of(&object, DUE).unwrap_or(0);
-    let event = match kind {
-        Kind::ExternalAudienceRuns => Event::Run(id),
-        _ => Event::Operation(id),
-    };
-    set(world, kind, object);
-    world.schedule.add(due_ms, event);
-}
 
 /// Takes the moment away and answers the object, unless it is gone or ended by a person.
 fn ending(world: &World, kind: Kind, id: &str) -> Option<Object> {
@@ -63,15 +45,15 @@ pub(crate) fn end_operation(world: &mut World, id: &str) {
                 .iter()
                 .all(|field| other.get(*field) == audience.get(*field))
         });
-    let failed = taken || world.flags.external_audience_operation_fails;
+    let failed = taken || world.flags.external_audiences.operation_fails;
     if failed {
         operation.insert("status".to_owned(), json!("FAILED"));
     } else {
         operation.insert("status".to_owned(), json!("SUCCESS"));
-        let id = audience.get("id").cloned().unwrap_or_default();
+        let id = value_of(&audience, "id");
         operation.insert("audienceId".to_owned(), id);
         let mut audience = audience;
-        super::audience::touch(world, &mut audience);
+        audience::touch(world, &mut audience);
         audiences::insert(world, audience);
     }
     set(world, kind, operation);
@@ -82,7 +64,7 @@ pub(crate) fn end_run(world: &mut World, id: &str) {
     let Some(mut run) = ending(world, kind, id) else {
         return;
     };
-    let status = match world.flags.external_audience_operation_fails {
+    let status = match world.flags.external_audiences.operation_fails {
         true => "FAILED",
         false => "SUCCESS",
     };
@@ -107,14 +89,7 @@ pub(crate) fn get_operation(world: &mut World, ask: &Ask<'_>) -> Result<Answer> 
         .text(Kind::ExternalAudienceOperations, id)
         .filter(|operation| in_sandbox(operation, &ask.caller))
         .map(|operation| Answer::json(200, view(operation)))
-        .ok_or_else(|| {
-            errors::external(
-                world,
-                "100940",
-                404,
-                &format!("The operation {id} was not found."),
-            )
-        })
+        .ok_or_else(|| missing(world, &format!("The operation {id}")))
 }
 
 /// Takes files in. Only one run of an audience at a time.
@@ -140,32 +115,23 @@ pub(crate) fn create_run(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     }
     let due_ms = world
         .now_ms()
-        .saturating_add(world.flags.external_audience_operation_ms);
-    let run = Object::from_iter(
-        [
-            (
-                "audienceName",
-                audience.get("name").cloned().unwrap_or_default(),
-            ),
-            (
-                "audienceId",
-                audience.get("id").cloned().unwrap_or_default(),
-            ),
-            ("runId", json!(world.uuid())),
-            ("differentialIngestion", json!(true)),
-            ("dataFilterStartTime", json!(start)),
-            ("dataFilterEndTime", json!(window("dataFilterEndTime"))),
-            ("createdAt", json!(world.now_ms() / 1000)),
-            (
-                "createdBy",
-                json!(format!("{}@techacct.adobe.com", ask.caller.client_id)),
-            ),
-            ("status", json!("PROCESSING")),
-            ("details", json!([])),
-            (DUE, json!(due_ms)),
-        ]
-        .map(|(field, value)| (field.to_owned(), value)),
-    );
+        .saturating_add(world.flags.external_audiences.operation_ms);
+    let run = object_of([
+        ("audienceName", value_of(&audience, "name")),
+        ("audienceId", value_of(&audience, "id")),
+        ("runId", json!(world.uuid())),
+        ("differentialIngestion", json!(true)),
+        ("dataFilterStartTime", json!(start)),
+        ("dataFilterEndTime", json!(window("dataFilterEndTime"))),
+        ("createdAt", json!(world.now_ms() / 1000)),
+        (
+            "createdBy",
+            json!(format!("{}@techacct.adobe.com", ask.caller.client_id)),
+        ),
+        ("status", json!("PROCESSING")),
+        ("details", json!([])),
+        (DUE, json!(due_ms)),
+    ]);
     let mut shown = view(&run);
     if let Some(members) = shown.as_object_mut() {
         // The answer to the start says nothing yet (§3.8).
@@ -190,14 +156,7 @@ pub(crate) fn get_run(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     runs_of(world, &audience)
         .find(|run| text_of(run, "runId") == Some(id))
         .map(|run| Answer::json(200, view(run)))
-        .ok_or_else(|| {
-            errors::external(
-                world,
-                "100940",
-                404,
-                &format!("The run {id} was not found."),
-            )
-        })
+        .ok_or_else(|| missing(world, &format!("The run {id}")))
 }
 
 fn runs_of<'a>(world: &'a World, audience: &'a Object) -> impl Iterator<Item = &'a Object> {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::common::{query_number, sandboxes_of};
+use super::errors::problem;
 use crate::exchange::Answer;
-use crate::gateway::{problem, sandboxes_of};
+use crate::service::Ask;
 use crate::store::{Object, text_of};
-use crate::world::{Ask, World};
-
-use super::query_number;
+use crate::world::World;
 
 /// `GET /`: the active sandboxes that this token may use.
 pub(crate) fn list_mine(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
@@ -60,7 +60,7 @@ fn administrators_only(ask: &Ask<'_>) -> Result<(), Answer> {
 fn render(world: &World, sandbox: &Object) -> Value {
     let mut rendered = sandbox.clone();
     rendered.remove("imsOrgId");
-    if !world.flags.sandbox_ids_listed {
+    if !world.flags.experience_platform.sandbox_ids_listed {
         rendered.remove("id");
     }
     Value::Object(rendered)

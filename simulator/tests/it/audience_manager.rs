@@ -4,7 +4,7 @@ mod segments;
 mod shared_objects;
 mod traits;
 
-use adobe_simulator::{Seed, StatusSpelling};
+use adobe_simulator::{Seed, StatusSpelling, System};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn a_list_is_bare_without_and_an_envelope_with_paging() {
     let page = tenant.aam("GET", &target, Value::Null).await.expect(200);
     assert_eq!(page["pageSize"], 10, "the default");
     assert_eq!(page["list"][2]["name"], "A");
-    tenant.flags(|flags| flags.max_page_size = 2);
+    tenant.flags(|flags| flags.audience_manager.max_page_size = 2);
     let page = tenant
         .aam("GET", "/traits/?pageSize=5000", Value::Null)
         .await
@@ -148,7 +148,7 @@ async fn text_is_escaped_unless_the_header_says_not() {
 async fn status_has_three_spellings(#[case] spelling: StatusSpelling, #[case] expected: Value) {
     let tenant = small().await;
     let source = tenant.source("a").await;
-    tenant.flags(|flags| flags.status_spelling = spelling);
+    tenant.flags(|flags| flags.audience_manager.status_spelling = spelling);
     let read = tenant
         .aam("GET", &format!("/datasources/{source}"), Value::Null)
         .await
@@ -166,7 +166,7 @@ async fn a_body_that_is_not_declared_as_json_is_415() {
         ("content-type", "text/plain"),
     ];
     let reply = crate::helper::send(
-        tenant.simulator.audience_manager(),
+        tenant.simulator.router(System::AUDIENCE_MANAGER),
         "POST",
         "/v1/traits",
         &headers,

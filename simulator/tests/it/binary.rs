@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use adobe_simulator::Flags;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -91,4 +92,24 @@ async fn a_seed_that_is_wrong_is_named() {
     assert!(!output.status.success());
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("Cargo.toml: the seed is no JSON"), "{error}");
+}
+
+#[tokio::test]
+async fn the_program_starts_with_the_readings_that_it_is_given() {
+    let program = || Command::new(env!("CARGO_BIN_EXE_adobe-simulator"));
+    let mut child = program()
+        .args(["--preset", "hostile"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let urls: Value = serde_json::from_str(&line).unwrap();
+    let answer = exchange(&urls["control"], "GET /flags HTTP/1.1", "").await;
+    let flags: Flags = serde_json::from_value(body(&answer)).unwrap();
+    assert_eq!(flags, Flags::hostile());
+    let refused = program().args(["--preset", "friendly"]).output().await;
+    let error = String::from_utf8(refused.unwrap().stderr).unwrap();
+    assert!(error.contains("likeliest, hostile"), "{error}");
 }

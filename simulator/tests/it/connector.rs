@@ -27,7 +27,7 @@ fn connector(segments: Picked, traits: Picked) -> Connector {
 async fn delivered(change: impl FnOnce(&mut adobe_simulator::Flags)) -> (Tenant, u64) {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.connector = Some(connector(Picked::All, Picked::None));
+        flags.connector.set_up = Some(connector(Picked::All, Picked::None));
         change(flags);
     });
     let source = tenant.source("a").await;
@@ -67,7 +67,7 @@ async fn a_segment_appears_by_itself_after_the_delay() {
         "off by default"
     );
     // Set up afterwards, it takes what is there.
-    tenant.flags(|flags| flags.connector = Some(connector(Picked::All, Picked::All)));
+    tenant.flags(|flags| flags.connector.set_up = Some(connector(Picked::All, Picked::All)));
     tenant.simulator.advance(HOUR - Duration::from_millis(1));
     assert_eq!(audiences(&tenant, sid).await, Vec::<Value>::new());
     tenant.simulator.advance(Duration::from_millis(1));
@@ -108,7 +108,7 @@ async fn a_segment_appears_by_itself_after_the_delay() {
 async fn only_what_was_picked_and_is_the_companys_own_appears() {
     let tenant = seeded(Seed::realistic()).await;
     let picked = Picked::Some([16_450_002, 16_450_004].into());
-    tenant.flags(|flags| flags.connector = Some(connector(picked, Picked::All)));
+    tenant.flags(|flags| flags.connector.set_up = Some(connector(picked, Picked::All)));
     tenant.simulator.advance(HOUR);
     for (sid, expected) in [
         (16_450_002, 1),
@@ -142,7 +142,7 @@ async fn deliveries_under_way_survive_the_state_document() {
 #[tokio::test(start_paused = true)]
 async fn renames_follow_or_not() {
     for (follows, expected) in [(true, ["Renamed", "d2"]), (false, ["Buyers", "d"])] {
-        let (tenant, sid) = delivered(|flags| flags.connector_renames = follows).await;
+        let (tenant, sid) = delivered(|flags| flags.connector.renames = follows).await;
         change_segment(&tenant, sid, "name", json!("Renamed")).await;
         change_segment(&tenant, sid, "description", json!("d2")).await;
         change_segment(&tenant, sid, "status", json!("INACTIVE")).await;
@@ -161,7 +161,7 @@ async fn renames_follow_or_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_paused_segment_may_be_an_inactive_audience() {
-    let (tenant, sid) = delivered(|flags| flags.connector_paused_is_inactive = true).await;
+    let (tenant, sid) = delivered(|flags| flags.connector.paused_is_inactive = true).await;
     change_segment(&tenant, sid, "status", json!("INACTIVE")).await;
     tenant.simulator.advance(HOUR);
     assert_eq!(
@@ -187,7 +187,7 @@ async fn deletion_in_audience_manager_is_a_switch(
     #[case] reading: ConnectorDeletion,
     #[case] status: Value,
 ) {
-    let (tenant, sid) = delivered(|flags| flags.connector_deletion = reading).await;
+    let (tenant, sid) = delivered(|flags| flags.connector.deletion = reading).await;
     tenant
         .aam("DELETE", &format!("/segments/{sid}"), Value::Null)
         .await
@@ -215,7 +215,8 @@ async fn nobody_else_writes_to_it(
     #[case] change: u16,
     #[case] deletion: u16,
 ) {
-    let (tenant, sid) = delivered(|flags| flags.read_only_audience = reading).await;
+    let (tenant, sid) =
+        delivered(|flags| flags.experience_platform.read_only_audience = reading).await;
     let audience = audiences(&tenant, sid).await[0].clone();
     let target = format!("/audiences/{}", audience["id"].as_str().unwrap());
     let patch = json!([{"op": "add", "path": "/description", "value": "mine"}]);
@@ -243,8 +244,8 @@ async fn a_key_that_a_client_took_before_is_a_switch(
     let body = json!({"name": "made by a client", "type": "ExternalSegment", "namespace": "AAMSegments", "audienceId": "16460000"});
     let client_made = tenant.aep("POST", "/audiences", body).await.expect(200);
     tenant.flags(|flags| {
-        flags.connector = Some(connector(Picked::All, Picked::None));
-        flags.connector_collision = reading;
+        flags.connector.set_up = Some(connector(Picked::All, Picked::None));
+        flags.connector.collision = reading;
     });
     let object = json!({"sid": 16_460_000, "name": "Buyers", "segmentRule": "1T"});
     tenant.simulator.create_object("segments", object).unwrap();
@@ -274,9 +275,9 @@ async fn namespaces_and_ids_have_several_spellings(
     #[case] expected: [&str; 2],
 ) {
     let (tenant, sid) = delivered(|flags| {
-        flags.connector = Some(connector(Picked::All, Picked::All));
-        flags.connector_namespaces = reading;
-        flags.connector_audience_ids = ExternalAudienceIds::Uuid;
+        flags.connector.set_up = Some(connector(Picked::All, Picked::All));
+        flags.connector.namespaces = reading;
+        flags.connector.audience_ids = ExternalAudienceIds::Uuid;
     })
     .await;
     for (sid, namespace) in [(sid, expected[0]), (sid - 1, expected[1])] {
@@ -297,9 +298,9 @@ async fn export_controls_become_labels_or_not() {
         let tenant = seeded(Seed::both_directions()).await;
         tenant.flags(|flags| {
             if !carried {
-                flags.export_control_labels.clear();
+                flags.connector.export_control_labels.clear();
             }
-            flags.connector = Some(connector(Picked::All, Picked::All));
+            flags.connector.set_up = Some(connector(Picked::All, Picked::All));
         });
         tenant.simulator.advance(HOUR);
         // By the trait's source, by the merge rule, and as a trait of its own.

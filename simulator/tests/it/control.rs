@@ -1,6 +1,6 @@
 //! The control port, the state document, the seeds, and the hand of a person.
 
-use adobe_simulator::{Options, Seed, Simulator};
+use adobe_simulator::{Options, Seed, Simulator, System};
 use serde_json::{Value, json};
 
 use crate::helper::{GRANT, Tenant, seeded, send, small};
@@ -18,9 +18,15 @@ async fn control(tenant: &Tenant, method: &str, target: &str, body: Value) -> cr
 async fn the_log_numbers_calls_and_hides_secrets() {
     let tenant = small().await;
     let target = format!("/ims/token/v2?{GRANT}");
-    send(tenant.simulator.ims(), "POST", &target, &[], String::new())
-        .await
-        .expect(200);
+    send(
+        tenant.simulator.router(System::IMS),
+        "POST",
+        &target,
+        &[],
+        String::new(),
+    )
+    .await
+    .expect(200);
     tenant
         .aam("GET", "/traits?search=x%20y", Value::Null)
         .await
@@ -198,18 +204,28 @@ async fn a_person_edits_and_the_system_notes_it() {
 #[tokio::test]
 async fn flags_faults_clock_and_reset_have_their_paths() {
     let tenant = small().await;
-    control(&tenant, "PUT", "/flags", json!({"escapeHtml": false}))
-        .await
-        .expect(204);
+    control(
+        &tenant,
+        "PUT",
+        "/flags",
+        json!({"audienceManager": {"escapeHtml": false}}),
+    )
+    .await
+    .expect(204);
     assert_eq!(
         control(&tenant, "GET", "/flags", Value::Null)
             .await
-            .expect(200)["escapeHtml"],
+            .expect(200)["audienceManager"]["escapeHtml"],
         false
     );
-    control(&tenant, "PUT", "/flags", json!({"escapeHTML": false}))
-        .await
-        .expect(400);
+    control(
+        &tenant,
+        "PUT",
+        "/flags",
+        json!({"audienceManager": {"escapeHTML": false}}),
+    )
+    .await
+    .expect(400);
     let faults = json!([{"match": {"system": "audienceManager"}, "kind": {"throttle": {"retryAfter": "3"}}},
                         {"kind": "crashBeforeSend"}]);
     control(&tenant, "POST", "/faults", faults)
@@ -247,7 +263,7 @@ async fn flags_faults_clock_and_reset_have_their_paths() {
     assert_eq!(
         control(&tenant, "GET", "/flags", Value::Null)
             .await
-            .expect(200)["escapeHtml"],
+            .expect(200)["audienceManager"]["escapeHtml"],
         true
     );
 }

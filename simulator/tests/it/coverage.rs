@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use adobe_simulator::{ENDPOINTS, Flags};
+use adobe_simulator::{Flags, endpoints};
 
 const COVERAGE: &str = include_str!("../../COVERAGE.md");
 
@@ -30,19 +30,28 @@ fn the_list_of_served_endpoints_is_the_routers_table() {
         .filter(|cells| cells[0].starts_with('`') && cells[0].contains(" /"))
         .map(|cells| code(cells[0]))
         .collect();
-    let routed: BTreeSet<String> = ENDPOINTS
-        .iter()
+    let routed: BTreeSet<String> = endpoints()
         .map(|endpoint| format!("{} {}", endpoint.method, endpoint.path))
         .collect();
     assert_eq!(listed, routed);
-    assert_eq!(routed.len(), ENDPOINTS.len(), "no endpoint stands twice");
+    assert_eq!(
+        routed.len(),
+        endpoints().count(),
+        "no endpoint stands twice"
+    );
 }
 
 #[test]
 fn the_list_of_switches_is_the_switches() {
     let listed: BTreeSet<String> = rows("switchable").map(|cells| code(cells[2])).collect();
     let flags = serde_json::to_value(Flags::default()).unwrap();
-    let real: BTreeSet<String> = flags.as_object().unwrap().keys().cloned().collect();
+    let groups = flags.as_object().unwrap().iter();
+    let real: BTreeSet<String> = groups
+        .flat_map(|(group, switches)| {
+            let names = switches.as_object().unwrap().keys();
+            names.map(move |name| format!("{group}.{name}"))
+        })
+        .collect();
     assert_eq!(listed, real);
 }
 

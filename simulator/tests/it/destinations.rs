@@ -137,7 +137,7 @@ async fn a_put_resets_what_it_leaves_out_unless_the_switch_is_lenient() {
         .await
         .expect(200);
     assert_eq!(strict["keySeparator"], Value::Null);
-    tenant.flags(|flags| flags.put_lenient = true);
+    tenant.flags(|flags| flags.audience_manager.put_lenient = true);
     let lenient = tenant
         .aam("PUT", "/destinations/4703", json!({"name": "x"}))
         .await
@@ -164,7 +164,7 @@ async fn a_destination_with_mappings_is_not_deleted() {
         .await
         .expect(400);
     assert_eq!(refused["code"], "CANNOT_DELETE_ENTITY_WITH_MAPPINGS");
-    tenant.flags(|flags| flags.mapped_destination_status = 409);
+    tenant.flags(|flags| flags.audience_manager.mapped_destination_status = 409);
     tenant
         .aam("DELETE", "/destinations/4701", Value::Null)
         .await
@@ -186,7 +186,7 @@ async fn a_destination_with_mappings_is_not_deleted() {
 #[tokio::test]
 async fn the_number_of_destinations_is_limited_by_kind() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.item_limits.url_destinations = 1);
+    tenant.flags(|flags| flags.audience_manager.item_limits.url_destinations = 1);
     let url = json!({"name": "n", "destinationType": "PUSH"});
     tenant
         .aam("POST", "/destinations", url.clone())
@@ -263,7 +263,7 @@ async fn a_start_date_comes_back_a_day_early_and_moves_with_every_put() {
         kept["startDate"], "2012-07-02",
         "one that is not sent does not move"
     );
-    tenant.flags(|flags| flags.mapping_start_date_shifted = false);
+    tenant.flags(|flags| flags.audience_manager.mapping_start_date_shifted = false);
     let made = tenant
         .aam("POST", "/destinations/4701/mappings/", body)
         .await
@@ -291,7 +291,7 @@ async fn the_id_of_a_mapping_has_two_names(
     #[case] server_to_server: [bool; 2],
 ) {
     let tenant = tenant().await;
-    tenant.flags(|flags| flags.mapping_id_names = names);
+    tenant.flags(|flags| flags.audience_manager.mapping_id_names = names);
     for (destination, id, expected) in [(4701, 810_001, url), (4705, 810_003, server_to_server)] {
         let list = get(&tenant, &format!("/destinations/{destination}/mappings")).await;
         let shown =
@@ -311,7 +311,7 @@ async fn a_destination_without_mappings_answers_404_for_the_empty_list() {
         .aam("GET", "/destinations/4702/mappings?page=0", Value::Null)
         .await
         .expect(404);
-    tenant.flags(|flags| flags.empty_mappings_not_found = false);
+    tenant.flags(|flags| flags.audience_manager.empty_mappings_not_found = false);
     assert_eq!(get(&tenant, "/destinations/4702/mappings").await, json!([]));
     tenant
         .aam("GET", "/destinations/99/mappings", Value::Null)
@@ -464,8 +464,8 @@ async fn mappings_to_other_kinds_are_switches_and_aliases_fill_themselves() {
         .await
         .expect(400);
     tenant.flags(|flags| {
-        flags.server_to_server_mappings = false;
-        flags.ui_only_mappings = true;
+        flags.audience_manager.server_to_server_mappings = false;
+        flags.audience_manager.ui_only_mappings = true;
     });
     tenant
         .aam("POST", "/destinations/4705/mappings", body.clone())
@@ -498,7 +498,7 @@ async fn a_mapped_segment_is_in_use_until_its_mappings_are_gone() {
         .await
         .expect(400);
     assert!(single.get("code").is_none());
-    tenant.flags(|flags| flags.ui_only_mappings = true);
+    tenant.flags(|flags| flags.audience_manager.ui_only_mappings = true);
     for (destination, mapping) in [
         (4701, 810_001),
         (4703, 810_002),

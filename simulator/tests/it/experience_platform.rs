@@ -83,8 +83,8 @@ async fn sandboxes_have_two_lists_and_a_view_by_name() {
         .await
         .expect(403);
     tenant.flags(|flags| {
-        flags.unknown_sandbox_status = 404;
-        flags.sandbox_ids_listed = true;
+        flags.experience_platform.unknown_sandbox_status = 404;
+        flags.experience_platform.sandbox_ids_listed = true;
     });
     tenant
         .aep_in("stage", "GET", "/data/core/ups/audiences", Value::Null)
@@ -176,8 +176,8 @@ async fn a_definition_is_an_audience_too() {
         .await
         .expect(422);
     tenant.flags(|flags| {
-        flags.definition_name_unique = false;
-        flags.definition_create_status = 201;
+        flags.experience_platform.definition_name_unique = false;
+        flags.experience_platform.definition_create_status = 201;
     });
     tenant
         .aep("POST", "/segment/definitions", definition("d"))
@@ -232,7 +232,7 @@ async fn definitions_are_listed_by_page() {
         list["page"],
         json!({"totalCount": 3, "totalPages": 2, "sortField": "name", "sort": "asc", "pageSize": 1, "limit": 2})
     );
-    tenant.flags(|flags| flags.definition_first_page = 1);
+    tenant.flags(|flags| flags.experience_platform.definition_first_page = 1);
     let list = tenant
         .aep(
             "GET",
@@ -299,7 +299,9 @@ async fn inactive_and_system_audiences_are_left_out() {
     assert!(!names(&list).contains(&"System audience"));
     assert_eq!(list["_page"]["totalCount"], 15);
     assert!(list["children"][0].get("metrics").is_none());
-    tenant.flags(|flags| flags.inactive_listed = adobe_simulator::InactiveListed::WithAnyQuery);
+    tenant.flags(|flags| {
+        flags.experience_platform.inactive_listed = adobe_simulator::InactiveListed::WithAnyQuery
+    });
     let list = tenant
         .aep("GET", "/audiences?limit=100", Value::Null)
         .await
@@ -334,8 +336,8 @@ async fn next_is_a_page_or_an_offset(
         audience(&tenant, name).await;
     }
     tenant.flags(|flags| {
-        flags.audience_paging = paging;
-        flags.next_spelling = spelling;
+        flags.experience_platform.audience_paging = paging;
+        flags.experience_platform.next_spelling = spelling;
     });
     let first = tenant
         .aep("GET", "/audiences?limit=2&sort=name:asc", Value::Null)

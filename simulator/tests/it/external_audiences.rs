@@ -4,7 +4,7 @@ mod references;
 
 use adobe_simulator::{
     AudienceReference, ExternalAudienceErrors, ExternalAudienceLabels, ExternalSegmentsRefusal,
-    Fault, FaultKind, Match,
+    Fault, FaultKind, Match, System,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn metadata_only(tenant: &Tenant, query: &str, accept: &str, body: &Value)
     ];
     let target = format!("/data/core/ais/audiences{query}");
     send(
-        tenant.simulator.experience_platform(),
+        tenant.simulator.router(System::EXPERIENCE_PLATFORM),
         "POST",
         &target,
         &headers,
@@ -160,7 +160,7 @@ async fn an_operation_under_way_survives_the_state_document() {
 #[tokio::test(start_paused = true)]
 async fn an_operation_may_fail_by_itself_or_since_the_key_was_taken_meanwhile() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.external_audience_operation_fails = true);
+    tenant.flags(|flags| flags.external_audiences.operation_fails = true);
     let accepted = ais(&tenant, "POST", "/external-audience", import())
         .await
         .expect(202);
@@ -170,7 +170,7 @@ async fn an_operation_may_fail_by_itself_or_since_the_key_was_taken_meanwhile() 
         (&failed["status"], failed.get("audienceId")),
         (&json!("FAILED"), None)
     );
-    tenant.flags(|flags| flags.external_audience_operation_fails = false);
+    tenant.flags(|flags| flags.external_audiences.operation_fails = false);
     let first = ais(&tenant, "POST", "/external-audience", import())
         .await
         .expect(202);
@@ -222,7 +222,7 @@ async fn an_import_that_is_wrong_is_400(#[case] path: &str, #[case] value: Value
         "https://ns.adobe.com/aep/errors/AIS-100910-400"
     );
     if path == "/customAudienceId" {
-        tenant.flags(|flags| flags.custom_audience_id_checked = false);
+        tenant.flags(|flags| flags.external_audiences.custom_audience_id_checked = false);
         ais(&tenant, "POST", "/external-audience", body)
             .await
             .expect(202);
@@ -273,7 +273,7 @@ async fn an_import_is_changed_extended_and_deleted() {
     let extend = format!("/external-audience/extend-ttl/{id}");
     let extended = ais(&tenant, "POST", &extend, Value::Null).await.expect(200);
     assert_eq!(extended, json!({"audienceId": id, "name": "renamed"}));
-    tenant.flags(|flags| flags.external_audience_delete_status = 202);
+    tenant.flags(|flags| flags.external_audiences.delete_status = 202);
     ais(&tenant, "DELETE", &target, Value::Null)
         .await
         .expect(202);
@@ -282,7 +282,7 @@ async fn an_import_is_changed_extended_and_deleted() {
         .expect(404);
     assert_eq!(missing["title"], "NOT_FOUND");
     let again = imported(&tenant).await;
-    tenant.flags(|flags| flags.external_audience_delete_status = 204);
+    tenant.flags(|flags| flags.external_audiences.delete_status = 204);
     ais(
         &tenant,
         "DELETE",
@@ -302,7 +302,7 @@ async fn which_id_stands_in_a_path_is_a_switch() {
     ais(&tenant, "PATCH", by_custom, body.clone())
         .await
         .expect(404);
-    tenant.flags(|flags| flags.external_audience_path = AudienceReference::AudienceId);
+    tenant.flags(|flags| flags.external_audiences.path = AudienceReference::AudienceId);
     ais(&tenant, "PATCH", by_custom, body.clone())
         .await
         .expect(200);
@@ -388,7 +388,7 @@ async fn metadata_alone_is_an_audience_at_once() {
     ais(&tenant, "PATCH", &own, json!({"description": "x"}))
         .await
         .expect(404);
-    tenant.flags(|flags| flags.metadata_only_changeable = true);
+    tenant.flags(|flags| flags.external_audiences.metadata_only_changeable = true);
     ais(&tenant, "PATCH", &own, json!({"description": "x"}))
         .await
         .expect(200);
@@ -399,7 +399,9 @@ async fn metadata_alone_is_an_audience_at_once() {
 #[tokio::test]
 async fn a_namespace_may_have_to_be_enabled_first() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.enabled_namespaces = vec!["partnerTool".to_owned()]);
+    tenant.flags(|flags| {
+        flags.external_audiences.enabled_namespaces = vec!["partnerTool".to_owned()]
+    });
     let query = "?createAudienceMetaOnly=true";
     let refused = metadata_only(&tenant, query, METADATA_VERSION, &metadata())
         .await
@@ -417,7 +419,7 @@ async fn a_namespace_may_have_to_be_enabled_first() {
 #[tokio::test]
 async fn an_organisation_without_the_service_is_told_so_in_one_of_two_shapes() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.external_audiences_entitled = false);
+    tenant.flags(|flags| flags.external_audiences.entitled = false);
     let refused = ais(&tenant, "POST", "/external-audience", import())
         .await
         .expect(401);
@@ -431,7 +433,7 @@ async fn an_organisation_without_the_service_is_told_so_in_one_of_two_shapes() {
             .unwrap()
             .contains("external audiences")
     );
-    tenant.flags(|flags| flags.external_audience_errors = ExternalAudienceErrors::Code);
+    tenant.flags(|flags| flags.external_audiences.errors = ExternalAudienceErrors::Code);
     let query = "?createAudienceMetaOnly=true";
     let refused = metadata_only(&tenant, query, METADATA_VERSION, &metadata())
         .await
@@ -457,7 +459,7 @@ async fn a_credential_that_may_only_read_is_refused_in_the_services_shape() {
 #[tokio::test]
 async fn without_external_segments_the_list_is_refused_or_only_creates() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.external_segments_enabled = false);
+    tenant.flags(|flags| flags.experience_platform.external_segments_enabled = false);
     let body = json!({"name": "x", "type": "ExternalSegment"});
     let refused = tenant
         .aep("GET", "/audiences", Value::Null)
@@ -471,7 +473,9 @@ async fn without_external_segments_the_list_is_refused_or_only_creates() {
         .aep("POST", "/audiences", body.clone())
         .await
         .expect(403);
-    tenant.flags(|flags| flags.external_segments_refusal = ExternalSegmentsRefusal::CreateOnly);
+    tenant.flags(|flags| {
+        flags.experience_platform.external_segments_refusal = ExternalSegmentsRefusal::CreateOnly
+    });
     tenant
         .aep("GET", "/audiences", Value::Null)
         .await
@@ -519,7 +523,7 @@ async fn a_client_does_not_pose_as_audience_manager_unless_it_may() {
         .aep("POST", "/audiences", body.clone())
         .await
         .expect(400);
-    tenant.flags(|flags| flags.audience_manager_origin_accepted = true);
+    tenant.flags(|flags| flags.experience_platform.audience_manager_origin_accepted = true);
     let made = tenant.aep("POST", "/audiences", body).await.expect(200);
     let target = format!("/audiences/{}", made["id"].as_str().unwrap());
     // And has made something it cannot change.
@@ -537,7 +541,7 @@ async fn labels_on_an_external_audience_are_a_switch(
     #[case] labels: Value,
 ) {
     let tenant = small().await;
-    tenant.flags(|flags| flags.external_audience_labels = reading);
+    tenant.flags(|flags| flags.experience_platform.external_audience_labels = reading);
     let body = json!({"name": "x", "type": "ExternalSegment", "labels": ["core/C5"]});
     let made = tenant.aep("POST", "/audiences", body).await.expect(status);
     assert_eq!(made.get("labels").cloned().unwrap_or_default(), labels);

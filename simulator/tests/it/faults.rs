@@ -9,7 +9,7 @@ use crate::helper::{Tenant, small};
 
 fn creates() -> Match {
     Match {
-        system: Some(System::AudienceManager),
+        system: Some(System::AUDIENCE_MANAGER),
         method: Some("POST".to_owned()),
         path_contains: Some("/datasources".to_owned()),
         ..Match::default()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adobe_simulator::{AudienceManagerGateway, Options, RateLimit, Simulator};
+use adobe_simulator::{AudienceManagerGateway, Options, RateLimit, Simulator, System};
 use serde_json::{Value, json};
 
 use crate::helper::{GRANT, ORGANIZATION, send, small, token};
@@ -15,7 +15,14 @@ async fn a_token_comes_from_form_and_query_and_both_versions() {
     assert_eq!(answer["expires_in"], 86_399);
     for version in ["v2", "v3"] {
         let target = format!("/ims/token/{version}?{GRANT}");
-        let reply = send(simulator.ims(), "POST", &target, &[], String::new()).await;
+        let reply = send(
+            simulator.router(System::IMS),
+            "POST",
+            &target,
+            &[],
+            String::new(),
+        )
+        .await;
         let again = reply.expect(200);
         assert_ne!(
             again["access_token"], answer["access_token"],
@@ -55,7 +62,7 @@ async fn ims_refuses_in_the_shape_of_oauth() {
         assert_eq!(answer["error"], error, "for {form}");
         assert!(answer["error_description"].is_string());
     }
-    tenant.flags(|flags| flags.ims_invalid_client_status = 400);
+    tenant.flags(|flags| flags.ims.invalid_client_status = 400);
     let wrong = GRANT.replace("demo-secret", "wrong");
     token(&tenant.simulator, &wrong).await.expect(400);
 }
@@ -97,7 +104,7 @@ async fn a_removed_secret_leaves_tokens_alive_unless_the_switch_says_otherwise()
     token(&tenant.simulator, &GRANT.replace("demo-secret", "rotated"))
         .await
         .expect(200);
-    tenant.flags(|flags| flags.removed_secrets_kill_tokens = true);
+    tenant.flags(|flags| flags.ims.removed_secrets_kill_tokens = true);
     tenant
         .aam("GET", "/users/self", Value::Null)
         .await
@@ -107,7 +114,7 @@ async fn a_removed_secret_leaves_tokens_alive_unless_the_switch_says_otherwise()
 #[tokio::test]
 async fn the_gateway_of_audience_manager_checks_token_then_key() {
     let tenant = small().await;
-    let router = || tenant.simulator.audience_manager();
+    let router = || tenant.simulator.router(System::AUDIENCE_MANAGER);
     let bearer = format!("Bearer {}", tenant.token);
     let authorized = ("authorization", bearer.as_str());
     let cases = [
@@ -120,7 +127,7 @@ async fn the_gateway_of_audience_manager_checks_token_then_key() {
         let reply = send(router(), "GET", "/v1/traits/", &headers, String::new()).await;
         assert_eq!(reply.expect(status)["error_code"], code);
     }
-    tenant.flags(|flags| flags.audience_manager_gateway = AudienceManagerGateway::Demdex);
+    tenant.flags(|flags| flags.audience_manager.gateway = AudienceManagerGateway::Demdex);
     let headers = [("authorization", bearer.as_str())];
     send(router(), "GET", "/v1/traits", &headers, String::new())
         .await
@@ -188,7 +195,7 @@ async fn the_gateway_of_experience_platform_answers_before_the_service() {
     ];
     for (headers, status, member, value) in cases {
         let reply = send(
-            tenant.simulator.experience_platform(),
+            tenant.simulator.router(System::EXPERIENCE_PLATFORM),
             "GET",
             "/data/core/ups/no-such-thing",
             &headers,
@@ -198,7 +205,7 @@ async fn the_gateway_of_experience_platform_answers_before_the_service() {
         assert_eq!(reply.expect(status)[member], value, "for {headers:?}");
     }
     let reply = send(
-        tenant.simulator.experience_platform(),
+        tenant.simulator.router(System::EXPERIENCE_PLATFORM),
         "POST",
         "/data/core/ups/audiences",
         &all,
@@ -216,7 +223,7 @@ async fn the_gateway_of_experience_platform_answers_before_the_service() {
 async fn the_bucket_empties_and_fills_again() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.rate_limit = Some(RateLimit {
+        flags.shared.rate_limit = Some(RateLimit {
             requests_per_minute: 60,
             burst: 2,
             retry_after: true,
@@ -265,7 +272,7 @@ async fn audience_manager_asks_for_the_organization_where_the_switch_says_so() {
     let tenant = small().await;
     let organization = [("x-gw-ims-org-id", ORGANIZATION)];
     tenant.aam("GET", "/traits", Value::Null).await.expect(200);
-    tenant.flags(|flags| flags.audience_manager_needs_organization = true);
+    tenant.flags(|flags| flags.audience_manager.needs_organization = true);
     let refused = tenant.aam("GET", "/traits", Value::Null).await.expect(400);
     assert_eq!(
         refused,

@@ -1,7 +1,7 @@
 //! The one place that knows how to call a router. The cases know paths, bodies and answers only.
 
 use adobe_openapi::Trial;
-use adobe_simulator::{ConnectionLost, Flags, Options, Seed, Simulator};
+use adobe_simulator::{ConnectionLost, Flags, Options, Seed, Simulator, System};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request};
@@ -75,7 +75,7 @@ pub(crate) const GRANT: &str = "grant_type=client_credentials&client_id=demo-cli
 
 pub(crate) async fn token(simulator: &Simulator, form: &str) -> Reply {
     send(
-        simulator.ims(),
+        simulator.router(System::IMS),
         "POST",
         "/ims/token/v3",
         &[("content-type", "application/x-www-form-urlencoded")],
@@ -130,7 +130,7 @@ impl Tenant {
         };
         let target = format!("/v1{target}");
         send(
-            self.simulator.audience_manager(),
+            self.simulator.router(System::AUDIENCE_MANAGER),
             method,
             &target,
             &headers,
@@ -170,7 +170,7 @@ impl Tenant {
             body => body.to_string(),
         };
         send(
-            self.simulator.experience_platform(),
+            self.simulator.router(System::EXPERIENCE_PLATFORM),
             method,
             target,
             &headers,

@@ -15,5 +15,6 @@ mod gateways;
 mod helper;
 mod judged;
 mod models;
+mod presets;
 mod scale;
 mod switches;

@@ -97,7 +97,7 @@ async fn a_model_in_use_names_its_traits_or_a_code() {
         .await
         .expect(400);
     assert_eq!(refused, json!([16_440_009]));
-    tenant.flags(|flags| flags.model_in_use_body = ModelInUseBody::Error);
+    tenant.flags(|flags| flags.audience_manager.model_in_use_body = ModelInUseBody::Error);
     let refused = tenant
         .aam("DELETE", "/models/771", Value::Null)
         .await
@@ -117,7 +117,7 @@ async fn a_model_in_use_names_its_traits_or_a_code() {
 #[tokio::test]
 async fn a_model_by_itself_may_speak_in_numbers() {
     let tenant = tenant().await;
-    tenant.flags(|flags| flags.models_in_numbers = true);
+    tenant.flags(|flags| flags.audience_manager.models_in_numbers = true);
     let one = tenant
         .aam("GET", "/models/771", Value::Null)
         .await
@@ -142,7 +142,7 @@ async fn deleting_a_baseline_is_a_switch(#[case] reading: InUseDelete, #[case] s
     let tenant = tenant().await;
     let made = create(&tenant, model(16_440_004), 201).await;
     assert_eq!(made["sid"], 16_440_004);
-    tenant.flags(|flags| flags.baseline_delete = reading);
+    tenant.flags(|flags| flags.audience_manager.baseline_delete = reading);
     tenant
         .aam("DELETE", "/traits/16440004", Value::Null)
         .await
@@ -159,12 +159,12 @@ async fn an_algorithmic_trait_waits_for_the_first_run() {
         .aam("POST", "/traits", algorithmic.clone())
         .await
         .expect(400);
-    tenant.flags(|flags| flags.algorithmic_trait_needs_run = false);
+    tenant.flags(|flags| flags.audience_manager.algorithmic_trait_needs_run = false);
     tenant
         .aam("POST", "/traits", algorithmic.clone())
         .await
         .expect(201);
-    tenant.flags(|flags| flags.algorithmic_trait_needs_run = true);
+    tenant.flags(|flags| flags.audience_manager.algorithmic_trait_needs_run = true);
     // The state carries the moment of the run.
     tenant
         .simulator
@@ -190,8 +190,8 @@ async fn a_run_may_bring_nothing_or_fail() {
     let tenant = tenant().await;
     for (status, successful) in [(2, true), (0, false)] {
         tenant.flags(|flags| {
-            flags.model_run_ms = 1_000;
-            flags.model_run_status = status;
+            flags.audience_manager.model_run_ms = 1_000;
+            flags.audience_manager.model_run_status = status;
         });
         let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
         tenant.simulator.advance(Duration::from_secs(1));
@@ -206,8 +206,8 @@ async fn a_run_may_bring_nothing_or_fail() {
 async fn active_models_and_excluded_traits_are_limited() {
     let tenant = tenant().await;
     tenant.flags(|flags| {
-        flags.item_limits.active_models = 2;
-        flags.item_limits.excluded_traits = 1;
+        flags.audience_manager.item_limits.active_models = 2;
+        flags.audience_manager.item_limits.excluded_traits = 1;
     });
     let mut body = model(16_440_001);
     body["excludedTraits"] = json!([1, 2]);
@@ -250,7 +250,7 @@ async fn validation_knows_sids_subscriptions_and_limits() {
         refused["message"], "Trait 9912 does not exist",
         "the subscription ended"
     );
-    tenant.flags(|flags| flags.item_limits.traits_per_segment = 1);
+    tenant.flags(|flags| flags.audience_manager.item_limits.traits_per_segment = 1);
     validate(&tenant, "16440001T OR 16440002T", 400).await;
 }
 
@@ -261,7 +261,7 @@ async fn the_status_of_a_refused_rule_is_a_switch_for_creation_too() {
     let wrong_trait = json!({"traitType": "RULE_BASED_TRAIT", "name": "t", "dataSourceId": source, "folderId": 0,
         "traitRule": "a = 1"});
     for status in [400, 422] {
-        tenant.flags(|flags| flags.rule_refusal_status = status);
+        tenant.flags(|flags| flags.audience_manager.rule_refusal_status = status);
         validate(&tenant, "1T AND", status).await;
         let body = json!({"code": "segid = \"x\""});
         let refused = tenant

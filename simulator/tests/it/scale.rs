@@ -55,8 +55,7 @@ async fn a_connector_for_twenty_thousand_traits_delivers_and_goes_on() {
     let mut seed = serde_json::from_str::<Value>(include_str!("../../seeds/small.json")).unwrap();
     seed["dataSources"] = json!([{"dataSourceId": 500, "pid": 1794, "name": "big"}]);
     seed["traits"] = json!(traits);
-    seed["flags"] = json!({"connector": {"sandbox": "prod", "traits": "all", "delayMs": 1_000},
-        "connectorAudienceIds": "uuid"});
+    seed["flags"] = json!({"connector": {"setUp": {"sandbox": "prod", "traits": "all", "delayMs": 1_000}, "audienceIds": "uuid"}});
     let tenant = seeded(Seed::try_from(seed).unwrap()).await;
     let second = std::time::Duration::from_secs(1);
     tenant.simulator.advance(second);

@@ -24,8 +24,8 @@ async fn answers_can_leave_out_nulls_and_carry_news() {
     let read = read_trait(&tenant, &made["sid"]).await;
     assert!(read["comments"].is_null() && read.get("comments").is_some());
     tenant.flags(|flags| {
-        flags.omit_nulls = true;
-        flags.unknown_fields = true;
+        flags.audience_manager.omit_nulls = true;
+        flags.shared.unknown_fields = true;
     });
     let read = read_trait(&tenant, &made["sid"]).await;
     assert!(read.get("comments").is_none());
@@ -48,13 +48,13 @@ async fn the_set_of_escaped_characters_is_a_switch() {
     let source = tenant.source("a").await;
     let made = tenant.onboarded(source, "<'&'>", None).await;
     let target = format!("/traits/{}", made["sid"]);
-    tenant.flags(|flags| flags.escaped_characters = "<'".to_owned());
+    tenant.flags(|flags| flags.audience_manager.escaped_characters = "<'".to_owned());
     let read = tenant
         .aam_with("GET", &target, &Value::Null, &[])
         .await
         .expect(200);
     assert_eq!(read["name"], "&lt;&#39;&&#39;>");
-    tenant.flags(|flags| flags.escape_html = false);
+    tenant.flags(|flags| flags.audience_manager.escape_html = false);
     let read = tenant
         .aam_with("GET", &target, &Value::Null, &[])
         .await
@@ -77,8 +77,8 @@ async fn texts_are_stored_as_the_switches_say(
     let source = tenant.source("a").await;
     let made = tenant.onboarded(source, "plain", None).await;
     tenant.flags(|flags| {
-        flags.stored_texts = texts;
-        flags.description_characters_max = length;
+        flags.shared.stored_texts = texts;
+        flags.shared.description_characters_max = length;
     });
     let mut changed = made.clone();
     changed["description"] = json!("Cafe\u{301}  au lait");
@@ -117,7 +117,7 @@ async fn an_expression_is_answered_as_the_switch_says(
     #[case] begins: &str,
 ) {
     let tenant = small().await;
-    tenant.flags(|flags| flags.definition_expressions = form);
+    tenant.flags(|flags| flags.experience_platform.definition_expressions = form);
     let expression = "segmentMembership.get(\"A\").get(\"1\").status = \"realized\"";
     let body = json!({
         "type": "SegmentDefinition", "name": "a", "schema": {"name": "_xdm.context.profile"},
@@ -146,7 +146,7 @@ async fn mixed_spellings_differ_between_objects() {
     for name in ["a", "b", "c"] {
         tenant.onboarded(source, name, None).await;
     }
-    tenant.flags(|flags| flags.status_spelling = StatusSpelling::Mixed);
+    tenant.flags(|flags| flags.audience_manager.status_spelling = StatusSpelling::Mixed);
     let list = tenant.aam("GET", "/traits", Value::Null).await.expect(200);
     let spellings: Vec<&Value> = list
         .as_array()
@@ -166,8 +166,8 @@ async fn mixed_spellings_differ_between_objects() {
 async fn a_created_folder_may_hide_its_id_and_a_conflict_be_400() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.folder_post_answers_id = false;
-        flags.folder_conflict_status = 400;
+        flags.audience_manager.folder_post_answers_id = false;
+        flags.audience_manager.folder_conflict_status = 400;
     });
     let made = tenant
         .aam("POST", "/folders/segments", json!({"name": "A"}))
@@ -190,7 +190,7 @@ async fn a_bulk_deletion_may_answer_an_error_although_it_deleted() {
     let tenant = small().await;
     let source = tenant.source("a").await;
     let sid = tenant.onboarded(source, "t", None).await["sid"].clone();
-    tenant.flags(|flags| flags.bulk_delete_errors_after_effect = true);
+    tenant.flags(|flags| flags.audience_manager.bulk_delete_errors_after_effect = true);
     tenant
         .aam("POST", "/traits/bulk-delete", json!([sid]))
         .await
@@ -219,7 +219,7 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
         (DataSourceChange::Ignored, 200, first),
         (DataSourceChange::Follows, 200, second),
     ] {
-        tenant.flags(|flags| flags.data_source_change = change);
+        tenant.flags(|flags| flags.audience_manager.data_source_change = change);
         for (target, moved) in [(&segment_target, &moved_segment), (&target, &moved)] {
             tenant
                 .aam("PUT", target, moved.clone())
@@ -237,7 +237,7 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
         assert_eq!(*sources, json!([stands_in]), "{change:?}: by its trait");
     }
     // A PUT that leaves the data source as it is was never refused.
-    tenant.flags(|flags| flags.data_source_change = DataSourceChange::Refused);
+    tenant.flags(|flags| flags.audience_manager.data_source_change = DataSourceChange::Refused);
     tenant.aam("PUT", &target, moved).await.expect(200);
 }
 
@@ -245,8 +245,8 @@ async fn whether_an_object_can_be_moved_to_another_data_source_is_a_switch() {
 async fn the_status_of_a_reached_limit_is_a_switch() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.item_limits.trait_folders = 0;
-        flags.item_limit_status = 409;
+        flags.audience_manager.item_limits.trait_folders = 0;
+        flags.audience_manager.item_limit_status = 409;
     });
     tenant
         .aam("POST", "/folders/traits", json!({"name": "A"}))
@@ -258,11 +258,11 @@ async fn the_status_of_a_reached_limit_is_a_switch() {
 async fn the_switches_of_definitions_and_audiences() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.definition_delete_body = false;
-        flags.audience_put_keeps_missing = true;
-        flags.audience_default_limit = 1;
-        flags.audience_max_limit = 2;
-        flags.catalog_datasets = vec!["d1".to_owned()];
+        flags.experience_platform.definition_delete_body = false;
+        flags.experience_platform.audience_put_keeps_missing = true;
+        flags.experience_platform.audience_default_limit = 1;
+        flags.experience_platform.audience_max_limit = 2;
+        flags.experience_platform.catalog_datasets = vec!["d1".to_owned()];
     });
     for name in ["a", "b", "c"] {
         let body = json!({"name": name, "type": "ExternalSegment", "description": "kept", "datasetId": "d1"});
@@ -397,7 +397,7 @@ async fn when_a_segment_names_the_data_sources_of_its_traits_is_a_switch() {
         (TraitDataSources::OnRequest, false, true),
         (TraitDataSources::Never, false, false),
     ] {
-        tenant.flags(|flags| flags.trait_data_sources = told);
+        tenant.flags(|flags| flags.audience_manager.trait_data_sources = told);
         for (query, told) in [("", plain), ("?includeTraitDataSourceIds=true", asked)] {
             let target = format!("/segments/{}{query}", made["sid"]);
             let read = tenant.aam("GET", &target, Value::Null).await.expect(200);

@@ -29,7 +29,7 @@ fn every_window_of_time_keeps_to_the_budget_within_one_call(#[case] budget: Budg
         let world = tenant(COUNT, budget);
         // So that the renewals of the token are among the calls.
         let mut flags = world.simulator.flags();
-        flags.token_ttl_seconds = 400;
+        flags.ims.token_ttl_seconds = 400;
         world.simulator.set_flags(flags);
         (0..COUNT).for_each(|index| world.apply(numbered(index)));
         world.start_operator();

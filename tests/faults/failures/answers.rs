@@ -61,8 +61,10 @@ fn gateway(status: u16, code: &str) -> Response<Body> {
 /// Some flags of the simulator, the others as they are.
 pub(crate) fn set_flags(world: &World, changes: &Value) {
     let mut flags = serde_json::to_value(world.simulator.flags()).unwrap();
-    for (name, value) in changes.as_object().unwrap() {
-        flags[name] = value.clone();
+    for (group, switches) in changes.as_object().unwrap() {
+        for (name, value) in switches.as_object().unwrap() {
+            *flags[group].get_mut(name).unwrap() = value.clone();
+        }
     }
     world
         .simulator
@@ -238,7 +240,7 @@ fn tolerated() -> Vec<Scenario> {
             (super::of_audience(Reason::Succeeded, "").before)(world);
             let unknown = json!({"lifecycleState": "incubating", "namespace": "Elsewhere"});
             world.person("audiences", crate::operations::LOYAL_GAMERS, &unknown);
-            set_flags(world, &json!({"unknownFields": true}));
+            set_flags(world, &json!({"shared": {"unknownFields": true}}));
         })
         .happens(|world| {
             let status = world.audience("loyal")["status"]["audienceManager"].clone();

@@ -102,7 +102,7 @@ fn secrets() -> Vec<Scenario> {
 /// What Adobe takes as the secret from now on; tokens of another die.
 fn set_client_secret(world: &World, client_secret: &str) {
     change_state(world, |state| {
-        state["flags"]["removedSecretsKillTokens"] = json!(true);
+        state["flags"]["ims"]["removedSecretsKillTokens"] = json!(true);
         for credential in state["credentials"].as_array_mut().unwrap() {
             credential["clientSecret"] = json!(client_secret);
         }

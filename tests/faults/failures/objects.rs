@@ -99,7 +99,10 @@ fn texts() -> Vec<Scenario> {
             "Audience Manager collapses the spaces of a name",
         )
         .happens(|world| {
-            set_flags(world, &json!({"storedTexts": "spacesCollapsed"}));
+            set_flags(
+                world,
+                &json!({"shared": {"storedTexts": "spacesCollapsed"}}),
+            );
             rename_source(world, "Loyal  gamers");
         })
         .mended_by(|world| rename_source(world, "Loyal gamers")),
@@ -172,9 +175,11 @@ fn made_by_hand(world: &World) -> Value {
 }
 
 fn set_item_limits(world: &World, traits: usize) {
-    let mut limits = serde_json::to_value(world.simulator.flags()).unwrap()["itemLimits"].clone();
+    let mut limits =
+        serde_json::to_value(world.simulator.flags()).unwrap()["audienceManager"]["itemLimits"]
+            .clone();
     limits["traits"] = json!(traits);
-    set_flags(world, &json!({"itemLimits": limits}));
+    set_flags(world, &json!({"audienceManager": {"itemLimits": limits}}));
 }
 
 fn refused() -> Vec<Scenario> {
@@ -240,7 +245,10 @@ fn refused() -> Vec<Scenario> {
             "the connection names a profile merge rule that is not there",
         )
         .before(|world| {
-            set_flags(world, &json!({"validateMergeRule": true}));
+            set_flags(
+                world,
+                &json!({"audienceManager": {"validateMergeRule": true}}),
+            );
             connected(world);
             let rule = json!({"profileMergeRule": {"dataSourceId": 4_711}});
             world.edit_connection("acme", &json!({"spec": {"audienceManager": rule}}));
@@ -447,7 +455,10 @@ fn export_controls() -> Vec<Scenario> {
             "the source got a label and Audience Manager moves nothing",
         )
         .before(|world| {
-            set_flags(world, &json!({"dataSourceChange": "refused"}));
+            set_flags(
+                world,
+                &json!({"audienceManager": {"dataSourceChange": "refused"}}),
+            );
             connected(world);
             world.apply(audience("loyal", LOYAL_GAMERS));
         })
@@ -484,7 +495,10 @@ fn export_controls() -> Vec<Scenario> {
             "a rule mixes traits under different export controls",
         )
         .before(|world| {
-            set_flags(world, &json!({"mixedExportControlsRefused": true}));
+            set_flags(
+                world,
+                &json!({"audienceManager": {"mixedExportControlsRefused": true}}),
+            );
             let controls = json!({"dataExportRestrictions": ["PII"]});
             world.person("dataSources", "6601", &controls);
             with_traits(world);

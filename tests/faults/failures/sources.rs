@@ -200,12 +200,12 @@ fn not_shareable() -> Vec<Scenario> {
         .before(|world| {
             connected(world);
             restrict(world, &["PII"]);
-            super::answers::set_flags(world, &json!({"externalAudienceLabels": "refused"}));
+            super::answers::set_flags(world, &json!({"experiencePlatform": {"externalAudienceLabels": "refused"}}));
             let sid = console_buyers(world);
             world.apply(shared_segment("loyal", &sid, "ExternalAudience"));
         })
         .mended_by(|world| {
-            super::answers::set_flags(world, &json!({"externalAudienceLabels": "stored"}));
+            super::answers::set_flags(world, &json!({"experiencePlatform": {"externalAudienceLabels": "stored"}}));
             world.look_now("loyal");
         }),
         of_audience(
@@ -216,13 +216,13 @@ fn not_shareable() -> Vec<Scenario> {
             connected(world);
             super::answers::set_flags(
                 world,
-                &json!({"externalSegmentsEnabled": false, "externalSegmentsRefusal": "createOnly"}),
+                &json!({"experiencePlatform": {"externalSegmentsEnabled": false, "externalSegmentsRefusal": "createOnly"}}),
             );
             let sid = console_buyers(world);
             world.apply(shared_segment("loyal", &sid, "ExternalAudience"));
         })
         .mended_by(|world| {
-            super::answers::set_flags(world, &json!({"externalSegmentsEnabled": true}));
+            super::answers::set_flags(world, &json!({"experiencePlatform": {"externalSegmentsEnabled": true}}));
         }),
         of_audience(
             Reason::NotEntitled,
@@ -230,12 +230,12 @@ fn not_shareable() -> Vec<Scenario> {
         )
         .before(|world| {
             connected(world);
-            super::answers::set_flags(world, &json!({"externalAudiencesEntitled": false}));
+            super::answers::set_flags(world, &json!({"externalAudiences": {"entitled": false}}));
             let sid = console_buyers(world);
             world.apply(shared_segment("loyal", &sid, "MetadataOnly"));
         })
         .mended_by(|world| {
-            super::answers::set_flags(world, &json!({"externalAudiencesEntitled": true}));
+            super::answers::set_flags(world, &json!({"externalAudiences": {"entitled": true}}));
         }),
     ]
 }

@@ -7,88 +7,97 @@ use proptest::prelude::Strategy;
 use proptest::sample::select;
 use serde_json::Value;
 
-/// One switch, as the simulator names it, and its value as JSON.
+/// One switch, as `service.name` of the simulator, and its value as JSON.
 pub(super) type Switch = (&'static str, &'static str);
 
 /// Every value beside the default.
 pub(super) const SWITCHES: &[Switch] = &[
-    ("imsInvalidClientStatus", "400"),
-    ("tokenTtlSeconds", "600"),
-    ("removedSecretsKillTokens", "true"),
+    ("ims.invalidClientStatus", "400"),
+    ("ims.tokenTtlSeconds", "600"),
+    ("ims.removedSecretsKillTokens", "true"),
     (
-        "rateLimit",
+        "shared.rateLimit",
         r#"{"requestsPerMinute": 120, "burst": 20, "retryAfter": true}"#,
     ),
-    ("rateLimit", r#"{"requestsPerMinute": 120, "burst": 20}"#),
-    ("audienceManagerNeedsOrganization", "true"),
-    ("escapeHtml", "false"),
-    ("escapedCharacters", r#""&""#),
-    ("escapedCharacters", r#""&<>\"'""#),
-    ("statusSpelling", r#""lower""#),
-    ("statusSpelling", r#""numeric""#),
-    ("statusSpelling", r#""mixed""#),
-    ("omitNulls", "true"),
-    ("unknownFields", "true"),
-    ("maxPageSize", "3"),
-    ("putLenient", "true"),
-    ("duplicateIntegrationCodeStatus", "400"),
-    ("dataSourceIntegrationCodeUnique", "false"),
-    ("uniqueFlagsChangeRefused", "true"),
-    ("traitInUseDelete", r#""badRequest""#),
-    ("traitInUseDelete", r#""allow""#),
-    ("dataSourceInUseDelete", r#""badRequest""#),
-    ("dataSourceInUseDelete", r#""allow""#),
-    ("folderConflictStatus", "400"),
-    ("folderPostAnswersId", "false"),
-    ("folderTraits", "false"),
-    ("etags", "true"),
-    ("traitDataSources", r#""onRequest""#),
-    ("ruleRefusalStatus", "409"),
-    ("exportControlStatus", "null"),
-    ("destinationListTellsMappings", "false"),
-    ("emptyMappingsNotFound", "false"),
-    ("mappingStartDateShifted", "false"),
-    ("mappingIdNames", r#""mappingId""#),
-    ("mappingIdNames", r#""destinationMappingId""#),
-    ("mappingIdNames", r#""byKind""#),
-    ("mappedDestinationStatus", "409"),
-    ("connectorAudienceIds", r#""uuid""#),
-    ("connectorNamespaces", r#""lowerCamel""#),
-    ("connectorNamespaces", r#""one""#),
-    ("connectorRenames", "false"),
-    ("connectorDeletion", r#""keeps""#),
-    ("connectorDeletion", r#""removes""#),
-    ("connectorPausedIsInactive", "true"),
-    ("sandboxIdsListed", "true"),
-    ("definitionCreateStatus", "201"),
-    ("audienceCreateStatus", "201"),
-    ("audienceUpdateStatus", "201"),
-    ("definitionDeleteBody", "false"),
-    ("definitionNameUnique", "false"),
-    ("definitionFirstPage", "1"),
-    ("audiencePaging", r#""itemOffset""#),
-    ("nextSpelling", r#""integer""#),
-    ("audienceDefaultLimit", "3"),
-    ("audienceMaxLimit", "3"),
-    ("inactiveListed", r#""withAnyQuery""#),
-    ("audiencePutKeepsMissing", "true"),
-    ("jsonPatchAllOperations", "true"),
-    ("duplicateExternalAudience", r#""badRequest""#),
-    ("externalAudienceIds", r#""composite""#),
-    ("readAfterWriteDelayMs", "3000"),
-    ("deletedReadableMs", "3000"),
-    ("readOnlyAudience", r#""forbidden""#),
-    ("readOnlyAudience", r#""allow""#),
-    ("externalAudienceLabels", r#""ignored""#),
-    ("inSegmentNames", r#""audienceId""#),
-    ("membershipIsDependency", "false"),
-    ("unknownAudienceRefused", "true"),
-    ("externalAudienceOperationMs", "0"),
-    ("externalAudienceOperationMs", "120000"),
-    ("externalAudienceDeleteStatus", "202"),
-    ("externalAudiencePath", r#""audienceId""#),
-    ("externalAudienceErrors", r#""code""#),
-    ("metadataOnlyChangeable", "true"),
+    (
+        "shared.rateLimit",
+        r#"{"requestsPerMinute": 120, "burst": 20}"#,
+    ),
+    ("audienceManager.needsOrganization", "true"),
+    ("audienceManager.escapeHtml", "false"),
+    ("audienceManager.escapedCharacters", r#""&""#),
+    ("audienceManager.escapedCharacters", r#""&<>\"'""#),
+    ("audienceManager.statusSpelling", r#""lower""#),
+    ("audienceManager.statusSpelling", r#""numeric""#),
+    ("audienceManager.statusSpelling", r#""mixed""#),
+    ("audienceManager.omitNulls", "true"),
+    ("shared.unknownFields", "true"),
+    ("audienceManager.maxPageSize", "3"),
+    ("audienceManager.putLenient", "true"),
+    ("audienceManager.duplicateIntegrationCodeStatus", "400"),
+    ("audienceManager.dataSourceIntegrationCodeUnique", "false"),
+    ("audienceManager.uniqueFlagsChangeRefused", "true"),
+    ("audienceManager.traitInUseDelete", r#""badRequest""#),
+    ("audienceManager.traitInUseDelete", r#""allow""#),
+    ("audienceManager.dataSourceInUseDelete", r#""badRequest""#),
+    ("audienceManager.dataSourceInUseDelete", r#""allow""#),
+    ("audienceManager.folderConflictStatus", "400"),
+    ("audienceManager.folderPostAnswersId", "false"),
+    ("audienceManager.folderTraits", "false"),
+    ("audienceManager.etags", "true"),
+    ("audienceManager.traitDataSources", r#""onRequest""#),
+    ("audienceManager.ruleRefusalStatus", "409"),
+    ("audienceManager.exportControlStatus", "null"),
+    ("audienceManager.destinationListTellsMappings", "false"),
+    ("audienceManager.emptyMappingsNotFound", "false"),
+    ("audienceManager.mappingStartDateShifted", "false"),
+    ("audienceManager.mappingIdNames", r#""mappingId""#),
+    (
+        "audienceManager.mappingIdNames",
+        r#""destinationMappingId""#,
+    ),
+    ("audienceManager.mappingIdNames", r#""byKind""#),
+    ("audienceManager.mappedDestinationStatus", "409"),
+    ("connector.audienceIds", r#""uuid""#),
+    ("connector.namespaces", r#""lowerCamel""#),
+    ("connector.namespaces", r#""one""#),
+    ("connector.renames", "false"),
+    ("connector.deletion", r#""keeps""#),
+    ("connector.deletion", r#""removes""#),
+    ("connector.pausedIsInactive", "true"),
+    ("experiencePlatform.sandboxIdsListed", "true"),
+    ("experiencePlatform.definitionCreateStatus", "201"),
+    ("experiencePlatform.audienceCreateStatus", "201"),
+    ("experiencePlatform.audienceUpdateStatus", "201"),
+    ("experiencePlatform.definitionDeleteBody", "false"),
+    ("experiencePlatform.definitionNameUnique", "false"),
+    ("experiencePlatform.definitionFirstPage", "1"),
+    ("experiencePlatform.audiencePaging", r#""itemOffset""#),
+    ("experiencePlatform.nextSpelling", r#""integer""#),
+    ("experiencePlatform.audienceDefaultLimit", "3"),
+    ("experiencePlatform.audienceMaxLimit", "3"),
+    ("experiencePlatform.inactiveListed", r#""withAnyQuery""#),
+    ("experiencePlatform.audiencePutKeepsMissing", "true"),
+    ("experiencePlatform.jsonPatchAllOperations", "true"),
+    (
+        "experiencePlatform.duplicateExternalAudience",
+        r#""badRequest""#,
+    ),
+    ("experiencePlatform.externalAudienceIds", r#""composite""#),
+    ("experiencePlatform.readAfterWriteDelayMs", "3000"),
+    ("experiencePlatform.deletedReadableMs", "3000"),
+    ("experiencePlatform.readOnlyAudience", r#""forbidden""#),
+    ("experiencePlatform.readOnlyAudience", r#""allow""#),
+    ("experiencePlatform.externalAudienceLabels", r#""ignored""#),
+    ("experiencePlatform.inSegmentNames", r#""audienceId""#),
+    ("experiencePlatform.membershipIsDependency", "false"),
+    ("experiencePlatform.unknownAudienceRefused", "true"),
+    ("externalAudiences.operationMs", "0"),
+    ("externalAudiences.operationMs", "120000"),
+    ("externalAudiences.deleteStatus", "202"),
+    ("externalAudiences.path", r#""audienceId""#),
+    ("externalAudiences.errors", r#""code""#),
+    ("externalAudiences.metadataOnlyChangeable", "true"),
 ];
 
 /// Up to five of them; of two values of one switch the last holds.
@@ -96,17 +105,21 @@ pub(super) fn switches() -> impl Strategy<Value = Vec<Switch>> {
     proptest::collection::vec(select(SWITCHES), 0..6)
 }
 
+fn pointer(name: &str) -> String {
+    format!("/{}", name.replace('.', "/"))
+}
+
 pub(super) fn turn(simulator: &Simulator, switches: &[Switch]) {
     let mut flags = serde_json::to_value(simulator.flags()).unwrap();
     let is_on = |wanted: Switch| switches.contains(&wanted);
     // A service whose audiences lie in one namespace knows no audience in the two that its documents name, by which a
     // definition of ours tests: refusing it, it would refuse every one.
-    let refuses_all = is_on(("connectorNamespaces", r#""one""#));
+    let refuses_all = is_on(("connector.namespaces", r#""one""#));
     for (name, value) in switches {
-        if refuses_all && *name == "unknownAudienceRefused" {
+        if refuses_all && *name == "experiencePlatform.unknownAudienceRefused" {
             continue;
         }
-        let known = flags.get_mut(*name);
+        let known = flags.pointer_mut(&pointer(name));
         *known.unwrap() = serde_json::from_str::<Value>(value).unwrap();
     }
     simulator.set_flags(serde_json::from_value::<Flags>(flags).unwrap());
@@ -118,9 +131,9 @@ fn every_switch_exists_and_changes_something() {
     let before = serde_json::to_value(Flags::default()).unwrap();
     for (name, value) in SWITCHES {
         let value: Value = serde_json::from_str(value).unwrap();
-        assert_ne!(before.get(name), Some(&value), "{name} is {value}");
+        assert_ne!(before.pointer(&pointer(name)), Some(&value), "{name}");
         let mut changed = before.clone();
-        changed[*name] = value;
+        *changed.pointer_mut(&pointer(name)).unwrap() = value;
         serde_json::from_value::<Flags>(changed).unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Lexeme, Reader};
+use super::reader::{Lexeme, Reader};
 
 /// A segment rule.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The language of trait rules (audience-manager.md §4.2).
 
-use super::{Lexeme, Reader};
+use super::reader::{Lexeme, Reader};
 
 /// Checks a trait rule against the grammar.
 pub(crate) fn check_trait_rule(rule: &str) -> Result<(), String> {

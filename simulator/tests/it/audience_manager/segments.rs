@@ -129,7 +129,7 @@ async fn a_new_segment_gets_the_default_merge_rule() {
         .aam("POST", "/segments", body.clone())
         .await
         .expect(201);
-    tenant.flags(|flags| flags.validate_merge_rule = true);
+    tenant.flags(|flags| flags.audience_manager.validate_merge_rule = true);
     tenant.aam("POST", "/segments", body).await.expect(400);
     let swap = json!({"existingMergeRuleDataSourceId": 99, "replaceWithMergeRuleDataSourceId": 88});
     tenant
@@ -185,7 +185,7 @@ async fn another_companys_trait_can_be_used_and_not_changed() {
 #[tokio::test]
 async fn the_etag_switch_refuses_a_stale_write() {
     let tenant = small().await;
-    tenant.flags(|flags| flags.etags = true);
+    tenant.flags(|flags| flags.audience_manager.etags = true);
     let source = tenant.source("a").await;
     let made = tenant.onboarded(source, "t", None).await;
     let target = format!("/traits/{}", made["sid"]);

@@ -24,7 +24,7 @@ async fn the_unique_flags_of_a_data_source_are_set_only_at_creation() {
         (&after["name"], &after["uniqueTraitIntegrationCodes"]),
         (&json!("b"), &json!(true))
     );
-    tenant.flags(|flags| flags.unique_flags_change_refused = true);
+    tenant.flags(|flags| flags.audience_manager.unique_flags_change_refused = true);
     tenant.aam("PUT", &target, changed).await.expect(400);
 }
 
@@ -47,7 +47,7 @@ async fn data_sources_are_found_by_code_as_an_array() {
         .aam("POST", "/datasources", again.clone())
         .await
         .expect(409);
-    tenant.flags(|flags| flags.data_source_integration_code_unique = false);
+    tenant.flags(|flags| flags.audience_manager.data_source_integration_code_unique = false);
     tenant.aam("POST", "/datasources", again).await.expect(201);
     tenant
         .aam(
@@ -66,7 +66,7 @@ async fn a_data_source_in_use_is_not_deleted_unless_the_switch_allows_it() {
     tenant.onboarded(source, "t", None).await;
     let target = format!("/datasources/{source}");
     tenant.aam("DELETE", &target, Value::Null).await.expect(409);
-    tenant.flags(|flags| flags.data_source_in_use_delete = InUseDelete::Allow);
+    tenant.flags(|flags| flags.audience_manager.data_source_in_use_delete = InUseDelete::Allow);
     let reply = tenant.aam("DELETE", &target, Value::Null).await;
     assert_eq!((reply.status, reply.text.as_str()), (204, ""));
     tenant.aam("GET", &target, Value::Null).await.expect(404);
@@ -197,7 +197,7 @@ async fn a_trait_folder_brings_its_folder_trait_and_takes_it_along() {
         .aam("DELETE", &format!("/folders/traits/{id}"), Value::Null)
         .await
         .expect(409);
-    tenant.flags(|flags| flags.folder_traits = false);
+    tenant.flags(|flags| flags.audience_manager.folder_traits = false);
     let plain = tenant
         .aam("POST", "/folders/traits", json!({"name": "Other"}))
         .await
@@ -241,7 +241,7 @@ async fn trait_folders_are_at_most_five_deep() {
     let refused = tenant.aam("PUT", &target, body).await.expect(400);
     assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
     // A rename moves nothing.
-    tenant.flags(|flags| flags.item_limits.trait_folder_depth = 1);
+    tenant.flags(|flags| flags.audience_manager.item_limits.trait_folder_depth = 1);
     let target = format!("/folders/traits/{parent}");
     let body = json!({"folderId": parent, "name": "level five"});
     tenant.aam("PUT", &target, body).await.expect(200);

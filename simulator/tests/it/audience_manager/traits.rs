@@ -31,7 +31,7 @@ async fn integration_codes_are_unique_by_kind_where_the_source_says_so() {
         .await
         .expect(409);
     assert!(refused["message"].is_string());
-    tenant.flags(|flags| flags.duplicate_integration_code_status = 400);
+    tenant.flags(|flags| flags.audience_manager.duplicate_integration_code_status = 400);
     tenant.aam("POST", "/traits", body).await.expect(400);
     let rule = format!("{}T", made["sid"]);
     let same_code = json!({"name": "s", "segmentRule": rule, "folderId": 0, "dataSourceId": strict, "integrationCode": "I"});
@@ -82,7 +82,7 @@ async fn put_replaces_and_the_lenient_switch_keeps() {
     );
     let target = format!("/traits/{}", made["sid"]);
     let least = json!({"traitType": "ON_BOARDED_TRAIT", "name": "u", "dataSourceId": source, "folderId": 0, "traitRule": "a == 2"});
-    tenant.flags(|flags| flags.put_lenient = true);
+    tenant.flags(|flags| flags.audience_manager.put_lenient = true);
     let kept = tenant.aam("PUT", &target, least.clone()).await.expect(200);
     assert_eq!(
         (
@@ -92,7 +92,7 @@ async fn put_replaces_and_the_lenient_switch_keeps() {
         ),
         (&json!(30), &json!("d"), &json!(1))
     );
-    tenant.flags(|flags| flags.put_lenient = false);
+    tenant.flags(|flags| flags.audience_manager.put_lenient = false);
     let reset = tenant.aam("PUT", &target, least.clone()).await.expect(200);
     assert_eq!(
         (
@@ -176,9 +176,9 @@ async fn a_trait_in_use_is_deleted_as_the_switch_says() {
     let target = format!("/traits/{sid}");
     let refused = tenant.aam("DELETE", &target, Value::Null).await.expect(409);
     assert_eq!(refused["code"], "CANNOT_DELETE_ENTITY_MAPPED");
-    tenant.flags(|flags| flags.trait_in_use_delete = InUseDelete::BadRequest);
+    tenant.flags(|flags| flags.audience_manager.trait_in_use_delete = InUseDelete::BadRequest);
     tenant.aam("DELETE", &target, Value::Null).await.expect(400);
-    tenant.flags(|flags| flags.trait_in_use_delete = InUseDelete::Allow);
+    tenant.flags(|flags| flags.audience_manager.trait_in_use_delete = InUseDelete::Allow);
     tenant.aam("DELETE", &target, Value::Null).await.expect(204);
 }
 
@@ -210,7 +210,7 @@ async fn a_bulk_deletion_deletes_what_it_can() {
 async fn item_limits_refuse_the_next_object() {
     let tenant = small().await;
     let source = tenant.source("a").await;
-    tenant.flags(|flags| flags.item_limits.onboarded_traits = 1);
+    tenant.flags(|flags| flags.audience_manager.item_limits.onboarded_traits = 1);
     tenant.onboarded(source, "one", None).await;
     let body = json!({"traitType": "ON_BOARDED_TRAIT", "name": "two", "dataSourceId": source, "folderId": 0});
     let refused = tenant.aam("POST", "/traits", body).await.expect(400);

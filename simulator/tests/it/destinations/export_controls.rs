@@ -8,7 +8,7 @@ use crate::helper::small;
 #[tokio::test]
 async fn a_control_that_meets_a_label_forbids_the_mapping() {
     let tenant = tenant().await;
-    tenant.flags(|flags| flags.ui_only_mappings = true);
+    tenant.flags(|flags| flags.audience_manager.ui_only_mappings = true);
     let target = "/destinations/4706/mappings"; // labelled PII
     // By the trait's source, and by the merge rule; not by the segment's own source.
     for (sid, status) in [(16_450_001, 201), (16_450_002, 400), (16_450_003, 400)] {
@@ -37,12 +37,12 @@ async fn a_control_that_meets_a_label_forbids_the_mapping() {
         .aam("POST", "/destinations/4701/mappings", unlabelled)
         .await
         .expect(201);
-    tenant.flags(|flags| flags.export_control_status = Some(403));
+    tenant.flags(|flags| flags.audience_manager.export_control_status = Some(403));
     tenant
         .aam("POST", target, mapping(16_450_002, json!({})))
         .await
         .expect(403);
-    tenant.flags(|flags| flags.export_control_status = None);
+    tenant.flags(|flags| flags.audience_manager.export_control_status = None);
     tenant
         .aam("POST", target, mapping(16_450_002, json!({})))
         .await
@@ -52,7 +52,7 @@ async fn a_control_that_meets_a_label_forbids_the_mapping() {
 #[tokio::test]
 async fn the_merge_rules_own_source_counts() {
     let tenant = tenant().await;
-    tenant.flags(|flags| flags.ui_only_mappings = true);
+    tenant.flags(|flags| flags.audience_manager.ui_only_mappings = true);
     let rule = json!({"dataExportRestrictions": ["PII"]});
     tenant
         .simulator
@@ -115,7 +115,7 @@ async fn a_segment_over_different_controls_is_a_switch() {
         .aam("POST", "/segments", body.clone())
         .await
         .expect(201);
-    tenant.flags(|flags| flags.mixed_export_controls_refused = true);
+    tenant.flags(|flags| flags.audience_manager.mixed_export_controls_refused = true);
     tenant.aam("POST", "/segments", body).await.expect(400);
     let same = json!({"name": "same", "segmentRule": "16440001T OR 16440002T", "folderId": 0, "dataSourceId": 29_769});
     tenant.aam("POST", "/segments", same).await.expect(201);
@@ -131,7 +131,7 @@ async fn whether_and_which_controls_a_client_sets_are_switches() {
         .await
         .expect(201);
     assert_eq!(made["dataExportRestrictions"], json!(["ANYTHING"]));
-    tenant.flags(|flags| flags.export_control_names = vec!["PII".to_owned()]);
+    tenant.flags(|flags| flags.audience_manager.export_control_names = vec!["PII".to_owned()]);
     let refused = tenant
         .aam("POST", "/datasources", body("b", "ANYTHING_ELSE"))
         .await
@@ -152,7 +152,7 @@ async fn whether_and_which_controls_a_client_sets_are_switches() {
         .aam("PUT", &target, body("a", "ANYTHING"))
         .await
         .expect(200);
-    tenant.flags(|flags| flags.export_controls_settable = false);
+    tenant.flags(|flags| flags.audience_manager.export_controls_settable = false);
     let ignored = tenant
         .aam("POST", "/datasources", body("d", "PII"))
         .await

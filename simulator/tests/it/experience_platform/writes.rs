@@ -40,8 +40,8 @@ async fn json_patch_knows_add_only() {
         "There is a problem in audience validation. Namespace is immutable field."
     );
     tenant.flags(|flags| {
-        flags.json_patch_all_operations = true;
-        flags.audience_update_status = 201;
+        flags.experience_platform.json_patch_all_operations = true;
+        flags.experience_platform.audience_update_status = 201;
     });
     tenant.aep("PATCH", &target, replace).await.expect(201);
     tenant
@@ -88,7 +88,7 @@ async fn put_overwrites_and_may_hide_a_permission_in_a_500() {
     );
     body["namespace"] = json!("x");
     tenant.aep("PUT", &target, body).await.expect(400);
-    tenant.flags(|flags| flags.permission_errors_as_500 = true);
+    tenant.flags(|flags| flags.experience_platform.permission_errors_as_500 = true);
     let refused = tenant
         .aep("PUT", &target, definition("c"))
         .await
@@ -135,9 +135,10 @@ async fn external_audiences_have_defaults_a_key_and_an_entitlement() {
         .await
         .expect(409);
     tenant.flags(|flags| {
-        flags.duplicate_external_audience = adobe_simulator::DuplicateAudience::Allow;
-        flags.external_audience_ids = ExternalAudienceIds::Composite;
-        flags.audience_create_status = 201;
+        flags.experience_platform.duplicate_external_audience =
+            adobe_simulator::DuplicateAudience::Allow;
+        flags.experience_platform.external_audience_ids = ExternalAudienceIds::Composite;
+        flags.experience_platform.audience_create_status = 201;
     });
     let made = tenant
         .aep("POST", "/audiences", body.clone())
@@ -159,7 +160,7 @@ async fn external_audiences_have_defaults_a_key_and_an_entitlement() {
             .unwrap()
             .ends_with("UPLIB-101554-503")
     );
-    tenant.flags(|flags| flags.external_segments_enabled = false);
+    tenant.flags(|flags| flags.experience_platform.external_segments_enabled = false);
     let refused = tenant
         .aep("GET", "/audiences", Value::Null)
         .await
@@ -251,7 +252,7 @@ async fn hidden_labels_hide_from_lists_and_refuse_by_id() {
         .simulator
         .patch_object("audiences", &id, &json!({"labels": ["core/C5"]}))
         .unwrap();
-    tenant.flags(|flags| flags.hidden_labels = vec!["core/C5".to_owned()]);
+    tenant.flags(|flags| flags.experience_platform.hidden_labels = vec!["core/C5".to_owned()]);
     let list = tenant
         .aep("GET", "/audiences", Value::Null)
         .await
@@ -268,8 +269,8 @@ async fn hidden_labels_hide_from_lists_and_refuse_by_id() {
 async fn reads_lag_behind_writes_where_the_switch_says_so() {
     let tenant = small().await;
     tenant.flags(|flags| {
-        flags.read_after_write_delay_ms = 1000;
-        flags.deleted_readable_ms = 2000;
+        flags.experience_platform.read_after_write_delay_ms = 1000;
+        flags.experience_platform.deleted_readable_ms = 2000;
     });
     let id = audience(&tenant, "a").await;
     let target = format!("/audiences/{id}");

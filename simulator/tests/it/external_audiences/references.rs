@@ -102,7 +102,8 @@ async fn what_in_segment_names_is_a_switch() {
     let by_audience_id = definition("one", "inSegment(\"gold_upload\")");
     let child = made(&tenant, by_audience_id).await;
     assert_eq!(audience(&tenant, &child).await["dependencies"], json!([]));
-    tenant.flags(|flags| flags.in_segment_names = AudienceReference::AudienceId);
+    tenant
+        .flags(|flags| flags.experience_platform.in_segment_names = AudienceReference::AudienceId);
     let child = made(&tenant, definition("two", "inSegment(\"gold_upload\")")).await;
     let import = "8a3f1c52-4d0e-4b7a-9c11-5e2f7d9b6a04";
     assert_eq!(
@@ -122,7 +123,7 @@ async fn whether_a_look_at_the_membership_is_a_dependency_is_a_switch() {
         audience(&tenant, &child).await["dependencies"],
         json!([client_made])
     );
-    tenant.flags(|flags| flags.membership_is_dependency = false);
+    tenant.flags(|flags| flags.experience_platform.membership_is_dependency = false);
     let child = made(&tenant, definition("two", expression)).await;
     assert_eq!(audience(&tenant, &child).await["dependencies"], json!([]));
 }
@@ -131,7 +132,7 @@ async fn whether_a_look_at_the_membership_is_a_dependency_is_a_switch() {
 async fn whether_an_audience_that_is_not_there_is_noticed_is_a_switch() {
     let tenant = small().await;
     made(&tenant, definition("one", "inSegment(\"nothing\")")).await;
-    tenant.flags(|flags| flags.unknown_audience_refused = true);
+    tenant.flags(|flags| flags.experience_platform.unknown_audience_refused = true);
     let body = definition("two", "inSegment(\"nothing\")");
     tenant
         .aep("POST", "/segment/definitions", body)
