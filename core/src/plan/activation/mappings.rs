@@ -13,14 +13,19 @@ use crate::call::{Call, Step};
 use crate::compose::{AdoptionPolicy, DeclaredDestination};
 use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{
-    Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
+    Day, Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use crate::domain::field::Field;
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Judged as _, MappingSigns, judge_mapping, judge_recorded, object_name};
-use crate::plan::difference::Comparison;
+use crate::ownership::{
+    Judged as _, MappingSigns, Ownership, judge_mapping, judge_recorded, object_name,
+};
+use crate::plan::Plan;
+use crate::plan::difference::{Comparison, Desired};
+use crate::plan::keep::keep;
+use crate::plan::lookup::Candidate;
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,20 +193,7 @@ pub(crate) struct Mapped<'a> {
     pub(crate) since: Sequence,
 }
 
-impl Mapped<'_> {
-    /// A sentence for each key of the mapping that Audience Manager stores otherwise than it was sent.
-    pub(crate) fn respelled(&self, known: &KnownMapping, target: Target<'_>) -> Vec<String> {
-        let table = &self.inventory.mappings;
-        let Some(entry) = known.mapping.and_then(|id| table.get(&id)) else {
-            return Vec::new();
-        };
-        let mut comparison = Comparison::new(table, &entry.record);
-        key_changes(&target.declared.keys, &mut comparison);
-        comparison.told()
-    }
-}
-
-/// A destination that was found for a segment that does not stand.
+/// A destination that was found for a segment that does not exist.
 pub(crate) fn unmapped(segment: Option<&str>, target: Target<'_>) -> KnownMapping {
     known(segment, target, None)
 }
@@ -216,20 +208,27 @@ fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) 
     }
 }
 
-/// Plans the mapping to one destination; what stands of it. `checked`: all that the segment declares.
+/// The mapping to one destination.
+#[derive(Default)]
+pub(crate) struct ObservedMapping {
+    pub(crate) known: Option<KnownMapping>,
+    /// A sentence for each key that Audience Manager stores otherwise than it was sent.
+    pub(crate) stored_differently: Vec<String>,
+}
+
+/// Plans the mapping to one destination. `checked`: all that the segment declares.
 pub(crate) fn plan(
     mapped: &Mapped<'_>,
     checked: &Checked<'_>,
     target: Target<'_>,
-    steps: &mut Vec<Step>,
-    blockers: &mut Vec<Blocker>,
-) -> Option<KnownMapping> {
+) -> Plan<ObservedMapping> {
+    let mut plan = Plan::<ObservedMapping>::default();
     let Target {
         declared,
         destination,
     } = target;
     if waits_for_its_place(mapped, checked, target) {
-        return None;
+        return plan;
     }
     let table = &mapped.inventory.mappings;
     let key = (mapped.sid, destination.id);
@@ -250,27 +249,20 @@ pub(crate) fn plan(
     let state = |mapping| known(mapped.key, target, mapping);
     let found: Vec<_> = table.find(&key).collect();
     if table.is_unresolved(&key) || found.iter().any(|entry| entry.stale) {
-        steps.push(Step::ready(look_up));
-        return Some(state(of_record));
+        plan.steps.push(Step::ready(look_up));
+        plan.state.known = Some(state(of_record));
+        return plan;
     }
     let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
-    let wants_nothing = |mapping: &Mapping| {
-        change(declared, mapping, &mut Comparison::new(table, mapping)).is_none()
-    };
     let chosen = found.iter().min_by_key(|entry| {
         let mapping = &entry.record;
         let of_record = of_record == Some(mapping.id);
-        let wants_nothing = wants_nothing(mapping);
-        (
-            !of_record,
-            !is_recorded(mapping),
-            !wants_nothing,
-            mapping.id,
-        )
+        let equals = declared.equals(mapped.inventory, mapping);
+        (!of_record, !is_recorded(mapping), !equals, mapping.id)
     });
     let Some(chosen) = chosen else {
         let listed = table.is_listed(Coverage::Destination(destination.id));
-        steps.push(Step::ready(if !listed {
+        plan.steps.push(Step::ready(if !listed {
             Call::list::<Mapping>(destination.id)
         } else if !table.was_looked_up(&key, mapped.since) {
             look_up
@@ -285,44 +277,48 @@ pub(crate) fn plan(
             })
         }));
         // One that is not gone stays recorded until its own deletion or look-up says so.
-        return Some(state(of_record));
+        plan.state.known = Some(state(of_record));
+        return plan;
     };
-    let judged = judge_mapping(
-        chosen,
-        MappingSigns {
-            recorded: is_recorded(&chosen.record),
-            on_our_segment: !mapped.observed,
-            declared_keys: has_keys(table, &chosen.record, &declared.keys),
-        },
-    );
-    let adopted =
-        judged.or_else(|unmarked| unmarked.adopt(wants_nothing(&chosen.record), mapped.adoption));
-    let ours = match adopted {
-        Ok(ours) => ours,
+    let signs = MappingSigns {
+        recorded: is_recorded(&chosen.record),
+        on_our_segment: !mapped.observed,
+        declared_keys: has_keys(table, &chosen.record, &declared.keys),
+    };
+    let candidate = Candidate {
+        record: &chosen.record,
+        ownership: judge_mapping(chosen, signs),
+        recorded: signs.recorded,
+    };
+    let kept = match keep(mapped.inventory, &candidate, declared, mapped.adoption) {
+        Ok(kept) => kept,
         Err(blocker) => {
-            blockers.push(blocker);
-            return Some(state(None));
+            plan.blockers.push(blocker);
+            plan.state.known = Some(state(None));
+            return plan;
         }
     };
-    let chosen = ours.record();
-    let mut comparison = Comparison::new(table, chosen);
-    let change = change(declared, chosen, &mut comparison);
-    steps.extend(change.map(|change| Step::ready(Call::update(ours.owned(), change))));
+    plan.steps.extend(kept.step());
+    plan.state.stored_differently = kept.stored_differently;
+    let chosen = candidate.record;
     // A create that came late leaves a second one (design.md §4, L4); one with other keys is a person's.
     let duplicates = found.iter().filter(|entry| {
         let mapping = &entry.record;
         mapping.id != chosen.id && !mapped.observed && mapping.keys == chosen.keys
     });
-    steps.extend(duplicates.filter_map(|entry| {
+    plan.steps.extend(duplicates.filter_map(|entry| {
         let signs = MappingSigns {
             recorded: false,
             on_our_segment: true,
             declared_keys: true,
         };
-        let ours = judge_mapping(entry, signs).ok()?;
-        Some(Step::ready(Call::delete(ours.owned())))
+        match judge_mapping(entry, signs) {
+            Ownership::Owned(ours) => Some(Step::ready(Call::delete(ours.owned()))),
+            _ => None,
+        }
     }));
-    Some(state(Some(chosen.id)))
+    plan.state.known = Some(state(Some(chosen.id)));
+    plan
 }
 
 /// The status has one entry for each key. A mapping to another destination under this key goes first, unless it stays
@@ -360,31 +356,43 @@ pub(crate) fn deletion(
     Some(Step::ready(Call::delete(owned)))
 }
 
-/// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
-fn change(
-    declared: &DeclaredDestination,
-    found: &Mapping,
-    comparison: &mut Comparison<'_, Mapping>,
-) -> Option<MappingChange> {
-    let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
-        day.as_ref()
-            .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
-    };
-    let mut change = MappingChange {
-        keys: key_changes(&declared.keys, comparison),
-        start: None,
-        end: match &declared.end {
-            None => found.end.as_ref().map(|_| EndChange::Clear),
-            Some(_) if shown_as(&declared.end, &found.end) => None,
-            Some(day) => Some(EndChange::Set(day.date.clone())),
-        },
-        activate: found.activity == Activity::Inactive,
-    };
-    if change == MappingChange::default() && shown_as(&declared.start, &found.start) {
-        return None;
+/// A mapping has no description. Keys that are not declared are left to Audience Manager.
+impl Desired<Mapping> for DeclaredDestination {
+    fn description(&self) -> &str {
+        ""
     }
-    change.start = declared.start.as_ref().map(|day| day.date.clone());
-    Some(change)
+
+    fn change(&self, comparison: &mut Comparison<'_, Mapping>) -> MappingChange {
+        let found = comparison.found;
+        let shown_as = |day: &Option<Day>, found: &Option<Box<str>>| {
+            day.as_ref()
+                .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
+        };
+        let change = MappingChange {
+            keys: key_changes(&self.keys, comparison),
+            start: None,
+            end: match &self.end {
+                None => found.end.as_ref().map(|_| EndChange::Clear),
+                Some(_) if shown_as(&self.end, &found.end) => None,
+                Some(day) => Some(EndChange::Set(day.date.clone())),
+            },
+            activate: found.activity == Activity::Inactive,
+        };
+        // The first day goes with every other change.
+        let is_due = change != MappingChange::default() || !shown_as(&self.start, &found.start);
+        MappingChange {
+            start: self
+                .start
+                .as_ref()
+                .filter(|_| is_due)
+                .map(|day| day.date.clone()),
+            ..change
+        }
+    }
+
+    fn undescribed(change: MappingChange) -> MappingChange {
+        change
+    }
 }
 
 /// The declared keys that a mapping does not have.
@@ -432,7 +440,10 @@ pub(crate) fn made(
         on_our_segment: true,
         declared_keys: false,
     };
-    of_segment(inventory, sid).filter_map(move |entry| judge_mapping(entry, signs).ok())
+    of_segment(inventory, sid).filter_map(move |entry| match judge_mapping(entry, signs) {
+        Ownership::Owned(ours) => Some(ours),
+        _ => None,
+    })
 }
 
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.

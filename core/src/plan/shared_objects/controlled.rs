@@ -8,14 +8,14 @@
 use std::collections::BTreeSet;
 
 use super::contents;
-use super::data_source::{Absence, absence, find, mark, marking, named};
+use super::data_source::{create, find, mark, marking, named};
 use super::observed::{
     Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, controlled_name,
 };
 use crate::blocker::Blocker;
-use crate::call::{Call, Step};
+use crate::call::Step;
 use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
-use crate::domain::audience_manager::{DataSource, NewDataSource};
+use crate::domain::audience_manager::DataSource;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::ExportControls;
 use crate::domain::ownership::describe;
@@ -71,13 +71,12 @@ pub(super) fn plan(
                 }
                 plan.state.controlled.push(controlled);
             }
-            // Only a person makes a data source with these controls.
-            Lookup::Absent if !needed || controls.restrictions().is_none() => {}
-            Lookup::Absent => match absence(table, &name) {
-                Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-                Absence::Unprovable(blocker) => plan.blockers.push(blocker),
-                Absence::Proven => plan.steps.extend(creation(controls, &name, &created_as)),
-            },
+            Lookup::Absent => {
+                // Others only a person makes.
+                if let Some(restrictions) = controls.restrictions().filter(|_| needed) {
+                    create(table, (&name, &created_as), restrictions, plan);
+                }
+            }
         }
     }
 }
@@ -94,17 +93,6 @@ fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Control
         ours: true,
         blocker: None,
     }
-}
-
-fn creation(controls: ExportControls, name: &str, created_as: &str) -> Option<Step> {
-    let restrictions = controls.restrictions()?;
-    Some(Step::ready(Call::create::<DataSource>(NewDataSource {
-        name: name.into(),
-        description: created_as.into(),
-        unique_trait_codes: true,
-        unique_segment_codes: true,
-        restrictions,
-    })))
 }
 
 /// The data source as it may be used, and the proof that it may be marked as ours.

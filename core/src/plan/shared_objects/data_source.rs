@@ -148,21 +148,7 @@ pub(super) fn plan(
                 .extend(stored_differently(table, found.record, name));
         }
         Lookup::Absent if mode == Mode::Observe => {}
-        Lookup::Absent => match absence(table, name) {
-            Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-            Absence::Unprovable(blocker) => plan.blockers.push(blocker),
-            Absence::Proven => {
-                let creation = NewDataSource {
-                    name: name.clone(),
-                    description: created_as.as_str().into(),
-                    unique_trait_codes: true,
-                    unique_segment_codes: true,
-                    restrictions: Restrictions::default(),
-                };
-                plan.steps
-                    .push(Step::ready(Call::create::<DataSource>(creation)));
-            }
-        },
+        Lookup::Absent => create(table, (name, &created_as), Restrictions::default(), plan),
     }
 }
 
@@ -173,24 +159,31 @@ pub(super) fn stored_differently<K: Kind>(table: &Table<K>, found: &K, name: &st
     comparison.told()
 }
 
-pub(super) enum Absence {
-    Proven,
-    /// Another list must lack it too.
-    Unproven,
-    /// The lists hold something that cannot be read, which may be what is looked for.
-    Unprovable(Blocker),
-}
-
-/// Whether the data source may be created.
-pub(super) fn absence(table: &Table<DataSource>, name: &str) -> Absence {
-    match table.unreadable() {
-        Some(id) => Absence::Unprovable(Blocker::UnreadableDataSource {
-            id: id.copied(),
+/// What is due where no data source has the name: to create it, once nothing that is listed can be it.
+pub(super) fn create(
+    table: &Table<DataSource>,
+    (name, created_as): (&str, &str),
+    restrictions: Restrictions,
+    plan: &mut Plan<ObservedSharedObjects>,
+) {
+    let call = match table.unreadable() {
+        Some(id) => {
+            let (id, name) = (id.copied(), name.into());
+            plan.blockers
+                .push(Blocker::UnreadableDataSource { id, name });
+            return;
+        }
+        // Another list must lack it too.
+        None if !table.is_free(&name.into()) => Call::list::<DataSource>(()),
+        None => Call::create::<DataSource>(NewDataSource {
             name: name.into(),
+            description: created_as.into(),
+            unique_trait_codes: true,
+            unique_segment_codes: true,
+            restrictions,
         }),
-        None if table.is_free(&name.into()) => Absence::Proven,
-        None => Absence::Unproven,
-    }
+    };
+    plan.steps.push(Step::ready(call));
 }
 
 /// The call that puts our mark behind the description. `None` where it is there, or where the service did not keep it when

@@ -171,19 +171,14 @@ impl<'a> Planner<'a> {
                 retain: self.input.share.retain,
                 since: self.input.since,
             };
-            let plan = &mut self.plan;
-            let known = mappings::plan(
-                &mapped,
-                checked,
-                *target,
-                &mut plan.steps,
-                &mut plan.blockers,
-            );
-            let respelled = known
-                .iter()
-                .flat_map(|known| mapped.respelled(known, *target));
-            plan.state.stored_differently.extend(respelled);
-            plan.state.mappings.extend(known);
+            let planned = mappings::plan(&mapped, checked, *target);
+            self.plan.steps.extend(planned.steps);
+            self.plan.blockers.extend(planned.blockers);
+            let state = &mut self.plan.state;
+            state
+                .stored_differently
+                .extend(planned.state.stored_differently);
+            state.mappings.extend(planned.state.known);
         }
     }
 

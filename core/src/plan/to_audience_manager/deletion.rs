@@ -18,11 +18,10 @@ use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, Segme
 use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::{Coverage, Inventory};
-use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations;
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{Leaving, after};
+use crate::plan::delete::{OwnedObjects, after};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
@@ -140,14 +139,12 @@ pub fn state(deletion: Deletion<'_>) -> ObservedState {
 pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     if plan.steps.is_empty() {
-        let all = objects.segments.all();
-        let active = all.filter(|ours| ours.record().activity != Activity::Inactive);
-        let pause = SegmentChange {
-            pause: true,
-            ..SegmentChange::default()
-        };
-        plan.steps
-            .extend(active.map(|ours| Step::ready(Call::update(ours.owned(), pause.clone()))));
+        plan.steps.extend(objects.segments.updates(|found| {
+            (found.activity != Activity::Inactive).then(|| SegmentChange {
+                pause: true,
+                ..SegmentChange::default()
+            })
+        }));
     }
     plan
 }
@@ -160,25 +157,21 @@ pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
         return plan;
     }
     let shared = deletion.code();
-    let is_taken_over = |ours: &Ours<'_, Segment>| {
-        let code = ours.record().integration_code.as_ref();
+    let is_taken_over = |found: &Segment| {
+        let code = found.integration_code.as_ref();
         code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
     };
-    let (taken_over, undeclared): (Vec<_>, Vec<_>) =
-        objects.segments.all().partition(is_taken_over);
-    plan.steps.extend(objects.traits.all().map(|ours| {
-        let change = TraitChange {
-            description: Some(kept.marked(&ours.record().description)),
+    plan.steps.extend(objects.traits.updates(|found| {
+        Some(TraitChange {
+            description: Some(kept.marked(&found.description)),
             ..TraitChange::default()
-        };
-        Step::ready(Call::update(ours.owned(), change))
+        })
     }));
-    plan.steps.extend(taken_over.into_iter().map(|ours| {
-        let change = SegmentChange {
-            description: Some(kept.marked(&ours.record().description)),
+    plan.steps.extend(objects.segments.updates(|found| {
+        is_taken_over(found).then(|| SegmentChange {
+            description: Some(kept.marked(&found.description)),
             ..SegmentChange::default()
-        };
-        Step::ready(Call::update(ours.owned(), change))
+        })
     }));
     if !plan.steps.is_empty() {
         return plan; // first every object has its next owner, then the rest is deleted
@@ -188,7 +181,8 @@ pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
     if !plan.steps.is_empty() {
         return plan;
     }
-    for ours in undeclared {
+    let all = objects.segments.all();
+    for ours in all.filter(|ours| !is_taken_over(ours.record())) {
         let sid = ours.record().sid;
         let key = deletion.recorded.ids.additional_segments.iter();
         let key = key.filter(|(_, known)| *known == sid).map(|(key, _)| key);
@@ -232,8 +226,8 @@ impl Successor {
 
 /// The traits and segments that are ours.
 struct Objects<'a> {
-    traits: Leaving<'a, Trait>,
-    segments: Leaving<'a, Segment>,
+    traits: OwnedObjects<'a, Trait>,
+    segments: OwnedObjects<'a, Segment>,
 }
 
 /// What is not known is asked for.
@@ -262,7 +256,7 @@ fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
         &deletion.inventory.traits,
         deletion.codes_of_gone_segments(),
     );
-    let segments = Leaving::of(
+    let segments = OwnedObjects::of(
         &slot,
         &mut plan,
         |one, other| one.integration_code == other.integration_code,
@@ -280,7 +274,7 @@ fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
         ..deletion.slot()
     };
     let is_gone = own.is_some_and(|sid| traits.is_gone(&sid));
-    let traits = Leaving::of(&slot, &mut plan, |_, _| true, |_| is_gone);
+    let traits = OwnedObjects::of(&slot, &mut plan, |_, _| true, |_| is_gone);
     (plan, Objects { traits, segments })
 }
 
