@@ -247,7 +247,7 @@ impl Worker {
             .state
             .shared_objects_plan(self.shared_objects_mode)
             .state;
-        let steps = shared_objects::deletion::duplicates(
+        let steps = shared_objects::deletion::duplicate_data_sources(
             &self.state.settings,
             &observed_state,
             &self.state.inventory,
@@ -302,7 +302,7 @@ impl Worker {
         }
         while let Some(mut deleting_shared_objects) = self.deleting_shared_objects.take() {
             let observed_state = self.state.shared_objects_plan(Mode::Observe).state;
-            let steps = shared_objects::deletion::plan(
+            let steps = shared_objects::deletion::delete_shared_objects(
                 &self.state.settings,
                 &observed_state,
                 &self.state.inventory,

@@ -7,7 +7,7 @@
 //! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
-use super::destinations::{Resolved, misfit, resolve, unusable};
+use super::destinations::{ResolvedDestination, misfit, resolve_destination, unusable};
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
 use crate::compose::{AdoptionPolicy, DeclaredDestination};
@@ -23,7 +23,7 @@ use crate::ownership::{
     Judged as _, MappingSigns, Ownership, judge_mapping, judge_recorded, object_name,
 };
 use crate::plan::Plan;
-use crate::plan::difference::{Comparison, Desired};
+use crate::plan::difference::{Desired, FieldComparison};
 use crate::plan::keep::keep;
 use crate::plan::lookup::Candidate;
 
@@ -118,19 +118,19 @@ pub(crate) fn check<'a>(
 ) -> Checked<'a> {
     let mut checked = Checked::default();
     for declared in declared {
-        let resolved = find(inventory, declared, recorded);
+        let resolved = find_destination(inventory, declared, recorded);
         let lead = match &resolved {
-            Resolved::Found(destination) => Lead::To(destination.id),
-            Resolved::Blocked(Blocker::DestinationNotFound(_) | Blocker::DestinationGone(_)) => {
-                Lead::Nowhere
-            }
-            Resolved::Blocked(_) | Resolved::Ask(_) => Lead::Unknown,
+            ResolvedDestination::Found(destination) => Lead::To(destination.id),
+            ResolvedDestination::Blocked(
+                Blocker::DestinationNotFound(_) | Blocker::DestinationGone(_),
+            ) => Lead::Nowhere,
+            ResolvedDestination::Blocked(_) | ResolvedDestination::Ask(_) => Lead::Unknown,
         };
         checked.leads.push((declared, lead));
         match resolved {
-            Resolved::Ask(call) => checked.asked.push(call),
-            Resolved::Blocked(blocker) => checked.blockers.push(blocker),
-            Resolved::Found(destination) => {
+            ResolvedDestination::Ask(call) => checked.asked.push(call),
+            ResolvedDestination::Blocked(blocker) => checked.blockers.push(blocker),
+            ResolvedDestination::Found(destination) => {
                 let twice = checked
                     .targets
                     .iter()
@@ -157,12 +157,12 @@ pub(crate) fn check<'a>(
 }
 
 /// The destination that a declaration means.
-pub(crate) fn find<'a>(
+pub(crate) fn find_destination<'a>(
     inventory: &'a Inventory,
     declared: &DeclaredDestination,
     recorded: &[&KnownMapping],
-) -> Resolved<'a> {
-    resolve(inventory, &declared.destination, pinned(declared, recorded))
+) -> ResolvedDestination<'a> {
+    resolve_destination(inventory, &declared.destination, pinned(declared, recorded))
 }
 
 /// The recorded id, as long as the declared name is the one that it was found by. Another key does not change that.
@@ -176,7 +176,7 @@ fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<
         .map(|known| known.destination)
 }
 
-/// One segment that stands, and what is known of its mappings.
+/// One segment that exists, and what is known of its mappings.
 pub(crate) struct Mapped<'a> {
     pub(crate) inventory: &'a Inventory,
     /// The key of the additional segment; `None` for the shared one.
@@ -217,7 +217,7 @@ pub(crate) struct ObservedMapping {
 }
 
 /// Plans the mapping to one destination. `checked`: all that the segment declares.
-pub(crate) fn plan(
+pub(crate) fn plan_mapping(
     mapped: &Mapped<'_>,
     checked: &Checked<'_>,
     target: Target<'_>,
@@ -327,17 +327,17 @@ fn waits_for_its_place(mapped: &Mapped<'_>, checked: &Checked<'_>, target: Targe
     let mut recorded = mapped.recorded.iter();
     !mapped.retain
         && recorded.any(|known| {
-            let stands = |id| !mapped.inventory.mappings.is_gone(&id);
+            let exists = |id| !mapped.inventory.mappings.is_gone(&id);
             known.key == target.declared.key
                 && known.destination != target.destination.id
-                && known.mapping.is_some_and(stands)
+                && known.mapping.is_some_and(exists)
                 && checked.declares(known) != Declared::Yes
         })
 }
 
 /// Whether a mapping has every declared key. What is not declared is left to Audience Manager.
 pub(crate) fn has_keys(table: &Table<Mapping>, mapping: &Mapping, declared: &MappingKeys) -> bool {
-    key_changes(declared, &mut Comparison::new(table, mapping)) == MappingKeys::default()
+    key_changes(declared, &mut FieldComparison::new(table, mapping)) == MappingKeys::default()
 }
 
 /// The deletion of a mapping that the status names; `None` if it is gone, or if its segment is. `sid`: its segment.
@@ -362,7 +362,7 @@ impl Desired<Mapping> for DeclaredDestination {
         ""
     }
 
-    fn change(&self, comparison: &mut Comparison<'_, Mapping>) -> MappingChange {
+    fn change(&self, comparison: &mut FieldComparison<'_, Mapping>) -> MappingChange {
         let found = comparison.found;
         let shown_as = |day: &Option<Day>, found: &Option<Box<str>>| {
             day.as_ref()
@@ -396,7 +396,10 @@ impl Desired<Mapping> for DeclaredDestination {
 }
 
 /// The declared keys that a mapping does not have.
-fn key_changes(declared: &MappingKeys, comparison: &mut Comparison<'_, Mapping>) -> MappingKeys {
+fn key_changes(
+    declared: &MappingKeys,
+    comparison: &mut FieldComparison<'_, Mapping>,
+) -> MappingKeys {
     let mut text = |field, wanted: &Option<Box<str>>| comparison.text(field, wanted.as_ref()?);
     MappingKeys {
         url: text(Field::Url, &declared.url),
@@ -418,7 +421,7 @@ pub(crate) fn mapped_to<'a>(
     found.map(|entry| &entry.record)
 }
 
-/// What stands in the way of a segment that leaves.
+/// What stands in the way of deleting a segment.
 pub(crate) struct InTheWay {
     pub(crate) in_the_way: bool,
     /// A person's mapping.
@@ -447,7 +450,7 @@ pub(crate) fn made(
 }
 
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
-pub(crate) fn of_leaving(
+pub(crate) fn in_the_way_of(
     inventory: &Inventory,
     sid: SegmentSid,
     ours: &[&KnownMapping],
@@ -463,10 +466,10 @@ pub(crate) fn of_leaving(
         )
         .collect();
     let mut ids = ours.iter().filter_map(|known| known.mapping);
-    let ours_stand =
+    let ours_exist =
         ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
     InTheWay {
-        in_the_way: ours_stand || !foreign.is_empty(),
+        in_the_way: ours_exist || !foreign.is_empty(),
         foreign: (!foreign.is_empty()).then_some(Blocker::MappedByHand(sid, foreign)),
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::contents;
-use super::data_source::{create, find, mark, marking, named};
+use super::data_source::{create, find_listed, marking, named, owner_mark};
 use super::observed::{
     Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, controlled_name,
 };
@@ -28,7 +28,7 @@ use crate::plan::lookup::{Candidate, Lookup};
 const DESCRIPTION: &str =
     "Audiences shared from Adobe Experience Platform, under export controls for their labels";
 
-pub(super) fn plan(
+pub(super) fn plan_controlled(
     settings: &ConnectionSettings,
     recorded: &RecordedSharedObjects,
     needed: &BTreeSet<ExportControls>,
@@ -36,7 +36,7 @@ pub(super) fn plan(
     mode: Mode,
     plan: &mut Plan<ObservedSharedObjects>,
 ) {
-    let (table, mark) = (&inventory.data_sources, mark(settings));
+    let (table, mark) = (&inventory.data_sources, owner_mark(settings));
     let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
     let beside_another = plan.state.adobes || !plan.blockers.is_empty();
     if beside_another || !table.is_listed(Coverage::Whole) {
@@ -54,7 +54,7 @@ pub(super) fn plan(
             &name,
             Some(&created_as),
         );
-        match find(&slot) {
+        match find_listed(&slot) {
             Lookup::Ask(call) => {
                 let known = slot.known().map(|id| recorded_only(controls, id));
                 plan.state.controlled.extend(known);

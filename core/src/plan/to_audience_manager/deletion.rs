@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds};
-use super::undeclared::keys_below;
+use super::undeclared_segments::keys_below;
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{
@@ -19,7 +19,7 @@ use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::{Judged as _, Left};
-use crate::plan::activation::destinations;
+use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
 use crate::plan::delete::{OwnedObjects, after};
 use crate::plan::lookup::{Slot, SlotKey};
@@ -35,7 +35,7 @@ pub struct RecordedObjects<'a> {
     pub declared: &'a [SegmentDestination],
 }
 
-type Deletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
+type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
 /// The resource that takes the objects over, and what it keeps of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct Successor {
 
 /// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn delete_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     let mappings = our_mappings(&deletion, &mut plan.steps);
     if !plan.steps.is_empty() {
@@ -59,14 +59,14 @@ pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
     let deletions = deletion.mapping_deletions(&mappings, &segments);
     for sid in &segments {
         let ours: Vec<_> = mappings.iter().collect();
-        let found = mappings::of_leaving(inventory, *sid, &ours);
+        let found = mappings::in_the_way_of(inventory, *sid, &ours);
         plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
-        match users(&deletion, *sid, &segments) {
-            Users::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
-            Users::Foreign(blocker) => plan.blockers.push(blocker),
-            Users::OursAlone => {}
+        match trait_users(&deletion, *sid, &segments) {
+            TraitUsers::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
+            TraitUsers::Foreign(blocker) => plan.blockers.push(blocker),
+            TraitUsers::OursAlone => {}
         }
     }
     if !plan.steps.is_empty() || !plan.blockers.is_empty() {
@@ -80,15 +80,15 @@ pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
     plan
 }
 
-/// Plans what must be asked for before [`state`] can tell.
-pub fn look(deletion: Deletion<'_>) -> Plan<Left> {
+/// Plans what must be asked for before [`remaining_state`] can tell.
+pub fn look_up_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, _) = objects(&deletion);
     our_mappings(&deletion, &mut plan.steps);
     plan
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
-pub fn state(deletion: Deletion<'_>) -> ObservedState {
+pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
     let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
     let (mut unasked, objects) = objects(&deletion);
     let segments = objects.segments.kept.iter().map(|ours| ours.record());
@@ -136,7 +136,7 @@ pub fn state(deletion: Deletion<'_>) -> ObservedState {
 }
 
 /// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn pause_segments(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     if plan.steps.is_empty() {
         plan.steps.extend(objects.segments.updates(|found| {
@@ -151,7 +151,7 @@ pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
 
 /// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
 /// object has exactly one owner at every moment (design.md §4, L5).
-pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
+pub fn hand_over_objects(deletion: ObjectDeletion<'_>, kept: &Successor) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     if !plan.steps.is_empty() {
         return plan;
@@ -231,7 +231,7 @@ struct Objects<'a> {
 }
 
 /// What is not known is asked for.
-fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
+fn objects<'a>(deletion: &ObjectDeletion<'a>) -> (Plan<Left>, Objects<'a>) {
     let mut plan = Plan {
         steps: listings(deletion),
         ..Plan::default()
@@ -279,7 +279,7 @@ fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
 }
 
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
-fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
+fn our_mappings(deletion: &ObjectDeletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
     let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
     let exists = |known: &&KnownMapping| {
         known
@@ -304,14 +304,14 @@ fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapp
         }) {
             continue;
         }
-        let destination = match destinations::resolve(inventory, &declared.destination, None) {
-            destinations::Resolved::Found(destination) => destination,
-            destinations::Resolved::Ask(call) => {
+        let destination = match resolve_destination(inventory, &declared.destination, None) {
+            ResolvedDestination::Found(destination) => destination,
+            ResolvedDestination::Ask(call) => {
                 steps.push(Step::ready(call));
                 continue;
             }
             // Nothing was ever mapped there.
-            destinations::Resolved::Blocked(_) => continue,
+            ResolvedDestination::Blocked(_) => continue,
         };
         if is_recorded(&|known| known.destination == destination.id) {
             continue;
@@ -334,7 +334,7 @@ fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapp
     ours
 }
 
-impl<'a> Deletion<'a> {
+impl<'a> ObjectDeletion<'a> {
     /// The segment that a mapping is of: by the status, else by its integration code.
     fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
         let recorded = match key {
@@ -444,7 +444,7 @@ impl<'a> Deletion<'a> {
 }
 
 /// Without the lists of our data sources, absence cannot be judged.
-fn listings(deletion: &Deletion<'_>) -> Vec<Step> {
+fn listings(deletion: &ObjectDeletion<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     for data_source in deletion.recorded.data_sources {
         let coverage = Coverage::DataSource(*data_source);
@@ -458,31 +458,31 @@ fn listings(deletion: &Deletion<'_>) -> Vec<Step> {
     steps
 }
 
-enum Users {
+enum TraitUsers {
     Unknown,
     Foreign(Blocker),
     OursAlone,
 }
 
-fn users(deletion: &Deletion<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
+fn trait_users(deletion: &ObjectDeletion<'_>, sid: TraitSid, deleted: &[SegmentSid]) -> TraitUsers {
     let Some(users) = deletion
         .inventory
         .trait_users
         .get(&sid)
         .filter(|users| users.seen >= deletion.since)
     else {
-        return Users::Unknown;
+        return TraitUsers::Unknown;
     };
     let foreign: Vec<ObjectName> = users
         .segments
         .iter()
         .filter(|(segment, _)| {
-            !leaving.contains(segment) && !deletion.inventory.segments.is_gone(segment)
+            !deleted.contains(segment) && !deletion.inventory.segments.is_gone(segment)
         })
         .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
         .collect();
     match foreign.is_empty() {
-        true => Users::OursAlone,
-        false => Users::Foreign(Blocker::TraitInUse(sid, foreign)),
+        true => TraitUsers::OursAlone,
+        false => TraitUsers::Foreign(Blocker::TraitInUse(sid, foreign)),
     }
 }

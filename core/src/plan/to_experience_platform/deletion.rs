@@ -1,6 +1,6 @@
 //! The audience of a resource that is deleted, or whose source is gone: handed over, paused or deleted.
 
-use super::input::{RecordedAudience, created_by, has_key};
+use super::input::{RecordedAudience, created_by, has_natural_key};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
@@ -12,10 +12,10 @@ use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
 /// Of one audience.
-type Deletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
+type AudienceDeletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
 
 /// Plans how another resource takes the audience over: it is marked as its own (design.md §4, L5).
-pub fn hand_over(deletion: Deletion<'_>, successor: &Mark) -> Plan<Left> {
+pub fn hand_over_audience(deletion: AudienceDeletion<'_>, successor: &Mark) -> Plan<Left> {
     let plan = plan_each(deletion, |found| {
         let text = strip(&found.description);
         Some(AudienceChange {
@@ -30,7 +30,7 @@ pub fn hand_over(deletion: Deletion<'_>, successor: &Mark) -> Plan<Left> {
 }
 
 /// Plans that an audience of ours is out of use.
-pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn pause_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
     plan_each(deletion, |found| {
         (found.lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
             deactivate: true,
@@ -41,7 +41,7 @@ pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
 
 /// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn delete_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
     let (mut plan, owned_objects) = ours(deletion);
     if plan.steps.is_empty() {
         plan.steps.extend(owned_objects.deletions(true));
@@ -50,12 +50,12 @@ pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
 }
 
 /// Plans what must be asked for before [`owned`] can tell.
-pub fn look(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn look_up_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
     ours(deletion).0
 }
 
 /// The audience that is ours; its id may never have been written down: the process died in between.
-pub fn owned(deletion: Deletion<'_>) -> Option<AudienceId> {
+pub fn owned(deletion: AudienceDeletion<'_>) -> Option<AudienceId> {
     let (_, owned_objects) = ours(deletion);
     let first = owned_objects.kept.first()?;
     Some(first.record().id.clone())
@@ -63,7 +63,7 @@ pub fn owned(deletion: Deletion<'_>) -> Option<AudienceId> {
 
 /// What becomes of each that is ours; what cannot be judged is asked for first.
 fn plan_each(
-    deletion: Deletion<'_>,
+    deletion: AudienceDeletion<'_>,
     change: impl Fn(&Audience) -> Option<AudienceChange>,
 ) -> Plan<Left> {
     let (mut plan, owned_objects) = ours(deletion);
@@ -74,7 +74,7 @@ fn plan_each(
 }
 
 /// What is ours, by whichever strategy it was made; what is not known is asked for.
-fn ours<'a>(deletion: Deletion<'a>) -> (Plan<Left>, OwnedObjects<'a, Audience>) {
+fn ours<'a>(deletion: AudienceDeletion<'a>) -> (Plan<Left>, OwnedObjects<'a, Audience>) {
     let DeletionInput {
         claimant,
         source,
@@ -105,7 +105,7 @@ fn ours<'a>(deletion: Deletion<'a>) -> (Plan<Left>, OwnedObjects<'a, Audience>) 
         as_ours: true,
         keys: looked_up.chain(found_by.map(SlotKey::found_by)).collect(),
         other_keys: Vec::new(),
-        has_key: Box::new(move |found| natural.iter().any(|key| has_key(found, key))),
+        has_key: Box::new(move |found| natural.iter().any(|key| has_natural_key(found, key))),
         description: None,
     };
     let mut plan = Plan::default();
