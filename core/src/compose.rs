@@ -9,8 +9,8 @@ mod settings;
 mod text;
 
 pub use audience_manager::{
-    AdditionalSegment, AudienceSelector, Desired, DesiredSegment, ToAudienceManager,
-    additional_code, compose,
+    AdditionalSegment, AudienceSelector, DesiredAdditionalSegment, DesiredObjects,
+    ToAudienceManager, additional_code, compose,
 };
 pub use declared::{
     DeclaredDestination, DestinationSelector, NamedTrait, SegmentDestination, TraitSelector,

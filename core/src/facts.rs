@@ -169,6 +169,13 @@ impl<K: Known> Operation<K> {
             (Self::LookUp(query), Answer::Found(found)) => {
                 K::apply_found(inventory, query, found, at)
             }
+            // It is about another object, as a proxy or a broken service answers: what became of ours a read shows.
+            (Self::Update(expected, _), Answer::Written(written))
+                if written.id() != expected.id() =>
+            {
+                K::table_mut(inventory).apply_doubt(&expected.id());
+                Vec::new()
+            }
             (_, Answer::Written(written)) => {
                 let created = match self {
                     Self::Create(new) => K::apply_created(inventory, new, &written, at),

@@ -242,22 +242,17 @@ pub(crate) struct MappingSigns {
     pub(crate) declared_keys: bool,
 }
 
-/// Judges a mapping: on a segment of ours it is ours too if this process wrote it, or if it is as declared.
-///
-/// # Errors
-/// It is a person's: the adoption policy decides.
-pub(crate) fn judge_mapping(
-    found: &Entry<Mapping>,
-    signs: MappingSigns,
-) -> Result<Ours<'_, Mapping>, Unmarked<'_, Mapping>> {
+/// Judges a mapping: on a segment of ours it is ours too if this process wrote it, or if it is as declared. Else it is a
+/// person's: the adoption policy decides.
+pub(crate) fn judge_mapping(found: &Entry<Mapping>, signs: MappingSigns) -> Ownership<'_, Mapping> {
     let MappingSigns {
         recorded,
         on_our_segment,
         declared_keys,
     } = signs;
     match recorded || on_our_segment && (found.written.is_some() || declared_keys) {
-        true => Ok(Ours::judged(&found.record)),
-        false => Err(Unmarked(&found.record)),
+        true => Ownership::Owned(Ours::judged(&found.record)),
+        false => Ownership::Unmarked(Unmarked(&found.record)),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Plan<State> {
     pub steps: Vec<Step>,
     /// What is not done, and why.
     pub blockers: Vec<Blocker>,
-    /// What stands already.
+    /// What exists already.
     pub state: State,
 }
 

@@ -1,9 +1,9 @@
 //! What is planned for one audience, given what stands, what is recorded and who else there is.
 
+mod duplicates;
 mod finding;
 mod observing;
 mod ownership;
-mod twins;
 mod undeclared;
 
 use std::collections::BTreeSet;
@@ -125,7 +125,7 @@ impl Case {
             inventory: &self.world.inventory,
             since: Sequence(NOW),
         };
-        let plan = to_audience_manager::plan(input, &self.shared_objects, place);
+        let plan = to_audience_manager::plan_objects(input, &self.shared_objects, place);
         self.world.judge(&plan);
         plan
     }

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::{
-    AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, Desired, Direction,
-    Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose, mark,
+    AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, DesiredObjects,
+    Direction, Mode, Share, ShareName, SourceGonePolicy, ToAudienceManager, compose, mark,
 };
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
@@ -480,13 +480,10 @@ impl World {
     pub(crate) fn shared_objects(&mut self) -> shared_objects::ObservedSharedObjects {
         for _ in 0..32 {
             let recorded = shared_objects::RecordedSharedObjects::default();
-            let plan = shared_objects::plan(
-                &self.settings,
-                &recorded,
-                &self.needed,
-                &self.inventory,
-                Mode::Manage,
-            );
+            let (settings, inventory) = (&self.settings, &self.inventory);
+            let (needed, mode) = (&self.needed, Mode::Manage);
+            let plan =
+                shared_objects::plan_shared_objects(settings, &recorded, needed, inventory, mode);
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return plan.state;
@@ -516,7 +513,7 @@ impl World {
     pub(crate) fn plan_over(
         &self,
         share: &Share,
-        desired: &Desired,
+        desired: &DesiredObjects,
         shared_objects: &shared_objects::ObservedSharedObjects,
         inventory: &Inventory,
     ) -> Plan<to_audience_manager::ObservedState> {
@@ -531,7 +528,7 @@ impl World {
             inventory,
             since: Sequence(1),
         };
-        let plan = to_audience_manager::plan(input, shared_objects, place);
+        let plan = to_audience_manager::plan_objects(input, shared_objects, place);
         self.judge(&plan);
         plan
     }
@@ -577,9 +574,8 @@ impl World {
     /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
     fn is_mapped(&self, share: &Share, state: &to_audience_manager::ObservedState) {
         for declared in target(share).segment_destinations() {
-            let mapping = state
-                .mappings
-                .iter()
+            let mut known = state.mappings.iter();
+            let mapping = known
                 .find(|known| (&known.segment, &known.key) == (&declared.segment, &declared.key));
             let id = mapping.and_then(|known| known.mapping);
             let found = id.and_then(|id| self.tenant.mappings.get(&id));

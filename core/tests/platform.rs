@@ -157,7 +157,7 @@ impl World {
             adoption: self.adoption,
             ..model::share(share, "I", &[])
         };
-        let plan = to_experience_platform::plan(PlanInput {
+        let plan = to_experience_platform::plan_audience(PlanInput {
             share: &share,
             claimant: claimant(&desired.mark, &self.living),
             claims: &self.claims,
@@ -201,7 +201,7 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = to_experience_platform::deletion::plan(DeletionInput {
+            let plan = to_experience_platform::deletion::delete_audience(DeletionInput {
                 claimant: claimant(&mark_of(&name(share)), &self.living),
                 source: Some(&source),
                 recorded: &self.recorded,

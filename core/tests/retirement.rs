@@ -64,7 +64,7 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = deletion::plan(DeletionInput {
+    let plan = deletion::delete_objects(DeletionInput {
         claimant: claimant(&mark_of(&name("loyal")), &existing()),
         source: source.map(of_audience).as_ref(),
         recorded: RecordedObjects {
@@ -106,7 +106,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    let plan = deletion::hand_over(departure, &kept);
+    let plan = deletion::hand_over_objects(departure, &kept);
     world.judge(&plan);
     steps(&plan)
 }

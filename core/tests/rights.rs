@@ -198,7 +198,7 @@ fn rights_come_and_go_with_the_lists() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = deletion::pause(DeletionInput {
+        let plan = deletion::pause_segments(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
             recorded: RecordedObjects {

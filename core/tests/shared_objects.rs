@@ -61,7 +61,7 @@ fn plan(
     inventory: &Inventory,
     mode: Mode,
 ) -> Plan<ObservedSharedObjects> {
-    shared_objects::plan(settings, recorded, &BTreeSet::new(), inventory, mode)
+    shared_objects::plan_shared_objects(settings, recorded, &BTreeSet::new(), inventory, mode)
 }
 
 fn managed(inventory: &Inventory) -> Plan<ObservedSharedObjects> {

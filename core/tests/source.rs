@@ -10,7 +10,7 @@ use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
-use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::source::{Resolution, resolve_audience};
 use rstest::rstest;
 
 use crate::model::source;
@@ -54,12 +54,12 @@ fn a_source_is_found_by_its_id_or_its_exact_name() {
     let inventory = listed(std::slice::from_ref(&audience));
     for selector in [by_id("I"), by_name("Loyal gamers")] {
         assert_eq!(
-            resolve(&selector, None, &inventory),
+            resolve_audience(&selector, None, &inventory),
             Resolution::Found(&audience)
         );
     }
     assert_eq!(
-        held(resolve(&by_name("loyal gamers"), None, &inventory)).reason(),
+        held(resolve_audience(&by_name("loyal gamers"), None, &inventory)).reason(),
         Reason::SourceNotFound
     );
 }
@@ -68,7 +68,7 @@ fn a_source_is_found_by_its_id_or_its_exact_name() {
 fn once_pinned_the_id_is_the_source_whoever_has_the_name_now() {
     let inventory = listed(&[source("I", "Renamed"), source("J", "Loyal gamers")]);
     assert_eq!(
-        resolve(&by_name("Loyal gamers"), Some(&id("I")), &inventory),
+        resolve_audience(&by_name("Loyal gamers"), Some(&id("I")), &inventory),
         Resolution::Found(&source("I", "Renamed"))
     );
 }
@@ -77,32 +77,35 @@ fn once_pinned_the_id_is_the_source_whoever_has_the_name_now() {
 fn what_is_not_known_or_in_doubt_is_read_by_its_id() {
     let ask = Resolution::Ask(Call::read::<Audience>(id("I")));
     assert_eq!(
-        resolve(&by_id("I"), None, &listed(&[])),
+        resolve_audience(&by_id("I"), None, &listed(&[])),
         ask,
         "a list proves no absence"
     );
     let inventory = doubted(&[source("I", "Loyal gamers")]);
-    assert_eq!(resolve(&by_id("I"), None, &inventory), ask);
-    assert_eq!(resolve(&by_name("Loyal gamers"), None, &inventory), ask);
+    assert_eq!(resolve_audience(&by_id("I"), None, &inventory), ask);
+    assert_eq!(
+        resolve_audience(&by_name("Loyal gamers"), None, &inventory),
+        ask
+    );
 }
 
 #[test]
 fn only_its_own_404_says_that_a_source_is_not_there() {
     let mut inventory = listed(&[source("I", "Loyal gamers")]);
     inventory.audiences.apply_gone(&id("I"));
-    let blocker = held(resolve(&by_id("I"), None, &inventory));
+    let blocker = held(resolve_audience(&by_id("I"), None, &inventory));
     assert_eq!(blocker.reason(), Reason::SourceNotFound);
     assert_eq!(blocker.reason().disposition(), Disposition::Stalled);
 }
 
 #[test]
 fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
-    let blocker = held(resolve(&by_name("x"), None, &Inventory::default()));
+    let blocker = held(resolve_audience(&by_name("x"), None, &Inventory::default()));
     assert_eq!(
         (blocker.reason(), blocker.reason().disposition()),
         (Reason::Progressing, Disposition::Wait)
     );
-    let blocker = held(resolve(&by_name("x"), None, &listed(&[])));
+    let blocker = held(resolve_audience(&by_name("x"), None, &listed(&[])));
     assert_eq!(
         (blocker.reason(), blocker.reason().disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
@@ -117,7 +120,7 @@ fn a_name_of_several_names_their_ids(#[case] count: usize, #[case] ids: &str) {
     let namesakes: Vec<_> = (1..=count)
         .map(|number| source(&format!("I{number}"), "x"))
         .collect();
-    let blocker = held(resolve(&by_name("x"), None, &listed(&namesakes)));
+    let blocker = held(resolve_audience(&by_name("x"), None, &listed(&namesakes)));
     assert_eq!(blocker.reason(), Reason::SourceAmbiguous);
     assert!(blocker.message().contains(ids), "{}", blocker.message());
 }
@@ -135,7 +138,7 @@ fn only_a_deleted_or_inactive_source_is_not_shared(
     let mut audience = source("I", "Loyal gamers");
     audience.lifecycle = lifecycle;
     let inventory = listed(&[audience]);
-    let reason = match resolve(&by_id("I"), None, &inventory) {
+    let reason = match resolve_audience(&by_id("I"), None, &inventory) {
         Resolution::Found(_) => None,
         other => Some(held(other).reason()),
     };
@@ -165,7 +168,7 @@ fn what_came_from_audience_manager_is_not_shared_back(
     (audience.namespace, audience.origin) = (namespace.into(), origin.into());
     audience.description = description.into();
     let inventory = listed(&[audience]);
-    match resolve(&by_id("I"), None, &inventory) {
+    match resolve_audience(&by_id("I"), None, &inventory) {
         Resolution::Found(_) => assert!(!loops),
         other => {
             assert_eq!(held(other).reason(), Reason::SharingLoop);
@@ -187,7 +190,7 @@ fn a_source_that_is_gone_says_what_became_of_what_was_made_of_it(
 ) {
     let mut audience = source("I", "Loyal gamers");
     audience.lifecycle = Lifecycle::Deleted;
-    match resolve(&by_id("I"), None, &listed(&[audience])) {
+    match resolve_audience(&by_id("I"), None, &listed(&[audience])) {
         Resolution::Gone(source) => {
             let message = Blocker::SourceGone(source, policy).message();
             assert!(message.contains(told), "{message}");

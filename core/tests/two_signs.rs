@@ -238,7 +238,7 @@ proptest! {
             since: Sequence(31),
         };
         let place = shared_objects.place(&world.settings, Default::default());
-        let kept = to_audience_manager::plan(input, &shared_objects, place);
+        let kept = to_audience_manager::plan_objects(input, &shared_objects, place);
         judge_all(&kept.steps, &traits, &segments, adoption);
 
         let audience = of_audience("I");
@@ -264,9 +264,9 @@ proptest! {
             destinations: Vec::new(),
         };
         for steps in [
-            deletion::plan(departure).steps,
-            deletion::pause(departure).steps,
-            deletion::hand_over(departure, &successor).steps,
+            deletion::delete_objects(departure).steps,
+            deletion::pause_segments(departure).steps,
+            deletion::hand_over_objects(departure, &successor).steps,
         ] {
             judge_all(&steps, &traits, &segments, AdoptionPolicy::Never);
         }

@@ -10,7 +10,7 @@ use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::DeletionInput;
-use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve};
+use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
 use audience_sharing_core::plan::to_audience_manager::deletion::{RecordedObjects, Successor};
 use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
@@ -76,7 +76,7 @@ impl EngineState {
         };
         let successor = self.successor(deletion, source.as_ref());
         let plan = match successor {
-            None => to_audience_manager::deletion::plan(deletion_input),
+            None => to_audience_manager::deletion::delete_objects(deletion_input),
             Some(successor) => {
                 let keys = successor.additional_keys.iter();
                 let codes = source.as_ref().and_then(SourceId::audience);
@@ -89,7 +89,7 @@ impl EngineState {
                     codes: codes.collect(),
                     destinations: successor.destinations.clone(),
                 };
-                to_audience_manager::deletion::hand_over(deletion_input, &kept)
+                to_audience_manager::deletion::hand_over_objects(deletion_input, &kept)
             }
         };
         let plan = rights::checked(plan, &self.inventory);
@@ -116,14 +116,14 @@ impl EngineState {
         Ok(match &deletion.selector {
             None => None,
             Some(SourceSelector::Audience(selector)) => {
-                match resolve(selector, None, &self.inventory) {
+                match resolve_audience(selector, None, &self.inventory) {
                     Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
                     Resolution::Ask(call) => return Err(Box::new(call)),
                     Resolution::Blocked(_) | Resolution::Gone(_) => None,
                 }
             }
             Some(SourceSelector::AudienceManager(selector)) => {
-                match audience_manager::resolve(selector, self.source_input(None, since)) {
+                match audience_manager::resolve_object(selector, self.source_input(None, since)) {
                     Resolution::Found(found) => Some(found.id()),
                     Resolution::Ask(call) => return Err(Box::new(call)),
                     Resolution::Blocked(_) | Resolution::Gone(_) => None,
@@ -186,8 +186,8 @@ impl EngineState {
             }
         }
         let plan = match successor {
-            None => to_experience_platform::deletion::plan(deletion_input),
-            Some(successor) => to_experience_platform::deletion::hand_over(
+            None => to_experience_platform::deletion::delete_audience(deletion_input),
+            Some(successor) => to_experience_platform::deletion::hand_over_audience(
                 deletion_input,
                 &self.mark_of(successor),
             ),
@@ -220,7 +220,7 @@ impl EngineState {
         let (kind, sid) = source.audience_manager()?;
         let naming = Naming::Sid(sid);
         let selector = AudienceManagerSelector { kind, naming };
-        Some(audience_manager::resolve(
+        Some(audience_manager::resolve_object(
             &selector,
             self.source_input(None, since),
         ))
@@ -232,11 +232,11 @@ impl EngineState {
         }
         match &rival.source {
             SourceSelector::Audience(selector) => matches!(
-                resolve(selector, None, &self.inventory),
+                resolve_audience(selector, None, &self.inventory),
                 Resolution::Found(found) if Some(&found.id) == source.audience()
             ),
             SourceSelector::AudienceManager(selector) => matches!(
-                audience_manager::resolve(selector, self.source_input(None, Sequence(0))),
+                audience_manager::resolve_object(selector, self.source_input(None, Sequence(0))),
                 Resolution::Found(found) if found.id() == *source
             ),
         }

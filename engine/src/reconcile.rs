@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::compose::{
-    AudienceSelector, Desired, DestinationSelector, Direction, Mode, SourceSelector,
+    AudienceSelector, DesiredObjects, DestinationSelector, Direction, Mode, SourceSelector,
     ToAudienceManager, compose, mark,
 };
 use audience_sharing_core::domain::experience_platform::Audience;
@@ -18,7 +18,7 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
 use audience_sharing_core::plan::activation::mappings::KnownMapping;
 use audience_sharing_core::plan::activation::rules::KnownTrait;
-use audience_sharing_core::plan::source::{Resolution, resolve};
+use audience_sharing_core::plan::source::{Resolution, resolve_audience};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{PlanInput, to_audience_manager};
 use audience_sharing_core::plan::{activation::export_controls, rights, shared_objects, tenant};
@@ -63,7 +63,7 @@ impl EngineState {
         target: &ToAudienceManager,
     ) -> Next<ReconcileOutcome> {
         let pinned = request.pinned.as_ref().and_then(SourceId::audience);
-        let source = match resolve(&target.source, pinned, &self.inventory) {
+        let source = match resolve_audience(&target.source, pinned, &self.inventory) {
             Resolution::Found(source) => source.clone(),
             Resolution::Ask(call) => return self.ask(job, call),
             Resolution::Blocked(blocker) => {
@@ -143,7 +143,7 @@ impl EngineState {
             inventory: &self.inventory,
             since: job.since,
         };
-        let plan = to_audience_manager::plan(input, &shared_objects, place);
+        let plan = to_audience_manager::plan_objects(input, &shared_objects, place);
         let plan = rights::checked(plan, &self.inventory);
         self.watch_objects(request, target, &desired, &plan.state);
         let objects = objects(&desired);
@@ -222,7 +222,7 @@ impl EngineState {
         &self,
         mut observed_state: to_audience_manager::ObservedState,
         recorded: &to_audience_manager::RecordedIds,
-        desired: &Desired,
+        desired: &DesiredObjects,
     ) -> to_audience_manager::ObservedState {
         let trait_sid = recorded
             .trait_sid
@@ -278,7 +278,7 @@ impl EngineState {
         &self,
         observed_state: &mut to_audience_manager::ObservedState,
         recorded: &to_audience_manager::RecordedIds,
-        desired: &Desired,
+        desired: &DesiredObjects,
     ) {
         for known in &recorded.mappings {
             // Under another key now, it has left its place here.
@@ -385,7 +385,7 @@ impl EngineState {
         &mut self,
         request: &ReconcileRequest,
         target: &ToAudienceManager,
-        desired: &Desired,
+        desired: &DesiredObjects,
         observed_state: &to_audience_manager::ObservedState,
     ) {
         let mut keys = BTreeSet::from([
@@ -462,7 +462,7 @@ pub(super) fn is_conflict(blocker: &Blocker) -> bool {
 
 /// All that a round of work may have calls about: the trait, the segments with their rules, the mappings, the traits of
 /// rules.
-fn objects(desired: &Desired) -> u32 {
+fn objects(desired: &DesiredObjects) -> u32 {
     let segments = desired.additional_segments.iter();
     let of_segments: usize = segments.map(|segment| 2 + segment.traits.len()).sum();
     let count = 2 + of_segments + desired.all_destinations().count();

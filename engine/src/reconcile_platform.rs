@@ -14,7 +14,7 @@ use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
 use audience_sharing_core::plan::shared_objects;
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve};
+use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{PlanInput, to_experience_platform};
 
@@ -33,7 +33,7 @@ impl EngineState {
         target: &ToExperiencePlatform,
     ) -> Next<ReconcileOutcome> {
         let input = self.source_input(request.pinned.as_ref(), job.since);
-        let source = match resolve(&target.source, input) {
+        let source = match resolve_object(&target.source, input) {
             Resolution::Found(source) => source,
             Resolution::Ask(call) => return self.ask(job, call),
             Resolution::Blocked(blocker) => {
@@ -56,7 +56,7 @@ impl EngineState {
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
-        let plan = to_experience_platform::plan(PlanInput {
+        let plan = to_experience_platform::plan_audience(PlanInput {
             share: &request.share,
             claimant: self.claimant(&desired.mark),
             claims: &self.claims,

@@ -51,7 +51,7 @@ impl EngineState {
     /// The next call that deletes a duplicate of ours.
     pub(super) fn tidy_shared_objects(&self, progress: &mut Progress) -> Option<Call> {
         let observed = self.shared_objects_plan(self.shared_objects_mode()).state;
-        let steps = deletion::duplicates(&self.settings, &observed, &self.inventory);
+        let steps = deletion::duplicate_data_sources(&self.settings, &observed, &self.inventory);
         let call = steps.into_iter().next()?.call;
         let may_send = self.failure.is_none() && progress.may_send(&call, KEPT_OBJECTS);
         progress.count(usize::from(may_send));
@@ -61,7 +61,7 @@ impl EngineState {
     /// One call at a time, planned again after every answer; what failed is reported.
     pub(super) fn delete_shared_objects(&self, progress: &mut Progress) -> Next<Vec<Problem>> {
         let observed = self.shared_objects_plan(self.shared_objects_mode()).state;
-        let steps = deletion::plan(&self.settings, &observed, &self.inventory);
+        let steps = deletion::delete_shared_objects(&self.settings, &observed, &self.inventory);
         let mut calls = steps.into_iter().map(|step| step.call);
         match calls.find(|call| progress.may_send(call, DELETED_OBJECTS)) {
             Some(call) => {

@@ -46,9 +46,15 @@ impl EngineState {
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_audience_manager::deletion::look(deletion_input),
-            SourceGonePolicy::Pause => to_audience_manager::deletion::pause(deletion_input),
-            SourceGonePolicy::Delete => to_audience_manager::deletion::plan(deletion_input),
+            SourceGonePolicy::Retain => {
+                to_audience_manager::deletion::look_up_objects(deletion_input)
+            }
+            SourceGonePolicy::Pause => {
+                to_audience_manager::deletion::pause_segments(deletion_input)
+            }
+            SourceGonePolicy::Delete => {
+                to_audience_manager::deletion::delete_objects(deletion_input)
+            }
         };
         let Plan {
             steps, blockers, ..
@@ -63,7 +69,7 @@ impl EngineState {
         ) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
-                let observed_state = to_audience_manager::deletion::state(deletion_input);
+                let observed_state = to_audience_manager::deletion::remaining_state(deletion_input);
                 Next::Finish(ReconcileOutcome {
                     source: origin,
                     controls: observed_state
@@ -111,9 +117,15 @@ impl EngineState {
             since: job.since,
         };
         let plan = match policy {
-            SourceGonePolicy::Retain => to_experience_platform::deletion::look(deletion_input),
-            SourceGonePolicy::Pause => to_experience_platform::deletion::pause(deletion_input),
-            SourceGonePolicy::Delete => to_experience_platform::deletion::plan(deletion_input),
+            SourceGonePolicy::Retain => {
+                to_experience_platform::deletion::look_up_audience(deletion_input)
+            }
+            SourceGonePolicy::Pause => {
+                to_experience_platform::deletion::pause_audience(deletion_input)
+            }
+            SourceGonePolicy::Delete => {
+                to_experience_platform::deletion::delete_audience(deletion_input)
+            }
         };
         let Plan {
             steps, blockers, ..

@@ -169,7 +169,7 @@ impl EngineState {
         needed: &BTreeSet<ExportControls>,
         mode: Mode,
     ) -> Plan<shared_objects::ObservedSharedObjects> {
-        let plan = shared_objects::plan(
+        let plan = shared_objects::plan_shared_objects(
             &self.settings,
             &self.recorded_shared_objects,
             needed,

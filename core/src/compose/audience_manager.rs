@@ -46,7 +46,7 @@ pub struct ToAudienceManager {
 
 /// The objects of one shared audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desired {
+pub struct DesiredObjects {
     pub mark: Mark,
     pub source: AudienceId,
     pub code: IntegrationCode,
@@ -58,11 +58,11 @@ pub struct Desired {
     /// What the source's labels ask for; `None` where Experience Platform said nothing of labels.
     pub controls: Option<ExportControls>,
     pub destinations: Vec<DeclaredDestination>,
-    pub additional_segments: Vec<DesiredSegment>,
+    pub additional_segments: Vec<DesiredAdditionalSegment>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DesiredSegment {
+pub struct DesiredAdditionalSegment {
     pub key: Box<str>,
     pub code: IntegrationCode,
     pub name: Box<str>,
@@ -94,7 +94,7 @@ impl ToAudienceManager {
     }
 }
 
-impl Desired {
+impl DesiredObjects {
     /// Of the shared segment and of the additional ones.
     pub fn all_destinations(&self) -> impl Iterator<Item = &DeclaredDestination> {
         self.destinations_by_segment().map(|(_, declared)| declared)
@@ -141,9 +141,9 @@ pub fn compose(
     mark: Mark,
     target: &ToAudienceManager,
     source: &Audience,
-) -> Desired {
+) -> DesiredObjects {
     let text = target.description.as_deref().unwrap_or(&source.description);
-    Desired {
+    DesiredObjects {
         source: source.id.clone(),
         code: IntegrationCode::new(source.id.as_str()),
         name: bounded(target.name.as_deref().unwrap_or(&source.name)),
@@ -156,7 +156,7 @@ pub fn compose(
         additional_segments: target
             .additional_segments
             .iter()
-            .map(|segment| DesiredSegment {
+            .map(|segment| DesiredAdditionalSegment {
                 key: segment.key.clone(),
                 code: additional_code(&source.id, &segment.key),
                 name: bounded(&segment.name),

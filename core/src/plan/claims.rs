@@ -27,7 +27,11 @@ impl Claims {
         created: CreatedAt,
     ) -> Vec<ShareName> {
         let mut others = Vec::new();
-        if self.sources.get(share).is_some_and(|held| held != source) {
+        if self
+            .sources
+            .get(share)
+            .is_some_and(|claimed| claimed != source)
+        {
             others = self.release(share);
         }
         self.sources.insert(share.clone(), source.clone());
@@ -64,7 +68,7 @@ impl Claims {
         others
     }
 
-    /// The one claimant that shares `source`, of `share` and the others that live: whose mark stands, else the older, else
+    /// The one claimant that shares `source`, of `share` and the others that live: whose mark it carries, else the older, else
     /// the first by name.
     pub fn holder(
         &self,

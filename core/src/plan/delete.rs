@@ -8,13 +8,13 @@ use crate::ownership::owned::Ours;
 use crate::ownership::{Left, Ownership};
 
 /// The objects of one kind that are ours.
-pub(super) struct Leaving<'a, K> {
+pub(super) struct OwnedObjects<'a, K> {
     pub(super) kept: Vec<Ours<'a, K>>,
     /// Second ones of a key. They go first: only beside the kept one a duplicate differs from a person's copy.
     pub(super) duplicates: Vec<Ours<'a, K>>,
 }
 
-impl<'a, K: Kind> Leaving<'a, K> {
+impl<'a, K: Kind> OwnedObjects<'a, K> {
     /// What in the slot is ours. `of_one_key`: the two are in each other's place. `outlived`: the recorded object in this
     /// place is gone, so that this one is a copy that a person made.
     pub(super) fn of(
@@ -52,6 +52,17 @@ impl<'a, K: Kind> Leaving<'a, K> {
 
     pub(super) fn ids(&self) -> Vec<K::Id> {
         self.all().map(|ours| ours.record().id()).collect()
+    }
+
+    /// What is written to each, if anything.
+    pub(super) fn updates<'s>(
+        &'s self,
+        change: impl Fn(&K) -> Option<K::Change> + 's,
+    ) -> impl Iterator<Item = Step> + 's {
+        self.all().filter_map(move |ours| {
+            let change = change(ours.record())?;
+            Some(Step::ready(Call::update(ours.owned(), change)))
+        })
     }
 
     /// `first`: nothing goes before them.

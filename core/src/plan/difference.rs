@@ -17,18 +17,18 @@ pub(super) trait Desired<K: Kind> {
     /// The user's text and the mark.
     fn description(&self) -> &str;
     /// Every field that must be written; nothing of one that is equal.
-    fn change(&self, comparison: &mut Comparison<'_, K>) -> K::Change;
+    fn change(&self, comparison: &mut FieldComparison<'_, K>) -> K::Change;
     /// The same change, but for the description.
     fn undescribed(change: K::Change) -> K::Change;
 
     fn equals(&self, inventory: &Inventory, found: &K) -> bool {
-        let mut comparison = Comparison::new(K::table(inventory), found);
+        let mut comparison = FieldComparison::new(K::table(inventory), found);
         self.change(&mut comparison) == K::Change::default()
     }
 }
 
 /// One object beside what is wanted of it.
-pub(super) struct Comparison<'a, K: Kind> {
+pub(super) struct FieldComparison<'a, K: Kind> {
     table: &'a Table<K>,
     pub(super) found: &'a K,
     respelled: Vec<Respelled>,
@@ -42,7 +42,7 @@ pub(super) struct Respelled {
     stored: Box<str>,
 }
 
-impl<'a, K: Kind> Comparison<'a, K> {
+impl<'a, K: Kind> FieldComparison<'a, K> {
     pub(super) fn new(table: &'a Table<K>, found: &'a K) -> Self {
         Self {
             table,
@@ -74,16 +74,16 @@ impl<'a, K: Kind> Comparison<'a, K> {
     }
 
     /// A sentence for each text that the service stores otherwise.
-    pub(super) fn told(self) -> Vec<String> {
+    pub(super) fn sentences(self) -> Vec<String> {
         let (object, system) = (object_name(self.found).capitalized(), K::SYSTEM);
-        let told = self.respelled.iter().map(|respelled| {
+        let sentences = self.respelled.iter().map(|respelled| {
             let (sent, stored) = excerpts(&respelled.sent, &respelled.stored);
             format!(
                 "{object}: {system} stores the {} as {stored:?} where {sent:?} was sent; it was not sent again.",
                 respelled.field.label()
             )
         });
-        told.collect()
+        sentences.collect()
     }
 }
 
@@ -125,7 +125,7 @@ impl Desired<Trait> for DesiredTrait<'_> {
         self.description
     }
 
-    fn change(&self, comparison: &mut Comparison<'_, Trait>) -> TraitChange {
+    fn change(&self, comparison: &mut FieldComparison<'_, Trait>) -> TraitChange {
         let found = comparison.found;
         TraitChange {
             name: comparison.text(Field::Name, self.name),
@@ -166,7 +166,7 @@ impl Desired<Segment> for DesiredSegment<'_> {
         self.description
     }
 
-    fn change(&self, comparison: &mut Comparison<'_, Segment>) -> SegmentChange {
+    fn change(&self, comparison: &mut FieldComparison<'_, Segment>) -> SegmentChange {
         let found = comparison.found;
         SegmentChange {
             name: comparison.text(Field::Name, self.name),

@@ -1,6 +1,6 @@
 //! Keeping one object as it is declared: the same for every kind that carries a mark.
 
-use super::difference::{Comparison, Desired};
+use super::difference::{Desired, FieldComparison};
 use super::lookup::Candidate;
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
@@ -26,7 +26,7 @@ pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
     desired: &D,
     adoption: AdoptionPolicy,
 ) -> Result<Kept<'a, K>, Blocker> {
-    let mut comparison = Comparison::new(K::table(inventory), found.record);
+    let mut comparison = FieldComparison::new(K::table(inventory), found.record);
     let change = desired.change(&mut comparison);
     let ours = match &found.ownership {
         Ownership::Owned(ours) | Ownership::TakenOver(ours) => *ours,
@@ -42,7 +42,7 @@ pub(super) fn keep<'a, K: Kind, D: Desired<K>>(
     Ok(Kept {
         ours,
         change,
-        stored_differently: comparison.told(),
+        stored_differently: comparison.sentences(),
     })
 }
 

@@ -59,24 +59,24 @@ impl ItemCount {
     /// Percent of the limit at which a person may want to act.
     const THRESHOLDS: [u64; 3] = [80, 95, 100];
 
-    /// Whether it is worth a write after `told`: it moved by a percent of the limit, or passed a threshold.
-    pub fn is_news_after(self, told: Self) -> bool {
+    /// Whether it is worth a write after `reported`: it moved by a percent of the limit, or passed a threshold.
+    pub fn is_news_after(self, reported: Self) -> bool {
         let percent = |count: u64| count.saturating_mul(100) / self.limit.max(1);
         let passed = |threshold: &u64| {
-            (percent(told.count) >= *threshold) != (percent(self.count) >= *threshold)
+            (percent(reported.count) >= *threshold) != (percent(self.count) >= *threshold)
         };
-        self.limit != told.limit
-            || self.count.abs_diff(told.count).saturating_mul(100) >= self.limit
+        self.limit != reported.limit
+            || self.count.abs_diff(reported.count).saturating_mul(100) >= self.limit
             || Self::THRESHOLDS.iter().any(passed)
     }
 }
 
 impl ItemCounts {
-    /// Whether any of them is worth a write after `told`.
-    pub fn is_news_after(self, told: Self) -> bool {
-        self.trait_folders.is_news_after(told.trait_folders)
-            || self.traits.is_news_after(told.traits)
-            || self.segments.is_news_after(told.segments)
+    /// Whether any of them is worth a write after `reported`.
+    pub fn is_news_after(self, reported: Self) -> bool {
+        self.trait_folders.is_news_after(reported.trait_folders)
+            || self.traits.is_news_after(reported.traits)
+            || self.segments.is_news_after(reported.segments)
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     #[case::back_below_it(95_000, 94_999, true)]
     #[case::at_the_limit(99_999, 100_000, true)]
     fn a_count_is_told_when_it_moved_by_a_percent_or_passed_a_threshold(
-        #[case] told: u64,
+        #[case] reported: u64,
         #[case] count: u64,
         #[case] news: bool,
     ) {
@@ -104,6 +104,6 @@ mod tests {
             count,
             limit: 100_000,
         };
-        assert_eq!(of(count).is_news_after(of(told)), news);
+        assert_eq!(of(count).is_news_after(of(reported)), news);
     }
 }

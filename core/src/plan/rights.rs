@@ -9,14 +9,14 @@ use crate::inventory::Inventory;
 
 /// Takes the steps away, and says why, where one of them lacks a right.
 pub fn checked<State>(mut plan: Plan<State>, inventory: &Inventory) -> Plan<State> {
-    if let Some(blocker) = lacking(&plan.steps, inventory) {
+    if let Some(blocker) = lacking_right(&plan.steps, inventory) {
         plan.steps.clear();
         plan.blockers.insert(0, blocker);
     }
     plan
 }
 
-fn lacking(steps: &[Step], inventory: &Inventory) -> Option<Blocker> {
+fn lacking_right(steps: &[Step], inventory: &Inventory) -> Option<Blocker> {
     steps.iter().find_map(|step| refused(&step.call, inventory))
 }
 

@@ -23,7 +23,7 @@ use crate::inventory::Inventory;
 
 /// Plans the shared objects, with a data source for each set of export controls that is `needed`. With
 /// [`Mode::Observe`] nothing is created or changed.
-pub fn plan(
+pub fn plan_shared_objects(
     settings: &ConnectionSettings,
     recorded: &RecordedSharedObjects,
     needed: &BTreeSet<ExportControls>,
@@ -32,9 +32,9 @@ pub fn plan(
 ) -> Plan<ObservedSharedObjects> {
     let mut plan: Plan<ObservedSharedObjects> = Plan::default();
     plan.state.merge_rule = merge_rule(settings, inventory);
-    data_source::plan(settings, recorded, inventory, mode, &mut plan);
-    folders::plan(settings, recorded, inventory, mode, &mut plan);
-    controlled::plan(settings, recorded, needed, inventory, mode, &mut plan);
+    data_source::plan_data_source(settings, recorded, inventory, mode, &mut plan);
+    folders::plan_folders(settings, recorded, inventory, mode, &mut plan);
+    controlled::plan_controlled(settings, recorded, needed, inventory, mode, &mut plan);
     plan
 }
 

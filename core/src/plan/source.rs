@@ -15,21 +15,21 @@ use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 use crate::ownership::object_name;
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
-pub fn resolve<'a>(
+pub fn resolve_audience<'a>(
     selector: &AudienceSelector,
     pinned: Option<&AudienceId>,
     inventory: &'a Inventory,
 ) -> Resolution<&'a Audience> {
     match (pinned, selector) {
-        (Some(id), _) | (None, AudienceSelector::Id(id)) => by_id(id, inventory),
-        (None, AudienceSelector::Name(name)) => by_name(name, inventory),
+        (Some(id), _) | (None, AudienceSelector::Id(id)) => audience_by_id(id, inventory),
+        (None, AudienceSelector::Name(name)) => audience_by_name(name, inventory),
     }
 }
 
-fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {
+fn audience_by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {
     match inventory.audiences.get(id) {
         Some(entry) if entry.stale => Resolution::Ask(Call::read::<Audience>(id.clone())),
-        Some(entry) => judge(&entry.record),
+        Some(entry) => judge_audience(&entry.record),
         None if inventory.audiences.is_gone(id) => {
             Resolution::Gone(GoneSource::NoAudience(id.clone()))
         }
@@ -37,14 +37,14 @@ fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audien
     }
 }
 
-fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience> {
+fn audience_by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience> {
     let matching: Vec<_> = inventory
         .audiences
         .find(&AudienceNaturalKey::Name(name.into()))
         .collect();
     match matching.as_slice() {
         [entry] if entry.stale => Resolution::Ask(Call::read::<Audience>(entry.record.id.clone())),
-        [entry] => judge(&entry.record),
+        [entry] => judge_audience(&entry.record),
         [] if !inventory.audiences.is_listed(Coverage::Whole) => {
             Resolution::Blocked(Blocker::AudiencesNotListed)
         }
@@ -59,7 +59,7 @@ fn by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a Audience>
     }
 }
 
-fn judge(audience: &Audience) -> Resolution<&Audience> {
+fn judge_audience(audience: &Audience) -> Resolution<&Audience> {
     let source = || object_name(audience);
     let looped = |sign| Resolution::Blocked(Blocker::SharingLoop(source(), sign));
     if audience.lifecycle == Lifecycle::Deleted {

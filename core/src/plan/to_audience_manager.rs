@@ -8,7 +8,7 @@ mod input;
 mod placement;
 mod planner;
 mod segments;
-mod undeclared;
+mod undeclared_segments;
 
 pub use input::{ObservedState, RecordedIds};
 
@@ -20,12 +20,12 @@ use super::shared_objects::{ObservedSharedObjects, Place};
 use super::{Plan, PlanInput};
 use crate::blocker::Blocker;
 use crate::call::Step;
-use crate::compose::{Desired, Mode};
+use crate::compose::{DesiredObjects, Mode};
 
 /// Plans one audience over shared objects that exist. `place`: where its objects belong for their labels, or why they cannot
 /// be there; `None` where no data source exists.
-pub fn plan(
-    input: PlanInput<'_, Desired, RecordedIds>,
+pub fn plan_objects(
+    input: PlanInput<'_, DesiredObjects, RecordedIds>,
     shared_objects: &ObservedSharedObjects,
     place: Option<Result<Place, Blocker>>,
 ) -> Plan<ObservedState> {

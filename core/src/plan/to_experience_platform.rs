@@ -9,11 +9,11 @@ mod labels;
 pub use input::{ObservedAudience, RecordedAudience};
 
 /// Of one audience.
-type Input<'a> = PlanInput<'a, DesiredAudience, RecordedAudience>;
+type AudienceInput<'a> = PlanInput<'a, DesiredAudience, RecordedAudience>;
 
-use self::input::{has_key, natural_key};
+use self::input::{has_natural_key, natural_key};
 use super::Plan;
-use super::difference::{Comparison, Desired, unmarkable};
+use super::difference::{Desired, FieldComparison, unmarkable};
 use super::input::PlanInput;
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
@@ -32,10 +32,10 @@ use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, Ownership, object_name};
 
 /// Plans the audience of one share.
-pub fn plan(input: Input<'_>) -> Plan<ObservedAudience> {
+pub fn plan_audience(input: AudienceInput<'_>) -> Plan<ObservedAudience> {
     let mut plan = Plan::default();
-    let slot = slot(&input);
-    let found = match find(&input, &slot) {
+    let slot = audience_slot(&input);
+    let found = match find_audience(&input, &slot) {
         Lookup::Ask(call) => {
             plan.steps.push(Step::ready(*call));
             return plan;
@@ -73,8 +73,8 @@ pub fn plan(input: Input<'_>) -> Plan<ObservedAudience> {
     plan
 }
 
-/// What is in doubt is asked for before anything is judged, the connector's audience too.
-fn find<'a>(input: &Input<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
+/// What is stale is asked for before anything is judged, the connector's audience too.
+fn find_audience<'a>(input: &AudienceInput<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
     let table = &input.inventory.audiences;
     // The connector's, as far as the status names it: absence from a list proves nothing.
     let observed = input.recorded.audience.iter();
@@ -99,7 +99,7 @@ fn find<'a>(input: &Input<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience
 }
 
 /// Found by its recorded id, by its mark with any uid, and by its natural key.
-fn slot<'a>(input: &Input<'a>) -> Slot<'a, Audience> {
+fn audience_slot<'a>(input: &AudienceInput<'a>) -> Slot<'a, Audience> {
     let PlanInput {
         desired,
         inventory,
@@ -122,7 +122,7 @@ fn slot<'a>(input: &Input<'a>) -> Slot<'a, Audience> {
             }
             NewForm::External { .. } | NewForm::MetadataOnly { .. } => false,
         };
-        has_key(found, &key) || wrote_expression
+        has_natural_key(found, &key) || wrote_expression
     };
     let ours = recorded.audience.iter().filter(|_| !recorded.observed);
     Slot {
@@ -139,7 +139,7 @@ fn slot<'a>(input: &Input<'a>) -> Slot<'a, Audience> {
 
 /// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
-fn unreadable(input: &Input<'_>) -> Option<Blocker> {
+fn unreadable(input: &AudienceInput<'_>) -> Option<Blocker> {
     let claimant = input.claimant;
     let marked = AudienceNaturalKey::Marked(input.desired.mark.of_any_uid());
     let mut found = input.inventory.audiences.find(&marked);
@@ -166,7 +166,7 @@ fn delivered<'a>(inventory: &'a Inventory, keys: &[AudienceKey]) -> Option<&'a A
 
 /// Whose mark is on an audience over the source says who holds it.
 fn claimed_by_another(
-    input: &Input<'_>,
+    input: &AudienceInput<'_>,
     found: Option<&Candidate<'_, Audience>>,
 ) -> Option<Blocker> {
     let (source, claimant) = (&input.desired.source, input.claimant);
@@ -199,7 +199,7 @@ fn of_any_strategy<'a>(
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.
 fn observe(
-    input: &Input<'_>,
+    input: &AudienceInput<'_>,
     slot: &Slot<'_, Audience>,
     connectors: &Audience,
     found: Option<Candidate<'_, Audience>>,
@@ -219,13 +219,13 @@ fn observe(
         plan.state.superseded = Some(ours.record().id.clone());
         plan.steps.push(Step::ready(Call::delete(ours.owned())));
         if input.desired.equals(input.inventory, ours.record()) {
-            plan.steps.extend(duplicates(slot, ours));
+            plan.steps.extend(duplicate_audiences(slot, ours));
         }
     }
 }
 
 /// Second ones that nothing uses.
-fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> {
+fn duplicate_audiences(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> {
     let table = &slot.inventory.audiences;
     let steps = slot
         .duplicates(kept.record(), Audience::is_same)
@@ -243,7 +243,7 @@ fn duplicates(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> Vec<Step> 
 }
 
 fn keep_audience(
-    input: &Input<'_>,
+    input: &AudienceInput<'_>,
     slot: &Slot<'_, Audience>,
     found: Option<Candidate<'_, Audience>>,
     plan: &mut Plan<ObservedAudience>,
@@ -266,7 +266,7 @@ fn keep_audience(
     plan.steps.extend(labels_last(&kept).step());
     plan.blockers.extend(labels::unknown(desired, Some(record)));
     if kept.is_equal() {
-        plan.steps.extend(duplicates(slot, kept.ours));
+        plan.steps.extend(duplicate_audiences(slot, kept.ours));
     }
     plan.state.audience = Some(record.id.clone());
     plan.state.stored_differently = kept.stored_differently;
@@ -293,12 +293,12 @@ impl Desired<Audience> for DesiredAudience {
         &self.new.description
     }
 
-    fn change(&self, comparison: &mut Comparison<'_, Audience>) -> AudienceChange {
+    fn change(&self, comparison: &mut FieldComparison<'_, Audience>) -> AudienceChange {
         let (new, found) = (&self.new, comparison.found);
         AudienceChange {
             name: comparison.text(Field::Name, &new.name),
             description: comparison.text(Field::Description, &new.description),
-            labels: labels::lacking(self, found),
+            labels: labels::lacking_labels(self, found),
             expression: match &new.form {
                 NewForm::SegmentDefinition { expression } => {
                     comparison.text(Field::Expression, expression)
@@ -327,6 +327,6 @@ impl Desired<Audience> for DesiredAudience {
 }
 
 /// Under which audience id the connector would deliver the source.
-fn delivered_as(input: &Input<'_>) -> Box<str> {
+fn delivered_as(input: &AudienceInput<'_>) -> Box<str> {
     input.desired.connector[0].audience_id().into()
 }

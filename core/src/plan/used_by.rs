@@ -1,4 +1,4 @@
-//! Who uses what is shared, as far as the two systems tell. What a pass lists tells a part; the rest is looked up when
+//! Who uses what is shared, as far as the two systems show. What a resync lists shows a part; the rest is looked up when
 //! somebody asks, so that it costs nothing at rest.
 
 use std::collections::BTreeSet;

@@ -1,9 +1,11 @@
 //! How the objects of an audience are found, and what must be asked before one is made.
 
+use audience_sharing_core::domain::audience_manager::Trait;
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
-use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::facts::{self, Answer, At, Response};
+use audience_sharing_core::inventory::{Moment, Sequence};
 
 use super::{ADDITIONAL, Case, NOW, SEGMENT, TRAIT};
 
@@ -117,4 +119,26 @@ fn recorded_objects_that_are_gone_are_made_anew() {
             "then create segment \"Loyal gamers\" rule {trait}"
         ]
     );
+}
+
+/// Taken for a second one of ours, it would be in no list, and cost a look at every resync.
+#[test]
+fn an_answer_about_another_object_is_not_believed() {
+    let mut case = Case::recorded(&[]);
+    case.source.name = "Another name".into();
+    let update = case.plan().steps[0].call.clone();
+    let inventory = &mut case.world.inventory;
+    let another = Trait {
+        sid: TraitSid(4_000),
+        ..inventory.traits.get(&TRAIT).unwrap().record.clone()
+    };
+    let at = At {
+        sent: Sequence(NOW),
+        answered: Sequence(NOW),
+        now: Moment(0),
+    };
+    let answer = Response::Trait(Answer::Written(another));
+    facts::apply(inventory, &update, answer, at);
+    assert_eq!(inventory.traits.get(&TraitSid(4_000)), None);
+    assert!(inventory.traits.get(&TRAIT).unwrap().stale);
 }

@@ -20,7 +20,7 @@ use audience_sharing_core::domain::source::SourceId;
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
-    let plan = deletion::plan(leaving(world, declared, &mark, &source));
+    let plan = deletion::delete_objects(leaving(world, declared, &mark, &source));
     world.judge(&plan);
     plan
 }
@@ -129,7 +129,7 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     world.calls.clear();
     loop {
-        let plan = deletion::hand_over(leaving(&world, &[], &mark, &source), &kept);
+        let plan = deletion::hand_over_objects(leaving(&world, &[], &mark, &source), &kept);
         let Some(step) = plan.steps.into_iter().next() else {
             break;
         };

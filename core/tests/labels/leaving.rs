@@ -22,7 +22,8 @@ const CONTROLLED: DataSourceId = DataSourceId(1_006);
 
 fn state(world: &World, recorded: &shared_objects::RecordedSharedObjects) -> ObservedSharedObjects {
     let (needed, mode) = (BTreeSet::new(), Mode::Observe);
-    shared_objects::plan(&world.settings, recorded, &needed, &world.inventory, mode).state
+    shared_objects::plan_shared_objects(&world.settings, recorded, &needed, &world.inventory, mode)
+        .state
 }
 
 fn found(world: &World) -> ObservedSharedObjects {
@@ -45,7 +46,7 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = deletion::plan(DeletionInput {
+        let plan = deletion::delete_objects(DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: Some(&of_audience("I")),
             recorded: RecordedObjects {
@@ -68,7 +69,7 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
 fn a_connection_that_leaves_takes_its_empty_data_sources_along() {
     let mut world = controlled();
     let left = |world: &World| {
-        lines(shared_objects::deletion::plan(
+        lines(shared_objects::deletion::delete_shared_objects(
             &world.settings,
             &found(world),
             &world.inventory,
@@ -103,8 +104,11 @@ fn an_empty_twin_of_a_controlled_data_source_goes() {
     let twin = data_source(9_000, "Sharing (C3)", OURS, &["PII"]);
     world.tenant.data_sources.insert(twin.id, twin);
     world.refresh();
-    let swept =
-        shared_objects::deletion::duplicates(&world.settings, &found(&world), &world.inventory);
+    let swept = shared_objects::deletion::duplicate_data_sources(
+        &world.settings,
+        &found(&world),
+        &world.inventory,
+    );
     assert_eq!(lines(swept), ["delete data source 9000 \"Sharing (C3)\""]);
 }
 
@@ -125,7 +129,7 @@ fn in_a_recorded_data_source_our_objects_are_found_although_it_is_not_shown_to_b
     assert_eq!(state.controls_of(CONTROLLED, &world.inventory), controls);
     assert!(state.controls_of(OWN, &world.inventory).is_empty());
     let needed = BTreeSet::from([controls]);
-    let plan = shared_objects::plan(
+    let plan = shared_objects::plan_shared_objects(
         &world.settings,
         &recorded,
         &needed,

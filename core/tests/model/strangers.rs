@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use audience_sharing_core::call::{Call, Kind, Operation};
-use audience_sharing_core::compose::Desired;
+use audience_sharing_core::compose::DesiredObjects;
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
@@ -166,7 +166,7 @@ impl Tenant {
     /// codes. They do so once for each code.
     pub(super) fn surround(
         &mut self,
-        desired: &Desired,
+        desired: &DesiredObjects,
         ours: Option<DataSourceId>,
         at: u64,
         inventory: &mut Inventory,

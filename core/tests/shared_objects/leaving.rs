@@ -47,7 +47,11 @@ fn empty(mut inventory: Inventory) -> Inventory {
 
 fn swept(inventory: &Inventory) -> Vec<String> {
     let state = managed(&complete()).state;
-    calls(&deletion::duplicates(&settings(), &state, inventory))
+    calls(&deletion::duplicate_data_sources(
+        &settings(),
+        &state,
+        inventory,
+    ))
 }
 
 #[test]
@@ -61,7 +65,7 @@ fn of_data_sources_that_carry_our_mark_the_empty_twin_goes() {
     assert_eq!(swept(&inventory), ["delete data source 8 \"Sharing\""]);
     let nothing_stands = ObservedSharedObjects::default();
     assert_eq!(
-        deletion::duplicates(&settings(), &nothing_stands, &inventory),
+        deletion::duplicate_data_sources(&settings(), &nothing_stands, &inventory),
         []
     );
 }
@@ -138,14 +142,18 @@ fn shared_objects_that_a_list_lacks_are_read_before_anything_goes() {
         .data_sources
         .apply_whole_list(started, now, others, Vec::new());
     let state = managed(&inventory).state;
-    let steps = deletion::plan(&settings(), &state, &inventory);
+    let steps = deletion::delete_shared_objects(&settings(), &state, &inventory);
     assert_eq!(calls(&steps), ["read data source 5"]);
 }
 
 /// What standing objects of a connection that leaves are removed, where the folders are of our making.
 fn retired(inventory: &Inventory) -> Vec<String> {
     let state = managed(inventory).state;
-    calls(&deletion::plan(&settings(), &state, inventory))
+    calls(&deletion::delete_shared_objects(
+        &settings(),
+        &state,
+        inventory,
+    ))
 }
 
 fn made_by_us(data_source: DataSource) -> Inventory {

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve};
+use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
 use rstest::rstest;
 
 use crate::model::{settings, source};
@@ -92,7 +92,7 @@ fn resolved(
         pinned: None,
         since: Sequence(1),
     };
-    match resolve(&AudienceManagerSelector { kind, naming }, input) {
+    match resolve_object(&AudienceManagerSelector { kind, naming }, input) {
         Resolution::Found(found) => Ok(found),
         Resolution::Blocked(blocker) => Err(blocker),
         Resolution::Gone(source) => Err(Blocker::SourceGone(source, SourceGonePolicy::Retain)),
@@ -133,7 +133,7 @@ fn a_trait_that_is_gone_says_what_became_of_what_was_made_of_it(
         kind: SourceKind::Trait,
         naming: Naming::Sid(7),
     };
-    match resolve(&selector, input) {
+    match resolve_object(&selector, input) {
         Resolution::Gone(source) => {
             let message = Blocker::SourceGone(source, policy).message();
             assert!(message.contains(told), "{message}");

@@ -9,44 +9,46 @@ use crate::domain::identifier::DestinationId;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::object_name;
 
-pub(crate) enum Resolved<'a> {
+pub(crate) enum ResolvedDestination<'a> {
     Found(&'a Destination),
     Ask(Call),
     Blocked(Blocker),
 }
 
-pub(crate) fn resolve<'a>(
+pub(crate) fn resolve_destination<'a>(
     inventory: &'a Inventory,
     selector: &DestinationSelector,
     pinned: Option<DestinationId>,
-) -> Resolved<'a> {
+) -> ResolvedDestination<'a> {
     let table = &inventory.destinations;
     if !table.is_listed(Coverage::Whole) {
-        return Resolved::Ask(Call::list::<Destination>(()));
+        return ResolvedDestination::Ask(Call::list::<Destination>(()));
     }
     let name = match (selector, pinned) {
         (DestinationSelector::Name(name), None) => name,
-        (DestinationSelector::Id(id), _) => return by_id(inventory, *id),
-        (DestinationSelector::Name(_), Some(id)) => return by_id(inventory, id),
+        (DestinationSelector::Id(id), _) => return destination_by_id(inventory, *id),
+        (DestinationSelector::Name(_), Some(id)) => return destination_by_id(inventory, id),
     };
     let found: Vec<_> = table.find(name).collect();
     match found.as_slice() {
-        [entry] if entry.stale => Resolved::Ask(Call::read::<Destination>(entry.record.id)),
-        [entry] => Resolved::Found(&entry.record),
-        [] => Resolved::Blocked(Blocker::DestinationNotFound(name.clone())),
-        several => Resolved::Blocked(Blocker::DestinationAmbiguous(
+        [entry] if entry.stale => {
+            ResolvedDestination::Ask(Call::read::<Destination>(entry.record.id))
+        }
+        [entry] => ResolvedDestination::Found(&entry.record),
+        [] => ResolvedDestination::Blocked(Blocker::DestinationNotFound(name.clone())),
+        several => ResolvedDestination::Blocked(Blocker::DestinationAmbiguous(
             name.clone(),
             several.iter().map(|entry| entry.record.id).collect(),
         )),
     }
 }
 
-fn by_id(inventory: &Inventory, id: DestinationId) -> Resolved<'_> {
+fn destination_by_id(inventory: &Inventory, id: DestinationId) -> ResolvedDestination<'_> {
     let table = &inventory.destinations;
     match table.get(&id) {
-        Some(entry) if !entry.stale => Resolved::Found(&entry.record),
-        None if table.is_gone(&id) => Resolved::Blocked(Blocker::DestinationGone(id)),
-        Some(_) | None => Resolved::Ask(Call::read::<Destination>(id)),
+        Some(entry) if !entry.stale => ResolvedDestination::Found(&entry.record),
+        None if table.is_gone(&id) => ResolvedDestination::Blocked(Blocker::DestinationGone(id)),
+        Some(_) | None => ResolvedDestination::Ask(Call::read::<Destination>(id)),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Destinations that the export controls of an audience forbid (audience-manager.md §8.5): found before a segment is
 //! mapped there, and before an audience that is mapped there gets a label.
 
-use super::destinations::Resolved;
+use super::destinations::ResolvedDestination;
 use super::mappings::{self, KnownMapping};
 use crate::blocker::{Blocker, ForbiddenDestination};
 use crate::call::Call;
-use crate::compose::Desired;
+use crate::compose::DesiredObjects;
 use crate::domain::destination::Destination;
 use crate::domain::identifier::SegmentSid;
 use crate::domain::labels::{ExportControls, Restrictions};
@@ -41,7 +41,7 @@ pub fn forbidden<'a>(
 /// # Errors
 /// What must be known first.
 pub fn before_data_source(
-    desired: &Desired,
+    desired: &DesiredObjects,
     (recorded, segments): (&[KnownMapping], &[SegmentSid]),
     controls: ExportControls,
     inventory: &Inventory,
@@ -54,20 +54,20 @@ pub fn before_data_source(
     for (key, declared) in desired.destinations_by_segment() {
         let of_segment = |known: &&KnownMapping| known.segment.as_deref() == key;
         let recorded: Vec<_> = recorded.iter().filter(of_segment).collect();
-        match mappings::find(inventory, declared, &recorded) {
-            Resolved::Found(destination) => found.push(destination),
-            Resolved::Ask(call) => return Err(Box::new(call)),
-            Resolved::Blocked(_) => {} // reported by the plan of the audience
+        match mappings::find_destination(inventory, declared, &recorded) {
+            ResolvedDestination::Found(destination) => found.push(destination),
+            ResolvedDestination::Ask(call) => return Err(Box::new(call)),
+            ResolvedDestination::Blocked(_) => {} // reported by the plan of the audience
         }
     }
     // Those that are no longer declared go before anything moves.
-    let leaving = recorded.iter().filter(|known| {
+    let undeclared = recorded.iter().filter(|known| {
         let (segment, key) = (known.segment.as_deref(), &known.key);
         !desired.declares_destination(segment, key)
     });
-    let leaving: Vec<_> = leaving.filter_map(|known| known.mapping).collect();
+    let undeclared: Vec<_> = undeclared.filter_map(|known| known.mapping).collect();
     let mapped = segments.iter();
-    found.extend(mapped.flat_map(|sid| mappings::mapped_to(inventory, Some(*sid), &leaving)));
+    found.extend(mapped.flat_map(|sid| mappings::mapped_to(inventory, Some(*sid), &undeclared)));
     found.sort_by_key(|destination| destination.id);
     found.dedup_by_key(|destination| destination.id);
     Ok(forbidden(&controls, found))

@@ -7,20 +7,25 @@
 //! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
-use super::destinations::{Resolved, misfit, resolve, unusable};
+use super::destinations::{ResolvedDestination, misfit, resolve_destination, unusable};
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
 use crate::compose::{AdoptionPolicy, DeclaredDestination};
 use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{
-    Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
+    Day, Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use crate::domain::field::Field;
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};
 use crate::ownership::owned::Ours;
-use crate::ownership::{Judged as _, MappingSigns, judge_mapping, judge_recorded, object_name};
-use crate::plan::difference::Comparison;
+use crate::ownership::{
+    Judged as _, MappingSigns, Ownership, judge_mapping, judge_recorded, object_name,
+};
+use crate::plan::Plan;
+use crate::plan::difference::{Desired, FieldComparison};
+use crate::plan::keep::keep;
+use crate::plan::lookup::Candidate;
 
 /// A destination as it was found for a segment, and the mapping to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,19 +118,19 @@ pub(crate) fn check<'a>(
 ) -> Checked<'a> {
     let mut checked = Checked::default();
     for declared in declared {
-        let resolved = find(inventory, declared, recorded);
+        let resolved = find_destination(inventory, declared, recorded);
         let lead = match &resolved {
-            Resolved::Found(destination) => Lead::To(destination.id),
-            Resolved::Blocked(Blocker::DestinationNotFound(_) | Blocker::DestinationGone(_)) => {
-                Lead::Nowhere
-            }
-            Resolved::Blocked(_) | Resolved::Ask(_) => Lead::Unknown,
+            ResolvedDestination::Found(destination) => Lead::To(destination.id),
+            ResolvedDestination::Blocked(
+                Blocker::DestinationNotFound(_) | Blocker::DestinationGone(_),
+            ) => Lead::Nowhere,
+            ResolvedDestination::Blocked(_) | ResolvedDestination::Ask(_) => Lead::Unknown,
         };
         checked.leads.push((declared, lead));
         match resolved {
-            Resolved::Ask(call) => checked.asked.push(call),
-            Resolved::Blocked(blocker) => checked.blockers.push(blocker),
-            Resolved::Found(destination) => {
+            ResolvedDestination::Ask(call) => checked.asked.push(call),
+            ResolvedDestination::Blocked(blocker) => checked.blockers.push(blocker),
+            ResolvedDestination::Found(destination) => {
                 let twice = checked
                     .targets
                     .iter()
@@ -152,12 +157,12 @@ pub(crate) fn check<'a>(
 }
 
 /// The destination that a declaration means.
-pub(crate) fn find<'a>(
+pub(crate) fn find_destination<'a>(
     inventory: &'a Inventory,
     declared: &DeclaredDestination,
     recorded: &[&KnownMapping],
-) -> Resolved<'a> {
-    resolve(inventory, &declared.destination, pinned(declared, recorded))
+) -> ResolvedDestination<'a> {
+    resolve_destination(inventory, &declared.destination, pinned(declared, recorded))
 }
 
 /// The recorded id, as long as the declared name is the one that it was found by. Another key does not change that.
@@ -171,7 +176,7 @@ fn pinned(declared: &DeclaredDestination, recorded: &[&KnownMapping]) -> Option<
         .map(|known| known.destination)
 }
 
-/// One segment that stands, and what is known of its mappings.
+/// One segment that exists, and what is known of its mappings.
 pub(crate) struct Mapped<'a> {
     pub(crate) inventory: &'a Inventory,
     /// The key of the additional segment; `None` for the shared one.
@@ -188,20 +193,7 @@ pub(crate) struct Mapped<'a> {
     pub(crate) since: Sequence,
 }
 
-impl Mapped<'_> {
-    /// A sentence for each key of the mapping that Audience Manager stores otherwise than it was sent.
-    pub(crate) fn respelled(&self, known: &KnownMapping, target: Target<'_>) -> Vec<String> {
-        let table = &self.inventory.mappings;
-        let Some(entry) = known.mapping.and_then(|id| table.get(&id)) else {
-            return Vec::new();
-        };
-        let mut comparison = Comparison::new(table, &entry.record);
-        key_changes(&target.declared.keys, &mut comparison);
-        comparison.told()
-    }
-}
-
-/// A destination that was found for a segment that does not stand.
+/// A destination that was found for a segment that does not exist.
 pub(crate) fn unmapped(segment: Option<&str>, target: Target<'_>) -> KnownMapping {
     known(segment, target, None)
 }
@@ -216,20 +208,27 @@ fn known(segment: Option<&str>, target: Target<'_>, mapping: Option<MappingId>) 
     }
 }
 
-/// Plans the mapping to one destination; what stands of it. `checked`: all that the segment declares.
-pub(crate) fn plan(
+/// The mapping to one destination.
+#[derive(Default)]
+pub(crate) struct ObservedMapping {
+    pub(crate) known: Option<KnownMapping>,
+    /// A sentence for each key that Audience Manager stores otherwise than it was sent.
+    pub(crate) stored_differently: Vec<String>,
+}
+
+/// Plans the mapping to one destination. `checked`: all that the segment declares.
+pub(crate) fn plan_mapping(
     mapped: &Mapped<'_>,
     checked: &Checked<'_>,
     target: Target<'_>,
-    steps: &mut Vec<Step>,
-    blockers: &mut Vec<Blocker>,
-) -> Option<KnownMapping> {
+) -> Plan<ObservedMapping> {
+    let mut plan = Plan::<ObservedMapping>::default();
     let Target {
         declared,
         destination,
     } = target;
     if waits_for_its_place(mapped, checked, target) {
-        return None;
+        return plan;
     }
     let table = &mapped.inventory.mappings;
     let key = (mapped.sid, destination.id);
@@ -250,27 +249,20 @@ pub(crate) fn plan(
     let state = |mapping| known(mapped.key, target, mapping);
     let found: Vec<_> = table.find(&key).collect();
     if table.is_unresolved(&key) || found.iter().any(|entry| entry.stale) {
-        steps.push(Step::ready(look_up));
-        return Some(state(of_record));
+        plan.steps.push(Step::ready(look_up));
+        plan.state.known = Some(state(of_record));
+        return plan;
     }
     let is_recorded = |mapping: &Mapping| of_destination.iter().any(|(id, _)| *id == mapping.id);
-    let wants_nothing = |mapping: &Mapping| {
-        change(declared, mapping, &mut Comparison::new(table, mapping)).is_none()
-    };
     let chosen = found.iter().min_by_key(|entry| {
         let mapping = &entry.record;
         let of_record = of_record == Some(mapping.id);
-        let wants_nothing = wants_nothing(mapping);
-        (
-            !of_record,
-            !is_recorded(mapping),
-            !wants_nothing,
-            mapping.id,
-        )
+        let equals = declared.equals(mapped.inventory, mapping);
+        (!of_record, !is_recorded(mapping), !equals, mapping.id)
     });
     let Some(chosen) = chosen else {
         let listed = table.is_listed(Coverage::Destination(destination.id));
-        steps.push(Step::ready(if !listed {
+        plan.steps.push(Step::ready(if !listed {
             Call::list::<Mapping>(destination.id)
         } else if !table.was_looked_up(&key, mapped.since) {
             look_up
@@ -285,44 +277,48 @@ pub(crate) fn plan(
             })
         }));
         // One that is not gone stays recorded until its own deletion or look-up says so.
-        return Some(state(of_record));
+        plan.state.known = Some(state(of_record));
+        return plan;
     };
-    let judged = judge_mapping(
-        chosen,
-        MappingSigns {
-            recorded: is_recorded(&chosen.record),
-            on_our_segment: !mapped.observed,
-            declared_keys: has_keys(table, &chosen.record, &declared.keys),
-        },
-    );
-    let adopted =
-        judged.or_else(|unmarked| unmarked.adopt(wants_nothing(&chosen.record), mapped.adoption));
-    let ours = match adopted {
-        Ok(ours) => ours,
+    let signs = MappingSigns {
+        recorded: is_recorded(&chosen.record),
+        on_our_segment: !mapped.observed,
+        declared_keys: has_keys(table, &chosen.record, &declared.keys),
+    };
+    let candidate = Candidate {
+        record: &chosen.record,
+        ownership: judge_mapping(chosen, signs),
+        recorded: signs.recorded,
+    };
+    let kept = match keep(mapped.inventory, &candidate, declared, mapped.adoption) {
+        Ok(kept) => kept,
         Err(blocker) => {
-            blockers.push(blocker);
-            return Some(state(None));
+            plan.blockers.push(blocker);
+            plan.state.known = Some(state(None));
+            return plan;
         }
     };
-    let chosen = ours.record();
-    let mut comparison = Comparison::new(table, chosen);
-    let change = change(declared, chosen, &mut comparison);
-    steps.extend(change.map(|change| Step::ready(Call::update(ours.owned(), change))));
+    plan.steps.extend(kept.step());
+    plan.state.stored_differently = kept.stored_differently;
+    let chosen = candidate.record;
     // A create that came late leaves a second one (design.md §4, L4); one with other keys is a person's.
     let duplicates = found.iter().filter(|entry| {
         let mapping = &entry.record;
         mapping.id != chosen.id && !mapped.observed && mapping.keys == chosen.keys
     });
-    steps.extend(duplicates.filter_map(|entry| {
+    plan.steps.extend(duplicates.filter_map(|entry| {
         let signs = MappingSigns {
             recorded: false,
             on_our_segment: true,
             declared_keys: true,
         };
-        let ours = judge_mapping(entry, signs).ok()?;
-        Some(Step::ready(Call::delete(ours.owned())))
+        match judge_mapping(entry, signs) {
+            Ownership::Owned(ours) => Some(Step::ready(Call::delete(ours.owned()))),
+            _ => None,
+        }
     }));
-    Some(state(Some(chosen.id)))
+    plan.state.known = Some(state(Some(chosen.id)));
+    plan
 }
 
 /// The status has one entry for each key. A mapping to another destination under this key goes first, unless it stays
@@ -331,17 +327,17 @@ fn waits_for_its_place(mapped: &Mapped<'_>, checked: &Checked<'_>, target: Targe
     let mut recorded = mapped.recorded.iter();
     !mapped.retain
         && recorded.any(|known| {
-            let stands = |id| !mapped.inventory.mappings.is_gone(&id);
+            let exists = |id| !mapped.inventory.mappings.is_gone(&id);
             known.key == target.declared.key
                 && known.destination != target.destination.id
-                && known.mapping.is_some_and(stands)
+                && known.mapping.is_some_and(exists)
                 && checked.declares(known) != Declared::Yes
         })
 }
 
 /// Whether a mapping has every declared key. What is not declared is left to Audience Manager.
 pub(crate) fn has_keys(table: &Table<Mapping>, mapping: &Mapping, declared: &MappingKeys) -> bool {
-    key_changes(declared, &mut Comparison::new(table, mapping)) == MappingKeys::default()
+    key_changes(declared, &mut FieldComparison::new(table, mapping)) == MappingKeys::default()
 }
 
 /// The deletion of a mapping that the status names; `None` if it is gone, or if its segment is. `sid`: its segment.
@@ -360,35 +356,50 @@ pub(crate) fn deletion(
     Some(Step::ready(Call::delete(owned)))
 }
 
-/// What must change; `None` if nothing must. Keys that are not declared are left to Audience Manager.
-fn change(
-    declared: &DeclaredDestination,
-    found: &Mapping,
-    comparison: &mut Comparison<'_, Mapping>,
-) -> Option<MappingChange> {
-    let shown_as = |day: &Option<crate::domain::destination::Day>, found: &Option<Box<str>>| {
-        day.as_ref()
-            .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
-    };
-    let mut change = MappingChange {
-        keys: key_changes(&declared.keys, comparison),
-        start: None,
-        end: match &declared.end {
-            None => found.end.as_ref().map(|_| EndChange::Clear),
-            Some(_) if shown_as(&declared.end, &found.end) => None,
-            Some(day) => Some(EndChange::Set(day.date.clone())),
-        },
-        activate: found.activity == Activity::Inactive,
-    };
-    if change == MappingChange::default() && shown_as(&declared.start, &found.start) {
-        return None;
+/// A mapping has no description. Keys that are not declared are left to Audience Manager.
+impl Desired<Mapping> for DeclaredDestination {
+    fn description(&self) -> &str {
+        ""
     }
-    change.start = declared.start.as_ref().map(|day| day.date.clone());
-    Some(change)
+
+    fn change(&self, comparison: &mut FieldComparison<'_, Mapping>) -> MappingChange {
+        let found = comparison.found;
+        let shown_as = |day: &Option<Day>, found: &Option<Box<str>>| {
+            day.as_ref()
+                .is_none_or(|day| found.as_ref().is_some_and(|found| day.is_shown_as(found)))
+        };
+        let change = MappingChange {
+            keys: key_changes(&self.keys, comparison),
+            start: None,
+            end: match &self.end {
+                None => found.end.as_ref().map(|_| EndChange::Clear),
+                Some(_) if shown_as(&self.end, &found.end) => None,
+                Some(day) => Some(EndChange::Set(day.date.clone())),
+            },
+            activate: found.activity == Activity::Inactive,
+        };
+        // The first day goes with every other change.
+        let is_due = change != MappingChange::default() || !shown_as(&self.start, &found.start);
+        MappingChange {
+            start: self
+                .start
+                .as_ref()
+                .filter(|_| is_due)
+                .map(|day| day.date.clone()),
+            ..change
+        }
+    }
+
+    fn undescribed(change: MappingChange) -> MappingChange {
+        change
+    }
 }
 
 /// The declared keys that a mapping does not have.
-fn key_changes(declared: &MappingKeys, comparison: &mut Comparison<'_, Mapping>) -> MappingKeys {
+fn key_changes(
+    declared: &MappingKeys,
+    comparison: &mut FieldComparison<'_, Mapping>,
+) -> MappingKeys {
     let mut text = |field, wanted: &Option<Box<str>>| comparison.text(field, wanted.as_ref()?);
     MappingKeys {
         url: text(Field::Url, &declared.url),
@@ -410,7 +421,7 @@ pub(crate) fn mapped_to<'a>(
     found.map(|entry| &entry.record)
 }
 
-/// What stands in the way of a segment that leaves.
+/// What stands in the way of deleting a segment.
 pub(crate) struct InTheWay {
     pub(crate) in_the_way: bool,
     /// A person's mapping.
@@ -432,11 +443,14 @@ pub(crate) fn made(
         on_our_segment: true,
         declared_keys: false,
     };
-    of_segment(inventory, sid).filter_map(move |entry| judge_mapping(entry, signs).ok())
+    of_segment(inventory, sid).filter_map(move |entry| match judge_mapping(entry, signs) {
+        Ownership::Owned(ours) => Some(ours),
+        _ => None,
+    })
 }
 
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
-pub(crate) fn of_leaving(
+pub(crate) fn in_the_way_of(
     inventory: &Inventory,
     sid: SegmentSid,
     ours: &[&KnownMapping],
@@ -452,10 +466,10 @@ pub(crate) fn of_leaving(
         )
         .collect();
     let mut ids = ours.iter().filter_map(|known| known.mapping);
-    let ours_stand =
+    let ours_exist =
         ids.any(|id| !inventory.mappings.is_gone(&id)) || made(inventory, sid).next().is_some();
     InTheWay {
-        in_the_way: ours_stand || !foreign.is_empty(),
+        in_the_way: ours_exist || !foreign.is_empty(),
         foreign: (!foreign.is_empty()).then_some(Blocker::MappedByHand(sid, foreign)),
     }
 }

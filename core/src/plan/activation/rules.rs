@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::blocker::{Blocker, RuleFault};
 use crate::call::Call;
-use crate::compose::{DesiredSegment, NamedTrait, TraitSelector};
+use crate::compose::{DesiredAdditionalSegment, NamedTrait, TraitSelector};
 use crate::domain::audience_manager::{Trait, TraitKind};
 use crate::domain::identifier::TraitSid;
 use crate::domain::segment_rule::{RuleTemplate, SegmentRule};
@@ -24,26 +24,26 @@ pub struct KnownTrait {
 
 /// A rule whose every trait has its number, the shared one apart.
 #[derive(Debug)]
-pub(crate) struct Resolved<'a> {
+pub(crate) struct ResolvedRule<'a> {
     template: &'a RuleTemplate,
     sids: BTreeMap<&'a str, TraitSid>,
     pub(crate) known: Vec<KnownTrait>,
 }
 
-pub(crate) enum Outcome<T> {
+pub(crate) enum RuleOutcome<T> {
     Known(T),
     Ask(Vec<Call>),
     Blocked(Blocker),
 }
 
 /// Finds the traits that the rule of `segment` names by a key.
-pub(crate) fn resolve<'a>(
+pub(crate) fn resolve_rule<'a>(
     inventory: &Inventory,
-    segment: &'a DesiredSegment,
+    segment: &'a DesiredAdditionalSegment,
     recorded: &[KnownTrait],
     since: Sequence,
-) -> Outcome<Resolved<'a>> {
-    let mut resolved = Resolved {
+) -> RuleOutcome<ResolvedRule<'a>> {
+    let mut resolved = ResolvedRule {
         template: &segment.rule,
         sids: BTreeMap::new(),
         known: Vec::new(),
@@ -73,7 +73,7 @@ pub(crate) fn resolve<'a>(
             }
             (None, Some([sid])) => *sid,
             (None, Some(others)) => {
-                return Outcome::Blocked(not_one(segment, key, found_by, others));
+                return RuleOutcome::Blocked(not_one(segment, key, found_by, others));
             }
         };
         resolved.sids.insert(key, sid);
@@ -85,12 +85,17 @@ pub(crate) fn resolve<'a>(
         });
     }
     match asked.is_empty() {
-        true => Outcome::Known(resolved),
-        false => Outcome::Ask(asked),
+        true => RuleOutcome::Known(resolved),
+        false => RuleOutcome::Ask(asked),
     }
 }
 
-fn not_one(segment: &DesiredSegment, key: &str, found_by: Box<str>, sids: &[TraitSid]) -> Blocker {
+fn not_one(
+    segment: &DesiredAdditionalSegment,
+    key: &str,
+    found_by: Box<str>,
+    sids: &[TraitSid],
+) -> Blocker {
     let (segment, key) = (segment.key.clone(), key.into());
     match sids.is_empty() {
         true => Blocker::TraitNotFound {
@@ -107,7 +112,7 @@ fn not_one(segment: &DesiredSegment, key: &str, found_by: Box<str>, sids: &[Trai
     }
 }
 
-impl Resolved<'_> {
+impl ResolvedRule<'_> {
     /// The traits of the rule beside the shared one.
     pub(crate) fn named(&self) -> impl Iterator<Item = TraitSid> {
         let by_key = self.sids.values().copied();
@@ -120,22 +125,22 @@ impl Resolved<'_> {
             .fill(shared, |key| self.sids.get(key).copied())
     }
 
-    /// Whether Audience Manager accepts the rule. It is asked once for each content; before the shared trait stands,
+    /// Whether Audience Manager accepts the rule. It is asked once for each content; before the shared trait exists,
     /// another of the rule's traits stands in for it, so that a rule that is refused costs no object.
     pub(crate) fn validated(
         &self,
         inventory: &Inventory,
-        segment: &DesiredSegment,
+        segment: &DesiredAdditionalSegment,
         shared: Option<TraitSid>,
         since: Sequence,
-    ) -> Outcome<()> {
+    ) -> RuleOutcome<()> {
         let numbered = self.template.numbered();
         let Some(stand_in) = shared
             .or_else(|| numbered.first().copied())
             .or_else(|| self.sids.values().next().copied())
         else {
             // Only the shared trait: there is nothing to ask about yet.
-            return Outcome::Known(());
+            return RuleOutcome::Known(());
         };
         let content = RuleContent {
             template: self.template.to_string().into(),
@@ -143,21 +148,25 @@ impl Resolved<'_> {
         };
         let known = inventory.rule_verdicts.get(&content);
         match known.filter(|verdict| verdict.accepted || verdict.seen >= since) {
-            Some(verdict) if verdict.accepted => Outcome::Known(()),
+            Some(verdict) if verdict.accepted => RuleOutcome::Known(()),
             Some(_) => self.refused(inventory, segment),
             None => match self.fill(stand_in) {
-                Ok(rule) => Outcome::Ask(vec![Call::ValidateRule {
+                Ok(rule) => RuleOutcome::Ask(vec![Call::ValidateRule {
                     segment: segment.key.clone(),
                     content,
                     rule: rule.to_string().into(),
                 }]),
-                Err(key) => Outcome::Blocked(unnamed(segment, key)),
+                Err(key) => RuleOutcome::Blocked(unnamed(segment, key)),
             },
         }
     }
 
     /// Why: the first traits of the rule are read, which tells those that are not there.
-    fn refused(&self, inventory: &Inventory, segment: &DesiredSegment) -> Outcome<()> {
+    fn refused(
+        &self,
+        inventory: &Inventory,
+        segment: &DesiredAdditionalSegment,
+    ) -> RuleOutcome<()> {
         let keyed = self.sids.iter().map(|(key, sid)| (Some(*key), *sid));
         let numbered = self.template.numbered();
         let all = keyed.chain(numbered.iter().map(|sid| (None, *sid)));
@@ -174,14 +183,14 @@ impl Resolved<'_> {
             }
         }
         if !asked.is_empty() {
-            return Outcome::Ask(asked);
+            return RuleOutcome::Ask(asked);
         }
         let fault = match (missing.is_empty(), named.is_empty()) {
             (false, _) => RuleFault::TraitsMissing(missing),
             (true, false) => RuleFault::Traits(named),
             (true, true) => RuleFault::Unknown,
         };
-        Outcome::Blocked(Blocker::RuleRefused(segment.key.clone(), fault))
+        RuleOutcome::Blocked(Blocker::RuleRefused(segment.key.clone(), fault))
     }
 }
 
@@ -203,7 +212,7 @@ fn described(found: &Trait, template: &RuleTemplate, text: &str) -> String {
 }
 
 /// The rule uses a key that its traits do not have.
-pub(crate) fn unnamed(segment: &DesiredSegment, key: &str) -> Blocker {
+pub(crate) fn unnamed(segment: &DesiredAdditionalSegment, key: &str) -> Blocker {
     Blocker::RuleKeyUnknown {
         segment: segment.key.clone(),
         key: key.into(),

@@ -43,8 +43,8 @@ pub(super) fn is_in_use(id: DataSourceId, inventory: &Inventory) -> bool {
     blockers::<Trait>(coverage, inventory) || blockers::<Segment>(coverage, inventory)
 }
 
-/// A late list shows what is gone already: what it leaves in doubt is asked for.
-pub(super) fn stale(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+/// A late list shows what is gone already: what it leaves stale is read.
+pub(super) fn stale_contents(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
     fn reads<K: Kind>(
         coverage: Coverage,
         inventory: &Inventory,

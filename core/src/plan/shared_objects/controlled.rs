@@ -8,14 +8,14 @@
 use std::collections::BTreeSet;
 
 use super::contents;
-use super::data_source::{Absence, absence, find, mark, marking, named};
+use super::data_source::{create, find_listed, marking, named, owner_mark};
 use super::observed::{
     Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, controlled_name,
 };
 use crate::blocker::Blocker;
-use crate::call::{Call, Step};
+use crate::call::Step;
 use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
-use crate::domain::audience_manager::{DataSource, NewDataSource};
+use crate::domain::audience_manager::DataSource;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::ExportControls;
 use crate::domain::ownership::describe;
@@ -28,7 +28,7 @@ use crate::plan::lookup::{Candidate, Lookup};
 const DESCRIPTION: &str =
     "Audiences shared from Adobe Experience Platform, under export controls for their labels";
 
-pub(super) fn plan(
+pub(super) fn plan_controlled(
     settings: &ConnectionSettings,
     recorded: &RecordedSharedObjects,
     needed: &BTreeSet<ExportControls>,
@@ -36,7 +36,7 @@ pub(super) fn plan(
     mode: Mode,
     plan: &mut Plan<ObservedSharedObjects>,
 ) {
-    let (table, mark) = (&inventory.data_sources, mark(settings));
+    let (table, mark) = (&inventory.data_sources, owner_mark(settings));
     let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
     let beside_another = plan.state.adobes || !plan.blockers.is_empty();
     if beside_another || !table.is_listed(Coverage::Whole) {
@@ -54,7 +54,7 @@ pub(super) fn plan(
             &name,
             Some(&created_as),
         );
-        match find(&slot) {
+        match find_listed(&slot) {
             Lookup::Ask(call) => {
                 let known = slot.known().map(|id| recorded_only(controls, id));
                 plan.state.controlled.extend(known);
@@ -71,13 +71,12 @@ pub(super) fn plan(
                 }
                 plan.state.controlled.push(controlled);
             }
-            // Only a person makes a data source with these controls.
-            Lookup::Absent if !needed || controls.restrictions().is_none() => {}
-            Lookup::Absent => match absence(table, &name) {
-                Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-                Absence::Unprovable(blocker) => plan.blockers.push(blocker),
-                Absence::Proven => plan.steps.extend(creation(controls, &name, &created_as)),
-            },
+            Lookup::Absent => {
+                // Others only a person makes.
+                if let Some(restrictions) = controls.restrictions().filter(|_| needed) {
+                    create(table, (&name, &created_as), restrictions, plan);
+                }
+            }
         }
     }
 }
@@ -94,17 +93,6 @@ fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Control
         ours: true,
         blocker: None,
     }
-}
-
-fn creation(controls: ExportControls, name: &str, created_as: &str) -> Option<Step> {
-    let restrictions = controls.restrictions()?;
-    Some(Step::ready(Call::create::<DataSource>(NewDataSource {
-        name: name.into(),
-        description: created_as.into(),
-        unique_trait_codes: true,
-        unique_segment_codes: true,
-        restrictions,
-    })))
 }
 
 /// The data source as it may be used, and the proof that it may be marked as ours.

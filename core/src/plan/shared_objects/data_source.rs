@@ -15,7 +15,7 @@ use crate::inventory::{Coverage, Inventory, Table};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Ownership};
 use crate::plan::Plan;
-use crate::plan::difference::Comparison;
+use crate::plan::difference::FieldComparison;
 use crate::plan::lookup::{Lookup, Slot, SlotKey};
 
 /// The user's text before the mark of a data source that we create.
@@ -25,7 +25,7 @@ const DESCRIPTION: &str = "Audiences shared from Adobe Experience Platform";
 static NO_RESOURCE: BTreeSet<ShareName> = BTreeSet::new();
 
 /// The mark of the connection's owner.
-pub(super) fn mark(settings: &ConnectionSettings) -> Mark {
+pub(super) fn owner_mark(settings: &ConnectionSettings) -> Mark {
     Mark::DataSource {
         owner: settings.owner.clone(),
     }
@@ -33,7 +33,7 @@ pub(super) fn mark(settings: &ConnectionSettings) -> Mark {
 
 /// Where one shared object is found: by its recorded id, else by its name, also where the service stores that in another
 /// spelling. `key`: the natural key for a name.
-pub(super) fn slot<'a, K: Kind<Scope = ()>>(
+pub(super) fn shared_slot<'a, K: Kind<Scope = ()>>(
     (settings, mark): (&'a ConnectionSettings, &'a Mark),
     inventory: &'a Inventory,
     recorded: Option<K::Id>,
@@ -81,7 +81,7 @@ pub(super) fn named<'a>(
     name: &'a str,
     description: Option<&'a str>,
 ) -> Slot<'a, DataSource> {
-    slot(
+    shared_slot(
         settings,
         inventory,
         recorded,
@@ -91,14 +91,14 @@ pub(super) fn named<'a>(
 }
 
 /// The object in the slot. Absence from a list proves nothing, and before the first list nothing is known.
-pub(super) fn find<'a, K: Kind<Scope = ()>>(slot: &Slot<'a, K>) -> Lookup<'a, K> {
+pub(super) fn find_listed<'a, K: Kind<Scope = ()>>(slot: &Slot<'a, K>) -> Lookup<'a, K> {
     match K::table(slot.inventory).is_listed(Coverage::Whole) {
         true => slot.find(|_| true),
         false => Lookup::Ask(Box::new(Call::list::<K>(()))),
     }
 }
 
-pub(super) fn plan(
+pub(super) fn plan_data_source(
     settings: &ConnectionSettings,
     recorded: &RecordedSharedObjects,
     inventory: &Inventory,
@@ -107,7 +107,7 @@ pub(super) fn plan(
 ) {
     let (name, mark, table) = (
         &settings.data_source,
-        mark(settings),
+        owner_mark(settings),
         &inventory.data_sources,
     );
     let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
@@ -119,7 +119,7 @@ pub(super) fn plan(
         name,
         Some(&created_as),
     );
-    match find(&slot) {
+    match find_listed(&slot) {
         Lookup::Ask(call) => {
             plan.state.data_source = slot.known();
             plan.steps.push(Step::ready(*call));
@@ -148,49 +148,42 @@ pub(super) fn plan(
                 .extend(stored_differently(table, found.record, name));
         }
         Lookup::Absent if mode == Mode::Observe => {}
-        Lookup::Absent => match absence(table, name) {
-            Absence::Unproven => plan.steps.push(Step::ready(Call::list::<DataSource>(()))),
-            Absence::Unprovable(blocker) => plan.blockers.push(blocker),
-            Absence::Proven => {
-                let creation = NewDataSource {
-                    name: name.clone(),
-                    description: created_as.as_str().into(),
-                    unique_trait_codes: true,
-                    unique_segment_codes: true,
-                    restrictions: Restrictions::default(),
-                };
-                plan.steps
-                    .push(Step::ready(Call::create::<DataSource>(creation)));
-            }
-        },
+        Lookup::Absent => create(table, (name, &created_as), Restrictions::default(), plan),
     }
 }
 
 /// A sentence where the service stores the name otherwise.
 pub(super) fn stored_differently<K: Kind>(table: &Table<K>, found: &K, name: &str) -> Vec<String> {
-    let mut comparison = Comparison::new(table, found);
+    let mut comparison = FieldComparison::new(table, found);
     comparison.text(Field::Name, name);
-    comparison.told()
+    comparison.sentences()
 }
 
-pub(super) enum Absence {
-    Proven,
-    /// Another list must lack it too.
-    Unproven,
-    /// The lists hold something that cannot be read, which may be what is looked for.
-    Unprovable(Blocker),
-}
-
-/// Whether the data source may be created.
-pub(super) fn absence(table: &Table<DataSource>, name: &str) -> Absence {
-    match table.unreadable() {
-        Some(id) => Absence::Unprovable(Blocker::UnreadableDataSource {
-            id: id.copied(),
+/// What is due where no data source has the name: to create it, once nothing that is listed can be it.
+pub(super) fn create(
+    table: &Table<DataSource>,
+    (name, created_as): (&str, &str),
+    restrictions: Restrictions,
+    plan: &mut Plan<ObservedSharedObjects>,
+) {
+    let call = match table.unreadable() {
+        Some(id) => {
+            let (id, name) = (id.copied(), name.into());
+            plan.blockers
+                .push(Blocker::UnreadableDataSource { id, name });
+            return;
+        }
+        // Another list must lack it too.
+        None if !table.is_free(&name.into()) => Call::list::<DataSource>(()),
+        None => Call::create::<DataSource>(NewDataSource {
             name: name.into(),
+            description: created_as.into(),
+            unique_trait_codes: true,
+            unique_segment_codes: true,
+            restrictions,
         }),
-        None if table.is_free(&name.into()) => Absence::Proven,
-        None => Absence::Unproven,
-    }
+    };
+    plan.steps.push(Step::ready(call));
 }
 
 /// The call that puts our mark behind the description. `None` where it is there, or where the service did not keep it when
@@ -206,7 +199,7 @@ pub(super) fn marking(
     if is_marked || table.is_stored_as(found, Field::Description, created_as) {
         return None;
     }
-    let mut comparison = Comparison::new(table, found);
+    let mut comparison = FieldComparison::new(table, found);
     let change = DataSourceChange {
         description: Some(comparison.text(Field::Description, &marked)?),
     };

@@ -1,7 +1,7 @@
 //! Shared objects that go: those of a connection that is deleted, and second data sources of one name.
 
 use super::contents;
-use super::data_source::{mark, named};
+use super::data_source::{named, owner_mark};
 use super::observed::{ObservedSharedObjects, controlled_name};
 use crate::call::{Call, Kind, Step};
 use crate::compose::ConnectionSettings;
@@ -28,16 +28,16 @@ fn data_sources(
 
 /// The calls that remove the shared objects of a connection that is deleted: only what is ours, and what its fresh lists
 /// show to be empty.
-pub fn plan(
+pub fn delete_shared_objects(
     settings: &ConnectionSettings,
     state: &ObservedSharedObjects,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let mut steps = stale(state, inventory);
+    let mut steps = stale_objects(state, inventory);
     if !steps.is_empty() {
         return steps;
     }
-    let mark = mark(settings);
+    let mark = owner_mark(settings);
     let all = data_sources(settings, state);
     let owned = all.iter().filter_map(|(name, id)| {
         let slot = named((settings, &mark), inventory, Some(*id), name, None);
@@ -54,7 +54,10 @@ pub fn plan(
     });
     let owned: Vec<Ours<'_, DataSource>> = owned.collect();
     let ids: Vec<DataSourceId> = owned.iter().map(|ours| ours.record().id).collect();
-    steps.extend(ids.iter().flat_map(|id| contents::stale(*id, inventory)));
+    steps.extend(
+        ids.iter()
+            .flat_map(|id| contents::stale_contents(*id, inventory)),
+    );
     if !steps.is_empty() || ids.iter().any(|id| contents::is_in_use(*id, inventory)) {
         return steps;
     }
@@ -79,7 +82,7 @@ pub fn plan(
 }
 
 /// Reads of the shared objects that the lists lack.
-fn stale(state: &ObservedSharedObjects, inventory: &Inventory) -> Vec<Step> {
+fn stale_objects(state: &ObservedSharedObjects, inventory: &Inventory) -> Vec<Step> {
     fn read<K: Kind>(inventory: &Inventory, id: K::Id) -> Option<Step> {
         let table = K::table(inventory);
         let is_stale = match table.get(&id) {
@@ -102,12 +105,12 @@ fn stale(state: &ObservedSharedObjects, inventory: &Inventory) -> Vec<Step> {
 
 /// The calls that leave our data sources alone with their names: a create whose effect came after the look-up leaves a
 /// second one, and no server refuses it (design.md §4, L4). Only an empty one that carries our mark goes.
-pub fn duplicates(
+pub fn duplicate_data_sources(
     settings: &ConnectionSettings,
     state: &ObservedSharedObjects,
     inventory: &Inventory,
 ) -> Vec<Step> {
-    let mark = mark(settings);
+    let mark = owner_mark(settings);
     let mut steps = Vec::new();
     for (name, kept) in data_sources(settings, state) {
         let kept = inventory.data_sources.get(&kept);

@@ -1,6 +1,6 @@
 //! The two folders below the root. A folder carries no mark: whichever has the name is used.
 
-use super::data_source::{find, mark, slot, stored_differently};
+use super::data_source::{find_listed, owner_mark, shared_slot, stored_differently};
 use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
 use crate::call::kinds::NewFolder;
 use crate::call::{Call, Kind, Step};
@@ -14,7 +14,7 @@ use crate::plan::lookup::Lookup;
 const ROOT_TRAIT_FOLDER: TraitFolderId = TraitFolderId(0);
 const ROOT_SEGMENT_FOLDER: SegmentFolderId = SegmentFolderId(0);
 
-pub(super) fn plan(
+pub(super) fn plan_folders(
     settings: &ConnectionSettings,
     recorded: &RecordedSharedObjects,
     inventory: &Inventory,
@@ -52,15 +52,15 @@ impl Folder<'_> {
         key: K::NaturalKey,
         plan: &mut Plan<ObservedSharedObjects>,
     ) -> Option<K::Id> {
-        let (mark, table) = (mark(self.settings), K::table(self.inventory));
-        let slot = slot::<K>(
+        let (mark, table) = (owner_mark(self.settings), K::table(self.inventory));
+        let slot = shared_slot::<K>(
             (self.settings, &mark),
             self.inventory,
             recorded,
             (name, None),
             key.clone(),
         );
-        let call = match find(&slot) {
+        let call = match find_listed(&slot) {
             Lookup::Found(found) => {
                 let differences = stored_differently(table, found.record, name);
                 plan.state.stored_differently.extend(differences);

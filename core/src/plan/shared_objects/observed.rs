@@ -80,7 +80,7 @@ impl ObservedSharedObjects {
     /// Where an audience under these controls belongs, or why it cannot be there.
     ///
     /// # Errors
-    /// What a person must do first; what is elsewhere is not under the controls until then.
+    /// What a person must do first; what is in another data source is not under the controls until then.
     pub fn place(
         &self,
         settings: &ConnectionSettings,

@@ -24,10 +24,10 @@ pub struct SourceInput<'a> {
     pub since: Sequence,
 }
 
-/// Where a source stands: its kind has a list per data source.
+/// Where a source is: its kind has a list per data source.
 pub type Home = (SourceKind, DataSourceId);
 
-pub fn resolve(
+pub fn resolve_object(
     selector: &AudienceManagerSelector,
     input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
@@ -37,14 +37,14 @@ pub fn resolve(
         Naming::IntegrationCode(_) | Naming::Name(_) => None,
     };
     if let Some((kind, sid)) = pinned.or(named) {
-        return by_sid(kind, sid, input);
+        return object_by_sid(kind, sid, input);
     }
     let findings = input.inventory.searches.get(selector);
     let Some(findings) = findings.filter(|findings| findings.seen >= input.since) else {
         return Resolution::Ask(Call::Search(selector.clone()));
     };
     match findings.sids.as_slice() {
-        [sid] => by_sid(selector.kind, *sid, input),
+        [sid] => object_by_sid(selector.kind, *sid, input),
         [] => Resolution::Blocked(Blocker::SourceNotFound(selector.clone())),
         several => {
             Resolution::Blocked(Blocker::SourceAmbiguous(selector.clone(), several.to_vec()))
@@ -52,24 +52,33 @@ pub fn resolve(
     }
 }
 
-fn by_sid(kind: SourceKind, sid: u64, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
+fn object_by_sid(
+    kind: SourceKind,
+    sid: u64,
+    input: SourceInput<'_>,
+) -> Resolution<AudienceManagerSource> {
     let Inventory {
         traits, segments, ..
     } = input.inventory;
     match kind {
-        SourceKind::Trait => by_id(traits, TraitSid(sid), Candidate::of_trait, input),
-        SourceKind::Segment => by_id(segments, SegmentSid(sid), Candidate::of_segment, input),
+        SourceKind::Trait => object_by_id(traits, TraitSid(sid), SourceCandidate::of_trait, input),
+        SourceKind::Segment => object_by_id(
+            segments,
+            SegmentSid(sid),
+            SourceCandidate::of_segment,
+            input,
+        ),
     }
 }
 
-fn by_id<'a, K: Kind>(
+fn object_by_id<'a, K: Kind>(
     table: &'a Table<K>,
     id: K::Id,
-    candidate: fn(&'a K) -> Candidate<'a>,
+    candidate: fn(&'a K) -> SourceCandidate<'a>,
     input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
     match table.get(&id) {
-        Some(entry) if !entry.stale => judge(&candidate(&entry.record), input),
+        Some(entry) if !entry.stale => judge_object(&candidate(&entry.record), input),
         None if table.is_gone(&id) => Resolution::Gone(GoneSource::NoObject(ObjectName::new(
             K::NOUN,
             id.to_string(),
@@ -79,7 +88,7 @@ fn by_id<'a, K: Kind>(
 }
 
 /// What a trait and a segment have in common.
-struct Candidate<'a> {
+struct SourceCandidate<'a> {
     kind: SourceKind,
     sid: u64,
     name: &'a str,
@@ -93,7 +102,7 @@ struct Candidate<'a> {
     made_of: Option<(Option<&'a [DataSourceId]>, Option<DataSourceId>)>,
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> SourceCandidate<'a> {
     fn of_trait(found: &'a Trait) -> Self {
         Self {
             kind: SourceKind::Trait,
@@ -131,7 +140,10 @@ impl<'a> Candidate<'a> {
     }
 }
 
-fn judge(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Resolution<AudienceManagerSource> {
+fn judge_object(
+    candidate: &SourceCandidate<'_>,
+    input: SourceInput<'_>,
+) -> Resolution<AudienceManagerSource> {
     let source = || candidate.object_name();
     if let Some(sign) = loop_sign(candidate, input) {
         return Resolution::Blocked(Blocker::SharingLoop(source(), sign));
@@ -155,7 +167,7 @@ fn judge(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Resolution<Audien
 
 /// Of a trait its data source's, of a segment those of its traits' data sources and of the profile merge rule's, never of
 /// its own (audience-manager.md §3.2). The controls of the merge rule itself no API shows.
-fn controls(candidate: &Candidate<'_>, inventory: &Inventory) -> SourceControls {
+fn controls(candidate: &SourceCandidate<'_>, inventory: &Inventory) -> SourceControls {
     let shown = |id: DataSourceId| {
         let found = inventory.data_sources.get(&id);
         (id, found.map(|entry| &entry.record.restrictions))
@@ -174,7 +186,7 @@ fn controls(candidate: &Candidate<'_>, inventory: &Inventory) -> SourceControls 
 }
 
 /// Why it came from Experience Platform, if it did: marks, data source, integration code, rule.
-fn loop_sign(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Option<LoopSign> {
+fn loop_sign(candidate: &SourceCandidate<'_>, input: SourceInput<'_>) -> Option<LoopSign> {
     let SourceInput {
         settings,
         inventory,
@@ -199,7 +211,7 @@ fn loop_sign(candidate: &Candidate<'_>, input: SourceInput<'_>) -> Option<LoopSi
 }
 
 /// Why Adobe's products do not let it pass (experience-platform.md §5.1, audience-manager.md §4.1).
-fn bar(candidate: &Candidate<'_>, inventory: &Inventory) -> Option<Bar> {
+fn bar(candidate: &SourceCandidate<'_>, inventory: &Inventory) -> Option<Bar> {
     if let Some((TraitKind::Other(word), _)) = candidate.form
         && word.to_ascii_uppercase().contains("FOLDER")
     {

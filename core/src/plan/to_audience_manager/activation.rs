@@ -13,7 +13,7 @@ use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::domain::labels::Restrictions;
 use crate::plan::activation::export_controls;
 use crate::plan::activation::mappings::{self, Checked, Declared, KnownMapping, Mapped};
-use crate::plan::activation::rules::{self, Outcome, Resolved};
+use crate::plan::activation::rules::{self, ResolvedRule, RuleOutcome};
 
 /// Of the shared segment, and of each additional one in the order of their declaration.
 #[derive(Default)]
@@ -25,7 +25,7 @@ pub(super) struct Activation<'a> {
 pub(super) struct SegmentActivation<'a> {
     pub(super) destinations: Checked<'a>,
     /// `None`: not all of its traits are known.
-    pub(super) rule: Option<Resolved<'a>>,
+    pub(super) rule: Option<ResolvedRule<'a>>,
 }
 
 impl<'a> Planner<'a> {
@@ -37,12 +37,12 @@ impl<'a> Planner<'a> {
         let additional = input.desired.additional_segments.iter().map(|segment| {
             let mut destinations = self.destinations(Some(&segment.key), &segment.destinations);
             let (inventory, since) = (input.inventory, input.since);
-            let rule = rules::resolve(inventory, segment, &input.recorded.traits, since);
+            let rule = rules::resolve_rule(inventory, segment, &input.recorded.traits, since);
             let rule = self.known(rule);
             if let Some(rule) = rule.as_ref().filter(|_| begins) {
                 self.known(rule.validated(inventory, segment, None, since));
             }
-            let named: Vec<TraitSid> = rule.iter().flat_map(Resolved::named).collect();
+            let named: Vec<TraitSid> = rule.iter().flat_map(ResolvedRule::named).collect();
             self.allow(Some(&segment.key), &mut destinations, &named);
             SegmentActivation { destinations, rule }
         });
@@ -64,7 +64,7 @@ impl<'a> Planner<'a> {
         self.ask(std::mem::take(&mut checked.asked));
         checked.in_vain = !checked.blockers.is_empty();
         for blocker in std::mem::take(&mut checked.blockers) {
-            self.hold_once(blocker);
+            self.block_once(blocker);
         }
         checked
     }
@@ -100,7 +100,7 @@ impl<'a> Planner<'a> {
             .retain(|target| !forbids(target.destination));
         checked.in_vain = true;
         self.forbidden = true;
-        self.hold_once(placement::misplaced(
+        self.block_once(placement::misplaced(
             &self.input,
             self.shared_objects,
             blocker,
@@ -115,11 +115,11 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn known<T>(&mut self, outcome: Outcome<T>) -> Option<T> {
+    fn known<T>(&mut self, outcome: RuleOutcome<T>) -> Option<T> {
         match outcome {
-            Outcome::Known(value) => return Some(value),
-            Outcome::Ask(calls) => self.ask(calls),
-            Outcome::Blocked(blocker) => self.hold_once(blocker),
+            RuleOutcome::Known(value) => return Some(value),
+            RuleOutcome::Ask(calls) => self.ask(calls),
+            RuleOutcome::Blocked(blocker) => self.block_once(blocker),
         }
         None
     }
@@ -133,7 +133,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn hold_once(&mut self, blocker: Blocker) {
+    pub(super) fn block_once(&mut self, blocker: Blocker) {
         if !self.plan.blockers.contains(&blocker) {
             self.plan.blockers.push(blocker);
         }
@@ -146,7 +146,7 @@ impl<'a> Planner<'a> {
             .collect()
     }
 
-    /// Plans the mappings of one segment. `sid`: where it stands and is ours or observed.
+    /// Plans the mappings of one segment. `sid`: where it exists and is ours or observed.
     pub(super) fn map(
         &mut self,
         key: Option<&str>,
@@ -171,19 +171,14 @@ impl<'a> Planner<'a> {
                 retain: self.input.share.retain,
                 since: self.input.since,
             };
-            let plan = &mut self.plan;
-            let known = mappings::plan(
-                &mapped,
-                checked,
-                *target,
-                &mut plan.steps,
-                &mut plan.blockers,
-            );
-            let respelled = known
-                .iter()
-                .flat_map(|known| mapped.respelled(known, *target));
-            plan.state.stored_differently.extend(respelled);
-            plan.state.mappings.extend(known);
+            let planned = mappings::plan_mapping(&mapped, checked, *target);
+            self.plan.steps.extend(planned.steps);
+            self.plan.blockers.extend(planned.blockers);
+            let state = &mut self.plan.state;
+            state
+                .stored_differently
+                .extend(planned.state.stored_differently);
+            state.mappings.extend(planned.state.known);
         }
     }
 
@@ -208,7 +203,7 @@ impl<'a> Planner<'a> {
                     && state.mapping.is_some()
             });
             match declared {
-                // It is not known yet, or cannot be mapped now: what stands stays, under the key of today.
+                // It is not known yet, or cannot be mapped now: what exists stays, under the key of today.
                 Declared::Yes if !is_replaced => {
                     if let Some(carried) = checked.and_then(|checked| checked.carried(known)) {
                         carry(state, carried);
@@ -268,7 +263,7 @@ impl<'a> Planner<'a> {
             .is_some()
     }
 
-    /// Whether mappings of a segment that leaves stand in its way; those of ours go first, as undeclared ones.
+    /// Whether mappings stand in the way of deleting a segment; those of ours go first, as undeclared ones.
     pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
         self.delete_made(sid, &Checked::default());
         let recorded = self.input.recorded;
@@ -279,7 +274,7 @@ impl<'a> Planner<'a> {
         let ours: Vec<_> = key
             .flat_map(|key| self.recorded_mappings(Some(key)))
             .collect();
-        let found = mappings::of_leaving(self.input.inventory, sid, &ours);
+        let found = mappings::in_the_way_of(self.input.inventory, sid, &ours);
         self.plan.blockers.extend(found.foreign);
         found.in_the_way
     }
@@ -289,7 +284,7 @@ impl<'a> Activation<'a> {
     /// What a segment declares; `None` where the segment is no longer declared.
     fn of_segment(
         &self,
-        desired: &crate::compose::Desired,
+        desired: &crate::compose::DesiredObjects,
         key: Option<&str>,
     ) -> Option<&Checked<'a>> {
         let Some(key) = key else {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds};
-use super::undeclared::keys_below;
+use super::undeclared_segments::keys_below;
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{
@@ -18,11 +18,10 @@ use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, Segme
 use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::{Coverage, Inventory};
-use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, Left};
-use crate::plan::activation::destinations;
+use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{Leaving, after};
+use crate::plan::delete::{OwnedObjects, after};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
@@ -36,7 +35,7 @@ pub struct RecordedObjects<'a> {
     pub declared: &'a [SegmentDestination],
 }
 
-type Deletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
+type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
 /// The resource that takes the objects over, and what it keeps of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +48,7 @@ pub struct Successor {
 
 /// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn delete_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     let mappings = our_mappings(&deletion, &mut plan.steps);
     if !plan.steps.is_empty() {
@@ -60,14 +59,14 @@ pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
     let deletions = deletion.mapping_deletions(&mappings, &segments);
     for sid in &segments {
         let ours: Vec<_> = mappings.iter().collect();
-        let found = mappings::of_leaving(inventory, *sid, &ours);
+        let found = mappings::in_the_way_of(inventory, *sid, &ours);
         plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
-        match users(&deletion, *sid, &segments) {
-            Users::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
-            Users::Foreign(blocker) => plan.blockers.push(blocker),
-            Users::OursAlone => {}
+        match trait_users(&deletion, *sid, &segments) {
+            TraitUsers::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
+            TraitUsers::Foreign(blocker) => plan.blockers.push(blocker),
+            TraitUsers::OursAlone => {}
         }
     }
     if !plan.steps.is_empty() || !plan.blockers.is_empty() {
@@ -81,15 +80,15 @@ pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
     plan
 }
 
-/// Plans what must be asked for before [`state`] can tell.
-pub fn look(deletion: Deletion<'_>) -> Plan<Left> {
+/// Plans what must be asked for before [`remaining_state`] can tell.
+pub fn look_up_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, _) = objects(&deletion);
     our_mappings(&deletion, &mut plan.steps);
     plan
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
-pub fn state(deletion: Deletion<'_>) -> ObservedState {
+pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
     let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
     let (mut unasked, objects) = objects(&deletion);
     let segments = objects.segments.kept.iter().map(|ours| ours.record());
@@ -137,48 +136,42 @@ pub fn state(deletion: Deletion<'_>) -> ObservedState {
 }
 
 /// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn pause_segments(deletion: ObjectDeletion<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     if plan.steps.is_empty() {
-        let all = objects.segments.all();
-        let active = all.filter(|ours| ours.record().activity != Activity::Inactive);
-        let pause = SegmentChange {
-            pause: true,
-            ..SegmentChange::default()
-        };
-        plan.steps
-            .extend(active.map(|ours| Step::ready(Call::update(ours.owned(), pause.clone()))));
+        plan.steps.extend(objects.segments.updates(|found| {
+            (found.activity != Activity::Inactive).then(|| SegmentChange {
+                pause: true,
+                ..SegmentChange::default()
+            })
+        }));
     }
     plan
 }
 
 /// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
 /// object has exactly one owner at every moment (design.md §4, L5).
-pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
+pub fn hand_over_objects(deletion: ObjectDeletion<'_>, kept: &Successor) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     if !plan.steps.is_empty() {
         return plan;
     }
     let shared = deletion.code();
-    let is_taken_over = |ours: &Ours<'_, Segment>| {
-        let code = ours.record().integration_code.as_ref();
+    let is_taken_over = |found: &Segment| {
+        let code = found.integration_code.as_ref();
         code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
     };
-    let (taken_over, undeclared): (Vec<_>, Vec<_>) =
-        objects.segments.all().partition(is_taken_over);
-    plan.steps.extend(objects.traits.all().map(|ours| {
-        let change = TraitChange {
-            description: Some(kept.marked(&ours.record().description)),
+    plan.steps.extend(objects.traits.updates(|found| {
+        Some(TraitChange {
+            description: Some(kept.marked(&found.description)),
             ..TraitChange::default()
-        };
-        Step::ready(Call::update(ours.owned(), change))
+        })
     }));
-    plan.steps.extend(taken_over.into_iter().map(|ours| {
-        let change = SegmentChange {
-            description: Some(kept.marked(&ours.record().description)),
+    plan.steps.extend(objects.segments.updates(|found| {
+        is_taken_over(found).then(|| SegmentChange {
+            description: Some(kept.marked(&found.description)),
             ..SegmentChange::default()
-        };
-        Step::ready(Call::update(ours.owned(), change))
+        })
     }));
     if !plan.steps.is_empty() {
         return plan; // first every object has its next owner, then the rest is deleted
@@ -188,7 +181,8 @@ pub fn hand_over(deletion: Deletion<'_>, kept: &Successor) -> Plan<Left> {
     if !plan.steps.is_empty() {
         return plan;
     }
-    for ours in undeclared {
+    let all = objects.segments.all();
+    for ours in all.filter(|ours| !is_taken_over(ours.record())) {
         let sid = ours.record().sid;
         let key = deletion.recorded.ids.additional_segments.iter();
         let key = key.filter(|(_, known)| *known == sid).map(|(key, _)| key);
@@ -232,12 +226,12 @@ impl Successor {
 
 /// The traits and segments that are ours.
 struct Objects<'a> {
-    traits: Leaving<'a, Trait>,
-    segments: Leaving<'a, Segment>,
+    traits: OwnedObjects<'a, Trait>,
+    segments: OwnedObjects<'a, Segment>,
 }
 
 /// What is not known is asked for.
-fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
+fn objects<'a>(deletion: &ObjectDeletion<'a>) -> (Plan<Left>, Objects<'a>) {
     let mut plan = Plan {
         steps: listings(deletion),
         ..Plan::default()
@@ -262,7 +256,7 @@ fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
         &deletion.inventory.traits,
         deletion.codes_of_gone_segments(),
     );
-    let segments = Leaving::of(
+    let segments = OwnedObjects::of(
         &slot,
         &mut plan,
         |one, other| one.integration_code == other.integration_code,
@@ -280,12 +274,12 @@ fn objects<'a>(deletion: &Deletion<'a>) -> (Plan<Left>, Objects<'a>) {
         ..deletion.slot()
     };
     let is_gone = own.is_some_and(|sid| traits.is_gone(&sid));
-    let traits = Leaving::of(&slot, &mut plan, |_, _| true, |_| is_gone);
+    let traits = OwnedObjects::of(&slot, &mut plan, |_, _| true, |_| is_gone);
     (plan, Objects { traits, segments })
 }
 
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
-fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
+fn our_mappings(deletion: &ObjectDeletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapping> {
     let (inventory, recorded) = (deletion.inventory, deletion.recorded.ids);
     let exists = |known: &&KnownMapping| {
         known
@@ -310,14 +304,14 @@ fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapp
         }) {
             continue;
         }
-        let destination = match destinations::resolve(inventory, &declared.destination, None) {
-            destinations::Resolved::Found(destination) => destination,
-            destinations::Resolved::Ask(call) => {
+        let destination = match resolve_destination(inventory, &declared.destination, None) {
+            ResolvedDestination::Found(destination) => destination,
+            ResolvedDestination::Ask(call) => {
                 steps.push(Step::ready(call));
                 continue;
             }
             // Nothing was ever mapped there.
-            destinations::Resolved::Blocked(_) => continue,
+            ResolvedDestination::Blocked(_) => continue,
         };
         if is_recorded(&|known| known.destination == destination.id) {
             continue;
@@ -340,7 +334,7 @@ fn our_mappings(deletion: &Deletion<'_>, steps: &mut Vec<Step>) -> Vec<KnownMapp
     ours
 }
 
-impl<'a> Deletion<'a> {
+impl<'a> ObjectDeletion<'a> {
     /// The segment that a mapping is of: by the status, else by its integration code.
     fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
         let recorded = match key {
@@ -450,7 +444,7 @@ impl<'a> Deletion<'a> {
 }
 
 /// Without the lists of our data sources, absence cannot be judged.
-fn listings(deletion: &Deletion<'_>) -> Vec<Step> {
+fn listings(deletion: &ObjectDeletion<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     for data_source in deletion.recorded.data_sources {
         let coverage = Coverage::DataSource(*data_source);
@@ -464,31 +458,31 @@ fn listings(deletion: &Deletion<'_>) -> Vec<Step> {
     steps
 }
 
-enum Users {
+enum TraitUsers {
     Unknown,
     Foreign(Blocker),
     OursAlone,
 }
 
-fn users(deletion: &Deletion<'_>, sid: TraitSid, leaving: &[SegmentSid]) -> Users {
+fn trait_users(deletion: &ObjectDeletion<'_>, sid: TraitSid, deleted: &[SegmentSid]) -> TraitUsers {
     let Some(users) = deletion
         .inventory
         .trait_users
         .get(&sid)
         .filter(|users| users.seen >= deletion.since)
     else {
-        return Users::Unknown;
+        return TraitUsers::Unknown;
     };
     let foreign: Vec<ObjectName> = users
         .segments
         .iter()
         .filter(|(segment, _)| {
-            !leaving.contains(segment) && !deletion.inventory.segments.is_gone(segment)
+            !deleted.contains(segment) && !deletion.inventory.segments.is_gone(segment)
         })
         .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
         .collect();
     match foreign.is_empty() {
-        true => Users::OursAlone,
-        false => Users::Foreign(Blocker::TraitInUse(sid, foreign)),
+        true => TraitUsers::OursAlone,
+        false => TraitUsers::Foreign(Blocker::TraitInUse(sid, foreign)),
     }
 }

@@ -51,7 +51,7 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
     });
     let shared = state.segment_sid;
     let shared = shared.map(|sid| (&desired.code, &desired.description, sid));
-    let (mut steps, mut leaving) = (Vec::new(), Vec::new());
+    let (mut steps, mut deleted) = (Vec::new(), Vec::new());
     let all = shared.into_iter().chain(additional);
     for (code, description, kept) in
         all.filter(|(_, _, kept)| planner.declared_segments.contains(kept))
@@ -65,12 +65,12 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
             if entry.stale {
                 steps.push(Step::ready(Call::read::<Segment>(sid)));
             } else if !planner.is_used(sid) {
-                leaving.push(sid);
+                deleted.push(sid);
                 steps.push(Step::ready(Call::delete(ours.owned())));
             }
         }
     }
-    (steps, leaving)
+    (steps, deleted)
 }
 
 /// Beside an object that equals what is declared.

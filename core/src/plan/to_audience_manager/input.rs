@@ -46,7 +46,7 @@ pub struct ObservedState {
 
 /// An integration code counts as our natural key in the data sources of this connection, and where the audience belongs:
 /// beside Adobe's objects our additional segments are in Adobe's data source.
-pub(super) fn has_key(
+pub(super) fn has_code(
     shared_objects: &ObservedSharedObjects,
     place: DataSourceId,
     wanted: &IntegrationCode,

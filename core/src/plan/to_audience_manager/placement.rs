@@ -2,17 +2,17 @@
 
 use super::input::RecordedIds;
 use crate::blocker::Blocker;
-use crate::compose::Desired;
+use crate::compose::DesiredObjects;
 use crate::domain::audience_manager::Trait;
 use crate::ownership::object_name;
 use crate::plan::PlanInput;
 use crate::plan::shared_objects::ObservedSharedObjects;
 
-type Input<'a> = PlanInput<'a, Desired, RecordedIds>;
+type PlacementInput<'a> = PlanInput<'a, DesiredObjects, RecordedIds>;
 
 /// Why the audience is not where its labels ask, and what that leaves open.
 pub(super) fn misplaced(
-    input: &Input<'_>,
+    input: &PlacementInput<'_>,
     shared_objects: &ObservedSharedObjects,
     because: Blocker,
 ) -> Blocker {
@@ -32,7 +32,7 @@ pub(super) fn misplaced(
 
 /// The audience's trait, as far as it is known.
 fn shared_trait<'a>(
-    input: &Input<'a>,
+    input: &PlacementInput<'a>,
     shared_objects: &ObservedSharedObjects,
 ) -> Option<&'a Trait> {
     let traits = &input.inventory.traits;

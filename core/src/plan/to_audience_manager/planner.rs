@@ -1,10 +1,10 @@
 //! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
 
 use super::coded::{Coded, coded};
-use super::input::{ObservedState, RecordedIds, has_key};
+use super::input::{ObservedState, RecordedIds, has_code};
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
-use crate::compose::{Desired, Mode, ShareName};
+use crate::compose::{DesiredObjects, Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
@@ -20,15 +20,15 @@ use crate::plan::{Plan, PlanInput};
 /// What became of the trait, for what hangs on it.
 #[derive(Clone, Copy)]
 pub(super) enum TraitState {
-    Stands(TraitSid),
+    Exists(TraitSid),
     /// This plan creates it.
     Planned,
-    /// Not known, held or absent: what needs it waits.
+    /// Not known, blocked or absent: what needs it waits.
     Missing,
 }
 
 pub(super) struct Planner<'a> {
-    pub(super) input: PlanInput<'a, Desired, RecordedIds>,
+    pub(super) input: PlanInput<'a, DesiredObjects, RecordedIds>,
     pub(super) shared_objects: &'a ObservedSharedObjects,
     pub(super) place: Place,
     pub(super) plan: Plan<ObservedState>,
@@ -63,7 +63,7 @@ impl<'a> Planner<'a> {
             as_ours: !recorded.observed,
             has_key: Box::new(move |found: &Trait| {
                 let key = (found.data_source, found.integration_code.as_ref());
-                has_key(shared_objects, place, code, key)
+                has_code(shared_objects, place, code, key)
             }),
             ..self.slot(code, &input.desired.description)
         }
@@ -195,7 +195,7 @@ impl<'a> Planner<'a> {
     fn exists(&mut self, found: &Trait) -> TraitState {
         self.plan.state.trait_sid = Some(found.sid);
         self.plan.state.data_source = Some(found.data_source);
-        TraitState::Stands(found.sid)
+        TraitState::Exists(found.sid)
     }
 
     pub(super) fn desired_trait(&self, found: &Trait) -> DesiredTrait<'a> {
@@ -213,9 +213,9 @@ impl<'a> Planner<'a> {
     }
 
     /// Nothing moves out of or into what Adobe's own sharing fills.
-    pub(super) fn data_source_for(&self, stands_in: DataSourceId) -> DataSourceId {
+    pub(super) fn data_source_for(&self, data_source: DataSourceId) -> DataSourceId {
         match self.observes() || self.forbidden {
-            true => stands_in,
+            true => data_source,
             false => self.place.data_source,
         }
     }
@@ -224,7 +224,7 @@ impl<'a> Planner<'a> {
 impl TraitState {
     pub(super) fn sid(self) -> Option<TraitSid> {
         match self {
-            Self::Stands(sid) => Some(sid),
+            Self::Exists(sid) => Some(sid),
             Self::Planned | Self::Missing => None,
         }
     }

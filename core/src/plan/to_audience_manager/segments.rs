@@ -1,7 +1,7 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
-use super::input::has_key;
+use super::input::has_code;
 use super::planner::{Planner, TraitState};
 use crate::blocker::Blocker;
 use crate::call::{Call, NEW_TRAIT, Step};
@@ -9,7 +9,7 @@ use crate::compose::{self, Mode};
 use crate::domain::audience_manager::{NewSegment, Segment};
 use crate::domain::identifier::{IntegrationCode, SegmentFolderId, SegmentSid, TraitSid};
 use crate::domain::segment_rule::SegmentRule;
-use crate::plan::activation::rules::{self, Resolved};
+use crate::plan::activation::rules::{self, ResolvedRule};
 use crate::plan::difference::{Desired as _, DesiredSegment, unmarkable};
 use crate::plan::keep::keep;
 use crate::plan::lookup::{Candidate, Lookup, Slot};
@@ -26,7 +26,11 @@ struct WantedSegment<'a, 'r> {
     /// It is Adobe's.
     observed: bool,
     /// Where a user wrote the rule, and the shared trait exists.
-    user_rule: Option<(&'r Resolved<'a>, &'a compose::DesiredSegment, TraitSid)>,
+    user_rule: Option<(
+        &'r ResolvedRule<'a>,
+        &'a compose::DesiredAdditionalSegment,
+        TraitSid,
+    )>,
     /// It is not made while something that it is declared with cannot exist.
     in_vain: bool,
 }
@@ -48,7 +52,7 @@ impl<'a> Planner<'a> {
             name: &desired.name,
             description: &desired.description,
             rule: match state {
-                TraitState::Stands(sid) => Some(SegmentRule::from(sid).to_string()),
+                TraitState::Exists(sid) => Some(SegmentRule::from(sid).to_string()),
                 TraitState::Planned => None,
                 TraitState::Missing => return,
             },
@@ -73,7 +77,7 @@ impl<'a> Planner<'a> {
             };
             self.plan.state.traits.extend(resolved.known.clone());
             let rule = match state {
-                TraitState::Stands(sid) => match resolved.fill(sid) {
+                TraitState::Exists(sid) => match resolved.fill(sid) {
                     Ok(rule) => Some(rule.to_string()),
                     Err(key) => {
                         self.plan.blockers.push(rules::unnamed(segment, key));
@@ -118,7 +122,7 @@ impl<'a> Planner<'a> {
             as_ours: !(is_shared && input.recorded.observed),
             has_key: Box::new(move |found: &Segment| {
                 let key = (found.data_source, found.integration_code.as_ref());
-                has_key(shared_objects, place, code, key)
+                has_code(shared_objects, place, code, key)
             }),
             ..self.slot(code, description)
         }
@@ -194,13 +198,13 @@ impl<'a> Planner<'a> {
         };
         let (inventory, since) = (self.input.inventory, self.input.since);
         match rule.validated(inventory, segment, Some(shared), since) {
-            rules::Outcome::Known(()) => RuleState::Accepted,
-            rules::Outcome::Ask(calls) => {
+            rules::RuleOutcome::Known(()) => RuleState::Accepted,
+            rules::RuleOutcome::Ask(calls) => {
                 self.ask(calls);
                 RuleState::Asked
             }
-            rules::Outcome::Blocked(blocker) => {
-                self.hold_once(blocker);
+            rules::RuleOutcome::Blocked(blocker) => {
+                self.block_once(blocker);
                 RuleState::Refused
             }
         }

@@ -1,25 +1,23 @@
 //! The audience of a resource that is deleted, or whose source is gone: handed over, paused or deleted.
 
-use super::input::{RecordedAudience, created_by, has_key};
-use crate::call::{Call, Step};
+use super::input::{RecordedAudience, created_by, has_natural_key};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::ownership::{Mark, describe, strip};
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Left;
-use crate::ownership::owned::Ours;
-use crate::plan::delete::Leaving;
+use crate::plan::delete::OwnedObjects;
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
 /// Of one audience.
-type Deletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
+type AudienceDeletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
 
 /// Plans how another resource takes the audience over: it is marked as its own (design.md §4, L5).
-pub fn hand_over(deletion: Deletion<'_>, successor: &Mark) -> Plan<Left> {
-    let plan = plan_each(deletion, |ours| {
-        let text = strip(&ours.record().description);
+pub fn hand_over_audience(deletion: AudienceDeletion<'_>, successor: &Mark) -> Plan<Left> {
+    let plan = plan_each(deletion, |found| {
+        let text = strip(&found.description);
         Some(AudienceChange {
             description: Some(describe(text, successor, DESCRIPTION_CHARS_MAX).into()),
             ..AudienceChange::default()
@@ -32,9 +30,9 @@ pub fn hand_over(deletion: Deletion<'_>, successor: &Mark) -> Plan<Left> {
 }
 
 /// Plans that an audience of ours is out of use.
-pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
-    plan_each(deletion, |ours| {
-        (ours.record().lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
+pub fn pause_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
+    plan_each(deletion, |found| {
+        (found.lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
             deactivate: true,
             ..AudienceChange::default()
         })
@@ -43,43 +41,40 @@ pub fn pause(deletion: Deletion<'_>) -> Plan<Left> {
 
 /// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
 /// is left, since it is not ours any more.
-pub fn plan(deletion: Deletion<'_>) -> Plan<Left> {
-    let (mut plan, leaving) = ours(deletion);
+pub fn delete_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
+    let (mut plan, owned_objects) = ours(deletion);
     if plan.steps.is_empty() {
-        plan.steps.extend(leaving.deletions(true));
+        plan.steps.extend(owned_objects.deletions(true));
     }
     plan
 }
 
 /// Plans what must be asked for before [`owned`] can tell.
-pub fn look(deletion: Deletion<'_>) -> Plan<Left> {
+pub fn look_up_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
     ours(deletion).0
 }
 
 /// The audience that is ours; its id may never have been written down: the process died in between.
-pub fn owned(deletion: Deletion<'_>) -> Option<AudienceId> {
-    let (_, leaving) = ours(deletion);
-    let first = leaving.kept.first()?;
+pub fn owned(deletion: AudienceDeletion<'_>) -> Option<AudienceId> {
+    let (_, owned_objects) = ours(deletion);
+    let first = owned_objects.kept.first()?;
     Some(first.record().id.clone())
 }
 
 /// What becomes of each that is ours; what cannot be judged is asked for first.
 fn plan_each(
-    deletion: Deletion<'_>,
-    change: impl Fn(&Ours<'_, Audience>) -> Option<AudienceChange>,
+    deletion: AudienceDeletion<'_>,
+    change: impl Fn(&Audience) -> Option<AudienceChange>,
 ) -> Plan<Left> {
-    let (mut plan, leaving) = ours(deletion);
+    let (mut plan, owned_objects) = ours(deletion);
     if plan.steps.is_empty() {
-        plan.steps.extend(leaving.all().filter_map(|ours| {
-            let change = change(&ours)?;
-            Some(Step::ready(Call::update(ours.owned(), change)))
-        }));
+        plan.steps.extend(owned_objects.updates(change));
     }
     plan
 }
 
 /// What is ours, by whichever strategy it was made; what is not known is asked for.
-fn ours<'a>(deletion: Deletion<'a>) -> (Plan<Left>, Leaving<'a, Audience>) {
+fn ours<'a>(deletion: AudienceDeletion<'a>) -> (Plan<Left>, OwnedObjects<'a, Audience>) {
     let DeletionInput {
         claimant,
         source,
@@ -110,10 +105,10 @@ fn ours<'a>(deletion: Deletion<'a>) -> (Plan<Left>, Leaving<'a, Audience>) {
         as_ours: true,
         keys: looked_up.chain(found_by.map(SlotKey::found_by)).collect(),
         other_keys: Vec::new(),
-        has_key: Box::new(move |found| natural.iter().any(|key| has_key(found, key))),
+        has_key: Box::new(move |found| natural.iter().any(|key| has_natural_key(found, key))),
         description: None,
     };
     let mut plan = Plan::default();
-    let leaving = Leaving::of(&slot, &mut plan, |_, _| true, |_| false);
-    (plan, leaving)
+    let owned_objects = OwnedObjects::of(&slot, &mut plan, |_, _| true, |_| false);
+    (plan, owned_objects)
 }

@@ -44,7 +44,7 @@ pub(super) fn natural_key(form: &NewForm) -> AudienceNaturalKey {
     }
 }
 
-pub(super) fn has_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
+pub(super) fn has_natural_key(audience: &Audience, key: &AudienceNaturalKey) -> bool {
     let of_kind = match key {
         AudienceNaturalKey::Expression(_) => audience.kind == AudienceKind::SegmentDefinition,
         _ => true,

@@ -19,14 +19,14 @@ pub(super) fn at_creation(new: &NewAudience) -> NewAudience {
 }
 
 /// The labels that shall be on the audience and are not; all of them where the answer did not say.
-pub(super) fn lacking(desired: &DesiredAudience, found: &Audience) -> UsageLabels {
+pub(super) fn lacking_labels(desired: &DesiredAudience, found: &Audience) -> UsageLabels {
     match &found.labels {
         Some(found) => desired.new.labels.missing_from(found),
         None => desired.new.labels.clone(),
     }
 }
 
-/// Why it is not known which labels the audience needs. `state`: it stands already, and stays as it is.
+/// Why it is not known which labels the audience needs. `state`: it exists already, and stays as it is.
 pub(super) fn unknown(desired: &DesiredAudience, state: Option<&Audience>) -> Option<Blocker> {
     let because = desired.controls.unlabelled(&desired.declared_labels)?;
     Some(Blocker::UsageLabelsUnknown {

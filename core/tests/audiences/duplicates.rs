@@ -7,7 +7,7 @@ use audience_sharing_core::inventory::{Moment, Sequence, Users};
 use super::{ADDITIONAL, Case, NOTHING, NOW, SEGMENT, SIBLINGS};
 
 /// A second trait of our key, and who uses it.
-fn with_twin(seen: u64, users: &[SegmentSid]) -> Case {
+fn with_duplicate(seen: u64, users: &[SegmentSid]) -> Case {
     let mut case = Case::settled(&["third"]);
     case.change_trait(|found| found.sid = TraitSid(4_000));
     let segments = users.iter().map(|sid| (*sid, "A user".into())).collect();
@@ -23,25 +23,25 @@ fn with_twin(seen: u64, users: &[SegmentSid]) -> Case {
 }
 
 #[test]
-fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
+fn a_duplicate_of_the_trait_goes_once_nobody_is_known_to_use_it() {
     assert_eq!(
-        with_twin(NOW, &[]).steps(),
+        with_duplicate(NOW, &[]).steps(),
         ["delete trait 4000 \"Loyal gamers\""]
     );
     assert_eq!(
-        with_twin(NOW - 1, &[]).steps(),
+        with_duplicate(NOW - 1, &[]).steps(),
         ["read the users of trait 4000"],
         "a look-up before this round proves nothing"
     );
     assert_eq!(
-        with_twin(NOW, &[SEGMENT]).steps(),
+        with_duplicate(NOW, &[SEGMENT]).steps(),
         NOTHING,
         "its user stays"
     );
-    let mut doubted = with_twin(NOW, &[]);
+    let mut doubted = with_duplicate(NOW, &[]);
     doubted.world.inventory.traits.apply_doubt(&TraitSid(4_000));
     assert_eq!(doubted.steps(), ["read trait 4000"]);
-    let mut freed = with_twin(NOW, &[SegmentSid(4_001)]);
+    let mut freed = with_duplicate(NOW, &[SegmentSid(4_001)]);
     assert_eq!(freed.steps(), NOTHING);
     freed
         .world
@@ -56,8 +56,8 @@ fn a_twin_of_the_trait_goes_once_nobody_is_known_to_use_it() {
 }
 
 #[test]
-fn a_twin_that_the_twin_segments_use_goes_after_them() {
-    let mut case = with_twin(NOW, &[SegmentSid(4_001)]);
+fn a_duplicate_that_the_duplicate_segments_use_goes_after_them() {
+    let mut case = with_duplicate(NOW, &[SegmentSid(4_001)]);
     case.change_segment(SEGMENT, |found| found.sid = SegmentSid(4_001));
     case.change_segment(ADDITIONAL, |found| found.sid = SegmentSid(4_002));
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_twin_that_the_twin_segments_use_goes_after_them() {
 
 #[test]
 fn a_copy_without_our_mark_is_no_twin() {
-    let mut case = with_twin(NOW, &[]);
+    let mut case = with_duplicate(NOW, &[]);
     case.change_segment(SEGMENT, |found| {
         (found.sid, found.description) = (SegmentSid(4_001), SIBLINGS.into());
     });
