@@ -3,7 +3,6 @@
 use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::ShareName;
-use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use tokio::sync::oneshot;
@@ -132,13 +131,38 @@ impl Job {
         }
     }
 
-    /// The audience that the status names as made by this operator.
-    pub(super) fn recorded_audience(&self) -> Option<&AudienceId> {
-        let recorded = match self.work.as_ref()? {
-            Work::Reconcile(request, _) => Some(&request.recorded_audience),
-            Work::Delete(deletion, _) => deletion.recorded_audience.as_ref(),
+    /// The status named the call's object as ours before this job began.
+    pub(super) fn has_recorded(&self, call: &Call) -> bool {
+        let (recorded, audience) = match &self.work {
+            Some(Work::Reconcile(request, _)) => {
+                (&request.recorded, Some(&request.recorded_audience))
+            }
+            Some(Work::Delete(deletion, _)) => {
+                (&deletion.recorded, deletion.recorded_audience.as_ref())
+            }
+            None => return false,
         };
-        recorded?.audience.as_ref()
+        match call {
+            Call::Audience(call) => {
+                let id = call.id();
+                let ours = audience.filter(|recorded| !recorded.observed);
+                id.is_some() && ours.is_some_and(|recorded| recorded.audience == id)
+            }
+            Call::Trait(call) => {
+                let ours = recorded.trait_sid.filter(|_| !recorded.observed);
+                ours.is_some() && ours == call.id()
+            }
+            Call::Segment(call) => call.id().is_some_and(|sid| {
+                let mut additional = recorded.additional_segments.iter();
+                recorded.segment_sid == Some(sid) && !recorded.observed
+                    || additional.any(|(_, known)| *known == sid)
+            }),
+            Call::Mapping(call) => call.id().is_some_and(|id| {
+                let mut mappings = recorded.mappings.iter();
+                mappings.any(|known| known.mapping == Some(id))
+            }),
+            _ => false,
+        }
     }
 
     /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has

@@ -1,11 +1,13 @@
 //! The shared objects of a connection: made when the first managed audience needs them, removed when the connection
 //! leaves and its policy says so. One write at a time; every audience that needs them waits.
 
+use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::Mode;
+use audience_sharing_core::domain::audience_manager::{SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::facts::Response;
+use audience_sharing_core::facts::{Known, Response};
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::shared_objects;
 use tokio::sync::oneshot;
@@ -213,12 +215,14 @@ impl Worker {
 
     /// Another connection of the organisation wrote shared objects meanwhile: what is there is listed again.
     pub(super) fn complete_outdated(&mut self, owner: CallOwner) {
+        let at = self.next_sequence();
         let settings = &self.state.settings;
         let inventory = &mut self.state.inventory;
         let data_source = settings.data_source.clone();
-        inventory.data_sources.apply_unresolved(data_source);
-        inventory.apply_trait_folder_unresolved(&settings.trait_folder, false);
-        inventory.apply_segment_folder_unresolved(&settings.segment_folder, false);
+        inventory.data_sources.apply_unresolved(at, data_source);
+        let named = |name: &str| NewFolder { name: name.into() };
+        TraitFolder::unresolved(inventory, &named(&settings.trait_folder), at, false);
+        SegmentFolder::unresolved(inventory, &named(&settings.segment_folder), at, false);
         match owner {
             CallOwner::SharedObjects(call) if self.deleting_shared_objects.is_some() => {
                 self.shared_objects_in_flight = self.shared_objects_in_flight.saturating_sub(1);

@@ -106,12 +106,8 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
         look_up: Some(Call::look_up::<Audience>(look_up)),
         list: None,
     };
-    let mut marks = vec![desired.mark.of_any_uid()];
-    let before = situation.previous_owners.iter();
-    marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
-    let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
     let key = natural_key(&desired.new.form);
-    let found_by = marked.chain([key.clone()]).map(SlotKey::found_by);
+    let found_by = SlotKey::found_by(key.clone());
     let has_key = move |found: &Audience| {
         let wrote_expression = match &desired.new.form {
             // This process gave it our expression, which the service shows in another form.
@@ -129,7 +125,7 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
         claimant: situation.claimant(),
         recorded: ours.cloned().collect(),
         as_ours: true,
-        keys: [created_by].into_iter().chain(found_by).collect(),
+        keys: vec![created_by, found_by],
         elsewhere: Vec::new(),
         has_key: Box::new(has_key),
         description: Some(&desired.new.description),
@@ -140,8 +136,10 @@ fn slot<'a>(situation: &AudiencePlanInput<'a>) -> Slot<'a, Audience> {
 /// it that tests something else. It is left, and no second one is made beside it.
 fn unreadable(situation: &AudiencePlanInput<'_>) -> Option<Blocker> {
     let claimant = situation.claimant();
-    let marked = AudienceNaturalKey::Marked(situation.desired.mark.of_any_uid());
-    let mut found = situation.inventory.audiences.find(&marked);
+    let mut found = situation
+        .inventory
+        .audiences
+        .marked(&situation.desired.mark);
     let hidden = found.find(|Entry { record, .. }| {
         let expression = record.expression.as_deref();
         record.kind == AudienceKind::SegmentDefinition

@@ -115,16 +115,14 @@ fn ours<'a>(departure: AudienceDeletionInput<'a>) -> (Plan<Left>, Leaving<'a, Au
         }
         AudienceNaturalKey::External(_)
         | AudienceNaturalKey::Dependency(_)
-        | AudienceNaturalKey::Expression(_)
-        | AudienceNaturalKey::Marked(_) => None,
+        | AudienceNaturalKey::Expression(_) => None,
     });
     let looked_up = created_by.chain(names).map(|(key, look_up)| SlotKey {
         key,
         look_up: Some(Call::look_up::<Audience>(look_up)),
         list: None,
     });
-    let marked = AudienceNaturalKey::Marked(claimant.mark.of_any_uid());
-    let found_by = natural.iter().cloned().chain([marked]);
+    let found_by = natural.iter().cloned();
     let of_status = recorded.audience.iter().filter(|_| !recorded.observed);
     let slot = Slot {
         inventory,
