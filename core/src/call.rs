@@ -4,16 +4,13 @@ pub mod kinds;
 
 use std::fmt::{self, Debug, Display, Formatter};
 
-use crate::domain::audience_manager::{
-    DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitReference,
-};
-use crate::domain::destination::{Destination, Mapping};
-use crate::domain::experience_platform::Audience;
+use crate::domain::audience_manager::TraitReference;
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, TraitSid};
 use crate::domain::labels::UsageLabels;
 use crate::domain::source::AudienceManagerSelector;
-use crate::inventory::{Inventory, RuleContent, SentText, Table};
+use crate::every_kind::{self, Trait};
+use crate::inventory::{Inventory, Record, RuleContent, SentText, Table};
 use crate::ownership::Judged;
 use crate::ownership::owned::Owned;
 
@@ -25,8 +22,21 @@ pub trait Label {
     fn label(&self) -> String;
 }
 
-/// One kind of remote object: where it is kept, and what calls about it carry.
-pub trait Kind: Judged + Eq + 'static {
+/// Where objects of a kind are kept, and which call is about them: generated from the list of kinds.
+pub trait Tabled: Record {
+    fn table(inventory: &Inventory) -> &Table<Self>
+    where
+        Self: Sized;
+    fn table_mut(inventory: &mut Inventory) -> &mut Table<Self>
+    where
+        Self: Sized;
+    fn call(operation: Operation<Self>) -> Call
+    where
+        Self: Kind;
+}
+
+/// One kind of remote object: what calls about it carry.
+pub trait Kind: Judged + Tabled + Eq + 'static {
     /// As in "list traits".
     const PLURAL: &'static str;
     /// As in "Audience Manager stores the name as".
@@ -40,9 +50,6 @@ pub trait Kind: Judged + Eq + 'static {
     /// The fields that an update changes.
     type Change: Clone + Eq + Debug + Default;
 
-    fn table(inventory: &Inventory) -> &Table<Self>;
-    fn table_mut(inventory: &mut Inventory) -> &mut Table<Self>;
-    fn call(operation: Operation<Self>) -> Call;
     /// Its own system shows it as deleted.
     fn is_deleted(&self) -> bool {
         false
@@ -99,6 +106,10 @@ impl<K: Kind> Operation<K> {
             _ => K::NOUN,
         };
         format!("{} {noun}", self.verb())
+    }
+
+    fn system(&self) -> &'static str {
+        K::SYSTEM
     }
 
     fn object(&self) -> String {
@@ -173,48 +184,40 @@ impl<K: Kind> Operation<K> {
     }
 }
 
-/// One call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    DataSource(Operation<DataSource>),
-    TraitFolder(Operation<TraitFolder>),
-    SegmentFolder(Operation<SegmentFolder>),
-    Trait(Operation<Trait>),
-    Segment(Operation<Segment>),
-    Audience(Operation<Audience>),
-    Destination(Operation<Destination>),
-    Mapping(Operation<Mapping>),
-    /// Traits or segments of any data source, by code or name.
-    Search(AudienceManagerSelector),
-    /// By the words of a user.
-    FindTrait(TraitReference),
-    ReadTraitUsers(TraitSid),
-    /// Asks whether the rule of an additional segment is accepted.
-    ValidateRule {
-        /// The segment's key.
-        segment: Box<str>,
-        content: RuleContent,
-        rule: Box<str>,
-    },
-}
-
-/// The same for a call of every kind; the other calls follow.
-#[macro_export]
-macro_rules! on_every_kind {
-    ($call:expr, $operation:pat => $same:expr, $($other:pat => $value:expr),+ $(,)?) => {
-        match $call {
-            $crate::call::Call::DataSource($operation) => $same,
-            $crate::call::Call::TraitFolder($operation) => $same,
-            $crate::call::Call::SegmentFolder($operation) => $same,
-            $crate::call::Call::Trait($operation) => $same,
-            $crate::call::Call::Segment($operation) => $same,
-            $crate::call::Call::Audience($operation) => $same,
-            $crate::call::Call::Destination($operation) => $same,
-            $crate::call::Call::Mapping($operation) => $same,
-            $($other => $value,)+
+macro_rules! calls {
+    ([$($kind:ident: $table:ident,)+]) => {
+        /// One call.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Call {
+            $($kind(Operation<every_kind::$kind>),)+
+            /// Traits or segments of any data source, by code or name.
+            Search(AudienceManagerSelector),
+            /// By the words of a user.
+            FindTrait(TraitReference),
+            ReadTraitUsers(TraitSid),
+            /// Asks whether the rule of an additional segment is accepted.
+            ValidateRule {
+                /// The segment's key.
+                segment: Box<str>,
+                content: RuleContent,
+                rule: Box<str>,
+            },
         }
+
+        $(impl Tabled for every_kind::$kind {
+            fn table(inventory: &Inventory) -> &Table<Self> {
+                &inventory.$table
+            }
+            fn table_mut(inventory: &mut Inventory) -> &mut Table<Self> {
+                &mut inventory.$table
+            }
+            fn call(operation: Operation<Self>) -> Call {
+                Call::$kind(operation)
+            }
+        })+
     };
 }
+with_every_kind!(calls);
 
 impl Call {
     pub fn read<K: Kind>(id: K::Id) -> Self {
@@ -242,11 +245,16 @@ impl Call {
     }
 
     pub fn is_write(&self) -> bool {
-        on_every_kind!(self, operation => operation.is_write(), _ => false)
+        on_every_kind!(Call: self, operation => operation.is_write(), _ => false)
     }
 
     pub fn is_deletion(&self) -> bool {
-        on_every_kind!(self, operation => matches!(operation, Operation::Delete(_)), _ => false)
+        on_every_kind!(Call: self, operation => matches!(operation, Operation::Delete(_)), _ => false)
+    }
+
+    /// The system that is called, as a message names it.
+    pub fn system(&self) -> &'static str {
+        on_every_kind!(Call: self, operation => operation.system(), _ => <Trait as Kind>::SYSTEM)
     }
 
     /// A list whose one answer serves every audience that waits for it.
@@ -279,13 +287,13 @@ impl Call {
 
     /// Every text that the call sends, with what it replaces.
     pub fn texts(&self) -> Vec<SentText<'_>> {
-        on_every_kind!(self, operation => operation.texts(), _ => Vec::new())
+        on_every_kind!(Call: self, operation => operation.texts(), _ => Vec::new())
     }
 
     /// The verb and the kind of object, for logs and the audit trail.
     pub fn operation(&self) -> String {
         on_every_kind!(
-            self,
+            Call: self,
             operation => operation.operation(),
             Self::Search(selector) => format!("search {}", selector.kind),
             Self::FindTrait(_) => "find trait".into(),
@@ -297,7 +305,7 @@ impl Call {
     /// The object that the call is about, by id or by name; after [`Self::operation`] it reads as a sentence.
     pub fn object(&self) -> String {
         on_every_kind!(
-            self,
+            Call: self,
             operation => operation.object(),
             Self::Search(selector) => selector.naming.to_string(),
             Self::FindTrait(reference) => format!("with the {reference}"),
@@ -319,7 +327,7 @@ impl Display for Call {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.label())?;
         on_every_kind!(
-            self,
+            Call: self,
             operation => operation.preview(formatter),
             Self::ValidateRule { rule, .. } => write!(formatter, " {rule}"),
             Self::Search(_) | Self::FindTrait(_) | Self::ReadTraitUsers(_) => Ok(()),

@@ -1,18 +1,20 @@
 //! Responses, applied to the inventory: success and failure alike, so that the next plan knows them. Nothing else changes
-//! what is known of an object (design.md §5.2).
+//! what is known of an object, and each fact carries the sequence number of its call (design.md §5.2):
+//!
+//! - What was only read (a list, a read, a look-up, a 404) is as old as the sending of its call: it may show no more than
+//!   what was there then.
+//! - What was written, deleted, refused or left with an unknown outcome is as young as the answer: what was read before the
+//!   answer may not show it.
 
-pub mod kinds;
+use std::collections::BTreeMap;
 
 use crate::call::{Call, Kind, Operation};
-use crate::domain::audience_manager::{DataSource, Segment, SegmentFolder, Trait, TraitFolder};
-use crate::domain::destination::{Destination, Mapping};
-use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{MappingId, SegmentSid};
 use crate::domain::rights::Rights;
+use crate::every_kind::{self, Destination, Mapping, Segment, Trait};
 use crate::inventory::{
-    Findings, FoundTraits, Inventory, Key, Moment, RuleVerdict, Sequence, Table, Users,
+    Findings, FoundTraits, Inventory, Key, Moment, NotShownYet, RuleVerdict, Sequence, Table, Users,
 };
-use crate::on_every_kind;
 
 /// The elements of a list. One that cannot be read hides no other.
 ///
@@ -23,8 +25,14 @@ pub struct Listing<T, I> {
     pub items: Vec<T>,
     /// One entry per element that could not be read, with its id where at least that could.
     pub undecodable: Vec<Option<I>>,
-    /// The elements that tell their permissions and lack one.
+    /// The elements whose permissions are shown and lack one.
     pub lacking: Vec<(I, Rights)>,
+}
+
+impl From<ListedDestination> for Destination {
+    fn from(listed: ListedDestination) -> Self {
+        listed.destination
+    }
 }
 
 impl<T, I> Default for Listing<T, I> {
@@ -60,46 +68,27 @@ pub enum Answer<K: Known> {
     Deleted,
 }
 
-/// What a call was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Response {
-    DataSource(Answer<DataSource>),
-    TraitFolder(Answer<TraitFolder>),
-    SegmentFolder(Answer<SegmentFolder>),
-    Trait(Answer<Trait>),
-    Segment(Answer<Segment>),
-    Audience(Answer<Audience>),
-    Destination(Answer<Destination>),
-    Mapping(Answer<Mapping>),
-    /// To [`Call::Search`] and [`Call::FindTrait`].
-    TraitsFound(Vec<Trait>),
-    SegmentsFound(Vec<Segment>),
-    TraitUsers(Listing<Segment, SegmentSid>),
-    RuleAccepted,
-}
-
-/// The same for an answer of every kind; the other responses follow.
-macro_rules! on_every_answer {
-    ($response:expr, $answer:pat => $same:expr, $other:pat => $value:expr) => {
-        match $response {
-            Response::DataSource($answer) => $same,
-            Response::TraitFolder($answer) => $same,
-            Response::SegmentFolder($answer) => $same,
-            Response::Trait($answer) => $same,
-            Response::Segment($answer) => $same,
-            Response::Audience($answer) => $same,
-            Response::Destination($answer) => $same,
-            Response::Mapping($answer) => $same,
-            $other => $value,
+macro_rules! responses {
+    ([$($kind:ident: $table:ident,)+]) => {
+        /// What a call was answered.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Response {
+            $($kind(Answer<every_kind::$kind>),)+
+            /// To [`Call::Search`] and [`Call::FindTrait`].
+            TraitsFound(Vec<Trait>),
+            SegmentsFound(Vec<Segment>),
+            TraitUsers(Listing<Segment, SegmentSid>),
+            RuleAccepted,
         }
     };
 }
+with_every_kind!(responses);
 
 impl Response {
     /// The answer to a write that was sent.
     pub fn is_written(&self) -> bool {
-        on_every_answer!(
-            self,
+        on_every_kind!(
+            Response: self,
             answer => matches!(answer, Answer::Written(_) | Answer::WrittenUnseen | Answer::Deleted),
             _ => false
         )
@@ -107,12 +96,7 @@ impl Response {
 
     /// The answer to a write that was not sent, since its object had changed.
     pub fn is_changed(&self) -> bool {
-        on_every_answer!(self, answer => matches!(answer, Answer::Changed(_)), _ => false)
-    }
-
-    /// The service says that the object is not there.
-    pub fn is_missing(&self) -> bool {
-        on_every_answer!(self, answer => matches!(answer, Answer::NotFound), _ => false)
+        on_every_kind!(Response: self, answer => matches!(answer, Answer::Changed(_)), _ => false)
     }
 }
 
@@ -122,14 +106,21 @@ pub struct At {
     pub sent: Sequence,
     pub answered: Sequence,
     pub now: Moment,
+    /// A status named the call's object as ours before this process began, so that the process before may have written it
+    /// up to then.
+    pub recorded: bool,
 }
 
 /// How the answers about one kind are applied.
 pub trait Known: Kind {
-    /// What a list or a read reports of one object.
-    type Listed: Clone + Eq + std::fmt::Debug;
+    /// What a list or a read shows of one object.
+    type Listed: Into<Self> + Clone + Eq + std::fmt::Debug;
 
-    fn apply_read(inventory: &mut Inventory, read: Self::Listed, at: At) -> Vec<Key>;
+    /// The key that a look-up asks for.
+    fn queried(query: &Self::Query) -> Self::NaturalKey;
+
+    /// The key by which a creation is looked up.
+    fn created(new: &Self::New) -> Self::NaturalKey;
 
     fn apply_list(
         inventory: &mut Inventory,
@@ -138,31 +129,47 @@ pub trait Known: Kind {
         at: At,
     ) -> Vec<Key>;
 
+    fn apply_read(inventory: &mut Inventory, read: Self::Listed, at: At) -> Vec<Key> {
+        Self::table_mut(inventory).apply_read(at.sent, read.into())
+    }
+
     fn apply_found(
         inventory: &mut Inventory,
         query: &Self::Query,
         found: Vec<Self>,
         at: At,
-    ) -> Vec<Key>;
+    ) -> Vec<Key> {
+        Self::table_mut(inventory).apply_look_up(at.sent, Self::queried(query), found)
+    }
 
     /// The answer to a create that named the object, beside the object itself.
     fn apply_created(_: &mut Inventory, _: &Self::New, _: &Self, _: At) -> Vec<Key> {
         Vec::new()
     }
 
-    /// A create failed: the key is taken, or its outcome is `unknown`.
-    fn unresolved(inventory: &mut Inventory, new: &Self::New, unknown: bool);
+    /// A create failed: the key is taken, or its outcome is `_unknown`.
+    fn unresolved(inventory: &mut Inventory, new: &Self::New, at: Sequence, _unknown: bool) {
+        Self::table_mut(inventory).apply_unresolved(at, Self::created(new));
+    }
 
     /// An object is gone, beside the object itself.
     fn apply_gone(_: &mut Inventory, _: &Self::Id) {}
 }
 
 impl<K: Known> Operation<K> {
-    fn apply(&self, inventory: &mut Inventory, answer: Answer<K>, at: At) -> Vec<Key> {
-        match (self, answer) {
+    fn apply(&self, inventory: &mut Inventory, answer: Answer<K>, at: At) -> Applied {
+        Ok(match (self, answer) {
             (_, Answer::Read(read)) => K::apply_read(inventory, read, at),
             (_, Answer::Changed(read)) => K::table_mut(inventory).apply_read(at.sent, read),
-            (_, Answer::NotFound | Answer::Deleted) => self.gone(inventory),
+            (_, Answer::NotFound) => return self.not_found(inventory, at),
+            (_, Answer::Deleted) => {
+                let id = self.id();
+                id.map_or_else(Vec::new, |id| {
+                    let touched = K::table_mut(inventory).apply_gone(at.answered, &id);
+                    forget_gone::<K>(inventory, &id);
+                    touched
+                })
+            }
             (Self::List(scope), Answer::Listed(listing)) => {
                 K::apply_list(inventory, scope, listing, at)
             }
@@ -173,7 +180,7 @@ impl<K: Known> Operation<K> {
             (Self::Update(expected, _), Answer::Written(written))
                 if written.id() != expected.id() =>
             {
-                K::table_mut(inventory).apply_doubt(&expected.id());
+                K::table_mut(inventory).apply_unknown_outcome(at.answered, &expected.id());
                 Vec::new()
             }
             (_, Answer::Written(written)) => {
@@ -188,19 +195,21 @@ impl<K: Known> Operation<K> {
                 touched
             }
             (Self::Create(new), Answer::WrittenUnseen) => {
-                K::unresolved(inventory, new, true);
+                K::unresolved(inventory, new, at.answered, true);
                 Vec::new()
             }
             (_, Answer::Listed(_) | Answer::Found(_) | Answer::WrittenUnseen) => Vec::new(),
-        }
+        })
     }
 
-    fn gone(&self, inventory: &mut Inventory) -> Vec<Key> {
+    fn not_found(&self, inventory: &mut Inventory, at: At) -> Applied {
         let Some(id) = self.id() else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        K::apply_gone(inventory, &id);
-        K::table_mut(inventory).apply_gone(&id)
+        let table = K::table_mut(inventory);
+        let touched = table.apply_not_found((at.sent, at.now), &id, at.recorded)?;
+        forget_gone::<K>(inventory, &id);
+        Ok(touched)
     }
 
     /// Whether a 404 without the service's own error may be believed: only while another object of the collection is there
@@ -214,11 +223,11 @@ impl<K: Known> Operation<K> {
     }
 
     /// The outcome of a write is unknown, or its key is taken. `false`: the call wrote nothing.
-    fn open_outcome(&self, inventory: &mut Inventory, unknown: bool) -> bool {
+    fn open_outcome(&self, inventory: &mut Inventory, at: At, unknown: bool) -> bool {
         match self {
-            Self::Create(new) => K::unresolved(inventory, new, unknown),
+            Self::Create(new) => K::unresolved(inventory, new, at.answered, unknown),
             Self::Update(expected, _) | Self::Delete(expected) => {
-                K::table_mut(inventory).apply_doubt(&expected.id());
+                K::table_mut(inventory).apply_unknown_outcome(at.answered, &expected.id());
             }
             Self::Read(_) | Self::List(_) | Self::LookUp(_) => return false,
         }
@@ -226,23 +235,38 @@ impl<K: Known> Operation<K> {
     }
 }
 
-/// Applies what `call` was answered; returns the touched keys.
-pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At) -> Vec<Key> {
+fn forget_gone<K: Known>(inventory: &mut Inventory, id: &K::Id) {
+    if K::table(inventory).get(id).is_none() {
+        K::apply_gone(inventory, id);
+    }
+}
+
+/// The keys that a fact touched; [`NotShownYet`]: it is not believed, and changed nothing.
+pub type Applied = Result<Vec<Key>, NotShownYet>;
+
+macro_rules! apply_every_kind {
+    (
+        [$($kind:ident: $table:ident,)+]
+        $inventory:ident, $call:ident, $response:ident, $at:ident
+    ) => {
+        match ($call, $response) {
+            $((Call::$kind(call), Response::$kind(answer)) => call.apply($inventory, answer, $at),)+
+            (call, response) => Ok(apply_other($inventory, call, response, $at)),
+        }
+    };
+}
+
+/// Applies what `call` was answered.
+///
+/// # Errors
+/// The answer lacks an object that may not show yet.
+pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At) -> Applied {
+    with_every_kind!(apply_every_kind inventory, call, response, at)
+}
+
+/// The answer to a call about no kind.
+fn apply_other(inventory: &mut Inventory, call: &Call, response: Response, at: At) -> Vec<Key> {
     match (call, response) {
-        (Call::DataSource(call), Response::DataSource(answer)) => call.apply(inventory, answer, at),
-        (Call::TraitFolder(call), Response::TraitFolder(answer)) => {
-            call.apply(inventory, answer, at)
-        }
-        (Call::SegmentFolder(call), Response::SegmentFolder(answer)) => {
-            call.apply(inventory, answer, at)
-        }
-        (Call::Trait(call), Response::Trait(answer)) => call.apply(inventory, answer, at),
-        (Call::Segment(call), Response::Segment(answer)) => call.apply(inventory, answer, at),
-        (Call::Audience(call), Response::Audience(answer)) => call.apply(inventory, answer, at),
-        (Call::Destination(call), Response::Destination(answer)) => {
-            call.apply(inventory, answer, at)
-        }
-        (Call::Mapping(call), Response::Mapping(answer)) => call.apply(inventory, answer, at),
         (Call::Search(selector), response) => {
             let (sids, touched) = match response {
                 Response::TraitsFound(found) => {
@@ -257,7 +281,8 @@ pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At)
                 seen: at.sent,
                 sids,
             };
-            inventory.searches.insert(selector.clone(), findings);
+            let known = &mut inventory.searches;
+            keep_younger(known, selector.clone(), findings, |known| known.seen);
             touched
         }
         (Call::FindTrait(reference), Response::TraitsFound(found)) => {
@@ -265,11 +290,13 @@ pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At)
                 seen: at.sent,
                 sids: found.into_iter().map(|found| found.sid).collect(),
             };
-            inventory.named_traits.insert(reference.clone(), found);
+            let known = &mut inventory.named_traits;
+            keep_younger(known, reference.clone(), found, |known| known.seen);
             Vec::new()
         }
         (Call::ReadTraitUsers(sid), Response::TraitUsers(listing)) => {
-            inventory.trait_users.insert(*sid, users(listing, at.sent));
+            let users = users(listing, at.sent);
+            keep_younger(&mut inventory.trait_users, *sid, users, |known| known.seen);
             Vec::new()
         }
         (Call::ValidateRule { .. }, Response::RuleAccepted) => {
@@ -277,6 +304,21 @@ pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At)
             Vec::new()
         }
         _ => Vec::new(),
+    }
+}
+
+/// What a question was answered, unless it was asked again since.
+fn keep_younger<K: Ord, V>(
+    known: &mut BTreeMap<K, V>,
+    key: K,
+    answer: V,
+    seen: fn(&V) -> Sequence,
+) {
+    if known
+        .get(&key)
+        .is_none_or(|known| seen(known) <= seen(&answer))
+    {
+        known.insert(key, answer);
     }
 }
 
@@ -328,30 +370,33 @@ pub enum Failure {
 }
 
 /// Applies what a failed call left behind. `true`: the failure is itself an answer, and planning goes on with it.
+///
+/// # Errors
+/// The object may not show yet.
 pub fn apply_failure(
     inventory: &mut Inventory,
     call: &Call,
-    sent: Sequence,
+    at: At,
     failure: Failure,
-) -> bool {
-    match failure {
+) -> Result<bool, NotShownYet> {
+    Ok(match failure {
         Failure::RuleRefused => {
-            rule_judged(inventory, call, false, sent);
+            rule_judged(inventory, call, false, at.sent);
             matches!(call, Call::ValidateRule { .. })
         }
         Failure::NotFound { proven } => {
-            let believed = on_every_kind!(call, operation => proven || operation.is_readable(inventory), _ => true);
+            let believed = on_every_kind!(Call: call, operation => proven || operation.is_readable(inventory), _ => true);
             if believed {
-                on_every_kind!(call, operation => drop(operation.gone(inventory)), _ => ());
+                on_every_kind!(Call: call, operation => drop(operation.not_found(inventory, at)?), _ => ());
             }
             believed
         }
         Failure::Conflict | Failure::OutcomeUnknown => {
             let unknown = failure == Failure::OutcomeUnknown;
-            let open = on_every_kind!(call, operation => operation.open_outcome(inventory, unknown), _ => false);
+            let open = on_every_kind!(Call: call, operation => operation.open_outcome(inventory, at, unknown), _ => false);
             // A conflict on a delete says who is in the way; on anything else the look-up shows more.
             open && (unknown || !call.is_deletion())
         }
         Failure::Other => false,
-    }
+    })
 }

@@ -1,10 +1,14 @@
 //! What is known of one connection's two tenants: compact records, found by id and by natural key.
 //!
-//! Lists and answers are folded in; folding says which keys it touched, so that only what changed is planned again.
-//! A list that began before a write knows nothing of it, and absence from a list proves nothing (design.md §4.2, §4.3).
+//! Lists and answers are applied to it; that says which keys it touched, so that only what changed is planned again. Each
+//! comes with the sequence number of its call: what is older than what is known changes nothing (design.md §5.2). A list
+//! that began before a write knows nothing of it, and absence from a list proves nothing (design.md §4, L2).
 
+mod absence;
 mod clock;
 mod destinations;
+mod entry;
+mod index;
 mod key;
 mod known;
 mod record;
@@ -14,11 +18,13 @@ mod table;
 
 pub use clock::{Moment, Sequence};
 pub use destinations::ListedMappings;
+pub use entry::{Entry, NotShownYet};
 pub use key::{AudienceNaturalKey, Coverage, Key};
 pub use known::{
     CreatedFolders, Findings, FoundTraits, Inventory, RuleContent, RuleVerdict, Tenant, Users,
+    apply_tree,
 };
 pub use record::Record;
 pub use rights::{KnownRights, apply_rights};
 pub use sent::SentText;
-pub use table::{Entry, Table, may_be_behind};
+pub use table::Table;

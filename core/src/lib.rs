@@ -3,6 +3,9 @@
 //! Nothing here waits, logs, reads a clock, or knows Kubernetes or HTTP. What happens outside comes in as a value
 //! ([`inventory`]), what shall happen goes out as one ([`plan`]).
 
+#[macro_use]
+mod every_kind;
+
 pub mod blocker;
 pub mod call;
 pub mod compose;

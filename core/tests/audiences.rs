@@ -202,14 +202,20 @@ fn without_its_folder_nothing_is_made_and_what_stands_stays_where_it_is() {
         case.shared_objects.segment_folder,
     ) = (None, None);
     assert_eq!(case.steps(), NOTHING);
-    case.world.inventory.segments.apply_gone(&SEGMENT);
+    case.world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SEGMENT);
     assert_eq!(case.steps(), NOTHING, "nobody says where to make it");
 }
 
 #[test]
 fn a_segment_of_another_trait_is_put_right_once_its_trait_stands() {
     let mut case = Case::recorded(&[]);
-    case.world.inventory.traits.apply_gone(&TRAIT);
+    case.world
+        .inventory
+        .traits
+        .apply_gone(Sequence(NOW), &TRAIT);
     assert_eq!(
         case.steps(),
         ["create trait \"Loyal gamers\" rule segid == \"I\""],

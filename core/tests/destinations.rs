@@ -11,6 +11,7 @@ use audience_sharing_core::domain::destination::{Day, DestinationKind, Mapping, 
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
@@ -256,10 +257,9 @@ fn a_create_without_an_answer_is_looked_up_and_of_two_mappings_one_survives() {
     let share = mapped(&[shop()]);
     let mut world = state(tenant(), &share);
     world.recorded.mappings[0].mapping = None;
-    world
-        .inventory
-        .mappings
-        .apply_unresolved((SegmentSid(1_005), SHOP));
+    let at = Sequence(world.at);
+    let mappings = &mut world.inventory.mappings;
+    mappings.apply_unresolved(at, (SegmentSid(1_005), SHOP));
     let look = "look up mapping of segment 1005 to destination 4711";
     assert_eq!(
         settled(&mut world, &share),

@@ -48,14 +48,20 @@ fn what_a_list_lacks_is_stale_and_only_its_own_404_forgets_it() {
     assert!(table.get(&id("I")).unwrap().stale);
     table.apply_read(Sequence(21), source("I", "one"));
     assert!(!table.get(&id("I")).unwrap().stale, "it answered by itself");
-    table.apply_gone(&id("I"));
+    table.apply_gone(Sequence(22), &id("I"));
     assert!(table.get(&id("I")).is_none() && table.is_gone(&id("I")));
 }
 
 #[test]
 fn what_a_list_could_not_decode_is_not_missed() {
     let mut table = table(&[source("I", "one")]);
-    table.apply_list(Sequence(20), LATER, Coverage::Whole, Vec::new(), &[id("I")]);
+    table.apply_list(
+        Sequence(20),
+        LATER,
+        Coverage::Whole,
+        Vec::new(),
+        &[Some(id("I"))],
+    );
     assert!(!table.get(&id("I")).unwrap().stale);
 }
 

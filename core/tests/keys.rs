@@ -118,7 +118,7 @@ fn all_records_of_one_key_are_found_in_the_order_of_their_ids() {
     ]);
     assert_eq!(sids(table.find(&key("I"))), [10, 12]);
     assert_eq!(sids(table.iter()), [10, 11, 12, 13]);
-    table.apply_gone(&TraitSid(10));
+    table.apply_gone(Sequence(11), &TraitSid(10));
     assert_eq!(sids(table.find(&key("I"))), [12]);
 }
 
@@ -168,7 +168,7 @@ fn a_list_of_one_data_source_misses_nothing_of_another() {
 #[test]
 fn doubt_that_a_list_clears_concerns_those_that_waited() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    table.apply_doubt(&TraitSid(10));
+    table.apply_unknown_outcome(Sequence(11), &TraitSid(10));
     let same = [onboarded(10, Some("I"))];
     assert_eq!(
         list(&mut table, 20, LATER, &same),
@@ -182,7 +182,7 @@ fn doubt_that_a_list_clears_concerns_those_that_waited() {
 fn doubt_that_its_own_read_clears_concerns_those_that_waited() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
     assert_eq!(table.apply_read(Sequence(11), onboarded(10, Some("I"))), []);
-    table.apply_doubt(&TraitSid(10));
+    table.apply_unknown_outcome(Sequence(11), &TraitSid(10));
     let touched = table.apply_read(Sequence(12), onboarded(10, Some("I")));
     assert!(touched.contains(&code("I")), "{touched:?}");
     assert!(!table.get(&TraitSid(10)).unwrap().stale);
@@ -235,7 +235,7 @@ fn a_list_that_contradicts_a_fresh_write_concerns_once_and_is_believed_a_minute_
 #[test]
 fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
     let mut table = listed(&[onboarded(10, Some("I"))]);
-    let touched = table.apply_gone(&TraitSid(10));
+    let touched = table.apply_gone(Sequence(11), &TraitSid(10));
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
     let same = [onboarded(10, Some("I")), onboarded(11, Some("J"))];
     list(&mut table, 20, LATER, &same);
@@ -252,8 +252,8 @@ fn what_answered_404_and_is_listed_again_is_in_doubt_until_it_answers_itself() {
 #[test]
 fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
     let mut table = listed(&[]);
-    table.apply_unresolved(key("I"));
-    table.apply_unresolved(key("J"));
+    table.apply_unresolved(Sequence(11), key("I"));
+    table.apply_unresolved(Sequence(12), key("J"));
     assert!(table.is_unresolved(&key("I")));
     let touched = table.apply_look_up(Sequence(20), key("I"), vec![onboarded(10, Some("I"))]);
     assert_eq!(touched, [Key::Trait(TraitSid(10)), code("I")]);
@@ -266,12 +266,12 @@ fn an_open_create_is_answered_by_a_look_up_by_its_own_answer_or_by_a_tree() {
     assert!(!table.was_looked_up(&key("J"), Sequence(0)));
     table.apply_written(Sequence(21), LATER, onboarded(11, Some("J")));
     assert!(!table.is_unresolved(&key("J")));
-    table.apply_unresolved(key("I"));
+    table.apply_unresolved(Sequence(21), key("I"));
     assert!(
         !table.was_looked_up(&key("I"), Sequence(20)),
         "a later create needs a later look-up"
     );
-    table.apply_unresolved(key("L"));
+    table.apply_unresolved(Sequence(21), key("L"));
     let known = || vec![onboarded(11, Some("J"))];
     table.apply_whole_list(Sequence(22), LATER, known(), Vec::new());
     assert!(!table.is_unresolved(&key("I")), "it is known");

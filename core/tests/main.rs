@@ -6,6 +6,7 @@ mod audiences;
 mod calls;
 mod claims;
 mod destinations;
+mod facts;
 mod inventory;
 mod keys;
 mod labels;

@@ -32,6 +32,7 @@ use audience_sharing_core::plan::to_audience_manager;
 use audience_sharing_core::plan::{Claims, Plan, shared_objects};
 
 use self::strangers::Strangers;
+use crate::records::apply_tree;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tenant {
@@ -76,9 +77,9 @@ impl Tenant {
         let table = &mut inventory.data_sources;
         table.apply_whole_list(started, now, data_sources, Vec::new());
         let trait_folders = self.all_trait_folders().cloned().collect();
-        inventory.apply_trait_folders(started, now, trait_folders);
+        apply_tree::<TraitFolder>(inventory, started, now, trait_folders);
         let segment_folders = self.all_segment_folders().cloned().collect();
-        inventory.apply_segment_folders(started, now, segment_folders);
+        apply_tree::<SegmentFolder>(inventory, started, now, segment_folders);
         for source in self.all_data_sources() {
             self.apply_traits(inventory, started, now, source.id);
             self.apply_segments(inventory, started, now, source.id);
@@ -269,32 +270,32 @@ impl Tenant {
             }
             Call::TraitFolder(Operation::List(())) => {
                 let listed = self.all_trait_folders().cloned().collect();
-                inventory.apply_trait_folders(sequence, now, listed);
+                apply_tree::<TraitFolder>(inventory, sequence, now, listed);
             }
             Call::SegmentFolder(Operation::List(())) => {
                 let listed = self.all_segment_folders().cloned().collect();
-                inventory.apply_segment_folders(sequence, now, listed);
+                apply_tree::<SegmentFolder>(inventory, sequence, now, listed);
             }
             Call::Trait(Operation::Delete(expected)) => {
                 let found = self.traits.remove(&expected.sid);
                 assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
-                inventory.traits.apply_gone(&expected.sid);
+                inventory.traits.apply_gone(sequence, &expected.sid);
             }
             Call::Segment(Operation::Delete(expected)) => {
                 let found = self.segments.remove(&expected.sid);
                 assert_eq!(found.as_ref(), Some(&**expected), "planned on what stands");
-                inventory.segments.apply_gone(&expected.sid);
+                inventory.segments.apply_gone(sequence, &expected.sid);
             }
             Call::Trait(Operation::Read(sid)) => {
                 match self.all_traits().find(|found| found.sid == *sid) {
                     Some(found) => drop(inventory.traits.apply_read(sequence, found.clone())),
-                    None => drop(inventory.traits.apply_gone(sid)),
+                    None => drop(inventory.traits.apply_gone(sequence, sid)),
                 }
             }
             Call::Segment(Operation::Read(sid)) => {
                 match self.all_segments().find(|found| found.sid == *sid) {
                     Some(found) => drop(inventory.segments.apply_read(sequence, found.clone())),
-                    None => drop(inventory.segments.apply_gone(sid)),
+                    None => drop(inventory.segments.apply_gone(sequence, sid)),
                 }
             }
             Call::Trait(Operation::LookUp((data_source, code))) => {

@@ -226,7 +226,7 @@ impl World {
             Call::Audience(Operation::Read(id)) => {
                 match self.audiences.get(id).or(self.strangers.get(id)) {
                     Some(found) => drop(table.apply_read(at, found.clone())),
-                    None => drop(table.apply_gone(id)),
+                    None => drop(table.apply_gone(at, id)),
                 }
             }
             Call::Audience(Operation::LookUp(look_up)) => {
@@ -285,7 +285,7 @@ impl World {
                     gone.origin != CONNECTOR_ORIGIN.into(),
                     "the connector's is deleted"
                 );
-                table.apply_gone(id);
+                table.apply_gone(at, id);
             }
             other => panic!("the model does not know {other}"),
         }

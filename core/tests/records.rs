@@ -1,5 +1,6 @@
 //! One record of each kind, to be changed where a case is about a field.
 
+use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
@@ -8,6 +9,8 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::ownership::{Mark, OwnerId};
+use audience_sharing_core::facts::{At, Known, Listing};
+use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::ownership::Judged;
 use audience_sharing_core::ownership::owned::Owned;
 use audience_sharing_core::ownership::{Claimant, Ownership, Signs};
@@ -95,4 +98,28 @@ pub(crate) fn owned<K: Judged>(record: &K) -> Owned<K> {
         Ownership::Owned(ours) => ours.owned(),
         other => panic!("{other:?}"),
     }
+}
+
+pub(crate) fn folder(name: &str) -> NewFolder {
+    NewFolder { name: name.into() }
+}
+
+/// A whole tree of folders.
+pub(crate) fn apply_tree<K: Known<Listed = K, Scope = ()>>(
+    inventory: &mut Inventory,
+    sent: Sequence,
+    now: Moment,
+    items: Vec<K>,
+) -> Vec<Key> {
+    let listing = Listing {
+        items,
+        ..Listing::default()
+    };
+    let at = At {
+        sent,
+        answered: sent,
+        now,
+        recorded: false,
+    };
+    K::apply_list(inventory, &(), listing, at)
 }

@@ -171,13 +171,16 @@ fn users_are_looked_up_then_segments_go_and_the_trait_goes_last() {
             "then delete trait 1004 \"Loyal gamers\""
         ]
     );
-    world.inventory.segments.apply_gone(&SEGMENT);
-    world.inventory.segments.apply_gone(&ADDITIONAL);
+    world.inventory.segments.apply_gone(Sequence(NOW), &SEGMENT);
+    world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &ADDITIONAL);
     assert_eq!(
         steps(&plan(&world, &recorded())),
         ["delete trait 1004 \"Loyal gamers\""]
     );
-    world.inventory.traits.apply_gone(&TRAIT);
+    world.inventory.traits.apply_gone(Sequence(NOW), &TRAIT);
     assert!(plan(&world, &recorded()).is_settled(), "nothing is left");
 }
 
@@ -237,8 +240,14 @@ fn without_a_list_of_the_data_source_nothing_is_deleted() {
 fn what_is_in_doubt_or_unknown_is_read_before_anything_is_deleted() {
     let mut world = settled();
     used_by(&mut world, &[]);
-    world.inventory.traits.apply_doubt(&TRAIT);
-    world.inventory.segments.apply_doubt(&ADDITIONAL);
+    world
+        .inventory
+        .traits
+        .apply_unknown_outcome(Sequence(NOW), &TRAIT);
+    world
+        .inventory
+        .segments
+        .apply_unknown_outcome(Sequence(NOW), &ADDITIONAL);
     let mut recorded = recorded();
     recorded.segment_sid = Some(SegmentSid(9));
     assert_eq!(
@@ -246,7 +255,10 @@ fn what_is_in_doubt_or_unknown_is_read_before_anything_is_deleted() {
         ["read segment 1006", "read segment 9", "read trait 1004"]
     );
     recorded.trait_sid = Some(TraitSid(8));
-    world.inventory.segments.apply_gone(&SegmentSid(9));
+    world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SegmentSid(9));
     assert_eq!(
         steps(&plan(&world, &recorded)),
         ["read segment 1006", "read trait 8", "read trait 1004"],
@@ -259,8 +271,14 @@ fn a_create_whose_outcome_is_unknown_is_looked_up_first() {
     let mut world = settled();
     used_by(&mut world, &[]);
     let key = (DATA_SOURCE, IntegrationCode::new("I"));
-    world.inventory.traits.apply_unresolved(key.clone());
-    world.inventory.segments.apply_unresolved(key);
+    world
+        .inventory
+        .traits
+        .apply_unresolved(Sequence(NOW), key.clone());
+    world
+        .inventory
+        .segments
+        .apply_unresolved(Sequence(NOW), key);
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
@@ -292,7 +310,10 @@ fn a_use_that_is_not_ours_blocks_the_whole_deletion_and_is_named() {
         "{}",
         blocked.blockers[0].message()
     );
-    world.inventory.segments.apply_gone(&SegmentSid(3_000));
+    world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SegmentSid(3_000));
     assert_eq!(
         steps(&plan(&world, &recorded())).len(),
         3,
@@ -417,7 +438,10 @@ fn nothing_outside_our_keys_is_looked_at(#[case] data_source: DataSourceId, #[ca
         found.data_source = data_source;
         found.integration_code = Some(IntegrationCode::new(code));
     });
-    world.inventory.segments.apply_doubt(&SegmentSid(4_000));
+    world
+        .inventory
+        .segments
+        .apply_unknown_outcome(Sequence(NOW), &SegmentSid(4_000));
     assert_eq!(
         steps(&plan(&world, &recorded())),
         [
@@ -467,6 +491,9 @@ fn a_hand_over_leaves_what_is_not_ours() {
 #[test]
 fn a_hand_over_too_asks_for_what_is_not_known_before_anything_is_deleted() {
     let mut world = settled();
-    world.inventory.segments.apply_doubt(&SEGMENT);
+    world
+        .inventory
+        .segments
+        .apply_unknown_outcome(Sequence(NOW), &SEGMENT);
     assert_eq!(handed_over(&world, &[]), ["read segment 1005"]);
 }

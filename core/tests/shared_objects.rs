@@ -15,6 +15,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::facts::Known;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::shared_objects::{
     MergeRule, ObservedSharedObjects, RecordedSharedObjects, unlisted_merge_rule,
@@ -23,7 +24,9 @@ use audience_sharing_core::plan::{Plan, shared_objects};
 use rstest::rstest;
 
 use crate::model::settings;
-use crate::records::{data_source, owned, segment, segment_folder, trait_folder};
+use crate::records::{
+    apply_tree, data_source, folder, owned, segment, segment_folder, trait_folder,
+};
 
 const OURS: &str = "[audience-sharing:us]";
 const OTHERS: &str = "[audience-sharing:others]";
@@ -39,8 +42,8 @@ fn listed(
         inventory
             .data_sources
             .apply_whole_list(started, now, data_sources.to_vec(), Vec::new());
-        inventory.apply_trait_folders(started, now, trait_folders.to_vec());
-        inventory.apply_segment_folders(started, now, segment_folders.to_vec());
+        apply_tree::<TraitFolder>(&mut inventory, started, now, trait_folders.to_vec());
+        apply_tree::<SegmentFolder>(&mut inventory, started, now, segment_folders.to_vec());
     }
     inventory
 }
@@ -100,9 +103,11 @@ fn what_was_never_listed_is_listed_before_anything_is_made() {
 #[test]
 fn a_create_whose_outcome_is_unknown_is_answered_by_a_list() {
     let mut inventory = listed(&[], &[], &[]);
-    inventory.data_sources.apply_unresolved("Sharing".into());
-    inventory.apply_trait_folder_unresolved("Traits", true);
-    inventory.apply_segment_folder_unresolved("Segments", true);
+    inventory
+        .data_sources
+        .apply_unresolved(Sequence(2), "Sharing".into());
+    TraitFolder::unresolved(&mut inventory, &folder("Traits"), Sequence(2), true);
+    SegmentFolder::unresolved(&mut inventory, &folder("Segments"), Sequence(2), true);
     assert_eq!(
         calls(&managed(&inventory).steps),
         [
@@ -139,7 +144,7 @@ fn an_empty_tenant_gets_a_marked_data_source_that_refuses_a_second_object_of_one
 #[test]
 fn a_connection_that_observes_makes_and_changes_nothing() {
     let mut gone = listed(&[], &[], &[]);
-    gone.data_sources.apply_gone(&DataSourceId(5));
+    gone.data_sources.apply_gone(Sequence(2), &DataSourceId(5));
     for inventory in [gone, listed(&[data_source(5, "")], &[], &[])] {
         let mut settings = settings();
         settings.adoption = AdoptionPolicy::Always;
@@ -223,7 +228,9 @@ fn a_recorded_data_source_that_no_list_holds_is_read_by_its_id_before_anything_t
         assert_eq!(unread.state.trait_folder, Some(TraitFolderId(6)));
         assert_eq!(unread.state.segment_folder, Some(SegmentFolderId(7)));
     }
-    inventory.data_sources.apply_gone(&DataSourceId(9));
+    inventory
+        .data_sources
+        .apply_gone(Sequence(2), &DataSourceId(9));
     let gone = plan(&settings(), &recorded, &inventory, Mode::Manage);
     assert_eq!(
         gone.state.data_source,
@@ -266,8 +273,13 @@ fn nothing_is_created_before_two_lists_lack_it() {
         inventory
             .data_sources
             .apply_whole_list(started, now, strangers(), Vec::new());
-        inventory.apply_trait_folders(started, now, vec![trait_folder(0, "All Traits")]);
-        inventory.apply_segment_folders(started, now, vec![segment_folder(0, "All Segments")]);
+        apply_tree::<TraitFolder>(inventory, started, now, vec![trait_folder(0, "All Traits")]);
+        apply_tree::<SegmentFolder>(
+            inventory,
+            started,
+            now,
+            vec![segment_folder(0, "All Segments")],
+        );
     };
     let lists = [
         "list data sources",
@@ -288,7 +300,9 @@ fn nothing_is_created_before_two_lists_lack_it() {
     inventory.expect_another_list();
     assert_eq!(calls(&managed(&inventory).steps), lists);
     list(&mut inventory, 3);
-    inventory.data_sources.apply_gone(&DataSourceId(77));
+    inventory
+        .data_sources
+        .apply_gone(Sequence(3), &DataSourceId(77));
     assert_eq!(
         calls(&managed(&inventory).steps)[0],
         lists[0],
@@ -359,7 +373,9 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
     let recorded = recorded.map(found).unwrap_or_default();
     let unmarked = data_source(5, "By hand");
     let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
-    inventory.data_sources.apply_gone(&DataSourceId(4));
+    inventory
+        .data_sources
+        .apply_gone(Sequence(2), &DataSourceId(4));
     let plan = plan(&settings, &recorded, &inventory, Mode::Manage);
     let change = DataSourceChange {
         description: Some("By hand [audience-sharing:us]".into()),

@@ -92,7 +92,7 @@ fn what_is_not_known_or_in_doubt_is_read_by_its_id() {
 #[test]
 fn only_its_own_404_says_that_a_source_is_not_there() {
     let mut inventory = listed(&[source("I", "Loyal gamers")]);
-    inventory.audiences.apply_gone(&id("I"));
+    inventory.audiences.apply_gone(Sequence(3), &id("I"));
     let blocker = held(resolve_audience(&by_id("I"), None, &inventory));
     assert_eq!(blocker.reason(), Reason::SourceNotFound);
     assert_eq!(blocker.reason().disposition(), Disposition::Stalled);

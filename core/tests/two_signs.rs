@@ -174,7 +174,10 @@ fn world(traits: &[Look], segments: &[Look]) -> (World, RecordedIds) {
         world.inventory.trait_users.insert(found.sid, users);
         world.inventory.traits.apply_written(at, now, found);
         if look.stale {
-            world.inventory.traits.apply_doubt(&TraitSid(number));
+            world
+                .inventory
+                .traits
+                .apply_unknown_outcome(at, &TraitSid(number));
         }
     }
     for (number, look) in (6_000..).zip(segments) {
@@ -197,7 +200,10 @@ fn world(traits: &[Look], segments: &[Look]) -> (World, RecordedIds) {
         }
         world.inventory.segments.apply_written(at, now, found);
         if look.stale {
-            world.inventory.segments.apply_doubt(&SegmentSid(number));
+            world
+                .inventory
+                .segments
+                .apply_unknown_outcome(at, &SegmentSid(number));
         }
     }
     let listed = Coverage::DataSource(OUR_DATA_SOURCE);

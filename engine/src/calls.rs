@@ -6,10 +6,9 @@ use adobe_client::gateway::CallContext;
 use adobe_client::lease_guard::{FreshnessCheck, LeaseGuard};
 use adobe_client::{Effect, Error, Kind};
 use audience_sharing_core::call::Call;
-use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::facts::{self, At, Failure, Response};
-use audience_sharing_core::inventory::{Inventory, Moment, Sequence, may_be_behind};
+use audience_sharing_core::inventory::Sequence;
 
 use super::audit::audit;
 use super::execute;
@@ -133,7 +132,7 @@ impl Worker {
         self.queue.push(scope.clone());
     }
 
-    /// Applies an answer and wakes whom it touches; the obstacle if the call failed for good.
+    /// Applies an answer and wakes whom it touches; the problem if the call failed for good.
     fn apply(
         &mut self,
         call: &Call,
@@ -144,30 +143,30 @@ impl Worker {
         audit(call, owner, &result);
         let answered = self.next_sequence();
         let now = self.now();
-        let is_missing = match &result {
-            Ok(response) => response.is_missing(),
-            Err(error) => error.is_not_found(),
-        };
         let job = self.jobs.get(owner);
-        let recorded = job.and_then(Job::recorded_audience);
-        if is_missing && is_behind(&self.state.inventory, call, recorded, now) {
-            return Some(not_shown_yet(call));
-        }
+        let at = At {
+            sent,
+            answered,
+            now,
+            recorded: job.is_some_and(|job| job.has_recorded(call))
+                || self.state.has_recorded(call),
+        };
         match result {
             Ok(response) => {
                 let undone = self.state.undone(call, &response);
-                let at = At {
-                    sent,
-                    answered,
-                    now,
+                let Ok(touched) = facts::apply(&mut self.state.inventory, call, response, at)
+                else {
+                    return Some(not_shown_yet(call));
                 };
-                let touched = facts::apply(&mut self.state.inventory, call, response, at);
                 self.wake_touched(&touched, Some(owner));
                 undone
             }
             Err(error) => {
                 let failure = failure(&error);
-                let answered = facts::apply_failure(&mut self.state.inventory, call, sent, failure);
+                let applied = facts::apply_failure(&mut self.state.inventory, call, at, failure);
+                let Ok(answered) = applied else {
+                    return Some(not_shown_yet(call));
+                };
                 let mut problem = self.state.problem(call, &error);
                 let blocked = self.gateway.blocked(error.system()).is_some();
                 // One call that was one too many concerns no other audience; only a long pause does.
@@ -207,26 +206,6 @@ fn failure(error: &Error) -> Failure {
         Failure::Conflict
     } else {
         Failure::Other
-    }
-}
-
-/// What a call does not find may exist all the same: in Experience Platform reads may be behind a write of ours, or of the
-/// process before us, which only the status shows: `recorded`.
-fn is_behind(
-    inventory: &Inventory,
-    call: &Call,
-    recorded: Option<&AudienceId>,
-    now: Moment,
-) -> bool {
-    let Call::Audience(call) = call else {
-        return false;
-    };
-    let Some(id) = call.id() else {
-        return false;
-    };
-    match inventory.audiences.get(&id) {
-        Some(entry) => entry.was_written_lately(now),
-        None => recorded == Some(&id) && may_be_behind(Moment::default(), now),
     }
 }
 

@@ -6,7 +6,6 @@ use adobe_client::lease_guard::FreshnessCheck;
 use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::Mode;
-use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use tokio::sync::oneshot;
@@ -150,14 +149,34 @@ impl Job {
         }
     }
 
-    /// The audience that the status names as made by this operator.
-    pub(super) fn recorded_audience(&self) -> Option<&AudienceId> {
-        let recorded = match &self.work {
-            Work::Reconcile(request, _) => Some(&request.recorded_audience),
-            Work::Delete(request, _) => request.recorded_audience.as_ref(),
-            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => None,
+    /// The status named the call's object as ours before this job began.
+    pub(super) fn has_recorded(&self, call: &Call) -> bool {
+        let (recorded, audience) = match &self.work {
+            Work::Reconcile(request, _) => (&request.recorded, Some(&request.recorded_audience)),
+            Work::Delete(request, _) => (&request.recorded, request.recorded_audience.as_ref()),
+            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => return false,
         };
-        recorded?.audience.as_ref()
+        match call {
+            Call::Audience(call) => {
+                let id = call.id();
+                let ours = audience.filter(|recorded| !recorded.observed);
+                id.is_some() && ours.is_some_and(|recorded| recorded.audience == id)
+            }
+            Call::Trait(call) => {
+                let ours = recorded.trait_sid.filter(|_| !recorded.observed);
+                ours.is_some() && ours == call.id()
+            }
+            Call::Segment(call) => call.id().is_some_and(|sid| {
+                let mut additional = recorded.additional_segments.iter();
+                recorded.segment_sid == Some(sid) && !recorded.observed
+                    || additional.any(|(_, known)| *known == sid)
+            }),
+            Call::Mapping(call) => call.id().is_some_and(|id| {
+                let mut mappings = recorded.mappings.iter();
+                mappings.any(|known| known.mapping == Some(id))
+            }),
+            _ => false,
+        }
     }
 
     /// Whether the job only looks again at what exists, or creates what a resource that `leaves` does not want any more.

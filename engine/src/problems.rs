@@ -156,9 +156,10 @@ pub(super) fn not_shown_yet(call: &Call) -> Problem {
     Problem::new(
         Reason::UnexpectedAnswer,
         format!(
-            "Could not {}: Experience Platform does not find it. It may have been written less than a minute ago, and not \
-             show yet: nothing was made in its place, and nothing else was changed.",
-            call.label()
+            "Could not {}: {} does not find it. It may have been written less than a minute ago, and not show yet: nothing \
+             was made in its place, and nothing else was changed.",
+            call.label(),
+            call.system()
         ),
     )
 }

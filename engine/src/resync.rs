@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use audience_sharing_core::call::kinds::coded::Coded;
 use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::audience_manager::{
@@ -304,6 +305,7 @@ impl Resync {
             sent,
             answered,
             now,
+            recorded: false,
         };
         match result {
             Ok(Read::Me(me)) => {
@@ -320,32 +322,25 @@ impl Resync {
             }
             Ok(Read::Audiences(audiences)) => {
                 self.report_skipped(state, "audiences", &audiences.listing.undecodable);
-                let unreadable: Vec<_> = audiences
-                    .listing
-                    .undecodable
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                let touched = state.inventory.apply_audiences(
-                    sent,
-                    now,
-                    audiences.listing.items,
-                    &unreadable,
-                );
+                let listing = audiences.listing;
+                let touched =
+                    state
+                        .inventory
+                        .apply_audiences(sent, now, listing.items, &listing.undecodable);
                 self.check_tenant(state);
                 touched
             }
             Ok(Read::Traits(listing)) => match &list {
                 Lists::Traits(ids) => {
                     self.report_skipped(state, "traits", &listing.undecodable);
-                    facts::kinds::apply_traits(&mut state.inventory, ids, listing, at)
+                    Trait::apply_contents(&mut state.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
             Ok(Read::Segments(listing)) => match &list {
                 Lists::Segments(ids) => {
                     self.report_skipped(state, "segments", &listing.undecodable);
-                    facts::kinds::apply_segments(&mut state.inventory, ids, listing, at)
+                    Segment::apply_contents(&mut state.inventory, ids, listing, at)
                 }
                 _ => Vec::new(),
             },
@@ -360,7 +355,8 @@ impl Resync {
                         }
                         _ => {}
                     }
-                    let touched = facts::apply(&mut state.inventory, call, response, at);
+                    let touched =
+                        facts::apply(&mut state.inventory, call, response, at).unwrap_or_default();
                     if let Some(problem) = unlisted(call, state) {
                         self.fail(problem, None);
                     }

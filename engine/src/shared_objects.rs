@@ -2,8 +2,11 @@
 //! deleted and its policy says so. One write at a time; every audience that needs them waits.
 
 use audience_sharing_core::call::Call;
+use audience_sharing_core::call::kinds::NewFolder;
+use audience_sharing_core::domain::audience_manager::{SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::facts::Known;
 use audience_sharing_core::plan::shared_objects::deletion;
 use tokio::sync::oneshot;
 
@@ -192,12 +195,14 @@ impl Worker {
 
     /// Another connection of the organization wrote shared objects meanwhile: what is there is listed again.
     pub(super) fn shared_objects_outdated(&mut self, call: &Call) {
+        let at = self.next_sequence();
         let settings = &self.state.settings;
         let inventory = &mut self.state.inventory;
         let data_source = settings.data_source.clone();
-        inventory.data_sources.apply_unresolved(data_source);
-        inventory.apply_trait_folder_unresolved(&settings.trait_folder, false);
-        inventory.apply_segment_folder_unresolved(&settings.segment_folder, false);
+        inventory.data_sources.apply_unresolved(at, data_source);
+        let named = |name: &str| NewFolder { name: name.into() };
+        TraitFolder::unresolved(inventory, &named(&settings.trait_folder), at, false);
+        SegmentFolder::unresolved(inventory, &named(&settings.segment_folder), at, false);
         if let Some(job) = self.jobs.get_mut(&Scope::SharedObjects)
             && matches!(job.work, Work::DeleteSharedObjects(_))
         {

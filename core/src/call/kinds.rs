@@ -1,6 +1,8 @@
-//! The kinds of remote objects, each with what calls about it carry and how they are shown.
+//! The kinds of remote objects: how each is found, judged, called and applied. A file per kind, which nothing outside
+//! names but for what its calls carry; what a plan makes of it is decided elsewhere.
 
 mod audience;
+pub mod coded;
 mod common;
 mod data_source;
 mod destination;

@@ -1,6 +1,6 @@
 //! Whose a remote object is: the mark at the end of its description (design.md §4.6).
 //!
-//! Reads and writes marks as text. It never decides what follows from one; claims do.
+//! Reads and writes marks as text. It never decides what follows from one; the judgment does.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct OwnerId(Box<str>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceName(Arc<str>);
 
-/// The first 8 hexadecimal digits of a resource's uid. It tells a resource from an earlier one of the same name: one that
+/// The first 8 hexadecimal digits of a resource's uid. It distinguishes a resource from an earlier one of the same name: one that
 /// was deleted and created again, or restored into another cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UidPrefix([u8; Self::DIGITS]);
@@ -32,6 +32,17 @@ pub struct InvalidName {
     length: usize,
 }
 
+fn checked<'a>(
+    text: &'a str,
+    fits: bool,
+    what: &'static str,
+    rule: &'static str,
+) -> Result<&'a str, InvalidName> {
+    let length = text.chars().count();
+    let invalid = InvalidName { what, rule, length };
+    if fits { Ok(text) } else { Err(invalid) }
+}
+
 impl OwnerId {
     const LENGTH_MAX: usize = 64;
 
@@ -42,14 +53,8 @@ impl OwnerId {
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
-        match fits {
-            true => Ok(Self(text.into())),
-            false => Err(InvalidName {
-                what: "an owner id",
-                rule: "1 to 64 letters, digits, dots, underscores and hyphens",
-                length: text.chars().count(),
-            }),
-        }
+        let rule = "1 to 64 letters, digits, dots, underscores and hyphens";
+        checked(text, fits, "an owner id", rule).map(|text| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -77,14 +82,8 @@ impl ResourceName {
                 .all(|byte| is_inner(byte) || matches!(byte, b'.' | b'-'))
             && text.bytes().next().is_some_and(is_inner)
             && text.bytes().next_back().is_some_and(is_inner);
-        match fits {
-            true => Ok(Self(text.into())),
-            false => Err(InvalidName {
-                what: "a resource name",
-                rule: "1 to 253 lower-case letters, digits, hyphens and dots, a letter or digit first and last",
-                length: text.chars().count(),
-            }),
-        }
+        let rule = "1 to 253 lower-case letters, digits, hyphens and dots, a letter or digit first and last";
+        checked(text, fits, "a resource name", rule).map(|text| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -11,7 +11,7 @@ pub use expression::Expression;
 pub enum Certainty {
     /// Adobe's documentation shows it.
     Documented,
-    /// Concluded from what Adobe's samples show; Segment Builder's code view tells.
+    /// Concluded from what Adobe's samples show; Segment Builder's code view shows it.
     Inferred,
 }
 
@@ -68,8 +68,7 @@ pub fn mirrored(expression: &str) -> Option<String> {
         .map(|namespace| membership(namespace, field.audience_id))
 }
 
-/// What stands for an expression that the service tells in a format of another name: it can be compared, and is never
-/// readable, since no expression begins with this sign.
+/// What replaces an expression that comes in a format of another name: it can be compared, and is never readable, since no expression begins with this sign.
 pub fn in_unknown_format(format: &str, value: &str) -> String {
     format!("#{format} {value}")
 }

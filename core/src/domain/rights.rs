@@ -43,7 +43,7 @@ impl fmt::Display for Right {
     }
 }
 
-/// Those of an object that told its permissions; whatever else it told is passed over.
+/// Those of an object that shows its permissions; other words among them are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rights(u8);
 

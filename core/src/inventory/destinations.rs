@@ -1,4 +1,4 @@
-//! Destinations and mappings, folded. A mapping has no read of its own: what a list lacks is decided by a look into its
+//! Facts about destinations and mappings, applied. A mapping has no read of its own: what a list lacks is decided by a look into its
 //! destination.
 
 use super::clock::{Moment, Sequence};
@@ -7,17 +7,17 @@ use super::known::Inventory;
 use crate::domain::destination::{Destination, Mapping};
 use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
 
-/// The mappings that one list told, and the ids of those that could not be read.
-pub type ListedMappings = (Vec<Mapping>, Vec<MappingId>);
+/// The mappings that one list showed, and one entry for each that could not be read, with its id where that could.
+pub type ListedMappings = (Vec<Mapping>, Vec<Option<MappingId>>);
 
 impl Inventory {
-    /// A list of all destinations, with their mappings where the list tells them.
+    /// A list of all destinations, with their mappings where the list includes them.
     pub fn apply_destinations(
         &mut self,
         started: Sequence,
         now: Moment,
         listed: Vec<(Destination, Option<ListedMappings>)>,
-        undecodable: &[DestinationId],
+        undecodable: &[Option<DestinationId>],
     ) -> Vec<Key> {
         let mut touched = Vec::new();
         let mut destinations = Vec::with_capacity(listed.len());
@@ -61,19 +61,16 @@ impl Inventory {
         key: (SegmentSid, DestinationId),
         found: Vec<Mapping>,
     ) -> Vec<Key> {
-        let lacking: Vec<MappingId> = self
-            .mappings
-            .find(&key)
-            .filter(|entry| entry.seen < at)
-            .filter(|entry| !entry.was_written_lately(now))
-            .map(|entry| entry.record.id)
+        let known = self.mappings.find(&key).map(|entry| entry.record.id);
+        let lacking: Vec<MappingId> = known
             .filter(|id| found.iter().all(|mapping| mapping.id != *id))
             .collect();
         let mut touched = self.mappings.apply_look_up(at, key, found);
         for id in lacking {
-            touched.extend(self.mappings.apply_gone(&id));
+            let gone = self.mappings.apply_not_found((at, now), &id, false);
+            touched.extend(gone.into_iter().flatten());
         }
-        self.mappings.trust(&key);
+        self.mappings.trust(at, &key);
         touched
     }
 }

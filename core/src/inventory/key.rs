@@ -4,7 +4,6 @@ use crate::domain::experience_platform::AudienceKey;
 use crate::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, IntegrationCode, SegmentSid, TraitSid,
 };
-use crate::domain::ownership::Mark;
 
 /// What a list was narrowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,7 +13,7 @@ pub enum Coverage {
     Destination(DestinationId),
 }
 
-/// What a scope can depend on; folding names these, and the engine knows who depends on which.
+/// What a scope can depend on; applying a fact names these, and the engine knows who depends on which.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The shared objects: data sources and folders.
@@ -39,8 +38,6 @@ pub enum AudienceNaturalKey {
     /// Of a definition: what it tests. One that tests the membership of a trait or segment alone has the test as we write
     /// it, in whichever form it tests it.
     Expression(Box<str>),
-    /// What a share of ours made, whatever became of its name.
-    Marked(Mark),
     /// Of a definition: an audience that it depends on.
     Dependency(AudienceId),
 }

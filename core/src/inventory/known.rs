@@ -7,15 +7,12 @@ use super::key::{Coverage, Key};
 use super::record::Record;
 use super::rights::KnownRights;
 use super::table::Table;
-use crate::domain::audience_manager::{
-    DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitReference,
-};
-use crate::domain::destination::{Destination, Mapping};
-use crate::domain::experience_platform::Audience;
+use crate::domain::audience_manager::TraitReference;
 use crate::domain::identifier::{
     AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use crate::domain::source::AudienceManagerSelector;
+use crate::every_kind::{self, Audience};
 
 /// Where ids are valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,29 +60,27 @@ pub struct Findings {
     pub sids: Vec<u64>,
 }
 
-#[derive(Debug, Default)]
-pub struct Inventory {
-    pub tenant: Tenant,
-    pub data_sources: Table<DataSource>,
-    pub trait_folders: Table<TraitFolder>,
-    pub segment_folders: Table<SegmentFolder>,
-    pub traits: Table<Trait>,
-    pub segments: Table<Segment>,
-    pub audiences: Table<Audience>,
-    pub destinations: Table<Destination>,
-    /// Of the segments that are known; a destination may hold thousands of others.
-    pub mappings: Table<Mapping>,
-    pub trait_users: BTreeMap<TraitSid, Users>,
-    /// What the words by which users name foreign traits were answered.
-    pub named_traits: BTreeMap<TraitReference, FoundTraits>,
-    /// What Audience Manager's validation said of the rules that users wrote.
-    pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
-    /// What Audience Manager answered to a code or a name, in all data sources.
-    pub searches: BTreeMap<AudienceManagerSelector, Findings>,
-    pub rights: KnownRights,
-    /// Folders that we created: only these are ever deleted (design.md §4.6).
-    pub created_folders: CreatedFolders,
+macro_rules! inventory {
+    ([$($kind:ident: $table:ident,)+]) => {
+        /// Of mappings only those of the segments that are known; a destination may hold thousands of others.
+        #[derive(Debug, Default)]
+        pub struct Inventory {
+            pub tenant: Tenant,
+            $(pub $table: Table<every_kind::$kind>,)+
+            pub trait_users: BTreeMap<TraitSid, Users>,
+            /// What the words by which users name foreign traits were answered.
+            pub named_traits: BTreeMap<TraitReference, FoundTraits>,
+            /// What Audience Manager's validation said of the rules that users wrote.
+            pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
+            /// What Audience Manager answered to a code or a name, in all data sources.
+            pub searches: BTreeMap<AudienceManagerSelector, Findings>,
+            pub rights: KnownRights,
+            /// Folders that we created: only these are ever deleted (design.md §4.6).
+            pub created_folders: CreatedFolders,
+        }
+    };
 }
+with_every_kind!(inventory);
 
 /// Folders that we created; a folder can carry no mark.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,50 +89,11 @@ pub struct CreatedFolders {
     pub segments: BTreeSet<SegmentFolderId>,
     /// Created, or perhaps created, with an answer that named no id (audience-manager.md §3.3) or with none at all: no
     /// folder had the name before, so the one that the next reading of the tree shows is ours.
-    pending_trait_folder: Option<(TraitFolderId, Box<str>)>,
-    pending_segment_folder: Option<(SegmentFolderId, Box<str>)>,
+    pub(crate) pending_trait_folder: Option<(TraitFolderId, Box<str>)>,
+    pub(crate) pending_segment_folder: Option<(SegmentFolderId, Box<str>)>,
 }
 
 impl Inventory {
-    /// A create of a trait folder below the root failed, or was answered without an id: its outcome is `unknown`, or the
-    /// name was taken.
-    pub fn apply_trait_folder_unresolved(&mut self, name: &str, unknown: bool) {
-        let key = (TraitFolderId(0), Box::from(name));
-        self.trait_folders.apply_unresolved(key.clone());
-        self.created_folders.pending_trait_folder = unknown.then_some(key);
-    }
-
-    /// The same for a segment folder.
-    pub fn apply_segment_folder_unresolved(&mut self, name: &str, unknown: bool) {
-        let key = (SegmentFolderId(0), Box::from(name));
-        self.segment_folders.apply_unresolved(key.clone());
-        self.created_folders.pending_segment_folder = unknown.then_some(key);
-    }
-
-    /// The whole tree of trait folders.
-    pub fn apply_trait_folders(
-        &mut self,
-        started: Sequence,
-        now: Moment,
-        tree: Vec<TraitFolder>,
-    ) -> Vec<Key> {
-        let created = &mut self.created_folders;
-        let pending = (&mut created.traits, &mut created.pending_trait_folder);
-        apply_tree(&mut self.trait_folders, pending, (started, now), tree)
-    }
-
-    /// The same for segment folders.
-    pub fn apply_segment_folders(
-        &mut self,
-        started: Sequence,
-        now: Moment,
-        tree: Vec<SegmentFolder>,
-    ) -> Vec<Key> {
-        let created = &mut self.created_folders;
-        let pending = (&mut created.segments, &mut created.pending_segment_folder);
-        apply_tree(&mut self.segment_folders, pending, (started, now), tree)
-    }
-
     /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.
     pub fn expect_another_list(&mut self) {
         self.data_sources.expect_another_list();
@@ -153,7 +109,7 @@ impl Inventory {
         self.rule_verdicts.insert(content, verdict);
     }
 
-    /// Folds the audiences of a full list; the sandbox they name is the tenant's.
+    /// Applies a full list of audiences; the sandbox they name is the tenant's.
     ///
     /// Returns the keys that were touched.
     pub fn apply_audiences(
@@ -161,7 +117,7 @@ impl Inventory {
         started: Sequence,
         now: Moment,
         items: Vec<Audience>,
-        undecodable: &[AudienceId],
+        undecodable: &[Option<AudienceId>],
     ) -> Vec<Key> {
         if let Some(sandbox) = items.iter().find_map(|audience| audience.sandbox.clone()) {
             self.tenant.sandbox = Some(sandbox);
@@ -171,8 +127,8 @@ impl Inventory {
     }
 }
 
-/// The folder whose create named no id is the one that the tree shows under its name.
-fn apply_tree<R: Record>(
+/// A whole tree of folders. The folder whose create named no id is the one that the tree shows under its name.
+pub fn apply_tree<R: Record>(
     table: &mut Table<R>,
     (created, pending): (&mut BTreeSet<R::Id>, &mut Option<R::NaturalKey>),
     (started, now): (Sequence, Moment),

@@ -1,5 +1,5 @@
-//! Where Audience Manager told that a right is missing. What it tells nothing of may be done: without role-based access
-//! everybody may.
+//! The rights that Audience Manager shows to be missing. Where it shows no rights everything is allowed: without
+//! role-based access everybody may.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use crate::domain::rights::Rights;
 
 #[derive(Debug, Default)]
 pub struct KnownRights {
-    /// Whether the technical account is one, as far as it was told.
+    /// Whether the technical account is one, as far as Audience Manager says.
     pub administrator: Option<bool>,
     pub data_sources: BTreeMap<DataSourceId, Rights>,
     pub traits: BTreeMap<TraitSid, Rights>,
     pub segments: BTreeMap<SegmentSid, Rights>,
 }
 
-/// Folds what a list told of the objects `listed`; `lacking` are those among them that lack a right. Returns whose rights
-/// are others now.
+/// Applies what a list shows of the objects `listed`; `lacking` are those among them that lack a right. Returns the objects
+/// whose rights changed.
 pub fn apply_rights<Id: Copy + Ord>(
     known: &mut BTreeMap<Id, Rights>,
     listed: impl IntoIterator<Item = Id>,

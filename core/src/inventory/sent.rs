@@ -23,7 +23,7 @@ const SPELLINGS_MAX: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The answer showed it as it was sent, where this stood before.
+    /// The answer showed it as it was sent, where this was before.
     Echoed { over: u64 },
     /// The same, and the object is to be read: the answer may only repeat what was sent.
     Asked { over: u64 },
@@ -52,7 +52,7 @@ impl<Id: Ord + Clone> SentTexts<Id> {
     pub(super) fn written<R: Record<Id = Id>>(&mut self, shown: &R, sent: &[SentText<'_>]) -> bool {
         let id = shown.id();
         let mut notes = self.0.remove(&id).unwrap_or_default();
-        let mut in_doubt = false;
+        let mut is_stale = false;
         for SentText {
             field,
             text,
@@ -94,7 +94,7 @@ impl<Id: Ord + Clone> SentTexts<Id> {
             notes.retain(|known| known.field != *field);
             if let Some(over) = over {
                 let asks = again || before.is_some_and(|before| may_be_respelled(before, text));
-                in_doubt |= asks;
+                is_stale |= asks;
                 notes.push(note(match asks {
                     true => Outcome::Asked { over },
                     false => Outcome::Echoed { over },
@@ -104,7 +104,7 @@ impl<Id: Ord + Clone> SentTexts<Id> {
         if !notes.is_empty() {
             self.0.insert(id, notes);
         }
-        in_doubt
+        is_stale
     }
 
     /// An object as a list or a read shows it; `alone`: by itself, so that the answer is no older than the question.
@@ -122,7 +122,7 @@ impl<Id: Ord + Clone> SentTexts<Id> {
             };
             let found = record.stored(note.field).map(digest);
             if found != Some(over) {
-                return false; // it stands as it was sent, or somebody changed it since
+                return false; // it is as it was sent, or somebody changed it since
             }
             if alone && matches!(note.outcome, Outcome::Asked { .. }) {
                 note.outcome = Outcome::Stored(over);

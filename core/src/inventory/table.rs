@@ -1,16 +1,16 @@
-//! One kind of record, indexed by id and by natural key, with what is known of its absence.
+//! One kind of record, indexed by id, by mark and by natural key, with what is known of its absence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::absence::{Absence, LastList};
 use super::clock::{Moment, Sequence};
+use super::entry::{Entry, NotShownYet, may_be_behind};
+use super::index::Index;
 use super::key::{Coverage, Key};
 use super::record::Record;
 use super::sent::{SentText, SentTexts};
 use crate::domain::field::Field;
-
-/// A list that differs from what we wrote is not believed this long after the write; the object is read by itself
-/// (design.md §4.2).
-const LIST_LAG_MS: u64 = 60_000;
+use crate::domain::ownership::Mark;
 
 /// Where a service has no filter for a key, so many lists must lack it before it is free (design.md §4, L2).
 const LISTS_FOR_ABSENCE: u8 = 2;
@@ -18,88 +18,45 @@ const LISTS_FOR_ABSENCE: u8 = 2;
 /// A collection that was listed as empty is empty only if another list says so, at least this much later.
 const EMPTY_AGAIN_AFTER_MS: u64 = 10_000;
 
-/// A record and how far it may be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<R> {
-    pub record: R,
-    /// The call that the record comes from.
-    pub seen: Sequence,
-    /// When we last wrote it.
-    pub written: Option<Moment>,
-    /// A list contradicts or lacks it: it must be read by its id before anything is decided on it.
-    pub stale: bool,
-}
-
-/// Whether a read that is answered now may lack what was written then.
-pub fn may_be_behind(written: Moment, now: Moment) -> bool {
-    now.since(written) < LIST_LAG_MS
-}
-
-impl<R> Entry<R> {
-    /// What does not show it yet, or not as it was written, may be behind.
-    pub fn was_written_lately(&self, now: Moment) -> bool {
-        self.written.is_some_and(|at| may_be_behind(at, now))
-    }
+/// What a list means that contradicts or lacks what we wrote less than a minute ago.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lagging {
+    /// The object must be read by its id.
+    Ask,
+    /// Nothing: it may be behind.
+    Excuse,
 }
 
 #[derive(Debug)]
 pub struct Table<R: Record> {
     /// Boxed: a tree that grows at its end, as one of sids does, leaves nearly half of each of its nodes empty.
     entries: BTreeMap<R::Id, Box<Entry<R>>>,
-    /// In the order of their ids; nearly always one.
-    by_key: BTreeMap<R::NaturalKey, Vec<R::Id>>,
-    /// Ids that answered 404, one by one.
-    gone: BTreeSet<R::Id>,
+    by_key: Index<R::NaturalKey, R::Id>,
+    /// By the mark in the description, of any uid.
+    by_mark: Index<Mark, R::Id>,
+    /// Ids that answered 404, one by one, or were deleted, with the youngest such call.
+    gone: BTreeMap<R::Id, Sequence>,
     /// Complete lists, by what they were narrowed to.
-    listed: BTreeMap<Coverage, Listed>,
+    listed: BTreeMap<Coverage, LastList>,
     /// When a natural key was last looked up by itself.
     looked_up: BTreeMap<R::NaturalKey, Sequence>,
-    /// Creates whose outcome is not known yet.
-    unresolved: BTreeSet<R::NaturalKey>,
+    /// Creates whose outcome is not known yet, with the youngest such answer.
+    unresolved: BTreeMap<R::NaturalKey, Sequence>,
     sent: SentTexts<R::Id>,
     /// For a collection without a filter: what its lists prove.
     absence: Absence<R::Id>,
-}
-
-/// How far the lists of a whole collection prove that something is not in it.
-#[derive(Debug)]
-struct Absence<Id> {
-    /// The credible lists since an object was last found to be gone, renamed or perhaps created.
-    lists: u8,
-    /// When the collection was first listed as empty while nothing was known of it.
-    empty_since: Option<Moment>,
-    /// The last list held an object that could not be read; its id, where that could be read.
-    unreadable: Option<Option<Id>>,
-}
-
-impl<Id> Default for Absence<Id> {
-    fn default() -> Self {
-        Self {
-            lists: 0,
-            empty_since: None,
-            unreadable: None,
-        }
-    }
-}
-
-/// The last list of a coverage.
-#[derive(Clone, Copy, Debug)]
-struct Listed {
-    /// So many lists in a row held nothing.
-    empty_lists: u8,
-    /// It held an object that could not be read.
-    holds_unreadable: bool,
 }
 
 impl<R: Record> Default for Table<R> {
     fn default() -> Self {
         Self {
             entries: BTreeMap::new(),
-            by_key: BTreeMap::new(),
-            gone: BTreeSet::new(),
+            by_key: Index::default(),
+            by_mark: Index::default(),
+            gone: BTreeMap::new(),
             listed: BTreeMap::new(),
             looked_up: BTreeMap::new(),
-            unresolved: BTreeSet::new(),
+            unresolved: BTreeMap::new(),
             sent: SentTexts::default(),
             absence: Absence::default(),
         }
@@ -116,11 +73,14 @@ impl<R: Record> Table<R> {
         &'a self,
         key: &R::NaturalKey,
     ) -> impl Iterator<Item = &'a Entry<R>> + use<'a, R> {
-        self.by_key
-            .get(key)
-            .into_iter()
-            .flatten()
-            .filter_map(move |id| self.get(id))
+        let ids = self.by_key.get(key).iter();
+        ids.filter_map(move |id| self.get(id))
+    }
+
+    /// Every record whose description ends in this mark, with any uid, in the order of their ids.
+    pub fn marked<'a>(&'a self, mark: &Mark) -> impl Iterator<Item = &'a Entry<R>> + use<'a, R> {
+        let ids = self.by_mark.get(&mark.of_any_uid()).iter();
+        ids.filter_map(move |id| self.get(id))
     }
 
     /// The records whose natural keys lie in the range, in the order of the keys.
@@ -128,9 +88,8 @@ impl<R: Record> Table<R> {
         &self,
         keys: impl std::ops::RangeBounds<R::NaturalKey>,
     ) -> impl Iterator<Item = (&R::NaturalKey, &Entry<R>)> {
-        self.by_key
-            .range(keys)
-            .flat_map(move |(key, ids)| ids.iter().filter_map(move |id| Some((key, self.get(id)?))))
+        let found = self.by_key.range(keys);
+        found.filter_map(|(key, id)| Some((key, self.get(id)?)))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Entry<R>> {
@@ -139,7 +98,7 @@ impl<R: Record> Table<R> {
 
     /// The object answered 404 to a read by its id, and has not been seen since.
     pub fn is_gone(&self, id: &R::Id) -> bool {
-        self.gone.contains(id)
+        self.gone.contains_key(id)
     }
 
     /// `wanted` was sent for the field, and the service stored what the record shows: it is not sent again.
@@ -147,12 +106,12 @@ impl<R: Record> Table<R> {
         self.sent.are_stored_as(record, field, wanted)
     }
 
-    /// The texts of a write, once its answer is folded: what the service made of them is remembered.
+    /// The texts of a write, once its answer is applied: what the service made of them is remembered.
     pub fn note_sent(&mut self, id: &R::Id, sent: &[SentText<'_>]) {
         if let Some(entry) = self.entries.get_mut(id)
             && self.sent.written(&entry.record, sent)
         {
-            entry.stale = true;
+            entry.make_stale(entry.seen);
         }
     }
 
@@ -162,7 +121,7 @@ impl<R: Record> Table<R> {
         entries.any(|(id, entry)| id != than && !entry.stale)
     }
 
-    /// A complete list of this coverage has been folded.
+    /// A complete list of this coverage has been applied.
     pub fn is_listed(&self, coverage: Coverage) -> bool {
         self.listed.contains_key(&coverage)
     }
@@ -179,20 +138,12 @@ impl<R: Record> Table<R> {
         listed.is_some_and(|listed| listed.holds_unreadable)
     }
 
-    /// The last list of this coverage held an object of which not even the id could be read.
-    pub fn note_unreadable(&mut self, coverage: Coverage) {
-        if let Some(listed) = self.listed.get_mut(&coverage) {
-            listed.holds_unreadable = true;
-            listed.empty_lists = 0;
-        }
-    }
-
     /// Of a collection without a filter: no object has this key. Enough complete lists lacked it, and nothing that is
     /// known has it.
     pub fn is_free(&self, key: &R::NaturalKey) -> bool {
         self.absence.lists >= LISTS_FOR_ABSENCE
             && self.absence.unreadable.is_none()
-            && !self.unresolved.contains(key)
+            && !self.is_unresolved(key)
             && self.find(key).next().is_none()
     }
 
@@ -207,7 +158,7 @@ impl<R: Record> Table<R> {
         self.absence.lists = self.absence.lists.min(LISTS_FOR_ABSENCE - 1);
     }
 
-    /// How many known objects a list of this coverage lacks, not counting what is younger than the list or in doubt.
+    /// How many known objects a list of this coverage lacks, not counting what is younger than the list or already stale.
     pub fn count_missing<'a>(
         &self,
         started: Sequence,
@@ -231,12 +182,12 @@ impl<R: Record> Table<R> {
 
     /// The outcome of a create with this key is not known: look it up before anything else.
     pub fn is_unresolved(&self, key: &R::NaturalKey) -> bool {
-        self.unresolved.contains(key)
+        self.unresolved.contains_key(key)
     }
 
     /// The keys of all creates whose outcome is not known.
     pub fn unresolved(&self) -> impl Iterator<Item = &R::NaturalKey> {
-        self.unresolved.iter()
+        self.unresolved.keys()
     }
 
     /// The key was looked up by itself at or after this call.
@@ -244,50 +195,22 @@ impl<R: Record> Table<R> {
         self.looked_up.get(key).is_some_and(|at| *at >= since)
     }
 
-    /// A complete list. It replaces what is older than its own start; what it lacks becomes doubtful, never absent.
+    /// A complete list. It replaces what is older than its own start; what it lacks becomes stale, never absent.
     ///
-    /// `undecodable` are the ids of items that could not be read: they are neither changed nor missed.
+    /// `undecodable`: one entry for each item that could not be read, with its id where that could. They are neither
+    /// changed nor missed.
     pub fn apply_list(
         &mut self,
         started: Sequence,
         now: Moment,
         coverage: Coverage,
         items: Vec<R>,
-        undecodable: &[R::Id],
+        undecodable: &[Option<R::Id>],
     ) -> Vec<Key> {
-        let mut touched = Vec::new();
-        let mut present: BTreeSet<R::Id> = undecodable.iter().cloned().collect();
-        let is_empty = items.is_empty() && undecodable.is_empty();
-        for item in items {
-            present.insert(item.id());
-            self.apply_listed(started, now, item, &mut touched);
-        }
-        for (id, entry) in &mut self.entries {
-            let covered = coverage == Coverage::Whole || entry.record.coverage() == coverage;
-            if covered && entry.seen < started && !entry.stale && !present.contains(id) {
-                entry.stale = true;
-                entry.record.keys(&mut touched);
-            }
-        }
-        let before = self.listed.get(&coverage).copied();
-        let empty_lists = match (is_empty, before) {
-            (false, _) => 0,
-            (true, None) => 1,
-            (true, Some(before)) => before.empty_lists.saturating_add(1),
-        };
-        let listed = Listed {
-            empty_lists,
-            holds_unreadable: !undecodable.is_empty(),
-        };
-        self.listed.insert(coverage, listed);
-        if before.is_none() {
-            // Absence can be judged from now on.
-            touched.push(Key::SharedObjects);
-        }
-        touched
+        self.apply_items((started, now), coverage, items, undecodable, Lagging::Ask)
     }
 
-    /// A list of a whole collection that has no filter for keys. What it lacks becomes doubtful, unless it was written so
+    /// A list of a whole collection that has no filter for keys. What it lacks becomes stale, unless it was written so
     /// lately that the list may lag behind; only enough such lists prove that a key is free ([`Self::is_free`]).
     ///
     /// A list proves nothing if it holds nothing that was known before it: it may be empty or cut off by a fault. It then
@@ -302,75 +225,112 @@ impl<R: Record> Table<R> {
         undecodable: Vec<Option<R::Id>>,
     ) -> Vec<Key> {
         let is_empty = items.is_empty() && undecodable.is_empty();
+        let counts = self.absence.counts(started);
         if is_empty && self.entries.is_empty() {
             let since = *self.absence.empty_since.get_or_insert(now);
             if now.since(since) < EMPTY_AGAIN_AFTER_MS {
                 return Vec::new();
             }
-            self.absence.lists = LISTS_FOR_ABSENCE;
+            self.absence.lists = match counts {
+                true => LISTS_FOR_ABSENCE,
+                false => self.absence.lists,
+            };
         } else if !is_empty {
             self.absence.empty_since = None;
             let is_known = |item: &R| self.entries.contains_key(&item.id());
-            if self.entries.is_empty() || items.iter().any(is_known) {
+            if counts && (self.entries.is_empty() || items.iter().any(is_known)) {
                 self.absence.lists = self.absence.lists.saturating_add(1);
             }
         }
-        let ids: Vec<R::Id> = undecodable.iter().flatten().cloned().collect();
-        if !is_empty {
+        let whole = Coverage::Whole;
+        let touched = self.apply_items((started, now), whole, items, &undecodable, Lagging::Excuse);
+        let last = self.listed.get(&whole);
+        if !is_empty && last.is_some_and(|last| last.started == started) {
             self.absence.unreadable = undecodable.into_iter().next();
-        }
-        let touched = self.apply_list(started, now, Coverage::Whole, items, &ids);
-        for entry in self.entries.values_mut() {
-            if entry.was_written_lately(now) {
-                entry.stale = false;
-            }
         }
         let proven = self.absence.lists >= LISTS_FOR_ABSENCE;
         let found = &self.by_key;
         self.unresolved
-            .retain(|key| !proven && !found.contains_key(key));
+            .retain(|key, at| *at > started || !proven && found.get(key).is_empty());
         touched
     }
 
-    fn apply_listed(&mut self, started: Sequence, now: Moment, item: R, touched: &mut Vec<Key>) {
-        let id = item.id();
-        if self
-            .entries
-            .get(&id)
-            .is_some_and(|entry| entry.seen < started)
-        {
-            self.sent.seen(&item, false);
+    fn apply_items(
+        &mut self,
+        (started, now): (Sequence, Moment),
+        coverage: Coverage,
+        items: Vec<R>,
+        undecodable: &[Option<R::Id>],
+        lagging: Lagging,
+    ) -> Vec<Key> {
+        let mut touched = Vec::new();
+        let mut present: BTreeSet<R::Id> = undecodable.iter().flatten().cloned().collect();
+        let is_empty = items.is_empty() && undecodable.is_empty();
+        for item in items {
+            present.insert(item.id());
+            self.apply_listed((started, now), item, lagging, &mut touched);
         }
-        let Some(entry) = self.entries.get_mut(&item.id()) else {
-            if !self.gone.contains(&item.id()) {
-                self.insert(item, started, None, touched);
-            } else {
-                // It answered 404 by itself: a late list, or an object that came back. Its own read decides.
-                let id = item.id();
-                self.insert(item, started, None, touched);
-                if let Some(entry) = self.entries.get_mut(&id) {
-                    entry.stale = true;
-                }
+        for (id, entry) in &mut self.entries {
+            let covered = coverage == Coverage::Whole || entry.record.coverage() == coverage;
+            let excused = lagging == Lagging::Excuse && entry.was_written_lately(now);
+            let missing = covered && entry.seen < started && !present.contains(id);
+            if missing && !excused && entry.make_stale(started) {
+                entry.record.keys(&mut touched);
+            }
+        }
+        let before = self.listed.get(&coverage).copied();
+        if before.is_none() {
+            // Absence can be judged from now on.
+            touched.push(Key::SharedObjects);
+        }
+        if before.is_none_or(|before| before.started <= started) {
+            let before = before.map_or(0, |before| before.empty_lists);
+            let list = LastList {
+                started,
+                empty_lists: match is_empty {
+                    true => before.saturating_add(1),
+                    false => 0,
+                },
+                holds_unreadable: !undecodable.is_empty(),
+            };
+            self.listed.insert(coverage, list);
+        }
+        touched
+    }
+
+    fn apply_listed(
+        &mut self,
+        (started, now): (Sequence, Moment),
+        item: R,
+        lagging: Lagging,
+        touched: &mut Vec<Key>,
+    ) {
+        let id = item.id();
+        let Some(entry) = self.entries.get_mut(&id) else {
+            let gone = self.gone.get(&id).copied();
+            if gone.is_some_and(|gone| gone >= started) {
+                return;
+            }
+            self.insert(item, started, None, touched);
+            if let (Some(_), Some(entry)) = (gone, self.entries.get_mut(&id)) {
+                // It answered 404 by itself: this list is late, or the object came back. Its own read decides.
+                entry.make_stale(started);
             }
             return;
         };
         if entry.seen >= started {
             return;
         }
+        self.sent.seen(&item, false);
         if entry.record == item {
-            entry.seen = started;
-            if std::mem::take(&mut entry.stale) {
+            if entry.confirm(started) {
                 entry.record.keys(touched);
             }
-            return;
+        } else if !entry.was_written_lately(now) {
+            self.insert(item, started, None, touched);
+        } else if lagging == Lagging::Ask && entry.make_stale(started) {
+            entry.record.keys(touched);
         }
-        if entry.was_written_lately(now) {
-            if !std::mem::replace(&mut entry.stale, true) {
-                entry.record.keys(touched);
-            }
-            return;
-        }
-        self.insert(item, started, None, touched);
     }
 
     /// The answer of a read of one object.
@@ -382,24 +342,33 @@ impl<R: Record> Table<R> {
 
     /// One object's own answer, unless something younger is known.
     fn apply_single(&mut self, at: Sequence, record: R, touched: &mut Vec<Key>) {
-        let known = self.entries.get(&record.id());
-        if known.is_some_and(|entry| entry.seen > at) {
+        let id = record.id();
+        if self.is_known_since(at, &id) {
             return;
         }
-        let written = known.and_then(|entry| entry.written);
-        self.gone.remove(&record.id());
+        let written = self.entries.get(&id).and_then(|entry| entry.written);
+        self.gone.remove(&id);
         self.sent.seen(&record, true);
         self.insert(record, at, written, touched);
+    }
+
+    /// Whether the object was seen, or seen to be gone, by a younger call.
+    fn is_known_since(&self, at: Sequence, id: &R::Id) -> bool {
+        let seen = self.entries.get(id).map(|entry| entry.seen);
+        let gone = self.gone.get(id).copied();
+        seen.max(gone).is_some_and(|known| known > at)
     }
 
     /// The answer of a create or an update.
     pub fn apply_written(&mut self, at: Sequence, now: Moment, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
         for key in record.natural_keys() {
-            self.unresolved.remove(&key);
+            self.resolve(&key, at);
         }
-        self.gone.remove(&record.id());
-        self.insert(record, at, Some(now), &mut touched);
+        if !self.is_known_since(at, &record.id()) {
+            self.gone.remove(&record.id());
+            self.insert(record, at, Some(now), &mut touched);
+        }
         touched
     }
 
@@ -409,44 +378,84 @@ impl<R: Record> Table<R> {
         for record in found {
             self.apply_single(at, record, &mut touched);
         }
-        self.unresolved.remove(&key);
-        self.looked_up.insert(key, at);
+        self.resolve(&key, at);
+        if !self.is_unresolved(&key) {
+            let known = self.looked_up.entry(key).or_insert(at);
+            *known = (*known).max(at);
+        }
         touched
     }
 
-    /// A 404 to a read or a delete of one object, or a delete that was done.
-    pub fn apply_gone(&mut self, id: &R::Id) -> Vec<Key> {
+    fn resolve(&mut self, key: &R::NaturalKey, at: Sequence) {
+        if self.unresolved.get(key).is_some_and(|open| *open <= at) {
+            self.unresolved.remove(key);
+        }
+    }
+
+    /// An object that was deleted, or is proven to be absent, unless it was seen since.
+    pub fn apply_gone(&mut self, at: Sequence, id: &R::Id) -> Vec<Key> {
         let mut touched = Vec::new();
+        if self.is_known_since(at, id) {
+            return touched;
+        }
         if let Some(entry) = self.remove(id) {
             entry.record.keys(&mut touched);
         }
         self.sent.forget(id);
-        self.gone.insert(id.clone());
-        self.absence.lists = 0;
+        self.gone.insert(id.clone(), at);
+        self.absence.begin_again(at);
         touched
     }
 
-    /// A write of one object whose outcome is unknown: it must be read before anything is decided on it.
-    pub fn apply_doubt(&mut self, id: &R::Id) {
-        if let Some(entry) = self.entries.get_mut(id) {
-            entry.stale = true;
+    /// A 404 to a call about one object. `recorded`: a status named it before this process began.
+    ///
+    /// # Errors
+    /// It was written so lately that the answer may be behind: it changes nothing.
+    pub fn apply_not_found(
+        &mut self,
+        (at, now): (Sequence, Moment),
+        id: &R::Id,
+        recorded: bool,
+    ) -> Result<Vec<Key>, NotShownYet> {
+        let may_be_behind = match self.entries.get(id) {
+            Some(entry) => entry.seen <= at && entry.was_written_lately(now),
+            // The process before may have written it up to the moment at which this one began.
+            None => recorded && !self.is_gone(id) && may_be_behind(Moment::default(), now),
+        };
+        match may_be_behind {
+            true => Err(NotShownYet),
+            false => Ok(self.apply_gone(at, id)),
         }
     }
 
-    /// What carries the key was just looked at: a list that contradicted it is behind.
-    pub(super) fn trust(&mut self, key: &R::NaturalKey) {
-        for id in self.by_key.get(key).into_iter().flatten() {
-            if let Some(entry) = self.entries.get_mut(id) {
+    /// A write of one object whose outcome is unknown: it must be read before anything is decided on it, unless it was
+    /// seen since.
+    pub fn apply_unknown_outcome(&mut self, at: Sequence, id: &R::Id) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.make_stale(at);
+        }
+    }
+
+    /// What carries the key was just looked at: an older list that contradicted it is behind.
+    pub(super) fn trust(&mut self, at: Sequence, key: &R::NaturalKey) {
+        for id in self.by_key.get(key) {
+            if let Some(entry) = self.entries.get_mut(id)
+                && entry.stale_since <= at
+            {
                 entry.stale = false;
             }
         }
     }
 
-    /// A create whose outcome is unknown, or that was refused since the key is taken.
-    pub fn apply_unresolved(&mut self, key: R::NaturalKey) {
+    /// A create whose outcome is unknown, or that was refused since the key is taken, unless the key was looked up since.
+    pub fn apply_unresolved(&mut self, at: Sequence, key: R::NaturalKey) {
+        if self.was_looked_up(&key, at) {
+            return;
+        }
         self.looked_up.remove(&key);
-        self.unresolved.insert(key);
-        self.absence.lists = 0;
+        let open = self.unresolved.entry(key).or_insert(at);
+        *open = (*open).max(at);
+        self.absence.begin_again(at);
     }
 
     fn insert(
@@ -458,14 +467,18 @@ impl<R: Record> Table<R> {
     ) {
         let id = record.id();
         let previous = self.remove(&id);
+        let stale_since = previous
+            .as_ref()
+            .map_or(Sequence::default(), |entry| entry.stale_since);
         let renamed = previous
             .as_ref()
             .is_some_and(|entry| !entry.record.natural_keys().eq(record.natural_keys()));
         if renamed {
-            self.absence.lists = 0;
+            self.absence.begin_again(seen);
         }
+        let stale = stale_since > seen;
         match &previous {
-            Some(entry) if entry.record == record && !entry.stale => {}
+            Some(entry) if entry.record == record && entry.stale == stale => {}
             Some(entry) => {
                 entry.record.keys(touched);
                 record.keys(touched);
@@ -473,11 +486,10 @@ impl<R: Record> Table<R> {
             None => record.keys(touched),
         }
         for key in record.natural_keys() {
-            let ids = self.by_key.entry(key).or_default();
-            if let Err(place) = ids.binary_search(&id) {
-                ids.reserve_exact(1);
-                ids.insert(place, id.clone());
-            }
+            self.by_key.insert(key, id.clone());
+        }
+        if let Some(mark) = record.mark() {
+            self.by_mark.insert(mark, id.clone());
         }
         self.entries.insert(
             id,
@@ -485,7 +497,8 @@ impl<R: Record> Table<R> {
                 record,
                 seen,
                 written,
-                stale: false,
+                stale,
+                stale_since,
             }),
         );
     }
@@ -493,13 +506,10 @@ impl<R: Record> Table<R> {
     fn remove(&mut self, id: &R::Id) -> Option<Entry<R>> {
         let entry = *self.entries.remove(id)?;
         for key in entry.record.natural_keys() {
-            let Some(ids) = self.by_key.get_mut(&key) else {
-                continue;
-            };
-            ids.retain(|known| known != id);
-            if ids.is_empty() {
-                self.by_key.remove(&key);
-            }
+            self.by_key.remove(&key, id);
+        }
+        if let Some(mark) = entry.record.mark() {
+            self.by_mark.remove(&mark, id);
         }
         Some(entry)
     }

@@ -1,5 +1,5 @@
-//! Finding an object: by its recorded id, else by its keys. What is not known is asked for, and each that is found is
-//! judged.
+//! Finding an object, the same for every kind: by its recorded id, else by our mark, else by its keys. What is not known is
+//! asked for, and each that is found is judged.
 
 use super::Plan;
 use crate::call::{Call, Kind, Step};
@@ -101,7 +101,7 @@ impl<'a, K: Kind> Slot<'a, K> {
         if let Some(call) = unresolved.find_map(SlotKey::look_up) {
             return ask(call);
         }
-        let found: Vec<_> = self.entries(keys).collect();
+        let found = self.entries(keys);
         if let Some(entry) = found.iter().find(|entry| entry.stale) {
             return ask(Call::read::<K>(entry.record.id()));
         }
@@ -132,7 +132,7 @@ impl<'a, K: Kind> Slot<'a, K> {
         let table = K::table(self.inventory);
         let mut recorded = self.recorded.iter();
         let recorded = recorded.find(|id| !table.is_gone(id)).cloned();
-        recorded.or_else(|| Some(self.entries(&self.keys).next()?.record.id()))
+        recorded.or_else(|| Some(self.entries(&self.keys).first()?.record.id()))
     }
 
     /// What must still be looked up before an absent object is created.
@@ -189,13 +189,9 @@ impl<'a, K: Kind> Slot<'a, K> {
                     .is_marked(record.description().unwrap_or_default())
                 && same(kept, record)
         };
-        let entries = self.entries(&self.keys);
-        let entries = entries.chain(self.entries(&self.other_keys));
-        let mut found: Vec<_> = entries.filter(is_duplicate).collect();
-        found.dedup_by_key(|entry| entry.record.id());
-        let judged = found
-            .into_iter()
-            .map(|entry| (self.candidate(entry).ownership, entry));
+        let entries = self.entries(self.keys.iter().chain(&self.other_keys));
+        let found = entries.into_iter().filter(is_duplicate);
+        let judged = found.map(|entry| (self.candidate(entry).ownership, entry));
         judged
             .filter_map(|(ownership, entry)| match ownership {
                 Ownership::Owned(ours) => Some((ours, entry)),
@@ -204,12 +200,34 @@ impl<'a, K: Kind> Slot<'a, K> {
             .collect()
     }
 
-    fn entries<'k>(
-        &'k self,
-        keys: &'k [SlotKey<K>],
-    ) -> impl Iterator<Item = &'a Entry<K>> + use<'a, 'k, K> {
+    /// Each once: what carries our mark with any uid and has the key, in whatever form that is; then what is found by one
+    /// of the keys.
+    fn entries<'k>(&self, keys: impl IntoIterator<Item = &'k SlotKey<K>>) -> Vec<&'a Entry<K>>
+    where
+        K: 'k,
+    {
         let table = K::table(self.inventory);
-        keys.iter().flat_map(|key| table.find(&key.key))
+        let Claimant {
+            mark,
+            previous_owners,
+            ..
+        } = self.claimant;
+        let before = previous_owners.iter();
+        let before = before.map(|owner| mark.clone().with_owner(owner.clone()));
+        let marks = before.chain([mark.clone()]);
+        let marked = marks.flat_map(|mark| table.marked(&mark));
+        let marked = marked.filter(|entry| (self.has_key)(&entry.record));
+        let by_key = keys.into_iter().flat_map(|key| table.find(&key.key));
+        let mut found: Vec<&Entry<K>> = Vec::new();
+        for entry in marked.chain(by_key) {
+            if found
+                .iter()
+                .all(|known| known.record.id() != entry.record.id())
+            {
+                found.push(entry);
+            }
+        }
+        found
     }
 
     fn candidate(&self, entry: &'a Entry<K>) -> Candidate<'a, K> {

@@ -107,12 +107,8 @@ fn audience_slot<'a>(input: &AudienceInput<'a>) -> Slot<'a, Audience> {
         ..
     } = *input;
     let created_by = input::created_by(AudienceLookUp::of(&desired.new).natural_key());
-    let mut marks = vec![desired.mark.of_any_uid()];
-    let before = input.claimant.previous_owners.iter();
-    marks.extend(before.map(|owner| desired.mark.of_any_uid().with_owner(owner.clone())));
-    let marked = marks.into_iter().map(AudienceNaturalKey::Marked);
     let key = natural_key(&desired.new.form);
-    let found_by = marked.chain([key.clone()]).map(SlotKey::found_by);
+    let found_by = SlotKey::found_by(key.clone());
     let has_key = move |found: &Audience| {
         let wrote_expression = match &desired.new.form {
             // This process gave it our expression, which the service shows in another form.
@@ -130,7 +126,7 @@ fn audience_slot<'a>(input: &AudienceInput<'a>) -> Slot<'a, Audience> {
         claimant: input.claimant,
         recorded: ours.cloned().collect(),
         as_ours: true,
-        keys: [created_by].into_iter().chain(found_by).collect(),
+        keys: vec![created_by, found_by],
         other_keys: Vec::new(),
         has_key: Box::new(has_key),
         description: Some(&desired.new.description),
@@ -141,8 +137,7 @@ fn audience_slot<'a>(input: &AudienceInput<'a>) -> Slot<'a, Audience> {
 /// it that tests something else. It is left, and no second one is made beside it.
 fn unreadable(input: &AudienceInput<'_>) -> Option<Blocker> {
     let claimant = input.claimant;
-    let marked = AudienceNaturalKey::Marked(input.desired.mark.of_any_uid());
-    let mut found = input.inventory.audiences.find(&marked);
+    let mut found = input.inventory.audiences.marked(&input.desired.mark);
     let hidden = found.find(|Entry { record, .. }| {
         let expression = record.expression.as_deref();
         record.kind == AudienceKind::SegmentDefinition

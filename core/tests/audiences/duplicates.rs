@@ -39,7 +39,11 @@ fn a_duplicate_of_the_trait_goes_once_nobody_is_known_to_use_it() {
         "its user stays"
     );
     let mut doubted = with_duplicate(NOW, &[]);
-    doubted.world.inventory.traits.apply_doubt(&TraitSid(4_000));
+    doubted
+        .world
+        .inventory
+        .traits
+        .apply_unknown_outcome(Sequence(NOW), &TraitSid(4_000));
     assert_eq!(doubted.steps(), ["read trait 4000"]);
     let mut freed = with_duplicate(NOW, &[SegmentSid(4_001)]);
     assert_eq!(freed.steps(), NOTHING);
@@ -47,7 +51,7 @@ fn a_duplicate_of_the_trait_goes_once_nobody_is_known_to_use_it() {
         .world
         .inventory
         .segments
-        .apply_gone(&SegmentSid(4_001));
+        .apply_gone(Sequence(NOW), &SegmentSid(4_001));
     assert_eq!(
         freed.steps(),
         ["delete trait 4000 \"Loyal gamers\""],
@@ -71,7 +75,7 @@ fn a_duplicate_that_the_duplicate_segments_use_goes_after_them() {
     case.world
         .inventory
         .segments
-        .apply_doubt(&SegmentSid(4_001));
+        .apply_unknown_outcome(Sequence(NOW), &SegmentSid(4_001));
     assert_eq!(case.steps()[0], "read segment 4001");
     case.share.mode = Mode::Observe;
     assert_eq!(

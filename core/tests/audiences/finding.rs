@@ -46,9 +46,15 @@ fn a_key_whose_create_has_an_unknown_outcome_is_looked_up_even_where_the_server_
         case.shared_objects.data_source.unwrap(),
         IntegrationCode::new("I"),
     );
-    case.world.inventory.segments.apply_unresolved(key.clone());
+    case.world
+        .inventory
+        .segments
+        .apply_unresolved(Sequence(NOW), key.clone());
     assert_eq!(case.steps(), ["look up segment with integration code I"]);
-    case.world.inventory.traits.apply_unresolved(key);
+    case.world
+        .inventory
+        .traits
+        .apply_unresolved(Sequence(NOW), key);
     assert_eq!(case.steps(), ["look up trait with integration code I"]);
 }
 
@@ -93,13 +99,22 @@ fn recorded_objects_are_found_by_their_ids_whatever_their_keys_say() {
 fn recorded_objects_that_are_not_known_or_in_doubt_are_read() {
     let mut case = Case::recorded(&["third"]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
-    case.world.inventory.segments.apply_doubt(&SEGMENT);
+    case.world
+        .inventory
+        .segments
+        .apply_unknown_outcome(Sequence(NOW), &SEGMENT);
     assert_eq!(case.steps(), ["read segment 1005", "read segment 9"]);
-    case.world.inventory.traits.apply_doubt(&TRAIT);
+    case.world
+        .inventory
+        .traits
+        .apply_unknown_outcome(Sequence(NOW), &TRAIT);
     assert_eq!(case.steps(), ["read trait 1004"]);
     case.recorded.trait_sid = Some(TraitSid(8));
     assert_eq!(case.steps(), ["read trait 8"]);
-    case.world.inventory.traits.apply_gone(&TraitSid(8));
+    case.world
+        .inventory
+        .traits
+        .apply_gone(Sequence(NOW), &TraitSid(8));
     assert_eq!(
         case.steps(),
         ["read trait 1004"],
@@ -110,8 +125,14 @@ fn recorded_objects_that_are_not_known_or_in_doubt_are_read() {
 #[test]
 fn recorded_objects_that_are_gone_are_made_anew() {
     let mut case = Case::recorded(&[]);
-    case.world.inventory.traits.apply_gone(&TRAIT);
-    case.world.inventory.segments.apply_gone(&SEGMENT);
+    case.world
+        .inventory
+        .traits
+        .apply_gone(Sequence(NOW), &TRAIT);
+    case.world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SEGMENT);
     assert_eq!(
         case.steps(),
         [
@@ -136,9 +157,10 @@ fn an_answer_about_another_object_is_not_believed() {
         sent: Sequence(NOW),
         answered: Sequence(NOW),
         now: Moment(0),
+        recorded: false,
     };
     let answer = Response::Trait(Answer::Written(another));
-    facts::apply(inventory, &update, answer, at);
+    facts::apply(inventory, &update, answer, at).unwrap();
     assert_eq!(inventory.traits.get(&TraitSid(4_000)), None);
     assert!(inventory.traits.get(&TRAIT).unwrap().stale);
 }

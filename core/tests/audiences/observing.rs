@@ -3,9 +3,10 @@
 use audience_sharing_core::compose::{AdoptionPolicy, Mode};
 use audience_sharing_core::domain::identifier::SegmentFolderId;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::to_audience_manager::ObservedState;
 
-use super::{ADDITIONAL, Case, DATA_SOURCE, NOTHING, OTHERS, OURS, SEGMENT, TRAIT};
+use super::{ADDITIONAL, Case, DATA_SOURCE, NOTHING, NOW, OTHERS, OURS, SEGMENT, TRAIT};
 
 #[test]
 fn a_share_that_observes_reports_what_stands_and_writes_nothing() {
@@ -37,10 +38,16 @@ fn a_share_that_observes_waits_for_each_object_that_is_not_there() {
         case.shared_objects.enforces_trait_codes,
         case.shared_objects.enforces_segment_codes,
     ) = (false, false);
-    case.world.inventory.segments.apply_gone(&SEGMENT);
+    case.world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SEGMENT);
     assert_eq!(case.reasons(), [Reason::AwaitingAdobeSharing]);
     assert_eq!(case.steps(), NOTHING);
-    case.world.inventory.traits.apply_gone(&TRAIT);
+    case.world
+        .inventory
+        .traits
+        .apply_gone(Sequence(NOW), &TRAIT);
     assert_eq!(
         case.reasons(),
         [Reason::AwaitingAdobeSharing],
@@ -117,7 +124,10 @@ fn beside_adobes_objects_additional_segments_are_ours_and_stand_in_the_folder_of
         case.steps(),
         ["update segment 1006 \"With third\" folder 1003 → 77"]
     );
-    case.world.inventory.segments.apply_gone(&ADDITIONAL);
+    case.world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &ADDITIONAL);
     assert_eq!(
         case.steps(),
         ["look up segment with integration code I.third"],

@@ -4,10 +4,11 @@ use audience_sharing_core::compose::AdoptionPolicy;
 use audience_sharing_core::domain::audience_manager::TraitKind;
 use audience_sharing_core::domain::identifier::SegmentSid;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
 
-use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SEGMENT, SIBLINGS, TRAIT};
+use super::{ADDITIONAL, Case, NOTHING, NOW, OTHERS, OURS, SEGMENT, SIBLINGS, TRAIT};
 use crate::model::name;
 
 #[test]
@@ -75,7 +76,12 @@ fn a_claimant_whose_mark_stands_holds_the_source_before_an_older_one(
 fn a_claimant_whose_segment_alone_tells_of_it_holds_the_source_all_the_same(#[case] deleted: bool) {
     let mut case = Case::recorded(&[]);
     match deleted {
-        true => drop(case.world.inventory.traits.apply_gone(&TRAIT)),
+        true => drop(
+            case.world
+                .inventory
+                .traits
+                .apply_gone(Sequence(NOW), &TRAIT),
+        ),
         false => case.change_trait(|found| found.description = "By hand".into()),
     }
     case.living.insert(name("loyal"));
@@ -227,7 +233,10 @@ fn an_additional_segment_without_its_mark_is_ours_only_as_it_was_recorded(
     case.recorded.additional_segments = vec![(key.into(), sid)];
     if sid == SEGMENT {
         // The recorded object went; what stands under the key now is another.
-        case.world.inventory.segments.apply_gone(&SEGMENT);
+        case.world
+            .inventory
+            .segments
+            .apply_gone(Sequence(NOW), &SEGMENT);
     }
     assert_eq!(case.reasons(), reasons);
 }

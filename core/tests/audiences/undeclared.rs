@@ -2,9 +2,10 @@
 
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
+use audience_sharing_core::inventory::Sequence;
 use rstest::rstest;
 
-use super::{ADDITIONAL, Case, NOTHING, OTHERS, OURS, SIBLINGS};
+use super::{ADDITIONAL, Case, NOTHING, NOW, OTHERS, OURS, SIBLINGS};
 use crate::model::target_mut;
 
 #[test]
@@ -12,7 +13,10 @@ fn a_segment_that_is_no_longer_declared_goes_unless_it_is_to_be_retained() {
     let mut case = Case::settled(&["third"]);
     target_mut(&mut case.share).additional_segments.clear();
     assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
-    case.world.inventory.segments.apply_doubt(&ADDITIONAL);
+    case.world
+        .inventory
+        .segments
+        .apply_unknown_outcome(Sequence(NOW), &ADDITIONAL);
     assert_eq!(case.steps(), ["read segment 1006"]);
     case.share.retain = true;
     assert_eq!(case.steps(), NOTHING);
@@ -56,7 +60,10 @@ fn a_record_of_a_segment_that_is_no_longer_declared_leads_to_it_without_its_key(
     assert_eq!(case.steps(), ["delete segment 1006 \"With third\""]);
     case.recorded.additional_segments[0].1 = SegmentSid(9);
     assert_eq!(case.steps(), ["read segment 9"]);
-    case.world.inventory.segments.apply_gone(&SegmentSid(9));
+    case.world
+        .inventory
+        .segments
+        .apply_gone(Sequence(NOW), &SegmentSid(9));
     assert_eq!(case.steps(), NOTHING);
 }
 

@@ -75,7 +75,7 @@ impl Tenant {
             Call::Destination(Operation::List(())) => self.apply_destinations(inventory, at),
             Call::Destination(Operation::Read(id)) => match self.destinations.get(id) {
                 Some(found) => drop(inventory.destinations.apply_read(sequence, found.clone())),
-                None => drop(inventory.destinations.apply_gone(id)),
+                None => drop(inventory.destinations.apply_gone(sequence, id)),
             },
             Call::Mapping(Operation::List(id)) => {
                 let found = self.mappings_of(|mapping| mapping.destination == *id);
@@ -130,7 +130,7 @@ impl Tenant {
                     return;
                 }
                 self.mappings.remove(&expected.id);
-                inventory.mappings.apply_gone(&expected.id);
+                inventory.mappings.apply_gone(sequence, &expected.id);
             }
             Call::FindTrait(reference) => {
                 let found = self.foreign_traits.values().chain(self.traits.values());

@@ -1,16 +1,17 @@
 //! Shared objects that go: the twins of our data source, and all of a connection that leaves.
 
 use audience_sharing_core::call::Call;
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{DataSource, SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
-use audience_sharing_core::facts::{Answer, At, Response, apply};
+use audience_sharing_core::facts::{Answer, At, Known, Response, apply};
 use audience_sharing_core::inventory::{Coverage, Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::shared_objects::{ObservedSharedObjects, deletion};
 
 use super::{OTHERS, OURS, calls, complete, listed, managed};
 use crate::model::settings;
-use crate::records::{data_source, onboarded, segment, segment_folder, trait_folder};
+use crate::records::{
+    apply_tree, data_source, folder, onboarded, segment, segment_folder, trait_folder,
+};
 
 const LATER: Moment = Moment(3_600_000);
 
@@ -112,7 +113,7 @@ fn a_twin_whose_contents_are_not_known_is_listed_first() {
 fn a_twin_whose_contents_cannot_be_read_stays() {
     let mut inventory = with_twins(&[data_source(8, OURS)]);
     let coverage = Coverage::DataSource(DataSourceId(8));
-    let unreadable = [TraitSid(10)];
+    let unreadable = [Some(TraitSid(10))];
     inventory
         .traits
         .apply_list(Sequence(3), LATER, coverage, Vec::new(), &unreadable);
@@ -171,20 +172,15 @@ fn created(inventory: &mut Inventory, folders: Option<(TraitFolder, SegmentFolde
         sent: Sequence(2),
         answered: Sequence(2),
         now: LATER,
+        recorded: false,
     };
     let (traits, segments) = folders.unzip();
-    let answer = |name: &str| NewFolder { name: name.into() };
-    let call = Call::create::<TraitFolder>(answer("Traits"));
+    let call = Call::create::<TraitFolder>(folder("Traits"));
     let response = traits.map_or(Answer::WrittenUnseen, Answer::Written);
-    let mut touched = apply(inventory, &call, Response::TraitFolder(response), at);
-    let call = Call::create::<SegmentFolder>(answer("Segments"));
+    let mut touched = apply(inventory, &call, Response::TraitFolder(response), at).unwrap();
+    let call = Call::create::<SegmentFolder>(folder("Segments"));
     let response = segments.map_or(Answer::WrittenUnseen, Answer::Written);
-    touched.extend(apply(
-        inventory,
-        &call,
-        Response::SegmentFolder(response),
-        at,
-    ));
+    touched.extend(apply(inventory, &call, Response::SegmentFolder(response), at).unwrap());
     touched
 }
 
@@ -233,8 +229,12 @@ fn shared_objects_that_hold_anything_stay() {
         .traits
         .apply_written(Sequence(3), LATER, elsewhere);
     inventory.segments.apply_written(Sequence(3), LATER, too);
-    inventory.traits.apply_doubt(&TraitSid(10));
-    inventory.segments.apply_doubt(&SegmentSid(20));
+    inventory
+        .traits
+        .apply_unknown_outcome(Sequence(4), &TraitSid(10));
+    inventory
+        .segments
+        .apply_unknown_outcome(Sequence(4), &SegmentSid(20));
     assert_eq!(
         retired(&inventory).len(),
         3,
@@ -251,8 +251,12 @@ fn what_a_late_list_leaves_in_doubt_is_read_before_shared_objects_go() {
     inventory
         .segments
         .apply_written(Sequence(3), LATER, segment(20, Some("I")));
-    inventory.traits.apply_doubt(&TraitSid(10));
-    inventory.segments.apply_doubt(&SegmentSid(20));
+    inventory
+        .traits
+        .apply_unknown_outcome(Sequence(4), &TraitSid(10));
+    inventory
+        .segments
+        .apply_unknown_outcome(Sequence(4), &SegmentSid(20));
     assert_eq!(retired(&inventory), ["read trait 10", "read segment 20"]);
 }
 
@@ -264,12 +268,12 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
         vec![trait_folder(6, "Traits"), trait_folder(8, "Theirs")],
         vec![segment_folder(7, "Segments"), segment_folder(9, "Theirs")],
     );
-    let touched = inventory.apply_trait_folders(Sequence(3), LATER, trait_folders);
+    let touched = apply_tree::<TraitFolder>(&mut inventory, Sequence(3), LATER, trait_folders);
     assert!(
         touched.contains(&Key::SharedObjects),
         "who waits for it plans again"
     );
-    let touched = inventory.apply_segment_folders(Sequence(3), LATER, segment_folders);
+    let touched = apply_tree::<SegmentFolder>(&mut inventory, Sequence(3), LATER, segment_folders);
     assert!(
         touched.contains(&Key::SharedObjects),
         "who waits for it plans again"
@@ -287,10 +291,20 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
 #[test]
 fn a_folder_whose_name_was_taken_is_not_ours() {
     let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
-    inventory.apply_trait_folder_unresolved("Traits", false);
-    inventory.apply_segment_folder_unresolved("Segments", false);
-    inventory.apply_trait_folders(Sequence(3), LATER, vec![trait_folder(6, "Traits")]);
-    inventory.apply_segment_folders(Sequence(3), LATER, vec![segment_folder(7, "Segments")]);
+    TraitFolder::unresolved(&mut inventory, &folder("Traits"), Sequence(2), false);
+    SegmentFolder::unresolved(&mut inventory, &folder("Segments"), Sequence(2), false);
+    apply_tree::<TraitFolder>(
+        &mut inventory,
+        Sequence(3),
+        LATER,
+        vec![trait_folder(6, "Traits")],
+    );
+    apply_tree::<SegmentFolder>(
+        &mut inventory,
+        Sequence(3),
+        LATER,
+        vec![segment_folder(7, "Segments")],
+    );
     assert_eq!(retired(&inventory), ["delete data source 5 \"Sharing\""]);
 }
 

@@ -121,7 +121,7 @@ fn a_trait_that_is_gone_says_what_became_of_what_was_made_of_it(
     #[case] told: &str,
 ) {
     let mut inventory = tenant();
-    inventory.traits.apply_gone(&TraitSid(7));
+    inventory.traits.apply_gone(Sequence(2), &TraitSid(7));
     let settings = settings();
     let input = SourceInput {
         settings: &settings,
@@ -216,7 +216,7 @@ fn a_code_must_fit_one_object(#[case] sids: &[u64], #[case] reason: Reason, #[ca
 fn what_is_the_companys_own_passes_and_only_its_own_404_says_that_it_is_gone() {
     let mut inventory = tenant();
     inventory.traits.apply_read(Sequence(2), shopper());
-    inventory.segments.apply_gone(&SegmentSid(8));
+    inventory.segments.apply_gone(Sequence(2), &SegmentSid(8));
     let own = resolved(&inventory, SourceKind::Trait, Naming::Sid(7));
     assert_eq!(own.unwrap().sid, 7);
     let gone = resolved(&inventory, SourceKind::Segment, Naming::Sid(8));

@@ -2,15 +2,18 @@
 
 use std::fmt::{self, Formatter};
 
-use super::common::{Never, kept_in, named};
+use super::common::{Never, named};
 use crate::call::{Kind, Label};
 use crate::compose::CONNECTOR_ORIGIN;
 use crate::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, Lifecycle, NewAudience, NewForm,
 };
 use crate::domain::field::Field;
+use crate::domain::identifier::AudienceId;
 use crate::domain::labels::UsageLabels;
-use crate::inventory::AudienceNaturalKey;
+use crate::domain::pql;
+use crate::facts::{At, Known, Listing};
+use crate::inventory::{AudienceNaturalKey, Coverage, Inventory, Key, Record};
 use crate::ownership::Judged;
 
 /// By what an audience is looked up, inactive ones included as far as the service shows them.
@@ -49,6 +52,46 @@ impl Label for AudienceLookUp {
 
 named!(NewAudience);
 
+impl Record for Audience {
+    type Id = AudienceId;
+    type NaturalKey = AudienceNaturalKey;
+
+    fn id(&self) -> AudienceId {
+        self.id.clone()
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = AudienceNaturalKey> {
+        let external = self.key.clone().map(AudienceNaturalKey::External);
+        let expression = self.expression.as_deref();
+        let expression = expression.map(|text| pql::mirrored(text).map_or(text.into(), Into::into));
+        std::iter::once(AudienceNaturalKey::Name(self.name.clone()))
+            .chain(external)
+            .chain(expression.map(AudienceNaturalKey::Expression))
+            .chain(
+                self.dependencies
+                    .iter()
+                    .cloned()
+                    .map(AudienceNaturalKey::Dependency),
+            )
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            Field::Expression => self.expression.as_deref(),
+            _ => None,
+        }
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Audience(self.id.clone()));
+        keys.push(Key::AudienceName(self.name.clone()));
+        keys.extend(self.key.clone().map(Key::AudienceKey));
+        keys.extend(self.dependencies.iter().cloned().map(Key::Audience));
+    }
+}
+
 impl Judged for Audience {
     const NOUN: &'static str = "audience";
 
@@ -66,8 +109,6 @@ impl Kind for Audience {
     type Query = AudienceLookUp;
     type New = NewAudience;
     type Change = AudienceChange;
-
-    kept_in!(audiences, Audience);
 
     fn is_deleted(&self) -> bool {
         self.lifecycle == Lifecycle::Deleted
@@ -124,6 +165,20 @@ impl Kind for Audience {
             formatter.write_str(" lifecycle → inactive")?;
         }
         labels(formatter, &change.labels)
+    }
+}
+
+impl Known for Audience {
+    type Listed = Self;
+
+    fn queried(query: &AudienceLookUp) -> AudienceNaturalKey {
+        query.natural_key()
+    }
+    fn created(new: &NewAudience) -> AudienceNaturalKey {
+        AudienceLookUp::of(new).natural_key()
+    }
+    fn apply_list(_: &mut Inventory, scope: &Never, _: Listing<Self, Self::Id>, _: At) -> Vec<Key> {
+        match *scope {}
     }
 }
 

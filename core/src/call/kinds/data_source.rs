@@ -2,13 +2,42 @@
 
 use std::fmt::{self, Formatter};
 
-use super::common::{Never, kept_in, named};
+use super::common::{Never, named};
 use crate::call::Kind;
 use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
 use crate::domain::field::Field;
+use crate::domain::identifier::DataSourceId;
+use crate::facts::{At, Known, Listing};
+use crate::inventory::{Coverage, Inventory, Key, Record, apply_rights};
 use crate::ownership::Judged;
 
 named!(NewDataSource);
+
+impl Record for DataSource {
+    type Id = DataSourceId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> DataSourceId {
+        self.id
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = Box<str>> {
+        std::iter::once(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Name => Some(&self.name),
+            Field::Description => Some(&self.description),
+            _ => None,
+        }
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::SharedObjects);
+        keys.push(Key::DataSource(self.id));
+    }
+}
 
 impl Judged for DataSource {
     const NOUN: &'static str = "data source";
@@ -24,7 +53,6 @@ impl Kind for DataSource {
     fn is_same(&self, other: &Self) -> bool {
         self.name == other.name && self.restrictions == other.restrictions
     }
-    kept_in!(data_sources, DataSource);
 
     fn new_texts(new: &NewDataSource) -> Vec<(Field, &str)> {
         vec![
@@ -41,5 +69,46 @@ impl Kind for DataSource {
             true => Ok(()),
             false => write!(formatter, " export controls {}", controls.join(", ")),
         }
+    }
+}
+
+impl Known for DataSource {
+    type Listed = Self;
+
+    fn queried(query: &Never) -> Box<str> {
+        match *query {}
+    }
+    fn created(new: &NewDataSource) -> Box<str> {
+        new.name.clone()
+    }
+    fn apply_list(
+        inventory: &mut Inventory,
+        (): &(),
+        listing: Listing<Self, DataSourceId>,
+        at: At,
+    ) -> Vec<Key> {
+        let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
+        let known = &mut inventory.rights.data_sources;
+        let changed = apply_rights(known, listed, listing.lacking);
+        let table = &mut inventory.data_sources;
+        let mut touched =
+            table.apply_whole_list(at.sent, at.now, listing.items, listing.undecodable);
+        touched.extend(changed.first().map(|_| Key::SharedObjects));
+        touched
+    }
+
+    /// Nothing can be in a data source that was not there a moment ago.
+    fn apply_created(
+        inventory: &mut Inventory,
+        _: &NewDataSource,
+        created: &Self,
+        at: At,
+    ) -> Vec<Key> {
+        let coverage = Coverage::DataSource(created.id);
+        let traits = &mut inventory.traits;
+        let mut touched = traits.apply_list(at.answered, at.now, coverage, Vec::new(), &[]);
+        let segments = &mut inventory.segments;
+        touched.extend(segments.apply_list(at.answered, at.now, coverage, Vec::new(), &[]));
+        touched
     }
 }

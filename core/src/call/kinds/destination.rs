@@ -2,14 +2,38 @@
 
 use std::fmt::{self, Formatter};
 
-use super::common::{Never, kept_in};
+use super::common::Never;
 use crate::call::{Kind, Label};
 use crate::domain::destination::{
     Destination, EndChange, Mapping, MappingChange, MappingKeys, NewMapping,
 };
 use crate::domain::field::Field;
-use crate::domain::identifier::{DestinationId, SegmentSid};
+use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use crate::facts::{At, Known, ListedDestination, Listing};
+use crate::inventory::{Coverage, Inventory, Key, ListedMappings, Record};
 use crate::ownership::Judged;
+
+impl Record for Destination {
+    type Id = DestinationId;
+    type NaturalKey = Box<str>;
+
+    fn id(&self) -> DestinationId {
+        self.id
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = Box<str>> {
+        std::iter::once(self.name.clone())
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Whole
+    }
+    fn stored(&self, _: Field) -> Option<&str> {
+        None
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Destination(self.id));
+        keys.push(Key::DestinationName(self.name.clone()));
+    }
+}
 
 impl Judged for Destination {
     const NOUN: &'static str = "destination";
@@ -26,8 +50,6 @@ impl Kind for Destination {
     type Query = Never;
     type New = Never;
     type Change = ();
-
-    kept_in!(destinations, Destination);
 
     fn new_texts(new: &Never) -> Vec<(Field, &str)> {
         match *new {}
@@ -47,6 +69,34 @@ impl Label for NewMapping {
     }
 }
 
+impl Record for Mapping {
+    type Id = MappingId;
+    /// The segment first, so that all of its mappings stand side by side.
+    type NaturalKey = (SegmentSid, DestinationId);
+
+    fn id(&self) -> MappingId {
+        self.id
+    }
+    fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
+        std::iter::once((self.segment, self.destination))
+    }
+    fn coverage(&self) -> Coverage {
+        Coverage::Destination(self.destination)
+    }
+    fn stored(&self, field: Field) -> Option<&str> {
+        let keys = &self.keys;
+        match field {
+            Field::Url => Some(keys.url.as_deref().unwrap_or_default()),
+            Field::Alias => Some(keys.alias.as_deref().unwrap_or_default()),
+            Field::ValueAlias => Some(keys.value_alias.as_deref().unwrap_or_default()),
+            _ => None,
+        }
+    }
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Segment(self.segment));
+    }
+}
+
 impl Judged for Mapping {
     const NOUN: &'static str = "mapping";
 
@@ -62,8 +112,6 @@ impl Kind for Mapping {
     type Query = (SegmentSid, DestinationId);
     type New = NewMapping;
     type Change = MappingChange;
-
-    kept_in!(mappings, Mapping);
 
     fn new_texts(new: &NewMapping) -> Vec<(Field, &str)> {
         let texts = keys(&new.keys).into_iter();
@@ -99,6 +147,68 @@ impl Kind for Mapping {
             false => Ok(()),
         }
     }
+}
+
+impl Known for Destination {
+    type Listed = ListedDestination;
+
+    fn queried(query: &Never) -> Box<str> {
+        match *query {}
+    }
+    fn created(new: &Never) -> Box<str> {
+        match *new {}
+    }
+    fn apply_read(inventory: &mut Inventory, read: ListedDestination, at: At) -> Vec<Key> {
+        let id = read.destination.id;
+        let mut touched = inventory.destinations.apply_read(at.sent, read.destination);
+        if let Some(listed) = read.mappings {
+            touched.extend(inventory.apply_mappings(at.sent, at.now, id, mappings(listed)));
+        }
+        touched
+    }
+
+    fn apply_list(
+        inventory: &mut Inventory,
+        (): &(),
+        listing: Listing<ListedDestination, Self::Id>,
+        at: At,
+    ) -> Vec<Key> {
+        let listed = listing.items.into_iter();
+        let listed = listed.map(|item| (item.destination, item.mappings.map(mappings)));
+        inventory.apply_destinations(at.sent, at.now, listed.collect(), &listing.undecodable)
+    }
+}
+
+impl Known for Mapping {
+    type Listed = Self;
+
+    fn queried(query: &Self::Query) -> Self::NaturalKey {
+        *query
+    }
+    fn created(new: &NewMapping) -> Self::NaturalKey {
+        (new.segment, new.destination)
+    }
+    fn apply_list(
+        inventory: &mut Inventory,
+        scope: &Self::Scope,
+        listing: Listing<Self, MappingId>,
+        at: At,
+    ) -> Vec<Key> {
+        inventory.apply_mappings(at.sent, at.now, *scope, mappings(listing))
+    }
+
+    fn apply_found(
+        inventory: &mut Inventory,
+        query: &Self::Query,
+        found: Vec<Self>,
+        at: At,
+    ) -> Vec<Key> {
+        inventory.apply_mappings_looked_up(at.sent, at.now, *query, found)
+    }
+}
+
+fn mappings(listing: Listing<Mapping, MappingId>) -> ListedMappings {
+    (listing.items, listing.undecodable)
 }
 
 fn key(formatter: &mut Formatter<'_>, field: &str, text: &Option<Box<str>>) -> fmt::Result {

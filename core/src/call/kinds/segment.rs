@@ -1,26 +1,21 @@
 //! A segment of Audience Manager.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
-use super::common::{code, kept_in, named, preview};
+use super::coded::{Code, Coded, coded, preview_place};
+use super::common::named;
 use crate::call::Kind;
 use crate::domain::audience_manager::{NewSegment, Segment, SegmentChange};
 use crate::domain::field::Field;
-use crate::domain::identifier::{DataSourceId, IntegrationCode};
+use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
+use crate::domain::rights::Rights;
+use crate::facts::{At, Known, Listing};
+use crate::inventory::{Coverage, Inventory, Key, Record, Table};
 use crate::ownership::Judged;
 
-named!(NewSegment);
-
-impl Judged for Segment {
-    const NOUN: &'static str = "segment";
-}
-
-impl Kind for Segment {
-    const PLURAL: &'static str = "segments";
-    type Scope = DataSourceId;
-    type Query = (DataSourceId, IntegrationCode);
-    type New = NewSegment;
-    type Change = SegmentChange;
+coded! {
+    Segment(SegmentSid), "segment", segments, NewSegment, SegmentChange, SegmentRule;
 
     fn is_same(&self, other: &Self) -> bool {
         self.name == other.name
@@ -30,35 +25,10 @@ impl Kind for Segment {
             && self.merge_rule == other.merge_rule
             && self.activity == other.activity
     }
-    kept_in!(segments, Segment);
 
-    fn new_texts(new: &NewSegment) -> Vec<(Field, &str)> {
-        vec![
-            (Field::Name, &new.name),
-            (Field::Description, &new.description),
-            (Field::IntegrationCode, new.integration_code.as_str()),
-            (Field::SegmentRule, &new.rule),
-        ]
-    }
-    fn changed_texts(change: &SegmentChange) -> Vec<(Field, Option<&str>)> {
-        vec![
-            (Field::Name, change.name.as_deref()),
-            (Field::Description, change.description.as_deref()),
-            (Field::SegmentRule, change.rule.as_deref()),
-            (Field::IntegrationCode, code(&change.integration_code)),
-        ]
-    }
-    fn preview_new(new: &NewSegment, formatter: &mut Formatter<'_>) -> fmt::Result {
-        write!(formatter, " rule {}", new.rule)
-    }
     fn preview_change(&self, change: &SegmentChange, formatter: &mut Formatter<'_>) -> fmt::Result {
-        preview(
-            formatter,
-            "data source",
-            self.data_source,
-            change.data_source,
-        )?;
-        preview(formatter, "folder", self.folder, change.folder)?;
+        let data_source = (self.data_source, change.data_source);
+        preview_place(formatter, data_source, (self.folder, change.folder))?;
         if let Some(to) = change.merge_rule {
             write!(formatter, " merge rule → {to}")?;
         }

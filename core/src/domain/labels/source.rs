@@ -1,4 +1,4 @@
-//! What may not be done with an audience that comes from Audience Manager: told by the data sources that count for it.
+//! What may not be done with an audience that comes from Audience Manager: as the data sources that count for it show.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::union;
 use super::usage::UsageLabels;
 use crate::domain::identifier::DataSourceId;
 
-/// The export controls of all data sources that count for a trait or segment, as far as anybody can tell.
+/// The export controls of all data sources that count for a trait or segment, as far as they can be determined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceControls {
     known: UsageLabels,
@@ -31,7 +31,7 @@ pub enum Unlabelled {
     },
     /// The controls of a data source are not shown.
     Hidden(DataSourceId),
-    /// The data sources of the traits of a segment were not told.
+    /// The answer did not include the data sources of the traits of a segment.
     Unsaid,
 }
 
@@ -82,7 +82,7 @@ impl SourceControls {
         self.known.clone().with(declared)
     }
 
-    /// What nobody can tell and the declared labels do not settle.
+    /// What cannot be determined, and what the declared labels leave open.
     ///
     /// A name that no label is known for stands for one of the controls whose names are not known: there have to be as
     /// many labels of those as there are such names. Where nothing at all is known, whoever declares any label has looked.

@@ -385,7 +385,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What stands between commas, up to and with the closing sign.
+    /// What is between commas, up to and with the closing sign.
     fn items(&mut self, closing: &str) -> Result<Vec<Expression>, Unreadable> {
         let mut items = Vec::new();
         if self.take(closing) {

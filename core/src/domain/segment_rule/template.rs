@@ -1,4 +1,4 @@
-//! The rule of an additional segment, as a user writes it: `{trait}` stands for the shared trait, `{key}` for a trait that
+//! The rule of an additional segment, as a user writes it: `{trait}` is the shared trait, `{key}` a trait that
 //! is named beside the rule.
 //!
 //! Refuses what Audience Manager is known to refuse, before a call is spent; whether the other traits exist and may be

@@ -58,17 +58,22 @@ impl<Condition> Expression<Condition> {
     /// An OR inside an OR, and an AND inside an AND, become one.
     #[must_use]
     pub fn flattened(self) -> Self {
+        let flat = |parts: Vec<Self>| parts.into_iter().map(Self::flattened);
         match self {
             Self::Or(parts) => Self::Or(
-                parts
-                    .into_iter()
-                    .flat_map(|part| part.flattened().alternatives())
+                flat(parts)
+                    .flat_map(|part| match part {
+                        Self::Or(inside) => inside,
+                        other => vec![other],
+                    })
                     .collect(),
             ),
             Self::And(parts) => Self::And(
-                parts
-                    .into_iter()
-                    .flat_map(|part| part.flattened().requirements())
+                flat(parts)
+                    .flat_map(|part| match part {
+                        Self::And(inside) => inside,
+                        other => vec![other],
+                    })
                     .collect(),
             ),
             Self::Not(part) => Self::Not(Box::new(part.flattened())),
@@ -76,21 +81,7 @@ impl<Condition> Expression<Condition> {
         }
     }
 
-    fn alternatives(self) -> Vec<Self> {
-        match self {
-            Self::Or(parts) => parts,
-            other => vec![other],
-        }
-    }
-
-    fn requirements(self) -> Vec<Self> {
-        match self {
-            Self::And(parts) => parts,
-            other => vec![other],
-        }
-    }
-
-    /// Calls `visit` for each condition, from left to right, with whether an odd number of NOTs stands before it.
+    /// Calls `visit` for each condition, from left to right, with whether an odd number of NOTs applies to it.
     pub fn visit<'a>(&'a self, visit: &mut impl FnMut(&'a Condition, bool)) {
         self.visit_under(false, visit);
     }
@@ -187,37 +178,11 @@ fn read_or<Condition>(
     scanner: &mut Scanner<'_>,
     condition: ReadCondition<Condition>,
 ) -> Result<Expression<Condition>, ParseError> {
-    let first = read_and(scanner, condition)?;
-    let mut parts = vec![first];
-    while scanner.take_word("OR") {
-        parts.push(read_and(scanner, condition)?);
-    }
-    Ok(single_or(parts, Expression::Or))
-}
-
-fn read_and<Condition>(
-    scanner: &mut Scanner<'_>,
-    condition: ReadCondition<Condition>,
-) -> Result<Expression<Condition>, ParseError> {
-    let first = read_operand(scanner, condition)?;
-    let mut parts = vec![first];
-    while scanner.take_word("AND") {
-        parts.push(read_operand(scanner, condition)?);
-    }
-    Ok(single_or(parts, Expression::And))
-}
-
-fn single_or<Condition>(
-    mut parts: Vec<Expression<Condition>>,
-    list: fn(Vec<Expression<Condition>>) -> Expression<Condition>,
-) -> Expression<Condition> {
-    match parts.pop() {
-        Some(only) if parts.is_empty() => only,
-        last => {
-            parts.extend(last);
-            list(parts)
-        }
-    }
+    let all = |scanner: &mut Scanner<'_>| {
+        let one = |scanner: &mut Scanner<'_>| read_operand(scanner, condition);
+        scanner.take_joined("AND", one, Expression::And)
+    };
+    scanner.take_joined("OR", all, Expression::Or)
 }
 
 fn read_operand<Condition>(
@@ -255,6 +220,24 @@ pub(in crate::domain) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     fn rest(&self) -> &'a str {
         &self.text[self.position..]
+    }
+
+    /// One part, or a list of them with the word between each two.
+    fn take_joined<Part>(
+        &mut self,
+        word: &str,
+        part: impl Fn(&mut Self) -> Result<Part, ParseError>,
+        list: fn(Vec<Part>) -> Part,
+    ) -> Result<Part, ParseError> {
+        let first = part(self)?;
+        if !self.take_word(word) {
+            return Ok(first);
+        }
+        let mut parts = vec![first, part(self)?];
+        while self.take_word(word) {
+            parts.push(part(self)?);
+        }
+        Ok(list(parts))
     }
 
     fn skip_white_space(&mut self) {
@@ -322,8 +305,8 @@ impl<'a> Scanner<'a> {
         &rest[..end]
     }
 
-    /// Takes a text in double quotes and gives what stands between them, escapes as they are: a backslash keeps the
-    /// character behind it from ending the text. `None`, without moving, where no such text stands.
+    /// Takes a text in double quotes and gives what is between them, escapes as they are: a backslash keeps the
+    /// character behind it from ending the text. `None`, without moving, where there is no such text.
     pub(in crate::domain) fn take_quoted(&mut self) -> Option<&'a str> {
         self.skip_white_space();
         let inside = self.rest().strip_prefix('"')?;

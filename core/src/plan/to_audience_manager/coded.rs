@@ -1,28 +1,10 @@
 //! Objects that are found by an integration code in a data source: traits and segments.
 
-use crate::call::{Call, Kind};
+use crate::call::Call;
+pub(super) use crate::call::kinds::coded::Coded;
 use crate::domain::identifier::{DataSourceId, IntegrationCode};
 use crate::inventory::{Coverage, Inventory};
 use crate::plan::lookup::SlotKey;
-
-/// A kind that is found by an integration code in a data source.
-pub(super) trait Coded:
-    Kind<
-        NaturalKey = (DataSourceId, IntegrationCode),
-        Query = (DataSourceId, IntegrationCode),
-        Scope = DataSourceId,
-    >
-{
-}
-
-impl<K> Coded for K where
-    K: Kind<
-            NaturalKey = (DataSourceId, IntegrationCode),
-            Query = (DataSourceId, IntegrationCode),
-            Scope = DataSourceId,
-        >
-{
-}
 
 pub(super) fn coded<K: Coded>(
     inventory: &Inventory,

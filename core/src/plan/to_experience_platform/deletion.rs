@@ -95,8 +95,7 @@ fn ours<'a>(deletion: AudienceDeletion<'a>) -> (Plan<Left>, OwnedObjects<'a, Aud
     let names = names.filter(|key| matches!(key, AudienceNaturalKey::Name(_)));
     let external = external.into_iter().map(AudienceNaturalKey::External);
     let looked_up = external.chain(names).map(created_by);
-    let marked = AudienceNaturalKey::Marked(claimant.mark.of_any_uid());
-    let found_by = natural.iter().cloned().chain([marked]);
+    let found_by = natural.iter().cloned();
     let of_status = recorded.audience.iter().filter(|_| !recorded.observed);
     let slot = Slot {
         inventory,

@@ -60,9 +60,9 @@ pub(super) fn created_by(key: AudienceNaturalKey) -> SlotKey<Audience> {
             let look_up = match key {
                 AudienceNaturalKey::External(key) => AudienceLookUp::Key(key.clone()),
                 AudienceNaturalKey::Name(name) => AudienceLookUp::DefinitionName(name.clone()),
-                AudienceNaturalKey::Dependency(_)
-                | AudienceNaturalKey::Expression(_)
-                | AudienceNaturalKey::Marked(_) => return None,
+                AudienceNaturalKey::Dependency(_) | AudienceNaturalKey::Expression(_) => {
+                    return None;
+                }
             };
             Some(Call::look_up::<Audience>(look_up))
         },
