@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use super::credential::Credential;
 use super::endpoints::Endpoints;
-use super::gateway::{Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority};
+use super::gateway::{
+    CallContext, ClientLimiter, Gateway, GatewayOptions, Priority, RateLimitOptions,
+};
 use super::lease_guard::LeaseGuard;
 use super::observer::{CallRecord, Observer};
 use super::transport::{Body, Transport, TransportError, body};
@@ -161,14 +163,14 @@ pub(super) struct World {
 
 /// Differs from the default in what a test is about.
 pub(super) struct Setting {
-    pub(super) budget: Budget,
+    pub(super) rate_limit: RateLimitOptions,
     pub(super) read_only: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         Self {
-            budget: Budget {
+            rate_limit: RateLimitOptions {
                 requests_per_minute: 300,
                 burst: 10,
             },
@@ -212,7 +214,10 @@ impl World {
         setting: Setting,
         script: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let Setting { budget, read_only } = setting;
+        let Setting {
+            rate_limit,
+            read_only,
+        } = setting;
         let log = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::new(Heard::default());
         let started = Instant::now();
@@ -224,7 +229,7 @@ impl World {
                 script: Box::new(script),
                 log: log.clone(),
             }),
-            limiter: ClientLimiter::new(6_000).connection("marketing/acme", budget),
+            limiter: ClientLimiter::new(6_000).connection("marketing/acme", rate_limit),
             read_only,
             rng_seed: 1,
             // Noon of the first of March 2026, and on with the tokio clock.

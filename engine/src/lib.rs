@@ -40,7 +40,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use adobe_client::credential::Credential;
-use adobe_client::gateway::{Budget, Gateway};
+use adobe_client::gateway::{Gateway, RateLimitOptions};
 use execute::Systems;
 pub use freshness::Freshness;
 pub use in_flight_calls::Ended;
@@ -225,8 +225,8 @@ impl Engine {
     }
 
     /// How many calls this connection makes from now on.
-    pub fn set_budget(&self, budget: Budget) {
-        self.gateway.set_budget(budget);
+    pub fn set_budget(&self, budget: RateLimitOptions) {
+        self.gateway.set_rate_limit(budget);
     }
 
     /// What the connection's status is written from; changes when a pass ends or the shared objects move.
