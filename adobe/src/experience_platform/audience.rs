@@ -107,11 +107,11 @@ impl Resource for Audience {
             // Whoever writes labels replaces them, and none may be taken away.
             None => return Err("it does not tell the labels that stand"),
         };
-        let pql = |pql: &Box<str>| json!({"type": "PQL", "format": "pql/text", "value": pql});
+        let pql = |pql: &str| json!({"type": "PQL", "format": "pql/text", "value": pql});
         let fields = [
             field("name", name.as_ref()),
             field("description", description.as_ref()),
-            field("expression", expression.as_ref().map(pql)),
+            field("expression", expression.as_deref().map(pql)),
             field("lifecycleState", lifecycle),
             field("labels", labels),
         ];
