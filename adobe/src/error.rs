@@ -204,61 +204,28 @@ impl fmt::Display for Error {
             detail,
             ..
         } = self;
-        match kind {
-            Kind::ReadOnly => {
-                return write!(
-                    formatter,
-                    "the operator is read-only: {operation} was not sent to {system}"
-                );
-            }
+        let text = match kind {
+            Kind::ReadOnly => "the operator is read-only: {} was not sent to {system}",
             Kind::LeaseExpiring => {
-                return write!(
-                    formatter,
-                    "the lease would not outlast the request: {operation} was not sent to {system}"
-                );
+                "the lease would not outlast the request: {} was not sent to {system}"
             }
-            Kind::Stopped => {
-                return write!(
-                    formatter,
-                    "the operator stops: {operation} was not sent to {system}"
-                );
-            }
-            Kind::NotWanted => {
-                return write!(
-                    formatter,
-                    "the resource changed while {operation} waited: it was not sent to {system}"
-                );
-            }
-            Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,
-            Kind::AccessDenied => write!(formatter, "{system} denied {operation}")?,
-            Kind::NotEntitled => {
-                write!(
-                    formatter,
-                    "{system} does not offer {operation} to the organisation"
-                )?;
-            }
-            Kind::NotFound => write!(formatter, "{system} found no such object for {operation}")?,
-            Kind::Conflict => write!(
-                formatter,
-                "{system} refused {operation}: the object exists or changed meanwhile"
-            )?,
-            Kind::RequestRefused => write!(formatter, "{system} refused {operation}")?,
-            Kind::RuleInvalid => write!(formatter, "{system} refused the rule in {operation}")?,
-            Kind::LimitExceeded => write!(
-                formatter,
-                "{system} refused {operation}: a limit of the tenant is reached"
-            )?,
-            Kind::DeletionBlocked => write!(
-                formatter,
-                "{system} refused {operation}: the object is still used"
-            )?,
-            Kind::Throttled => write!(formatter, "{system} asked to wait")?,
-            Kind::Unavailable => write!(formatter, "{system} failed at {operation}")?,
-            Kind::UnexpectedAnswer => write!(
-                formatter,
-                "{system} answered {operation} in a form that is not understood"
-            )?,
-        }
+            Kind::Stopped => "the operator stops: {} was not sent to {system}",
+            Kind::NotWanted => "the resource changed while {} waited: it was not sent to {system}",
+            Kind::CredentialsRefused => "{system} refused the credential",
+            Kind::AccessDenied => "{system} denied {}",
+            Kind::NotEntitled => "{system} does not offer {} to the organisation",
+            Kind::NotFound => "{system} found no such object for {}",
+            Kind::Conflict => "{system} refused {}: the object exists or changed meanwhile",
+            Kind::RequestRefused => "{system} refused {}",
+            Kind::RuleInvalid => "{system} refused the rule in {}",
+            Kind::LimitExceeded => "{system} refused {}: a limit of the tenant is reached",
+            Kind::DeletionBlocked => "{system} refused {}: the object is still used",
+            Kind::Throttled => "{system} asked to wait",
+            Kind::Unavailable => "{system} failed at {}",
+            Kind::UnexpectedAnswer => "{system} answered {} in a form that is not understood",
+        };
+        let text = text.replace("{}", operation);
+        formatter.write_str(&text.replace("{system}", &system.to_string()))?;
         if let Some(detail) = detail {
             write!(formatter, ": {detail}")?;
         }

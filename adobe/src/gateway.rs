@@ -3,7 +3,7 @@
 //!
 //! It adds the token and the headers, keeps the rate and the order of the calls, waits when a server asks to, and stops
 //! calling what does not work. It decides nothing about objects, and sends again only what was certainly not taken: a
-//! call that was refused for its token, once, and a call that was one too many, when its turn has come again.
+//! call that was refused for its token, once, and a call that was one too many, when it is granted again.
 
 mod breaker;
 mod call_context;
@@ -108,15 +108,6 @@ struct Shared {
     circuits: [Breaker; System::ALL.len()],
 }
 
-impl fmt::Debug for Shared {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Shared")
-            .field("organization", &self.organization)
-            .finish_non_exhaustive()
-    }
-}
-
 impl fmt::Debug for Gateway {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -217,7 +208,7 @@ impl Gateway {
         SharedGateway(Arc::downgrade(&self.shared))
     }
 
-    /// The same until `stop`: from then on it starts no call, and those that wait for their turn or for a token fail
+    /// The same until `stop`: from then on it starts no call, and those that wait for a grant or for a token fail
     /// unsent.
     #[must_use]
     pub fn until(&self, stop: CancellationToken) -> Self {
@@ -376,7 +367,7 @@ impl Gateway {
             let permit = match self.kept() {
                 (Some(permit), _) => permit,
                 (None, requests) => {
-                    let granted = self.limiter.context(context, requests).await;
+                    let granted = self.limiter.grant(context, requests).await;
                     granted.map_err(|pause| {
                         let error = operation.error(Kind::Throttled);
                         error.with_retry_after(Some(pause))
@@ -393,7 +384,7 @@ impl Gateway {
                         token,
                     });
                 }
-                // The identity service asked to wait: the call gets in line again.
+                // The identity service asked to wait: the call waits for another grant.
                 Err(cause) if cause.kind() == Kind::Throttled && tries < THROTTLED_TRIES_MAX => {
                     tries += 1;
                 }

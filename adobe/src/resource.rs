@@ -42,9 +42,9 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
 
     /// Reads one element of a list, which may hold several objects; `false` if it cannot be read.
     fn decode_element(element: &[u8], listing: &mut Listing<Self::Listed, Self::Id>) -> bool {
-        let read = from_slice::<Self>(element);
-        listing.items.extend(read.clone());
-        read.is_some()
+        let before = listing.items.len();
+        listing.items.extend(from_slice::<Self>(element));
+        listing.items.len() > before
     }
 
     /// `false` for an object that its service still shows although it is deleted.

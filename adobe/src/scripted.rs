@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -57,6 +58,8 @@ pub(super) struct Reply {
     after: Duration,
     head: Result<(u16, HeaderMap), TransportError>,
     chunks: Vec<Result<Bytes, TransportError>>,
+    /// How often a space comes after them, without end.
+    trickles: Option<Duration>,
 }
 
 impl Reply {
@@ -66,6 +69,7 @@ impl Reply {
             after: Duration::ZERO,
             head: Ok((status, HeaderMap::new())),
             chunks,
+            trickles: None,
         }
     }
 
@@ -85,6 +89,7 @@ impl Reply {
             after: Duration::ZERO,
             head: Err(failure),
             chunks: Vec::new(),
+            trickles: None,
         }
     }
 
@@ -97,6 +102,14 @@ impl Reply {
             headers.insert(name, value.parse().expect("a header"));
         }
         self
+    }
+
+    /// Never ends the body.
+    pub(super) fn trickling(self, every: Duration) -> Self {
+        Self {
+            trickles: Some(every),
+            ..self
+        }
     }
 
     /// Ends the body in a broken connection.
@@ -132,12 +145,16 @@ impl Transport for Scripted {
             after,
             head,
             chunks,
+            trickles,
         } = (self.script)(&asked, number);
         sleep(after).await;
         let (status, headers) = head?;
-        let mut response = Response::new(body(axum::body::Body::from_stream(
-            futures::stream::iter(chunks),
-        )));
+        let trickle = stream::unfold(trickles, |every| async move {
+            sleep(every?).await;
+            Some((Ok(Bytes::from_static(b" ")), every))
+        });
+        let chunks = stream::iter(chunks).chain(trickle);
+        let mut response = Response::new(body(axum::body::Body::from_stream(chunks)));
         *response.status_mut() = status.try_into().expect("a status code");
         *response.headers_mut() = headers;
         Ok(response)

@@ -1,6 +1,7 @@
 //! Destinations (audience-manager.md §6.1), with their mappings where a list tells them. They are only read.
 
 use std::convert::Infallible;
+use std::fmt;
 
 use audience_sharing_core::domain::destination::{Destination, DestinationKind, Mapping};
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId};
@@ -8,7 +9,7 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::facts::{ListedDestination, Listing};
 use http::Method;
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::service::OfAudienceManager;
@@ -41,7 +42,7 @@ impl Resource for Destination {
             "S2S" => DestinationKind::ServerToServer,
             _ => DestinationKind::Other(wire.destination_type),
         };
-        let mappings = wire.mappings.map(mappings);
+        let mappings = wire.mappings.map(|WireMappings(listing)| listing);
         let destination = Self {
             id,
             name: resolved(wire.name),
@@ -98,20 +99,39 @@ impl Resource for Destination {
     }
 }
 
-/// Each mapping inside a destination: whole, else its id alone, else only that it was there.
-fn mappings(elements: Vec<Value>) -> Listing<Mapping, MappingId> {
-    let mut listing = Listing::default();
-    for element in elements {
-        match Mapping::decode(&element) {
-            Some(mapping) if Mapping::is_live(&mapping) => listing.items.push(mapping),
-            Some(_) => {}
-            None => {
-                let id = Mapping::decode_id(element.to_string().as_bytes());
-                listing.undecodable.push(id);
+/// The mappings inside a destination, each whole, else its id alone, else only that it was there. They are read one by one:
+/// there may be thousands.
+struct WireMappings(Listing<Mapping, MappingId>);
+
+impl<'de> Deserialize<'de> for WireMappings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+
+        impl<'de> Visitor<'de> for Elements {
+            type Value = WireMappings;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of mappings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WireMappings, A::Error> {
+                let mut listing = Listing::default();
+                while let Some(element) = list.next_element::<Value>()? {
+                    match Mapping::decode(&element) {
+                        Some(mapping) => listing.items.push(mapping),
+                        None => {
+                            let id = Mapping::decode_id(element.to_string().as_bytes());
+                            listing.undecodable.push(id);
+                        }
+                    }
+                }
+                listing.items.retain(Mapping::is_live);
+                Ok(WireMappings(listing))
             }
         }
+
+        deserializer.deserialize_seq(Elements)
     }
-    listing
 }
 
 #[derive(Deserialize)]
@@ -132,7 +152,7 @@ struct WireDestination {
     data_export_labels: Option<Vec<Box<str>>>,
     #[serde(default, deserialize_with = "optional_word")]
     status: Option<Box<str>>,
-    mappings: Option<Vec<Value>>,
+    mappings: Option<WireMappings>,
 }
 
 #[derive(Deserialize)]

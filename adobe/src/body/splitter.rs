@@ -278,7 +278,9 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use serde_json::{Value, json};
 
-    use super::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Element, Malformed, Splitter};
+    use super::{
+        ELEMENT_BYTES_MAX, ELEMENTS_MAX, ENVELOPE_BYTES_MAX, Element, Malformed, Splitter,
+    };
 
     fn split<'a>(
         mut splitter: Splitter,
@@ -333,6 +335,11 @@ mod tests {
     fn elements_have_bounds() {
         let many = format!("[{}1]", "1,".repeat(ELEMENTS_MAX));
         assert_eq!(bare(&many), Err(Malformed::TooManyElements));
+        let around = format!(
+            "{{\"note\":\"{}\",\"list\":[]}}",
+            "x".repeat(ENVELOPE_BYTES_MAX)
+        );
+        assert_eq!(bare(&around), Err(Malformed::EnvelopeTooLarge));
     }
 
     #[test]

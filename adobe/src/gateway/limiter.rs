@@ -151,11 +151,11 @@ impl ConnectionLimiter {
         self.0.shared.state()
     }
 
-    /// Waits for the caller's turn, for `requests` that are sent one right after the other.
+    /// Waits until `requests` may be sent, one right after the other.
     ///
     /// # Errors
     /// How long the client is still paused, if that is more than [`PAUSE_WAITED_MAX`].
-    pub(super) async fn context(&self, context: &CallContext, requests: u32) -> Verdict {
+    pub(super) async fn grant(&self, context: &CallContext, requests: u32) -> Verdict {
         let (sender, receiver) = oneshot::channel();
         let begin = {
             let mut state = self.state();
@@ -179,7 +179,7 @@ impl ConnectionLimiter {
         receiver.await.unwrap_or(Err(Duration::ZERO))
     }
 
-    /// What waits in the other lines under `key` goes with the urgent ones.
+    /// What waits in the other queues under `key` goes with the urgent calls.
     pub(super) fn prioritize(&self, key: &str) {
         let mut state = self.state();
         if let Some(connection) = state.connections.get_mut(&self.0.connection) {
@@ -196,7 +196,7 @@ impl ConnectionLimiter {
         self.0.shared.changed.notify_one();
     }
 
-    /// A request for a token waits for no turn, since others wait for it: what this connection sends comes that much
+    /// A request for a token waits for no grant, since others wait for it: what this connection sends comes that much
     /// later.
     pub(super) fn charge_connection(&self) {
         let mut state = self.state();

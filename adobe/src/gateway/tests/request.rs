@@ -256,6 +256,23 @@ async fn bodies_have_bounds_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_stops_or_does_not_end_is_given_up() {
+    for (every, list_seconds, object_seconds) in [(31, 30, 30), (20, 300, 70)] {
+        let every = Duration::from_secs(every);
+        let world = World::authorized(move |_, _| Reply::text(200, "").trickling(every));
+        let aam = world.gateway.audience_manager();
+        let (started, context) = (Instant::now(), change());
+        let error = aam.traits_of(&context, &[DataSourceId(1)]).await;
+        assert_eq!(error.expect_err("no end").kind(), Kind::Unavailable);
+        assert_eq!(started.elapsed().as_secs(), list_seconds);
+        let started = Instant::now();
+        let error = aam.me(&context).await.expect_err("no end");
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert_eq!(started.elapsed().as_secs(), object_seconds);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_element_that_is_too_large_is_skipped_with_its_id() {
     let world = World::authorized(|_, _| {
         let text = "x".repeat(300 << 10);
