@@ -14,9 +14,9 @@ use std::sync::Arc;
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
 use adobe_client::endpoints::{Allowed, Endpoints};
 use adobe_client::gateway::{
-    Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority,
+    CallContext, ClientLimiter, Gateway, GatewayOptions, Priority, RateLimitOptions,
 };
-use adobe_client::transport::{NetworkTransport, Proxy};
+use adobe_client::network::{NetworkTransport, Proxy};
 use audience_sharing_core::domain::identifier::OrganizationId;
 
 /// A gateway on the real network stack, over servers on loopback.
@@ -38,7 +38,7 @@ fn gateway(ims: &str, audience_manager: &str, experience_platform: &str) -> Gate
         transport: Arc::new(NetworkTransport::new(Proxy::Direct).unwrap()),
         limiter: ClientLimiter::new(6_000).connection(
             "marketing/acme",
-            Budget {
+            RateLimitOptions {
                 requests_per_minute: 6_000,
                 burst: 10,
             },

@@ -1,323 +1,51 @@
-//! The client of Audience Manager: one method per call that the operator makes, from audience-manager.md §3–§6.4.
-//!
-//! It sends what it is told and decodes what comes; it looks nothing up on its own and decides nothing. An update is
-//! the one exception, since PUT replaces the object: it reads, compares with what the caller believes, and writes what
-//! it read with only the change applied.
+//! The typed client of Audience Manager, from audience-manager.md §3–§6.4: its kinds of objects, and the calls that no
+//! other service has. What every kind has in common is the [`Client`]'s.
 
 mod data_source;
 mod destination;
 mod folder;
-mod merge;
+mod mapping;
 mod model;
 mod segment;
+mod service;
 mod r#trait;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId};
+use audience_sharing_core::domain::audience_manager::{
+    AlgorithmicModel, Segment, Trait, TraitReference,
+};
+use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
 use http::Method;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::body::{Element, OBJECT_BYTES_MAX, Splitter};
-use super::error::{CallKind, Error};
-use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
-use super::lease_guard::LeaseGuard;
-use super::listing::{self, Listing};
-use super::observer::System;
-pub(super) use merge::answered;
+use super::body::{ELEMENT_BYTES_MAX, Element, OBJECT_BYTES_MAX};
+use super::client::{Client, operation};
+use super::error::Error;
+use super::error::kind::CallKind;
+use super::gateway::{Call, CallContext, Gateway};
+use super::listing::Listing;
+use super::resource::{List, ObjectService, query};
+use super::serde_helpers::optional_number;
+use segment::WITH_TRAIT_SOURCES;
+use service::OfAudienceManager;
+use r#trait::DETAILS;
+use wire::PERMISSIONS;
 
-pub use destination::ListedDestination;
+pub use super::client::{Deleted, Updated};
+pub use audience_sharing_core::facts::ListedDestination;
 
-/// What became of an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Updated<T> {
-    /// The object as it stands now.
-    Written(T),
-    /// It was not as the caller believed; nothing was written. The object as it was read.
-    Changed(T),
-}
-
-/// A handle on a gateway; cheap to clone.
-#[derive(Clone, Debug)]
-pub struct AudienceManager {
-    gateway: Gateway,
-}
+pub type AudienceManager = Client<OfAudienceManager>;
 
 impl Gateway {
     /// The client of Audience Manager behind this gateway.
     pub fn audience_manager(&self) -> AudienceManager {
-        AudienceManager {
-            gateway: self.clone(),
-        }
-    }
-}
-
-impl AudienceManager {
-    /// The company that the credential belongs to: where every id of Audience Manager is valid (design.md §4.7).
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn me(&self, context: &CallContext) -> Result<Me, Error> {
-        let operation = operation("users.self", CallKind::Read);
-        let body = self
-            .gateway
-            .object(context, &get(operation, "/users/self"))
-            .await?;
-        wire::me(&body).ok_or_else(|| operation.unexpected("the body names no company"))
-    }
-
-    async fn read(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: String,
-    ) -> Result<Bytes, Error> {
-        self.gateway
-            .object(context, &get(operation(name, CallKind::Read), path))
-            .await
-    }
-
-    async fn list<T: Send, I: Send>(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: String,
-        whole: fn(&[u8]) -> Option<T>,
-        id: fn(&[u8]) -> Option<I>,
-    ) -> Result<Listing<T, I>, Error> {
-        self.elements(context, name, path, &|listing, element| {
-            listing::take(listing, element, whole, id);
-        })
-        .await
-    }
-
-    /// The same, with what the credential may do with each.
-    async fn list_with_rights<T: Send, I: Send>(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: String,
-        whole: fn(&[u8]) -> Option<T>,
-        id: fn(&[u8]) -> Option<I>,
-    ) -> Result<Listing<T, I>, Error> {
-        self.elements(context, name, path, &|listing, element| {
-            if let Element::Whole(whole) = element
-                && let Some(rights) = wire::lacking(whole)
-            {
-                listing.lacking.extend(id(whole).map(|id| (id, rights)));
-            }
-            listing::take(listing, element, whole, id);
-        })
-        .await
-    }
-
-    async fn elements<T: Send, I: Send>(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: String,
-        take: &(impl Fn(&mut Listing<T, I>, Element<'_>) + Sync),
-    ) -> Result<Listing<T, I>, Error> {
-        let call = get(operation(name, CallKind::List), path);
-        let mut listing = Listing::default();
-        self.gateway
-            .elements(context, &call, Splitter::bare, &mut |element| {
-                take(&mut listing, element);
-            })
-            .await?;
-        Ok(listing)
-    }
-
-    /// A list that is asked whether a key is taken: an element that cannot be read leaves that open.
-    async fn lookup<T: Send, I: Send>(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: String,
-        whole: fn(&[u8]) -> Option<T>,
-        id: fn(&[u8]) -> Option<I>,
-    ) -> Result<Vec<T>, Error> {
-        let Listing {
-            items, undecodable, ..
-        } = self.list(context, name, path, whole, id).await?;
-        if undecodable.is_empty() {
-            Ok(items)
-        } else {
-            Err(operation(name, CallKind::List).unexpected("an element of the list cannot be read"))
-        }
-    }
-
-    /// A list that is small enough to be held whole; `bytes_max` says why.
-    async fn list_whole(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: &'static str,
-        bytes_max: usize,
-    ) -> Result<Bytes, Error> {
-        let call = get(operation(name, CallKind::List), path);
-        self.gateway
-            .run(context, &call, &mut Reading::Whole { bytes_max })
-            .await
-    }
-
-    async fn write(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        operation: Operation,
-        path: String,
-        body: Option<&Value>,
-    ) -> Result<Bytes, Error> {
-        let method = match operation.kind {
-            CallKind::Update => Method::PUT,
-            CallKind::Delete => Method::DELETE,
-            CallKind::Create
-            | CallKind::Validate
-            | CallKind::Read
-            | CallKind::List
-            | CallKind::Token => Method::POST,
-        };
-        let body = body.map(|body| Bytes::from(body.to_string()));
-        let call = Call {
-            operation,
-            method,
-            path,
-            body,
-            sandbox: None,
-            lease_guard: Some(lease_guard),
-            accept: None,
-        };
-        self.gateway
-            .run(
-                context,
-                &call,
-                &mut Reading::Whole {
-                    bytes_max: OBJECT_BYTES_MAX,
-                },
-            )
-            .await
-    }
-
-    async fn create<T>(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        name: &'static str,
-        path: &str,
-        sent: Value,
-        decode: fn(Value) -> Option<T>,
-    ) -> Result<T, Error> {
-        let operation = operation(name, CallKind::Create);
-        let body = self
-            .write(context, lease_guard, operation, path.into(), Some(&sent))
-            .await?;
-        // Without its id the object is as good as unknown: the caller looks its key up.
-        merge::answered(sent, &body, decode)
-            .ok_or_else(|| operation.unexpected("the body holds no such object"))
-    }
-
-    /// The same, whose next calls share one turn.
-    fn together(&self, requests: u32) -> Self {
-        Self {
-            gateway: self.gateway.together(requests),
-        }
-    }
-
-    /// One object, as it came and as it is understood.
-    async fn read_whole<T>(
-        &self,
-        context: &CallContext,
-        name: &'static str,
-        path: &str,
-        decode: fn(Value) -> Option<T>,
-    ) -> Result<(Value, T), Error> {
-        let reading = operation(name, CallKind::Read);
-        let body = self
-            .gateway
-            .object(context, &get(reading, path.to_owned()))
-            .await?;
-        let unreadable = || reading.unexpected("the body holds no such object");
-        let object = serde_json::from_slice::<Value>(&body).map_err(|_| unreadable())?;
-        let read = decode(object.clone()).ok_or_else(unreadable)?;
-        Ok((object, read))
-    }
-
-    /// Reads, compares, writes (design.md §4, L3), in one turn. `believed` says whether what was read is what the caller
-    /// planned with.
-    async fn update<T>(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        update: Update<'_, T>,
-    ) -> Result<Updated<T>, Error> {
-        let Update {
-            read_name,
-            name,
-            path,
-            server_owned,
-            decode,
-            believed,
-            changed,
-        } = update;
-        let this = self.together(2);
-        let (mut object, read) = this.read_whole(context, read_name, &path, decode).await?;
-        if !believed(&read) {
-            return Ok(Updated::Changed(read));
-        }
-        merge::apply(&mut object, changed, server_owned);
-        let writing = operation(name, CallKind::Update);
-        let body = this
-            .write(context, lease_guard, writing, path, Some(&object))
-            .await?;
-        merge::answered(object, &body, decode)
-            .map(Updated::Written)
-            .ok_or_else(|| writing.unexpected("the body holds no such object"))
-    }
-
-    /// Reads, compares, deletes, in one turn.
-    async fn delete_expected<T>(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        deletion: Deletion<'_, T>,
-    ) -> Result<Deleted<T>, Error> {
-        let Deletion {
-            read_name,
-            name,
-            path,
-            decode,
-            believed,
-        } = deletion;
-        let this = self.together(2);
-        let (_, read) = this.read_whole(context, read_name, &path, decode).await?;
-        if !believed(&read) {
-            return Ok(Deleted::Changed(read));
-        }
-        this.delete(context, lease_guard, name, path).await?;
-        Ok(Deleted::Done)
-    }
-
-    async fn delete(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        name: &'static str,
-        path: String,
-    ) -> Result<(), Error> {
-        self.write(
-            context,
-            lease_guard,
-            operation(name, CallKind::Delete),
-            path,
-            None,
-        )
-        .await
-        .map(drop)
+        Client::new(self, None)
     }
 }
 
@@ -329,55 +57,189 @@ pub struct Me {
     pub administrator: Option<bool>,
 }
 
-/// `includePermissions` (audience-manager.md §2.2).
-const PERMISSIONS: (&str, &str) = ("includePermissions", "true");
+impl AudienceManager {
+    /// The company that the credential belongs to: where every id of Audience Manager is valid (design.md §4, L6).
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn me(&self, context: &CallContext) -> Result<Me, Error> {
+        let operation = operation::<OfAudienceManager>("users.self", CallKind::Read);
+        let call = self.call(operation, "/users/self");
+        let body = self.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        me(&body).ok_or_else(|| operation.unexpected("the body names no company"))
+    }
 
-/// What an update of one kind of object needs.
-struct Update<'a, T> {
-    read_name: &'static str,
-    name: &'static str,
-    path: String,
-    server_owned: fn(&str) -> bool,
-    decode: fn(Value) -> Option<T>,
-    believed: &'a (dyn Fn(&T) -> bool + Sync),
-    changed: Vec<(&'static str, Value)>,
-}
+    /// Every model of the company.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn models(
+        &self,
+        context: &CallContext,
+    ) -> Result<Listing<AlgorithmicModel, u64>, Error> {
+        let operation = operation::<OfAudienceManager>("models.list", CallKind::List);
+        let paging = OfAudienceManager::SYSTEM.service().paging;
+        let mut listing = Listing::default();
+        let call = self.call(operation, "/models/");
+        self.each_page(context, call, paging, ELEMENT_BYTES_MAX, &mut |element| {
+            let (Element::Whole(text) | Element::Outline(text)) = element;
+            match model::model(text).filter(|_| matches!(element, Element::Whole(_))) {
+                Some(model) => listing.items.push(model),
+                None => listing.undecodable.push(model::id(text)),
+            }
+        })
+        .await?;
+        Ok(listing)
+    }
 
-/// What the deletion of one kind of object needs.
-struct Deletion<'a, T> {
-    read_name: &'static str,
-    name: &'static str,
-    path: String,
-    decode: fn(Value) -> Option<T>,
-    believed: &'a (dyn Fn(&T) -> bool + Sync),
-}
+    /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated (§4.1).
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn traits_of(
+        &self,
+        context: &CallContext,
+        data_sources: &[DataSourceId],
+    ) -> Result<Listing<Trait, TraitSid>, Error> {
+        let list = contents("traits.list", r#trait::PATH, data_sources, DETAILS);
+        let (mut listing, _) = self.listed::<Trait>(context, list).await?;
+        let items = &mut listing.items;
+        items.retain(|found| data_sources.contains(&found.data_source));
+        Ok(listing)
+    }
 
-/// What came of a deletion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deleted<T> {
-    Done,
-    /// The object is not what the caller planned with; nothing was deleted.
-    Changed(T),
-}
+    /// Every segment of some data sources.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn segments_of(
+        &self,
+        context: &CallContext,
+        data_sources: &[DataSourceId],
+    ) -> Result<Listing<Segment, SegmentSid>, Error> {
+        let list = contents(
+            "segments.list",
+            segment::PATH,
+            data_sources,
+            WITH_TRAIT_SOURCES,
+        );
+        let (mut listing, _) = self.listed::<Segment>(context, list).await?;
+        let items = &mut listing.items;
+        items.retain(|found| data_sources.contains(&found.data_source));
+        Ok(listing)
+    }
 
-fn operation(name: &'static str, kind: CallKind) -> Operation {
-    Operation {
-        system: System::AudienceManager,
-        name,
-        kind,
+    /// The traits that a user's words fit, other providers' included.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: it may be the one that is meant.
+    pub async fn traits_by_reference(
+        &self,
+        context: &CallContext,
+        reference: &TraitReference,
+    ) -> Result<Vec<Trait>, Error> {
+        let (text, data_source) = match reference {
+            TraitReference::Code { code, data_source } => {
+                (("integrationCode", code.as_str()), *data_source)
+            }
+            // A substring of any text: it only narrows (§2.2).
+            TraitReference::Name { name, data_source } => (("search", &**name), Some(*data_source)),
+        };
+        let data_source = data_source.map(|id| id.to_string());
+        let mut pairs = vec![text, DETAILS];
+        pairs.extend(data_source.as_deref().map(|id| ("dataSourceId", id)));
+        let list = List::new("traits.find-named", query(r#trait::PATH, &pairs));
+        let fits = |found: &Trait| reference.fits(found);
+        self.matching(context, list, fits).await
+    }
+
+    /// The traits of every data source that carry a code or a name.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
+    pub async fn search_traits(
+        &self,
+        context: &CallContext,
+        naming: &Naming,
+    ) -> Result<Vec<Trait>, Error> {
+        let path = query(r#trait::PATH, &[search(naming), DETAILS]);
+        let fits = |one: &Trait| naming.fits(&one.name, one.integration_code.as_ref());
+        self.matching(context, List::new("traits.search", path), fits)
+            .await
+    }
+
+    /// The segments of every data source that carry a code or a name.
+    ///
+    /// # Errors
+    /// As for [`Self::search_traits`].
+    pub async fn search_segments(
+        &self,
+        context: &CallContext,
+        naming: &Naming,
+    ) -> Result<Vec<Segment>, Error> {
+        let path = query(segment::PATH, &[search(naming)]);
+        let fits = |one: &Segment| naming.fits(&one.name, one.integration_code.as_ref());
+        self.matching(context, List::new("segments.search", path), fits)
+            .await
+    }
+
+    /// Every segment, of whatever data source, whose rule names the trait.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn segments_containing(
+        &self,
+        context: &CallContext,
+        sid: TraitSid,
+    ) -> Result<Listing<Segment, SegmentSid>, Error> {
+        let path = query(segment::PATH, &[("containsTrait", &sid.to_string())]);
+        let list = List::new("segments.list-using", path);
+        let (listing, _) = self.listed::<Segment>(context, list).await?;
+        Ok(listing)
+    }
+
+    /// Asks whether a rule is accepted. Writes nothing.
+    ///
+    /// # Errors
+    /// `RuleInvalid` if it is not.
+    pub async fn validate_segment_rule(
+        &self,
+        context: &CallContext,
+        rule: &str,
+    ) -> Result<(), Error> {
+        let operation = operation::<OfAudienceManager>("segments.validate", CallKind::Validate);
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(json!({"rule": rule}).to_string())),
+            ..self.call(operation, "/segments/validate/")
+        };
+        self.whole(context, &call, OBJECT_BYTES_MAX).await.map(drop)
     }
 }
 
-fn get(operation: Operation, path: impl Into<String>) -> Call<'static> {
-    Call {
-        operation,
-        method: Method::GET,
-        path: path.into(),
-        body: None,
-        sandbox: None,
-        lease_guard: None,
-        accept: None,
+fn me(body: &[u8]) -> Option<Me> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct User {
+        #[serde(default, deserialize_with = "optional_number")]
+        pid: Option<u64>,
+        /// Samples have it as `admin` too (§6.4), and as the text `"true"` (§1.7).
+        is_admin: Option<Value>,
+        admin: Option<Value>,
     }
+    let User {
+        pid,
+        is_admin,
+        admin,
+    } = serde_json::from_slice(body).ok()?;
+    Some(Me {
+        company: pid.map(CompanyId)?,
+        administrator: is_admin.or(admin).and_then(|told| match told {
+            Value::Bool(told) => Some(told),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        }),
+    })
 }
 
 /// The filter of a list that leaves little beside what is named; a name is found as part of any text (§2.2).
@@ -389,18 +251,18 @@ fn search(naming: &Naming) -> (&'static str, &str) {
     }
 }
 
-/// The path of a list of what is in any of the data sources (`dataSourceId` may be repeated, audience-manager.md §4.1).
-fn narrowed(path: &str, data_sources: &[DataSourceId], more: &[(&str, &str)]) -> String {
+/// A list of what is in any of the data sources, with what the credential may do with each.
+fn contents(
+    word: &'static str,
+    path: &str,
+    data_sources: &[DataSourceId],
+    details: (&str, &str),
+) -> List {
     let ids: Vec<String> = data_sources.iter().map(DataSourceId::to_string).collect();
     let ids = ids.iter().map(|id| ("dataSourceId", id.as_str()));
-    let pairs: Vec<_> = ids.chain(more.iter().copied()).collect();
-    query(path, &pairs)
-}
-
-/// A path with its query.
-fn query(path: &str, pairs: &[(&str, &str)]) -> String {
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(pairs)
-        .finish();
-    format!("{path}?{query}")
+    let pairs: Vec<_> = ids.chain([details, PERMISSIONS]).collect();
+    List {
+        tells_rights: true,
+        ..List::new(word, query(path, &pairs))
+    }
 }

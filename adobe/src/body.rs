@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::transport::{Body, TransportError};
 
-pub(super) use splitter::{Each, Element, Malformed, Splitter};
+pub(super) use splitter::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Each, Element, Malformed, Splitter};
 
 /// A single object, or a refusal. The largest documented texts are a few KiB.
 pub(super) const OBJECT_BYTES_MAX: usize = 1 << 20;

@@ -1,7 +1,9 @@
 //! What a call to Adobe can come to, other than well: who tries again, whether something may have been written, and
 //! what a person can do. Built from the status code and the service's own error code; a body's text never enters.
 
-mod classify;
+pub(crate) mod classify;
+pub(crate) mod kind;
+pub(crate) mod refusal;
 #[cfg(test)]
 mod tests;
 
@@ -11,76 +13,9 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 
-use super::observer::System;
+use super::service::System;
 
-pub(super) use classify::{A_PAGE, CallKind, Refusal, classify, is_markup};
-
-/// Whether a call changed something on the other side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Nothing was written.
-    None,
-    /// A write may have happened: look the object up by its key before trying again (design.md §4.4).
-    Unknown,
-}
-
-/// What kind of failure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `--read-only`; nothing was sent.
-    ReadOnly,
-    /// The lease would not outlast the request; nothing was sent.
-    LeaseExpiring,
-    /// The connection is being stopped; nothing was sent.
-    Stopped,
-    /// What the write was for has changed while it waited; nothing was sent.
-    NotWanted,
-    /// IMS or the gateway refuses the credential.
-    CredentialsRefused,
-    /// The credential is valid and lacks a right. Never a sign that an object is gone.
-    AccessDenied,
-    /// The organisation lacks the product that the call belongs to.
-    NotEntitled,
-    /// The service itself says that the one object asked for does not exist.
-    NotFound,
-    /// The object exists already, or changed meanwhile.
-    Conflict,
-    /// The service refuses the request as it is.
-    RequestRefused,
-    /// The service refuses a rule.
-    RuleInvalid,
-    /// An item limit of the tenant is reached.
-    LimitExceeded,
-    /// The object is still used.
-    DeletionBlocked,
-    /// The credential has to wait.
-    Throttled,
-    /// No answer, or a failure of the service.
-    Unavailable,
-    /// An answer that cannot be understood.
-    UnexpectedAnswer,
-}
-
-impl Kind {
-    pub const ALL: [Self; 16] = [
-        Self::ReadOnly,
-        Self::LeaseExpiring,
-        Self::Stopped,
-        Self::NotWanted,
-        Self::CredentialsRefused,
-        Self::AccessDenied,
-        Self::NotEntitled,
-        Self::NotFound,
-        Self::Conflict,
-        Self::RequestRefused,
-        Self::RuleInvalid,
-        Self::LimitExceeded,
-        Self::DeletionBlocked,
-        Self::Throttled,
-        Self::Unavailable,
-        Self::UnexpectedAnswer,
-    ];
-}
+pub use kind::{Effect, Kind};
 
 /// A call that failed. Its text names the system, the operation, the status code and the service's own error code, and
 /// holds no time, no id and nothing of a body.
@@ -236,30 +171,20 @@ impl Error {
             Kind::LimitExceeded => Reason::LimitExceeded,
             Kind::DeletionBlocked => Reason::DeletionBlocked,
             Kind::Throttled => Reason::Throttled,
-            Kind::Unavailable => match self.system {
-                System::IdentityService => Reason::IdentityServiceUnavailable,
-                System::AudienceManager => Reason::AudienceManagerUnavailable,
-                System::ExperiencePlatform => Reason::ExperiencePlatformUnavailable,
-            },
+            Kind::Unavailable => self.system.service().unavailable,
             Kind::UnexpectedAnswer => Reason::UnexpectedAnswer,
         }
     }
 
     /// What a person can do about it, as a sentence: what the reason says, unless more is known.
     pub fn hint(&self) -> &'static str {
-        match (self.kind, self.system, self.operation) {
-            (Kind::AccessDenied, System::AudienceManager, _) => {
-                "Give the credential's technical account the right in an Audience Manager RBAC group."
-            }
-            (Kind::AccessDenied, System::IdentityService | System::ExperiencePlatform, _) => {
-                "Give the credential a role with the permissions View Segments and Manage Segments and access to the \
-                 sandbox."
-            }
-            (Kind::NotEntitled, _, "audiences.create-metadata") => {
+        match (self.kind, self.operation) {
+            (Kind::AccessDenied, _) => self.system.service().access_hint,
+            (Kind::NotEntitled, "audiences.create-metadata") => {
                 "The organisation is not enabled for the external audiences service: ask your Adobe representative for \
                  it, or share with the strategy ExternalAudience from a new SharedAudience."
             }
-            (Kind::NotEntitled, _, _) => {
+            (Kind::NotEntitled, _) => {
                 "The organisation is not enabled for external audiences of Real-Time CDP: ask your Adobe representative \
                  for it, or share with the strategy MetadataOnly from a new SharedAudience."
             }
@@ -279,61 +204,28 @@ impl fmt::Display for Error {
             detail,
             ..
         } = self;
-        match kind {
-            Kind::ReadOnly => {
-                return write!(
-                    formatter,
-                    "the operator is read-only: {operation} was not sent to {system}"
-                );
-            }
+        let text = match kind {
+            Kind::ReadOnly => "the operator is read-only: {} was not sent to {system}",
             Kind::LeaseExpiring => {
-                return write!(
-                    formatter,
-                    "the lease would not outlast the request: {operation} was not sent to {system}"
-                );
+                "the lease would not outlast the request: {} was not sent to {system}"
             }
-            Kind::Stopped => {
-                return write!(
-                    formatter,
-                    "the operator stops: {operation} was not sent to {system}"
-                );
-            }
-            Kind::NotWanted => {
-                return write!(
-                    formatter,
-                    "the resource changed while {operation} waited: it was not sent to {system}"
-                );
-            }
-            Kind::CredentialsRefused => write!(formatter, "{system} refused the credential")?,
-            Kind::AccessDenied => write!(formatter, "{system} denied {operation}")?,
-            Kind::NotEntitled => {
-                write!(
-                    formatter,
-                    "{system} does not offer {operation} to the organisation"
-                )?;
-            }
-            Kind::NotFound => write!(formatter, "{system} found no such object for {operation}")?,
-            Kind::Conflict => write!(
-                formatter,
-                "{system} refused {operation}: the object exists or changed meanwhile"
-            )?,
-            Kind::RequestRefused => write!(formatter, "{system} refused {operation}")?,
-            Kind::RuleInvalid => write!(formatter, "{system} refused the rule in {operation}")?,
-            Kind::LimitExceeded => write!(
-                formatter,
-                "{system} refused {operation}: a limit of the tenant is reached"
-            )?,
-            Kind::DeletionBlocked => write!(
-                formatter,
-                "{system} refused {operation}: the object is still used"
-            )?,
-            Kind::Throttled => write!(formatter, "{system} asked to wait")?,
-            Kind::Unavailable => write!(formatter, "{system} failed at {operation}")?,
-            Kind::UnexpectedAnswer => write!(
-                formatter,
-                "{system} answered {operation} in a form that is not understood"
-            )?,
-        }
+            Kind::Stopped => "the operator stops: {} was not sent to {system}",
+            Kind::NotWanted => "the resource changed while {} waited: it was not sent to {system}",
+            Kind::CredentialsRefused => "{system} refused the credential",
+            Kind::AccessDenied => "{system} denied {}",
+            Kind::NotEntitled => "{system} does not offer {} to the organisation",
+            Kind::NotFound => "{system} found no such object for {}",
+            Kind::Conflict => "{system} refused {}: the object exists or changed meanwhile",
+            Kind::RequestRefused => "{system} refused {}",
+            Kind::RuleInvalid => "{system} refused the rule in {}",
+            Kind::LimitExceeded => "{system} refused {}: a limit of the tenant is reached",
+            Kind::DeletionBlocked => "{system} refused {}: the object is still used",
+            Kind::Throttled => "{system} asked to wait",
+            Kind::Unavailable => "{system} failed at {}",
+            Kind::UnexpectedAnswer => "{system} answered {} in a form that is not understood",
+        };
+        let text = text.replace("{}", operation);
+        formatter.write_str(&text.replace("{system}", &system.to_string()))?;
         if let Some(detail) = detail {
             write!(formatter, ": {detail}")?;
         }

@@ -3,7 +3,7 @@
 //!
 //! It adds the token and the headers, keeps the rate and the order of the calls, waits when a server asks to, and stops
 //! calling what does not work. It decides nothing about objects, and sends again only what was certainly not taken: a
-//! call that was refused for its token, once, and a call that was one too many, when its turn has come again.
+//! call that was refused for its token, once, and a call that was one too many, when it is granted again.
 
 mod breaker;
 mod call_context;
@@ -25,29 +25,25 @@ use std::time::Duration;
 use audience_sharing_core::domain::identifier::{OrganizationId, SandboxName};
 use bytes::Bytes;
 use http::Method;
-use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
-use super::body::{Each, OBJECT_BYTES_MAX, Splitter};
 use super::credential::{Credential, Fingerprint};
 use super::endpoints::Endpoints;
-use super::error::{Effect, Kind};
+use super::error::{Effect, Error, Kind};
 use super::lease_guard::LeaseGuard;
-use super::observer::{Observer, System};
+use super::observer::Observer;
+use super::service::System;
 use super::transport::SharedTransport;
 use breaker::{Breaker, Pass};
 use exchange::Exchange;
 use limiter::{PAUSE_WAITED_MAX, Permit};
 use token::{Token, Tokens};
 
-pub use call_context::{Budget, CallContext, Priority};
+pub use call_context::{CallContext, Priority, RateLimitOptions};
+pub use exchange::WallClock;
 pub(super) use exchange::{Operation, REQUEST_TIMEOUT, Reading};
 pub use limiter::{ClientLimiter, ConnectionLimiter};
-
-/// The calendar's clock, for a `Retry-After` that names a date.
-pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a gateway is made of.
 pub struct GatewayOptions {
@@ -88,11 +84,11 @@ pub struct Gateway {
     limiter: ConnectionLimiter,
     /// Once it is cancelled, no call starts.
     stop: CancellationToken,
-    /// The turn that the next calls share.
+    /// The grant that the next calls share.
     together: Option<Arc<Together>>,
 }
 
-/// One turn for calls that follow each other at once: a read, and the write that is decided by it.
+/// One grant for calls that follow each other at once: a read, and the write that is decided by it.
 struct Together {
     requests: u32,
     permit: Mutex<Option<Permit>>,
@@ -108,19 +104,8 @@ struct Shared {
     read_only: bool,
     exchange: Exchange,
     tokens: Tokens,
-    /// Open while the credential itself is refused: then nothing else is tried either.
-    identity: Breaker,
-    audience_manager: Breaker,
-    experience_platform: Breaker,
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Shared")
-            .field("organization", &self.organization)
-            .finish_non_exhaustive()
-    }
+    /// One for each service. While that of the identity service is open, nothing else is tried either.
+    circuits: [Breaker; System::ALL.len()],
 }
 
 impl fmt::Debug for Gateway {
@@ -132,11 +117,11 @@ impl fmt::Debug for Gateway {
     }
 }
 
-/// A request to one of the two systems, before the gateway's own headers.
+/// A request to a service, before the gateway's own headers.
 pub(super) struct Call<'a> {
     pub(super) operation: Operation,
     pub(super) method: Method,
-    /// Below the system's base address, with its query.
+    /// Below the service's base path, with its query.
     pub(super) path: String,
     pub(super) body: Option<Bytes>,
     pub(super) sandbox: Option<&'a SandboxName>,
@@ -198,9 +183,7 @@ impl Gateway {
                 rng,
             },
             tokens: Tokens::new(credential),
-            identity: Breaker::default(),
-            audience_manager: Breaker::default(),
-            experience_platform: Breaker::default(),
+            circuits: Default::default(),
         });
         Self {
             shared,
@@ -210,7 +193,7 @@ impl Gateway {
         }
     }
 
-    /// The same, whose next calls wait for one turn: so many requests are granted together, and follow each other at once.
+    /// The same, whose next calls share one grant of so many requests.
     #[must_use]
     pub(super) fn together(&self, requests: u32) -> Self {
         let permit = Mutex::new(None);
@@ -225,7 +208,7 @@ impl Gateway {
         SharedGateway(Arc::downgrade(&self.shared))
     }
 
-    /// The same until `stop`: from then on it starts no call, and those that wait for their turn or for a token fail
+    /// The same until `stop`: from then on it starts no call, and those that wait for a grant or for a token fail
     /// unsent.
     #[must_use]
     pub fn until(&self, stop: CancellationToken) -> Self {
@@ -256,9 +239,9 @@ impl Gateway {
         replaced
     }
 
-    /// Another budget of this connection, which holds for what waits too.
-    pub fn set_budget(&self, budget: Budget) {
-        self.limiter.set_budget(budget);
+    /// Another rate limit of this connection, which holds for what waits too.
+    pub fn set_rate_limit(&self, rate_limit: RateLimitOptions) {
+        self.limiter.set_rate_limit(rate_limit);
     }
 
     /// Requests per minute that its client makes at most at present; less than is configured after an overload.
@@ -274,10 +257,8 @@ impl Gateway {
     /// What a call to `system` would fail with at once, if its circuit is open. Sends nothing.
     pub fn blocked(&self, system: System) -> Option<Error> {
         let now = Instant::now();
-        self.shared
-            .identity
-            .cause(now)
-            .or_else(|| self.breaker(system).cause(now))
+        let circuits = [System::IdentityService, system].map(|system| self.breaker(system));
+        circuits.into_iter().find_map(|circuit| circuit.cause(now))
     }
 
     /// How long it is until every system may be tried again: `None` while all circuits are closed.
@@ -288,41 +269,10 @@ impl Gateway {
     }
 
     fn breaker(&self, system: System) -> &Breaker {
-        match system {
-            System::IdentityService => &self.shared.identity,
-            System::AudienceManager => &self.shared.audience_manager,
-            System::ExperiencePlatform => &self.shared.experience_platform,
-        }
+        &self.shared.circuits[system as usize]
     }
 
-    /// The body of the answer.
-    pub(super) async fn object(
-        &self,
-        context: &CallContext,
-        call: &Call<'_>,
-    ) -> Result<Bytes, Error> {
-        self.run(
-            context,
-            call,
-            &mut Reading::Whole {
-                bytes_max: OBJECT_BYTES_MAX,
-            },
-        )
-        .await
-    }
-
-    /// The elements of a list, one by one; what stands around it is returned.
-    pub(super) async fn elements(
-        &self,
-        context: &CallContext,
-        call: &Call<'_>,
-        splitter: fn() -> Splitter,
-        each: &mut Each<'_>,
-    ) -> Result<Bytes, Error> {
-        self.run(context, call, &mut Reading::Elements { splitter, each })
-            .await
-    }
-
+    /// The body of the answer, or what stands around the list whose elements are handed out.
     pub(super) async fn run(
         &self,
         context: &CallContext,
@@ -364,7 +314,7 @@ impl Gateway {
             service,
             token,
         } = cleared;
-        // Right before the write, not before the wait for the turn: that may have taken minutes.
+        // Right before the write, not before the wait for the limiter: that may have taken minutes.
         if let Some(lease_guard) = &call.lease_guard {
             let is_wanted = tokio::select! {
                 biased;
@@ -417,7 +367,7 @@ impl Gateway {
             let permit = match self.kept() {
                 (Some(permit), _) => permit,
                 (None, requests) => {
-                    let granted = self.limiter.context(context, requests).await;
+                    let granted = self.limiter.grant(context, requests).await;
                     granted.map_err(|pause| {
                         let error = operation.error(Kind::Throttled);
                         error.with_retry_after(Some(pause))
@@ -434,7 +384,7 @@ impl Gateway {
                         token,
                     });
                 }
-                // The identity service asked to wait: the call gets in line again.
+                // The identity service asked to wait: the call waits for another grant.
                 Err(cause) if cause.kind() == Kind::Throttled && tries < THROTTLED_TRIES_MAX => {
                     tries += 1;
                 }
@@ -443,7 +393,7 @@ impl Gateway {
         }
     }
 
-    /// What is left of the turn that calls share, or how many requests to wait for.
+    /// What is left of the grant that calls share, or how many requests to wait for.
     fn kept(&self) -> (Option<Permit>, u32) {
         let Some(together) = &self.together else {
             return (None, 1);
@@ -470,7 +420,7 @@ impl Gateway {
         system: System,
         now: Instant,
     ) -> Result<(Pass<'_>, Pass<'_>, Token), Error> {
-        let identity = self.shared.identity.admit(now)?;
+        let identity = self.breaker(System::IdentityService).admit(now)?;
         let service = self.breaker(system).admit(now)?;
         let (token, identity) = self.token(identity).await?;
         Ok((identity, service, token))
@@ -483,7 +433,7 @@ impl Gateway {
     )]
     async fn waited_for_identity_service(&self) -> bool {
         let now = Instant::now();
-        let identity = &self.shared.identity;
+        let identity = self.breaker(System::IdentityService);
         let throttled = identity
             .cause(now)
             .is_some_and(|cause| cause.kind() == Kind::Throttled);

@@ -21,7 +21,7 @@ pub fn always(answer: bool) -> FreshnessCheck {
 }
 
 /// Made by the holder of the organization's lease; asked again at the moment the request would start, which may be
-/// long after it got in line, and many renewals later.
+/// long after it began to wait, and many renewals later.
 #[derive(Clone)]
 pub struct LeaseGuard {
     lease: watch::Receiver<Option<Instant>>,
@@ -57,7 +57,7 @@ impl LeaseGuard {
 impl fmt::Debug for LeaseGuard {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("WriteProof")
+            .debug_struct("LeaseGuard")
             .field("lease", &self.lease)
             .finish_non_exhaustive()
     }

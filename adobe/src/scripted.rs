@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
 use bytes::Bytes;
+use futures::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::credential::Credential;
 use super::endpoints::Endpoints;
-use super::gateway::{Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority};
+use super::gateway::{
+    CallContext, ClientLimiter, Gateway, GatewayOptions, Priority, RateLimitOptions,
+};
 use super::lease_guard::LeaseGuard;
 use super::observer::{CallRecord, Observer};
 use super::transport::{Body, Transport, TransportError, body};
@@ -55,6 +58,8 @@ pub(super) struct Reply {
     after: Duration,
     head: Result<(u16, HeaderMap), TransportError>,
     chunks: Vec<Result<Bytes, TransportError>>,
+    /// How often a space comes after them, without end.
+    trickles: Option<Duration>,
 }
 
 impl Reply {
@@ -64,6 +69,7 @@ impl Reply {
             after: Duration::ZERO,
             head: Ok((status, HeaderMap::new())),
             chunks,
+            trickles: None,
         }
     }
 
@@ -83,6 +89,7 @@ impl Reply {
             after: Duration::ZERO,
             head: Err(failure),
             chunks: Vec::new(),
+            trickles: None,
         }
     }
 
@@ -95,6 +102,14 @@ impl Reply {
             headers.insert(name, value.parse().expect("a header"));
         }
         self
+    }
+
+    /// Never ends the body.
+    pub(super) fn trickling(self, every: Duration) -> Self {
+        Self {
+            trickles: Some(every),
+            ..self
+        }
     }
 
     /// Ends the body in a broken connection.
@@ -130,12 +145,16 @@ impl Transport for Scripted {
             after,
             head,
             chunks,
+            trickles,
         } = (self.script)(&asked, number);
         sleep(after).await;
         let (status, headers) = head?;
-        let mut response = Response::new(body(axum::body::Body::from_stream(
-            futures::stream::iter(chunks),
-        )));
+        let trickle = stream::unfold(trickles, |every| async move {
+            sleep(every?).await;
+            Some((Ok(Bytes::from_static(b" ")), every))
+        });
+        let chunks = stream::iter(chunks).chain(trickle);
+        let mut response = Response::new(body(axum::body::Body::from_stream(chunks)));
         *response.status_mut() = status.try_into().expect("a status code");
         *response.headers_mut() = headers;
         Ok(response)
@@ -161,14 +180,14 @@ pub(super) struct World {
 
 /// Differs from the default in what a test is about.
 pub(super) struct Setting {
-    pub(super) budget: Budget,
+    pub(super) rate_limit: RateLimitOptions,
     pub(super) read_only: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
         Self {
-            budget: Budget {
+            rate_limit: RateLimitOptions {
                 requests_per_minute: 300,
                 burst: 10,
             },
@@ -212,7 +231,10 @@ impl World {
         setting: Setting,
         script: impl Fn(&Asked, usize) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let Setting { budget, read_only } = setting;
+        let Setting {
+            rate_limit,
+            read_only,
+        } = setting;
         let log = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::new(Heard::default());
         let started = Instant::now();
@@ -224,7 +246,7 @@ impl World {
                 script: Box::new(script),
                 log: log.clone(),
             }),
-            limiter: ClientLimiter::new(6_000).connection("marketing/acme", budget),
+            limiter: ClientLimiter::new(6_000).connection("marketing/acme", rate_limit),
             read_only,
             rng_seed: 1,
             // Noon of the first of March 2026, and on with the tokio clock.

@@ -3,8 +3,6 @@
 //! The real network in production, a simulator in process on virtual time in tests. A transport follows no redirect,
 //! retries nothing, and never prints a request: bodies and headers carry secrets.
 
-mod network;
-
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -13,8 +11,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
-
-pub use network::{NetworkTransport, Proxy};
 
 /// The body of an answer, in chunks as they arrive. Whoever reads it sets the deadline and the bound.
 pub type Body = UnsyncBoxBody<Bytes, TransportError>;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use adobe_client::credential::Credential;
-use adobe_client::gateway::{Budget, Gateway};
+use adobe_client::gateway::{Gateway, RateLimitOptions};
 use audience_sharing_core::compose::ShareName;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -131,8 +131,8 @@ impl Engine {
     }
 
     /// How many calls this connection makes from now on.
-    pub fn set_budget(&self, budget: Budget) {
-        self.gateway.set_budget(budget);
+    pub fn set_rate_limit(&self, rate_limit: RateLimitOptions) {
+        self.gateway.set_rate_limit(rate_limit);
     }
 
     /// What the connection's status is written from; changes when a pass ends or the shared objects move.

@@ -1,5 +1,6 @@
 //! Who uses a shared audience: what a pass lists is told with every look, the rest is asked when somebody wants to know.
 
+use audience_sharing_core::domain::destination::Destination;
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::plan::to_audience_manager::ObservedState;
 use audience_sharing_core::plan::used_by::{Used, UsedBy, segment_definitions};
@@ -58,7 +59,10 @@ impl Engine {
         let containing = audience_manager.segments_containing(&context, used.shared_trait);
         let segments = containing.await.ok();
         let models = audience_manager.models(&context).await.ok();
-        let destinations = audience_manager.destinations(&context).await.ok();
+        let destinations = audience_manager
+            .list::<Destination>(&context, &())
+            .await
+            .ok();
         let told = destinations.and_then(|listing| {
             let all = listing.items.into_iter();
             let told = all.map(|listed| Some((listed.destination, listed.mappings?.items)));

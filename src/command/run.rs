@@ -20,7 +20,7 @@ use crate::observability::logging::{self, LogFormat};
 use crate::observability::metrics::Metrics;
 use crate::observability::probes::{self, Readiness};
 use adobe_client::endpoints::{Allowed, Endpoints};
-use adobe_client::transport::{NetworkTransport, Proxy};
+use adobe_client::network::{NetworkTransport, Proxy};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

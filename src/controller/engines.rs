@@ -13,7 +13,9 @@ use tokio::time::Instant;
 use super::lease::{Elsewhere, LeaseHandle};
 use crate::api::{SharedAudience, SharingConnection};
 use adobe_client::credential::Fingerprint;
-use adobe_client::gateway::{Budget, ClientLimiter, ConnectionLimiter, Gateway, SharedGateway};
+use adobe_client::gateway::{
+    ClientLimiter, ConnectionLimiter, Gateway, RateLimitOptions, SharedGateway,
+};
 use audience_sharing_engine::{Ended, Engine, SharedObjectsLock};
 
 /// A connection by namespace, name and uid: a re-created one is another.
@@ -41,7 +43,7 @@ pub(super) struct Running {
     /// Of the credential that the engine was given last.
     pub(super) credential: Fingerprint,
     /// As the connection declares it.
-    pub(super) budget: Budget,
+    pub(super) budget: RateLimitOptions,
     pub(super) settings: ConnectionSettings,
     /// Of the connection's spec that the engine was told last.
     pub(super) generation: Option<i64>,
@@ -247,7 +249,7 @@ impl Engines {
         secret: &SecretKey,
         requests_per_minute: u32,
         (namespace, name): &ConnectionKey,
-        budget: Budget,
+        budget: RateLimitOptions,
     ) -> ConnectionLimiter {
         let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
         // What nobody uses goes, so that Secrets that come and go leave nothing behind.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adobe_client::Kind;
 use adobe_client::lease_guard::{self, LeaseGuard};
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxName};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -116,13 +117,11 @@ async fn an_id_stays_one_segment_of_the_path(#[case] id: &str, #[case] sent: boo
     let until = Instant::now() + Duration::from_secs(3_600);
     let (_renew, lease) = watch::channel(Some(until));
     let found = platform
-        .audience_by_id(&context(), &AudienceId::new(id))
+        .get::<Audience>(&context(), &AudienceId::new(id))
         .await;
-    let found = found.unwrap().expect("it is there");
+    let found = found.unwrap();
     let lease_guard = LeaseGuard::of(lease, lease_guard::always(true));
-    let result = platform
-        .delete_audience(&context(), lease_guard, &found)
-        .await;
+    let result = platform.delete(&context(), lease_guard, &found).await;
     let asked = server.received_requests().await.unwrap();
     let deleted: Vec<_> = asked
         .iter()

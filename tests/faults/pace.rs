@@ -27,7 +27,7 @@ fn set(world: &World, fields: &Value) {
     world.edit_connection("acme", &json!({"spec": fields}));
 }
 
-fn set_budget(world: &World, a_minute: u32, burst: u32) {
+fn set_rate_limit(world: &World, a_minute: u32, burst: u32) {
     set(
         world,
         &json!({"rateLimit": {"requestsPerMinute": a_minute, "burst": burst}}),
@@ -94,7 +94,7 @@ fn the_budget_is_how_many_calls_four_minutes_see(
 ) {
     on_virtual_time(async {
         let world = world().await;
-        set_budget(&world, a_minute, 1);
+        set_rate_limit(&world, a_minute, 1);
         virtual_time::passes(LOOK).await;
         rewrite(&world, 31, 2 * MINUTE).await;
         let seen = match a_minute {
@@ -103,7 +103,7 @@ fn the_budget_is_how_many_calls_four_minutes_see(
         };
         assert!(expected.contains(&seen.len()), "{} calls", seen.len());
         // The way back: what waited is made up for at once.
-        set_budget(&world, 6_000, 100);
+        set_rate_limit(&world, 6_000, 100);
         virtual_time::passes(MINUTE).await;
         assert!(all_ready(&world));
         let seen = rewrite(&world, 33, MINUTE).await;
@@ -122,11 +122,11 @@ fn the_burst_is_how_many_calls_follow_each_other_at_once(
 ) {
     on_virtual_time(async {
         let world = world().await;
-        set_budget(&world, 60, burst);
+        set_rate_limit(&world, 60, burst);
         virtual_time::passes(5 * MINUTE).await;
         let seen = rewrite(&world, 31, Duration::from_secs(1)).await;
         assert!(expected.contains(&seen.len()), "{} calls", seen.len());
-        set_budget(&world, 6_000, 100);
+        set_rate_limit(&world, 6_000, 100);
         virtual_time::passes(MINUTE).await;
         assert!(all_ready(&world));
     });

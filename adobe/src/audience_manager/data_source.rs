@@ -1,60 +1,71 @@
 //! Data sources (audience-manager.md §3.2).
 
+use std::convert::Infallible;
+
 use audience_sharing_core::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource,
 };
-use audience_sharing_core::domain::identifier::DataSourceId;
-use serde_json::{Value, json};
+use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId};
+use audience_sharing_core::domain::labels::Restrictions;
+use http::Method;
+use serde::Deserialize;
+use serde::de::Deserializer;
+use serde_json::json;
 
-use super::super::error::{CallKind, Error};
-use super::super::gateway::CallContext;
-use super::super::lease_guard::LeaseGuard;
-use super::super::listing::Listing;
-use super::wire::{self, WireDataSource};
-use super::{
-    AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, operation, query,
-};
+use super::service::OfAudienceManager;
+use super::wire::{self, PERMISSIONS, resolved};
+use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::serde_helpers::{optional_number, text, texts};
 
-impl AudienceManager {
-    /// Every data source that the credential may see.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn data_sources(
-        &self,
-        context: &CallContext,
-    ) -> Result<Listing<DataSource, DataSourceId>, Error> {
-        self.list_with_rights(
-            context,
-            "data-sources.list",
-            query("/datasources/", &[PERMISSIONS]),
-            from_bytes,
-            wire::data_source_id,
-        )
-        .await
-    }
+const PATH: &str = "/datasources/";
 
-    /// # Errors
-    /// `is_not_found` if there is none.
-    pub async fn data_source(
-        &self,
-        context: &CallContext,
-        id: DataSourceId,
-    ) -> Result<DataSource, Error> {
-        let body = self.read(context, READ, path(id)).await?;
-        from_bytes(&body).ok_or_else(|| {
-            operation(READ, CallKind::Read).unexpected("the body holds no such object")
+impl Resource for DataSource {
+    type Service = OfAudienceManager;
+    const WORDS: Words = words!("data-sources");
+    const CHANGED_BY: Option<Method> = Some(Method::PUT);
+
+    fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
+        let wire = WireDataSource::deserialize(wire).ok()?;
+        Some(Self {
+            id: DataSourceId(wire.data_source_id?),
+            company: wire.pid.map(CompanyId),
+            name: resolved(wire.name),
+            description: resolved(wire.description),
+            unique_trait_codes: wire.unique_trait_integration_codes.unwrap_or_default(),
+            unique_segment_codes: wire.unique_segment_integration_codes.unwrap_or_default(),
+            restrictions: Restrictions::new(wire.data_export_restrictions.unwrap_or_default()),
         })
     }
 
-    /// # Errors
-    /// `effect` tells whether it may exist all the same.
-    pub async fn create_data_source(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        new: &NewDataSource,
-    ) -> Result<DataSource, Error> {
+    fn decode_id(element: &[u8]) -> Option<DataSourceId> {
+        let WireDataSourceId { data_source_id } = serde_json::from_slice(element).ok()?;
+        data_source_id.map(DataSourceId)
+    }
+
+    fn location(id: &DataSourceId) -> Option<Location> {
+        Some(Location::Alone(format!("{PATH}{id}")))
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}{}", self.id)
+    }
+
+    fn list((): &()) -> List {
+        List {
+            tells_rights: true,
+            ..List::new(Self::WORDS.list, query(PATH, &[PERMISSIONS]))
+        }
+    }
+
+    fn look_up(never: &Infallible) -> List {
+        match *never {}
+    }
+
+    fn fits(never: &Infallible, _: &Self) -> bool {
+        match *never {}
+    }
+
+    fn creation(new: &NewDataSource) -> Creation {
         let NewDataSource {
             name,
             description,
@@ -72,90 +83,49 @@ impl AudienceManager {
         if !restrictions.is_empty() {
             sent["dataExportRestrictions"] = json!(restrictions);
         }
-        self.create(
-            context,
-            lease_guard,
-            "data-sources.create",
-            "/datasources/",
-            sent,
-            from_value,
-        )
-        .await
+        Creation::new("data-sources.create", PATH, sent)
     }
 
-    /// # Errors
-    /// `is_not_found` if it is gone.
-    pub async fn update_data_source(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        expected: &DataSource,
-        change: &DataSourceChange,
-    ) -> Result<Updated<DataSource>, Error> {
+    fn changes(&self, change: &DataSourceChange) -> Result<Vec<Field>, &'static str> {
         let DataSourceChange { description } = change;
-        let update = Update {
-            read_name: READ,
-            name: "data-sources.update",
-            path: path(expected.id),
-            server_owned,
-            decode: from_value,
-            believed: &|read| believed(expected, read),
-            changed: description
-                .iter()
-                .map(|text| ("description", json!(text)))
-                .collect(),
-        };
-        self.update(context, lease_guard, update).await
+        Ok(field("description", description.as_ref())
+            .into_iter()
+            .collect())
     }
 
-    /// Nothing is deleted if the object is not as expected.
-    ///
-    /// # Errors
-    /// `is_not_found` if it was gone already.
-    pub async fn delete_data_source(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        expected: &DataSource,
-    ) -> Result<Deleted<DataSource>, Error> {
-        let deletion = Deletion {
-            read_name: READ,
-            name: "data-sources.delete",
-            path: path(expected.id),
-            decode: from_value,
-            believed: &|read| believed(expected, read),
-        };
-        self.delete_expected(context, lease_guard, deletion).await
+    fn is_server_owned(field: &str) -> bool {
+        wire::is_server_owned(field) || matches!(field, "customNamespaceId" | "customNamespaceCode")
     }
-}
 
-const READ: &str = "data-sources.read";
-
-fn path(id: DataSourceId) -> String {
-    format!("/datasources/{id}")
-}
-
-fn from_bytes(element: &[u8]) -> Option<DataSource> {
-    wire::from_bytes(element, WireDataSource::read)
-}
-
-fn from_value(object: Value) -> Option<DataSource> {
-    wire::from_value(object, WireDataSource::read)
-}
-
-fn server_owned(field: &str) -> bool {
-    merge::server_owned(field) || matches!(field, "customNamespaceId" | "customNamespaceCode")
-}
-
-fn believed(expected: &DataSource, read: &DataSource) -> bool {
-    let company =
-        expected.company.is_none() || read.company.is_none() || expected.company == read.company;
-    company
-        && DataSource {
-            company: None,
-            ..expected.clone()
-        } == DataSource {
-            company: None,
-            ..read.clone()
+    fn is_as_expected(&self, read: &Self) -> bool {
+        let mut same = self.clone();
+        if self.company.is_none() || read.company.is_none() {
+            same.company = read.company;
         }
+        same == *read
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireDataSource {
+    #[serde(default, deserialize_with = "optional_number")]
+    data_source_id: Option<u64>,
+    #[serde(default, deserialize_with = "optional_number")]
+    pid: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    name: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    description: Box<str>,
+    unique_trait_integration_codes: Option<bool>,
+    unique_segment_integration_codes: Option<bool>,
+    #[serde(default, deserialize_with = "texts")]
+    data_export_restrictions: Option<Vec<Box<str>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireDataSourceId {
+    #[serde(default, deserialize_with = "optional_number")]
+    data_source_id: Option<u64>,
 }

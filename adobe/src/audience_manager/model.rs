@@ -4,29 +4,10 @@ use audience_sharing_core::domain::audience_manager::AlgorithmicModel;
 use audience_sharing_core::domain::identifier::TraitSid;
 use serde::Deserialize;
 
-use super::super::error::Error;
-use super::super::gateway::CallContext;
-use super::super::listing::Listing;
-use super::super::serde_helpers::{numbers, optional_number, text};
-use super::AudienceManager;
 use super::wire::resolved;
+use crate::serde_helpers::{numbers, optional_number, text};
 
-impl AudienceManager {
-    /// Every model of the company.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn models(
-        &self,
-        context: &CallContext,
-    ) -> Result<Listing<AlgorithmicModel, u64>, Error> {
-        let path = "/models/".to_owned();
-        self.list(context, "models.list", path, model, |_| None)
-            .await
-    }
-}
-
-fn model(element: &[u8]) -> Option<AlgorithmicModel> {
+pub(super) fn model(element: &[u8]) -> Option<AlgorithmicModel> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct WireModel {
@@ -47,4 +28,15 @@ fn model(element: &[u8]) -> Option<AlgorithmicModel> {
         baseline: wire.sid,
         excluded: excluded.map(TraitSid).collect(),
     })
+}
+
+pub(super) fn id(element: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct WireModelId {
+        #[serde(default, deserialize_with = "optional_number")]
+        algo_model_id: Option<u64>,
+    }
+    let WireModelId { algo_model_id } = serde_json::from_slice(element).ok()?;
+    algo_model_id
 }

@@ -3,9 +3,10 @@
 mod destinations;
 mod export_controls;
 
+use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
-    Activity, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait, TraitChange,
-    TraitFolder, TraitKind,
+    Activity, DataSource, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait,
+    TraitChange, TraitFolder, TraitKind,
 };
 use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
@@ -13,7 +14,10 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::rights::Rights;
 use serde_json::{Value, json};
 
+use super::service::OfAudienceManager;
 use super::{AudienceManager, Deleted, Updated};
+use crate::client::operation;
+use crate::error::kind::CallKind;
 use crate::gateway::CallContext;
 use crate::lease_guard::LeaseGuard;
 use crate::scripted::{Reply, World, change, leased};
@@ -27,9 +31,9 @@ impl AudienceManager {
         lease_guard: LeaseGuard,
         sid: TraitSid,
     ) -> Result<(), Error> {
+        let operation = operation::<OfAudienceManager>("traits.delete", CallKind::Delete);
         let path = format!("/traits/{sid}");
-        self.delete(context, lease_guard, "traits.delete", path)
-            .await
+        self.remove(context, lease_guard, operation, &path).await
     }
 }
 
@@ -49,9 +53,9 @@ async fn a_folder_is_deleted_only_as_it_was_read() {
         name: name.into(),
     };
     let (before, renamed) = (folder("Traits"), folder("Renamed"));
-    let deleted = aam.delete_trait_folder(&change(), leased(), &before).await;
+    let deleted = aam.delete(&change(), leased(), &before).await;
     assert_eq!(deleted, Ok(Deleted::Changed(renamed.clone())));
-    let deleted = aam.delete_trait_folder(&change(), leased(), &renamed).await;
+    let deleted = aam.delete(&change(), leased(), &renamed).await;
     assert_eq!(deleted, Ok(Deleted::Done));
     let calls: Vec<_> = world.calls().iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -145,7 +149,7 @@ async fn spellings_and_nulls_of_a_segment_are_read() {
     let segment = world
         .gateway
         .audience_manager()
-        .segment_by_sid(&change(), SegmentSid(9001))
+        .get::<Segment>(&change(), &SegmentSid(9001))
         .await;
     assert_eq!(segment, Ok(known_segment()));
     assert_eq!(
@@ -165,11 +169,11 @@ async fn a_code_is_looked_up_exactly_and_in_its_data_source() {
     });
     let aam = world.gateway.audience_manager();
     let code = IntegrationCode::new("4b1c");
-    let found = aam.traits_by_code(&change(), SOURCE, &code).await;
+    let found = aam.find::<Trait>(&change(), &(SOURCE, code.clone())).await;
     assert_eq!(found, Ok(vec![known_trait()]));
     let odd = IntegrationCode::new("a&b c/d?");
     assert_eq!(
-        aam.segments_by_code(&change(), SOURCE, &odd).await,
+        aam.find::<Segment>(&change(), &(SOURCE, odd.clone())).await,
         Ok(Vec::new())
     );
     assert_eq!(
@@ -183,7 +187,7 @@ async fn an_unreadable_answer_does_not_free_a_code() {
     let world = World::authorized(|_, _| Reply::json(200, &json!([{"sid": 1}])));
     let aam = world.gateway.audience_manager();
     let error = aam
-        .traits_by_code(&change(), SOURCE, &IntegrationCode::new("4b1c"))
+        .find::<Trait>(&change(), &(SOURCE, IntegrationCode::new("4b1c")))
         .await
         .expect_err("unreadable");
     assert_eq!(error.kind(), Kind::UnexpectedAnswer);
@@ -194,7 +198,7 @@ async fn a_missing_list_is_no_missing_object() {
     let world = World::authorized(|_, _| Reply::text(404, ""));
     let aam = world.gateway.audience_manager();
     assert!(
-        aam.trait_by_sid(&change(), TraitSid(1))
+        aam.get::<Trait>(&change(), &TraitSid(1))
             .await
             .expect_err("gone")
             .is_not_found()
@@ -224,16 +228,16 @@ async fn what_is_created_is_what_was_sent_and_answered() {
     let made = world
         .gateway
         .audience_manager()
-        .create_trait(&change(), leased(), &new)
+        .create::<Trait>(&change(), leased(), &new)
         .await
         .expect("a trait");
     assert_eq!(
         made,
-        Trait {
+        Some(Trait {
             name: "N".into(),
             description: "D".into(),
             ..known_trait()
-        }
+        })
     );
     let call = &world.calls()[0];
     assert_eq!(call.to_string(), "POST aam.adobe.io/v1/traits/");
@@ -259,15 +263,15 @@ async fn a_merge_rule_is_sent_only_if_one_is_chosen() {
         rule: "77T".into(),
         merge_rule: None,
     };
-    aam.create_segment(&change(), leased(), &new)
+    aam.create::<Segment>(&change(), leased(), &new)
         .await
         .expect("a segment");
     new.merge_rule = Some(DataSourceId(5));
     let made = aam
-        .create_segment(&change(), leased(), &new)
+        .create::<Segment>(&change(), leased(), &new)
         .await
         .expect("a segment");
-    assert_eq!(made.merge_rule, Some(DataSourceId(5)));
+    assert_eq!(made.expect("it is shown").merge_rule, Some(DataSourceId(5)));
     let calls = world.calls();
     assert_eq!(calls[0].json().get("mergeRuleDataSourceId"), None);
     assert_eq!(calls[1].json()["mergeRuleDataSourceId"], 5);
@@ -288,7 +292,7 @@ async fn a_creation_without_an_id_in_its_answer_is_of_unknown_effect() {
     let error = world
         .gateway
         .audience_manager()
-        .create_segment(&change(), leased(), &new)
+        .create::<Segment>(&change(), leased(), &new)
         .await
         .expect_err("no id");
     assert_eq!(
@@ -310,7 +314,7 @@ async fn an_update_sends_what_was_read_with_only_the_change() {
     let updated = world
         .gateway
         .audience_manager()
-        .update_trait(&change(), leased(), &known_trait(), &change_of_name)
+        .update(&change(), leased(), &known_trait(), &change_of_name)
         .await;
     assert_eq!(
         updated,
@@ -363,9 +367,7 @@ async fn an_object_that_someone_else_changed_is_not_written() {
             ..known_segment()
         },
     ] {
-        let updated = aam
-            .update_segment(&change(), leased(), &believed, &activate)
-            .await;
+        let updated = aam.update(&change(), leased(), &believed, &activate).await;
         assert_eq!(
             updated,
             Ok(Updated::Changed(known_segment())),
@@ -374,7 +376,7 @@ async fn an_object_that_someone_else_changed_is_not_written() {
     }
     assert!(world.calls().iter().all(|call| call.method == "GET"));
     let updated = aam
-        .update_segment(&change(), leased(), &known_segment(), &activate)
+        .update(&change(), leased(), &known_segment(), &activate)
         .await;
     assert_eq!(
         updated,
@@ -400,7 +402,7 @@ async fn a_data_source_keeps_what_the_operator_does_not_know() {
     });
     let aam = world.gateway.audience_manager();
     let known = aam
-        .data_source(&change(), SOURCE)
+        .get::<DataSource>(&change(), &SOURCE)
         .await
         .expect("a data source");
     assert_eq!(
@@ -410,7 +412,7 @@ async fn a_data_source_keeps_what_the_operator_does_not_know() {
     let changed = DataSourceChange {
         description: Some("b".into()),
     };
-    aam.update_data_source(&change(), leased(), &known, &changed)
+    aam.update(&change(), leased(), &known, &changed)
         .await
         .expect("written");
     assert_eq!(
@@ -435,7 +437,7 @@ async fn the_answer_to_a_new_folder_is_used_only_if_it_shows_the_folder() {
         let world = World::authorized(move |_, _| Reply::text(201, answer));
         let aam = world.gateway.audience_manager();
         let folder = aam
-            .create_trait_folder(&change(), leased(), TraitFolderId(0), "F")
+            .create::<TraitFolder>(&change(), leased(), &NewFolder { name: "F".into() })
             .await
             .expect("made");
         assert_eq!(folder.map(|folder| folder.id), shown, "{answer}");
@@ -455,7 +457,7 @@ async fn the_other_calls_have_their_paths() {
     });
     let aam = world.gateway.audience_manager();
     assert!(
-        aam.data_sources(&change())
+        aam.list::<DataSource>(&change(), &())
             .await
             .expect("a list")
             .items
@@ -495,4 +497,71 @@ async fn the_other_calls_have_their_paths() {
         ],
     );
     assert_eq!(world.calls()[3].json(), json!({"rule": "77T AND"}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tree_that_may_hide_a_folder_is_an_error() {
+    let long = json!([{"folderId": 0, "name": "x".repeat(4 << 20)}]).to_string();
+    for body in [
+        "[]",
+        "{}",
+        "<html>",
+        r#"[{"folderId":0,"subFolders":[{"name":"no id"}]}]"#,
+        &long,
+    ] {
+        let body = body.to_owned();
+        let world = World::authorized(move |_, _| Reply::text(200, body.clone()));
+        let aam = world.gateway.audience_manager();
+        let error = aam.list::<TraitFolder>(&change(), &()).await;
+        assert_eq!(error.expect_err("no tree").kind(), Kind::UnexpectedAnswer);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_about_another_object_is_not_believed() {
+    let world = World::authorized(|_, _| Reply::json(200, &stored_trait()));
+    let aam = world.gateway.audience_manager();
+    let error = aam.get::<Trait>(&change(), &TraitSid(78)).await;
+    assert_eq!(error.expect_err("it is 77").kind(), Kind::UnexpectedAnswer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_is_never_changed() {
+    let world = World::authorized(|_, _| Reply::json(200, &json!({"folderId": 9})));
+    let aam = world.gateway.audience_manager();
+    let folder = TraitFolder {
+        id: TraitFolderId(9),
+        parent: TraitFolderId(0),
+        name: "".into(),
+    };
+    let error = aam.update(&change(), leased(), &folder, &()).await;
+    assert_eq!(error.expect_err("unsupported").kind(), Kind::RequestRefused);
+    assert!(world.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_cannot_be_read_is_named_by_its_id() {
+    let world = World::authorized(|_, _| {
+        Reply::json(
+            200,
+            &json!([{"algoModelId": 1, "name": "M"}, {"algoModelId": 2, "name": 5}, 6]),
+        )
+    });
+    let listing = world.gateway.audience_manager().models(&change()).await;
+    let listing = listing.expect("a list");
+    assert_eq!(listing.items.len(), 1);
+    assert_eq!(listing.undecodable, [Some(2), None]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_the_credential_is_an_administrators_comes_in_two_types_or_not_at_all() {
+    for (told, administrator) in [
+        (json!({"pid": 7, "isAdmin": true}), Some(true)),
+        (json!({"pid": 7, "isAdmin": "false"}), Some(false)),
+        (json!({"pid": 7}), None),
+    ] {
+        let world = World::authorized(move |_, _| Reply::json(200, &told));
+        let me = world.gateway.audience_manager().me(&change()).await;
+        assert_eq!(me.expect("a company").administrator, administrator);
+    }
 }

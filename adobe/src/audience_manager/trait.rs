@@ -1,142 +1,90 @@
 //! Traits (audience-manager.md §4.1).
 
-use audience_sharing_core::domain::audience_manager::{
-    Activity, NewTrait, Trait, TraitChange, TraitReference,
+use audience_sharing_core::domain::audience_manager::{NewTrait, Trait, TraitChange, TraitKind};
+use audience_sharing_core::domain::identifier::{
+    DataSourceId, IntegrationCode, TraitFolderId, TraitSid,
 };
-use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
-use audience_sharing_core::domain::source::Naming;
-use serde_json::{Value, json};
+use http::Method;
+use serde::Deserialize;
+use serde::de::Deserializer;
+use serde_json::json;
 
-use super::super::error::{CallKind, Error};
-use super::super::gateway::CallContext;
-use super::super::lease_guard::LeaseGuard;
-use super::super::listing::Listing;
-use super::wire::{self, WireTrait};
-use super::{
-    AudienceManager, Deleted, Deletion, PERMISSIONS, Update, Updated, merge, narrowed, operation,
-    query, search,
-};
+use super::service::OfAudienceManager;
+use super::wire::{self, PERMISSIONS, activity, code, is_unsaid, reader};
+use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::serde_helpers::{optional_number, optional_word, text};
 
-impl AudienceManager {
-    /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn traits_of(
-        &self,
-        context: &CallContext,
-        data_sources: &[DataSourceId],
-    ) -> Result<Listing<Trait, TraitSid>, Error> {
-        let path = narrowed("/traits/", data_sources, &[DETAILS, PERMISSIONS]);
-        let mut listing = self
-            .list_with_rights(context, "traits.list", path, from_bytes, wire::trait_sid)
-            .await?;
-        // A filter that a server does not know is not one.
-        listing
-            .items
-            .retain(|found: &Trait| data_sources.contains(&found.data_source));
-        Ok(listing)
-    }
+pub(super) const PATH: &str = "/traits/";
+/// Without it the list lacks rule, code and time to live.
+pub(super) const DETAILS: (&str, &str) = ("includeDetails", "true");
 
-    /// # Errors
-    /// `is_not_found` if there is none.
-    pub async fn trait_by_sid(&self, context: &CallContext, sid: TraitSid) -> Result<Trait, Error> {
-        let body = self.read(context, READ, path(sid)).await?;
-        from_bytes(&body).ok_or_else(|| {
-            operation(READ, CallKind::Read).unexpected("the body holds no such object")
+impl Resource for Trait {
+    type Service = OfAudienceManager;
+    const WORDS: Words = words!("traits");
+    const CHANGED_BY: Option<Method> = Some(Method::PUT);
+
+    fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
+        let wire = WireTrait::deserialize(wire).ok()?;
+        let read = reader(&wire.trait_rule);
+        Some(Self {
+            sid: TraitSid(wire.sid?),
+            kind: match &*wire.trait_type {
+                "ON_BOARDED_TRAIT" => TraitKind::Onboarded,
+                "RULE_BASED_TRAIT" => TraitKind::RuleBased,
+                "ALGO_TRAIT" => TraitKind::Algorithmic,
+                _ => TraitKind::Other(wire.trait_type),
+            },
+            name: read(wire.name),
+            description: read(wire.description),
+            integration_code: code(wire.integration_code, &read),
+            data_source: DataSourceId(wire.data_source_id?),
+            folder: TraitFolderId(wire.folder_id?),
+            rule: read(wire.trait_rule),
+            ttl_days: wire.ttl.and_then(|days| u32::try_from(days).ok()),
+            activity: activity(wire.status),
         })
     }
 
-    /// The traits that carry a code in a data source; more than one where the source does not keep codes unique.
-    ///
-    /// # Errors
-    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the code is free.
-    pub async fn traits_by_code(
-        &self,
-        context: &CallContext,
-        data_source: DataSourceId,
-        code: &IntegrationCode,
-    ) -> Result<Vec<Trait>, Error> {
+    fn decode_id(element: &[u8]) -> Option<TraitSid> {
+        wire::sid(element).map(TraitSid)
+    }
+
+    fn location(sid: &TraitSid) -> Option<Location> {
+        Some(Location::Alone(format!("{PATH}{sid}")))
+    }
+
+    fn path(&self) -> String {
+        format!("{PATH}{}", self.sid)
+    }
+
+    fn list(data_source: &DataSourceId) -> List {
+        let source = data_source.to_string();
+        let pairs = [("dataSourceId", source.as_str()), DETAILS, PERMISSIONS];
+        List {
+            tells_rights: true,
+            ..List::new(Self::WORDS.list, query(PATH, &pairs))
+        }
+    }
+
+    fn is_in(data_source: &DataSourceId, found: &Self) -> bool {
+        found.data_source == *data_source
+    }
+
+    fn look_up((data_source, code): &(DataSourceId, IntegrationCode)) -> List {
         let source = data_source.to_string();
         let pairs = [
             ("dataSourceId", source.as_str()),
             ("integrationCode", code.as_str()),
             DETAILS,
         ];
-        let found = self
-            .lookup(
-                context,
-                "traits.find",
-                query("/traits/", &pairs),
-                from_bytes,
-                wire::trait_sid,
-            )
-            .await?;
-        let fits = |one: &Trait| {
-            one.data_source == data_source && one.integration_code.as_ref() == Some(code)
-        };
-        Ok(found.into_iter().filter(fits).collect())
+        List::new(Self::WORDS.look_up, query(PATH, &pairs))
     }
 
-    /// The traits that a user's words fit, other providers' included.
-    ///
-    /// # Errors
-    /// `UnexpectedAnswer` also if one of them cannot be read: it may be the one that is meant.
-    pub async fn traits_by_reference(
-        &self,
-        context: &CallContext,
-        reference: &TraitReference,
-    ) -> Result<Vec<Trait>, Error> {
-        let (text, data_source) = match reference {
-            TraitReference::Code { code, data_source } => {
-                (("integrationCode", code.as_str()), *data_source)
-            }
-            // A substring of any text: it only narrows (§2.2).
-            TraitReference::Name { name, data_source } => (("search", &**name), Some(*data_source)),
-        };
-        let data_source = data_source.map(|id| id.to_string());
-        let mut pairs = vec![text, DETAILS];
-        pairs.extend(data_source.as_deref().map(|id| ("dataSourceId", id)));
-        let found = self
-            .lookup(
-                context,
-                "traits.find-named",
-                query("/traits/", &pairs),
-                from_bytes,
-                wire::trait_sid,
-            )
-            .await?;
-        Ok(found
-            .into_iter()
-            .filter(|one| reference.fits(one))
-            .collect())
+    fn fits((data_source, code): &(DataSourceId, IntegrationCode), found: &Self) -> bool {
+        found.data_source == *data_source && found.integration_code.as_ref() == Some(code)
     }
 
-    /// The traits of every data source that carry a code or a name.
-    ///
-    /// # Errors
-    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
-    pub async fn search_traits(
-        &self,
-        context: &CallContext,
-        naming: &Naming,
-    ) -> Result<Vec<Trait>, Error> {
-        let path = query("/traits/", &[search(naming), DETAILS]);
-        let found = self
-            .lookup(context, "traits.search", path, from_bytes, wire::trait_sid)
-            .await?;
-        let fits = |one: &Trait| naming.fits(&one.name, one.integration_code.as_ref());
-        Ok(found.into_iter().filter(fits).collect())
-    }
-
-    /// # Errors
-    /// `effect` tells whether it may exist all the same.
-    pub async fn create_trait(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        new: &NewTrait,
-    ) -> Result<Trait, Error> {
+    fn creation(new: &NewTrait) -> Creation {
         let NewTrait {
             name,
             description,
@@ -157,26 +105,10 @@ impl AudienceManager {
             "ttl": ttl_days,
             "status": "ACTIVE",
         });
-        self.create(
-            context,
-            lease_guard,
-            "traits.create",
-            "/traits/",
-            sent,
-            from_value,
-        )
-        .await
+        Creation::new("traits.create", PATH, sent)
     }
 
-    /// # Errors
-    /// `is_not_found` if it is gone.
-    pub async fn update_trait(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        expected: &Trait,
-        change: &TraitChange,
-    ) -> Result<Updated<Trait>, Error> {
+    fn changes(&self, change: &TraitChange) -> Result<Vec<Field>, &'static str> {
         let TraitChange {
             name,
             description,
@@ -187,89 +119,60 @@ impl AudienceManager {
             ttl_days,
             activate,
         } = change;
+        let code = integration_code.as_ref().map(IntegrationCode::as_str);
         let fields = [
-            ("name", name.as_ref().map(|text| json!(text))),
-            ("description", description.as_ref().map(|text| json!(text))),
-            (
-                "integrationCode",
-                integration_code.as_ref().map(|code| json!(code.as_str())),
-            ),
-            ("dataSourceId", data_source.map(|id| json!(id.0))),
-            ("folderId", folder.map(|folder| json!(folder.0))),
-            ("status", activate.then(|| json!("ACTIVE"))),
-            ("traitRule", rule.as_ref().map(|text| json!(text))),
-            ("ttl", ttl_days.map(|days| json!(days))),
+            field("name", name.as_ref()),
+            field("description", description.as_ref()),
+            field("integrationCode", code),
+            field("dataSourceId", data_source.map(|id| id.0)),
+            field("folderId", folder.map(|id| id.0)),
+            field("status", activate.then_some("ACTIVE")),
+            field("traitRule", rule.as_ref()),
+            field("ttl", *ttl_days),
         ];
-        let update = Update {
-            read_name: READ,
-            name: "traits.update",
-            path: path(expected.sid),
-            server_owned,
-            decode: from_value,
-            believed: &|read| believed(expected, read),
-            changed: fields
-                .into_iter()
-                .filter_map(|(field, value)| Some((field, value?)))
-                .collect(),
-        };
-        self.update(context, lease_guard, update).await
+        Ok(fields.into_iter().flatten().collect())
     }
 
-    /// Nothing is deleted if the object is not as expected.
-    ///
-    /// # Errors
-    /// `DeletionBlocked` if a segment uses it, `is_not_found` if it was gone already.
-    pub async fn delete_trait(
-        &self,
-        context: &CallContext,
-        lease_guard: LeaseGuard,
-        expected: &Trait,
-    ) -> Result<Deleted<Trait>, Error> {
-        let deletion = Deletion {
-            read_name: READ,
-            name: "traits.delete",
-            path: path(expected.sid),
-            decode: from_value,
-            believed: &|read| believed(expected, read),
-        };
-        self.delete_expected(context, lease_guard, deletion).await
+    fn is_server_owned(field: &str) -> bool {
+        let mut metrics = ["uniques", "count"].into_iter();
+        metrics.any(|metric| field.starts_with(metric))
+            || wire::is_server_owned(field)
+            || matches!(field, "traitRuleVersion" | "url" | "backfillStatus")
+    }
+
+    fn is_as_expected(&self, read: &Self) -> bool {
+        let mut same = self.clone();
+        if self.ttl_days.is_none() || read.ttl_days.is_none() {
+            same.ttl_days = read.ttl_days;
+        }
+        if is_unsaid(&self.activity) || is_unsaid(&read.activity) {
+            same.activity = read.activity.clone();
+        }
+        same == *read
     }
 }
 
-const READ: &str = "traits.read";
-/// Without it the list lacks rule, code and time to live.
-const DETAILS: (&str, &str) = ("includeDetails", "true");
-
-fn path(sid: TraitSid) -> String {
-    format!("/traits/{sid}")
-}
-
-fn from_bytes(element: &[u8]) -> Option<Trait> {
-    wire::from_bytes(element, WireTrait::read)
-}
-
-fn from_value(object: Value) -> Option<Trait> {
-    wire::from_value(object, WireTrait::read)
-}
-
-fn server_owned(field: &str) -> bool {
-    let metric = ["uniques", "count"]
-        .into_iter()
-        .any(|metric| field.starts_with(metric));
-    metric
-        || merge::server_owned(field)
-        || matches!(field, "traitRuleVersion" | "url" | "backfillStatus")
-}
-
-/// Equal as far as both say something.
-fn believed(expected: &Trait, read: &Trait) -> bool {
-    let unsaid = |activity: &Activity| *activity == Activity::Other("".into());
-    let mut same = expected.clone();
-    if expected.ttl_days.is_none() || read.ttl_days.is_none() {
-        same.ttl_days = read.ttl_days;
-    }
-    if unsaid(&expected.activity) || unsaid(&read.activity) {
-        same.activity = read.activity.clone();
-    }
-    same == *read
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireTrait {
+    #[serde(default, deserialize_with = "optional_number")]
+    sid: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    trait_type: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    name: Box<str>,
+    #[serde(default, deserialize_with = "text")]
+    description: Box<str>,
+    #[serde(default, deserialize_with = "optional_word")]
+    integration_code: Option<Box<str>>,
+    #[serde(default, deserialize_with = "optional_number")]
+    data_source_id: Option<u64>,
+    #[serde(default, deserialize_with = "optional_number")]
+    folder_id: Option<u64>,
+    #[serde(default, deserialize_with = "text")]
+    trait_rule: Box<str>,
+    #[serde(default, deserialize_with = "optional_number")]
+    ttl: Option<u64>,
+    #[serde(default, deserialize_with = "optional_word")]
+    status: Option<Box<str>>,
 }

@@ -6,7 +6,7 @@ const OUTLINE_BYTES_MAX: usize = 64 << 10;
 /// A longer text becomes an empty one. No id is that long.
 const TEXT_BYTES_MAX: usize = 1 << 10;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outline {
     kept: Vec<u8>,
     depth: usize,

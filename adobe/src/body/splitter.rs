@@ -6,9 +6,9 @@
 use super::outline::Outline;
 
 /// One object of a list. A trait or an audience with its rule takes some KiB.
-const ELEMENT_BYTES_MAX: usize = 256 << 10;
+pub(crate) const ELEMENT_BYTES_MAX: usize = 256 << 10;
 /// Twice the 100,000 traits that a tenant may have (audience-manager.md §2.7).
-const ELEMENTS_MAX: usize = 200_000;
+pub(crate) const ELEMENTS_MAX: usize = 200_000;
 /// What stands around the list: page numbers and links.
 const ENVELOPE_BYTES_MAX: usize = 64 << 10;
 
@@ -33,24 +33,25 @@ pub(crate) enum Malformed {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Position {
     Before,
     Envelope,
     List,
     After,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Splitter {
     /// The member that holds the list; absent for a bare list.
     member: Option<&'static str>,
-    place: Place,
+    may_be_bare: bool,
+    position: Position,
     depth: usize,
     in_string: bool,
     escaped: bool,
     /// The beginning of an element whose end has not arrived.
     element: Vec<u8>,
-    /// In its place, of one that is too large.
+    /// In its position, of one that is too large.
     outline: Option<Outline>,
     envelope: Vec<u8>,
     element_bytes_max: usize,
@@ -59,14 +60,14 @@ pub(crate) struct Splitter {
 }
 
 impl Splitter {
-    /// For a body that is a list.
-    pub(crate) fn bare() -> Self {
-        Self::new(None)
-    }
-
     /// For a body that is an object whose `member` is the list.
     pub(crate) fn inside(member: &'static str) -> Self {
-        Self::new(Some(member))
+        Self::new(member, false)
+    }
+
+    /// For a body that is such an object, or the list itself.
+    pub(crate) fn bare_or_inside(member: &'static str) -> Self {
+        Self::new(member, true)
     }
 
     /// For a list whose elements hold lists of their own.
@@ -77,10 +78,11 @@ impl Splitter {
         }
     }
 
-    fn new(member: Option<&'static str>) -> Self {
+    fn new(member: &'static str, may_be_bare: bool) -> Self {
         Self {
-            member,
-            place: Place::Before,
+            member: Some(member),
+            may_be_bare,
+            position: Position::Before,
             depth: 0,
             in_string: false,
             escaped: false,
@@ -97,26 +99,26 @@ impl Splitter {
     pub(crate) fn push(&mut self, chunk: &[u8], each: &mut Each<'_>) -> Result<(), Malformed> {
         let mut start = 0;
         for (index, &byte) in chunk.iter().enumerate() {
-            match self.place {
-                Place::Before => {
+            match self.position {
+                Position::Before => {
                     self.open(byte)?;
                     start = index + 1;
                 }
-                Place::Envelope => {
+                Position::Envelope => {
                     self.in_envelope(byte)?;
                     start = index + 1;
                 }
-                Place::List => {
+                Position::List => {
                     if self.ends_element(byte)? {
                         self.end_element(&chunk[start..index], byte == b']', each)?;
                         start = index + 1;
                     }
                 }
-                Place::After if byte.is_ascii_whitespace() => {}
-                Place::After => return Err(Malformed::NoList),
+                Position::After if byte.is_ascii_whitespace() => {}
+                Position::After => return Err(Malformed::NoList),
             }
         }
-        if self.place == Place::List {
+        if self.position == Position::List {
             self.keep(&chunk[start..]);
         }
         Ok(())
@@ -124,19 +126,22 @@ impl Splitter {
 
     /// What stands around the list, the list itself emptied.
     pub(crate) fn finish(self) -> Result<Vec<u8>, Malformed> {
-        match self.place {
-            Place::After if self.found => Ok(self.envelope),
-            Place::After => Err(Malformed::NoList),
-            Place::Before | Place::Envelope | Place::List => Err(Malformed::CutOff),
+        match self.position {
+            Position::After if self.found => Ok(self.envelope),
+            Position::After => Err(Malformed::NoList),
+            Position::Before | Position::Envelope | Position::List => Err(Malformed::CutOff),
         }
     }
 
     fn open(&mut self, byte: u8) -> Result<(), Malformed> {
         match (byte, self.member) {
-            (b'[', None) => (self.place, self.found) = (Place::List, true),
+            (b'[', _) if self.may_be_bare => {
+                self.member = None;
+                (self.position, self.found) = (Position::List, true);
+            }
             (b'{', Some(_)) => {
                 self.envelope.push(byte);
-                self.place = Place::Envelope;
+                self.position = Position::Envelope;
             }
             _ if byte.is_ascii_whitespace() => {}
             _ => return Err(Malformed::NoList),
@@ -154,10 +159,10 @@ impl Splitter {
         }
         match byte {
             b'[' if self.depth == 0 && !self.found && self.at_member() => {
-                (self.place, self.found) = (Place::List, true)
+                (self.position, self.found) = (Position::List, true)
             }
             b'[' | b'{' => self.depth += 1,
-            b']' | b'}' if self.depth == 0 => self.place = Place::After,
+            b']' | b'}' if self.depth == 0 => self.position = Position::After,
             b']' | b'}' => self.depth -= 1,
             _ => {}
         }
@@ -211,11 +216,11 @@ impl Splitter {
         each: &mut Each<'_>,
     ) -> Result<(), Malformed> {
         if last {
-            self.place = match self.member {
-                None => Place::After,
+            self.position = match self.member {
+                None => Position::After,
                 Some(_) => {
                     self.envelope.push(b']');
-                    Place::Envelope
+                    Position::Envelope
                 }
             };
         }
@@ -273,7 +278,9 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert_eq, proptest};
     use serde_json::{Value, json};
 
-    use super::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Element, Malformed, Splitter};
+    use super::{
+        ELEMENT_BYTES_MAX, ELEMENTS_MAX, ENVELOPE_BYTES_MAX, Element, Malformed, Splitter,
+    };
 
     fn split<'a>(
         mut splitter: Splitter,
@@ -293,7 +300,7 @@ mod tests {
     }
 
     fn bare(body: &str) -> Result<Vec<String>, Malformed> {
-        split(Splitter::bare(), [body.as_bytes()]).map(|(elements, _)| elements)
+        split(Splitter::bare_or_inside("list"), [body.as_bytes()]).map(|(elements, _)| elements)
     }
 
     #[test]
@@ -314,7 +321,7 @@ mod tests {
             ("[{\"a\":1}", Malformed::CutOff),
             ("[{\"a\":1},{\"b", Malformed::CutOff),
             ("<html>", Malformed::NoList),
-            ("{\"list\":[]}", Malformed::NoList),
+            ("{\"other\":[]}", Malformed::NoList),
             ("[1,]", Malformed::NoList),
             ("[1,,2]", Malformed::NoList),
             ("[1}", Malformed::NoList),
@@ -328,6 +335,11 @@ mod tests {
     fn elements_have_bounds() {
         let many = format!("[{}1]", "1,".repeat(ELEMENTS_MAX));
         assert_eq!(bare(&many), Err(Malformed::TooManyElements));
+        let around = format!(
+            "{{\"note\":\"{}\",\"list\":[]}}",
+            "x".repeat(ENVELOPE_BYTES_MAX)
+        );
+        assert_eq!(bare(&around), Err(Malformed::EnvelopeTooLarge));
     }
 
     #[test]
@@ -336,7 +348,7 @@ mod tests {
         let body = format!(r#"[{{"id":1}},{{"text":"{text}","id":2,"in":["{text}"]}},{{"id":3}}]"#);
         for size in [1, 7, 4_096, body.len()] {
             let chunks = body.as_bytes().chunks(size);
-            let (elements, _) = split(Splitter::bare(), chunks).expect("a list");
+            let (elements, _) = split(Splitter::bare_or_inside("list"), chunks).expect("a list");
             assert_eq!(
                 elements,
                 [

@@ -6,8 +6,11 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 
-use super::{CallKind, Effect, Error, Kind, Refusal, classify};
-use crate::observer::System;
+use super::classify::classify;
+use super::kind::CallKind;
+use super::refusal::Refusal;
+use super::{Effect, Error, Kind};
+use crate::service::System;
 
 const CALLS: [CallKind; 7] = [
     CallKind::Token,
@@ -20,10 +23,10 @@ const CALLS: [CallKind; 7] = [
 ];
 
 fn of(call: CallKind, status: u16, body: &str) -> Error {
-    let system = if call == CallKind::Token {
-        System::IdentityService
-    } else {
-        System::AudienceManager
+    let system = match call {
+        CallKind::Token => System::IdentityService,
+        _ if body.contains("/aep/errors/") => System::ExperiencePlatform,
+        _ => System::AudienceManager,
     };
     classify(
         system,

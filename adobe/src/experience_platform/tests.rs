@@ -1,12 +1,16 @@
 //! The client against recorded shapes of Experience Platform.
 
-use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
+use audience_sharing_core::domain::experience_platform::{
+    Audience, AudienceChange, AudienceKind, Lifecycle,
+};
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId, SandboxName};
+use audience_sharing_core::domain::labels::UsageLabels;
 use serde_json::{Value, json};
 
 use super::ExperiencePlatform;
-use crate::Kind;
-use crate::scripted::{Reply, World, change};
+use crate::client::{Deleted, Updated};
+use crate::scripted::{Reply, World, change, leased};
+use crate::{Effect, Kind};
 
 fn platform(world: &World) -> ExperiencePlatform {
     world.gateway.experience_platform(SandboxName::new("prod"))
@@ -144,7 +148,7 @@ async fn by_id_a_missing_audience_is_told_from_an_unknown_one() {
     });
     let asked = ["there", "gone", "denied", "silent", "inactive", "gone"].map(AudienceId::new);
     let found = platform(&world)
-        .audiences_by_id(&change(), &asked)
+        .get_many::<Audience>(&change(), &asked)
         .await
         .expect("a map");
     assert_eq!(
@@ -175,7 +179,7 @@ async fn by_id_a_hundred_go_into_one_call() {
         .map(|number| AudienceId::new(format!("{number:03}")))
         .collect();
     let found = platform(&world)
-        .audiences_by_id(&change(), &asked)
+        .get_many::<Audience>(&change(), &asked)
         .await
         .expect("a map");
     assert_eq!(
@@ -191,7 +195,7 @@ async fn by_id_a_hundred_go_into_one_call() {
     assert_eq!(sizes, [Some(100), Some(100), Some(50)]);
     assert!(
         platform(&world)
-            .audiences_by_id(&change(), &[])
+            .get_many::<Audience>(&change(), &[])
             .await
             .expect("a map")
             .is_empty()
@@ -208,7 +212,7 @@ async fn by_id_any_other_404_proves_nothing() {
     ] {
         let world = World::authorized(move |_, _| Reply::text(404, body));
         let found = platform(&world)
-            .audiences_by_id(&change(), &[AudienceId::new("a")])
+            .get_many::<Audience>(&change(), &[AudienceId::new("a")])
             .await;
         assert_eq!(
             found.expect_err("no answer").kind(),
@@ -268,4 +272,162 @@ async fn of_labels_is_kept_what_audience_manager_has_a_control_for(
     let found = found.expect("audiences").listing.items;
     let controls = found[0].controls().map(|controls| controls.to_string());
     assert_eq!(controls.as_deref(), kept);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pages_together_have_a_bound() {
+    let world = World::authorized(|_, number| {
+        let children = "1,".repeat(100_000);
+        let page = format!(
+            r#"{{"children":[{children}1],"_page":{{"next":"{}"}}}}"#,
+            number + 1
+        );
+        Reply::text(200, page)
+    });
+    let error = platform(&world).audiences(&change()).await;
+    let error = error.expect_err("too many");
+    assert!(error.to_string().contains("too many elements"), "{error}");
+    assert_eq!(world.calls().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_answer_has_a_bound() {
+    let world = World::authorized(|_, _| {
+        Reply::text(
+            200,
+            format!(r#"{{"results":{{}},"x":"{}"}}"#, "x".repeat(26 << 20)),
+        )
+    });
+    let asked = [AudienceId::new("a")];
+    let error = platform(&world)
+        .get_many::<Audience>(&change(), &asked)
+        .await;
+    let error = error.expect_err("too large");
+    assert!(
+        error.to_string().contains("the body is too large"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn sandboxes_are_read_to_the_last_page() {
+    let world = World::authorized(|asked, _| {
+        let numbers = match asked.target.contains("offset=50") {
+            true => 50..53,
+            false => 0..50,
+        };
+        let sandboxes: Vec<_> = numbers
+            .map(|number| json!({"name": format!("s{number}"), "state": "active"}))
+            .collect();
+        Reply::json(
+            200,
+            &json!({"sandboxes": sandboxes, "_page": {"limit": 50, "count": 50}}),
+        )
+    });
+    let sandboxes = platform(&world).sandboxes(&change()).await.expect("all");
+    assert_eq!((sandboxes.len(), &*sandboxes[52].name), (53, "s52"));
+    let asked: Vec<_> = world.calls().into_iter().map(|call| call.target).collect();
+    let path = "platform.adobe.io/data/foundation/sandbox-management/";
+    assert_eq!(
+        asked,
+        [path.to_owned(), format!("{path}?limit=50&offset=50")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandbox_that_cannot_be_read_leaves_open_only_whether_ours_is_missing() {
+    for (readable, is_ok) in [("prod", true), ("dev", false)] {
+        let world = World::authorized(move |_, _| {
+            let found = json!({"name": readable, "state": "active"});
+            Reply::json(200, &json!({"sandboxes": [null, found, {"name": 5}]}))
+        });
+        let sandboxes = platform(&world).sandboxes(&change()).await;
+        assert_eq!(sandboxes.is_ok(), is_ok, "{sandboxes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_reads_in_bulk_and_patches_what_differs_and_keeps_every_label() {
+    for answer in [json!(null), json!({"id": "a", "name": "New"})] {
+        let world = World::authorized(move |asked, _| {
+            let mut audience = stored("a");
+            audience["labels"] = json!(["core/C3", "custom/x"]);
+            match asked.method.as_str() {
+                "PATCH" if answer.is_null() => Reply::text(200, ""),
+                "PATCH" => Reply::json(200, &answer),
+                _ => Reply::json(207, &json!({"results": {"a": audience}})),
+            }
+        });
+        let wanted = AudienceChange {
+            name: Some("New".into()),
+            labels: UsageLabels::read(["core/C5"]),
+            deactivate: true,
+            ..AudienceChange::default()
+        };
+        let updated = platform(&world)
+            .update(&change(), leased(), &known("a"), &wanted)
+            .await;
+        let Ok(Updated::Written(written)) = updated else {
+            panic!("{updated:?}");
+        };
+        assert_eq!(
+            (&*written.name, &written.lifecycle),
+            ("New", &Lifecycle::Inactive)
+        );
+        let controls = written.controls().map(|controls| controls.to_string());
+        assert_eq!(controls.as_deref(), Some("C3+C5"));
+        let calls = world.calls();
+        assert_eq!(calls.len(), 2);
+        assert_eq!(
+            calls[1].to_string(),
+            "PATCH platform.adobe.io/data/core/ups/audiences/a"
+        );
+        let sent = calls[1].json();
+        let paths: Vec<_> = sent
+            .as_array()
+            .expect("operations")
+            .iter()
+            .map(|one| &one["path"])
+            .collect();
+        assert_eq!(paths, ["/name", "/lifecycleState", "/labels"]);
+        assert_eq!(
+            sent[0],
+            json!({"op": "add", "path": "/name", "value": "New"})
+        );
+        let labels = sent[2]["value"].as_array().expect("labels");
+        assert_eq!((labels.len(), &labels[0]), (3, &json!("core/C3")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_patched_or_deleted_that_is_not_as_expected_or_is_gone() {
+    let world = World::authorized(|_, number| match number {
+        0 | 1 => Reply::json(207, &json!({"results": {"a": stored("a")}})),
+        _ => Reply::json(207, &json!({"results": {"a": {"errors": {"404": []}}}})),
+    });
+    let platform = platform(&world);
+    let expected = Audience {
+        name: "Other".into(),
+        ..known("a")
+    };
+    let nothing = AudienceChange::default();
+    let updated = platform
+        .update(&change(), leased(), &expected, &nothing)
+        .await;
+    assert_eq!(updated, Ok(Updated::Changed(known("a"))));
+    let deleted = platform.delete(&change(), leased(), &expected).await;
+    assert_eq!(deleted, Ok(Deleted::Changed(known("a"))));
+    for error in [
+        platform
+            .update(&change(), leased(), &expected, &nothing)
+            .await
+            .err(),
+        platform.delete(&change(), leased(), &expected).await.err(),
+    ] {
+        let error = error.expect("gone");
+        assert!(error.is_not_found() && error.is_proven(), "{error}");
+        assert_eq!(error.effect(), Effect::None);
+    }
+    let bulk = "POST platform.adobe.io/data/core/ups/audiences/bulk-get";
+    assert!(world.calls().iter().all(|call| call.to_string() == bulk));
 }

@@ -1,8 +1,6 @@
 //! The JSON of Experience Platform into the records of the core. Unknown fields are passed over, unknown words are
 //! kept, a record without its id is none.
 
-use std::collections::HashMap;
-
 use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceKey, AudienceKind, Lifecycle, Sandbox,
 };
@@ -11,14 +9,13 @@ use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::ownership::Mark;
 use audience_sharing_core::domain::pql::{self, Expression, mirrored};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::pql_json;
 use crate::serde_helpers::{optional_word, text, texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireAudience {
+pub(super) struct WireAudience {
     id: Box<str>,
     #[serde(default, deserialize_with = "text")]
     name: Box<str>,
@@ -77,7 +74,7 @@ struct WireSandboxOfAudience {
 const ID_BYTES_MAX: usize = 128;
 
 impl WireAudience {
-    fn read(self) -> Option<Audience> {
+    pub(super) fn read(self) -> Option<Audience> {
         if self.id.is_empty() || self.id.len() > ID_BYTES_MAX {
             return None;
         }
@@ -140,18 +137,6 @@ fn lifecycle(word: Box<str>) -> Lifecycle {
     }
 }
 
-pub(super) fn audience(element: &[u8]) -> Option<Audience> {
-    serde_json::from_slice::<WireAudience>(element)
-        .ok()
-        .and_then(WireAudience::read)
-}
-
-pub(super) fn audience_value(object: Value) -> Option<Audience> {
-    serde_json::from_value::<WireAudience>(object)
-        .ok()
-        .and_then(WireAudience::read)
-}
-
 /// The id alone of an audience that else cannot be read.
 pub(super) fn audience_id(element: &[u8]) -> Option<AudienceId> {
     #[derive(Deserialize)]
@@ -162,64 +147,7 @@ pub(super) fn audience_id(element: &[u8]) -> Option<AudienceId> {
     (!id.is_empty()).then(|| AudienceId::new(id))
 }
 
-/// Where the next page starts: a text or a number, none at the end.
-pub(super) fn next(envelope: &[u8]) -> Result<Option<String>, ()> {
-    let envelope: Value = serde_json::from_slice(envelope).map_err(drop)?;
-    Ok(match &envelope["_page"]["next"] {
-        Value::String(next) => Some(next.clone()),
-        Value::Number(next) => Some(next.to_string()),
-        _ => None,
-    }
-    .filter(|next| !matches!(next.as_str(), "" | "0")))
-}
-
-/// One id's part of a bulk answer.
-pub(super) enum Entry {
-    Found(Box<Audience>),
-    /// Its errors are one 404 (experience-platform.md §3.5).
-    Missing,
-    Unknown,
-}
-
-pub(super) fn entries(body: &[u8]) -> Option<HashMap<String, Entry>> {
-    #[derive(Deserialize)]
-    struct Answer {
-        results: HashMap<String, Value>,
-    }
-    let Answer { results } = serde_json::from_slice(body).ok()?;
-    Some(
-        results
-            .into_iter()
-            .map(|(id, value)| (id, entry(value)))
-            .collect(),
-    )
-}
-
-fn entry(value: Value) -> Entry {
-    if let Some(errors) = value.get("errors") {
-        let missing = errors
-            .as_object()
-            .is_some_and(|errors| errors.len() == 1 && errors.contains_key("404"));
-        return if missing {
-            Entry::Missing
-        } else {
-            Entry::Unknown
-        };
-    }
-    match serde_json::from_value::<WireAudience>(value)
-        .ok()
-        .and_then(WireAudience::read)
-    {
-        Some(audience) => Entry::Found(Box::new(audience)),
-        None => Entry::Unknown,
-    }
-}
-
-pub(super) fn sandboxes(body: &[u8]) -> Option<Vec<Sandbox>> {
-    #[derive(Deserialize)]
-    struct Answer {
-        sandboxes: Vec<WireSandbox>,
-    }
+pub(super) fn sandbox(element: &[u8]) -> Option<Sandbox> {
     #[derive(Deserialize)]
     struct WireSandbox {
         #[serde(default, deserialize_with = "text")]
@@ -227,13 +155,6 @@ pub(super) fn sandboxes(body: &[u8]) -> Option<Vec<Sandbox>> {
         #[serde(default, deserialize_with = "text")]
         state: Box<str>,
     }
-    let Answer { sandboxes } = serde_json::from_slice(body).ok()?;
-    let named = sandboxes
-        .into_iter()
-        .filter(|sandbox| !sandbox.name.is_empty());
-    Some(
-        named
-            .map(|WireSandbox { name, state }| Sandbox { name, state })
-            .collect(),
-    )
+    let WireSandbox { name, state } = serde_json::from_slice(element).ok()?;
+    (!name.is_empty()).then_some(Sandbox { name, state })
 }

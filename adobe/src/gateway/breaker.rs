@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Failures in a row, over all callers, that open the circuit. One lost connection must not; an outage must soon.
 pub(super) const FAILURES_IN_A_ROW: u32 = 5;
@@ -16,10 +16,10 @@ pub(super) const PERIOD_FIRST: Duration = Duration::from_secs(10);
 pub(super) const PERIOD_MAX: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Default)]
-pub(super) struct Breaker(Mutex<State>);
+pub(super) struct Breaker(Mutex<Circuit>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Circuit {
     failures_in_a_row: u32,
     open: Option<Open>,
     /// Counts resets, so that what began before one cannot change what came after it.
@@ -43,7 +43,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl Breaker {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Circuit> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,9 +88,9 @@ impl Breaker {
     pub(super) fn reset(&self) {
         let mut state = self.state();
         let epoch = state.epoch + 1;
-        *state = State {
+        *state = Circuit {
             epoch,
-            ..State::default()
+            ..Circuit::default()
         };
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Which calls go first when the budget is short.
+/// Which calls go first when the rate limit is short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Priority {
     /// A manifest or a source changed.
@@ -11,7 +11,7 @@ pub enum Priority {
     Deletion,
     /// A new manifest. However many there are, edits and deletions go before them.
     Creation,
-    /// A look at what is there. A fifth of the budget is kept back from these.
+    /// A look at what is there. A fifth of the rate limit is kept back from these.
     Resync,
 }
 
@@ -25,7 +25,7 @@ pub struct CallContext {
 
 /// How many requests one connection makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
+pub struct RateLimitOptions {
     /// At least 1.
     pub requests_per_minute: u32,
     /// How many may follow each other without a pause; at least 1.

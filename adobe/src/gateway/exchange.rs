@@ -1,18 +1,22 @@
 //! One request and its answer, within bounds of time and bytes, told to the observer. It retries nothing and knows no
-//! budget.
+//! rate limit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use super::WallClock;
 use super::retry_after::retry_after;
 use crate::body::{self, Deadline, Each, Malformed, OBJECT_BYTES_MAX, Splitter, Trouble};
-use crate::error::{A_PAGE, CallKind, Effect, Error, Kind, Refusal, classify, is_markup};
-use crate::observer::{CallRecord, Observer, Outcome, System};
+use crate::error::Error;
+use crate::error::classify::{A_PAGE, classify};
+use crate::error::kind::{CallKind, Effect, Kind};
+use crate::error::refusal::{Refusal, is_markup};
+use crate::observer::{CallRecord, Observer, Outcome};
+use crate::service::System;
 use crate::transport::{SharedTransport, TransportError};
 
 /// Adobe's gateway gives up after 60 s; waiting a little longer gets its own answer instead of none.
@@ -21,6 +25,9 @@ pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 const LIST_TIMEOUT: Duration = Duration::from_secs(300);
 /// A body that stands still this long will not go on.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The calendar's clock, for a `Retry-After` that names a date.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What a call is, apart from what it carries.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +57,7 @@ pub(crate) enum Reading<'a> {
         bytes_max: usize,
     },
     Elements {
-        splitter: fn() -> Splitter,
+        splitter: Splitter,
         each: &'a mut Each<'a>,
     },
 }
@@ -194,7 +201,7 @@ impl Exchange {
                     end: started + LIST_TIMEOUT,
                     idle: IDLE_TIMEOUT,
                 };
-                body::elements(body, splitter(), *each, list).await
+                body::elements(body, splitter.clone(), *each, list).await
             }
         };
         let read = match read {

@@ -1,5 +1,5 @@
-//! A call as an HTTP request: the address of its system and the headers of audience-manager.md §1.4 and
-//! experience-platform.md §1.2.
+//! A call as an HTTP request: the address and the headers of its service, and those that every request carries
+//! (audience-manager.md §1.4, experience-platform.md §1.2). It sends nothing.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
@@ -8,13 +8,11 @@ use http::{HeaderName, HeaderValue, Request};
 use super::token::Token;
 use super::{Call, Gateway};
 use crate::error::{Error, Kind};
-use crate::observer::System;
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const ORGANIZATION: HeaderName = HeaderName::from_static("x-gw-ims-org-id");
 const SANDBOX: HeaderName = HeaderName::from_static("x-sandbox-name");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const DISABLE_ESCAPING: HeaderName = HeaderName::from_static("aam-disable-escaping-html");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl Gateway {
@@ -28,26 +26,25 @@ impl Gateway {
             lease_guard: _,
             accept,
         } = call;
-        let base = match operation.system {
-            System::IdentityService => &self.shared.endpoints.ims,
-            System::AudienceManager => &self.shared.endpoints.audience_manager,
-            System::ExperiencePlatform => &self.shared.endpoints.experience_platform,
-        };
+        let service = operation.system.service();
+        let (endpoint, base) = (
+            (service.endpoint)(&self.shared.endpoints),
+            service.base_path,
+        );
         let refused = |detail| operation.error(Kind::RequestRefused).with_detail(detail);
         if leaves_its_folder(path) {
             return Err(refused("an id holds what no address may hold"));
         }
         let mut request = Request::builder()
             .method(method)
-            .uri(format!("{base}{path}"))
+            .uri(format!("{endpoint}{base}{path}"))
             .header(AUTHORIZATION, &token.authorization)
             .header(API_KEY, &token.client_id)
             .header(ORGANIZATION, self.shared.organization.as_str())
             .header(REQUEST_ID, self.shared.exchange.request_id())
             .header(ACCEPT, accept.map_or(JSON, HeaderValue::from_static));
-        if operation.system == System::AudienceManager {
-            // Otherwise texts come HTML-escaped (audience-manager.md §1.4).
-            request = request.header(DISABLE_ESCAPING, HeaderValue::from_static("true"));
+        for (name, value) in service.headers {
+            request = request.header(*name, *value);
         }
         if let Some(sandbox) = sandbox {
             request = request.header(SANDBOX, sandbox.as_str());

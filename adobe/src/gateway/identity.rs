@@ -13,8 +13,9 @@ use super::exchange::{Exchange, Operation, Reading};
 use crate::body::OBJECT_BYTES_MAX;
 use crate::credential::Credential;
 use crate::endpoints::Endpoint;
-use crate::error::{CallKind, Error, Kind};
-use crate::observer::System;
+use crate::error::kind::CallKind;
+use crate::error::{Error, Kind};
+use crate::service::System;
 
 pub(super) const OPERATION: Operation = Operation {
     system: System::IdentityService,
@@ -45,8 +46,9 @@ pub(super) async fn request_token(
         .append_pair("client_secret", credential.client_secret.expose_secret())
         .append_pair("scope", &credential.scopes)
         .finish();
+    let base = OPERATION.system.service().base_path;
     // The secret goes into the body: queries get logged (experience-platform.md §1.1).
-    let request = Request::post(format!("{ims}/ims/token/v3"))
+    let request = Request::post(format!("{ims}{base}/token/v3"))
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .header(ACCEPT, "application/json")
         .body(Bytes::from(form))
@@ -68,12 +70,12 @@ pub(super) async fn request_token(
 
 fn granted(body: &[u8]) -> Option<Granted> {
     #[derive(Deserialize)]
-    struct Answer<'a> {
+    struct TokenAnswer<'a> {
         #[serde(borrow)]
         access_token: Cow<'a, str>,
         expires_in: Option<f64>,
     }
-    let Answer {
+    let TokenAnswer {
         access_token,
         expires_in,
     } = serde_json::from_slice(body).ok()?;

@@ -5,8 +5,7 @@ use tokio::time::Instant;
 use super::breaker::Pass;
 use super::token::{AtHand, Token};
 use super::{Gateway, Shared, identity};
-use crate::Error;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 
 impl Gateway {
     /// The token, asked for if need be by one caller for all who wait.

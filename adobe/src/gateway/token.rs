@@ -8,8 +8,8 @@ use http::HeaderValue;
 use tokio::time::Instant;
 
 use super::identity::Granted;
-use crate::Error;
 use crate::credential::{Credential, repeats};
+use crate::error::Error;
 
 /// A token is renewed this long before it expires, or at nine tenths of a shorter life.
 const RENEWED_BEFORE: Duration = Duration::from_secs(600);
@@ -35,12 +35,12 @@ impl Token {
 }
 
 pub(super) struct Tokens {
-    state: Mutex<State>,
+    state: Mutex<TokenState>,
     /// Held by the one who asks IMS.
     pub(super) asking: tokio::sync::Mutex<()>,
 }
 
-struct State {
+struct TokenState {
     credential: Arc<Credential>,
     token: Option<Token>,
     /// How often IMS was asked.
@@ -59,7 +59,7 @@ pub(super) enum AtHand {
 
 impl Tokens {
     pub(super) fn new(credential: Credential) -> Self {
-        let state = State {
+        let state = TokenState {
             credential: Arc::new(credential),
             token: None,
             attempts: 0,
@@ -71,7 +71,7 @@ impl Tokens {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TokenState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -86,7 +86,7 @@ impl Tokens {
             return false;
         }
         let attempts = state.attempts;
-        *state = State {
+        *state = TokenState {
             credential: Arc::new(credential),
             token: None,
             attempts,
@@ -131,7 +131,7 @@ impl Tokens {
         let outcome = outcome.and_then(|granted| {
             let client_id = HeaderValue::try_from(asked_with.client_id.as_str()).map_err(|_| {
                 super::identity::OPERATION
-                    .error(crate::Kind::CredentialsRefused)
+                    .error(crate::error::Kind::CredentialsRefused)
                     .with_detail("the client id holds a character that no header may hold")
             })?;
             let Granted {

@@ -12,7 +12,7 @@ use adobe_client::credential::Credential;
 use adobe_client::endpoints::Endpoints;
 use adobe_client::experience_platform::ExperiencePlatform;
 use adobe_client::gateway::{
-    Budget, CallContext, ClientLimiter, Gateway, GatewayOptions, Priority,
+    CallContext, ClientLimiter, Gateway, GatewayOptions, Priority, RateLimitOptions,
 };
 use adobe_client::lease_guard::{self, LeaseGuard};
 use adobe_client::transport::{self, Body, Transport, TransportError};
@@ -143,7 +143,7 @@ impl World {
             transport: Arc::new(Wire(transport.clone())),
             limiter: ClientLimiter::new(6_000).connection(
                 "marketing/acme",
-                Budget {
+                RateLimitOptions {
                     requests_per_minute: 6_000,
                     burst: 100,
                 },

@@ -1,11 +1,12 @@
 //! What Audience Manager answers: lists in any chunking, objects, and what an update makes of an object that was read.
 
 use adobe_client::audience_manager::Updated;
+use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
-    DataSourceChange, NewDataSource, NewSegment, NewTrait, SegmentChange, TraitChange,
-    TraitReference,
+    DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
+    SegmentFolder, Trait, TraitChange, TraitFolder, TraitReference,
 };
-use audience_sharing_core::domain::destination::{MappingKeys, NewMapping};
+use audience_sharing_core::domain::destination::{Destination, Mapping, MappingKeys, NewMapping};
 use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId,
     TraitSid,
@@ -45,15 +46,21 @@ fn list(which: usize, body: &[u8], chunk: usize) -> String {
         match which {
             0 => outcome(aam.traits_of(&context, &sources).await),
             1 => outcome(aam.segments_of(&context, &sources).await),
-            2 => outcome(aam.data_sources(&context).await),
-            3 => outcome(aam.destinations(&context).await),
-            4 => outcome(aam.mappings_of(&context, DestinationId(1)).await),
+            2 => outcome(aam.list::<DataSource>(&context, &()).await),
+            3 => outcome(aam.list::<Destination>(&context, &()).await),
+            4 => outcome(aam.list::<Mapping>(&context, &DestinationId(1)).await),
             5 => outcome(
-                aam.mappings_of_segment(&context, DestinationId(1), SegmentSid(7))
+                aam.find::<Mapping>(&context, &(SegmentSid(7), DestinationId(1)))
                     .await,
             ),
-            6 => outcome(aam.traits_by_code(&context, DataSourceId(1), &code).await),
-            7 => outcome(aam.segments_by_code(&context, DataSourceId(1), &code).await),
+            6 => outcome(
+                aam.find::<Trait>(&context, &(DataSourceId(1), code.clone()))
+                    .await,
+            ),
+            7 => outcome(
+                aam.find::<Segment>(&context, &(DataSourceId(1), code.clone()))
+                    .await,
+            ),
             8 => outcome(aam.traits_by_reference(&context, &name).await),
             9 => outcome(aam.traits_by_reference(&context, &reference).await),
             10 => outcome(
@@ -81,27 +88,45 @@ async fn object(which: usize, world: &World, read: &[u8]) {
     let (aam, context) = (world.audience_manager(), context());
     let told = match which {
         0 => outcome(aam.me(&context).await),
-        1 => outcome(aam.trait_by_sid(&context, TraitSid(7)).await),
-        2 => outcome(aam.segment_by_sid(&context, SegmentSid(7)).await),
-        3 => outcome(aam.data_source(&context, DataSourceId(1)).await),
-        4 => outcome(aam.destination_by_id(&context, DestinationId(1)).await),
-        5 => outcome(aam.trait_folders(&context).await),
-        6 => outcome(aam.segment_folders(&context).await),
-        7 => outcome(aam.create_trait(&context, leased(), &new_trait()).await),
-        8 => outcome(aam.create_segment(&context, leased(), &new_segment()).await),
+        1 => outcome(aam.get::<Trait>(&context, &TraitSid(7)).await),
+        2 => outcome(aam.get::<Segment>(&context, &SegmentSid(7)).await),
+        3 => outcome(aam.get::<DataSource>(&context, &DataSourceId(1)).await),
+        4 => outcome(aam.get::<Destination>(&context, &DestinationId(1)).await),
+        5 => outcome(aam.list::<TraitFolder>(&context, &()).await),
+        6 => outcome(aam.list::<SegmentFolder>(&context, &()).await),
+        7 => outcome(aam.create::<Trait>(&context, leased(), &new_trait()).await),
+        8 => outcome(
+            aam.create::<Segment>(&context, leased(), &new_segment())
+                .await,
+        ),
         9 => outcome(
-            aam.create_data_source(&context, leased(), &new_data_source())
+            aam.create::<DataSource>(&context, leased(), &new_data_source())
                 .await,
         ),
         10 => outcome(
-            aam.create_trait_folder(&context, leased(), TraitFolderId(0), "Shared")
-                .await,
+            aam.create::<TraitFolder>(
+                &context,
+                leased(),
+                &NewFolder {
+                    name: "Shared".into(),
+                },
+            )
+            .await,
         ),
         11 => outcome(
-            aam.create_segment_folder(&context, leased(), SegmentFolderId(0), "Shared")
+            aam.create::<SegmentFolder>(
+                &context,
+                leased(),
+                &NewFolder {
+                    name: "Shared".into(),
+                },
+            )
+            .await,
+        ),
+        12 => outcome(
+            aam.create::<Mapping>(&context, leased(), &new_mapping())
                 .await,
         ),
-        12 => outcome(aam.create_mapping(&context, leased(), &new_mapping()).await),
         _ => updated(which - 13, world, read).await,
     };
     assert!(
@@ -121,44 +146,38 @@ async fn updated(which: usize, world: &World, read: &[u8]) -> String {
     let (aam, context) = (over.audience_manager(), context());
     let (told, name) = match which {
         0 => {
-            let Ok(expected) = aam.trait_by_sid(&context, TraitSid(7)).await else {
+            let Ok(expected) = aam.get::<Trait>(&context, &TraitSid(7)).await else {
                 return String::new();
             };
             let change = TraitChange {
                 name: Some("New name".into()),
                 ..TraitChange::default()
             };
-            let updated = aam
-                .update_trait(&context, leased(), &expected, &change)
-                .await;
+            let updated = aam.update(&context, leased(), &expected, &change).await;
             if let Ok(Updated::Changed(read)) = &updated {
                 assert_ne!(*read, expected, "only another object is left alone");
             }
             (outcome(updated), "name")
         }
         1 => {
-            let Ok(expected) = aam.segment_by_sid(&context, SegmentSid(7)).await else {
+            let Ok(expected) = aam.get::<Segment>(&context, &SegmentSid(7)).await else {
                 return String::new();
             };
             let change = SegmentChange {
                 name: Some("New name".into()),
                 ..SegmentChange::default()
             };
-            let updated = aam
-                .update_segment(&context, leased(), &expected, &change)
-                .await;
+            let updated = aam.update(&context, leased(), &expected, &change).await;
             (outcome(updated), "name")
         }
         _ => {
-            let Ok(expected) = aam.data_source(&context, DataSourceId(1)).await else {
+            let Ok(expected) = aam.get::<DataSource>(&context, &DataSourceId(1)).await else {
                 return String::new();
             };
             let change = DataSourceChange {
                 description: Some("New name".into()),
             };
-            let updated = aam
-                .update_data_source(&context, leased(), &expected, &change)
-                .await;
+            let updated = aam.update(&context, leased(), &expected, &change).await;
             (outcome(updated), "description")
         }
     };

@@ -2,7 +2,7 @@
 
 use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::domain::experience_platform::{
-    AudienceChange, AudienceKey, NewAudience, NewForm,
+    Audience, AudienceChange, AudienceKey, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::UsageLabels;
@@ -30,11 +30,11 @@ fn list(which: usize, pages: Vec<Answer>, chunk: usize) -> String {
             0 => outcome(platform.audiences(&context).await),
             1 => {
                 let look_up = AudienceLookUp::Key(AudienceKey::new("AAMSegments", "9900123"));
-                outcome(platform.look_up_audience(&context, &look_up).await)
+                outcome(platform.find::<Audience>(&context, &look_up).await)
             }
             _ => {
                 let look_up = AudienceLookUp::DefinitionName("Loyal gamers".into());
-                outcome(platform.look_up_audience(&context, &look_up).await)
+                outcome(platform.find::<Audience>(&context, &look_up).await)
             }
         }
     });
@@ -67,24 +67,22 @@ pub(super) fn objects(data: &[u8]) {
         match which {
             0 => outcome(platform.sandboxes(&context).await),
             1 => {
-                let found = platform.audiences_by_id(&context, &ids).await;
+                let found = platform.get_many::<Audience>(&context, &ids).await;
                 if let Ok(found) = &found {
                     assert!(
                         found.keys().all(|id| ids.contains(id)),
                         "only what was asked"
                     );
                     let own = |(id, audience): (&AudienceId, &Option<_>)| {
-                        audience.as_ref().is_none_or(
-                            |audience: &audience_sharing_core::domain::experience_platform::Audience| {
-                                audience.id == *id
-                            },
-                        )
+                        audience
+                            .as_ref()
+                            .is_none_or(|audience: &Audience| audience.id == *id)
                     };
                     assert!(found.iter().all(own), "each under its own id");
                 }
                 outcome(found)
             }
-            2 => outcome(platform.audience_by_id(&context, &ids[0]).await),
+            2 => outcome(platform.get::<Audience>(&context, &ids[0]).await),
             3..=5 => {
                 let new = NewAudience {
                     name: "Loyal gamers".into(),
@@ -92,7 +90,7 @@ pub(super) fn objects(data: &[u8]) {
                     labels: UsageLabels::read(["core/C5"]),
                     form: form(which),
                 };
-                outcome(platform.create_audience(&context, leased(), &new).await)
+                outcome(platform.create::<Audience>(&context, leased(), &new).await)
             }
             _ => updated(&world).await,
         }
@@ -102,8 +100,8 @@ pub(super) fn objects(data: &[u8]) {
 /// Whatever labels an audience has, an update keeps every one of them.
 async fn updated(world: &World) -> String {
     let (platform, context) = (world.experience_platform(), context());
-    let Ok(Some(expected)) = platform
-        .audience_by_id(&context, &AudienceId::new("a"))
+    let Ok(expected) = platform
+        .get::<Audience>(&context, &AudienceId::new("a"))
         .await
     else {
         return String::new();
@@ -116,7 +114,7 @@ async fn updated(world: &World) -> String {
     };
     let told = outcome(
         platform
-            .update_audience(&context, leased(), &expected, &change)
+            .update(&context, leased(), &expected, &change)
             .await,
     );
     let asked = world.asked();

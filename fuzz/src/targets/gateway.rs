@@ -5,9 +5,10 @@ use std::time::Duration;
 use adobe_client::credential::Credential;
 use adobe_client::endpoints::{Allowed, Endpoints};
 use adobe_client::{Effect, Error};
-use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, TraitFolderId, TraitSid,
-};
+use audience_sharing_core::call::kinds::NewFolder;
+use audience_sharing_core::domain::audience_manager::{Trait, TraitFolder};
+use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, TraitSid};
 use http::{HeaderValue, Uri};
 
 use super::answering::{Answer, Choices, Setting, World, context, leased, run, told};
@@ -32,15 +33,17 @@ pub(super) fn refusals(data: &[u8]) {
     let context = context();
     let error: Option<Error> = run(async {
         match which {
-            0 => aam.trait_by_sid(&context, TraitSid(7)).await.err(),
+            0 => aam.get::<Trait>(&context, &TraitSid(7)).await.err(),
             1 => aam.traits_of(&context, &[DataSourceId(1)]).await.err(),
             2 => {
-                let folder = aam.create_trait_folder(&context, leased(), TraitFolderId(0), "F");
-                folder.await.err()
+                let new = NewFolder { name: "F".into() };
+                aam.create::<TraitFolder>(&context, leased(), &new)
+                    .await
+                    .err()
             }
             3 => aam.validate_segment_rule(&context, "7T").await.err(),
             _ => platform
-                .audiences_by_id(&context, &[AudienceId::new("a")])
+                .get_many::<Audience>(&context, &[AudienceId::new("a")])
                 .await
                 .err(),
         }

@@ -29,7 +29,7 @@ use crate::controller::lease::{Elsewhere, LeaseKeeper, LeaseOptions, Subject};
 use crate::controller::shared_audience::{adoption_policy, declaration};
 use crate::observability::metrics::Metrics;
 use adobe_client::credential::Credential;
-use adobe_client::gateway::{Budget, Gateway, GatewayOptions};
+use adobe_client::gateway::{Gateway, GatewayOptions, RateLimitOptions};
 use audience_sharing_engine::{Configuration, Engine, EngineOptions, Problem, Woken, wake_queue};
 
 pub(super) enum Ensured {
@@ -83,7 +83,7 @@ pub(super) async fn ensure(
             let _ = running.engine.configure(configuration).await;
         }
         if running.budget != budget {
-            running.engine.set_budget(budget);
+            running.engine.set_rate_limit(budget);
         }
         let fingerprint = credential.fingerprint();
         let is_rotated = running.credential != fingerprint;
@@ -193,7 +193,7 @@ async fn start(
     secret: SecretKey,
     credential: Credential,
     settings: ConnectionSettings,
-    budget: Budget,
+    budget: RateLimitOptions,
     lease: tokio::sync::watch::Receiver<Option<tokio::time::Instant>>,
 ) -> Running {
     let fingerprint = credential.fingerprint();
@@ -426,9 +426,9 @@ fn settings(connection: &SharingConnection, context: &Context) -> ConnectionSett
 }
 
 /// The schema bounds both; what was stored before it did is brought inside.
-fn budget(connection: &SharingConnection) -> Budget {
+fn budget(connection: &SharingConnection) -> RateLimitOptions {
     let at_least_one = |value: i32| u32::try_from(value).unwrap_or(1).max(1);
-    Budget {
+    RateLimitOptions {
         requests_per_minute: at_least_one(connection.spec.rate_limit.requests_per_minute),
         burst: at_least_one(connection.spec.rate_limit.burst),
     }

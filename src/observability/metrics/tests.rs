@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{CallRecord, EngineObserver, Metrics, Observer, Outcome};
 use adobe_client::Kind;
-use adobe_client::observer::System;
+use adobe_client::service::System;
 
 /// The samples of the counters, without comments and histograms.
 fn counters(metrics: &Metrics) -> Vec<String> {

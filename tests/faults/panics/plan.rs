@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
 use adobe_client::endpoints::{Allowed, Endpoints};
-use adobe_client::gateway::{Budget, ClientLimiter, Gateway, GatewayOptions};
+use adobe_client::gateway::{ClientLimiter, Gateway, GatewayOptions, RateLimitOptions};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceSelector, ConnectionSettings, Direction, Mode, Share, ShareName,
     SourceGonePolicy, ToAudienceManager,
@@ -56,7 +56,7 @@ fn gateway(world: &World) -> Gateway {
         Allowed::AlsoLoopback,
     );
     let outgoing = world.choke_point.outgoing(1, CancellationToken::new());
-    let budget = Budget {
+    let budget = RateLimitOptions {
         requests_per_minute: 6_000,
         burst: 10,
     };

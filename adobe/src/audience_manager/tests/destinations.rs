@@ -6,10 +6,12 @@ use audience_sharing_core::domain::destination::{
 };
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::labels::Restrictions;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::super::{Deleted, Updated};
-use crate::scripted::{Reply, World, change, leased};
+use crate::gateway::RateLimitOptions;
+use crate::scripted::{Reply, Setting, World, change, leased};
 use crate::{Effect, Kind};
 
 const SHOP: DestinationId = DestinationId(4711);
@@ -57,7 +59,10 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         )
     });
     let aam = world.gateway.audience_manager();
-    let listing = aam.destinations(&change()).await.expect("a list");
+    let listing = aam
+        .list::<Destination>(&change(), &())
+        .await
+        .expect("a list");
     assert_eq!(listing.undecodable, [Some(DestinationId(4713)), None]);
     let [shop, partner] = &listing.items[..] else {
         panic!("{:?}", listing.items);
@@ -98,7 +103,10 @@ async fn a_destination_with_thousands_of_mappings_is_one_element_of_its_list() {
         Reply::json(200, &json!([shop]))
     });
     let aam = world.gateway.audience_manager();
-    let listing = aam.destinations(&change()).await.expect("a list");
+    let listing = aam
+        .list::<Destination>(&change(), &())
+        .await
+        .expect("a list");
     let mappings = listing.items[0].mappings.as_ref().expect("they were told");
     assert_eq!(mappings.items.len(), 2_000);
 }
@@ -107,7 +115,7 @@ async fn a_destination_with_thousands_of_mappings_is_one_element_of_its_list() {
 async fn a_destination_without_mappings_answers_404_and_has_none() {
     let world = World::authorized(|_, _| Reply::json(404, &json!({"message": "not found"})));
     let aam = world.gateway.audience_manager();
-    let listing = aam.mappings_of(&change(), SHOP).await.expect("none");
+    let listing = aam.list::<Mapping>(&change(), &SHOP).await.expect("none");
     assert!(listing.items.is_empty() && listing.undecodable.is_empty());
     assert_eq!(
         world.calls()[0].to_string(),
@@ -126,11 +134,11 @@ async fn a_look_for_a_segment_finds_its_mappings_alone_and_fails_where_one_canno
     });
     let aam = world.gateway.audience_manager();
     let found = aam
-        .mappings_of_segment(&change(), SHOP, SegmentSid(9001))
+        .find::<Mapping>(&change(), &(SegmentSid(9001), SHOP))
         .await;
     assert_eq!(found, Ok(vec![known_mapping()]));
     let error = aam
-        .mappings_of_segment(&change(), SHOP, SegmentSid(9001))
+        .find::<Mapping>(&change(), &(SegmentSid(9001), SHOP))
         .await;
     assert_eq!(
         error.expect_err("nobody knows").kind(),
@@ -153,8 +161,8 @@ async fn a_mapping_is_created_with_what_its_destination_needs_and_nothing_else()
         start: Some("2026-07-04".into()),
         end: None,
     };
-    let made = aam.create_mapping(&change(), leased(), &new).await;
-    assert_eq!(made, Ok(known_mapping()));
+    let made = aam.create::<Mapping>(&change(), leased(), &new).await;
+    assert_eq!(made, Ok(Some(known_mapping())));
     let call = &world.calls()[0];
     assert_eq!(
         call.to_string(),
@@ -164,7 +172,7 @@ async fn a_mapping_is_created_with_what_its_destination_needs_and_nothing_else()
         call.json(),
         json!({"sid": 9001, "traitType": "SEGMENT", "url": "https://shop.example?a&b&amp;c", "startDate": "2026-07-04"})
     );
-    let nameless = aam.create_mapping(&change(), leased(), &new).await;
+    let nameless = aam.create::<Mapping>(&change(), leased(), &new).await;
     assert_eq!(nameless.expect_err("no id").effect(), Effect::Unknown);
 }
 
@@ -185,7 +193,7 @@ async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none()
         ..MappingChange::default()
     };
     let updated = aam
-        .update_mapping(&change(), leased(), &known_mapping(), &wanted)
+        .update(&change(), leased(), &known_mapping(), &wanted)
         .await;
     let Ok(Updated::Written(written)) = updated else {
         panic!("{updated:?}");
@@ -216,7 +224,7 @@ async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none()
     wanted.start = Some("2026-07-04".into());
     wanted.end = Some(EndChange::Clear);
     let updated = aam
-        .update_mapping(&change(), leased(), &known_mapping(), &wanted)
+        .update(&change(), leased(), &known_mapping(), &wanted)
         .await;
     assert!(matches!(updated, Ok(Updated::Written(_))), "{updated:?}");
     let sent = world.calls()[3].json();
@@ -236,13 +244,9 @@ async fn an_update_of_what_changed_meanwhile_or_is_gone_writes_nothing() {
     let mut expected = known_mapping();
     expected.keys.url = Some("https://other.example".into());
     let nothing = MappingChange::default();
-    let updated = aam
-        .update_mapping(&change(), leased(), &expected, &nothing)
-        .await;
+    let updated = aam.update(&change(), leased(), &expected, &nothing).await;
     assert_eq!(updated, Ok(Updated::Changed(known_mapping())));
-    let gone = aam
-        .update_mapping(&change(), leased(), &expected, &nothing)
-        .await;
+    let gone = aam.update(&change(), leased(), &expected, &nothing).await;
     assert!(gone.expect_err("gone").is_not_found());
     assert!(
         world
@@ -259,22 +263,22 @@ async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
         false => Reply::text(204, ""),
     });
     let aam = world.gateway.audience_manager();
-    let listed = aam.mappings_of(&change(), SHOP).await.expect("a list");
+    let listed = aam.list::<Mapping>(&change(), &SHOP).await.expect("a list");
     let stored = listed.items[0].clone();
     let other = Mapping {
         segment: SegmentSid(1),
         ..stored.clone()
     };
-    let changed = aam.delete_mapping(&change(), leased(), &other).await;
+    let changed = aam.delete(&change(), leased(), &other).await;
     assert_eq!(changed, Ok(Deleted::Changed(stored.clone())));
-    let deleted = aam.delete_mapping(&change(), leased(), &stored).await;
+    let deleted = aam.delete(&change(), leased(), &stored).await;
     assert_eq!(deleted, Ok(Deleted::Done));
     // The list may be behind: the deletion says whether it was there.
     let unlisted = Mapping {
         id: MappingId(810_001),
         ..stored.clone()
     };
-    let deleted = aam.delete_mapping(&change(), leased(), &unlisted).await;
+    let deleted = aam.delete(&change(), leased(), &unlisted).await;
     assert_eq!(deleted, Ok(Deleted::Done));
     let calls = world.calls();
     let written = calls.iter().map(ToString::to_string);
@@ -284,4 +288,137 @@ async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
         written,
         [format!("{path}/{}", stored.id), format!("{path}/810001")]
     );
+}
+
+#[rstest]
+#[case::with_its_id(json!({"mappingId": 810_000, "sid": {"x": 1}}))]
+#[case::without_an_id(json!({"sid": 9001}))]
+#[case::too_large(json!({"mappingId": 810_000, "destinationId": 4711, "sid": 9001, "url": "x".repeat(300 << 10)}))]
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_cannot_be_read_is_neither_gone_nor_written_nor_deleted(
+    #[case] unreadable: Value,
+) {
+    let world = World::authorized(move |call, _| match call.method.as_str() {
+        "GET" => Reply::json(200, &json!([unreadable])),
+        _ => Reply::text(204, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let nothing = MappingChange::default();
+    let updated = aam
+        .update(&change(), leased(), &known_mapping(), &nothing)
+        .await;
+    let error = updated.expect_err("it may be among them");
+    assert_eq!(error.kind(), Kind::UnexpectedAnswer);
+    let deleted = aam.delete(&change(), leased(), &known_mapping()).await;
+    let error = deleted.expect_err("it was not judged");
+    assert_eq!(error.kind(), Kind::UnexpectedAnswer);
+    assert!(world.calls().iter().all(|call| call.method == "GET"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_whose_destination_answers_404_is_gone_only_in_the_services_own_words() {
+    for (body, proven) in [
+        (json!({"message": "not found"}), false),
+        (json!({"code": "NOT_FOUND"}), true),
+    ] {
+        let world = World::authorized(move |_, _| Reply::json(404, &body));
+        let aam = world.gateway.audience_manager();
+        let nothing = MappingChange::default();
+        let updated = aam
+            .update(&change(), leased(), &known_mapping(), &nothing)
+            .await;
+        let error = updated.expect_err("gone");
+        assert_eq!((error.is_not_found(), error.is_proven()), (true, proven));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_read_and_the_write_of_a_mapping_take_one_grant() {
+    let setting = Setting {
+        rate_limit: RateLimitOptions {
+            requests_per_minute: 60,
+            burst: 1,
+        },
+        ..Setting::default()
+    };
+    let world = World::authorized_with(setting, |call, _| match call.method.as_str() {
+        "GET" => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        _ => Reply::text(200, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let nothing = MappingChange::default();
+    let updated = aam
+        .update(&change(), leased(), &known_mapping(), &nothing)
+        .await;
+    updated.expect("written");
+    let calls = world.calls();
+    assert_eq!((calls.len(), calls[0].at), (2, calls[1].at));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_may_come_in_an_envelope_which_says_whether_it_is_whole() {
+    let world = World::authorized(|_, number| {
+        let list = json!([stored_mapping("mappingId")]);
+        Reply::json(
+            200,
+            &json!({"total": number + 1, "page": 0, "pageSize": 10, "list": list}),
+        )
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam.list::<Mapping>(&change(), &SHOP).await;
+    assert_eq!(listing.expect("one of one").items, [known_mapping()]);
+    let part = aam.list::<Mapping>(&change(), &SHOP).await;
+    let error = part.expect_err("one of two");
+    assert!(
+        error.to_string().contains("the list is not whole"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_is_never_written_and_a_mapping_never_read_by_its_id_alone() {
+    let world = World::authorized(|_, _| Reply::json(200, &json!({})));
+    let aam = world.gateway.audience_manager();
+    let destination = Destination {
+        id: SHOP,
+        name: "Shop".into(),
+        kind: DestinationKind::ServerToServer,
+        activity: Activity::Active,
+        fills_alias: false,
+        labels: Restrictions::default(),
+        tells_mappings: false,
+    };
+    let refused = [
+        aam.update(&change(), leased(), &destination, &())
+            .await
+            .err(),
+        aam.delete(&change(), leased(), &destination).await.err(),
+        aam.get::<Mapping>(&change(), &MappingId(1)).await.err(),
+    ];
+    for error in refused {
+        let error = error.expect("unsupported");
+        assert_eq!(
+            (error.kind(), error.effect()),
+            (Kind::RequestRefused, Effect::None)
+        );
+    }
+    assert!(world.asked().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_destination_that_is_too_large_is_skipped_with_its_id() {
+    let world = World::authorized(|_, _| {
+        let text = "x".repeat(16 << 20);
+        Reply::json(
+            200,
+            &json!([{"destinationId": 1, "name": text}, {"destinationId": 2}]),
+        )
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam
+        .list::<Destination>(&change(), &())
+        .await
+        .expect("a list");
+    assert_eq!(listing.undecodable, [Some(DestinationId(1))]);
+    assert_eq!(listing.items.len(), 1);
 }

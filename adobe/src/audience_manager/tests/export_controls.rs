@@ -1,6 +1,8 @@
 //! Data export controls on the wire: read, set at creation, and the way of an object to another data source.
 
-use audience_sharing_core::domain::audience_manager::{NewDataSource, SegmentChange, TraitChange};
+use audience_sharing_core::domain::audience_manager::{
+    DataSource, NewDataSource, SegmentChange, TraitChange,
+};
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{ExportControls, Restrictions};
 use rstest::rstest;
@@ -28,7 +30,7 @@ async fn restrictions_are_read_as_they_come(#[case] sent: Value, #[case] read: &
     });
     let aam = world.gateway.audience_manager();
     let found = aam
-        .data_source(&change(), SOURCE)
+        .get::<DataSource>(&change(), &SOURCE)
         .await
         .expect("a data source");
     assert_eq!(found.restrictions, Restrictions::new(read.iter().copied()));
@@ -49,8 +51,11 @@ async fn controls_are_set_when_a_data_source_is_made(#[case] labels: &[&str], #[
         restrictions: controls.restrictions().expect("known names"),
     };
     let aam = world.gateway.audience_manager();
-    let made = aam.create_data_source(&change(), leased(), &new).await;
-    assert_eq!(made.expect("made").restrictions, new.restrictions);
+    let made = aam.create::<DataSource>(&change(), leased(), &new).await;
+    assert_eq!(
+        made.expect("made").expect("it is shown").restrictions,
+        new.restrictions
+    );
     assert_eq!(world.calls()[0].json()["dataExportRestrictions"], sent);
 }
 
@@ -70,7 +75,7 @@ async fn an_object_goes_to_another_data_source_with_all_that_it_is() {
         ..TraitChange::default()
     };
     let written = aam
-        .update_trait(&change(), leased(), &known_trait(), &moved)
+        .update(&change(), leased(), &known_trait(), &moved)
         .await;
     let mut wanted = known_trait();
     wanted.data_source = OTHER;
@@ -80,7 +85,7 @@ async fn an_object_goes_to_another_data_source_with_all_that_it_is() {
         ..SegmentChange::default()
     };
     let written = aam
-        .update_segment(&change(), leased(), &known_segment(), &moved)
+        .update(&change(), leased(), &known_segment(), &moved)
         .await;
     let mut wanted = known_segment();
     wanted.trait_data_sources = None; // the body of a change does not hold them

@@ -1,4 +1,4 @@
-//! A line that is served round robin: one entry of each key in turn, the entries of one key in their order.
+//! A queue that is served round robin: one entry of each key in turn, the entries of one key in their order.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

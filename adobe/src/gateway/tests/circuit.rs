@@ -8,9 +8,9 @@ use futures::future::join_all;
 use serde_json::json;
 use tokio::time::{Instant, advance, sleep};
 
-use crate::gateway::{Budget, Priority};
-use crate::observer::System;
+use crate::gateway::{Priority, RateLimitOptions};
 use crate::scripted::{Reply, Setting, World, change, context, credential};
+use crate::service::System;
 use crate::transport::TransportError;
 use crate::{Effect, Kind};
 
@@ -158,7 +158,7 @@ async fn an_open_circuit_lets_one_probe_through_and_a_cancelled_one_counts_for_n
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_the_gateway_refuses_is_probed_with_one_call_per_period() {
     let setting = Setting {
-        budget: Budget {
+        rate_limit: RateLimitOptions {
             requests_per_minute: 6000,
             burst: 100,
         },

@@ -1,8 +1,9 @@
-//! The budget: how many, who first, and when nobody.
+//! The rate limit: how many, who first, and when nobody.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use audience_sharing_core::domain::audience_manager::Trait;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{SandboxName, TraitSid};
 use futures::future::join_all;
@@ -10,7 +11,7 @@ use serde_json::json;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use crate::Kind;
-use crate::gateway::{Budget, CallContext, Priority};
+use crate::gateway::{CallContext, Priority, RateLimitOptions};
 use crate::scripted::{Reply, Setting, World, change, context};
 
 pub(super) fn sandbox() -> SandboxName {
@@ -19,7 +20,7 @@ pub(super) fn sandbox() -> SandboxName {
 
 fn world(requests_per_minute: u32, burst: u32) -> World {
     let setting = Setting {
-        budget: Budget {
+        rate_limit: RateLimitOptions {
             requests_per_minute,
             burst,
         },
@@ -33,7 +34,7 @@ async fn read(world: &World, context: &CallContext, caller: u64) {
     let _ = world
         .gateway
         .audience_manager()
-        .trait_by_sid(context, TraitSid(caller))
+        .get::<Trait>(context, &TraitSid(caller))
         .await;
 }
 
@@ -284,7 +285,7 @@ async fn a_retry_after_holds_for_every_caller_of_the_credential() {
 #[tokio::test(start_paused = true)]
 async fn callers_in_line_are_told_of_a_long_pause() {
     let setting = Setting {
-        budget: Budget {
+        rate_limit: RateLimitOptions {
             requests_per_minute: 60,
             burst: 1,
         },
@@ -314,7 +315,7 @@ async fn callers_in_line_are_told_of_a_long_pause() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_overload_lowers_the_rate_and_success_raises_it_to_the_budget() {
+async fn an_overload_lowers_the_rate_and_success_raises_it_to_the_rate_limit() {
     // A call that was one too many is sent again: its success counts as well.
     for (status, rates) in [
         (429, [153.0, 165.0, 168.0]),

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use audience_sharing_core::domain::audience_manager::NewDataSource;
+use audience_sharing_core::domain::audience_manager::{DataSource, NewDataSource, Trait};
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
 use audience_sharing_core::domain::labels::Restrictions;
 use futures::future::join_all;
@@ -11,10 +12,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::gateway::Budget;
+use crate::gateway::RateLimitOptions;
 use crate::lease_guard::{self, LeaseGuard};
-use crate::observer::{Outcome, System};
+use crate::observer::Outcome;
 use crate::scripted::{Reply, Setting, World, change, lease_of, leased};
+use crate::service::System;
 use crate::transport::TransportError;
 use crate::{Effect, Kind};
 
@@ -37,7 +39,7 @@ async fn calls_carry_the_headers_of_their_system() {
     aam.me(&change()).await.expect("a company");
     let platform = world.gateway.experience_platform(super::queue::sandbox());
     platform
-        .audiences_by_id(&change(), &["a"].map(audience))
+        .get_many::<Audience>(&change(), &["a"].map(audience))
         .await
         .expect("a map");
     let calls = world.calls();
@@ -80,7 +82,7 @@ async fn read_only_lets_reads_through_and_no_write() {
     let world = World::authorized_with(setting, |_, _| Reply::json(200, &json!({"pid": 7})));
     let aam = world.gateway.audience_manager();
     let error = aam
-        .create_data_source(&change(), leased(), &new())
+        .create::<DataSource>(&change(), leased(), &new())
         .await
         .expect_err("read-only");
     assert_eq!(
@@ -128,9 +130,9 @@ async fn no_write_starts_that_could_outlive_the_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_lease_is_asked_after_the_wait_for_the_budget() {
+async fn the_lease_is_asked_after_the_wait_for_the_rate_limit() {
     let setting = Setting {
-        budget: Budget {
+        rate_limit: RateLimitOptions {
             requests_per_minute: 6,
             burst: 1,
         },
@@ -203,7 +205,7 @@ async fn the_effect_of_a_write_without_an_answer_is_unknown() {
         let world = World::authorized(move |_, _| reply());
         let aam = world.gateway.audience_manager();
         let error = aam
-            .create_data_source(&change(), leased(), &new())
+            .create::<DataSource>(&change(), leased(), &new())
             .await
             .expect_err("no data source");
         assert_eq!((error.kind(), error.effect()), (kind, effect), "{error}");
@@ -254,6 +256,23 @@ async fn bodies_have_bounds_and_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_that_stops_or_does_not_end_is_given_up() {
+    for (every, list_seconds, object_seconds) in [(31, 30, 30), (20, 300, 70)] {
+        let every = Duration::from_secs(every);
+        let world = World::authorized(move |_, _| Reply::text(200, "").trickling(every));
+        let aam = world.gateway.audience_manager();
+        let (started, context) = (Instant::now(), change());
+        let error = aam.traits_of(&context, &[DataSourceId(1)]).await;
+        assert_eq!(error.expect_err("no end").kind(), Kind::Unavailable);
+        assert_eq!(started.elapsed().as_secs(), list_seconds);
+        let started = Instant::now();
+        let error = aam.me(&context).await.expect_err("no end");
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert_eq!(started.elapsed().as_secs(), object_seconds);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_element_that_is_too_large_is_skipped_with_its_id() {
     let world = World::authorized(|_, _| {
         let text = "x".repeat(300 << 10);
@@ -266,7 +285,9 @@ async fn an_element_that_is_too_large_is_skipped_with_its_id() {
     assert_eq!(listed.undecodable, [Some(TraitSid(7)), None]);
     // Whether the key is taken, such a list leaves open.
     let code = IntegrationCode::new("code");
-    let looked_up = aam.traits_by_code(&change(), DataSourceId(1), &code).await;
+    let looked_up = aam
+        .find::<Trait>(&change(), &(DataSourceId(1), code.clone()))
+        .await;
     assert_eq!(
         looked_up.expect_err("it may be among them").kind(),
         Kind::UnexpectedAnswer
@@ -277,7 +298,7 @@ async fn an_element_that_is_too_large_is_skipped_with_its_id() {
 async fn once_a_stop_begins_no_call_starts() {
     let stop = CancellationToken::new();
     let setting = Setting {
-        budget: Budget {
+        rate_limit: RateLimitOptions {
             requests_per_minute: 60,
             burst: 1,
         },
@@ -406,7 +427,7 @@ async fn neither_secret_nor_token_is_printed() {
     });
     let aam = world.gateway.audience_manager();
     let error = aam
-        .create_data_source(&change(), leased(), &new())
+        .create::<DataSource>(&change(), leased(), &new())
         .await
         .expect_err("refused");
     let gateway = &world.gateway;

@@ -1,9 +1,10 @@
-//! What is sent instead of what was read: the whole object, since PUT replaces it (audience-manager.md §2.4).
+//! What is sent in place of what was read, and what an answer to it shows. A PUT replaces the whole object
+//! (audience-manager.md §2.4). Nothing is decided here.
 
 use audience_sharing_core::domain::text::resolve_entities;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::wire::is_escaped;
+use crate::resource::Field;
 
 /// The texts that a person wrote. Where they came escaped they are resolved: sent back as they came they would be escaped
 /// twice. Where they did not, an entity is what the person wrote.
@@ -23,11 +24,7 @@ const TEXTS: &[&str] = &[
 ];
 
 /// Makes of the object that was read the one to be sent: without what the server owns, with the changed fields.
-pub(super) fn apply(
-    object: &mut Value,
-    changed: Vec<(&'static str, Value)>,
-    server_owned: fn(&str) -> bool,
-) {
+pub(super) fn apply(object: &mut Value, changed: Vec<Field>, server_owned: fn(&str) -> bool) {
     let Value::Object(object) = object else {
         return;
     };
@@ -49,9 +46,24 @@ pub(super) fn apply(
     }
 }
 
+/// Whether the texts of an object came HTML-escaped although every request asks for plain ones (audience-manager.md
+/// §1.4). Only a rule can tell: no rule holds an `&` of its own outside of quotation marks, while in a name `&amp;` may
+/// be what a person wrote.
+pub(crate) fn is_escaped(rule: &str) -> bool {
+    let entities = ["&quot;", "&lt;", "&gt;", "&amp;", "&#"];
+    !rule.contains(['"', '<', '>']) && entities.iter().any(|entity| rule.contains(entity))
+}
+
+/// The changed fields alone. `op` is `add` always, also where a value is replaced (experience-platform.md §3.5).
+pub(super) fn patch(changed: &[Field]) -> Value {
+    let operation =
+        |(field, value): &Field| json!({"op": "add", "path": format!("/{field}"), "value": value});
+    changed.iter().map(operation).collect()
+}
+
 /// The object as the answer to a write shows it. What the answer leaves out is as it was sent; an empty answer leaves
 /// out everything. `None` for a body that is no object.
-pub(crate) fn answered<T>(sent: Value, body: &[u8], decode: fn(Value) -> Option<T>) -> Option<T> {
+pub(super) fn answered(sent: Value, body: &[u8]) -> Option<Value> {
     let answer: Map<String, Value> = if body.trim_ascii().is_empty() {
         Map::new()
     } else {
@@ -61,22 +73,18 @@ pub(crate) fn answered<T>(sent: Value, body: &[u8], decode: fn(Value) -> Option<
         return None;
     };
     object.extend(answer.into_iter().filter(|(_, value)| !value.is_null()));
-    decode(Value::Object(object))
-}
-
-/// What the server owns on every kind of object (§2.4).
-pub(super) fn server_owned(field: &str) -> bool {
-    matches!(
-        field,
-        "pid" | "crUID" | "upUID" | "createTime" | "updateTime" | "permissions"
-    )
+    Some(Value::Object(object))
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{answered, apply, server_owned};
+    use super::{answered, apply};
+
+    fn server_owned(field: &str) -> bool {
+        matches!(field, "pid" | "upUID")
+    }
 
     #[test]
     fn what_was_read_is_sent_with_the_change_and_without_what_the_server_owns() {
@@ -106,12 +114,11 @@ mod tests {
     #[test]
     fn an_answer_completes_what_was_sent() {
         let sent = json!({"name": "n", "ttl": 120});
-        let decode = Some;
-        assert_eq!(answered(sent.clone(), b"", decode), Some(sent.clone()));
+        assert_eq!(answered(sent.clone(), b""), Some(sent.clone()));
         assert_eq!(
-            answered(sent.clone(), br#"{"sid":1,"ttl":null,"name":"m"}"#, decode),
+            answered(sent.clone(), br#"{"sid":1,"ttl":null,"name":"m"}"#),
             Some(json!({"sid": 1, "name": "m", "ttl": 120})),
         );
-        assert_eq!(answered(sent, b"<html>", decode), None);
+        assert_eq!(answered(sent, b"<html>"), None);
     }
 }

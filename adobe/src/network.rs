@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Body, Transport, TransportError, body};
+use super::transport::{Body, Transport, TransportError, body};
 
 /// Well under the request's own limit, so that an unreachable host is told apart from a slow answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,0 +1,543 @@
+//! The one client under the typed ones: objects of every kind are read, listed, created, changed and deleted here.
+//!
+//! It sends what it is told and decodes what comes; it looks nothing up on its own and decides nothing. What exists is
+//! written or deleted only as the caller believes it to be: it is read and compared first, in one grant of the limiter
+//! (design.md §4, L3).
+
+pub(crate) mod merge;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::marker::PhantomData;
+
+use audience_sharing_core::domain::identifier::SandboxName;
+use bytes::Bytes;
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::body::{ELEMENTS_MAX, Each, Element, OBJECT_BYTES_MAX};
+use super::error::kind::CallKind;
+use super::error::{Effect, Error, Kind};
+use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
+use super::lease_guard::LeaseGuard;
+use super::listing::{self, Listing};
+use super::paging::{PAGE, PAGES_MAX, Paging};
+use super::resource::{Creation, List, Location, ObjectService, Resource, from_slice};
+
+/// [`PAGE`] objects of at most 256 KiB.
+const BULK_BYTES_MAX: usize = PAGE * (256 << 10);
+
+/// What became of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Updated<T> {
+    /// The object as it is now.
+    Written(T),
+    /// It was not as the caller believed; nothing was written. The object as it was read.
+    Changed(T),
+}
+
+/// What became of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deleted<T> {
+    Done,
+    /// The object is not what the caller planned with; nothing was deleted.
+    Changed(T),
+}
+
+/// The client of one service behind a gateway; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client<S> {
+    gateway: Gateway,
+    sandbox: Option<SandboxName>,
+    service: PhantomData<S>,
+}
+
+impl<S: ObjectService> Client<S> {
+    pub(super) fn new(gateway: &Gateway, sandbox: Option<SandboxName>) -> Self {
+        Self {
+            gateway: gateway.clone(),
+            sandbox,
+            service: PhantomData,
+        }
+    }
+
+    /// # Errors
+    /// `is_not_found` if there is none.
+    pub async fn get<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        id: &K::Id,
+    ) -> Result<K::Listed, Error> {
+        let (_, read) = self.read::<K>(context, id, K::location(id)).await?;
+        Ok(read)
+    }
+
+    /// Asks for objects by id, as many to a call as the service takes.
+    ///
+    /// `None` means that the service says that it does not exist. An id that the service answers otherwise than with an
+    /// object or its absence is not in the map: nothing is known about it.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn get_many<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        ids: &[K::Id],
+    ) -> Result<BTreeMap<K::Id, Option<K::Listed>>, Error> {
+        let found = self.bulk::<K>(context, ids).await?.into_iter();
+        let found = found.map(|(id, found)| (id, found.map(|(_, read)| read)));
+        Ok(found.collect())
+    }
+
+    /// All that is in `scope`, as far as the credential may see it.
+    ///
+    /// # Errors
+    /// Any kind but those of a write; part of a list is never returned as the whole.
+    pub async fn list<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        scope: &K::Scope,
+    ) -> Result<Listing<K::Listed, K::Id>, Error> {
+        let (mut listing, _) = self.listed::<K>(context, K::list(scope)).await?;
+        listing.items.retain(|found| K::is_in(scope, found));
+        Ok(listing)
+    }
+
+    /// All objects of one natural key.
+    ///
+    /// # Errors
+    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the key is free.
+    pub async fn find<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        query: &K::Query,
+    ) -> Result<Vec<K>, Error> {
+        let fits = |found: &K| K::fits(query, found);
+        self.matching(context, K::look_up(query), fits).await
+    }
+
+    /// What of a list fits; a filter that a server does not know is not one.
+    pub(super) async fn matching<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        list: List,
+        fits: impl Fn(&K) -> bool,
+    ) -> Result<Vec<K>, Error> {
+        let operation = operation::<S>(list.word, CallKind::List);
+        let (listing, _) = self.listed::<K>(context, list).await?;
+        if !listing.undecodable.is_empty() {
+            return Err(operation.unexpected("an element of the list cannot be read"));
+        }
+        let found = listing.items.into_iter().map(Into::into);
+        Ok(found.filter(fits).collect())
+    }
+
+    /// The elements of a list, each once, and how many calls it took.
+    pub(super) async fn listed<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        list: List,
+    ) -> Result<(Listing<K::Listed, K::Id>, u32), Error> {
+        let operation = operation::<S>(list.word, CallKind::List);
+        let mut listing = Listing::default();
+        let tells_rights = list.tells_rights;
+        let bytes_max = K::ELEMENT_BYTES_MAX;
+        let pages = self
+            .each(context, &list, bytes_max, &mut |element| {
+                listing::take::<K>(&mut listing, element, tells_rights);
+            })
+            .await;
+        let pages = match pages {
+            Err(error) if list.is_missing_if_empty && error.is_not_found() => 1,
+            pages => pages?,
+        };
+        if K::IS_TREE && (listing.items.is_empty() || !listing.undecodable.is_empty()) {
+            return Err(operation.unexpected("the body is no tree of folders"));
+        }
+        let mut seen = BTreeSet::new();
+        listing
+            .items
+            .retain(|found| K::is_live(found) && (pages == 1 || seen.insert(id_of::<K>(found))));
+        Ok((listing, pages))
+    }
+
+    async fn each(
+        &self,
+        context: &CallContext,
+        list: &List,
+        bytes_max: usize,
+        each: &mut Each<'_>,
+    ) -> Result<u32, Error> {
+        let kind = match list.is_missing_if_empty {
+            true => CallKind::Read,
+            false => CallKind::List,
+        };
+        let call = self.call(operation::<S>(list.word, kind), &list.path);
+        let paging = S::SYSTEM.service().paging;
+        self.each_page(context, call, paging, bytes_max, each).await
+    }
+
+    /// Hands out the elements of a list as they arrive; returns how many pages there were.
+    pub(super) async fn each_page(
+        &self,
+        context: &CallContext,
+        call: Call<'_>,
+        paging: Paging,
+        bytes_max: usize,
+        each: &mut Each<'_>,
+    ) -> Result<u32, Error> {
+        let operation = call.operation;
+        let path = call.path.clone();
+        let mut call = Call {
+            path: paging.first(&path),
+            ..call
+        };
+        let (mut starts, mut so_far) = (BTreeSet::new(), 0);
+        for pages in 1..=PAGES_MAX {
+            let mut on_page = 0;
+            let mut reading = Reading::Elements {
+                splitter: paging.splitter().with_elements_up_to(bytes_max),
+                each: &mut |element| {
+                    on_page += 1;
+                    each(element);
+                },
+            };
+            let envelope = self.gateway.run(context, &call, &mut reading).await?;
+            so_far += on_page;
+            if so_far > ELEMENTS_MAX {
+                return Err(operation.unexpected("the list has too many elements"));
+            }
+            let next = paging.next(&envelope, on_page, so_far);
+            match next.map_err(|detail| operation.unexpected(detail))? {
+                // One that was had already leads nowhere (experience-platform.md §3.2).
+                Some(next) if starts.insert(next.clone()) => {
+                    call.path = paging.following(&path, &next);
+                }
+                _ => return Ok(pages),
+            }
+        }
+        Err(operation.unexpected("the pages do not end"))
+    }
+
+    /// `None`: it was created, and the answer does not show it.
+    ///
+    /// # Errors
+    /// `effect` tells whether it may exist all the same.
+    pub async fn create<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
+        new: &K::New,
+    ) -> Result<Option<K>, Error> {
+        let Creation {
+            word,
+            path,
+            accept,
+            mut sent,
+            known,
+        } = K::creation(new);
+        let operation = operation::<S>(word, CallKind::Create);
+        let call = Call {
+            method: Method::POST,
+            body: Some(Bytes::from(sent.to_string())),
+            accept,
+            lease_guard: Some(lease_guard),
+            ..self.call(operation, &path)
+        };
+        let body = self.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        for (field, value) in known {
+            sent[field] = value;
+        }
+        let shown = merge::answered(sent, &body)
+            .and_then(K::decode)
+            .map(Into::into);
+        match shown.filter(|shown| K::is_created(new, shown)) {
+            // Without its id the object is as good as unknown: the caller looks its key up.
+            None if !K::MAY_BE_CREATED_UNSEEN => Err(operation.unexpected(NO_OBJECT)),
+            shown => Ok(shown),
+        }
+    }
+
+    /// Reads, compares, writes what differs.
+    ///
+    /// # Errors
+    /// `is_not_found` if it is gone.
+    pub async fn update<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
+        expected: &K,
+        change: &K::Change,
+    ) -> Result<Updated<K>, Error> {
+        let operation = operation::<S>(K::WORDS.update, CallKind::Update);
+        let Some(method) = K::CHANGED_BY else {
+            return Err(unsupported(
+                operation,
+                "objects of this kind are never changed",
+            ));
+        };
+        let this = self.together(2);
+        let (mut object, read) = this.current(context, expected).await?;
+        if !expected.is_as_expected(&read) {
+            return Ok(Updated::Changed(read));
+        }
+        let changes = read.changes(change);
+        let changes = changes.map_err(|detail| operation.unexpected(detail))?;
+        let patch = merge::patch(&changes);
+        merge::apply(&mut object, changes, K::is_server_owned);
+        let body = match method {
+            Method::PATCH => patch.to_string(),
+            _ => object.to_string(),
+        };
+        let call = Call {
+            method,
+            body: Some(Bytes::from(body)),
+            lease_guard: Some(lease_guard),
+            ..this.call(operation, &expected.path())
+        };
+        let body = this.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        expected.complete(&mut object);
+        let written = merge::answered(object, &body).and_then(K::decode);
+        let written = written.ok_or_else(|| operation.unexpected(NO_OBJECT))?;
+        Ok(Updated::Written(written.into()))
+    }
+
+    /// Reads, compares, deletes.
+    ///
+    /// # Errors
+    /// `DeletionBlocked` if something uses it, `is_not_found` if it was gone already.
+    pub async fn delete<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
+        expected: &K,
+    ) -> Result<Deleted<K>, Error> {
+        let operation = operation::<S>(K::WORDS.delete, CallKind::Delete);
+        if !K::CAN_BE_DELETED {
+            return Err(unsupported(
+                operation,
+                "objects of this kind are never deleted",
+            ));
+        }
+        let this = self.together(2);
+        match this.current(context, expected).await {
+            Ok((_, read)) if !expected.is_as_expected(&read) => return Ok(Deleted::Changed(read)),
+            Ok(_) => {}
+            // A list may be behind: the deletion says whether it was there.
+            Err(error)
+                if error.is_not_found()
+                    && matches!(expected.location_of(), Some(Location::Among(_))) => {}
+            Err(error) => return Err(error),
+        }
+        this.remove(context, lease_guard, operation, &expected.path())
+            .await?;
+        Ok(Deleted::Done)
+    }
+
+    pub(super) async fn remove(
+        &self,
+        context: &CallContext,
+        lease_guard: LeaseGuard,
+        operation: Operation,
+        path: &str,
+    ) -> Result<(), Error> {
+        let call = Call {
+            method: Method::DELETE,
+            lease_guard: Some(lease_guard),
+            ..self.call(operation, path)
+        };
+        self.whole(context, &call, OBJECT_BYTES_MAX).await.map(drop)
+    }
+
+    /// The same, whose next calls share one grant of the limiter.
+    fn together(&self, requests: u32) -> Self {
+        Self {
+            gateway: self.gateway.together(requests),
+            ..self.clone()
+        }
+    }
+
+    async fn current<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        expected: &K,
+    ) -> Result<(Value, K), Error> {
+        let location = expected.location_of();
+        let (object, read) = self.read::<K>(context, &expected.id(), location).await?;
+        Ok((object, read.into()))
+    }
+
+    /// One object, as it came and as it is understood.
+    async fn read<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        id: &K::Id,
+        location: Option<Location>,
+    ) -> Result<(Value, K::Listed), Error> {
+        let operation = operation::<S>(K::WORDS.read, CallKind::Read);
+        match location {
+            None => Err(unsupported(
+                operation,
+                "its id alone does not say where it is",
+            )),
+            Some(Location::Alone(path)) => {
+                let bytes_max = OBJECT_BYTES_MAX.max(K::ELEMENT_BYTES_MAX);
+                let call = self.call(operation, &path);
+                let body = self.whole(context, &call, bytes_max).await?;
+                let object = serde_json::from_slice(&body).ok();
+                let read = object.and_then(|object: Value| Some((K::decode(&object)?, object)));
+                match read.filter(|(read, _)| id_of::<K>(read) == *id) {
+                    Some((read, object)) => Ok((object, read)),
+                    None => Err(operation.unexpected(NO_OBJECT)),
+                }
+            }
+            Some(Location::InBulk) => {
+                let found = self.bulk::<K>(context, std::slice::from_ref(id)).await?;
+                match found.into_values().next() {
+                    Some(Some(found)) => Ok(found),
+                    Some(None) => Err(operation.error(Kind::NotFound).with_proof()),
+                    None => Err(operation.unexpected("the results do not tell of the object")),
+                }
+            }
+            Some(Location::Among(list)) => self.read_among::<K>(context, id, &list).await,
+        }
+    }
+
+    async fn read_among<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        id: &K::Id,
+        list: &List,
+    ) -> Result<(Value, K::Listed), Error> {
+        let operation = operation::<S>(list.word, CallKind::Read);
+        let (mut found, mut may_be_hidden) = (None, false);
+        self.each(context, list, K::ELEMENT_BYTES_MAX, &mut |element| {
+            let (read, text) = match element {
+                Element::Whole(text) => (from_slice::<K>(text), text),
+                Element::Outline(text) => (None, text),
+            };
+            match read {
+                Some(read) if id_of::<K>(&read) != *id || !K::is_live(&read) => {}
+                Some(read) => found = serde_json::from_slice(text).ok().zip(Some(read)),
+                None => may_be_hidden |= K::decode_id(text).is_none_or(|other| other == *id),
+            }
+        })
+        .await?;
+        match found {
+            Some(found) => Ok(found),
+            None if may_be_hidden => {
+                Err(operation.unexpected("an element of the list cannot be read"))
+            }
+            // The list was read, and does not hold it.
+            None => Err(operation.error(Kind::NotFound).with_proof()),
+        }
+    }
+
+    async fn bulk<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        ids: &[K::Id],
+    ) -> Result<BTreeMap<K::Id, Option<(Value, K::Listed)>>, Error> {
+        #[derive(Deserialize)]
+        struct BulkAnswer {
+            results: HashMap<String, Value>,
+        }
+        let operation = operation::<S>(K::WORDS.read, CallKind::List);
+        let Some(bulk) = K::BULK else {
+            return Err(unsupported(
+                operation,
+                "objects of this kind are read one by one",
+            ));
+        };
+        let ids: Vec<_> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut found = BTreeMap::new();
+        for ids in ids.chunks(PAGE) {
+            let wanted: Vec<_> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
+            let call = Call {
+                method: Method::POST,
+                body: Some(Bytes::from(json!({"ids": wanted}).to_string())),
+                ..self.call(operation, bulk.path)
+            };
+            let body = match self.whole(context, &call, BULK_BYTES_MAX).await {
+                Err(error)
+                    if error.status() == Some(404) && error.code() == Some(bulk.all_missing) =>
+                {
+                    found.extend(ids.iter().map(|id| (K::Id::clone(id), None)));
+                    continue;
+                }
+                body => body?,
+            };
+            let answer = serde_json::from_slice::<BulkAnswer>(&body).ok();
+            let mut results = answer
+                .ok_or_else(|| operation.unexpected("the body holds no results"))?
+                .results;
+            for id in ids {
+                let Some(object) = results.remove(&id.to_string()) else {
+                    continue;
+                };
+                let entry = match object.get("errors") {
+                    Some(errors) => is_missing(errors).then_some(None),
+                    None => K::decode(&object)
+                        .filter(|read| id_of::<K>(read) == **id)
+                        .map(|read| Some((object, read))),
+                };
+                found.extend(entry.map(|entry| (K::Id::clone(id), entry)));
+            }
+        }
+        Ok(found)
+    }
+
+    pub(super) fn sandbox(&self) -> Option<&SandboxName> {
+        self.sandbox.as_ref()
+    }
+
+    pub(super) fn call(&self, operation: Operation, path: &str) -> Call<'_> {
+        Call {
+            operation,
+            method: Method::GET,
+            path: path.to_owned(),
+            body: None,
+            sandbox: self.sandbox.as_ref(),
+            lease_guard: None,
+            accept: None,
+        }
+    }
+
+    /// The body of an answer, which is held whole.
+    pub(super) async fn whole(
+        &self,
+        context: &CallContext,
+        call: &Call<'_>,
+        bytes_max: usize,
+    ) -> Result<Bytes, Error> {
+        let mut whole = Reading::Whole { bytes_max };
+        self.gateway.run(context, call, &mut whole).await
+    }
+}
+
+const NO_OBJECT: &str = "the body holds no such object";
+
+pub(super) fn operation<S: ObjectService>(name: &'static str, kind: CallKind) -> Operation {
+    Operation {
+        system: S::SYSTEM,
+        name,
+        kind,
+    }
+}
+
+fn id_of<K: Resource>(found: &K::Listed) -> K::Id {
+    let object: K = found.clone().into();
+    object.id()
+}
+
+/// The errors of one id are a single 404 (experience-platform.md §3.5).
+fn is_missing(errors: &Value) -> bool {
+    let errors = errors.as_object();
+    errors.is_some_and(|errors| errors.len() == 1 && errors.contains_key("404"))
+}
+
+/// Nothing is sent.
+fn unsupported(operation: Operation, detail: &'static str) -> Error {
+    let error = operation.error(Kind::RequestRefused);
+    error.with_detail(detail).with_effect(Effect::None)
+}
