@@ -16,16 +16,59 @@ use crate::domain::ownership::Mark;
 use crate::domain::reason::Reason;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 
-/// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
+/// A name is resolved once; from then on `pinned`, the recorded id, is the source (L6). What names another object now is
+/// refused, whichever way it names it.
 pub fn resolve<'a>(
     selector: &AudienceSelector,
     pinned: Option<&AudienceId>,
     inventory: &'a Inventory,
 ) -> Resolution<&'a Audience> {
-    match (pinned, selector) {
-        (Some(id), _) | (None, AudienceSelector::Id(id)) => by_id(id, inventory),
-        (None, AudienceSelector::Name(name)) => by_name(name, inventory),
+    let Some(pinned) = pinned else {
+        return match selector {
+            AudienceSelector::Id(id) => by_id(id, inventory),
+            AudienceSelector::Name(name) => by_name(name, inventory),
+        };
+    };
+    match by_id(pinned, inventory) {
+        Resolution::Ask(call) => Resolution::Ask(call),
+        resolution => match other_than(pinned, selector, inventory) {
+            Some(named) => Resolution::Held(changed(
+                &format!("audience {named}"),
+                &format!("audience {pinned}"),
+            )),
+            None => resolution,
+        },
     }
+}
+
+/// The audience that the selector names, if it is not the recorded one. A recorded audience that was renamed since is
+/// still the source: its former name names nothing.
+fn other_than(
+    pinned: &AudienceId,
+    selector: &AudienceSelector,
+    inventory: &Inventory,
+) -> Option<AudienceId> {
+    let name = match selector {
+        AudienceSelector::Id(id) => return (id != pinned).then(|| id.clone()),
+        AudienceSelector::Name(name) => name,
+    };
+    let mut named = inventory
+        .audiences
+        .find(&AudienceNaturalKey::Name(name.clone()))
+        .map(|entry| &entry.record.id);
+    let first = named.next()?;
+    (first != pinned && named.all(|id| id != pinned)).then(|| first.clone())
+}
+
+/// The source is another object than the recorded one.
+fn changed(named: &str, recorded: &str) -> Blocker {
+    Blocker::new(
+        Reason::SourceChanged,
+        format!(
+            "spec.source now names {named}, and this SharedAudience recorded {recorded}. Nothing was changed. {}",
+            Reason::SourceChanged.remedy()
+        ),
+    )
 }
 
 fn by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {

@@ -1,5 +1,6 @@
 //! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
 
+use super::changed;
 use super::resolution::{Resolution, bounded_list};
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind};
@@ -32,13 +33,11 @@ pub fn resolve(
     selector: &AudienceManagerSelector,
     question: Question<'_>,
 ) -> Resolution<AudienceManagerSource> {
-    let pinned = question.pinned.and_then(SourceId::audience_manager);
-    let named = match &selector.naming {
-        Naming::Sid(sid) => Some((selector.kind, *sid)),
-        Naming::IntegrationCode(_) | Naming::Name(_) => None,
-    };
-    if let Some((kind, sid)) = pinned.or(named) {
-        return by_sid(kind, sid, question);
+    if let Some((kind, sid)) = question.pinned.and_then(SourceId::audience_manager) {
+        return recorded(selector, (kind, sid), question);
+    }
+    if let Naming::Sid(sid) = selector.naming {
+        return by_sid(selector.kind, sid, question);
     }
     let findings = question.inventory.searches.get(selector);
     let Some(findings) = findings.filter(|findings| findings.seen >= question.since) else {
@@ -67,6 +66,53 @@ pub fn resolve(
             ))
         }
     }
+}
+
+/// The recorded object, unless the selector names another one by now. A recorded object that was renamed since is still
+/// the source: a search tells its former name from the name of another.
+fn recorded(
+    selector: &AudienceManagerSelector,
+    (kind, sid): (SourceKind, u64),
+    question: Question<'_>,
+) -> Resolution<AudienceManagerSource> {
+    let resolution = by_sid(kind, sid, question);
+    if matches!(resolution, Resolution::Ask(_)) {
+        return resolution;
+    }
+    let named = match &selector.naming {
+        Naming::Sid(named) => Some(*named),
+        naming if is_named(kind, sid, naming, question.inventory) => None,
+        _ => match question.inventory.searches.get(selector) {
+            Some(findings) if findings.seen >= question.since => {
+                let found = &findings.sids;
+                found.first().copied().filter(|_| !found.contains(&sid))
+            }
+            _ => return Resolution::Ask(Call::Search(selector.clone())),
+        },
+    };
+    match named.filter(|named| (selector.kind, *named) != (kind, sid)) {
+        Some(named) => Resolution::Held(changed(
+            &format!("{} {named}", selector.kind),
+            &format!("{kind} {sid}"),
+        )),
+        None => resolution,
+    }
+}
+
+/// Whether the object has that name or integration code, as it was last read.
+fn is_named(kind: SourceKind, sid: u64, naming: &Naming, inventory: &Inventory) -> bool {
+    let (name, code) = match kind {
+        SourceKind::Trait => {
+            let entry = inventory.traits.get(&TraitSid(sid));
+            entry.map(|entry| (&entry.record.name, entry.record.integration_code.as_ref()))
+        }
+        SourceKind::Segment => {
+            let entry = inventory.segments.get(&SegmentSid(sid));
+            entry.map(|entry| (&entry.record.name, entry.record.integration_code.as_ref()))
+        }
+    }
+    .unzip();
+    name.is_some_and(|name| naming.fits(name, code.flatten()))
 }
 
 fn by_sid(kind: SourceKind, sid: u64, question: Question<'_>) -> Resolution<AudienceManagerSource> {
