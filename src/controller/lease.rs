@@ -4,6 +4,12 @@
 //! Expiry is judged by this process' own clock, from when the record was last seen to change, never by the times in
 //! the record: clocks of two machines differ (client-go's rule). The `resourceVersion` is the guard of every write, and
 //! what is published as held ends a full duration after the *sending* of the last renewal that went through.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that waits between two attempts at a Lease"
+)]
+
 mod keeper;
 mod record;
 #[cfg(test)]
