@@ -295,11 +295,11 @@ fn another_way_of_naming_the_source_is_no_other_source() {
         let world = World::new(seed());
         world.apply(secret());
         world.apply(connection("acme"));
-        let state = world.tenant();
-        let mut audiences = state["audiences"].as_array().unwrap().iter();
-        let source = audiences.find(|found| found["id"] == LOYAL_GAMERS).unwrap();
+        // The strangers have the name that it had before.
+        let name = json!({"name": "Gamers of ours"});
+        world.person("audiences", LOYAL_GAMERS, &name);
         let mut by_name = audience("loyal", "");
-        by_name["spec"]["source"] = json!({"experiencePlatform": {"name": source["name"]}});
+        by_name["spec"]["source"] = json!({ "experiencePlatform": name });
         world.apply(by_name);
         world.start_operator();
         virtual_time::passes(2 * LOOK).await;
@@ -323,7 +323,7 @@ fn another_way_of_naming_the_source_is_no_other_source() {
             known["status"]["source"]["id"], LOYAL_GAMERS,
             "what is recorded stays"
         );
-        world.edit("loyal", &names(json!({"id": null, "name": source["name"]})));
+        world.edit("loyal", &names(json!({"id": null, "name": name["name"]})));
         virtual_time::passes(LOOK).await;
         is(&world.audience("loyal"), "Ready", "True", "Succeeded");
         assert_eq!(writes_since(&world, before), 0);
