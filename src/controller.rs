@@ -1,5 +1,5 @@
-//! Kubernetes in and out: watches, reconcilers, status, finalizers, leases. Turns a spec into `core`'s types, hands
-//! them to the engine, and writes down what comes back.
+//! Kubernetes in and out: watches, reconcilers, status, finalizers, leases. Hands what a manifest declares to the engine,
+//! and reports what comes back.
 //!
 //! It never talks to Adobe and decides nothing about remote objects.
 
@@ -12,14 +12,19 @@ mod admission;
 mod context;
 mod deadline;
 mod definition;
+mod deletion_wait;
 mod engines;
 mod freshness;
-mod leaving;
+mod ids;
+mod locked;
 mod publish;
 mod quarantine;
 mod replicas;
+mod report_undecoded;
 mod requested;
-mod unreadable;
+mod sent;
+mod settings;
+mod undecoded;
 
 pub mod backoff;
 pub mod conditions;
@@ -27,4 +32,4 @@ pub mod events;
 pub mod lease;
 pub mod watch;
 
-pub use context::Settings;
+pub use settings::{Scope, Settings};

@@ -7,4 +7,5 @@
 pub mod api;
 pub mod command;
 pub mod controller;
+mod declaration;
 pub mod observability;

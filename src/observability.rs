@@ -1,4 +1,4 @@
-//! What the process tells of itself: metrics, logs, probes. It changes nothing that it observes.
+//! What the process reports of itself: metrics, logs, probes. It changes nothing that it observes.
 
 pub mod logging;
 pub mod metrics;

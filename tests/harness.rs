@@ -286,7 +286,7 @@ impl World {
 
     /// The Lease of the connection's organisation.
     pub(crate) async fn lease(&self) -> Value {
-        let name = "audience-sharing-0f1e2d3c4b5a69780a49420e";
+        let name = "organization-0f1e2d3c4b5a69780a49420e.audience-sharing.dev";
         let mut leases = self.leases().await.into_iter();
         leases
             .find(|lease| lease["metadata"]["name"] == name)

@@ -81,7 +81,7 @@ pub(crate) fn is_of_lease(passage: &Passage) -> bool {
 /// A look at the Lease of an organisation, or its renewal: one comes every 5 s.
 pub(crate) fn is_of_organization(passage: &Passage) -> bool {
     let path = &passage.path;
-    is_of_lease(passage) && !path.ends_with("/leases") && !path.contains("-replica-")
+    is_of_lease(passage) && !path.ends_with("/leases") && !path.contains("/replica-")
 }
 
 /// Looks at both systems twice: the first look takes in what trails behind a verdict (an Event), the second must write

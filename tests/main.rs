@@ -23,6 +23,7 @@ mod rights;
 mod rooms;
 mod rules;
 mod standing;
+mod stored;
 mod strangers;
 mod told;
 mod used_by;

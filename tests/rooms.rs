@@ -42,7 +42,8 @@ const NOT_IN_OPERATOR: &[&str] = &["reqwest"];
 /// The rooms of the operator's package, each with those that it may import.
 const ROOMS: &[(&str, &[&str])] = &[
     ("command", &["controller", "api", "observability"]),
-    ("controller", &["api", "observability"]),
+    ("controller", &["declaration", "api", "observability"]),
+    ("declaration", &["api"]),
     ("api", &[]),
     ("observability", &[]),
 ];

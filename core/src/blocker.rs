@@ -76,6 +76,11 @@ pub enum Blocker {
     AudienceAmbiguous(Box<str>, Vec<AudienceId>),
     SourceNotFound(AudienceManagerSelector),
     SourceAmbiguous(AudienceManagerSelector, Vec<u64>),
+    /// `spec.source` names another object than the recorded one.
+    SourceChanged {
+        named: SourceId,
+        recorded: SourceId,
+    },
     SharingLoop(ObjectName, LoopSign),
     /// Adobe's products do not let it pass.
     NotShareable(ObjectName, Bar),
@@ -258,6 +263,7 @@ impl Blocker {
             Self::AudiencesNotListed => Reason::Progressing,
             Self::AudienceNotFound(..) | Self::SourceNotFound(_) => Reason::SourceNotFound,
             Self::AudienceAmbiguous(..) | Self::SourceAmbiguous(..) => Reason::SourceAmbiguous,
+            Self::SourceChanged { .. } => Reason::SourceChanged,
             Self::SharingLoop(..) => Reason::SharingLoop,
             Self::NotShareable(..) => Reason::SourceNotShareable,
             Self::SourceGone(source, _) => source.reason(),

@@ -52,12 +52,6 @@ pub struct ListedDestination {
     pub mappings: Option<Listing<Mapping, MappingId>>,
 }
 
-impl From<ListedDestination> for Destination {
-    fn from(listed: ListedDestination) -> Self {
-        listed.destination
-    }
-}
-
 /// What a call about objects of one kind was answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer<K: Known> {

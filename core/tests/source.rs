@@ -65,12 +65,26 @@ fn a_source_is_found_by_its_id_or_its_exact_name() {
 }
 
 #[test]
-fn once_pinned_the_id_is_the_source_whoever_has_the_name_now() {
+fn the_recorded_audience_stays_the_source_however_it_is_named() {
+    let inventory = listed(&[source("I", "Loyal gamers"), source("J", "Loyal gamers")]);
+    for selector in [by_name("Loyal gamers"), by_id("I"), by_name("Before")] {
+        assert_eq!(
+            resolve_audience(&selector, Some(&id("I")), &inventory),
+            Resolution::Found(&source("I", "Loyal gamers")),
+            "{selector:?}"
+        );
+    }
+}
+
+#[test]
+fn what_names_another_audience_than_the_recorded_one_is_refused() {
     let inventory = listed(&[source("I", "Renamed"), source("J", "Loyal gamers")]);
-    assert_eq!(
-        resolve_audience(&by_name("Loyal gamers"), Some(&id("I")), &inventory),
-        Resolution::Found(&source("I", "Renamed"))
-    );
+    for selector in [by_name("Loyal gamers"), by_id("J"), by_id("unknown")] {
+        let blocker = held(resolve_audience(&selector, Some(&id("I")), &inventory));
+        assert_eq!(blocker.reason(), Reason::SourceChanged, "{selector:?}");
+        let message = blocker.message();
+        assert!(message.contains("recorded audience I"), "{message}");
+    }
 }
 
 #[test]

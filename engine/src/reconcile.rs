@@ -431,10 +431,11 @@ impl EngineState {
 
 fn source_keys(request: &ReconcileRequest, target: &ToAudienceManager, keys: &mut BTreeSet<Key>) {
     let pinned = request.pinned.as_ref().and_then(SourceId::audience);
-    match (pinned, &target.source) {
-        (Some(id), _) | (None, AudienceSelector::Id(id)) => keys.insert(Key::Audience(id.clone())),
-        (None, AudienceSelector::Name(name)) => keys.insert(Key::AudienceName(name.clone())),
-    };
+    keys.extend(pinned.cloned().map(Key::Audience));
+    keys.insert(match &target.source {
+        AudienceSelector::Id(id) => Key::Audience(id.clone()),
+        AudienceSelector::Name(name) => Key::AudienceName(name.clone()),
+    });
 }
 
 /// A source that a name or code led to, and that no status names yet.

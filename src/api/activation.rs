@@ -50,7 +50,7 @@ pub struct Destination {
     #[schemars(length(min = 1, max = 255))]
     #[x_kube(validation = Rule::new("self.trim() == self && !self.matches('[\\\\t\\\\r\\\\n]')").message("destinations[].valueAlias: leave out tabs, line breaks, and spaces at either end"))]
     pub value_alias: Option<String>,
-    /// The first day, such as 2026-07-04; left out: at once, but a mapping that stands keeps the day that it has. Audience
+    /// The first day, such as 2026-07-04; left out: at once, but a mapping that exists keeps the day that it has. Audience
     /// Manager shows it a day earlier, so that a change by just that day is not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10))]
@@ -73,7 +73,7 @@ pub struct Destination {
     validation = Rule::new("!has(self.sid) || !has(self.dataSourceId)").message("traits[]: a sid needs no dataSourceId; take it out")
 )]
 pub struct NamedTrait {
-    /// The word in braces that stands for the trait in the rule.
+    /// The word in braces that names the trait in the rule.
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(
         validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')").message("traits[].key: use lower-case letters, digits and hyphens, a letter or digit first and last"),

@@ -3,13 +3,10 @@
 /// Ask for a reconcile now: any new value does. The value is echoed in `status.lastHandledReconcileAt`.
 pub const RECONCILE_REQUESTED_AT: &str = "audience-sharing.dev/reconcile-requested-at";
 
-/// Look now for those who use the audience: any new value does. It is echoed in `status.usedBy.lastHandledRequestAt`.
+/// Look now for the users of the audience: any new value does. It is echoed in `status.usedBy.lastHandledRequestAt`.
 pub const USERS_REQUESTED_AT: &str = "audience-sharing.dev/users-requested-at";
 
-/// `"true"` releases an object that is being deleted without touching anything remote.
-pub const ABANDON: &str = "audience-sharing.dev/abandon";
-
-/// Keeps a custom resource until its remote objects are deleted or let go.
+/// Keeps a custom resource until its remote objects are deleted or released.
 pub const FINALIZER: &str = "audience-sharing.dev/remote-objects";
 
 /// Characters of a request that status echoes; a longer value is cut there.

@@ -1,6 +1,6 @@
 //! What both resources have in common: policies, references, the tenant, and the shape of conditions.
 //!
-//! Each bound stands here once; nothing here looks at an object.
+//! Each bound is here once; nothing here reads an object.
 
 #![expect(
     unreachable_pub,
@@ -18,7 +18,7 @@ use super::word::Word;
 /// The highest id that every JSON reader keeps exactly: 2^53 − 1.
 pub(crate) const ID_MAX: i64 = 9_007_199_254_740_991;
 
-/// What to do with objects that exist already in Audience Manager under the wanted integration code and carry nobody's
+/// What to do with objects that exist already in Audience Manager under the wanted integration code without an ownership
 /// mark.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AdoptionPolicy {
@@ -132,7 +132,7 @@ pub(crate) fn conditions_schema(_: &mut SchemaGenerator) -> Schema {
                     "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z][A-Za-z0-9]*$",
                 },
                 "message": {
-                    "description": "What happened, to which object, and how to mend it.",
+                    "description": "What happened, to which object, and how to fix it.",
                     "type": "string", "maxLength": MESSAGE_CHARS_MAX,
                 },
                 "lastTransitionTime": {
@@ -151,7 +151,7 @@ pub(crate) fn conditions_schema(_: &mut SchemaGenerator) -> Schema {
 /// Characters of a condition's message; Kubernetes' own bound.
 pub const MESSAGE_CHARS_MAX: usize = 32_768;
 
-/// The status of an object that nobody has looked at: it must never read as done (design.md §3).
+/// The status of an object that was not reconciled yet: it must never read as done (design.md §3).
 pub(crate) fn pending() -> Value {
     json!({"conditions": [{
         "type": "Ready",

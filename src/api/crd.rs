@@ -67,7 +67,7 @@ impl Definition {
 }
 
 /// With `nullable` an explicit null is stored, and a differ sees drift; without it the API server drops nulls before
-/// any rule looks.
+/// any rule is checked.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -86,7 +86,7 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// The integer that a float stands for, within what a float holds exactly.
+/// The integer that a float is, within what a float holds exactly.
 fn whole(number: f64) -> Option<i64> {
     let exact = number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0;
     exact.then_some(number as i64)

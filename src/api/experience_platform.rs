@@ -31,12 +31,12 @@ pub struct ExperiencePlatformTarget {
     /// are added, and none is ever taken away from the audience.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 128)))]
-    #[x_kube(validation = Rule::new("self.all(label, label.matches('^(core/(C([1-9]|1[0-2])|[IS][12])|custom/[^/ ]+)$'))").message("target.experiencePlatform.dataUsageLabels: write core/ and one of C1 to C12, I1, I2, S1 and S2, or custom/ and the name of a label of your organisation"))]
+    #[x_kube(validation = Rule::new("self.all(label, label.matches('^(core/(C([1-9]|1[0-2])|[IS][12])|custom/[^/ ]+)$'))").message("target.experiencePlatform.dataUsageLabels: write core/ and one of C1 to C12, I1, I2, S1 and S2, or custom/ and the name of a label of your organization"))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub data_usage_labels: Vec<String>,
 }
 
-/// How an audience comes to stand in Experience Platform.
+/// How an audience is created in Experience Platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Strategy {
     /// An external audience under the key that Adobe's source connector would use.

@@ -1,4 +1,4 @@
-//! `SharedAudience`: one audience of one system, declared to stand in the other.
+//! `SharedAudience`: one audience of one system, declared to be shared with the other.
 //!
 //! Shape, bounds, defaults, and the effective value where a field may be left out. What follows from them is composed in
 //! `core`.
@@ -19,16 +19,14 @@ use super::common::{
     AdoptionPolicy, Condition, DeletionPolicy, DeletionWaitStatus, ID_MAX, SourceGonePolicy,
     TenantStatus, conditions_schema, find_condition, pending,
 };
-use super::experience_platform::{
-    ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus, Strategy,
-};
+use super::experience_platform::{ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus};
 use super::used_by::UsedByStatus;
 use super::word::Word;
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
 const TTL_DAYS: i32 = 120;
 
-/// Which audience is shared, through which connection, and how it shall look on the other side.
+/// Which audience is shared, through which connection, and what differs on the other side.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, kube(cel))]
 #[kube(
@@ -39,7 +37,7 @@ const TTL_DAYS: i32 = 120;
     shortname = "sha",
     category = "audience-sharing",
     namespaced,
-    doc = "A SharedAudience shares one audience of Adobe Experience Platform with Adobe Audience Manager, where it stands as an onboarded trait and a segment that follow it, or one trait or segment of Audience Manager with Experience Platform, where it stands as an audience. Deleting the SharedAudience deletes what it made, unless its deletion policy retains it.",
+    doc = "A SharedAudience shares one audience of Adobe Experience Platform with Adobe Audience Manager, where an onboarded trait and a segment follow it, or one trait or segment of Audience Manager with Experience Platform, where an audience follows it. Deleting the SharedAudience deletes what it made, unless its deletion policy retains it.",
     derive = "PartialEq",
     status = "SharedAudienceStatus",
     selectable = ".spec.connectionRef.name",
@@ -73,11 +71,12 @@ pub struct SharedAudienceSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("connectionRef cannot change; delete this SharedAudience and create one with the other connection"))]
     pub connection_ref: ConnectionRef,
 
-    /// The audience that is shared. Cannot change.
-    #[x_kube(validation = Rule::new("self == oldSelf").message("source cannot change; declare another source in another SharedAudience, under another name"))]
+    /// The audience that is shared. Its system and kind cannot change. It may be named in another way, by its id instead of
+    /// its name, as long as that names the same audience.
+    #[x_kube(validation = Rule::new("has(self.experiencePlatform) == has(oldSelf.experiencePlatform) && (!has(self.audienceManager) || !has(oldSelf.audienceManager) || has(self.audienceManager.segment) == has(oldSelf.audienceManager.segment))").message("source: its system and kind cannot change; declare another source in another SharedAudience, under another name"))]
     pub source: Source,
 
-    /// What shall differ from the source on the other side. Left out, name and description follow the source.
+    /// Overrides for the created objects. Left out, name and description follow the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<Box<Target>>,
 
@@ -94,17 +93,19 @@ pub struct SharedAudienceSpec {
     pub adoption_policy: Option<AdoptionPolicy>,
 
     /// What happens to the trait and the segments when this resource is deleted: `Delete` deletes them, as far as they
-    /// are ours and nothing else uses them, `Retain` leaves them as they are.
+    /// are ours and nothing else uses them, `Retain` leaves them as they are. It can also be changed while this resource is
+    /// being deleted.
     #[serde(default = "default_deletion_policy")]
     pub deletion_policy: DeletionPolicy,
 
     /// What happens to what was made of the source when it is deleted or deactivated: `Retain` leaves it as it is, `Pause`
     /// takes the segments or the audience out of use until the source is back, `Delete` deletes them as if this resource
-    /// had gone, and makes them again when the source is back. Where the mode is `Observe`, nothing happens to it.
+    /// were deleted, and makes them again when the source is back. Where the mode is `Observe`, nothing happens to it.
     #[serde(default)]
     pub source_gone_policy: SourceGonePolicy,
 
-    /// Stop all changes; deletion of this resource apart.
+    /// Pause reconciliation. The last verdict of `Ready` stays, and `Suspended` is `True`. Deleting this resource still
+    /// cleans up.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -183,7 +184,7 @@ pub struct ExperiencePlatformSource {
     pub name: Option<String>,
 }
 
-/// What shall differ from the source on the other side.
+/// Overrides for the created objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
@@ -240,10 +241,10 @@ pub struct AdditionalSegment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub description: Option<String>,
-    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR {auto})`. Other traits stand in
-    /// it by their sids, or by the keys of `traits`.
+    /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR {auto})`. Other traits are named
+    /// in it by their sids, or by the keys of `traits`.
     #[schemars(length(min = 1, max = 8192))]
-    #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} where the shared trait shall stand, such as {trait} AND 9912T"))]
+    #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} for the shared trait, such as {trait} AND 9912T"))]
     pub rule: String,
     /// The traits that the rule names by a key in braces.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -276,8 +277,9 @@ pub struct SharedAudienceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub observed_generation: Option<i64>,
-    /// Ready, ReferencesResolved, AudienceManagerSynced and ExperiencePlatformSynced; and, only while they are true,
-    /// Reconciling, Stalled, Drifted and Suspended.
+    /// Ready, ReferencesResolved, MembersArriving, and AudienceManagerSynced or ExperiencePlatformSynced, whichever system
+    /// is written to; `Unknown` where one cannot be judged. Only while they are true: Reconciling, Stalled, Drifted and
+    /// Suspended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "conditions_schema")]
     pub conditions: Vec<Condition>,
@@ -310,7 +312,7 @@ pub struct SharedAudienceStatus {
     /// When the operator tries again; only while this object itself fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_time: Option<Box<Time>>,
-    /// Only while this resource leaves and its remote objects cannot be deleted: for how long that has lasted.
+    /// Only while this resource is being deleted and its remote objects cannot be: for how long that has lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_wait: Option<Box<DeletionWaitStatus>>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
@@ -471,54 +473,6 @@ impl SharedAudienceSpec {
             source_gone_policy: SourceGonePolicy::default(),
             suspend: false,
         }
-    }
-
-    pub fn experience_platform(&self) -> Option<&ExperiencePlatformTarget> {
-        self.target.as_ref()?.experience_platform.as_ref()
-    }
-
-    /// How the audience comes to stand in Experience Platform.
-    pub fn strategy(&self) -> Strategy {
-        self.experience_platform()
-            .map_or_else(Strategy::default, |target| target.strategy)
-    }
-
-    fn audience_manager(&self) -> Option<&AudienceManagerTarget> {
-        self.target.as_ref()?.audience_manager.as_ref()
-    }
-
-    /// The name that Audience Manager shall show; `None` follows the source.
-    pub fn target_name(&self) -> Option<&str> {
-        self.audience_manager()?.name.as_deref()
-    }
-
-    /// The description, without the mark; `None` follows the source.
-    pub fn target_description(&self) -> Option<&str> {
-        self.audience_manager()?.description.as_deref()
-    }
-
-    /// Days; 0 never expires.
-    pub fn ttl_days(&self) -> u32 {
-        let days = self
-            .audience_manager()
-            .map_or(TTL_DAYS, |target| target.ttl_days);
-        u32::try_from(days).unwrap_or_default()
-    }
-
-    /// Of the shared segment.
-    pub fn destinations(&self) -> &[Destination] {
-        self.audience_manager()
-            .map_or(&[], |target| &target.destinations)
-    }
-
-    pub fn additional_segments(&self) -> &[AdditionalSegment] {
-        self.audience_manager()
-            .map_or(&[], |target| &target.additional_segments)
-    }
-
-    /// The audience's own policy, else its connection's.
-    pub fn adoption_policy(&self, of_connection: AdoptionPolicy) -> AdoptionPolicy {
-        self.adoption_policy.unwrap_or(of_connection)
     }
 }
 

@@ -32,7 +32,7 @@ const RESYNC_INTERVAL_DURATION: Duration = Duration::from_secs(600);
     shortname = "shc",
     category = "audience-sharing",
     namespaced,
-    doc = "A SharingConnection joins an Adobe Audience Manager account with an Adobe Experience Platform sandbox of the same organization, names the credential for both, and settles what all its SharedAudiences have in common.",
+    doc = "A SharingConnection joins an Adobe Audience Manager account with an Adobe Experience Platform sandbox of the same organization, names the credential for both, and holds what all its SharedAudiences have in common.",
     derive = "PartialEq",
     status = "SharingConnectionStatus",
     selectable = ".spec.credentialsSecretRef.name",
@@ -67,7 +67,7 @@ pub struct SharingConnectionSpec {
 
     /// How often both systems are read anew, so that what was changed by hand is noticed: `1m` to `24h`.
     #[serde(default = "default_resync_interval")]
-    // The form is asked in the rule: a schema's pattern would be told to the user as it is, and what has another form cannot
+    // The form is asked in the rule: a schema's pattern would be shown to the user as it is, and what has another form cannot
     // be compared.
     #[schemars(length(min = 2, max = 24))]
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(h|m|s|ms)){1,4}$') && duration(self) >= duration('1m') && duration(self) <= duration('24h')").message("resyncInterval: write a duration from 1m to 24h, such as 10m or 1h30m"))]
@@ -76,6 +76,11 @@ pub struct SharingConnectionSpec {
     /// How many calls this connection makes.
     #[serde(default)]
     pub rate_limit: RateLimit,
+
+    /// The former name of `rateLimit`; it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("false").message("budget was renamed to rateLimit; write rateLimit with the same fields"))]
+    pub budget: Option<RateLimit>,
 
     /// What to do with objects that exist already without an ownership mark: `IfEqual` takes them over only if they are
     /// equal to what is declared, `Always` takes them over and changes them, `Never` leaves them alone and reports them.
@@ -144,7 +149,7 @@ pub struct AudienceManagerSettings {
     pub trait_rule_key: String,
 }
 
-/// A profile merge rule, by the id of the data source that stands for it; no public API lists profile merge rules.
+/// A profile merge rule, by the id of its data source; no public API lists profile merge rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProfileMergeRule {
@@ -196,7 +201,7 @@ pub struct SharingConnectionStatus {
     /// passed 80, 95 or 100 percent of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<ItemCountsStatus>,
-    /// Only while this resource leaves and its remote objects cannot be deleted: for how long that has lasted.
+    /// Only while this resource is being deleted and its remote objects cannot be: for how long that has lasted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_wait: Option<DeletionWaitStatus>,
     /// The last handled value of the annotation `audience-sharing.dev/reconcile-requested-at`.
@@ -320,6 +325,7 @@ impl SharingConnectionSpec {
             audience_manager: AudienceManagerSettings::default(),
             resync_interval: default_resync_interval(),
             rate_limit: RateLimit::default(),
+            budget: None,
             adoption_policy: AdoptionPolicy::default(),
             deletion_policy: default_deletion_policy(),
         }

@@ -14,8 +14,8 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio_util::sync::CancellationToken;
 
-use crate::controller::Settings;
-use crate::controller::run::{Scope, run as run_controllers};
+use crate::controller::run::run as run_controllers;
+use crate::controller::{Scope, Settings};
 use crate::observability::logging::{self, LogFormat};
 use crate::observability::metrics::Metrics;
 use crate::observability::probes::{self, Readiness};
@@ -49,13 +49,13 @@ pub struct Arguments {
     /// mark
     #[arg(long, value_name = "ID")]
     previous_owner_id: Vec<String>,
-    /// The Pod that the operator runs in: names it among its replicas, and is told what no other object can be told
+    /// The Pod that the operator runs in: names it among its replicas, and records the events that no other object can
     #[arg(long, value_name = "NAME", env = "POD_NAME", requires = "pod_uid")]
     pod_name: Option<String>,
     /// The uid of that Pod
     #[arg(long, value_name = "UID", env = "POD_UID", requires = "pod_name")]
     pod_uid: Option<String>,
-    /// Let no write through to Adobe: see what would happen
+    /// Never write to Adobe; report what would change
     #[arg(long)]
     read_only: bool,
     /// Requests per minute that all connections with one client id and organization make together, at most. What a
@@ -122,9 +122,9 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), String> {
 async fn client(kubeconfig: Option<&std::path::Path>) -> Result<Client, String> {
     let config = match kubeconfig {
         Some(path) => {
-            let told = |error| format!("kubeconfig {} cannot be used: {error}", path.display());
-            let file = Kubeconfig::read_from(path).map_err(told)?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(told)?
+            let describe = |error| format!("kubeconfig {} cannot be used: {error}", path.display());
+            let file = Kubeconfig::read_from(path).map_err(describe)?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(describe)?
         }
         None => Config::infer().await.map_err(|error| {
             format!("found no cluster: {error}; name a kubeconfig with --kubeconfig, or run inside a cluster")
@@ -199,9 +199,9 @@ fn previous_owners(arguments: &Arguments) -> Result<Vec<OwnerId>, String> {
 /// Cancelled by the first SIGTERM or SIGINT.
 fn stop_on_signal() -> Result<CancellationToken, String> {
     use tokio::signal::unix::{SignalKind, signal};
-    let told = |error| format!("signals cannot be received: {error}");
-    let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
+    let describe = |error| format!("signals cannot be received: {error}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(describe)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(describe)?;
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     tokio::spawn(async move {

@@ -1,15 +1,16 @@
-//! How many audiences are created or only looked at side by side. What waits for the rate limiter holds a place among the
+//! How many audiences are created or only reconciled again side by side. What waits for the rate limiter holds a place among the
 //! reconciles that run, and those are bounded: some places are kept for edits and deletions, however many others wait.
 //!
 //! Who waits, waits here and not in kube's queue: its tables keep the room of the thousands that a start brings.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc;
 
+use super::locked::Locked;
 use crate::api::SharedAudience;
 
 /// An audience that was called takes its place, unless it was deleted meanwhile: then the place is free again so much later
@@ -18,7 +19,7 @@ pub(super) const CALL_AGAIN: Duration = Duration::from_secs(60);
 
 pub(super) struct Admission {
     places: usize,
-    waiting: Mutex<Waiting>,
+    waiting: Locked<Waiting>,
     call: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
 }
 
@@ -42,20 +43,20 @@ impl Admission {
     ) -> Arc<Self> {
         Arc::new(Self {
             places,
-            waiting: Mutex::default(),
+            waiting: Locked::default(),
             call,
         })
     }
 
-    /// The audience is to be looked at: it is called when it is its turn.
+    /// The audience is to be reconciled: it is called when it is its turn.
     pub(super) fn line_up(&self, audience: &SharedAudience) {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         let mut audience = ObjectRef::from_obj(audience);
         // Its uid and version, which are never asked for.
         audience.extra = Default::default();
         if waiting.called.contains(&audience) {
             // It may have been read before it changed.
-            self.tell(audience);
+            self.send_call(audience);
             return;
         }
         if waiting.known.insert(audience.clone()) {
@@ -66,14 +67,14 @@ impl Admission {
 
     /// The place of an audience that was called.
     pub(super) fn claim(self: &Arc<Self>, audience: &SharedAudience) -> Option<Place> {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         let is_called = waiting.called.remove(&ObjectRef::from_obj(audience));
         is_called.then(|| self.take(&mut waiting))
     }
 
     /// A place for an audience that comes without a call. `None`: it is called when it is its turn.
     pub(super) fn enter(self: &Arc<Self>, audience: &SharedAudience) -> Option<Place> {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         if self.is_free(&waiting) {
             return Some(self.take(&mut waiting));
         }
@@ -84,7 +85,7 @@ impl Admission {
 
     /// Gives the places of those who never came to others.
     pub(super) fn call_again(&self) {
-        let mut waiting = self.waiting();
+        let mut waiting = self.waiting.lock();
         waiting.called.clear();
         self.call_next(&mut waiting);
     }
@@ -104,7 +105,7 @@ impl Admission {
         {
             waiting.known.remove(&next);
             waiting.called.insert(next.clone());
-            self.tell(next);
+            self.send_call(next);
         }
         if waiting.line.is_empty() {
             waiting.line.shrink_to_fit();
@@ -112,19 +113,15 @@ impl Admission {
         }
     }
 
-    fn tell(&self, audience: ObjectRef<SharedAudience>) {
+    fn send_call(&self, audience: ObjectRef<SharedAudience>) {
         // It fails only when the process ends.
         let _ = self.call.send(audience);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut waiting = self.0.waiting();
+        let mut waiting = self.0.waiting.lock();
         waiting.taken -= 1;
         self.0.call_next(&mut waiting);
     }
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_between_the_call_and_the_look_is_told() {
+    fn a_change_between_the_call_and_the_reconcile_is_called_again() {
         let (call, mut called) = mpsc::unbounded_channel();
         let admission = Admission::new(1, call);
         admission.line_up(&audience("first"));
@@ -192,7 +189,7 @@ mod tests {
         assert_eq!(called.try_recv(), Ok(named("first")));
         let place = comes(&admission, "first");
         admission.line_up(&audience("first"));
-        assert!(called.try_recv().is_err(), "one look at a time");
+        assert!(called.try_recv().is_err(), "one reconcile at a time");
         drop(place);
         assert_eq!(called.try_recv(), Ok(named("first")));
     }

@@ -1,4 +1,4 @@
-//! When a failed object is looked at again: per object, by the disposition of its failure.
+//! When a failed object is reconciled again: per object, by the disposition of its failure.
 //!
 //! All chance comes from one seed, the time comes in as a value. It never lets a needless trigger lengthen a delay: a
 //! failure counts only when the previous delay has passed (rust-operators.md §E.5).

@@ -10,7 +10,7 @@ use super::publish;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Definition {
     Stays,
-    Leaves,
+    BeingRemoved,
     /// It was not read. Its removal deletes every resource, so that a deletion proves nothing meanwhile.
     Unknown,
 }
@@ -23,7 +23,7 @@ where
     let name = format!("{}.{}", K::plural(&()), K::group(&()));
     match publish::bounded(api.get_metadata_opt(&name)).await {
         Ok(Some(definition)) if definition.metadata.deletion_timestamp.is_some() => {
-            Definition::Leaves
+            Definition::BeingRemoved
         }
         Ok(Some(_)) => Definition::Stays,
         // Its object was served a moment ago: it is being removed, or the answer is not the API server's.
@@ -43,7 +43,7 @@ where
 pub(super) fn unknown(what: &str) -> String {
     format!(
         "The operator cannot read whether the CustomResourceDefinition is being removed, and then the remote objects would \
-         have to stay: nothing is deleted. Let it get the definitions, as the chart of the definitions does. If that stays \
+         have to stay: nothing is deleted. Grant it get on the definitions, as the chart of the definitions does. If that stays \
          so for ten minutes, {what} is released, and the remote objects stay."
     )
 }

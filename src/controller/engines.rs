@@ -1,16 +1,18 @@
 //! The engines that run, one per `SharingConnection`; the gateways and leases that they share.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use audience_sharing_core::compose::ConnectionSettings;
+use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::lease::{Elsewhere, LeaseHandle};
+use super::lease::{LeaseHandle, OtherHolder};
+use super::locked::Locked;
 use crate::api::{SharedAudience, SharingConnection};
 use adobe_client::credential::Fingerprint;
 use adobe_client::gateway::{
@@ -18,8 +20,15 @@ use adobe_client::gateway::{
 };
 use audience_sharing_engine::{Ended, Engine, SharedObjectsLock};
 
-/// A connection by namespace, name and uid: a re-created one is another.
+/// A connection by namespace and name.
 pub(super) type ConnectionKey = (String, String);
+
+pub(super) fn key(connection: &SharingConnection) -> ConnectionKey {
+    (
+        connection.namespace().unwrap_or_default(),
+        connection.name_any(),
+    )
+}
 
 /// A client id and its organization, in lower case.
 type ClientKey = (String, String);
@@ -43,10 +52,12 @@ pub(super) struct Running {
     /// Of the credential that the engine was given last.
     pub(super) credential: Fingerprint,
     /// As the connection declares it.
-    pub(super) budget: RateLimitOptions,
+    pub(super) rate_limit: RateLimitOptions,
     pub(super) settings: ConnectionSettings,
-    /// Of the connection's spec that the engine was told last.
+    /// Of the connection's spec that the engine was configured with last.
     pub(super) generation: Option<i64>,
+    /// Its spec is invalid: the engine serves deletions and nothing else.
+    pub(super) is_invalid: bool,
     pub(super) engine: Engine,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.
@@ -55,7 +66,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Asked before what the engine found is written down: a process that stood still may wake long after another has
+    /// Asked before what the engine found is written down: a process that was frozen may wake long after another has
     /// taken over, and before it knows that itself.
     pub(super) fn holds_lease(&self) -> bool {
         let valid_until = *self.lease.borrow();
@@ -63,10 +74,10 @@ impl Running {
     }
 }
 
-/// Engines that ended by themselves before a full pass had ended well: how often in a row, by connection, and until when
+/// Engines that ended by themselves before a resync had ended well: how often in a row, by connection, and until when
 /// no other is started.
 #[derive(Clone, Default)]
-pub(super) struct EarlyEnds(Arc<Mutex<BTreeMap<ConnectionKey, (u32, Instant)>>>);
+pub(super) struct EarlyEnds(Arc<Locked<BTreeMap<ConnectionKey, (u32, Instant)>>>);
 
 impl EarlyEnds {
     /// A pause, so that an engine that cannot live costs little: doubled each time.
@@ -74,7 +85,7 @@ impl EarlyEnds {
     const PAUSE_MAX: Duration = Duration::from_secs(300);
 
     pub(super) fn add(&self, key: &ConnectionKey, now: Instant) {
-        let mut ends = self.lock();
+        let mut ends = self.0.lock();
         let (count, not_before) = ends.entry(key.clone()).or_insert((0, now));
         let pause = Self::PAUSE.saturating_mul(2u32.saturating_pow(*count));
         let pause = pause.min(Self::PAUSE_MAX);
@@ -83,22 +94,18 @@ impl EarlyEnds {
     }
 
     pub(super) fn pause_left(&self, key: &ConnectionKey, now: Instant) -> Option<Duration> {
-        let (_, not_before) = *self.lock().get(key)?;
+        let (_, not_before) = *self.0.lock().get(key)?;
         let left = not_before.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
     /// More than once: it is no accident.
     pub(super) fn are_many(&self, key: &ConnectionKey) -> bool {
-        self.lock().get(key).is_some_and(|(count, _)| *count > 1)
+        self.0.lock().get(key).is_some_and(|(count, _)| *count > 1)
     }
 
     pub(super) fn forget(&self, key: &ConnectionKey) {
-        self.lock().remove(key);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<ConnectionKey, (u32, Instant)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().remove(key);
     }
 }
 
@@ -106,7 +113,7 @@ impl EarlyEnds {
 #[derive(Clone)]
 pub(super) struct KnownLease {
     pub(super) valid_until: watch::Receiver<Option<Instant>>,
-    pub(super) elsewhere: watch::Receiver<Option<Elsewhere>>,
+    pub(super) other_holder: watch::Receiver<Option<OtherHolder>>,
 }
 
 /// A task that ends with its owner.
@@ -118,23 +125,42 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// What this process can do for a connection.
+#[derive(Clone)]
+pub(super) enum ConnectionState {
+    /// Nothing is known yet, or another process reconciles it: whoever starts its engine wakes its audiences.
+    Starting,
+    Running(Running),
+    /// Its Secret gives no credential. An engine that still runs goes on with the one in memory, which serves deletions
+    /// and nothing else.
+    WithoutCredential(Option<Running>),
+    /// Another process keeps the Lease of its organization for good.
+    ReconciledElsewhere,
+}
+
+impl ConnectionState {
+    /// The engine, with whatever credential.
+    pub(super) fn engine(self) -> Option<Running> {
+        match self {
+            Self::Running(running) | Self::WithoutCredential(Some(running)) => Some(running),
+            Self::Starting | Self::WithoutCredential(None) | Self::ReconciledElsewhere => None,
+        }
+    }
+}
+
 pub(super) struct Engines {
-    running: Mutex<BTreeMap<ConnectionKey, Running>>,
-    gateways: Mutex<BTreeMap<SecretKey, SharedGateway>>,
-    limiters: Mutex<BTreeMap<ClientKey, ClientLimiter>>,
-    secrets: Mutex<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
-    /// Connections whose Secret gives no credential. One that runs goes on with the credential in memory, which serves
-    /// deletions and nothing else.
-    without_credential: Mutex<BTreeSet<ConnectionKey>>,
-    /// Connections whose organization's Lease another process keeps for itself: their audiences wait.
-    held_elsewhere: Mutex<BTreeSet<ConnectionKey>>,
+    /// Those that are not `Starting`.
+    connections: Locked<BTreeMap<ConnectionKey, ConnectionState>>,
+    gateways: Locked<BTreeMap<SecretKey, SharedGateway>>,
+    limiters: Locked<BTreeMap<ClientKey, ClientLimiter>>,
+    secrets: Locked<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
     /// For each connection that waits for a Lease, what wakes it.
-    awaits_lease: Mutex<BTreeMap<ConnectionKey, AbortOnDrop>>,
+    awaits_lease: Locked<BTreeMap<ConnectionKey, AbortOnDrop>>,
     pub(super) early_ends: EarlyEnds,
-    /// By organisation; without a handle while it is being handed over.
+    /// By organization; without a handle while it is being handed over.
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
-    /// By organisation.
-    shared_turns: Mutex<BTreeMap<String, SharedObjectsLock>>,
+    /// By organization.
+    shared_locks: Locked<BTreeMap<String, SharedObjectsLock>>,
     pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
     pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
 }
@@ -145,98 +171,115 @@ impl Engines {
         wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
     ) -> Self {
         Self {
-            running: Mutex::default(),
-            gateways: Mutex::default(),
-            limiters: Mutex::default(),
-            secrets: Mutex::default(),
-            without_credential: Mutex::default(),
-            held_elsewhere: Mutex::default(),
-            awaits_lease: Mutex::default(),
+            connections: Locked::default(),
+            gateways: Locked::default(),
+            limiters: Locked::default(),
+            secrets: Locked::default(),
+            awaits_lease: Locked::default(),
             early_ends: EarlyEnds::default(),
             leases: tokio::sync::Mutex::default(),
-            shared_turns: Mutex::default(),
+            shared_locks: Locked::default(),
             wake_audience,
             wake_connection,
         }
     }
 
-    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Running> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running
+    /// An engine that has ended or was told to counts as none.
+    pub(super) fn state(&self, namespace: &str, name: &str) -> ConnectionState {
+        let is_alive =
+            |running: &Running| !running.engine.is_ended() && !running.engine.is_stopping();
+        match self
+            .connections
+            .lock()
             .get(&(namespace.to_owned(), name.to_owned()))
-            .filter(|running| !running.engine.is_ended() && !running.engine.is_stopping())
-            .cloned()
+        {
+            None => ConnectionState::Starting,
+            Some(ConnectionState::Running(running)) if !is_alive(running) => {
+                ConnectionState::Starting
+            }
+            Some(ConnectionState::WithoutCredential(engine)) => {
+                ConnectionState::WithoutCredential(engine.clone().filter(is_alive))
+            }
+            Some(state) => state.clone(),
+        }
     }
 
-    pub(super) fn insert(&self, key: ConnectionKey, running: Running) {
-        self.running
+    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Running> {
+        self.state(namespace, name).engine()
+    }
+
+    pub(super) fn set_running(&self, key: ConnectionKey, running: Running) {
+        self.connections
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(key, running);
+            .insert(key, ConnectionState::Running(running));
     }
 
-    /// Stops the engine of a connection, and watches its Secret no longer.
+    /// `true` if that is news.
+    pub(super) fn set_without_credential(&self, key: &ConnectionKey) -> bool {
+        let mut connections = self.connections.lock();
+        let known = connections.remove(key).unwrap_or(ConnectionState::Starting);
+        let is_news = !matches!(known, ConnectionState::WithoutCredential(_));
+        let without = ConnectionState::WithoutCredential(known.engine());
+        connections.insert(key.clone(), without);
+        is_news
+    }
+
+    /// `true` if the connection had none until now.
+    pub(super) fn set_with_credential(&self, key: &ConnectionKey) -> bool {
+        let mut connections = self.connections.lock();
+        let Some(ConnectionState::WithoutCredential(engine)) = connections.get(key).cloned() else {
+            return false;
+        };
+        match engine {
+            Some(running) => connections.insert(key.clone(), ConnectionState::Running(running)),
+            None => connections.remove(key),
+        };
+        true
+    }
+
+    pub(super) fn is_elsewhere(&self, key: &ConnectionKey) -> bool {
+        let connections = self.connections.lock();
+        matches!(
+            connections.get(key),
+            Some(ConnectionState::ReconciledElsewhere)
+        )
+    }
+
+    pub(super) fn set_elsewhere(&self, key: ConnectionKey) {
+        self.connections
+            .lock()
+            .insert(key, ConnectionState::ReconciledElsewhere);
+    }
+
+    /// Stops the engine of a connection and forgets what is known of it; its Secret is watched no longer.
     pub(super) fn stop(&self, key: &ConnectionKey) {
-        self.secrets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
+        self.secrets.lock().remove(key);
+        self.await_lease(key, None);
         self.stop_engine(key);
     }
 
     /// Stops the engine of a connection. The Secret is watched on: a watch that begins wakes the connection.
     pub(super) fn stop_engine(&self, key: &ConnectionKey) {
-        let removed = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(key);
-        if let Some(running) = removed {
+        let known = self.connections.lock().remove(key);
+        if let Some(running) = known.and_then(ConnectionState::engine) {
             running.engine.stop();
         }
     }
 
-    /// Whether the Secret of a connection was seen to give no credential. Of a connection that nobody has looked at yet
-    /// nothing is known: a restart is no failure.
-    pub(super) fn is_without_credential(&self, key: &ConnectionKey) -> bool {
-        let without = self.without_credential.lock();
-        without
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(key)
+    pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
+        // The other end is gone only when the process ends.
+        let _ = self
+            .wake_connection
+            .send(ObjectRef::new(name).within(namespace));
     }
 
-    /// `true` if that is news.
-    pub(super) fn set_without_credential(&self, key: &ConnectionKey, without: bool) -> bool {
-        let mut known = self
-            .without_credential
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        match without {
-            true => known.insert(key.clone()),
-            false => known.remove(key),
-        }
-    }
-
-    /// Whether another process keeps the Lease of the connection's organization, so that nothing comes of waiting alone.
-    pub(super) fn is_held_elsewhere(&self, key: &ConnectionKey) -> bool {
-        let held = self.held_elsewhere.lock();
-        held.unwrap_or_else(PoisonError::into_inner).contains(key)
-    }
-
-    /// `true` if that is news.
-    pub(super) fn set_held_elsewhere(&self, key: &ConnectionKey, held: bool) -> bool {
-        let known = self.held_elsewhere.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        match held {
-            true => known.insert(key.clone()),
-            false => known.remove(key),
-        }
+    pub(super) fn wake_audience(&self, audience: &SharedAudience) {
+        let _ = self.wake_audience.send(ObjectRef::from_obj(audience));
     }
 
     /// `wakes` is the one task that waits for the connection's Lease, in place of any before; `None`: it waits no longer.
     pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<AbortOnDrop>) {
-        let waiting = self.awaits_lease.lock();
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.awaits_lease.lock();
         match wakes {
             Some(task) => drop(waiting.insert(key.clone(), task)),
             None => drop(waiting.remove(key)),
@@ -249,9 +292,9 @@ impl Engines {
         secret: &SecretKey,
         requests_per_minute: u32,
         (namespace, name): &ConnectionKey,
-        budget: RateLimitOptions,
+        rate_limit: RateLimitOptions,
     ) -> ConnectionLimiter {
-        let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut limiters = self.limiters.lock();
         // What nobody uses goes, so that Secrets that come and go leave nothing behind.
         limiters.retain(|_, limiter| !limiter.is_idle());
         let client = (
@@ -261,7 +304,7 @@ impl Engines {
         limiters
             .entry(client)
             .or_insert_with(|| ClientLimiter::new(requests_per_minute))
-            .connection(&format!("{namespace}/{name}"), budget)
+            .connection(&format!("{namespace}/{name}"), rate_limit)
     }
 
     /// The one gateway of a Secret.
@@ -271,7 +314,7 @@ impl Engines {
         limiter: ConnectionLimiter,
         make: impl FnOnce(ConnectionLimiter) -> Gateway,
     ) -> Gateway {
-        let mut gateways = self.gateways.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gateways = self.gateways.lock();
         // With the last engine that uses a Secret goes its credential.
         gateways.retain(|_, gateway| gateway.is_used());
         let known = gateways
@@ -294,7 +337,7 @@ impl Engines {
     ) where
         Watch: Future<Output = ()> + Send + 'static,
     {
-        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut secrets = self.secrets.lock();
         if secrets
             .get(&key)
             .is_none_or(|(watched, task)| watched != secret || task.0.is_finished())
@@ -303,7 +346,7 @@ impl Engines {
         }
     }
 
-    /// The lease of an organisation, as it is held now and later. `None` where the organisation is not for us, or is
+    /// The lease of an organization, as it is held now and later. `None` where the organization is not for us, or is
     /// still being handed over.
     pub(super) async fn lease(
         &self,
@@ -321,18 +364,18 @@ impl Engines {
             .as_ref()
             .map(|lease| KnownLease {
                 valid_until: lease.valid_until(),
-                elsewhere: lease.elsewhere(),
+                other_holder: lease.other_holder(),
             })
     }
 
-    /// The organisations whose leases are kept.
+    /// The organizations whose leases are kept.
     pub(super) async fn organizations(&self) -> BTreeSet<String> {
         let leases = self.leases.lock().await;
         let kept = leases.iter().filter(|(_, lease)| lease.is_some());
         kept.map(|(organization, _)| organization.clone()).collect()
     }
 
-    /// Ends the engines of an organisation, then gives its lease back, so that a successor starts when nothing of ours
+    /// Ends the engines of an organization, then gives its lease back, so that a successor starts when nothing of ours
     /// is under way. Where a write was abandoned, Adobe may still carry it out: that lease is left to run out, which
     /// takes longer.
     pub(super) async fn hand_over(&self, organization: &str) {
@@ -346,14 +389,14 @@ impl Engines {
         let mut is_unfinished = false;
         // One may still be starting under the lease that it was given before; another cannot come.
         loop {
-            let leaving = self.take_running(|running| running.organization == organization);
-            if leaving.is_empty() {
+            let engines = self.take_engines_of(organization);
+            if engines.is_empty() {
                 break;
             }
-            for running in &leaving {
+            for running in &engines {
                 running.engine.stop();
             }
-            for running in &leaving {
+            for running in &engines {
                 is_unfinished |= running.engine.ended().await == Ended::WritesAbandoned;
             }
         }
@@ -364,30 +407,28 @@ impl Engines {
         self.leases.lock().await.remove(organization);
     }
 
-    fn take_running(&self, leaves: impl Fn(&Running) -> bool) -> Vec<Running> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running
-            .extract_if(.., |_, running| leaves(running))
-            .map(|(_, running)| running)
-            .collect()
+    fn take_engines_of(&self, organization: &str) -> Vec<Running> {
+        let mut connections = self.connections.lock();
+        let is_of_it = |_: &ConnectionKey, state: &mut ConnectionState| {
+            let running = state.clone().engine();
+            running.is_some_and(|running| running.organization == organization)
+        };
+        let taken = connections.extract_if(.., is_of_it);
+        taken.filter_map(|(_, state)| state.engine()).collect()
     }
 
-    /// The turn at the objects that the connections of an organisation share.
+    /// For the objects that the connections of an organization share.
     pub(super) fn shared_lock(&self, organization: &str) -> SharedObjectsLock {
-        let turns = self.shared_turns.lock();
-        let mut turns = turns.unwrap_or_else(PoisonError::into_inner);
-        turns.entry(organization.to_owned()).or_default().clone()
+        let mut locks = self.shared_locks.lock();
+        locks.entry(organization.to_owned()).or_default().clone()
     }
 
     /// No engine starts another call.
     pub(super) fn stop_all(&self) {
-        for running in self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
-        {
-            running.engine.stop();
+        for state in self.connections.lock().values() {
+            if let Some(running) = state.clone().engine() {
+                running.engine.stop();
+            }
         }
     }
 

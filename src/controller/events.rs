@@ -14,7 +14,7 @@ use crate::api::common::Condition;
 /// The bound of an Event's note.
 const NOTE_BYTES_MAX: usize = 1_024;
 
-/// Tells a new status or reason of `Ready`.
+/// Records a new status or reason of `Ready`.
 pub(super) async fn on_transition(
     recorder: &Recorder,
     object: &ObjectReference,
@@ -36,7 +36,7 @@ pub(super) async fn on_transition(
     record(recorder, object, &event).await;
 }
 
-/// Tells of a resource that went while remote objects of it stay. It is told on the operator's own Pod: a namespace that
+/// Records that a resource was released while remote objects of it stay, on the operator's own Pod: a namespace that
 /// is being removed takes no new objects (L7).
 ///
 /// The `uid` of the resource is part of the action: of two Events on one object with the same action and reason the
@@ -53,7 +53,7 @@ pub(super) async fn on_release(
     }
 }
 
-/// The same on the resource itself, for those who watch it go.
+/// The same on the resource itself.
 pub(super) async fn on_left(recorder: &Recorder, object: &ObjectReference, message: &str) {
     record(recorder, object, &released("Release".into(), message)).await;
 }
@@ -81,7 +81,7 @@ async fn record(recorder: &Recorder, object: &ObjectReference, event: &Event) {
     }
 }
 
-/// A word that another version wrote is told as a failure.
+/// A word that another version wrote is recorded as a failure.
 fn kind_of(reason: &str) -> EventType {
     match Reason::parse(reason).map(Reason::severity) {
         Some(Severity::Normal) => EventType::Normal,

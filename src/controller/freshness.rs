@@ -1,30 +1,17 @@
 //! Before a remote write: the object that it is for is still as the cache had it. One read of its metadata, which the
 //! API server answers from the present, so that a cache that is behind writes and deletes nothing.
 
-use std::fmt::Debug;
-
-use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
-
-use crate::controller::publish;
 use audience_sharing_engine::Freshness;
+use kube::{Api, Client, ResourceExt};
 
-/// Same object, same spec, and leaving or not as before.
-pub(super) fn of<K>(object: &K, client: &Client) -> Freshness
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug
-        + Send
-        + Sync
-        + 'static,
-{
+use super::publish::{self, Managed};
+
+/// Same object, same spec, and being deleted or not as before.
+pub(super) fn of<K: Managed>(object: &K, client: &Client) -> Freshness {
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
     let name = object.name_any();
     let (uid, generation) = (object.uid(), object.meta().generation);
-    let leaves = object.meta().deletion_timestamp.is_some();
+    let is_deleted = object.meta().deletion_timestamp.is_some();
     Freshness::new(move || {
         let (api, name, uid) = (api.clone(), name.clone(), uid.clone());
         Box::pin(async move {
@@ -33,7 +20,7 @@ where
                     let present = present.metadata;
                     present.uid == uid
                         && present.generation == generation
-                        && present.deletion_timestamp.is_some() == leaves
+                        && present.deletion_timestamp.is_some() == is_deleted
                 }
                 Ok(None) => false,
                 Err(error) => {

@@ -1,55 +1,107 @@
 //! "Reconcile now": the annotation that asks, and its echo in status.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use kube::{Resource, ResourceExt};
 
+use super::locked::Locked;
 use crate::api::annotations::{RECONCILE_REQUESTED_AT, REQUEST_CHARS_MAX, USERS_REQUESTED_AT};
 
 /// What the annotation asks, cut as status takes it.
 pub(super) fn value(object: &impl Resource) -> Option<String> {
-    asked(object, RECONCILE_REQUESTED_AT)
+    annotation(object, RECONCILE_REQUESTED_AT)
 }
 
 /// The same of the wish to know who uses the audience.
 pub(super) fn users(object: &impl Resource) -> Option<String> {
-    asked(object, USERS_REQUESTED_AT)
+    annotation(object, USERS_REQUESTED_AT)
 }
 
-fn asked(object: &impl Resource, annotation: &str) -> Option<String> {
-    let requested = object.annotations().get(annotation)?;
+fn annotation(object: &impl Resource, name: &str) -> Option<String> {
+    let requested = object.annotations().get(name)?;
     Some(requested.chars().take(REQUEST_CHARS_MAX).collect())
 }
 
-/// Which requests were served by this process, by the object's uid, until the status says so: a status that cannot be
-/// written must not cost a look at both systems every time it is tried.
+/// The value of each annotation that this process served last, by the object's uid: any other value is a request, also
+/// one that was served earlier. A status that cannot be written costs no second resync.
 #[derive(Debug, Default)]
-pub(super) struct Served(Mutex<BTreeMap<String, String>>);
+pub(super) struct Requests(Locked<BTreeMap<String, Option<String>>>);
 
-impl Served {
-    /// What the annotation asks for and nobody has handled yet.
+impl Requests {
+    /// What the annotation asks for and nobody has served yet. `handled`: what the status says, for a process that has
+    /// served nothing of this object.
     pub(super) fn open(&self, object: &impl Resource, handled: Option<&String>) -> Option<String> {
-        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid = object.uid().unwrap_or_default();
-        let requested = value(object).filter(|requested| Some(requested) != handled);
-        match requested {
-            Some(requested) => (served.get(&uid) != Some(&requested)).then_some(requested),
-            None => {
-                served.remove(&uid);
-                None
-            }
+        let (uid, requested) = (object.uid().unwrap_or_default(), value(object));
+        let mut served = self.0.lock();
+        let last = match served.get(&uid) {
+            Some(last) => last.as_ref(),
+            None => handled,
+        };
+        if last == requested.as_ref() {
+            return None;
         }
+        if requested.is_none() {
+            served.insert(uid, None);
+        }
+        requested
     }
 
     pub(super) fn done(&self, object: &impl Resource, requested: String) {
-        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        served.insert(object.uid().unwrap_or_default(), requested);
+        self.0
+            .lock()
+            .insert(object.uid().unwrap_or_default(), Some(requested));
     }
 
     /// The object is gone.
     pub(super) fn forget(&self, object: &impl Resource) {
-        let mut served = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        served.remove(&object.uid().unwrap_or_default());
+        self.0.lock().remove(&object.uid().unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::annotations::RECONCILE_REQUESTED_AT;
+    use crate::api::shared_audience::ExperiencePlatformSource;
+    use crate::api::{SharedAudience, SharedAudienceSpec};
+
+    use super::Requests;
+
+    fn asking(value: Option<&str>) -> SharedAudience {
+        let spec = SharedAudienceSpec::new("acme", ExperiencePlatformSource::default());
+        let mut audience = SharedAudience::new("loyal", spec);
+        audience.metadata.uid = Some("uid".into());
+        audience.metadata.annotations =
+            value.map(|value| [(RECONCILE_REQUESTED_AT.into(), value.into())].into());
+        audience
+    }
+
+    #[test]
+    fn every_change_of_the_value_is_a_request() {
+        let (requests, handled) = (Requests::default(), Some("first".to_owned()));
+        let open = |value: Option<&str>| {
+            let open = requests.open(&asking(value), handled.as_ref());
+            if let Some(requested) = &open {
+                requests.done(&asking(value), requested.clone());
+            }
+            open
+        };
+        assert_eq!(
+            open(Some("first")),
+            None,
+            "the status says that it is served"
+        );
+        assert_eq!(open(Some("second")).as_deref(), Some("second"));
+        assert_eq!(open(Some("second")), None, "once");
+        assert_eq!(
+            open(Some("first")).as_deref(),
+            Some("first"),
+            "a former value again"
+        );
+        assert_eq!(open(None), None);
+        assert_eq!(
+            open(Some("first")).as_deref(),
+            Some("first"),
+            "taken out and set again"
+        );
     }
 }

@@ -5,8 +5,7 @@
     reason = "a graceful stop and who waits to be called are bounded by tokio's clock, virtual in tests"
 )]
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
@@ -20,40 +19,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::admission::{self, Admission};
 use super::backoff::Backoff;
-use super::context::{Context, Settings};
+use super::context::Context;
+use super::deletion_wait::DeletionWaits;
 use super::engines::Engines;
-use super::leaving::Leaving;
-use super::publish::Written;
+use super::locked::Locked;
 use super::quarantine::Quarantine;
-use super::replicas::{self, Replicas};
-use super::requested::Served;
-use super::{deadline, shared_audience, sharing_connection, unreadable, watch};
+use super::replicas::{Replicas, spread};
+use super::requested::Requests;
+use super::sent::Sent;
+use super::settings::{Scope, Settings};
+use super::undecoded::UndecodedSet;
+use super::{deadline, report_undecoded, shared_audience, sharing_connection, watch};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::probes::Readiness;
 
-/// Audiences that are looked at side by side: far more than a budget of calls lets through at a time, so that none
+/// Audiences that are reconciled side by side: far more than a rate limit lets through at a time, so that none
 /// waits behind another that waits for Adobe.
 const AUDIENCES_AT_ONCE: u16 = 1_024;
-/// Of these, those that are created or only looked at. The rest is for edits and deletions, which wait behind no bulk.
+/// Of these, those that are created or only reconciled again. The rest is for edits and deletions, which wait behind no bulk.
 const BULK_AT_ONCE: usize = 768;
 const CONNECTIONS_AT_ONCE: u16 = 64;
-
-/// Which namespaces are watched.
-#[derive(Clone, Debug)]
-pub enum Scope {
-    Cluster,
-    /// At least one.
-    Namespaces(BTreeSet<String>),
-}
-
-impl Scope {
-    pub(super) fn contains(&self, namespace: &str) -> bool {
-        match self {
-            Self::Cluster => true,
-            Self::Namespaces(watched) => watched.contains(namespace),
-        }
-    }
-}
 
 /// Runs until `stop`, then ends in bounded time.
 pub async fn run(
@@ -67,30 +52,42 @@ pub async fn run(
     let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
     let (call_audience, audiences_called) = mpsc::unbounded_channel();
     let (wake_connection, connections_woken) = mpsc::unbounded_channel();
-    let (unreadable, unreadable_objects) = mpsc::unbounded_channel();
+    let (report, undecoded_objects) = mpsc::unbounded_channel();
+    let report_again = report.downgrade();
+    let listeners = watch::Listeners {
+        metrics: settings.metrics.clone(),
+        undecoded: UndecodedSet::default(),
+        report_undecoded: report,
+    };
+    let (sent_audiences, sent_connections) = (Sent::default(), Sent::default());
+    let sent: Sent<SharedAudience> = sent_audiences.clone();
     let audiences = watch::guarded(
         apis::<SharedAudience>(&client, scope),
-        &settings.metrics,
-        &unreadable,
+        &listeners,
+        move |audience, is_gone| sent.seen(audience, is_gone),
     );
+    let sent: Sent<SharingConnection> = sent_connections.clone();
     let connections = watch::guarded(
         apis::<SharingConnection>(&client, scope),
-        &settings.metrics,
-        &unreadable,
+        &listeners,
+        move |connection, is_gone| sent.seen(connection, is_gone),
     );
+    let undecoded = listeners.undecoded.clone();
+    drop(listeners);
     readiness.follow("SharedAudience watch", audiences.ready.clone());
     readiness.follow("SharingConnection watch", connections.ready.clone());
     let context = Arc::new(Context {
         recorder: Recorder::new(client.clone(), Reporter::from("audience-sharing")),
-        backoff: Mutex::new(Backoff::new(settings.rng_seed)),
+        backoff: Locked::new(Backoff::new(settings.rng_seed)),
         audiences: audiences.store.clone(),
-        undecoded_audiences: audiences.undecoded.clone(),
+        undecoded,
         scope: scope.clone(),
         connections: connections.store.clone(),
         connections_known: connections.ready.clone(),
-        served: Served::default(),
-        leaving: Leaving::default(),
-        written: Written::default(),
+        requests: Requests::default(),
+        deletion_waits: DeletionWaits::default(),
+        sent_audiences,
+        sent_connections,
         quarantine: Quarantine::default(),
         admission: Admission::new(BULK_AT_ONCE, call_audience),
         engines: Engines::new(wake_audience, wake_connection.clone()),
@@ -100,8 +97,8 @@ pub async fn run(
     });
     let replicas_known = context.replicas.known();
     readiness.follow("list of replicas", replicas_known.clone());
-    // Claims are judged with all claimants known, and the Lease of an organisation is for one of the living replicas: no
-    // connection is looked at before the audiences were listed and the replicas.
+    // Claims are judged with all claimants known, and the Lease of an organization is for one of the living replicas: no
+    // connection is reconciled before the audiences were listed and the replicas.
     let all_known = [audiences.ready.clone(), replicas_known];
     let connections_stream = connections.stream;
     let gated = async move {
@@ -156,19 +153,13 @@ pub async fn run(
         stop.cancelled().await;
         context.engines.stop_all();
     };
-    drop(unreadable);
-    let tell_unreadable = unreadable::tell(
-        &context.client,
-        &context.recorder,
-        unreadable_objects,
-        context.settings.wall_clock,
-    );
-    let spread = replicas::spread(&context, &stop);
+    let report_undecoded = report_undecoded::run(&context, undecoded_objects, report_again);
+    let spread = spread::spread(&context, &stop);
     let all = futures::future::join5(
         of_audiences,
         of_connections,
         engines_stop,
-        tell_unreadable,
+        report_undecoded,
         spread,
     );
     let deadline = async {
@@ -206,7 +197,7 @@ where
     }
 }
 
-/// Reconcilers do not fail: each says itself when it is to be called again.
+/// Reconcilers do not fail: each answers when it is to be called again.
 fn again_soon<K>(_: Arc<K>, never: &std::convert::Infallible, _: Arc<Context>) -> Action {
     match *never {}
 }

@@ -1,100 +1,62 @@
-//! A `SharedAudience`, from an event to its status: dereference, validate, settle, write down.
+//! A `SharedAudience`, from an event to its status: declaration, finalizer, engine, status.
 //!
-//! Turns the spec into `core`'s types, hands them to the engine, writes down what came of it. It never talks to Adobe
-//! and decides nothing about remote objects.
+//! It never talks to Adobe and decides nothing about remote objects.
 
+mod activation;
 mod delete;
-mod dereference;
+mod outcome;
+pub(super) mod recorded;
 mod status;
-mod validate;
 
-use std::sync::{Arc, PoisonError};
+use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use audience_sharing_core::compose::Share;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::plan::claims::CreatedAt;
+use audience_sharing_engine::{Problem, ReconcileRequest};
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::conditions::{is_ready, ready_reason};
-use super::context::{Context, share_name};
+use super::context::Context;
+use super::engines::{ConnectionState, Running};
+use super::publish::{has_finalizer, with_finalizer};
 use super::quarantine::{self, Panicked};
 use super::{events, freshness, publish, requested};
-use crate::api::annotations::FINALIZER;
-use crate::api::{DeletionWaitStatus, SharedAudience};
-use audience_sharing_engine::{
-    Freshness, NotReconciled, Problem, ReconcileOutcome, ReconcileRequest,
-};
+use crate::api::common::Condition;
+use crate::api::{SharedAudience, SharingConnection};
+use crate::declaration::{AudienceDeclaration, connection_name};
+use outcome::{Outcome, dependency_not_ready, full_name};
+use recorded::recorded;
 use status::Verdict;
-
-pub(super) use delete::declaration;
-pub(super) use validate::adoption_policy;
-
-/// What one look at an audience found.
-enum Outcome {
-    ReconcileOutcome {
-        reconciled: Box<ReconcileOutcome>,
-        /// The version of the object that our finalizer made.
-        version: Option<String>,
-        looked_for_users: Option<String>,
-    },
-    Suspended {
-        /// The version of the object that our finalizer made, as above.
-        version: Option<String>,
-    },
-    /// The spec says what cannot be done.
-    Invalid {
-        problem: Problem,
-        version: Option<String>,
-    },
-    /// Something in Kubernetes is missing or wrong; nothing remote was judged.
-    Unresolved(Problem),
-    /// It leaves, and its remote objects cannot be deleted; for how long that has lasted.
-    CannotDelete(Problem, DeletionWaitStatus),
-    /// The API server failed; tried again soon, with nothing to write down.
-    Kubernetes(kube::Error),
-    /// The object has changed since it was read from the cache, or the API server did not say.
-    Superseded,
-    /// Another process reconciles this organisation, or may by now, or the engine is just being replaced: whoever starts
-    /// it wakes us.
-    NotOurs,
-    /// The engine panicked while it planned for this audience.
-    Panicked,
-    /// The object is gone.
-    Released,
-}
 
 pub(super) async fn reconcile(
     audience: Arc<SharedAudience>,
     context: Arc<Context>,
-) -> Result<Action, std::convert::Infallible> {
+) -> Result<Action, Infallible> {
     let called = context.admission.claim(&audience);
     context.wait_for_connections().await;
-    if context.quarantine.blockers(&*audience) {
+    let audience = context.sent_audiences.latest(audience);
+    if context.quarantine.contains(&*audience) {
         return Ok(Action::await_change());
     }
-    if context.written.is_ahead_of(&*audience) {
-        return Ok(Action::requeue(CACHE_IS_BEHIND));
-    }
-    let place = match is_edited_or_leaves(&audience) {
+    let place = match is_edited_or_deleted(&audience) {
         true => None,
         false => match called.or_else(|| context.admission.enter(&audience)) {
             None => return Ok(Action::await_change()),
             place => place,
         },
     };
-    let look = async {
-        let outcome = match audience.metadata.deletion_timestamp {
-            Some(_) => delete::delete(&audience, &context).await,
+    let work = async {
+        let (audience, outcome) = match audience.metadata.deletion_timestamp {
+            Some(_) => (audience.clone(), delete::delete(&audience, &context).await),
             None => keep(&audience, &context).await,
         };
         conclude(&audience, &context, outcome).await
     };
-    let action = match quarantine::guarded(look).await {
+    let action = match quarantine::guarded(work).await {
         Ok(action) => action,
         Err(Panicked) => set_aside(&audience, &context).await,
     };
@@ -102,185 +64,196 @@ pub(super) async fn reconcile(
     Ok(action)
 }
 
-/// Whether the audience goes before all that is created or only looked at; what does not is called when it is its turn.
+/// Whether the audience goes before all that is created or only reconciled again; what does not is called when it is its
+/// turn.
 pub(super) fn goes_first(audience: &SharedAudience, context: &Context) -> bool {
-    let goes_first = is_edited_or_leaves(audience);
+    let goes_first = is_edited_or_deleted(audience);
     if !goes_first {
         context.admission.line_up(audience);
     }
     goes_first
 }
 
-/// What is neither created nor only looked at: a person waits for it, and it goes before all that.
-fn is_edited_or_leaves(audience: &SharedAudience) -> bool {
+/// What is neither created nor only reconciled again: a person waits for it, and it goes before all that.
+fn is_edited_or_deleted(audience: &SharedAudience) -> bool {
     audience.metadata.deletion_timestamp.is_some()
-        || !is_known_to_stand(audience) && status::has_objects(audience)
+        || !is_as_declared(audience) && recorded::has_objects(audience)
 }
 
-/// A panic while the audience was looked at: said in its status, and not looked for again until it changes.
+/// A panic while the audience was reconciled: reported in its status, and not tried again until it changes.
 async fn set_aside(audience: &SharedAudience, context: &Context) -> Action {
-    tracing::error!(audience = %name(audience), "panicked at this audience; it is set aside until it changes");
+    tracing::error!(audience = %full_name(audience), "panicked at this audience; it is set aside until it changes");
     context.quarantine.add(audience);
-    let told = conclude(
-        audience,
-        context,
-        Outcome::Unresolved(quarantine::problem()),
-    );
+    let problem = Outcome::Unresolved(quarantine::problem());
     // A second panic leaves what the status said before.
-    let _ = quarantine::guarded(told).await;
+    let _ = quarantine::guarded(conclude(audience, context, problem)).await;
     Action::await_change()
 }
 
-/// The younger version that we made comes by the watch.
-const CACHE_IS_BEHIND: Duration = Duration::from_secs(1);
-
-/// Brings the audience to where it shall be.
-async fn keep(audience: &SharedAudience, context: &Context) -> Outcome {
-    let running = match dereference::engine(audience, context) {
-        Ok(running) => running,
-        Err(outcome) => return outcome,
-    };
-    // Before anything else, valid or not: a resource that objects are handed over to must not go unnoticed.
-    let version = match publish::add_finalizer(&context.client, audience).await {
-        Ok(version) => version,
-        Err(error) => return Outcome::Kubernetes(error),
-    };
-    let finalized_at = Instant::now();
-    if audience.spec.suspend {
-        return Outcome::Suspended { version };
+/// Brings the audience to its declared state. With it comes the object as our finalizer left it.
+async fn keep(audience: &Arc<SharedAudience>, context: &Context) -> (Arc<SharedAudience>, Outcome) {
+    let resolved = engine(audience, context);
+    if matches!(resolved, Err(Outcome::NotOurs)) {
+        return (audience.clone(), Outcome::NotOurs);
     }
-    let share = match validate::share(audience, &running.settings) {
+    // Before anything else, valid or not: a resource that objects are handed over to must not go unnoticed (L5).
+    let finalized = with_finalizer(&context.client, &context.sent_audiences, audience).await;
+    let (audience, is_new) = match finalized {
+        Ok(finalized) => finalized,
+        Err(error) => return (audience.clone(), Outcome::Kubernetes(error)),
+    };
+    let declared = AudienceDeclaration::of(&audience);
+    let outcome = match resolved {
+        _ if declared.suspended => Outcome::Suspended,
+        Err(outcome) => outcome,
+        Ok(running) => reconcile_declared(&audience, declared, &running, is_new, context).await,
+    };
+    (audience, outcome)
+}
+
+/// The running engine of the audience's connection.
+fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outcome> {
+    let (namespace, name) = (
+        audience.namespace().unwrap_or_default(),
+        connection_name(audience),
+    );
+    let not_ready = || Outcome::Unresolved(dependency_not_ready(name));
+    let Some(connection) = context.connection(&namespace, name) else {
+        return Err(
+            match context
+                .undecoded
+                .contains::<SharingConnection>(&namespace, name)
+            {
+                true => not_ready(),
+                false => Outcome::Unresolved(Problem::new(
+                    Reason::ConnectionNotFound,
+                    format!(
+                        "There is no SharingConnection {name} in namespace {namespace}. Nothing was changed. Create it, or \
+                     correct spec.connectionRef.name in a new SharedAudience."
+                    ),
+                )),
+            },
+        );
+    };
+    match context.engines.state(&namespace, name) {
+        _ if connection.metadata.deletion_timestamp.is_some() => Err(not_ready()),
+        ConnectionState::Running(running) if running.is_invalid => Err(not_ready()),
+        ConnectionState::Running(running) => Ok(running),
+        ConnectionState::Starting => Err(Outcome::NotOurs),
+        ConnectionState::WithoutCredential(_) | ConnectionState::ReconciledElsewhere => {
+            Err(not_ready())
+        }
+    }
+}
+
+/// `is_new`: our finalizer was set just now.
+async fn reconcile_declared(
+    audience: &SharedAudience,
+    declared: AudienceDeclaration,
+    running: &Running,
+    is_new: bool,
+    context: &Context,
+) -> Outcome {
+    let finalized_at = Instant::now();
+    let created = declared.created;
+    let share = match declared.share(running.settings.adoption) {
         Ok(share) => share,
-        Err(problem) => return Outcome::Invalid { problem, version },
+        Err(problem) => return Outcome::Unresolved(problem),
     };
     let handled = audience
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if let Some(requested) = context.served.open(audience, handled) {
+    if let Some(requested) = context.requests.open(audience, handled) {
         if running.engine.resync().await.is_err() {
             return Outcome::NotOurs;
         }
-        context.served.done(audience, requested);
+        context.requests.done(audience, requested);
     }
-    // A finalizer goes onto the version that was read or nowhere: at that moment it is as good as another look.
+    // A finalizer is set on the version that was read or not at all: at that moment it is as good as a freshness check.
     let freshness = freshness::of(audience, &context.client);
-    let freshness = match version {
-        Some(_) => freshness.known_at(finalized_at),
-        None => freshness,
+    let freshness = match is_new {
+        true => freshness.known_at(finalized_at),
+        false => freshness,
     };
-    let request = request(audience, share, freshness);
+    let recorded = recorded(audience);
+    let request = ReconcileRequest {
+        share,
+        created,
+        pinned: recorded.source,
+        recorded: recorded.objects,
+        recorded_audience: recorded.audience,
+        recorded_tenant: recorded.tenant,
+        is_change: !is_as_declared(audience),
+        freshness,
+    };
     match running.engine.reconcile(request).await {
         Ok(mut reconciled) if running.holds_lease() => {
-            let wish = wish_for_users(audience);
-            if wish.is_some()
+            let users_requested = users_requested(audience);
+            if users_requested.is_some()
                 && let Some(observed_state) = &reconciled.observed_state
             {
-                let looked = running.engine.look_for_users(observed_state).await;
-                reconciled.used_by = reconciled.used_by.updated(looked);
+                let users = running.engine.look_for_users(observed_state).await;
+                reconciled.used_by = reconciled.used_by.updated(users);
             }
-            Outcome::ReconcileOutcome {
+            Outcome::Reconciled {
                 reconciled: Box::new(reconciled),
-                version,
-                looked_for_users: wish,
+                users_requested,
             }
         }
         Ok(_) => Outcome::NotOurs,
-        Err(unsettled) => unsettled.into(),
+        Err(why) => why.into(),
     }
 }
 
-/// The request to look for users that nobody has handled yet.
-fn wish_for_users(audience: &SharedAudience) -> Option<String> {
+/// The request for the users of the audience that nobody has handled yet.
+fn users_requested(audience: &SharedAudience) -> Option<String> {
     let status = audience.status.as_ref();
     let known = status.and_then(|status| status.used_by.as_ref());
     let handled = known.and_then(|known| known.last_handled_request_at.as_ref());
     requested::users(audience).filter(|requested| Some(requested) != handled)
 }
 
-impl From<NotReconciled> for Outcome {
-    fn from(unsettled: NotReconciled) -> Self {
-        match unsettled {
-            NotReconciled::Superseded => Self::Superseded,
-            NotReconciled::Panicked => Self::Panicked,
-            NotReconciled::Ended(_) => Self::NotOurs,
-        }
-    }
-}
-
-fn request(audience: &SharedAudience, share: Share, freshness: Freshness) -> ReconcileRequest {
-    let recorded = status::recorded(audience);
-    ReconcileRequest {
-        share,
-        created: created(audience),
-        pinned: recorded.source,
-        recorded: recorded.objects,
-        recorded_audience: recorded.audience,
-        recorded_tenant: recorded.tenant,
-        is_change: !is_known_to_stand(audience),
-        freshness,
-    }
-}
-
-/// A change that has just been seen, and is in the cache: a look at the audience that is under way makes way for it, and
-/// a connection that leaves need not wait for an audience that has no finalizer of ours any more.
+/// A change that has just been seen, and is in the cache: a reconcile of the audience that is under way makes way for it,
+/// and a connection that is being deleted need not wait for an audience that has no finalizer of ours any more.
 pub(super) fn seen(audience: &SharedAudience, context: &Context) {
-    if !audience.finalizers().iter().any(|known| known == FINALIZER) {
-        wake_leaving_connection(audience, context);
-    }
-    let leaves = audience.metadata.deletion_timestamp.is_some();
-    if !leaves && is_known_to_stand(audience) {
-        return;
-    }
-    let namespace = audience.namespace().unwrap_or_default();
-    let running = context
-        .engines
-        .get(&namespace, &audience.spec.connection_ref.name);
-    if let (Some(running), Some(share)) = (running, share_name(audience)) {
-        running.engine.prioritize(share, leaves);
-    }
-}
-
-fn wake_leaving_connection(audience: &SharedAudience, context: &Context) {
-    let namespace = audience.namespace().unwrap_or_default();
-    let name = &audience.spec.connection_ref.name;
-    let connection = context
-        .connections
-        .get(&ObjectRef::new(name).within(&namespace));
-    if connection.is_some_and(|connection| connection.metadata.deletion_timestamp.is_some()) {
+    let (namespace, name) = (
+        audience.namespace().unwrap_or_default(),
+        connection_name(audience),
+    );
+    let connection = context.connection(&namespace, name);
+    if !has_finalizer(audience)
+        && connection.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
+    {
         context.engines.wake_connection(&namespace, name);
     }
+    let is_deleted = audience.metadata.deletion_timestamp.is_some();
+    if !is_deleted && is_as_declared(audience) {
+        return;
+    }
+    let share = AudienceDeclaration::of(audience).name;
+    if let (Some(running), Some(share)) = (context.engines.get(&namespace, name), share) {
+        running.engine.prioritize(share, is_deleted);
+    }
 }
 
-/// As it is declared now, as far as the last look found.
-fn is_known_to_stand(audience: &SharedAudience) -> bool {
+/// As far as the last reconcile found.
+fn is_as_declared(audience: &SharedAudience) -> bool {
     let status = audience.status.as_ref();
     status.is_some_and(|status| {
         status.observed_generation == audience.metadata.generation && is_ready(&status.conditions)
     })
 }
 
-pub(super) fn created(audience: &SharedAudience) -> CreatedAt {
-    CreatedAt(
-        audience
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map_or(i64::MAX, |time| time.0.as_second()),
-    )
-}
-
-/// The one place that writes an audience's status, after success and failure alike, and says when to look again.
+/// The one place that writes an audience's status, after success and failure alike, and says when to reconcile again.
 async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome) -> Action {
     let key = audience.uid().unwrap_or_default();
-    let mut made = None;
     let mut goes_on = false;
     let verdict = match outcome {
         Outcome::Released => {
-            context.backoff().succeeded(&key);
-            context.served.forget(audience);
-            context.leaving.forget(audience);
-            context.written.forget(audience);
+            context.backoff.lock().succeeded(&key);
+            context.requests.forget(audience);
+            context.deletion_waits.forget(audience);
             context.quarantine.forget(audience);
             return Action::await_change();
         }
@@ -288,57 +261,37 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         Outcome::NotOurs => return Action::await_change(),
         Outcome::Superseded => return Action::requeue(SUPERSEDED),
         Outcome::Kubernetes(error) => {
-            tracing::warn!(audience = %name(audience), "{}; tried again soon", publish::describe(&error));
+            tracing::warn!(audience = %full_name(audience), "{}; tried again soon", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
         }
-        Outcome::ReconcileOutcome {
+        Outcome::Reconciled {
             reconciled,
-            version,
-            looked_for_users,
+            users_requested,
         } => {
-            made = version;
             goes_on = reconciled.records_source_first;
-            let connection = &audience.spec.connection_ref.name;
-            Verdict::of_reconciled(*reconciled, connection, looked_for_users)
+            Verdict::of_reconciled(*reconciled, connection_name(audience), users_requested)
         }
-        Outcome::Suspended { version } => {
-            made = version;
-            Verdict::suspended()
-        }
-        Outcome::Invalid { problem, version } => {
-            made = version;
-            Verdict::unresolved(problem)
-        }
-        Outcome::Unresolved(problem) => Verdict::unresolved(problem),
-        Outcome::CannotDelete(problem, so_far) => Verdict::cannot_delete(problem, so_far),
+        Outcome::Suspended => Verdict::suspended(),
+        Outcome::Unresolved(problem) => Verdict::unresolved(problem, None),
+        Outcome::CannotDelete(problem, so_far) => Verdict::unresolved(problem, Some(so_far)),
     };
     if verdict.deletion_wait.is_none() {
-        context.leaving.waits_no_longer(audience);
+        context.deletion_waits.waits_no_longer(audience);
     }
     let disposition = verdict.problem.as_ref().map(Problem::disposition);
-    let pause = next_look(context, &key, disposition);
-    // Told only where the object itself fails by itself: what waits for something else has no time of its own.
+    let pause = next_attempt(context, &key, disposition);
+    // Shown only where the object itself fails: what waits for something else has no time of its own.
     let retries = matches!(
         disposition,
         Some(Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Stalled)
     );
     let wanted = status::after(audience, &verdict, context.now(), pause.filter(|_| retries));
-    let known = audience.status.as_ref();
-    match publish::status(
-        &context.client,
-        &context.written,
-        audience,
-        made,
-        known,
-        &wanted,
-    )
-    .await
-    {
+    match publish::status(&context.client, &context.sent_audiences, audience, &wanted).await {
         Ok(()) => {}
         // A younger version is on its way to the cache.
         Err(error) if publish::is_conflict(&error) => return Action::requeue(STATUS_RETRY),
         Err(error) => {
-            tracing::warn!(audience = %name(audience), "status not written: {}", publish::describe(&error));
+            tracing::warn!(audience = %full_name(audience), "status not written: {}", publish::describe(&error));
             return requeue(context, &key, Some(Disposition::Retry));
         }
     }
@@ -354,14 +307,11 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
     )
     .await;
     match pause {
-        _ if goes_on => Action::requeue(RECORDED),
+        _ if goes_on => Action::requeue(Duration::ZERO),
         Some(pause) => Action::requeue(pause),
         None => Action::await_change(),
     }
 }
-
-/// Until the cache has a status that was just written.
-const RECORDED: Duration = Duration::from_millis(50);
 
 /// The younger object comes by the watch; this is for an API server that did not answer.
 const SUPERSEDED: Duration = Duration::from_secs(10);
@@ -369,14 +319,18 @@ const SUPERSEDED: Duration = Duration::from_secs(10);
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 
 fn requeue(context: &Context, key: &str, disposition: Option<Disposition>) -> Action {
-    match next_look(context, key, disposition) {
+    match next_attempt(context, key, disposition) {
         Some(pause) => Action::requeue(pause),
         None => Action::await_change(),
     }
 }
 
-fn next_look(context: &Context, key: &str, disposition: Option<Disposition>) -> Option<Duration> {
-    let mut backoff = context.backoff();
+fn next_attempt(
+    context: &Context,
+    key: &str,
+    disposition: Option<Disposition>,
+) -> Option<Duration> {
+    let mut backoff = context.backoff.lock();
     match disposition {
         None => {
             backoff.succeeded(key);
@@ -386,29 +340,9 @@ fn next_look(context: &Context, key: &str, disposition: Option<Disposition>) -> 
     }
 }
 
-impl Context {
-    fn backoff(&self) -> std::sync::MutexGuard<'_, super::backoff::Backoff> {
-        self.backoff.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn conditions(audience: &SharedAudience) -> &[crate::api::common::Condition] {
+fn conditions(audience: &SharedAudience) -> &[Condition] {
     audience
         .status
         .as_ref()
         .map_or(&[], |status| &status.conditions)
-}
-
-fn name(audience: &SharedAudience) -> String {
-    format!(
-        "{}/{}",
-        audience.namespace().unwrap_or_default(),
-        audience.name_any()
-    )
-}
-
-/// What a connection that is not ready means for its audiences: told there, referred to here.
-fn dependency_not_ready(connection: &str) -> Problem {
-    let message = format!("SharingConnection {connection} is not ready; its status says why.");
-    Problem::new(Reason::DependencyNotReady, message).of_connection()
 }

@@ -2,199 +2,193 @@
 //!
 //! It starts, changes and stops the engine of the connection, and decides nothing about remote objects.
 
+mod recorded;
 mod secret;
 mod start;
 mod status;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
+use audience_sharing_engine::Problem;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::conditions::ready_reason;
-use super::context::{Context, audiences_of, organization};
+use super::context::Context;
 use super::definition::{self, Definition};
-use super::engines::{ConnectionKey, Engines, Running};
-use super::leaving::Patience;
+use super::deletion_wait::Patience;
+use super::engines::{Running, key};
+use super::publish::{has_finalizer, with_finalizer};
 use super::quarantine::{self, Panicked};
 use super::{events, freshness, publish, requested};
-use crate::api::annotations::FINALIZER;
-use crate::api::{DeletionPolicy, SharedAudience, SharingConnection};
-use audience_sharing_engine::Problem;
-use status::Findings;
+use crate::api::{SharedAudience, SharingConnection};
+use crate::declaration::organization;
+use status::Finding;
 
 pub(super) async fn reconcile(
     connection: Arc<SharingConnection>,
     context: Arc<Context>,
-) -> Result<Action, std::convert::Infallible> {
+) -> Result<Action, Infallible> {
     if !context
         .replicas
         .is_for_us(organization(&connection).as_str())
     {
-        // Another replica sees to it. Once it is for us, it is looked at again.
-        let key = key(&connection);
-        context.engines.stop(&key);
-        context.engines.set_without_credential(&key, false);
-        context.engines.set_held_elsewhere(&key, false);
-        context.engines.await_lease(&key, None);
+        // Another replica reconciles it. Once it is for us, we are woken.
+        context.engines.stop(&key(&connection));
         return Ok(Action::await_change());
     }
-    if context.quarantine.blockers(&*connection) {
+    let connection = context.sent_connections.latest(connection);
+    if context.quarantine.contains(&*connection) {
         return Ok(Action::await_change());
     }
-    if context.written.is_ahead_of(&*connection) {
-        return Ok(Action::requeue(CACHE_IS_BEHIND));
-    }
-    let look = async {
+    let work = async {
         match connection.metadata.deletion_timestamp {
-            Some(_) => leave(&connection, &context).await,
+            Some(_) => delete(&connection, &context).await,
             None => keep(&connection, &context).await,
         }
     };
-    Ok(match quarantine::guarded(look).await {
+    Ok(match quarantine::guarded(work).await {
         Ok(action) => action,
         Err(Panicked) => set_aside(&connection, &context).await,
     })
 }
 
-/// A panic while the connection was looked at: said in its status, and not looked for again until it changes. Its engine
-/// goes on as it was told last.
+/// A panic while the connection was reconciled: reported in its status, and not tried again until it changes. Its engine
+/// goes on as it was configured last.
 async fn set_aside(connection: &SharingConnection, context: &Context) -> Action {
-    tracing::error!(connection = %name(connection), "panicked at this connection; it is set aside until it changes");
+    tracing::error!(connection = %full_name(connection), "panicked at this connection; it is set aside until it changes");
     context.quarantine.add(connection);
-    let findings = Findings::without_report(quarantine::problem().of_connection());
-    let told = conclude(connection, context, &findings, None, None);
+    let finding = Finding::without_report(quarantine::problem().of_connection());
     // A second panic leaves what the status said before.
-    let _ = quarantine::guarded(told).await;
+    let _ = quarantine::guarded(conclude(connection, context, &finding, None)).await;
     Action::await_change()
 }
 
-/// The younger version that we made comes by the watch.
-const CACHE_IS_BEHIND: Duration = Duration::from_secs(1);
-
-/// Where nothing watches the cause, it is looked at again this often: a Secret whose watch is refused, for one.
-const LOOK_AGAIN: Duration = Duration::from_secs(600);
+/// Where nothing watches the cause, it is checked again this often: a Secret whose watch is refused, for one.
+const CHECK_AGAIN: Duration = Duration::from_secs(600);
 /// For a Secret that is missing and not watched: one read, of the API server alone.
-const LOOK_FOR_SECRET: Duration = Duration::from_secs(30);
+const CHECK_SECRET: Duration = Duration::from_secs(30);
 
-async fn keep(connection: &SharingConnection, context: &Context) -> Action {
-    let made = match publish::add_finalizer(&context.client, connection).await {
-        Ok(made) => made,
+async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action {
+    let finalized = with_finalizer(&context.client, &context.sent_connections, connection).await;
+    let connection = match finalized {
+        Ok((connection, _)) => connection,
         Err(error) => return failed(connection, &error),
     };
-    let credential = match secret::read(connection, context).await {
+    let connection = &*connection;
+    let declared = context.declared(connection);
+    let invalid = declared.invalid.clone();
+    let credential = match secret::read(connection, &declared.secret, context).await {
         Ok(credential) => credential,
         Err(secret::Unusable::Kubernetes(error)) => return failed(connection, &error),
         Err(secret::Unusable::Missing(problem)) => {
-            note_missing_credential(connection, context);
-            let findings = Findings::without_credential(problem);
-            let next = conclude(connection, context, &findings, None, made).await;
+            note_missing_credential(connection, &declared.secret, context);
+            let finding = Finding::without_credential(problem);
+            let next = conclude(connection, context, &finding, None).await;
             return match context.settings.watch_secrets {
                 true => next,
-                false => Action::requeue(LOOK_FOR_SECRET),
+                false => Action::requeue(CHECK_SECRET),
             };
         }
     };
-    let running = match start::ensure(connection, context, credential).await {
+    let running = match start::ensure(connection, declared, context, credential).await {
         start::Ensured::Running(running) => running,
-        start::Ensured::HeldElsewhere(problem) => {
-            return held_elsewhere(connection, context, problem, made).await;
+        start::Ensured::Elsewhere(problem) => {
+            return reconciled_elsewhere(connection, context, problem).await;
         }
         start::Ensured::Resting(left) => {
             if context.engines.early_ends.are_many(&key(connection)) {
-                let findings = Findings::without_report(engine_ends());
-                conclude(connection, context, &findings, None, made).await;
+                let finding = Finding::without_report(engine_ends());
+                conclude(connection, context, &finding, None).await;
             }
             return Action::requeue(left);
         }
     };
+    if let Some(problem) = invalid {
+        return conclude(connection, context, &Finding::without_report(problem), None).await;
+    }
     let handled = connection
         .status
         .as_ref()
         .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if let Some(requested) = context.served.open(connection, handled) {
+    if let Some(requested) = context.requests.open(connection, handled) {
         if running.engine.resync().await.is_err() {
             return Action::requeue(Duration::from_secs(1));
         }
-        context.served.done(connection, requested);
+        context.requests.done(connection, requested);
     }
     let report = running.engine.report().borrow().clone();
     if report.ready {
         context.engines.early_ends.forget(&key(connection));
     }
     if report.failure.is_none() && !report.ready && is_judged(connection) {
-        // A restart: what was found last stands until the first pass has found something else.
-        return Action::requeue(LOOK_AGAIN);
+        // A restart: the last verdict holds until the first resync has found something else.
+        return Action::requeue(CHECK_AGAIN);
     }
     if !running.holds_lease() {
-        // Whoever holds it writes the status; once it is ours again, the connection is looked at again.
+        // Whoever holds it writes the status; once it is ours again, we are woken.
         return Action::await_change();
     }
     let requested = requested::value(connection);
-    let findings = Findings::of_report(report);
-    conclude(connection, context, &findings, requested, made).await
+    conclude(connection, context, &Finding::of_report(report), requested).await
 }
 
 fn engine_ends() -> Problem {
     let reason = Reason::InternalError;
     let message = format!(
-        "The operator panicked more than once while it took in what the two systems answered, which is a defect of the \
-         operator. It forgets what it knew and reads both anew, later and later. {}",
+        "The operator panicked more than once while it applied the answers of the two systems, which is a defect of the \
+         operator. It discards what it knew and reads both again, after longer and longer pauses. {}",
         reason.remedy()
     );
     Problem::new(reason, message).of_connection()
 }
 
-/// Whoever holds the Lease sees to the connection and writes its status; where that is another installation, nobody else
-/// would say so.
-async fn held_elsewhere(
+/// Whoever holds the Lease reconciles the connection and writes its status; where that is another installation, nobody
+/// else would report it.
+async fn reconciled_elsewhere(
     connection: &SharingConnection,
     context: &Context,
     problem: Option<Problem>,
-    made: Option<String>,
 ) -> Action {
     match problem {
         None => Action::await_change(),
         Some(problem) => {
-            let findings = Findings::without_report(problem);
-            conclude(connection, context, &findings, None, made).await
+            let finding = Finding::without_report(problem);
+            conclude(connection, context, &finding, None).await
         }
     }
 }
 
-/// From now on its audiences know, and it is looked at again when the Secret comes.
-fn note_missing_credential(connection: &SharingConnection, context: &Context) {
-    secret::watch(connection, context);
-    if context
-        .engines
-        .set_without_credential(&key(connection), true)
-    {
-        start::wake_audiences(connection, context);
+/// From now on its audiences know, and it is reconciled again when the Secret comes.
+fn note_missing_credential(connection: &SharingConnection, secret: &str, context: &Context) {
+    secret::watch(connection, secret, context);
+    let key = key(connection);
+    if context.engines.set_without_credential(&key) {
+        context.wake_audiences_of(&key.0, &key.1);
     }
 }
 
 /// Asked once more before an audience of the connection goes without its remote objects: whether it still cannot be
-/// deleted. While nobody can tell, `false`.
+/// deleted. While that is not known, `false`.
 pub(super) async fn lacks_credential(
     audience: &SharedAudience,
     connection: &str,
     context: &Context,
 ) -> bool {
     let namespace = audience.namespace().unwrap_or_default();
-    let reference = ObjectRef::new(connection).within(&namespace);
-    let Some(known) = context.connections.get(&reference) else {
+    let Some(known) = context.connection(&namespace, connection) else {
         return true;
     };
     if let Some(running) = context.engines.get(&namespace, connection) {
         let is_read = running.engine.resync().await.is_ok();
         return is_read && bars_deletion(&running);
     }
-    match secret::read(&known, context).await {
+    match secret::read(&known, &context.declared(&known).secret, context).await {
         Err(secret::Unusable::Missing(_)) => true,
         Err(secret::Unusable::Kubernetes(_)) => false,
         Ok(_) => {
@@ -215,7 +209,7 @@ fn bars_deletion(running: &Running) -> bool {
     failure.is_some_and(Reason::bars_deletion)
 }
 
-/// A look at this generation of the spec was written down.
+/// A verdict on this generation of the spec was written.
 fn is_judged(connection: &SharingConnection) -> bool {
     let status = connection.status.as_ref();
     status.is_some_and(|status| {
@@ -224,25 +218,21 @@ fn is_judged(connection: &SharingConnection) -> bool {
     })
 }
 
-/// The one place that writes a connection's status. `made`: the version of the object that our finalizer made.
+/// The one place that writes a connection's status.
 async fn conclude(
     connection: &SharingConnection,
     context: &Context,
-    findings: &Findings,
+    finding: &Finding,
     handled: Option<String>,
-    made: Option<String>,
 ) -> Action {
-    if findings.deletion_wait.is_none() {
-        context.leaving.waits_no_longer(connection);
+    if finding.deletion_wait.is_none() {
+        context.deletion_waits.waits_no_longer(connection);
     }
-    let wanted = status::after(connection, findings, handled, context.now());
-    let known = connection.status.as_ref();
+    let wanted = status::after(connection, finding, handled, context.now());
     match publish::status(
         &context.client,
-        &context.written,
+        &context.sent_connections,
         connection,
-        made,
-        known,
         &wanted,
     )
     .await
@@ -269,25 +259,18 @@ async fn conclude(
         &wanted.conditions,
     )
     .await;
-    Action::requeue(LOOK_AGAIN)
+    Action::requeue(CHECK_AGAIN)
 }
 
 /// The connection outlives the audiences that still need it (L7).
-async fn leave(connection: &SharingConnection, context: &Context) -> Action {
-    if !connection
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == FINALIZER)
-    {
+async fn delete(connection: &SharingConnection, context: &Context) -> Action {
+    if !has_finalizer(connection) {
         context.engines.stop(&key(connection));
         return Action::await_change();
     }
-    let namespace = connection.namespace().unwrap_or_default();
-    let users = audiences_of(&context.audiences, &namespace, &connection.name_any());
-    let waiting = users.iter().filter(|user| {
-        let mut finalizers = user.finalizers().iter();
-        finalizers.any(|finalizer| finalizer == FINALIZER)
-    });
+    let (namespace, name) = key(connection);
+    let users = context.audiences_of(&namespace, &name);
+    let waiting = users.iter().filter(|user| has_finalizer(&***user));
     let waiting: Vec<String> = waiting.map(|user| user.name_any()).collect();
     if !waiting.is_empty() {
         return match means(connection, context).await {
@@ -295,25 +278,31 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
             Err(action) => action,
         };
     }
-    let deletes = connection.spec.deletion_policy == DeletionPolicy::Delete;
-    if deletes && !context.leaving.is_done(connection) {
-        if let Some(left) = context.leaving.pause_left(connection, Instant::now()) {
+    let deletes = context.declared(connection).deletes_shared_objects;
+    if deletes && !context.deletion_waits.is_done(connection) {
+        let status = connection.status.as_ref();
+        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+        let requested = context.requests.open(connection, handled);
+        if let Some(left) = context
+            .deletion_waits
+            .pause_left(connection, Instant::now())
+            && requested.is_none()
+        {
             return Action::requeue(left);
+        }
+        if let Some(requested) = requested {
+            context.requests.done(connection, requested);
         }
         if let Err(action) = delete_shared_objects(connection, context).await {
             return action;
         }
-        context.leaving.set_done(connection);
+        context.deletion_waits.set_done(connection);
     }
     context.engines.stop(&key(connection));
-    context
-        .engines
-        .set_without_credential(&key(connection), false);
     match publish::remove_finalizer(&context.client, connection).await {
         Ok(()) => {
-            context.served.forget(connection);
-            context.leaving.forget(connection);
-            context.written.forget(connection);
+            context.requests.forget(connection);
+            context.deletion_waits.forget(connection);
             context.quarantine.forget(connection);
             Action::await_change()
         }
@@ -321,15 +310,15 @@ async fn leave(connection: &SharingConnection, context: &Context) -> Action {
     }
 }
 
-/// What deletes the remote objects of a connection that leaves, and of its audiences.
+/// What deletes the remote objects of a connection and of its audiences.
 enum Means {
     Engine(Box<Running>),
-    /// There is no credential; the Secret's obstacle.
+    /// There is no credential; why.
     Lacking(Problem),
 }
 
 impl Means {
-    /// What is in the way of every deletion.
+    /// What blocks every deletion.
     fn problem(&self) -> Option<Problem> {
         match self {
             Self::Engine(running) => running.engine.report().borrow().failure.clone(),
@@ -338,30 +327,31 @@ impl Means {
     }
 }
 
-/// The engine of a connection that leaves, started where a restart came in between.
+/// The engine of a connection that is being deleted, started where a restart came in between.
 async fn means(connection: &SharingConnection, context: &Context) -> Result<Means, Action> {
     let namespace = connection.namespace().unwrap_or_default();
     if let Some(running) = context.engines.get(&namespace, &connection.name_any()) {
         return Ok(Means::Engine(Box::new(running)));
     }
-    match secret::read(connection, context).await {
-        Ok(credential) => match start::ensure(connection, context, credential).await {
+    let declared = context.declared(connection);
+    match secret::read(connection, &declared.secret, context).await {
+        Ok(credential) => match start::ensure(connection, declared, context, credential).await {
             start::Ensured::Running(running) => Ok(Means::Engine(running)),
-            start::Ensured::HeldElsewhere(problem) => {
-                Err(held_elsewhere(connection, context, problem, None).await)
+            start::Ensured::Elsewhere(problem) => {
+                Err(reconciled_elsewhere(connection, context, problem).await)
             }
             start::Ensured::Resting(left) => Err(Action::requeue(left)),
         },
         Err(secret::Unusable::Missing(problem)) => {
-            note_missing_credential(connection, context);
+            note_missing_credential(connection, &declared.secret, context);
             Ok(Means::Lacking(problem))
         }
         Err(secret::Unusable::Kubernetes(error)) => Err(failed(connection, &error)),
     }
 }
 
-/// Says for whom it waits, and why they cannot go where that is known. It is woken by the last of them; the pause is for
-/// what no event tells.
+/// Reports for whom it waits, and why they cannot be deleted where that is known. It is woken by the last of them; the
+/// pause is for what no event shows.
 async fn wait_for_audiences(
     connection: &SharingConnection,
     context: &Context,
@@ -383,29 +373,29 @@ async fn wait_for_audiences(
         None => None,
     };
     let of_secret = matches!(means, Means::Lacking(_));
-    let findings = Findings::leaving(waiting, problem, of_secret).waiting(so_far);
-    conclude(connection, context, &findings, None, None).await;
-    Action::requeue(LOOK_FOR_AUDIENCES)
+    let finding = Finding::waits_for_audiences(waiting, problem, of_secret).waiting(so_far);
+    conclude(connection, context, &finding, None).await;
+    Action::requeue(CHECK_AUDIENCES)
 }
 
-const LOOK_FOR_AUDIENCES: Duration = Duration::from_secs(30);
+const CHECK_AUDIENCES: Duration = Duration::from_secs(30);
 
 fn patience(connection: &SharingConnection, context: &Context) -> Patience {
     let status = connection.status.as_ref();
     let recorded = status.and_then(|status| status.deletion_wait.as_ref());
     let now = context.both_clocks();
-    context.leaving.patience(connection, recorded, now)
+    context.deletion_waits.patience(connection, recorded, now)
 }
 
-/// Deletes what is ours and empty. What is in use stays and is told, as is what could not be deleted in time; whatever
-/// else stands in the way is waited for, and told in the status.
+/// Deletes what is ours and empty. What is in use stays and is reported, as is what could not be deleted in time; whatever
+/// else blocks the deletion is waited for, and reported in the status.
 async fn delete_shared_objects(
     connection: &SharingConnection,
     context: &Context,
 ) -> Result<(), Action> {
     match definition::of::<SharingConnection>(&context.client).await {
         Definition::Stays => {}
-        Definition::Leaves => return Ok(()),
+        Definition::BeingRemoved => return Ok(()),
         Definition::Unknown => {
             let problem =
                 Problem::new(Reason::RemovalUnknown, definition::unknown("this resource"));
@@ -443,7 +433,7 @@ async fn delete_shared_objects(
     });
     let Some(problem) = wait.into_iter().next() else {
         for problem in &stay {
-            tell_left_behind(connection, context, &problem.message).await;
+            report_left_behind(connection, context, &problem.message).await;
         }
         return Ok(());
     };
@@ -451,20 +441,22 @@ async fn delete_shared_objects(
         return wait_or_leave_behind(connection, context, problem, false, why).await;
     }
     let pause = match problem.disposition() {
-        Disposition::Stalled => LOOK_AGAIN,
-        Disposition::RetryAfter(pause) => pause.max(RETIRE_AGAIN),
-        Disposition::Retry | Disposition::Wait => RETIRE_AGAIN,
+        Disposition::Stalled => CHECK_AGAIN,
+        Disposition::RetryAfter(pause) => pause.max(DELETE_AGAIN),
+        Disposition::Retry | Disposition::Wait => DELETE_AGAIN,
     };
-    context.leaving.failed(connection, pause, Instant::now());
-    let findings = Findings::held_back(problem, false);
-    conclude(connection, context, &findings, None, None).await;
+    context
+        .deletion_waits
+        .failed(connection, pause, Instant::now());
+    let finding = Finding::held_back(problem, false);
+    conclude(connection, context, &finding, None).await;
     Err(Action::requeue(pause))
 }
 
-/// Between two tries to delete shared objects, each with a full pass before it.
-const RETIRE_AGAIN: Duration = Duration::from_secs(60);
+/// Between two tries to delete shared objects, each with a resync before it.
+const DELETE_AGAIN: Duration = Duration::from_secs(60);
 
-/// Nothing can be deleted: waited for, ten minutes in all; then the shared objects stay, and that is told.
+/// Nothing can be deleted: waited for, ten minutes in all; then the shared objects stay, and that is reported.
 async fn wait_or_leave_behind(
     connection: &SharingConnection,
     context: &Context,
@@ -473,22 +465,25 @@ async fn wait_or_leave_behind(
     why: &str,
 ) -> Result<(), Action> {
     match patience(connection, context) {
-        Patience::Wait { look_again, so_far } => {
-            let findings = Findings::held_back(problem, of_secret).waiting(Some(so_far));
-            conclude(connection, context, &findings, None, None).await;
-            Err(Action::requeue(look_again))
+        Patience::Wait {
+            retry_after,
+            so_far,
+        } => {
+            let finding = Finding::held_back(problem, of_secret).waiting(Some(so_far));
+            conclude(connection, context, &finding, None).await;
+            Err(Action::requeue(retry_after))
         }
         Patience::Over => {
             let left = status::shared_objects(connection);
             let what = format!("its shared objects stay, since {why}: {left}. Delete them there.");
-            tell_left_behind(connection, context, &what).await;
+            report_left_behind(connection, context, &what).await;
             Ok(())
         }
     }
 }
 
-async fn tell_left_behind(connection: &SharingConnection, context: &Context, what: &str) {
-    let name = name(connection);
+async fn report_left_behind(connection: &SharingConnection, context: &Context, what: &str) {
+    let name = full_name(connection);
     tracing::warn!(target: "audit", connection = %name, "left behind: {what}");
     let message = format!("SharingConnection {name} went: {what}");
     let (pod, uid) = (context.settings.pod.as_ref(), connection.uid());
@@ -496,34 +491,14 @@ async fn tell_left_behind(connection: &SharingConnection, context: &Context, wha
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {
-    tracing::warn!(connection = %name(connection), "{}; tried again soon", publish::describe(error));
+    tracing::warn!(connection = %full_name(connection), "{}; tried again soon", publish::describe(error));
     Action::requeue(Duration::from_secs(5))
 }
 
-pub(super) fn key(connection: &SharingConnection) -> ConnectionKey {
-    (
-        connection.namespace().unwrap_or_default(),
-        connection.name_any(),
-    )
-}
-
-fn name(connection: &SharingConnection) -> String {
+fn full_name(connection: &SharingConnection) -> String {
     format!(
         "{}/{}",
         connection.namespace().unwrap_or_default(),
         connection.name_any()
     )
-}
-
-impl Engines {
-    pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
-        // The other end is gone only when the process ends.
-        let _ = self
-            .wake_connection
-            .send(ObjectRef::<SharingConnection>::new(name).within(namespace));
-    }
-
-    pub(super) fn wake_audience(&self, audience: &SharedAudience) {
-        let _ = self.wake_audience.send(ObjectRef::from_obj(audience));
-    }
 }

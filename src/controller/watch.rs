@@ -22,9 +22,8 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, watch};
 
-use super::context::Undecoded;
 use super::publish;
-use super::unreadable::Unreadable;
+use super::undecoded::{Undecoded, UndecodedSet};
 use crate::observability::metrics::Metrics;
 
 pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
@@ -32,14 +31,22 @@ pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
     pub(super) stream: Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>,
     /// The first list is in the cache. Learned from the stream: `Store::wait_until_ready` wakes one waiter only.
     pub(super) ready: watch::Receiver<bool>,
-    pub(super) undecoded: Undecoded,
 }
 
-/// Watches every object of a kind, one list and watch for each of `apis`. Status writes pass no predicate, so that the operator does not wake itself.
+/// Who hears of what the watches saw.
+#[derive(Clone)]
+pub(super) struct Listeners {
+    pub(super) metrics: Metrics,
+    pub(super) undecoded: UndecodedSet,
+    pub(super) report_undecoded: mpsc::UnboundedSender<Undecoded>,
+}
+
+/// Watches every object of a kind, one list and watch for each of `apis`. Status writes pass no predicate, so that the
+/// operator does not wake itself. `in_cache`: called with each object that the cache has by now, and whether it is gone.
 pub(super) fn guarded<K>(
     apis: Vec<Api<DeserializeGuard<K>>>,
-    metrics: &Metrics,
-    unreadable: &mpsc::UnboundedSender<Unreadable>,
+    listeners: &Listeners,
+    in_cache: impl FnMut(&K, bool) + Send + 'static,
 ) -> Guarded<K>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
@@ -49,38 +56,35 @@ where
         let events = watch_kind(api, watcher::Config::default());
         (namespace, events.default_backoff().boxed())
     });
-    from_events(joined::joined(watches.collect()), metrics, unreadable)
+    from_events(joined::joined(watches.collect()), listeners, in_cache)
 }
 
 fn from_events<K>(
     events: impl Stream<Item = Result<Event<DeserializeGuard<K>>, watcher::Error>> + Send + 'static,
-    metrics: &Metrics,
-    unreadable: &mpsc::UnboundedSender<Unreadable>,
+    listeners: &Listeners,
+    mut in_cache: impl FnMut(&K, bool) + Send + 'static,
 ) -> Guarded<K>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store::<K>();
-    let (tell, ready) = watch::channel(false);
+    let (listed, ready) = watch::channel(false);
     let kind = K::kind(&()).into_owned();
-    let counter = metrics.clone();
     let known = store.clone();
-    let unreadable = unreadable.clone();
-    let undecoded = Undecoded::default();
-    let lacking = undecoded.clone();
+    let listeners = listeners.clone();
     let stream = events
         .filter_map(move |event| {
             let event = match event {
                 Ok(event) => {
-                    note_undecoded(&event, &lacking);
-                    decoded(event, &known, &unreadable)
+                    note_undecoded(&event, &listeners.undecoded);
+                    decoded(event, &known, &listeners.report_undecoded)
                 }
                 Err(error) => {
-                    counter.watch_failed(&kind);
+                    listeners.metrics.watch_failed(&kind);
                     tracing::warn!(
                         kind,
                         "the watch failed and is tried again: {}",
-                        told(&error)
+                        describe(&error)
                     );
                     None
                 }
@@ -89,29 +93,29 @@ where
         })
         .modify(prune)
         .reflect(writer)
-        .inspect(move |event| {
-            if matches!(event, Ok(Event::InitDone)) {
-                tell.send_replace(true);
-            }
+        .inspect(move |event| match event {
+            Ok(Event::InitDone) => drop(listed.send_replace(true)),
+            Ok(Event::Apply(object)) => in_cache(object, false),
+            Ok(Event::Delete(object)) => in_cache(object, true),
+            Ok(Event::Init | Event::InitApply(_)) | Err(_) => {}
         })
         .touched_objects()
         .predicate_filter(
             predicates::generation
                 .combine(predicates::finalizers)
                 .combine(predicates::annotations)
-                .combine(leaving),
+                .combine(deletion),
             PredicateConfig::default(),
         );
     Guarded {
         store,
         stream: Box::pin(stream),
         ready,
-        undecoded,
     }
 }
 
 /// A deletion moves no generation of an object that has no finalizer left.
-fn leaving<K: Resource>(object: &K) -> Option<u64> {
+fn deletion<K: Resource>(object: &K) -> Option<u64> {
     use std::hash::Hasher;
     let mut hasher = std::hash::DefaultHasher::new();
     object
@@ -125,41 +129,41 @@ fn leaving<K: Resource>(object: &K) -> Option<u64> {
 }
 
 /// An object that does not decode exists all the same.
-fn note_undecoded<K: Resource>(event: &Event<DeserializeGuard<K>>, undecoded: &Undecoded) {
-    let (decodes, metadata) = match event {
-        Event::Init | Event::InitDone => return,
-        Event::InitApply(guard) | Event::Apply(guard) => (guard.0.is_ok(), guard.meta()),
-        Event::Delete(guard) => (true, guard.meta()),
-    };
-    let namespace = metadata.namespace.clone().unwrap_or_default();
-    let name = metadata.name.clone().unwrap_or_default();
-    match decodes {
-        true => undecoded.remove(namespace, name),
-        false => undecoded.insert(namespace, name),
+fn note_undecoded<K>(event: &Event<DeserializeGuard<K>>, undecoded: &UndecodedSet)
+where
+    K: Resource<DynamicType = ()>,
+{
+    match event {
+        Event::Init | Event::InitDone => {}
+        Event::InitApply(guard) | Event::Apply(guard) => {
+            undecoded.note::<K>(guard.meta(), guard.0.is_ok());
+        }
+        Event::Delete(guard) => undecoded.note::<K>(guard.meta(), true),
     }
 }
 
-/// The event as the cache shall see it. An object that was readable and no longer is leaves the cache, as the next list
+/// The event for the cache. An object that was readable and no longer is leaves the cache, as the next list
 /// would make it: what was read last may be far from what it says now.
 fn decoded<K>(
     event: Event<DeserializeGuard<K>>,
     known: &Store<K>,
-    unreadable: &mpsc::UnboundedSender<Unreadable>,
+    report: &mpsc::UnboundedSender<Undecoded>,
 ) -> Option<Event<K>>
 where
-    K: Resource<DynamicType = ()> + Clone,
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned,
 {
     match event {
         Event::Init => Some(Event::Init),
         Event::InitDone => Some(Event::InitDone),
         Event::InitApply(DeserializeGuard(Ok(object))) => Some(Event::InitApply(object)),
         Event::InitApply(DeserializeGuard(Err(invalid))) => {
-            tell_unreadable::<K>(unreadable, &invalid.metadata);
+            // The other end is gone only when the process ends.
+            let _ = report.send(Undecoded::of::<K>(&invalid.metadata));
             None
         }
         Event::Apply(DeserializeGuard(Ok(object))) => Some(Event::Apply(object)),
         Event::Apply(DeserializeGuard(Err(invalid))) => {
-            tell_unreadable::<K>(unreadable, &invalid.metadata);
+            let _ = report.send(Undecoded::of::<K>(&invalid.metadata));
             last_known(known, &invalid.metadata).map(Event::Delete)
         }
         Event::Delete(DeserializeGuard(Ok(object))) => Some(Event::Delete(object)),
@@ -178,14 +182,6 @@ where
     known.get(&key).map(|object| (*object).clone())
 }
 
-fn tell_unreadable<K>(unreadable: &mpsc::UnboundedSender<Unreadable>, metadata: &ObjectMeta)
-where
-    K: Resource<DynamicType = ()>,
-{
-    // The other end is gone only when the process ends.
-    let _ = unreadable.send(Unreadable::of::<K>(metadata));
-}
-
 /// Two thirds of a cached object is what nobody here reads.
 fn prune<K: Resource>(object: &mut K) {
     let metadata = object.meta_mut();
@@ -196,7 +192,7 @@ fn prune<K: Resource>(object: &mut K) {
     }
 }
 
-fn told(error: &watcher::Error) -> String {
+fn describe(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
         | watcher::Error::WatchStartFailed(error)

@@ -64,17 +64,17 @@ impl Default for Metrics {
         );
         registry.register(
             "passes",
-            "Full passes over both systems by outcome",
+            "Full reads of both systems by outcome",
             resyncs.clone(),
         );
         registry.register(
             "pass_seconds",
-            "How long full passes took",
+            "How long full reads of both systems took",
             pass_seconds.clone(),
         );
         registry.register(
             "skipped_elements",
-            "Elements of lists that were too large or could not be decoded, by list, counted in every full pass",
+            "Elements of lists that were too large or could not be decoded, by list, counted in every full read",
             skipped.clone(),
         );
         registry.register("plans", "Plans computed for audiences", plans.clone());
@@ -85,7 +85,7 @@ impl Default for Metrics {
         );
         registry.register(
             "released_without_deletion",
-            "Audiences let go while their remote objects stay, since no connection answered",
+            "Audiences released while their remote objects stay, since nothing could delete them in time",
             released.clone(),
         );
         registry.register(
@@ -100,7 +100,7 @@ impl Default for Metrics {
         );
         registry.register(
             "replicas_alive",
-            "Replicas that share the organisations, as this process sees them",
+            "Replicas that share the organizations, as this process sees them",
             replicas_alive.clone(),
         );
         Self(Arc::new(Inner {
@@ -142,7 +142,7 @@ impl Metrics {
         self.0.released.inc();
     }
 
-    /// A look at a custom resource came to a status.
+    /// A reconcile of a custom resource came to a status.
     pub fn reconciled(&self, kind: &str, reason: &str) {
         let labels = vec![("kind", kind.to_owned()), ("reason", reason.to_owned())];
         self.0.reconciles.get_or_create(&labels).inc();

@@ -48,7 +48,7 @@ impl Readiness {
     }
 }
 
-/// Serves until `stop`; answers the address that it listens on, which tells the port where 0 was asked for.
+/// Serves until `stop`; answers the address that it listens on, with the port where 0 was given.
 ///
 /// # Errors
 /// The address cannot be bound.

@@ -13,7 +13,7 @@ use crate::operator::{
 use crate::run::{LOOK, on_virtual_time};
 use crate::virtual_time;
 
-const LEASE: &str = "audience-sharing-0f1e2d3c4b5a69780a49420e";
+const LEASE: &str = "organization-0f1e2d3c4b5a69780a49420e.audience-sharing.dev";
 
 fn lease() -> Key {
     Key {

@@ -28,6 +28,7 @@ mod judged;
 mod labels;
 mod leaving;
 mod loops;
+mod manifests;
 mod marks;
 mod needless;
 mod openapi;

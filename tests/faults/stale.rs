@@ -217,7 +217,7 @@ fn t15_one_object_that_does_not_decode_stops_no_other() {
             COUNT
         );
         let (status, reason) = verdict::ready(&world.audience("broken"));
-        assert_eq!((status.as_str(), reason.as_str()), ("False", "Unreadable"));
+        assert_eq!((status.as_str(), reason.as_str()), ("False", "InvalidSpec"));
     });
 }
 

@@ -91,7 +91,7 @@ async fn flux_argo_and_kubectl_see_what_is() {
     wait(&cluster, "condition=Suspended", "sharedaudience/loyal").await;
     assert_eq!(
         look(&cluster, ("sharedaudience", "loyal")).await,
-        seen("InProgress", "Suspended")
+        seen("Current", "Suspended")
     );
     share(&cluster, "loyal", LOYAL_GAMERS, json!({"suspend": false})).await;
     wait(&cluster, "condition=Ready", "sharedaudience/loyal").await;

@@ -176,7 +176,9 @@ async fn live(cluster: &Cluster, namespace: &str) {
         let odd = (kind, "odd");
         let object = declared(odd, json!({"deletionPolicy": "Someday"}));
         cluster.apply(namespace, &object).await;
-        cluster.until(namespace, odd, "False", "Unreadable").await;
+        cluster.until(namespace, odd, "False", "InvalidSpec").await;
+        let object = declared(odd, json!({"deletionPolicy": "Retain"}));
+        cluster.apply(namespace, &object).await;
         delete(cluster, namespace, odd).await;
     }
     cluster.until(namespace, audience, "True", "").await;

@@ -221,7 +221,7 @@ impl<'a> Patient<'a> {
             return;
         }
         let mut companion = self.companion();
-        companion["metadata"]["annotations"]["audience-sharing.dev/abandon"] = json!("true");
+        companion["spec"]["deletionPolicy"] = json!("Retain");
         let (plane, namespace) = (self.world.plane(), &self.world.namespace);
         let (status, answer) = super::apply(plane, namespace, &companion, false).await;
         assert!(status < 300, "{answer}");

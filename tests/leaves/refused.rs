@@ -109,7 +109,9 @@ impl<'a> Door<'a> {
             };
             self.note(subject, &mutation.what, fault);
         }
-        if subject.leaf.immutable || subject.values.probe == Probe::Anew {
+        // The source may be named in another way, which the operator judges.
+        let is_source = subject.leaf.path.starts_with("spec.source.");
+        if subject.leaf.immutable || subject.values.probe == Probe::Anew && !is_source {
             self.judge_kept(subject, &base).await;
         }
     }

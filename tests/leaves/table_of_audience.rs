@@ -316,12 +316,6 @@ pub(crate) fn table() -> Vec<Values> {
         .or(&[("another", json!("second"))])
         .silent("removed", "only a new value asks")
         .echoed("/status/usedBy/lastHandledRequestAt"),
-        leaf(
-            "SharedAudience metadata.annotations.audience-sharing.dev/abandon",
-            annotated("audience-sharing.dev/abandon", "true"),
-        )
-        .or(&[("another", json!("yes"))])
-        .seen(Probe::Deleted),
     ];
     all.extend(of_policies());
     all.extend(of_source());

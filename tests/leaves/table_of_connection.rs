@@ -169,10 +169,5 @@ pub(crate) fn table() -> Vec<Values> {
             |patient| annotated(patient, "audience-sharing.dev/users-requested-at"),
         )
         .seen(Probe::Unread),
-        leaf(
-            "SharingConnection metadata.annotations.audience-sharing.dev/abandon",
-            |patient| annotated(patient, "audience-sharing.dev/abandon"),
-        )
-        .seen(Probe::Unread),
     ]
 }

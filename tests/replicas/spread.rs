@@ -167,7 +167,10 @@ impl Replicas {
     async fn holders(&self) -> BTreeMap<usize, String> {
         let leases = self.world.leases().await;
         let holder = |number: &usize| {
-            let name = format!("audience-sharing-{}", digits(*number).to_lowercase());
+            let name = format!(
+                "organization-{}.audience-sharing.dev",
+                digits(*number).to_lowercase()
+            );
             let lease = leases
                 .iter()
                 .find(|lease| lease["metadata"]["name"] == name.as_str())?;

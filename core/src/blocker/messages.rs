@@ -10,6 +10,7 @@ use super::{
 use crate::compose::{DESCRIPTION_CHARS_MAX, SourceGonePolicy};
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{ExportControl, ExportControls, Unlabelled};
+use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
 
 /// Where an administrator finds data sources.
@@ -156,6 +157,13 @@ impl Display for Blocker {
                 selector.kind,
                 selector.naming,
                 Bounded(sids)
+            ),
+            Self::SourceChanged { named, recorded } => write!(
+                to,
+                "spec.source now names {}, and this SharedAudience recorded {}. Nothing was changed. {}",
+                Named(named),
+                Named(recorded),
+                Reason::SourceChanged.remedy()
             ),
             Self::SharingLoop(source, sign) => sharing_loop(to, source, sign),
             Self::NotShareable(source, bar) => match bar {
@@ -563,5 +571,19 @@ impl<T: Display> Display for Bounded<'_, T> {
             None | Some(0) => Ok(()),
             Some(more) => write!(formatter, " and {more} more"),
         }
+    }
+}
+
+/// A source with the word for its kind.
+struct Named<'a>(&'a SourceId);
+
+impl Display for Named<'_> {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        let kind = match self.0 {
+            SourceId::Audience(_) => "audience",
+            SourceId::Trait(_) => "trait",
+            SourceId::Segment(_) => "segment",
+        };
+        write!(to, "{kind} {}", self.0)
     }
 }

@@ -86,8 +86,8 @@ reasons! {
     Succeeded: Fine, Normal, Objects, "Nothing is to be done.";
     /// Work is under way.
     Progressing: Wait, Normal, References, "Wait: it goes on by itself.";
-    /// `spec.suspend` is set.
-    Suspended: Fine, Normal, Objects, "Unset spec.suspend to go on.";
+    /// `spec.suspend` is set: reconciliation is paused.
+    Suspended: Fine, Normal, Objects, "Set spec.suspend to false to continue.";
     /// The connection is not ready; it says why.
     DependencyNotReady: Wait, Warning, References, "Mend the SharingConnection; its audiences go on by themselves.";
     /// `spec.connectionRef` names no connection of this namespace.
@@ -131,6 +131,9 @@ reasons! {
     SourceNotFound: Stalled, Warning, References, "Correct the source, or share another one from a new SharedAudience.";
     /// The name or code fits more than one audience, trait or segment.
     SourceAmbiguous: Stalled, Warning, References, "Name the source by its id or sid.";
+    /// `spec.source` names another object than the one that the status recorded.
+    SourceChanged: Stalled, Warning, References,
+        "Name the recorded object again, or share the other one from a new SharedAudience.";
     /// The source was deactivated.
     SourceInactive: Stalled, Warning, References, "Activate the source again, or delete this SharedAudience.";
     /// Adobe does not let the source pass to the other system.
@@ -245,8 +248,9 @@ reasons! {
     /// Whether the definition of the resource is being removed is not known, and then its remote objects would have to stay.
     RemovalUnknown: Wait, Warning, Objects,
         "Let the operator get the CustomResourceDefinitions, as the chart of the definitions does.";
-    /// The stored object does not decode, or says what no schema lets through.
-    Unreadable: Stalled, Warning, Objects, "Apply the manifest again with the installed definition.";
+    /// The spec asks for something that is not possible, or it was stored under an older definition of its kind.
+    InvalidSpec: Stalled, Warning, Objects,
+        "Correct the field that the message names, and apply the manifest again.";
     /// That members arrive cannot be seen or is not proven.
     LinkUnproven: Fine, Normal, Members, "Compare the populations in both systems a day after the link was set up.";
     /// The shared objects are made when the first audience needs them.

@@ -11,19 +11,52 @@ use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::domain::ownership::Mark;
+use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 use crate::ownership::object_name;
 
-/// A name is resolved once; from then on `pinned`, the recorded id, is the source (design.md §3).
+/// A name is resolved once; from then on `pinned`, the recorded id, is the source (L6). What names another object now is
+/// refused, whichever way it names it.
 pub fn resolve_audience<'a>(
     selector: &AudienceSelector,
     pinned: Option<&AudienceId>,
     inventory: &'a Inventory,
 ) -> Resolution<&'a Audience> {
-    match (pinned, selector) {
-        (Some(id), _) | (None, AudienceSelector::Id(id)) => audience_by_id(id, inventory),
-        (None, AudienceSelector::Name(name)) => audience_by_name(name, inventory),
+    let Some(pinned) = pinned else {
+        return match selector {
+            AudienceSelector::Id(id) => audience_by_id(id, inventory),
+            AudienceSelector::Name(name) => audience_by_name(name, inventory),
+        };
+    };
+    match audience_by_id(pinned, inventory) {
+        Resolution::Ask(call) => Resolution::Ask(call),
+        resolution => match other_than(pinned, selector, inventory) {
+            Some(named) => Resolution::Blocked(Blocker::SourceChanged {
+                named: SourceId::Audience(named),
+                recorded: SourceId::Audience(pinned.clone()),
+            }),
+            None => resolution,
+        },
     }
+}
+
+/// The audience that the selector names, if it is not the recorded one. A recorded audience that was renamed since is
+/// still the source: its former name names nothing.
+fn other_than(
+    pinned: &AudienceId,
+    selector: &AudienceSelector,
+    inventory: &Inventory,
+) -> Option<AudienceId> {
+    let name = match selector {
+        AudienceSelector::Id(id) => return (id != pinned).then(|| id.clone()),
+        AudienceSelector::Name(name) => name,
+    };
+    let mut named = inventory
+        .audiences
+        .find(&AudienceNaturalKey::Name(name.clone()))
+        .map(|entry| &entry.record.id);
+    let first = named.next()?;
+    (first != pinned && named.all(|id| id != pinned)).then(|| first.clone())
 }
 
 fn audience_by_id<'a>(id: &AudienceId, inventory: &'a Inventory) -> Resolution<&'a Audience> {

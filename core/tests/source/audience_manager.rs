@@ -10,7 +10,9 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::{Restrictions, SourceControls};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
+use audience_sharing_core::domain::source::{
+    AudienceManagerSelector, Naming, SourceId, SourceKind,
+};
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
@@ -210,6 +212,64 @@ fn a_code_must_fit_one_object(#[case] sids: &[u64], #[case] reason: Reason, #[ca
     inventory.searches.insert(selector, findings);
     let resolved = resolved(&inventory, SourceKind::Trait, naming);
     is_told(resolved, reason, told);
+}
+
+/// What a search found by the name is told by `found`; `None`: it was not searched for.
+fn recorded(naming: Naming, found: Option<&[u64]>) -> Resolution<AudienceManagerSource> {
+    let mut inventory = tenant();
+    inventory.traits.apply_read(Sequence(2), shopper());
+    let selector = AudienceManagerSelector {
+        kind: SourceKind::Trait,
+        naming,
+    };
+    if let Some(sids) = found {
+        let findings = Findings {
+            seen: Sequence(1),
+            sids: sids.to_vec(),
+        };
+        inventory.searches.insert(selector.clone(), findings);
+    }
+    let (settings, pinned) = (settings(), SourceId::Trait(TraitSid(7)));
+    resolve_object(
+        &selector,
+        SourceInput {
+            settings: &settings,
+            inventory: &inventory,
+            pinned: Some(&pinned),
+            since: Sequence(1),
+        },
+    )
+}
+
+#[rstest]
+#[case::its_sid(Naming::Sid(7), None)]
+#[case::its_name(Naming::Name("Shoppers".into()), None)]
+#[case::a_name_that_nothing_has_since_it_was_renamed(Naming::Name("Before".into()), Some(&[][..]))]
+fn the_recorded_object_stays_the_source(#[case] naming: Naming, #[case] found: Option<&[u64]>) {
+    match recorded(naming, found) {
+        Resolution::Found(source) => assert_eq!(source.sid, 7),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[rstest]
+#[case::another_sid(Naming::Sid(9), None)]
+#[case::the_name_of_another(Naming::Name("Gold".into()), Some(&[9][..]))]
+#[case::the_code_of_others(Naming::IntegrationCode(IntegrationCode::new("gold")), Some(&[9, 10][..]))]
+fn what_names_another_object_than_the_recorded_one_is_refused(
+    #[case] naming: Naming,
+    #[case] found: Option<&[u64]>,
+) {
+    match recorded(naming, found) {
+        Resolution::Blocked(blocker) => assert_eq!(blocker.reason(), Reason::SourceChanged),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn another_name_than_the_recorded_objects_is_searched_for() {
+    let asked = recorded(Naming::Name("Gold".into()), None);
+    assert!(matches!(asked, Resolution::Ask(_)), "{asked:?}");
 }
 
 #[test]

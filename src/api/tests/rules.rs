@@ -70,6 +70,11 @@ fn name_case() -> Case {
 fn connection_cases() -> Vec<Case> {
     vec![
         name_case(),
+        Case {
+            message: "budget was renamed to rateLimit; write rateLimit with the same fields",
+            accepted: vec![Create(json!({"spec": {"rateLimit": {"burst": 5}}}))],
+            refused: vec![Create(json!({"spec": {"budget": {"burst": 5}}}))],
+        },
         texts(
             "organizationId: write 24 hexadecimal digits and @AdobeOrg, as Adobe's Admin Console shows them",
             |text| json!({"spec": {"organizationId": text}}),
@@ -198,6 +203,8 @@ fn audience_cases() -> Vec<Case> {
     cases
 }
 
+const SOURCE_MESSAGE: &str = "source: its system and kind cannot change; declare another source in another SharedAudience, under another name";
+
 fn source_cases() -> Vec<Case> {
     vec![
         Case {
@@ -213,11 +220,31 @@ fn source_cases() -> Vec<Case> {
                 Create(source(&json!({"name": "Loyal gamers"}))),
             ],
         },
-        immutable(
-            "source cannot change; declare another source in another SharedAudience, under another name",
-            json!({}),
-            vec![source(&json!({"id": "another"})), named("Loyal gamers")],
-        ),
+        Case {
+            message: SOURCE_MESSAGE,
+            accepted: [
+                (json!({}), source(&json!({"id": "another"}))),
+                (json!({}), named("Loyal gamers")),
+                (
+                    experience_platform::shared("segment", json!({"sid": 7})),
+                    experience_platform::shared("segment", json!({"name": "Buyers"})),
+                ),
+            ]
+            .map(|(from, to)| Update { from, to })
+            .into(),
+            refused: [
+                (
+                    json!({}),
+                    experience_platform::shared("segment", json!({"sid": 7})),
+                ),
+                (
+                    experience_platform::shared("trait", json!({"sid": 7})),
+                    experience_platform::shared("segment", json!({"sid": 7})),
+                ),
+            ]
+            .map(|(from, to)| Update { from, to })
+            .into(),
+        },
         texts(
             "source.experiencePlatform.id: write the id as Experience Platform shows it: letters, digits, hyphens, underscores, dots and colons",
             |text| source(&json!({"id": text})),
@@ -254,7 +281,7 @@ fn target_cases() -> Vec<Case> {
             LOOSE,
         ),
         texts(
-            "additionalSegments[].rule: write {trait} where the shared trait shall stand, such as {trait} AND 9912T",
+            "additionalSegments[].rule: write {trait} for the shared trait, such as {trait} AND 9912T",
             |text| additional(&json!({"rule": text})),
             &["{trait} AND 9912T", "9912T OR {trait}"],
             &["9912T", "{Trait} AND 9912T", "trait"],

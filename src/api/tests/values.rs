@@ -5,12 +5,12 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::json;
 
-use super::super::shared_audience::{ExperiencePlatformSource, Mode};
+use super::super::shared_audience::{AudienceManagerTarget, ExperiencePlatformSource, Mode};
 use super::super::{
     AdoptionPolicy, DeletionPolicy, SharedAudience, SharedAudienceSpec, SharedAudienceStatus,
     SharingConnection, SharingConnectionSpec, SharingConnectionStatus,
 };
-use super::{audience, connection, decode, patched};
+use super::{audience, connection, decode};
 
 #[test]
 fn the_smallest_connection_has_the_documented_defaults() {
@@ -48,36 +48,10 @@ fn the_smallest_audience_has_the_documented_defaults() {
         name: None,
     };
     assert_eq!(spec, SharedAudienceSpec::new("acme", source));
-    assert_eq!(
-        (spec.target_name(), spec.target_description()),
-        (None, None)
-    );
-    assert_eq!(
-        (spec.ttl_days(), spec.additional_segments()),
-        (120, &[][..])
-    );
+    assert_eq!(AudienceManagerTarget::default().ttl_days, 120);
     assert_eq!((spec.mode, spec.suspend), (Mode::Manage, false));
     assert_eq!(spec.deletion_policy, DeletionPolicy::Delete);
-    assert_eq!(
-        spec.adoption_policy(AdoptionPolicy::Never),
-        AdoptionPolicy::Never
-    );
-}
-
-#[test]
-fn what_the_audience_says_goes_before_the_defaults() {
-    let target = json!({"audienceManager": {"name": "Gamers", "description": "", "ttlDays": 0}});
-    let changes = json!({"spec": {"target": target, "adoptionPolicy": "Always"}});
-    let spec = decode::<SharedAudience>(&patched(audience(), &changes)).spec;
-    assert_eq!(
-        (spec.target_name(), spec.target_description()),
-        (Some("Gamers"), Some(""))
-    );
-    assert_eq!(spec.ttl_days(), 0);
-    assert_eq!(
-        spec.adoption_policy(AdoptionPolicy::Never),
-        AdoptionPolicy::Always
-    );
+    assert_eq!(spec.adoption_policy, None);
 }
 
 #[rstest]

@@ -1,8 +1,8 @@
 //! What holds for every list of conditions, for whoever reads one: kstatus, `kubectl wait`, Helm, a person.
 
-use super::{Condition, ConditionType, whole_seconds};
+use super::{Condition, ConditionType, order, whole_seconds};
 
-/// The laws that hold for every list of conditions of an object that was looked at (peers.md §2.1).
+/// The laws that hold for every list of conditions of an object that was reconciled (peers.md §2.1).
 ///
 /// # Errors
 /// The law that is broken, with the list.
@@ -12,8 +12,8 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
             .iter()
             .any(|condition| condition.type_ == name.as_str() && condition.status == status)
     };
-    let law = |number: u8, blockers: bool, text: &str| {
-        if blockers {
+    let law = |number: u8, holds: bool, text: &str| {
+        if holds {
             Ok(())
         } else {
             Err(format!("law {number}: {text}: {conditions:#?}"))
@@ -26,16 +26,17 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
     law(
         1,
         types.first() == Some(&ConditionType::Ready.as_str()),
-        "Ready is present and stands first",
+        "Ready is present and comes first",
     )?;
     types.sort_unstable();
     types.dedup();
-    law(2, types.len() == conditions.len(), "every type stands once")?;
+    law(2, types.len() == conditions.len(), "every type occurs once")?;
     for condition in conditions {
         law(
             3,
-            condition.observed_generation == Some(generation),
-            "each carries the observed generation",
+            condition.observed_generation == Some(generation)
+                || is(ConditionType::Suspended, "True"),
+            "each carries the observed generation, unless the last verdict is kept",
         )?;
         law(
             4,
@@ -68,11 +69,6 @@ pub fn check_laws(conditions: &[Condition], generation: i64) -> Result<(), Strin
     let ready = is(ConditionType::Ready, "True");
     law(10, !(ready && stalled), "Ready excludes Stalled")?;
     law(11, !(ready && reconciling), "Ready excludes Reconciling")?;
-    let order = |condition: &Condition| {
-        ConditionType::ALL
-            .iter()
-            .position(|known| condition.type_ == known.as_str())
-    };
     law(
         12,
         conditions.is_sorted_by_key(order),

@@ -132,9 +132,9 @@ fn a_long_message_is_cut_at_a_character() {
 #[test]
 #[cfg_attr(
     debug_assertions,
-    should_panic(expected = "Reconciling and Stalled in one pass")
+    should_panic(expected = "Reconciling and Stalled in one verdict")
 )]
-fn stalled_stands_where_both_were_set() {
+fn stalled_holds_where_both_were_set() {
     let conditions = Conditions::after(&[], 1, at(0, 0))
         .set(
             ConditionType::Ready,

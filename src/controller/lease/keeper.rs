@@ -14,15 +14,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{Decision, Elsewhere, LeaseOptions, Observed, Subject, decide};
+use super::record::{Decision, LeaseOptions, OWNER, Observed, OtherHolder, Subject, decide};
 
 /// How often a try begins anew after a conflict: once for a record that changed, and once more for the one after it.
 const CONFLICTS_MAX: usize = 2;
 
-/// What the rest of the process is told.
+/// What the rest of the process learns.
 pub(super) struct Publish {
     pub(super) valid_until: watch::Sender<Option<Instant>>,
-    pub(super) elsewhere: watch::Sender<Option<Elsewhere>>,
+    pub(super) other_holder: watch::Sender<Option<OtherHolder>>,
 }
 
 pub(super) struct Keeper {
@@ -32,14 +32,14 @@ pub(super) struct Keeper {
     identity: String,
     options: LeaseOptions,
     valid_until: watch::Sender<Option<Instant>>,
-    elsewhere: watch::Sender<Option<Elsewhere>>,
+    other_holder: watch::Sender<Option<OtherHolder>>,
     /// The object as our last write left it, while we hold it.
     held: Option<Lease>,
     observed: Option<Observed>,
 }
 
-/// How a look at the Lease ended.
-enum Look {
+/// How one attempt ended.
+enum Attempt {
     Held,
     Waiting(Duration),
 }
@@ -60,7 +60,7 @@ impl Keeper {
             identity,
             options,
             valid_until: publish.valid_until,
-            elsewhere: publish.elsewhere,
+            other_holder: publish.other_holder,
             held: None,
             observed,
         }
@@ -68,7 +68,7 @@ impl Keeper {
 
     pub(super) async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let next = self.look().await;
+            let next = self.next_attempt().await;
             let wake = self.expiry().map_or(next, |expiry| expiry.min(next));
             tokio::select! {
                 () = sleep_until(wake) => {}
@@ -78,8 +78,8 @@ impl Keeper {
         self.release().await;
     }
 
-    /// One look, bounded in time; answers when to look again.
-    async fn look(&mut self) -> Instant {
+    /// One attempt, bounded in time; answers when to make the next.
+    async fn next_attempt(&mut self) -> Instant {
         let started = Instant::now();
         if self.expiry().is_some_and(|expiry| expiry <= started) {
             self.lose("it could not be renewed in time");
@@ -87,8 +87,8 @@ impl Keeper {
         let regular = started + self.options.renew_every;
         let deadline = self.expiry().map_or(regular, |expiry| expiry.min(regular));
         match timeout_at(deadline, self.attempt()).await {
-            Ok(Ok(Look::Held)) => regular,
-            Ok(Ok(Look::Waiting(left))) => regular.min(Instant::now() + left),
+            Ok(Ok(Attempt::Held)) => regular,
+            Ok(Ok(Attempt::Waiting(left))) => regular.min(Instant::now() + left),
             Ok(Err(error)) => {
                 tracing::warn!(
                     lease = self.name,
@@ -106,7 +106,7 @@ impl Keeper {
         }
     }
 
-    async fn attempt(&mut self) -> Result<Look, Error> {
+    async fn attempt(&mut self) -> Result<Attempt, Error> {
         let mut conflicts = 0;
         loop {
             match self.try_once().await {
@@ -118,12 +118,12 @@ impl Keeper {
                     self.held = None;
                     return Err(error);
                 }
-                look => return look,
+                attempt => return attempt,
             }
         }
     }
 
-    async fn try_once(&mut self) -> Result<Look, Error> {
+    async fn try_once(&mut self) -> Result<Attempt, Error> {
         if let Some(lease) = self.held.clone() {
             return self.write(lease, Decision::Renew).await;
         }
@@ -134,16 +134,16 @@ impl Keeper {
         let since = self.since_last_change(&record);
         if let Some(owner) = self.foreign_owner(&lease) {
             self.lose("it records another owner id");
-            self.tell_elsewhere(Elsewhere::Owned(owner));
-            return Ok(Look::Waiting(self.options.renew_every));
+            self.publish_other(OtherHolder::Owned(owner));
+            return Ok(Attempt::Waiting(self.options.renew_every));
         }
         match decide(&record, &self.identity, since, self.options.duration) {
             Decision::Wait(left) => {
                 self.lose("another process holds it");
                 let by = record.holder_identity.unwrap_or_default();
-                let since = self.held_elsewhere_since(&by);
-                self.tell_elsewhere(Elsewhere::Held { by, since });
-                Ok(Look::Waiting(left))
+                let since = self.held_other_holder_since(&by);
+                self.publish_other(OtherHolder::Held { by, since });
+                Ok(Attempt::Waiting(left))
             }
             decision => self.write(lease, decision).await,
         }
@@ -151,13 +151,13 @@ impl Keeper {
 
     /// A Lease that somebody deleted does not end what its holder believes: a record that was seen counts until it
     /// has run out.
-    async fn create(&mut self) -> Result<Look, Error> {
+    async fn create(&mut self) -> Result<Attempt, Error> {
         if let Some((record, first_seen)) = &self.observed {
             let since = Instant::now() - *first_seen;
             if let Decision::Wait(left) =
                 decide(record, &self.identity, since, self.options.duration)
             {
-                return Ok(Look::Waiting(left));
+                return Ok(Attempt::Waiting(left));
             }
         }
         let metadata = ObjectMeta {
@@ -176,21 +176,21 @@ impl Keeper {
 
     fn foreign_owner(&self, lease: &Lease) -> Option<String> {
         let annotations = lease.metadata.annotations.as_ref()?;
-        self.subject.foreign_owner(annotations.get(super::OWNER)?)
+        self.subject.foreign_owner(annotations.get(OWNER)?)
     }
 
     /// Since when the same other process was seen to hold it.
-    fn held_elsewhere_since(&self, holder: &str) -> Instant {
-        match &*self.elsewhere.borrow() {
-            Some(Elsewhere::Held { by, since }) if by == holder => *since,
+    fn held_other_holder_since(&self, holder: &str) -> Instant {
+        match &*self.other_holder.borrow() {
+            Some(OtherHolder::Held { by, since }) if by == holder => *since,
             _ => Instant::now(),
         }
     }
 
-    fn tell_elsewhere(&self, elsewhere: Elsewhere) {
-        self.elsewhere.send_if_modified(|known| {
-            let is_news = known.as_ref() != Some(&elsewhere);
-            *known = Some(elsewhere);
+    fn publish_other(&self, other_holder: OtherHolder) {
+        self.other_holder.send_if_modified(|known| {
+            let is_news = known.as_ref() != Some(&other_holder);
+            *known = Some(other_holder);
             is_news
         });
     }
@@ -206,9 +206,9 @@ impl Keeper {
         }
     }
 
-    async fn write(&mut self, mut lease: Lease, decision: Decision) -> Result<Look, Error> {
+    async fn write(&mut self, mut lease: Lease, decision: Decision) -> Result<Attempt, Error> {
         let record = lease.spec.get_or_insert_default();
-        // Others see a renewal by the record's change, so that a clock that stands still or steps back must not show.
+        // Others see a renewal by the record's change, so that a clock that stops or steps back must not show.
         let least = record
             .renew_time
             .as_ref()
@@ -228,7 +228,7 @@ impl Keeper {
         let labels = lease.metadata.labels.get_or_insert_default();
         labels.extend(self.subject.labels.clone());
         let annotations = lease.metadata.annotations.get_or_insert_default();
-        annotations.insert(super::OWNER.into(), self.subject.owner.to_string());
+        annotations.insert(OWNER.into(), self.subject.owner.to_string());
         let (sent, parameters) = (Instant::now(), PostParams::default());
         let written = if lease.metadata.resource_version.is_some() {
             self.api.replace(&self.name, &parameters, &lease).await?
@@ -237,14 +237,14 @@ impl Keeper {
         };
         self.held = Some(written);
         self.observed = None;
-        self.elsewhere.send_replace(None);
+        self.other_holder.send_replace(None);
         let before = self
             .valid_until
             .send_replace(Some(sent + self.options.duration));
         if before.is_none() {
             tracing::info!(lease = self.name, "holding a Lease");
         }
-        Ok(Look::Held)
+        Ok(Attempt::Held)
     }
 
     fn expiry(&self) -> Option<Instant> {

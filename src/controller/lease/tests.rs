@@ -3,12 +3,16 @@
 
 mod server;
 
+use std::time::Duration;
+
+use audience_sharing_core::domain::identifier::OrganizationId;
+use audience_sharing_core::domain::ownership::OwnerId;
 use http::{Method, StatusCode};
+use k8s_openapi::api::coordination::v1::LeaseSpec;
 use rstest::rstest;
 
 use super::{
-    Decision, Duration, Elsewhere, Instant, LeaseHandle, LeaseKeeper, LeaseOptions, LeaseSpec,
-    OrganizationId, OwnerId, Subject, decide,
+    Decision, Instant, LeaseHandle, LeaseKeeper, LeaseOptions, OtherHolder, Subject, decide,
 };
 use server::{Faults, Server};
 
@@ -70,12 +74,12 @@ async fn a_lease_of_another_owner_is_taken_by_its_successor_alone() {
     let stranger = start_for(&server, "b", subject(Vec::new()));
     resync(60 * SECOND).await;
     assert!(!blockers(&stranger));
-    let why = stranger.elsewhere().borrow().clone();
-    assert_eq!(why, Some(Elsewhere::Owned("us".into())));
+    let why = stranger.other_holder().borrow().clone();
+    assert_eq!(why, Some(OtherHolder::Owned("us".into())));
     let successor = start_for(&server, "c", subject(vec![owner("us")]));
     resync(60 * SECOND).await;
     assert!(blockers(&successor));
-    assert_eq!(*successor.elsewhere().borrow(), None);
+    assert_eq!(*successor.other_holder().borrow(), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,8 +91,8 @@ async fn who_holds_it_instead_is_known_and_since_when() {
     resync(5 * SECOND).await;
     let since = Instant::now();
     resync(60 * SECOND).await;
-    let why = second.elsewhere().borrow().clone();
-    let Some(Elsewhere::Held { by, since: known }) = why else {
+    let why = second.other_holder().borrow().clone();
+    let Some(OtherHolder::Held { by, since: known }) = why else {
         panic!("{why:?}");
     };
     assert_eq!(by, "a");
@@ -97,7 +101,10 @@ async fn who_holds_it_instead_is_known_and_since_when() {
 
 #[test]
 fn the_name_is_that_of_the_organisation() {
-    assert_eq!(subject().name, "audience-sharing-0f1e2d3c4b5a69780a49420e");
+    assert_eq!(
+        subject().name,
+        "organization-0f1e2d3c4b5a69780a49420e.audience-sharing.dev"
+    );
 }
 
 #[rstest]

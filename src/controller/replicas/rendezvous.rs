@@ -1,4 +1,4 @@
-//! Rendezvous hashing (Thaler and Ravishankar, 1998): every replica gets a score for an organisation, and the highest
+//! Rendezvous hashing (Thaler and Ravishankar, 1998): every replica gets a score for an organization, and the highest
 //! has it. Who comes takes its share from all, who goes leaves its share to all, and nothing else moves.
 
 use std::collections::BTreeSet;

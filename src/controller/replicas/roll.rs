@@ -8,11 +8,14 @@ use std::time::Duration;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use tokio::time::Instant;
 
-use super::ALIVE_FOR;
 use crate::controller::lease::{self, Observed};
 
-/// On the Lease of a replica: which others can stand in for it.
-pub(super) const GROUP: &str = "audience-sharing.dev/replica-group";
+/// On the Lease of a replica: which others can replace it.
+pub(super) const REPLICA_GROUP: &str = "audience-sharing.dev/replica-group";
+
+/// A replica that has not renewed for so long is taken for dead: two renewals may fail. Nothing is lost by a longer one,
+/// since the Leases of organizations hold for 90 s.
+pub(super) const ALIVE_FOR: Duration = Duration::from_secs(30);
 
 /// A replica that was not seen for so long does not come back: its Lease is deleted.
 const GONE_AFTER: Duration = Duration::from_secs(3_600);
@@ -39,7 +42,7 @@ impl Roll {
         }
     }
 
-    /// Folds a whole list in; answers the identities of the living replicas of our group, and who of any group went.
+    /// Takes a whole list; answers the identities of the living replicas of our group, and who of any group went.
     pub(super) fn note(
         &mut self,
         leases: Vec<Lease>,
@@ -61,12 +64,14 @@ impl Roll {
                     .map(String::as_str)
             };
             if label(lease::LABEL) == Some(lease::OF_REPLICA) {
-                match observed_state(&record, now - since) {
-                    Standing::Alive(identity) if label(GROUP) == Some(self.group.as_str()) => {
+                match presence(&record, now - since) {
+                    Presence::Alive(identity)
+                        if label(REPLICA_GROUP) == Some(self.group.as_str()) =>
+                    {
                         alive.insert(identity.to_owned());
                     }
-                    Standing::Alive(_) | Standing::Silent => {}
-                    Standing::Gone => departed.push(Departed {
+                    Presence::Alive(_) | Presence::Silent => {}
+                    Presence::Gone => departed.push(Departed {
                         name: name.clone(),
                         uid: metadata.uid,
                         resource_version: metadata.resource_version,
@@ -83,7 +88,7 @@ impl Roll {
     }
 }
 
-enum Standing<'a> {
+enum Presence<'a> {
     /// By this identity.
     Alive(&'a str),
     /// It may be dead, or cut off for a while.
@@ -91,11 +96,11 @@ enum Standing<'a> {
     Gone,
 }
 
-fn observed_state(record: &LeaseSpec, since_last_change: Duration) -> Standing<'_> {
+fn presence(record: &LeaseSpec, since_last_change: Duration) -> Presence<'_> {
     match record.holder_identity.as_deref() {
-        None | Some("") => Standing::Gone,
-        Some(_) if since_last_change >= GONE_AFTER => Standing::Gone,
-        Some(_) if since_last_change >= lease::duration(record, ALIVE_FOR) => Standing::Silent,
-        Some(identity) => Standing::Alive(identity),
+        None | Some("") => Presence::Gone,
+        Some(_) if since_last_change >= GONE_AFTER => Presence::Gone,
+        Some(_) if since_last_change >= lease::duration(record, ALIVE_FOR) => Presence::Silent,
+        Some(identity) => Presence::Alive(identity),
     }
 }

@@ -12,7 +12,7 @@ use rstest::rstest;
 use tokio::time::Instant;
 
 use super::rendezvous::choose;
-use super::roll::{GROUP, Roll};
+use super::roll::{REPLICA_GROUP, Roll};
 use crate::controller::lease;
 
 fn identities(count: std::ops::Range<usize>) -> impl Strategy<Value = BTreeSet<String>> {
@@ -103,7 +103,7 @@ fn replica(identity: &str, group: &str, renewals: i64) -> Lease {
             resource_version: Some(renewals.to_string()),
             labels: Some(BTreeMap::from([
                 (lease::LABEL.into(), lease::OF_REPLICA.into()),
-                (GROUP.into(), group.into()),
+                (REPLICA_GROUP.into(), group.into()),
             ])),
             ..ObjectMeta::default()
         },
@@ -124,7 +124,7 @@ fn given_back(mut lease: Lease) -> Lease {
 fn of_organization(holder: &str) -> Lease {
     let mut lease = replica(holder, "ours", 0);
     let labels = lease.metadata.labels.as_mut().unwrap();
-    labels.insert(lease::LABEL.into(), lease::OF_ORGANIZATION.into());
+    labels.insert(lease::LABEL.into(), "organization".into());
     lease
 }
 

@@ -1,82 +1,85 @@
-//! An audience that leaves: by policy its objects go or stay, and its finalizer always goes in the end
-//! (L7). Neither a broken spec nor a missing connection can hold it for ever.
+//! An audience that is being deleted: its policy says whether its objects are deleted too, and its finalizer is removed in
+//! the end (L7). Neither an invalid spec nor a missing connection can hold it for ever.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use audience_sharing_core::compose::{AudienceSelector, ShareName, SourceSelector};
+use audience_sharing_core::compose::{AudienceSelector, Mode, ShareName, SourceSelector};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::Naming;
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::to_audience_manager;
-use kube::runtime::reflector::ObjectRef;
+use audience_sharing_engine::{Declaration, DeletionOutcome, DeletionRequest, Problem};
 use kube::{Api, Resource, ResourceExt};
 
-use super::status::Recorded;
-use super::{Outcome, created, dependency_not_ready, status, validate};
-use crate::api::annotations::{ABANDON, FINALIZER};
-use crate::api::sharing_connection::AudienceManagerSettings;
-use crate::api::{DeletionPolicy, SharedAudience};
-use crate::controller::context::{Context, share_name};
+use super::outcome::{Outcome, dependency_not_ready, full_name};
+use super::recorded::{self, RecordedStatus, recorded};
+use crate::api::SharedAudience;
+use crate::controller::context::Context;
 use crate::controller::definition::{self, Definition};
-use crate::controller::leaving::Patience;
-use crate::controller::{events, freshness, publish, sharing_connection};
-use audience_sharing_engine::{Declaration, DeletionOutcome, DeletionRequest, Problem};
+use crate::controller::deletion_wait::Patience;
+use crate::controller::engines::{ConnectionKey, ConnectionState};
+use crate::controller::publish::has_finalizer;
+use crate::controller::sharing_connection::lacks_credential;
+use crate::controller::{events, freshness, publish};
+use crate::declaration::{AudienceDeclaration, connection_name};
 
 pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outcome {
-    if !audience
-        .finalizers()
-        .iter()
-        .any(|finalizer| finalizer == FINALIZER)
-    {
+    if !has_finalizer(audience) {
         return Outcome::Released;
     }
-    let namespace = audience.namespace().unwrap_or_default();
-    let connection = &audience.spec.connection_ref.name;
-    let running = context.engines.get(&namespace, connection);
-    match remote_objects(audience, context).await {
+    let declared = AudienceDeclaration::of(audience);
+    let (namespace, connection) = (
+        audience.namespace().unwrap_or_default(),
+        connection_name(audience),
+    );
+    let state = context.engines.state(&namespace, connection);
+    match remote_objects(&declared, context).await {
         RemoteObjects::Go => {}
         RemoteObjects::Unknown => {
             return wait_or_release(audience, context, Lack::Definition).await;
         }
         RemoteObjects::Stay => {
-            if let (Some(running), Some(share)) = (&running, share_name(audience)) {
+            if let (Some(running), Some(share)) = (state.engine(), declared.name) {
                 // An engine that has ended knows of no claim any more.
                 let _ = running.engine.release(share).await;
             }
             return release(audience, context).await;
         }
     }
-    let recorded = status::recorded(audience);
-    let Some(running) = running else {
-        let key = (namespace.clone(), connection.clone());
-        if context.engines.is_held_elsewhere(&key) {
+    let running = match state {
+        ConnectionState::Running(running) | ConnectionState::WithoutCredential(Some(running)) => {
+            running
+        }
+        ConnectionState::ReconciledElsewhere => {
             return Outcome::Unresolved(dependency_not_ready(connection));
         }
-        return match may_run(context, &namespace, connection) {
-            true => Outcome::NotOurs,
-            false => wait_or_release(audience, context, Lack::Means(connection)).await,
-        };
+        // Whoever reconciles the connection starts an engine yet, and wakes its audiences then.
+        ConnectionState::Starting if context.connection(&namespace, connection).is_some() => {
+            return Outcome::NotOurs;
+        }
+        ConnectionState::Starting | ConnectionState::WithoutCredential(None) => {
+            return wait_or_release(audience, context, Lack::Means(connection)).await;
+        }
     };
-    let Some(share) = share_name(audience) else {
-        return release(audience, context).await;
-    };
-    let to_experience_platform = audience.spec.source.audience_manager.is_some();
-    let selector = validate::source(audience).ok();
-    let source = recorded.source;
-    let rivals = match rivals(audience, context) {
+    let rivals = match rivals(audience, &declared, context) {
         Ok(rivals) => rivals,
         Err(waiting) => return Outcome::Unresolved(waiting),
     };
+    let Some(share) = declared.name else {
+        return release(audience, context).await;
+    };
+    let (recorded, selector) = (recorded(audience), declared.source.ok());
     let deletion = DeletionRequest {
         share,
-        uid: validate::uid(audience),
-        source: source.or_else(|| selector.as_ref()?.id()),
+        uid: declared.uid,
+        source: recorded.source.or_else(|| selector.as_ref()?.id()),
         selector,
         data_source: recorded.data_source,
         recorded: recorded.objects,
-        declared: validate::segment_destinations(audience),
-        recorded_audience: to_experience_platform.then_some(recorded.audience),
-        strategy: validate::strategy(audience),
+        declared: declared.destinations,
+        recorded_audience: declared.to_experience_platform.then_some(recorded.audience),
+        strategy: declared.strategy,
         recorded_tenant: recorded.tenant,
         rivals,
         freshness: freshness::of(audience, &context.client),
@@ -85,13 +88,13 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
         Ok(_) if !running.holds_lease() => Outcome::NotOurs,
         Ok(DeletionOutcome::Gone(left)) => {
             if !left.is_empty() {
-                tell_left(audience, context, &left).await;
+                report_left(audience, context, &left).await;
             }
             release(audience, context).await
         }
-        Ok(DeletionOutcome::HandedOver(to)) => match has_finalizer(&to, context).await {
+        Ok(DeletionOutcome::HandedOver(to)) => match is_finalized(&to, context).await {
             Ok(true) => {
-                tracing::info!(audience = %super::name(audience), to = %to, "handed over its remote objects");
+                tracing::info!(audience = %full_name(audience), to = %to, "handed over its remote objects");
                 release(audience, context).await
             }
             Ok(false) => Outcome::Unresolved(awaiting_successor(&to)),
@@ -105,36 +108,25 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
             Outcome::Unresolved(dependency_not_ready(connection))
         }
         Ok(DeletionOutcome::Blocked(problem)) => Outcome::Unresolved(problem),
-        Err(unsettled) => unsettled.into(),
+        Err(why) => why.into(),
     }
-}
-
-/// An engine may be started yet, by whoever looks at the connection, and wakes its audiences then.
-fn may_run(context: &Context, namespace: &str, connection: &str) -> bool {
-    let reference = ObjectRef::new(connection).within(namespace);
-    let key = (namespace.to_owned(), connection.to_owned());
-    context.connections.get(&reference).is_some() && !context.engines.is_without_credential(&key)
 }
 
 enum RemoteObjects {
     Go,
     Stay,
-    /// Nobody can tell whether the resource was deleted, or its definition.
+    /// It is not known whether the resource was deleted, or its definition.
     Unknown,
 }
 
-/// By the policy, the annotation, or a definition that is being removed the remote objects stay.
-async fn remote_objects(audience: &SharedAudience, context: &Context) -> RemoteObjects {
-    let annotations = audience.annotations();
-    let is_abandoned = annotations
-        .get(ABANDON)
-        .is_some_and(|value| value == "true");
-    if audience.spec.deletion_policy == DeletionPolicy::Retain || is_abandoned {
+/// By the policy, or under a definition that is being removed, the remote objects stay.
+async fn remote_objects(declared: &AudienceDeclaration, context: &Context) -> RemoteObjects {
+    if declared.retain {
         return RemoteObjects::Stay;
     }
     match definition::of::<SharedAudience>(&context.client).await {
         Definition::Stays => RemoteObjects::Go,
-        Definition::Leaves => RemoteObjects::Stay,
+        Definition::BeingRemoved => RemoteObjects::Stay,
         Definition::Unknown => RemoteObjects::Unknown,
     }
 }
@@ -146,15 +138,18 @@ enum Lack<'a> {
     Definition,
 }
 
-/// Waits for what is missing to come back, ten minutes in all; then lets go and says what stays.
+/// Waits for what is missing to come back, ten minutes in all; then releases the resource and reports what stays.
 async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lack<'_>) -> Outcome {
     let status = audience.status.as_ref();
     let recorded = status.and_then(|status| status.deletion_wait.as_deref());
     match context
-        .leaving
+        .deletion_waits
         .patience(audience, recorded, context.both_clocks())
     {
-        Patience::Wait { look_again, so_far } => {
+        Patience::Wait {
+            retry_after,
+            so_far,
+        } => {
             let problem = match lack {
                 Lack::Means(connection) => Problem::new(
                     Reason::DependencyNotReady,
@@ -170,21 +165,18 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
                     definition::unknown("this resource"),
                 ),
             };
-            let look_again = Some(look_again);
             Outcome::CannotDelete(
                 Problem {
-                    look_again,
+                    look_again: Some(retry_after),
                     ..problem
                 },
                 so_far,
             )
         }
         Patience::Over => match lack {
-            Lack::Means(connection)
-                if !sharing_connection::lacks_credential(audience, connection, context).await =>
-            {
+            Lack::Means(connection) if !lacks_credential(audience, connection, context).await => {
                 Outcome::Unresolved(Problem {
-                    look_again: Some(LOOK_AGAIN),
+                    look_again: Some(RETRY_AFTER),
                     ..dependency_not_ready(connection)
                 })
             }
@@ -194,22 +186,22 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
 }
 
 /// What came back in the last moment is waited for.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// What the status names and is not ours any more: left as it is, and told wherever somebody may look.
-async fn tell_left(audience: &SharedAudience, context: &Context, left: &Left) {
-    let name = super::name(audience);
-    tracing::warn!(target: "audit", audience = %name, %left, "went; objects that are not ours any more were left as they are");
+/// What the status names and is not ours any more: left as it is, and reported on the resource and on the Pod.
+async fn report_left(audience: &SharedAudience, context: &Context, left: &Left) {
+    let name = full_name(audience);
+    tracing::warn!(target: "audit", audience = %name, %left, "released; objects that are not ours any more were left as they are");
     let message = format!(
         "SharedAudience {name} went. Its status named objects that do not carry the mark of this operator any more, and \
          they were left as they are: {left}. If nobody else needs them, delete them there."
     );
     let resource = audience.object_ref(&());
     events::on_left(&context.recorder, &resource, &message).await;
-    tell_on_pod(audience, context, &message).await;
+    report_on_pod(audience, context, &message).await;
 }
 
-async fn tell_on_pod(audience: &SharedAudience, context: &Context, message: &str) {
+async fn report_on_pod(audience: &SharedAudience, context: &Context, message: &str) {
     let (pod, uid) = (context.settings.pod.as_ref(), audience.uid());
     events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), message).await;
 }
@@ -219,8 +211,8 @@ async fn release_with_objects(
     context: &Context,
     lack: &Lack<'_>,
 ) -> Outcome {
-    let name = super::name(audience);
-    let left = left_behind(&status::recorded(audience));
+    let name = full_name(audience);
+    let left = left_behind(&recorded(audience));
     let why = match lack {
         Lack::Means(connection) => format!(
             "SharingConnection {connection} had no credential or no sandbox to delete them with for ten minutes"
@@ -233,13 +225,13 @@ async fn release_with_objects(
     let message = format!(
         "SharedAudience {name} went, and its remote objects stay, since {why}: {left}. Delete them there."
     );
-    tell_on_pod(audience, context, &message).await;
+    report_on_pod(audience, context, &message).await;
     context.settings.metrics.released_without_deletion();
     release(audience, context).await
 }
 
 /// What stays in either system, for a person.
-fn left_behind(recorded: &Recorded) -> String {
+fn left_behind(recorded: &RecordedStatus) -> String {
     let to_audience_manager::RecordedIds {
         trait_sid,
         segment_sid,
@@ -279,17 +271,12 @@ async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
 
 /// Whether the API server, asked now, shows a resource that stays and carries our finalizer: only then do the objects
 /// that were marked as its own have an owner.
-async fn has_finalizer(share: &ShareName, context: &Context) -> Result<bool, kube::Error> {
+async fn is_finalized(share: &ShareName, context: &Context) -> Result<bool, kube::Error> {
     let api: Api<SharedAudience> =
         Api::namespaced(context.client.clone(), share.namespace.as_str());
     let found = publish::bounded(api.get_metadata_opt(share.name.as_str())).await?;
-    Ok(found.is_some_and(|found| {
-        found.metadata.deletion_timestamp.is_none()
-            && found
-                .finalizers()
-                .iter()
-                .any(|finalizer| finalizer == FINALIZER)
-    }))
+    Ok(found
+        .is_some_and(|found| found.metadata.deletion_timestamp.is_none() && has_finalizer(&found)))
 }
 
 fn awaiting_successor(successor: &ShareName) -> Problem {
@@ -310,37 +297,50 @@ const SUCCESSOR_CHECK: Duration = Duration::from_secs(2);
 
 /// Every other resource that manages a source of the same two tenants: one may take the objects over. `Err` where one of
 /// them may share the same source and has not got our finalizer yet.
-fn rivals(audience: &SharedAudience, context: &Context) -> Result<Vec<Declaration>, Problem> {
-    let connection = &audience.spec.connection_ref.name;
-    let namespace = audience.namespace().unwrap_or_default();
-    let tenants = tenants_of(&namespace, connection, context);
-    let source = validate::source(audience).ok();
+fn rivals(
+    audience: &SharedAudience,
+    declared: &AudienceDeclaration,
+    context: &Context,
+) -> Result<Vec<Declaration>, Problem> {
+    let place = |audience: &SharedAudience| {
+        (
+            audience.namespace().unwrap_or_default(),
+            connection_name(audience).to_owned(),
+        )
+    };
+    let (own, mut same_tenants) = (place(audience), BTreeMap::new());
+    let source = declared.source.as_ref().ok();
     let mut rivals = Vec::new();
     for other in context.audiences.state() {
-        let other_namespace = other.namespace().unwrap_or_default();
-        let other_connection = &other.spec.connection_ref.name;
-        let same_tenants = (&other_namespace, other_connection) == (&namespace, connection)
-            || tenants.is_some()
-                && tenants_of(&other_namespace, other_connection, context) == tenants;
         let stays = other.metadata.deletion_timestamp.is_none()
             && other.metadata.uid != audience.metadata.uid;
-        if !stays || !same_tenants || !validate::manages(&other) {
+        let is_same = *same_tenants
+            .entry(place(&other))
+            .or_insert_with_key(|theirs| {
+                *theirs == own || have_same_tenants(&own, theirs, context)
+            });
+        if !stays || !is_same || AudienceDeclaration::of(&other).mode == Mode::Observe {
             continue;
         }
-        let Some(declaration) = declaration(&other) else {
+        let Some(claim) = recorded::claim(&other) else {
             continue;
         };
-        if !other
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER)
-            && may_be_same(source.as_ref(), &declaration.source)
-        {
-            return Err(awaiting_successor(&declaration.share));
+        if !has_finalizer(&*other) && may_be_same(source, &claim.source) {
+            return Err(awaiting_successor(&claim.share));
         }
-        rivals.push(declaration);
+        rivals.push(claim);
     }
     Ok(rivals)
+}
+
+/// Whether two connections, each by namespace and name, are of the same two tenants.
+fn have_same_tenants(a: &ConnectionKey, b: &ConnectionKey, context: &Context) -> bool {
+    let declared = |(namespace, name): &ConnectionKey| {
+        let connection = context.connection(namespace, name)?;
+        Some(context.declared(&connection))
+    };
+    let (a, b) = (declared(a), declared(b));
+    a.is_some_and(|a| b.is_some_and(|b| a.tenants() == b.tenants()))
 }
 
 /// Whether two ways of naming can mean one source, as far as the words alone show.
@@ -361,36 +361,4 @@ fn may_be_same(a: Option<&SourceSelector>, b: &SourceSelector) -> bool {
         (Some(SourceSelector::Audience(_)), SourceSelector::AudienceManager(_))
         | (Some(SourceSelector::AudienceManager(_)), SourceSelector::Audience(_)) => false,
     }
-}
-
-/// What tells one pair of tenants, and the place in it, from another.
-fn tenants_of(
-    namespace: &str,
-    connection: &str,
-    context: &Context,
-) -> Option<(String, String, AudienceManagerSettings)> {
-    let reference = ObjectRef::new(connection).within(namespace);
-    let connection = context.connections.get(&reference)?;
-    let spec = &connection.spec;
-    Some((
-        spec.organization_id.to_ascii_lowercase(),
-        spec.experience_platform.sandbox.clone(),
-        spec.audience_manager.clone(),
-    ))
-}
-
-/// What an audience asks for, without looking at anything remote.
-pub(crate) fn declaration(audience: &SharedAudience) -> Option<Declaration> {
-    let recorded = status::recorded(audience);
-    Some(Declaration {
-        share: share_name(audience)?,
-        uid: validate::uid(audience),
-        created: created(audience),
-        source: validate::source(audience).ok()?,
-        pinned: recorded.source,
-        home: recorded.home,
-        strategy: validate::strategy(audience),
-        additional_keys: validate::additional_keys(audience),
-        destinations: validate::segment_destinations(audience),
-    })
 }

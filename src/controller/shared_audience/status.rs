@@ -1,25 +1,22 @@
-//! Last step: what a look found, as the whole status. Pure.
+//! Last step: what a reconcile found, as the whole status. Pure.
 
 mod used_by;
-mod uses;
 
 use std::time::Duration;
 
-use audience_sharing_core::domain::disposition::Disposition;
-use audience_sharing_core::domain::identifier::{
-    AudienceId, CompanyId, DataSourceId, SandboxId, SegmentSid, TraitSid,
-};
+use audience_sharing_core::compose::Strategy;
 use audience_sharing_core::domain::labels::ExportControl;
 use audience_sharing_core::domain::pql::{self, Certainty};
 use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::inventory::Tenant;
-use audience_sharing_core::plan::source::audience_manager::Home;
-use audience_sharing_core::plan::{to_audience_manager, to_experience_platform};
+use audience_sharing_engine::{Origin, Problem, ReconcileOutcome};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::api::experience_platform::{ExperiencePlatformStatus, PqlStatus, Strategy};
+use super::activation;
+use super::outcome::dependency_not_ready;
+use crate::api::common::Condition;
+use crate::api::experience_platform::{ExperiencePlatformStatus, PqlStatus};
 use crate::api::shared_audience as api;
 use crate::api::shared_audience::{
     AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceKind,
@@ -27,41 +24,41 @@ use crate::api::shared_audience::{
 };
 use crate::api::{DeletionWaitStatus, SharedAudience, TenantStatus};
 use crate::controller::conditions::{
-    ConditionStatus, ConditionType, Conditions, stored_differently,
+    ConditionStatus, ConditionType, Conditions, Judgment, failed, not_checked, stored_differently,
+    succeeded,
 };
+use crate::controller::ids::stored_id;
 use crate::controller::requested;
-use audience_sharing_engine::{Origin, Problem, ReconcileOutcome};
+use crate::declaration::AudienceDeclaration;
 
 /// What was found, however it went.
 pub(super) struct Verdict {
     reconciled: Option<ReconcileOutcome>,
     pub(super) problem: Option<Problem>,
+    /// The last verdict holds.
     suspended: bool,
-    /// The request to look for users that was handled.
-    looked_for_users: Option<String>,
+    /// The request for users that was handled.
+    users_requested: Option<String>,
     /// For how long its remote objects could not be deleted.
     pub(super) deletion_wait: Option<DeletionWaitStatus>,
 }
 
 impl Verdict {
-    /// A failure of the connection is told once, there, and waited for here.
+    /// A failure of the connection is reported once, there, and waited for here.
     pub(super) fn of_reconciled(
         reconciled: ReconcileOutcome,
         connection: &str,
-        looked_for_users: Option<String>,
+        users_requested: Option<String>,
     ) -> Self {
-        let problem = reconciled
-            .problem
-            .clone()
-            .map(|problem| match problem.of_connection {
-                true => super::dependency_not_ready(connection),
-                false => problem,
-            });
+        let problem = reconciled.problem.clone();
         Self {
+            problem: problem.map(|problem| match problem.of_connection {
+                true => dependency_not_ready(connection),
+                false => problem,
+            }),
             reconciled: Some(reconciled),
-            problem,
             suspended: false,
-            looked_for_users,
+            users_requested,
             deletion_wait: None,
         }
     }
@@ -71,133 +68,28 @@ impl Verdict {
             reconciled: None,
             problem: None,
             suspended: true,
-            looked_for_users: None,
+            users_requested: None,
             deletion_wait: None,
         }
     }
 
-    pub(super) fn unresolved(problem: Problem) -> Self {
+    /// Not while reconciliation is paused or the connection fails: then nobody has read the two systems.
+    fn handles_requests(&self) -> bool {
+        let of_connection = |problem: &Problem| problem.of_connection;
+        !self.suspended && !self.problem.as_ref().is_some_and(of_connection)
+    }
+
+    pub(super) fn unresolved(problem: Problem, deletion_wait: Option<DeletionWaitStatus>) -> Self {
         Self {
-            reconciled: None,
             problem: Some(problem),
             suspended: false,
-            looked_for_users: None,
-            deletion_wait: None,
+            deletion_wait,
+            ..Self::suspended()
         }
     }
 }
 
-impl Verdict {
-    pub(super) fn cannot_delete(problem: Problem, so_far: DeletionWaitStatus) -> Self {
-        Self {
-            deletion_wait: Some(so_far),
-            ..Self::unresolved(problem)
-        }
-    }
-}
-
-/// What an earlier look wrote down: ids and where they are valid, nothing else.
-#[derive(Default)]
-pub(super) struct Recorded {
-    pub(super) source: Option<SourceId>,
-    /// Of a source of Audience Manager.
-    pub(super) home: Option<Home>,
-    /// Of our objects in Audience Manager.
-    pub(super) data_source: Option<DataSourceId>,
-    pub(super) objects: to_audience_manager::RecordedIds,
-    pub(super) audience: to_experience_platform::RecordedAudience,
-    pub(super) tenant: Tenant,
-}
-
-pub(super) fn recorded(audience: &SharedAudience) -> Recorded {
-    let Some(status) = audience.own_status() else {
-        return Recorded::default();
-    };
-    let objects = status.audience_manager.as_ref();
-    let tenant = status.tenant.as_ref();
-    let source = status.source.as_ref().and_then(recorded_source);
-    let platform = status.experience_platform.as_ref();
-    Recorded {
-        home: source.as_ref().and_then(|source| {
-            let (kind, _) = source.audience_manager()?;
-            let data_source = id(status.source.as_ref()?.data_source_id)?;
-            Some((kind, DataSourceId(data_source)))
-        }),
-        source,
-        audience: to_experience_platform::RecordedAudience {
-            audience: platform
-                .and_then(|audience| audience.id.as_deref())
-                .map(AudienceId::new),
-            observed: platform
-                .and_then(|audience| audience.observed)
-                .unwrap_or_default(),
-        },
-        data_source: objects
-            .and_then(|objects| id(objects.data_source_id))
-            .map(DataSourceId),
-        objects: to_audience_manager::RecordedIds {
-            trait_sid: objects
-                .and_then(|objects| id(objects.trait_sid))
-                .map(TraitSid),
-            segment_sid: objects
-                .and_then(|objects| id(objects.segment_sid))
-                .map(SegmentSid),
-            observed: objects
-                .and_then(|objects| objects.observed)
-                .unwrap_or_default(),
-            additional_segments: objects
-                .into_iter()
-                .flat_map(|objects| &objects.additional_segments)
-                .filter_map(|segment| {
-                    Some((
-                        segment.key.as_str().into(),
-                        SegmentSid(id(Some(segment.sid))?),
-                    ))
-                })
-                .collect(),
-            mappings: objects.map_or_else(Vec::new, uses::recorded_mappings),
-            traits: objects.map_or_else(Vec::new, uses::recorded_traits),
-        },
-        tenant: Tenant {
-            company: tenant
-                .and_then(|tenant| id(tenant.company_id))
-                .map(CompanyId),
-            sandbox: tenant
-                .and_then(|tenant| tenant.sandbox_id.as_deref())
-                .map(SandboxId::new),
-        },
-    }
-}
-
-/// Some of its objects were created or found already.
-pub(super) fn has_objects(audience: &SharedAudience) -> bool {
-    let Some(status) = &audience.status else {
-        return false;
-    };
-    let objects = status.audience_manager.as_ref();
-    let platform = status.experience_platform.as_ref();
-    objects.is_some_and(|objects| objects.trait_sid.is_some() || objects.segment_sid.is_some())
-        || platform.is_some_and(|platform| platform.id.is_some())
-}
-
-fn recorded_source(source: &SourceStatus) -> Option<SourceId> {
-    let id = source.id.as_deref()?;
-    match source.kind {
-        None | Some(SourceKind::Audience) => Some(SourceId::Audience(AudienceId::new(id))),
-        Some(SourceKind::Trait) => Some(SourceId::Trait(TraitSid(id.parse().ok()?))),
-        Some(SourceKind::Segment) => Some(SourceId::Segment(SegmentSid(id.parse().ok()?))),
-    }
-}
-
-fn id(recorded: Option<i64>) -> Option<u64> {
-    recorded.and_then(|id| u64::try_from(id).ok())
-}
-
-fn stored(id: u64) -> Option<i64> {
-    i64::try_from(id).ok()
-}
-
-/// The whole status after a look; equal to the known one where nothing moved.
+/// The whole status after a verdict; equal to the known one where nothing moved.
 pub(super) fn after(
     audience: &SharedAudience,
     verdict: &Verdict,
@@ -210,19 +102,15 @@ pub(super) fn after(
         recorded_by: audience.metadata.uid.clone(),
         conditions: conditions(audience, verdict, now),
         next_attempt_time: next_attempt(&known, verdict, now, pause).map(Box::new),
-        last_handled_reconcile_at: known.last_handled_reconcile_at.clone(),
+        last_handled_reconcile_at: match verdict.handles_requests() {
+            true => requested::value(audience),
+            false => known.last_handled_reconcile_at.clone(),
+        },
         deletion_wait: verdict.deletion_wait.clone().map(Box::new),
         ..known
     };
     if let Some(reconciled) = &verdict.reconciled {
-        record(&mut status, reconciled, verdict.looked_for_users.clone());
-        if !reconciled
-            .problem
-            .as_ref()
-            .is_some_and(|problem| problem.of_connection)
-        {
-            status.last_handled_reconcile_at = requested::value(audience);
-        }
+        record(&mut status, reconciled, verdict.users_requested.clone());
     }
     status
 }
@@ -246,7 +134,7 @@ fn record(
         .clone_from(&reconciled.applied_hash);
     if reconciled.observed_state.is_some() || reconciled.audience.is_some() {
         status.tenant = Some(TenantStatus {
-            company_id: reconciled.tenant.company.and_then(|id| stored(id.0)),
+            company_id: reconciled.tenant.company.and_then(|id| stored_id(id.0)),
             sandbox_id: reconciled
                 .tenant
                 .sandbox
@@ -281,34 +169,34 @@ fn record(
         data_source_id: observed_state
             .data_source
             .or(shared_objects.data_source)
-            .and_then(|id| stored(id.0)),
+            .and_then(|id| stored_id(id.0)),
         export_controls: reconciled.controls.iter().map(export_control).collect(),
-        trait_folder_id: shared_objects.trait_folder.and_then(|id| stored(id.0)),
-        segment_folder_id: shared_objects.segment_folder.and_then(|id| stored(id.0)),
+        trait_folder_id: shared_objects.trait_folder.and_then(|id| stored_id(id.0)),
+        segment_folder_id: shared_objects.segment_folder.and_then(|id| stored_id(id.0)),
         profile_merge_rule_data_source_id: shared_objects
             .merge_rule
             .id()
-            .and_then(|id| stored(id.0)),
-        trait_sid: observed_state.trait_sid.and_then(|sid| stored(sid.0)),
-        segment_sid: observed_state.segment_sid.and_then(|sid| stored(sid.0)),
+            .and_then(|id| stored_id(id.0)),
+        trait_sid: observed_state.trait_sid.and_then(|sid| stored_id(sid.0)),
+        segment_sid: observed_state.segment_sid.and_then(|sid| stored_id(sid.0)),
         observed: observed_state.observed.then_some(true),
-        destinations: uses::destinations(None, &observed_state.mappings),
+        destinations: activation::destinations(None, &observed_state.mappings),
         additional_segments: observed_state
             .additional_segments
             .iter()
             .filter_map(|(key, sid)| {
                 Some(AdditionalSegmentStatus {
                     key: key.to_string(),
-                    sid: stored(sid.0)?,
-                    traits: uses::traits(key, &observed_state.traits),
-                    destinations: uses::destinations(Some(key), &observed_state.mappings),
+                    sid: stored_id(sid.0)?,
+                    traits: activation::traits(key, &observed_state.traits),
+                    destinations: activation::destinations(Some(key), &observed_state.mappings),
                 })
             })
             .collect(),
     });
 }
 
-/// How a segment definition refers to what is shared: the source itself, or what stands for it.
+/// How a segment definition refers to what is shared: the source itself, or its audience there.
 fn reference(reconciled: &ReconcileOutcome) -> Option<PqlStatus> {
     let reference = match &reconciled.audience {
         Some(audience) => {
@@ -363,157 +251,100 @@ fn source(origin: &Origin) -> SourceStatus {
         id: Some(origin.id.to_string()),
         name: Some(origin.name.chars().take(NAME_CHARS_MAX).collect()),
         lifecycle: Some(lifecycle.as_str().into()),
-        data_source_id: origin.data_source.and_then(|id| stored(id.0)),
+        data_source_id: origin.data_source.and_then(|id| stored_id(id.0)),
     }
 }
 
-fn conditions(
-    audience: &SharedAudience,
-    verdict: &Verdict,
-    now: Timestamp,
-) -> Vec<crate::api::common::Condition> {
+fn conditions(audience: &SharedAudience, verdict: &Verdict, now: Timestamp) -> Vec<Condition> {
     let known = audience
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
     let generation = audience.metadata.generation.unwrap_or_default();
-    let mut conditions = Conditions::after(known, generation, now);
+    let conditions = Conditions::after(known, generation, now);
     if verdict.suspended {
-        let message =
-            "spec.suspend is set: nothing is changed in either system. Unset it to go on.";
-        conditions = conditions.set(
-            ConditionType::Ready,
-            ConditionStatus::False,
-            Reason::Suspended,
-            message,
-        );
-        conditions = conditions.set(
+        return suspended(conditions);
+    }
+    let declared = AudienceDeclaration::of(audience);
+    let synced = match declared.to_experience_platform {
+        false => ConditionType::AudienceManagerSynced,
+        true => ConditionType::ExperiencePlatformSynced,
+    };
+    let found = || succeeded("The connection and the source were found.");
+    let problem = verdict.problem.as_ref();
+    let (ready, references, objects) = match (problem, &verdict.reconciled) {
+        (None, reconciled) => {
+            let good = as_declared(reconciled.as_ref(), declared.strategy);
+            (good.clone(), found(), good)
+        }
+        (Some(problem), _) if problem.reason.aspect() == Aspect::References => {
+            (failed(problem), failed(problem), not_checked())
+        }
+        (Some(problem), Some(_)) => (failed(problem), found(), failed(problem)),
+        (Some(problem), None) => (failed(problem), not_checked(), not_checked()),
+    };
+    // That Adobe's link fills a trait that the operator made is not documented (design.md §2).
+    let members = "Adobe's own data link moves the members, and the operator does not see it. Compare the populations in \
+                   both systems a day after the link was set up.";
+    conditions
+        .with_problem(problem)
+        .with([
+            (ConditionType::Ready, ready),
+            (ConditionType::ReferencesResolved, references),
+            (synced, objects),
+            (
+                ConditionType::MembersArriving,
+                (
+                    ConditionStatus::Unknown,
+                    Reason::LinkUnproven,
+                    members.into(),
+                ),
+            ),
+        ])
+        .finish()
+}
+
+/// The last verdict stays, since nothing new is judged.
+fn suspended(conditions: Conditions<'_>) -> Vec<Condition> {
+    let conditions = conditions.keep_known();
+    conditions
+        .set(
             ConditionType::Suspended,
             ConditionStatus::True,
             Reason::Suspended,
-            message,
-        );
-        return conditions.finish();
-    }
-    let Some(problem) = &verdict.problem else {
-        let (reason, message) = succeeded(verdict.reconciled.as_ref(), audience.spec.strategy());
-        let respelled = verdict.reconciled.as_ref();
-        let respelled = respelled.map_or(&[][..], |reconciled| &reconciled.stored_differently);
-        let (reason, message) = match respelled {
-            [] => (reason, message.to_owned()),
-            _ => stored_differently(respelled),
-        };
-        conditions = conditions.set(
-            ConditionType::Ready,
-            ConditionStatus::True,
-            reason,
-            message.as_str(),
-        );
-        conditions = conditions.set(
-            ConditionType::ReferencesResolved,
-            ConditionStatus::True,
-            Reason::Succeeded,
-            "The connection and the source were found.",
-        );
-        conditions = conditions.set(synced(audience), ConditionStatus::True, reason, message);
-        conditions = members(conditions);
-        return conditions.finish();
-    };
-    let (reason, message) = (problem.reason, &problem.message);
-    conditions = conditions.set(
-        ConditionType::Ready,
-        ConditionStatus::False,
-        reason,
-        message,
-    );
-    match reason.aspect() == Aspect::References {
-        true => {
-            conditions = conditions.set(
-                ConditionType::ReferencesResolved,
-                ConditionStatus::False,
-                reason,
-                message,
-            )
-        }
-        false => {
-            conditions = conditions.set(
-                ConditionType::ReferencesResolved,
-                ConditionStatus::True,
-                Reason::Succeeded,
-                "The connection and the source were found.",
-            );
-            conditions = conditions.set(synced(audience), ConditionStatus::False, reason, message);
-        }
-    }
-    match problem.disposition() {
-        Disposition::Stalled => {
-            conditions = conditions.set(
-                ConditionType::Stalled,
-                ConditionStatus::True,
-                reason,
-                message,
-            )
-        }
-        Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Wait => {
-            conditions = conditions.set(
-                ConditionType::Reconciling,
-                ConditionStatus::True,
-                reason,
-                message,
-            );
-        }
-    }
-    conditions.finish()
+            "Reconciliation is paused: nothing is changed in either system, and the other conditions are those of the \
+             last reconcile. Set spec.suspend to false to continue.",
+        )
+        .finish()
 }
 
-/// The condition of the system that is written to.
-fn synced(audience: &SharedAudience) -> ConditionType {
-    match audience.spec.source.audience_manager {
-        None => ConditionType::AudienceManagerSynced,
-        Some(_) => ConditionType::ExperiencePlatformSynced,
-    }
-}
-
-/// What a good end is called.
-fn succeeded(reconciled: Option<&ReconcileOutcome>, strategy: Strategy) -> (Reason, &'static str) {
+/// Why nothing is left to do.
+fn as_declared(reconciled: Option<&ReconcileOutcome>, strategy: Strategy) -> Judgment {
     let observed_state = reconciled.and_then(|reconciled| reconciled.observed_state.as_ref());
     let audience = reconciled.and_then(|reconciled| reconciled.audience.as_ref());
+    if let Some(reconciled) = reconciled.filter(|found| !found.stored_differently.is_empty()) {
+        let (reason, message) = stored_differently(&reconciled.stored_differently);
+        return (ConditionStatus::True, reason, message);
+    }
+    let observed = |reason, message: &str| (ConditionStatus::True, reason, message.to_owned());
     match (observed_state, audience) {
-        (Some(observed_state), _) if observed_state.observed => (
+        (Some(observed_state), _) if observed_state.observed => observed(
             Reason::AdobeSharingActive,
             "Adobe's own sharing made the trait and the segment; they are observed and never changed.",
         ),
-        (_, Some(audience)) if audience.observed => (
+        (_, Some(audience)) if audience.observed => observed(
             Reason::DeliveredByConnector,
             "Adobe's source connector delivers the audience; it is observed and never changed.",
         ),
-        (_, Some(_)) if strategy == Strategy::SegmentDefinition => (
-            Reason::Succeeded,
-            "The segment definition stands in Experience Platform as declared; it is evaluated in batches, once a day.",
+        (_, Some(_)) if strategy == Strategy::SegmentDefinition => succeeded(
+            "The segment definition exists in Experience Platform as declared. It is evaluated in batches, once a day.",
         ),
-        (_, Some(_)) => (
-            Reason::Succeeded,
-            "The audience stands in Experience Platform as declared.",
-        ),
-        (_, None) => (
-            Reason::Succeeded,
-            "Everything stands in Audience Manager as declared.",
-        ),
+        (_, Some(_)) => succeeded("The audience exists in Experience Platform as declared."),
+        (_, None) => succeeded("All objects exist in Audience Manager as declared."),
     }
 }
 
-/// That Adobe's link fills a trait that the operator made is not documented (design.md §2).
-fn members(mut conditions: Conditions<'_>) -> Conditions<'_> {
-    conditions = conditions.set(ConditionType::MembersArriving,
-        ConditionStatus::Unknown,
-        Reason::LinkUnproven,
-        "Members travel by Adobe's own data link, which this operator does not see. Compare the populations in both \
-         systems a day after the link was set up.",
-    );
-    conditions
-}
-
-/// Kept while it lies ahead, so that looking alone writes nothing.
+/// Kept while it lies ahead, so that a reconcile that finds nothing new writes nothing.
 fn next_attempt(
     known: &SharedAudienceStatus,
     verdict: &Verdict,
@@ -522,8 +353,8 @@ fn next_attempt(
 ) -> Option<Time> {
     verdict.problem.as_ref()?;
     let pause = pause?;
-    if let Some(stands) = known.next_attempt_time.as_ref().filter(|time| time.0 > now) {
-        return Some(Time::clone(stands));
+    if let Some(planned) = known.next_attempt_time.as_ref().filter(|time| time.0 > now) {
+        return Some(Time::clone(planned));
     }
     let at = now.checked_add(pause).ok()?;
     Timestamp::from_second(at.as_second()).ok().map(Time)

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use crate::api::SharingConnection;
 use crate::controller::context::Context;
+use crate::controller::engines::key;
 use crate::controller::publish::{bounded, is_gone};
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_engine::Problem;
@@ -22,10 +23,10 @@ pub(super) enum Unusable {
 
 pub(super) async fn read(
     connection: &SharingConnection,
+    name: &str,
     context: &Context,
 ) -> Result<Credential, Unusable> {
     let namespace = connection.namespace().unwrap_or_default();
-    let name = &connection.spec.credentials_secret_ref.name;
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
     let secret = match bounded(api.get(name)).await {
         Ok(secret) => secret,
@@ -81,20 +82,16 @@ fn missing(reason: Reason, message: String) -> Unusable {
 }
 
 /// Wakes the connection when its Secret appears or changes. Needs `list` and `watch` on that one name; where they are
-/// refused, the connection is looked at again by and by.
-pub(super) fn watch(connection: &SharingConnection, context: &Context) {
+/// refused, the connection is reconciled again after a while.
+pub(super) fn watch(connection: &SharingConnection, secret: &str, context: &Context) {
     if !context.settings.watch_secrets {
         return;
     }
-    let (namespace, name) = (
-        connection.namespace().unwrap_or_default(),
-        connection.name_any(),
-    );
-    let secret = connection.spec.credentials_secret_ref.name.clone();
+    let (namespace, name) = key(connection);
     let wake = context.engines.wake_connection.clone();
     context
         .engines
-        .watch_secret((namespace.clone(), name.clone()), &secret, || {
+        .watch_secret((namespace.clone(), name.clone()), secret, || {
             let api: Api<PartialObjectMeta<Secret>> =
                 Api::namespaced(context.client.clone(), &namespace);
             let config = watcher::Config::default().fields(&format!("metadata.name={secret}"));

@@ -1,41 +1,41 @@
-//! What a look at a connection found, as its whole status. Pure.
+//! What a reconcile of a connection found, as its whole status. Pure.
 
-use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::plan::limits::{ItemCount, ItemCounts};
 use audience_sharing_core::plan::shared_objects::MergeRule;
 use jiff::Timestamp;
 
+use crate::api::common::Condition;
 use crate::api::sharing_connection::{
     ConnectionAudienceManagerStatus, ControlledDataSourceStatus, ItemCountStatus, ItemCountsStatus,
     SharingConnectionStatus,
 };
 use crate::api::{DeletionWaitStatus, SharingConnection, TenantStatus};
 use crate::controller::conditions::{
-    ConditionStatus, ConditionType, Conditions, stored_differently,
+    ConditionStatus, ConditionType, Conditions, Judgment, failed, not_checked, stored_differently,
+    succeeded,
 };
+use crate::controller::ids::stored_id;
 use audience_sharing_engine::{Problem, Report};
 
-pub(super) struct Findings {
+pub(super) struct Finding {
     report: Option<Report>,
     problem: Option<Problem>,
-    /// The obstacle is the Secret's.
+    /// The problem is the Secret's.
     of_secret: bool,
-    /// It leaves, and nothing remote can be deleted: for how long that has lasted.
+    /// It is being deleted, and nothing remote can be: for how long that has lasted.
     pub(super) deletion_wait: Option<DeletionWaitStatus>,
 }
 
-impl Findings {
+impl Finding {
     pub(super) fn without_credential(problem: Problem) -> Self {
         Self {
-            report: None,
-            problem: Some(problem),
             of_secret: true,
-            deletion_wait: None,
+            ..Self::without_report(problem)
         }
     }
 
-    /// What the engine found is not told, since this comes first.
+    /// What the engine found is not reported, since this comes first.
     pub(super) fn without_report(problem: Problem) -> Self {
         Self {
             report: None,
@@ -63,26 +63,26 @@ impl Findings {
         }
     }
 
-    /// The connection leaves, and this stands in the way of deleting its shared objects.
+    /// The connection is being deleted, and this blocks the deletion of its shared objects.
     pub(super) fn held_back(problem: Problem, of_secret: bool) -> Self {
+        let message = format!(
+            "{} The connection is released when its shared objects are deleted. To release it without that, set \
+             spec.deletionPolicy to Retain.",
+            problem.message
+        );
         Self {
-            report: None,
-            problem: Some(Problem {
-                message: format!(
-                    "{} The connection goes when its shared objects are deleted; set spec.deletionPolicy to Retain to \
-                     let it go without that.",
-                    problem.message
-                ),
-                ..problem
-            }),
             of_secret,
-            deletion_wait: None,
+            ..Self::without_report(Problem { message, ..problem })
         }
     }
 
-    /// The connection leaves and waits for its audiences, of which at most eight are named. `problem`: why they cannot be
+    /// The connection is being deleted and waits for its audiences, of which at most eight are named. `problem`: why they cannot be
     /// deleted, where it is the connection's.
-    pub(super) fn leaving(audiences: &[String], problem: Option<Problem>, of_secret: bool) -> Self {
+    pub(super) fn waits_for_audiences(
+        audiences: &[String],
+        problem: Option<Problem>,
+        of_secret: bool,
+    ) -> Self {
         let mut names = audiences.to_vec();
         names.sort();
         let more = names.len().saturating_sub(NAMED_MAX);
@@ -106,10 +106,8 @@ impl Findings {
             ),
         };
         Self {
-            report: None,
-            problem: Some(problem.of_connection()),
             of_secret,
-            deletion_wait: None,
+            ..Self::without_report(problem.of_connection())
         }
     }
 
@@ -125,7 +123,7 @@ const NAMED_MAX: usize = 8;
 
 pub(super) fn after(
     connection: &SharingConnection,
-    findings: &Findings,
+    finding: &Finding,
     handled: Option<String>,
     now: Timestamp,
 ) -> SharingConnectionStatus {
@@ -133,12 +131,12 @@ pub(super) fn after(
     let mut status = SharingConnectionStatus {
         observed_generation: connection.metadata.generation,
         recorded_by: connection.metadata.uid.clone(),
-        conditions: conditions(connection, findings, now),
+        conditions: conditions(connection, finding, now),
         last_handled_reconcile_at: handled.or_else(|| known.last_handled_reconcile_at.clone()),
-        deletion_wait: findings.deletion_wait.clone(),
+        deletion_wait: finding.deletion_wait.clone(),
         ..known
     };
-    if let Some(report) = findings.report.as_ref().filter(|report| report.ready) {
+    if let Some(report) = finding.report.as_ref().filter(|report| report.ready) {
         record(&mut status, report);
     }
     status
@@ -169,10 +167,6 @@ pub(super) fn shared_objects(connection: &SharingConnection) -> String {
     }
 }
 
-fn stored(id: u64) -> Option<i64> {
-    i64::try_from(id).ok()
-}
-
 fn record(status: &mut SharingConnectionStatus, report: &Report) {
     let mismatch = report.failure.as_ref().is_some_and(|failure| {
         matches!(
@@ -188,7 +182,7 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
         company_id: report
             .tenant
             .company
-            .and_then(|id| stored(id.0))
+            .and_then(|id| stored_id(id.0))
             .or(tenant.company_id),
         sandbox_id: report
             .tenant
@@ -197,14 +191,14 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .map(|id| id.as_str().into())
             .or(tenant.sandbox_id),
     });
-    let told = status.items.as_ref().map(items_told).unwrap_or_default();
-    if report.items.is_news_after(told) {
+    let known = status.items.as_ref().map(known_items).unwrap_or_default();
+    if report.items.is_news_after(known) {
         status.items = Some(items(&report.items));
     }
     let observed_state = &report.shared_objects.observed_state;
     let created = &report.shared_objects.created_folders;
     status.audience_manager = Some(ConnectionAudienceManagerStatus {
-        data_source_id: observed_state.data_source.and_then(|id| stored(id.0)),
+        data_source_id: observed_state.data_source.and_then(|id| stored_id(id.0)),
         data_source_observed: observed_state.adobes.then_some(true),
         controlled_data_sources: observed_state
             .controlled
@@ -213,26 +207,26 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .filter_map(|found| {
                 Some(ControlledDataSourceStatus {
                     labels: found.controls.to_string(),
-                    data_source_id: stored(found.place.data_source.0)?,
+                    data_source_id: stored_id(found.place.data_source.0)?,
                 })
             })
             .collect(),
-        trait_folder_id: observed_state.trait_folder.and_then(|id| stored(id.0)),
-        segment_folder_id: observed_state.segment_folder.and_then(|id| stored(id.0)),
+        trait_folder_id: observed_state.trait_folder.and_then(|id| stored_id(id.0)),
+        segment_folder_id: observed_state.segment_folder.and_then(|id| stored_id(id.0)),
         profile_merge_rule_data_source_id: observed_state
             .merge_rule
             .id()
-            .and_then(|id| stored(id.0)),
+            .and_then(|id| stored_id(id.0)),
         created_trait_folder_ids: created
             .traits
             .iter()
-            .filter_map(|id| stored(id.0))
+            .filter_map(|id| stored_id(id.0))
             .take(IDS_MAX)
             .collect(),
         created_segment_folder_ids: created
             .segments
             .iter()
-            .filter_map(|id| stored(id.0))
+            .filter_map(|id| stored_id(id.0))
             .take(IDS_MAX)
             .collect(),
     });
@@ -240,8 +234,8 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
 
 fn items(counts: &ItemCounts) -> ItemCountsStatus {
     let of = |item: ItemCount| ItemCountStatus {
-        count: stored(item.count).unwrap_or(i64::MAX),
-        limit: stored(item.limit).unwrap_or(i64::MAX),
+        count: stored_id(item.count).unwrap_or(i64::MAX),
+        limit: stored_id(item.limit).unwrap_or(i64::MAX),
     };
     ItemCountsStatus {
         trait_folders: of(counts.trait_folders),
@@ -250,7 +244,7 @@ fn items(counts: &ItemCounts) -> ItemCountsStatus {
     }
 }
 
-fn items_told(status: &ItemCountsStatus) -> ItemCounts {
+fn known_items(status: &ItemCountsStatus) -> ItemCounts {
     let of = |item: &ItemCountStatus| ItemCount {
         count: u64::try_from(item.count).unwrap_or_default(),
         limit: u64::try_from(item.limit).unwrap_or_default(),
@@ -264,214 +258,124 @@ fn items_told(status: &ItemCountsStatus) -> ItemCounts {
 
 const IDS_MAX: usize = 16;
 
-fn conditions(
-    connection: &SharingConnection,
-    findings: &Findings,
-    now: Timestamp,
-) -> Vec<crate::api::common::Condition> {
+fn conditions(connection: &SharingConnection, finding: &Finding, now: Timestamp) -> Vec<Condition> {
     let known = connection
         .status
         .as_ref()
         .map_or(&[][..], |status| &status.conditions);
     let generation = connection.metadata.generation.unwrap_or_default();
-    let mut conditions = Conditions::after(known, generation, now);
-    match &findings.problem {
-        None => {
-            conditions = conditions.set(
-                ConditionType::Ready,
-                ConditionStatus::True,
-                Reason::Succeeded,
-                "Both systems answer and the shared objects are in order.",
-            )
-        }
-        Some(problem) => {
-            conditions = conditions.set(
-                ConditionType::Ready,
-                ConditionStatus::False,
-                problem.reason,
-                &problem.message,
-            );
-            let kind = if problem.disposition() == Disposition::Stalled {
-                ConditionType::Stalled
-            } else {
-                ConditionType::Reconciling
-            };
-            conditions = conditions.set(
-                kind,
-                ConditionStatus::True,
-                problem.reason,
-                &problem.message,
-            );
-        }
-    }
-    conditions = credentials(conditions, findings);
-    if let Some(report) = &findings.report {
-        conditions = reachable(conditions, report);
-        conditions = shared_objects_ready(conditions, report);
-        conditions = merge_rule(conditions, report);
-    }
-    conditions.finish()
+    let platform = reachable(
+        finding,
+        Aspect::ExperiencePlatform,
+        "Experience Platform answers.",
+    );
+    let audience_manager = reachable(
+        finding,
+        Aspect::AudienceManager,
+        "Audience Manager answers.",
+    );
+    Conditions::after(known, generation, now)
+        .with_problem(finding.problem.as_ref())
+        .with([
+            (ConditionType::Ready, ready(finding)),
+            (ConditionType::CredentialsReady, credentials(finding)),
+            (ConditionType::AudienceManagerReachable, audience_manager),
+            (ConditionType::ExperiencePlatformReachable, platform),
+            (
+                ConditionType::SharedObjectsReady,
+                shared_objects_ready(finding),
+            ),
+            (ConditionType::ProfileMergeRuleReady, merge_rule(finding)),
+        ])
+        .finish()
 }
 
-fn credentials<'a>(mut conditions: Conditions<'a>, findings: &Findings) -> Conditions<'a> {
-    let failure = findings
-        .report
-        .as_ref()
-        .and_then(|report| report.failure.as_ref());
+fn ready(finding: &Finding) -> Judgment {
+    match &finding.problem {
+        None => succeeded("Both systems answer and the shared objects are as declared."),
+        Some(problem) => failed(problem),
+    }
+}
+
+fn credentials(finding: &Finding) -> Judgment {
+    let report = finding.report.as_ref();
+    let failure = report.and_then(|report| report.failure.as_ref());
     let refused = failure.filter(|failure| failure.reason.aspect() == Aspect::Credentials);
-    match (&findings.problem, refused) {
-        (Some(problem), _) if findings.of_secret => {
-            conditions = conditions.set(
-                ConditionType::CredentialsReady,
-                ConditionStatus::False,
-                problem.reason,
-                &problem.message,
-            );
+    match (&finding.problem, refused) {
+        (Some(problem), _) if finding.of_secret => failed(problem),
+        (_, Some(refused)) => failed(refused),
+        (_, None) if report.is_some_and(|report| report.ready) => {
+            succeeded("Adobe accepts the credential.")
         }
-        (_, Some(refused)) => {
-            conditions = conditions.set(
-                ConditionType::CredentialsReady,
-                ConditionStatus::False,
-                refused.reason,
-                &refused.message,
-            )
-        }
-        (_, None) if findings.report.as_ref().is_some_and(|report| report.ready) => {
-            conditions = conditions.set(
-                ConditionType::CredentialsReady,
-                ConditionStatus::True,
-                Reason::Succeeded,
-                "Adobe accepts the credential.",
-            );
-        }
-        (_, None) => {
-            conditions = conditions.set(
-                ConditionType::CredentialsReady,
-                ConditionStatus::Unknown,
-                Reason::Pending,
-                "The credential was not used yet.",
-            )
-        }
+        (_, None) => not_checked(),
     }
-    conditions
 }
 
-fn reachable<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
-    let sides = [
-        (
-            ConditionType::AudienceManagerReachable,
-            Aspect::AudienceManager,
-            "Audience Manager answers.",
-        ),
-        (
-            ConditionType::ExperiencePlatformReachable,
-            Aspect::ExperiencePlatform,
-            "Experience Platform answers.",
-        ),
-    ];
-    for (kind, side, answers) in sides {
-        match report.failure.as_ref() {
-            Some(failure) if failure.reason.aspect() == side => {
-                conditions = conditions.set(
-                    kind,
-                    ConditionStatus::False,
-                    failure.reason,
-                    &failure.message,
-                );
-            }
-            Some(_) => {
-                conditions = conditions.set(
-                    kind,
-                    ConditionStatus::Unknown,
-                    Reason::Pending,
-                    "Another failure comes first; see Ready.",
-                )
-            }
-            None if report.ready => {
-                conditions = conditions.set(kind, ConditionStatus::True, Reason::Succeeded, answers)
-            }
-            None => {
-                conditions = conditions.set(
-                    kind,
-                    ConditionStatus::Unknown,
-                    Reason::Pending,
-                    "Not asked yet.",
-                )
-            }
-        }
+fn reachable(finding: &Finding, system: Aspect, answers: &str) -> Judgment {
+    match &finding.report {
+        Some(report) => match &report.failure {
+            Some(failure) if failure.reason.aspect() == system => failed(failure),
+            None if report.ready => succeeded(answers),
+            Some(_) | None => not_checked(),
+        },
+        None => not_checked(),
     }
-    conditions
 }
 
-fn shared_objects_ready<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
-    let observed_state = &report.shared_objects.observed_state;
-    let kind = ConditionType::SharedObjectsReady;
-    if let Some(problem) = &report.shared_objects.problem {
-        conditions = conditions.set(
-            kind,
-            ConditionStatus::False,
-            problem.reason,
-            &problem.message,
-        );
-    } else if observed_state.adobes {
-        conditions = conditions.set(
-            kind,
+fn shared_objects_ready(finding: &Finding) -> Judgment {
+    let Some(report) = &finding.report else {
+        return not_checked();
+    };
+    let observed = &report.shared_objects.observed_state;
+    let is_complete = observed.data_source.is_some()
+        && observed.trait_folder.is_some()
+        && observed.segment_folder.is_some();
+    match &report.shared_objects.problem {
+        Some(problem) => failed(problem),
+        None if observed.adobes => (
             ConditionStatus::True,
             Reason::AdobeSharingActive,
-            "Adobe's own sharing made the data source: what is in it is observed. Set adoptionPolicy to Always to take it over.",
-        );
-    } else if observed_state.data_source.is_some()
-        && observed_state.trait_folder.is_some()
-        && observed_state.segment_folder.is_some()
-    {
-        let (reason, message) = match observed_state.stored_differently.as_slice() {
-            [] => (
-                Reason::Succeeded,
-                "The data source and both folders stand.".to_owned(),
-            ),
-            told => stored_differently(told),
-        };
-        conditions = conditions.set(kind, ConditionStatus::True, reason, message);
-    } else {
-        let reason = if report.shared_objects.needed {
-            Reason::Progressing
-        } else {
-            Reason::NotNeededYet
-        };
-        conditions = conditions.set(
-            kind,
+            "Adobe's own sharing made the data source: what is in it is observed. To take it over, set adoptionPolicy to \
+             Always."
+                .into(),
+        ),
+        None if is_complete && observed.stored_differently.is_empty() => {
+            succeeded("The data source and both folders exist.")
+        }
+        None if is_complete => {
+            let (reason, message) = stored_differently(&observed.stored_differently);
+            (ConditionStatus::True, reason, message)
+        }
+        None => (
             ConditionStatus::Unknown,
-            reason,
-            "The data source and the folders are made when the first audience needs them.",
-        );
+            match report.shared_objects.needed {
+                true => Reason::Progressing,
+                false => Reason::NotNeededYet,
+            },
+            "The data source and the folders are created when the first audience needs them.".into(),
+        ),
     }
-    conditions
 }
 
 /// No public API creates or reads a profile merge rule (audience-manager.md §7).
-fn merge_rule<'a>(mut conditions: Conditions<'a>, report: &Report) -> Conditions<'a> {
-    let kind = ConditionType::ProfileMergeRuleReady;
+fn merge_rule(finding: &Finding) -> Judgment {
+    let not_verifiable = |message| (ConditionStatus::Unknown, Reason::NotVerifiable, message);
+    let Some(report) = &finding.report else {
+        return not_checked();
+    };
     match report.shared_objects.observed_state.merge_rule {
         MergeRule::Listed(_) => {
-            conditions = conditions.set(kind, ConditionStatus::True, Reason::Succeeded, "The profile merge rule's data source is among those of the account.");
+            succeeded("The profile merge rule's data source is among those of the account.")
         }
-        MergeRule::NotListed(id) => conditions = conditions.set(
-            kind,
-            ConditionStatus::Unknown,
-            Reason::NotVerifiable,
-            format!(
-                "Audience Manager does not list data source {id}, and no API tells whether a profile merge rule has it. \
-                 An administrator finds the id in Audience Manager under Audience Data, Profile Merge Rules."
-            ),
-        ),
-        MergeRule::AccountDefault => conditions = conditions.set(
-            kind,
-            ConditionStatus::Unknown,
-            Reason::NotVerifiable,
-            "New segments get the account's default profile merge rule, which no API tells. For No Cross-Device Profile \
-             with Device Profile, an administrator creates that rule in Audience Manager and its data source id is set in \
-             spec.audienceManager.profileMergeRule.",
+        MergeRule::NotListed(id) => not_verifiable(format!(
+            "Audience Manager does not list data source {id}, and no API shows whether a profile merge rule has it. An \
+             administrator finds the id in Audience Manager under Audience Data, Profile Merge Rules."
+        )),
+        MergeRule::AccountDefault => not_verifiable(
+            "New segments get the account's default profile merge rule, which no API shows. For No Cross-Device Profile \
+             with Device Profile, an administrator creates that rule in Audience Manager and sets its data source id in \
+             spec.audienceManager.profileMergeRule."
+                .into(),
         ),
     }
-    conditions
 }

@@ -83,9 +83,9 @@ impl<K: Resource<DynamicType = ()>> Join<K> {
             }
             Event::InitApply(object) => {
                 self.listed.insert(key(namespace, object.meta()));
-                self.stands(namespace, object, listing)
+                self.exists(namespace, object, listing)
             }
-            Event::Apply(object) => self.stands(namespace, object, listing),
+            Event::Apply(object) => self.exists(namespace, object, listing),
             Event::Delete(object) => {
                 let key = key(namespace, object.meta());
                 self.known.remove(&key);
@@ -95,7 +95,7 @@ impl<K: Resource<DynamicType = ()>> Join<K> {
         }
     }
 
-    fn stands(
+    fn exists(
         &mut self,
         namespace: &str,
         object: DeserializeGuard<K>,
@@ -106,7 +106,7 @@ impl<K: Resource<DynamicType = ()>> Join<K> {
         let known = !self.known.insert(key.clone());
         match (listing, &object.0) {
             (false, _) => vec![Event::Apply(object)],
-            // What stands in the list of it is no longer true, and cannot be taken out.
+            // What the list says of it is no longer true, and cannot be taken out.
             (true, Err(_)) if known => self.goes(key, Event::Apply(object), listing),
             (true, _) => vec![Event::InitApply(object)],
         }

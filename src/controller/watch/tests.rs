@@ -13,7 +13,10 @@ use kube::client::Body;
 use kube::runtime::controller::{Action, Controller};
 use serde_json::{Value, json};
 
-use super::{Api, DeserializeGuard, Event, Metrics, StreamExt, from_events, guarded, watcher};
+use super::{
+    Api, DeserializeGuard, Event, Listeners, Metrics, StreamExt, UndecodedSet, from_events,
+    guarded, watcher,
+};
 
 /// A Lease in generation 1; `changes` are merged into its metadata.
 fn lease(name: &str, changes: Value) -> Value {
@@ -29,7 +32,7 @@ fn lease(name: &str, changes: Value) -> Value {
     })
 }
 
-fn unreadable(name: &str) -> Value {
+fn undecoded(name: &str) -> Value {
     let mut object = lease(name, json!({"generation": 4}));
     object["spec"]["leaseDurationSeconds"] = json!("fifteen");
     object
@@ -47,6 +50,14 @@ fn names<S>(stream: &mut (impl futures::Stream<Item = Result<Lease, S>> + Unpin)
     names
 }
 
+fn listeners(metrics: &Metrics) -> Listeners {
+    Listeners {
+        metrics: metrics.clone(),
+        undecoded: UndecodedSet::default(),
+        report_undecoded: tokio::sync::mpsc::unbounded_channel().0,
+    }
+}
+
 type Feed = mpsc::UnboundedSender<Result<Event<DeserializeGuard<Lease>>, watcher::Error>>;
 
 /// A guarded watch that is fed by hand.
@@ -54,7 +65,7 @@ macro_rules! fed {
     ($feed:ident, $metrics:ident, $watch:ident, $stream:ident) => {
         let ($feed, events): (Feed, _) = mpsc::unbounded();
         let $metrics = Metrics::default();
-        let $watch = from_events(events, &$metrics, &tokio::sync::mpsc::unbounded_channel().0);
+        let $watch = from_events(events, &listeners(&$metrics), |_: &Lease, _| {});
         let mut $stream = Box::pin($watch.stream);
     };
 }
@@ -65,7 +76,7 @@ async fn one_bad_object_and_one_error_stop_nothing() {
     feed.unbounded_send(Ok(Event::Init)).unwrap();
     feed.unbounded_send(Ok(Event::InitApply(decode(lease("a", json!({}))))))
         .unwrap();
-    feed.unbounded_send(Ok(Event::InitApply(decode(unreadable("b")))))
+    feed.unbounded_send(Ok(Event::InitApply(decode(undecoded("b")))))
         .unwrap();
     feed.unbounded_send(Err(watcher::Error::NoResourceVersion))
         .unwrap();
@@ -92,7 +103,7 @@ async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() 
         feed.unbounded_send(Ok(event)).unwrap();
     }
     names(&mut stream);
-    feed.unbounded_send(Ok(Event::Apply(decode(unreadable("a")))))
+    feed.unbounded_send(Ok(Event::Apply(decode(undecoded("a")))))
         .unwrap();
     names(&mut stream);
     assert_eq!(watch.store.len(), 0);
@@ -183,7 +194,7 @@ fn client(paths: Arc<Mutex<Vec<String>>>) -> Client {
         let body = if watching {
             axum::body::Body::from_stream(futures::stream::pending::<Result<Bytes, Infallible>>())
         } else {
-            let items = [lease("a", json!({"resourceVersion": "1"})), unreadable("b")];
+            let items = [lease("a", json!({"resourceVersion": "1"})), undecoded("b")];
             json!({"metadata": {"resourceVersion": "7"}, "items": items})
                 .to_string()
                 .into()
@@ -199,8 +210,8 @@ async fn a_controller_reconciles_what_is_readable() {
     let api = Api::<DeserializeGuard<Lease>>::namespaced(client(Arc::clone(&paths)), "marketing");
     let watch = guarded(
         vec![api],
-        &Metrics::default(),
-        &tokio::sync::mpsc::unbounded_channel().0,
+        &listeners(&Metrics::default()),
+        |_: &Lease, _| {},
     );
     let mut reconciled = Controller::for_stream(watch.stream, watch.store)
         .run(

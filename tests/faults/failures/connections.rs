@@ -316,7 +316,7 @@ fn lease() -> Key {
     Key {
         resource: "coordination.k8s.io/v1/leases".into(),
         namespace: SYSTEM_NAMESPACE.into(),
-        name: "audience-sharing-0f1e2d3c4b5a69780a49420e".into(),
+        name: "organization-0f1e2d3c4b5a69780a49420e.audience-sharing.dev".into(),
     }
 }
 
@@ -452,6 +452,7 @@ fn of_the_operator() -> Vec<Scenario> {
                 .plan_next(Method::GET, "/users/self", Fault::Nothing);
         }),
         of_audience(Reason::Suspended, "spec.suspend is set")
+            .in_condition("Suspended")
             .happens(|world| edit(world, json!({"suspend": true})))
             .mended_by(|world| edit(world, json!({"suspend": false}))),
         of_connection(Reason::ReadOnly, "the operator was started with --read-only")
@@ -498,7 +499,7 @@ fn of_the_operator() -> Vec<Scenario> {
             .in_condition("SharedObjectsReady"),
         of_audience(Reason::LinkUnproven, "an audience stands")
             .in_condition("MembersArriving"),
-        of_audience(Reason::Unreadable, "the object was stored under another definition")
+        of_audience(Reason::InvalidSpec, "the object was stored under another definition")
             .happens(|world| {
                 edit(world, json!({"target": {"audienceManager": {"ttlDays": "for ever"}}}));
             })

@@ -5,7 +5,7 @@ use audience_sharing_core::domain::reason::Reason;
 use serde_json::{Value, json};
 
 use super::{QUIET_HOUR, Scenario, Teller, edit, of_audience};
-use crate::operations::{LOYAL_GAMERS, console_buyers, deliver_buyers, sid_of_buyers};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, deliver_buyers, sid_of_buyers};
 use crate::operator::{SECRET, World, audience, connection, secret, shared_segment};
 use crate::tenants;
 
@@ -48,8 +48,18 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     scenarios
 }
 
+fn names(id: &str) -> Value {
+    json!({"source": {"experiencePlatform": {"id": id}}})
+}
+
 fn unknown() -> Vec<Scenario> {
     vec![
+        of_audience(
+            Reason::SourceChanged,
+            "spec.source names another audience than the one that was shared",
+        )
+        .happens(|world| edit(world, names(OTHER)))
+        .mended_by(|world| edit(world, names(LOYAL_GAMERS))),
         of_audience(
             Reason::SourceNotFound,
             "Experience Platform has no audience with the id",

@@ -22,10 +22,12 @@ end
 if conditions.Ready ~= nil then
   health.message = conditions.Ready.message
 end
-if is("Stalled") then
-  health.status = "Degraded"
-elseif is("Suspended") then
+if is("Suspended") then
+  -- The other conditions are those of the last reconcile.
   health.status = "Suspended"
+  health.message = conditions.Suspended.message
+elseif is("Stalled") then
+  health.status = "Degraded"
 elseif is("Ready") then
   health.status = "Healthy"
 end

@@ -31,13 +31,11 @@ pub fn resolve_object(
     selector: &AudienceManagerSelector,
     input: SourceInput<'_>,
 ) -> Resolution<AudienceManagerSource> {
-    let pinned = input.pinned.and_then(SourceId::audience_manager);
-    let named = match &selector.naming {
-        Naming::Sid(sid) => Some((selector.kind, *sid)),
-        Naming::IntegrationCode(_) | Naming::Name(_) => None,
-    };
-    if let Some((kind, sid)) = pinned.or(named) {
-        return object_by_sid(kind, sid, input);
+    if let Some((kind, sid)) = input.pinned.and_then(SourceId::audience_manager) {
+        return recorded_object(selector, (kind, sid), input);
+    }
+    if let Naming::Sid(sid) = selector.naming {
+        return object_by_sid(selector.kind, sid, input);
     }
     let findings = input.inventory.searches.get(selector);
     let Some(findings) = findings.filter(|findings| findings.seen >= input.since) else {
@@ -50,6 +48,60 @@ pub fn resolve_object(
             Resolution::Blocked(Blocker::SourceAmbiguous(selector.clone(), several.to_vec()))
         }
     }
+}
+
+/// The recorded object, unless the selector names another one by now. A recorded object that was renamed since is still
+/// the source: a search tells its former name from the name of another.
+fn recorded_object(
+    selector: &AudienceManagerSelector,
+    (kind, sid): (SourceKind, u64),
+    input: SourceInput<'_>,
+) -> Resolution<AudienceManagerSource> {
+    let resolution = object_by_sid(kind, sid, input);
+    if matches!(resolution, Resolution::Ask(_)) {
+        return resolution;
+    }
+    let named = match &selector.naming {
+        Naming::Sid(named) => Some(*named),
+        naming if is_named(kind, sid, naming, input.inventory) => None,
+        _ => match input.inventory.searches.get(selector) {
+            Some(findings) if findings.seen >= input.since => {
+                let found = &findings.sids;
+                found.first().copied().filter(|_| !found.contains(&sid))
+            }
+            _ => return Resolution::Ask(Call::Search(selector.clone())),
+        },
+    };
+    match named.filter(|named| (selector.kind, *named) != (kind, sid)) {
+        Some(named) => Resolution::Blocked(Blocker::SourceChanged {
+            named: source_id(selector.kind, named),
+            recorded: source_id(kind, sid),
+        }),
+        None => resolution,
+    }
+}
+
+fn source_id(kind: SourceKind, sid: u64) -> SourceId {
+    match kind {
+        SourceKind::Trait => SourceId::Trait(TraitSid(sid)),
+        SourceKind::Segment => SourceId::Segment(SegmentSid(sid)),
+    }
+}
+
+/// Whether the object has that name or integration code, as it was last read.
+fn is_named(kind: SourceKind, sid: u64, naming: &Naming, inventory: &Inventory) -> bool {
+    let (name, code) = match kind {
+        SourceKind::Trait => {
+            let entry = inventory.traits.get(&TraitSid(sid));
+            entry.map(|entry| (&entry.record.name, entry.record.integration_code.as_ref()))
+        }
+        SourceKind::Segment => {
+            let entry = inventory.segments.get(&SegmentSid(sid));
+            entry.map(|entry| (&entry.record.name, entry.record.integration_code.as_ref()))
+        }
+    }
+    .unzip();
+    name.is_some_and(|name| naming.fits(name, code.flatten()))
 }
 
 fn object_by_sid(

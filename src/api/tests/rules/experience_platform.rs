@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// A manifest whose source is a trait or a segment of Audience Manager.
+pub(super) fn shared(kind: &str, by: Value) -> Value {
+    from_audience_manager(&json!({kind: by}))
+}
+
 /// A manifest whose source is in Audience Manager.
 fn from_audience_manager(source: &Value) -> Value {
     json!({"spec": {"source": {"experiencePlatform": null, "audienceManager": source}}})
@@ -86,7 +91,7 @@ pub(super) fn cases() -> Vec<Case> {
             LOOSE,
         ),
         texts(
-            "target.experiencePlatform.dataUsageLabels: write core/ and one of C1 to C12, I1, I2, S1 and S2, or custom/ and the name of a label of your organisation",
+            "target.experiencePlatform.dataUsageLabels: write core/ and one of C1 to C12, I1, I2, S1 and S2, or custom/ and the name of a label of your organization",
             |text| to_experience_platform(&json!({"dataUsageLabels": [text]})),
             &[
                 "core/C1",

@@ -1,4 +1,4 @@
-//! Who uses the shared audience, as the status tells it.
+//! Who uses the shared audience, as the status shows it.
 
 use audience_sharing_core::plan::used_by::{UsedBy, User};
 

@@ -1,12 +1,11 @@
-//! How long something that leaves waits for what it needs to delete its remote objects: ten minutes, not for ever (L7).
+//! How long a deletion waits for what it needs to delete its remote objects: ten minutes, not for ever (L7).
 //!
-//! The time is counted, not measured: each look adds what has passed on this process' own clock since the look before,
+//! The time is counted, not measured: each reconcile adds what has passed on this process' own clock since the one before,
 //! and the sum is recorded in the status, so that the next process goes on from there. The wall clock, which may be
-//! wrong, counts only between the last look of one process and the first of the next, and there for no more than
+//! wrong, counts only between the last reconcile of one process and the first of the next, and there for no more than
 //! [`COUNTED_AT_ONCE_MAX`].
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,30 +14,34 @@ use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::conditions::whole_seconds;
+use super::locked::Locked;
 use crate::api::DeletionWaitStatus;
 
 /// Without any means to delete its remote objects, a resource is released after this long.
 const RELEASE_AFTER: Duration = Duration::from_secs(600);
-/// What is missing may come back at any moment; nothing else wakes a leaving object.
+/// What is missing may come back at any moment; nothing else wakes the object.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
-/// What one look adds at most: between two looks that are further apart, nobody knows that it was missing all the time.
+/// What one reconcile adds at most: between two that are further apart, nobody knows that it was missing all the time.
 const COUNTED_AT_ONCE_MAX: Duration = Duration::from_secs(120);
 
-/// What is known of the leaving objects, by their uids.
+/// What is known of the objects that are being deleted, by their uids.
 #[derive(Debug, Default)]
-pub(super) struct Leaving {
-    /// Those that cannot be deleted for want of something.
-    waits: Mutex<BTreeMap<String, Wait>>,
-    /// Those whose remote objects are done with: what is left is the finalizer.
-    done: Mutex<BTreeSet<String>>,
+pub(super) struct DeletionWaits(Locked<BTreeMap<String, Deletion>>);
+
+#[derive(Debug, Default)]
+struct Deletion {
+    /// It cannot be deleted for want of something.
+    wait: Option<Wait>,
+    /// Its remote objects are deleted: what is left is the finalizer.
+    is_done: bool,
     /// Before this an attempt that failed is not made again, whatever wakes the object.
-    not_before: Mutex<BTreeMap<String, Instant>>,
+    not_before: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     counted: Duration,
-    last_look: Instant,
+    counted_until: Instant,
 }
 
 /// The time on both clocks: the process' own, which only goes forward, and that on the wall, which others can read.
@@ -52,61 +55,58 @@ pub(super) struct Now {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     Wait {
-        look_again: Duration,
+        retry_after: Duration,
         /// For the status, where the next process finds it.
         so_far: DeletionWaitStatus,
     },
     Over,
 }
 
-impl Leaving {
+impl DeletionWaits {
     /// An attempt failed: how long to wait for the next one.
     pub(super) fn failed(&self, object: &impl Resource, pause: Duration, now: Instant) {
-        self.not_before()
-            .insert(object.uid().unwrap_or_default(), now + pause);
+        self.with(object, |known| known.not_before = Some(now + pause));
     }
 
     /// What is left of the pause after an attempt that failed.
     pub(super) fn pause_left(&self, object: &impl Resource, now: Instant) -> Option<Duration> {
-        let not_before = *self.not_before().get(&object.uid().unwrap_or_default())?;
+        let not_before = self.with(object, |known| known.not_before)?;
         let left = not_before.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
     pub(super) fn set_done(&self, object: &impl Resource) {
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.insert(object.uid().unwrap_or_default());
+        self.with(object, |known| known.is_done = true);
     }
 
     pub(super) fn is_done(&self, object: &impl Resource) -> bool {
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.contains(&object.uid().unwrap_or_default())
+        self.with(object, |known| known.is_done)
     }
 
-    /// A look that found that the remote objects cannot be deleted. `recorded`: what the status says of earlier ones.
+    /// The remote objects cannot be deleted now. `recorded`: what the status says of the wait so far.
     pub(super) fn patience(
         &self,
         object: &impl Resource,
         recorded: Option<&DeletionWaitStatus>,
         now: Now,
     ) -> Patience {
-        let mut waits = self.waits();
-        let wait = waits
-            .entry(object.uid().unwrap_or_default())
-            .or_insert_with(|| Wait {
+        let counted = self.with(object, |known| {
+            let wait = known.wait.get_or_insert_with(|| Wait {
                 counted: counted(recorded, now.wall),
-                last_look: now.own,
+                counted_until: now.own,
             });
-        let since = now.own.saturating_duration_since(wait.last_look);
-        wait.counted += since.min(COUNTED_AT_ONCE_MAX);
-        wait.last_look = now.own;
-        let left = RELEASE_AFTER.saturating_sub(wait.counted);
+            let since = now.own.saturating_duration_since(wait.counted_until);
+            wait.counted += since.min(COUNTED_AT_ONCE_MAX);
+            wait.counted_until = now.own;
+            wait.counted
+        });
+        let left = RELEASE_AFTER.saturating_sub(counted);
         match left.is_zero() {
             true => Patience::Over,
             false => Patience::Wait {
-                look_again: left.min(CHECK_EVERY),
+                retry_after: left.min(CHECK_EVERY),
                 so_far: DeletionWaitStatus {
-                    seconds: i32::try_from(wait.counted.as_secs()).unwrap_or(i32::MAX),
+                    seconds: i32::try_from(counted.as_secs()).unwrap_or(i32::MAX),
                     counted_at: Time(whole_seconds(now.wall)),
                 },
             },
@@ -115,26 +115,20 @@ impl Leaving {
 
     /// Nothing is missing any more, or it is not known to be.
     pub(super) fn waits_no_longer(&self, object: &impl Resource) {
-        self.waits().remove(&object.uid().unwrap_or_default());
+        let mut known = self.0.lock();
+        if let Some(known) = known.get_mut(&object.uid().unwrap_or_default()) {
+            known.wait = None;
+        }
     }
 
     /// It is gone.
     pub(super) fn forget(&self, object: &impl Resource) {
-        self.waits_no_longer(object);
-        let uid = object.uid().unwrap_or_default();
-        self.not_before().remove(&uid);
-        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.remove(&uid);
+        self.0.lock().remove(&object.uid().unwrap_or_default());
     }
 
-    fn not_before(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
-        let not_before = self.not_before.lock();
-        not_before.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn waits(&self) -> MutexGuard<'_, BTreeMap<String, Wait>> {
-        let waits = self.waits.lock();
-        waits.unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, object: &impl Resource, read: impl FnOnce(&mut Deletion) -> T) -> T {
+        let mut known = self.0.lock();
+        read(known.entry(object.uid().unwrap_or_default()).or_default())
     }
 }
 

@@ -4,9 +4,9 @@ use audience_sharing_core::domain::identifier::{DestinationId, MappingId, TraitS
 use audience_sharing_core::plan::activation::mappings::KnownMapping;
 use audience_sharing_core::plan::activation::rules::KnownTrait;
 
-use super::{id, stored};
 use crate::api::activation::{DestinationStatus, NamedTraitStatus};
 use crate::api::shared_audience::AudienceManagerStatus;
+use crate::controller::ids::{recorded_id, stored_id};
 
 pub(super) fn recorded_mappings(objects: &AudienceManagerStatus) -> Vec<KnownMapping> {
     let shared = objects.destinations.iter().map(|found| (None, found));
@@ -19,8 +19,8 @@ pub(super) fn recorded_mappings(objects: &AudienceManagerStatus) -> Vec<KnownMap
             segment: segment.map(Into::into),
             key: found.key.as_str().into(),
             found_by: found.found_by.as_deref().map(Into::into),
-            destination: DestinationId(id(Some(found.destination_id))?),
-            mapping: id(found.mapping_id).map(MappingId),
+            destination: DestinationId(recorded_id(Some(found.destination_id))?),
+            mapping: recorded_id(found.mapping_id).map(MappingId),
         })
     };
     shared.chain(additional).filter_map(read).collect()
@@ -36,7 +36,7 @@ pub(super) fn recorded_traits(objects: &AudienceManagerStatus) -> Vec<KnownTrait
             segment: segment.into(),
             key: found.key.as_str().into(),
             found_by: found.found_by.as_str().into(),
-            sid: TraitSid(id(Some(found.sid))?),
+            sid: TraitSid(recorded_id(Some(found.sid))?),
         })
     };
     all.filter_map(read).collect()
@@ -53,8 +53,8 @@ pub(super) fn destinations(
         Some(DestinationStatus {
             key: known.key.to_string(),
             found_by: known.found_by.as_ref().map(ToString::to_string),
-            destination_id: stored(known.destination.0)?,
-            mapping_id: known.mapping.and_then(|id| stored(id.0)),
+            destination_id: stored_id(known.destination.0)?,
+            mapping_id: known.mapping.and_then(|id| stored_id(id.0)),
         })
     };
     of_segment.filter_map(write).collect()
@@ -68,7 +68,7 @@ pub(super) fn traits(segment: &str, observed_state: &[KnownTrait]) -> Vec<NamedT
         Some(NamedTraitStatus {
             key: known.key.to_string(),
             found_by: known.found_by.to_string(),
-            sid: stored(known.sid.0)?,
+            sid: stored_id(known.sid.0)?,
         })
     };
     of_segment.filter_map(write).collect()

@@ -11,6 +11,7 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::RuleTemplate;
 
+use super::problem::invalid;
 use crate::api::activation as api;
 use crate::api::shared_audience::AdditionalSegment;
 use audience_sharing_engine::Problem;
@@ -25,8 +26,7 @@ pub(super) fn destinations(
         Ok(DeclaredDestination {
             key: declared.key.as_str().into(),
             destination: destination_selector(declared).ok_or_else(|| {
-                let message = format!("The {what} must name exactly one of id and name.");
-                Problem::new(Reason::Unreadable, message)
+                invalid(format!("The {what} must name exactly one of id and name."))
             })?,
             keys: mapping_keys(declared),
             start: day(&declared.start_date, "startDate", &what)?,
@@ -102,12 +102,11 @@ pub(super) fn traits(
             return Err(Problem::new(Reason::RuleInvalid, message));
         }
         let selector = trait_selector(declared).ok_or_else(|| {
-            let message = format!(
+            invalid(format!(
                 "The trait {key:?} of additional segment {:?} must name exactly one of sid, integrationCode, and name \
                  with dataSourceId.",
                 segment.key
-            );
-            Problem::new(Reason::Unreadable, message)
+            ))
         })?;
         Ok(NamedTrait {
             key: key.into(),

@@ -1,0 +1,126 @@
+//! What the status of an audience recorded: the ids of its objects, read back.
+
+use audience_sharing_core::domain::identifier::{
+    AudienceId, CompanyId, DataSourceId, SandboxId, SegmentSid, TraitSid,
+};
+use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::inventory::Tenant;
+use audience_sharing_core::plan::source::audience_manager::Home;
+use audience_sharing_core::plan::{to_audience_manager, to_experience_platform};
+use audience_sharing_engine::Declaration;
+
+use super::activation;
+use crate::api::SharedAudience;
+use crate::api::shared_audience::{SourceKind, SourceStatus};
+use crate::controller::ids::recorded_id;
+use crate::declaration::AudienceDeclaration;
+
+/// The ids, and where they are valid; nothing else.
+#[derive(Default)]
+pub(in crate::controller) struct RecordedStatus {
+    pub(super) source: Option<SourceId>,
+    /// Of a source in Audience Manager.
+    pub(super) home: Option<Home>,
+    /// Of our objects in Audience Manager.
+    pub(super) data_source: Option<DataSourceId>,
+    pub(super) objects: to_audience_manager::RecordedIds,
+    pub(super) audience: to_experience_platform::RecordedAudience,
+    pub(super) tenant: Tenant,
+}
+
+pub(super) fn recorded(audience: &SharedAudience) -> RecordedStatus {
+    let Some(status) = audience.own_status() else {
+        return RecordedStatus::default();
+    };
+    let objects = status.audience_manager.as_ref();
+    let tenant = status.tenant.as_ref();
+    let source = status.source.as_ref().and_then(recorded_source);
+    let platform = status.experience_platform.as_ref();
+    RecordedStatus {
+        home: source.as_ref().and_then(|source| {
+            let (kind, _) = source.audience_manager()?;
+            let data_source = recorded_id(status.source.as_ref()?.data_source_id)?;
+            Some((kind, DataSourceId(data_source)))
+        }),
+        source,
+        audience: to_experience_platform::RecordedAudience {
+            audience: platform
+                .and_then(|audience| audience.id.as_deref())
+                .map(AudienceId::new),
+            observed: platform
+                .and_then(|audience| audience.observed)
+                .unwrap_or_default(),
+        },
+        data_source: objects
+            .and_then(|objects| recorded_id(objects.data_source_id))
+            .map(DataSourceId),
+        objects: to_audience_manager::RecordedIds {
+            trait_sid: objects
+                .and_then(|objects| recorded_id(objects.trait_sid))
+                .map(TraitSid),
+            segment_sid: objects
+                .and_then(|objects| recorded_id(objects.segment_sid))
+                .map(SegmentSid),
+            observed: objects
+                .and_then(|objects| objects.observed)
+                .unwrap_or_default(),
+            additional_segments: objects
+                .into_iter()
+                .flat_map(|objects| &objects.additional_segments)
+                .filter_map(|segment| {
+                    Some((
+                        segment.key.as_str().into(),
+                        SegmentSid(recorded_id(Some(segment.sid))?),
+                    ))
+                })
+                .collect(),
+            mappings: objects.map_or_else(Vec::new, activation::recorded_mappings),
+            traits: objects.map_or_else(Vec::new, activation::recorded_traits),
+        },
+        tenant: Tenant {
+            company: tenant
+                .and_then(|tenant| recorded_id(tenant.company_id))
+                .map(CompanyId),
+            sandbox: tenant
+                .and_then(|tenant| tenant.sandbox_id.as_deref())
+                .map(SandboxId::new),
+        },
+    }
+}
+
+/// Some of its objects were created or found already.
+pub(super) fn has_objects(audience: &SharedAudience) -> bool {
+    let Some(status) = &audience.status else {
+        return false;
+    };
+    let objects = status.audience_manager.as_ref();
+    let platform = status.experience_platform.as_ref();
+    objects.is_some_and(|objects| objects.trait_sid.is_some() || objects.segment_sid.is_some())
+        || platform.is_some_and(|platform| platform.id.is_some())
+}
+
+fn recorded_source(source: &SourceStatus) -> Option<SourceId> {
+    let id = source.id.as_deref()?;
+    match source.kind {
+        None | Some(SourceKind::Audience) => Some(SourceId::Audience(AudienceId::new(id))),
+        Some(SourceKind::Trait) => Some(SourceId::Trait(TraitSid(id.parse().ok()?))),
+        Some(SourceKind::Segment) => Some(SourceId::Segment(SegmentSid(id.parse().ok()?))),
+    }
+}
+
+/// What an audience asks for, without reading anything remote; `None`: its source cannot be read.
+pub(in crate::controller) fn claim(audience: &SharedAudience) -> Option<Declaration> {
+    let declared = AudienceDeclaration::of(audience);
+    let recorded = recorded(audience);
+    Some(Declaration {
+        share: declared.name?,
+        uid: declared.uid,
+        created: declared.created,
+        source: declared.source.ok()?,
+        pinned: recorded.source,
+        home: recorded.home,
+        strategy: declared.strategy,
+        additional_keys: declared.additional_keys,
+        destinations: declared.destinations,
+    })
+}
