@@ -51,6 +51,10 @@ fn explain<K: DeserializeOwned>(object: &Value) -> String {
     };
     let (path, inner) = (error.path().to_string(), error.inner().to_string());
     match inner.rsplit_once(", expected ") {
+        Some((_, "i32" | "i64")) => format!("The field {path} must be a whole number."),
+        Some((_, expected)) if expected.starts_with("struct ") => {
+            format!("The field {path} must be an object.")
+        }
         Some((_, expected)) => format!("The field {path} must be {expected}."),
         None if inner.starts_with("missing field") => format!("The field {path}: {inner}."),
         None => format!("The field {path} holds a value that this version does not know."),
@@ -114,7 +118,7 @@ mod tests {
             "The field spec.sourceGonePolicy must be one of `Retain`, `Pause`, `Delete`."
         );
         let explained = audience(json!({"source": "secret"}));
-        assert_eq!(explained, "The field spec.source must be struct Source.");
+        assert_eq!(explained, "The field spec.source must be an object.");
         let explained = explain::<SharingConnection>(&json!({"metadata": {}, "spec": {}}));
         assert_eq!(explained, "The field spec: missing field `organizationId`.");
     }

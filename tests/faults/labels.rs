@@ -280,7 +280,17 @@ fn a_source_of_audience_manager_is_looked_for_once() {
         assert!(made.is_string());
         let renamed = json!({"name": "Buyers of consoles"});
         world.person("segments", &sid.to_string(), &renamed);
+        look(&world, "buyers").await;
+        assert_eq!(reason(&world, "buyers"), "Succeeded", "it was renamed");
+        // Another one has the name by now.
         console_buyers(&world);
+        look(&world, "buyers").await;
+        assert_eq!(reason(&world, "buyers"), "SourceChanged");
+        let by_sid = json!({"sid": sid, "name": null});
+        world.edit(
+            "buyers",
+            &json!({"spec": {"source": {"audienceManager": {"segment": by_sid}}}}),
+        );
         look(&world, "buyers").await;
         assert_eq!(reason(&world, "buyers"), "Succeeded");
         let followed = audience_of(&world, "buyers");
