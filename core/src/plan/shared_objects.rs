@@ -12,6 +12,7 @@ mod observed;
 
 use std::collections::BTreeSet;
 
+pub(super) use contents::unlisted;
 pub use observed::{Controlled, MergeRule, ObservedSharedObjects, Place, RecordedSharedObjects};
 
 use super::Plan;

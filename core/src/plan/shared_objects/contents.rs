@@ -16,7 +16,7 @@ fn list<K: Kind<Scope = DataSourceId>>(
 }
 
 /// What is in a data source that was never listed is asked once, and not by each audience.
-pub(super) fn unlisted(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
+pub(in crate::plan) fn unlisted(id: DataSourceId, inventory: &Inventory) -> Vec<Step> {
     let traits = list::<Trait>(id, inventory, Table::is_listed);
     let segments = list::<Segment>(id, inventory, Table::is_listed);
     traits.into_iter().chain(segments).collect()

@@ -85,7 +85,7 @@ impl<'a> Planner<'a> {
         let controls = Restrictions::new(controls);
         let forbids =
             |destination: &Destination| controls.shared_with(&destination.labels).next().is_some();
-        let mapped = mappings::mapped_to(inventory, self.known_segment(key), &[]);
+        let mapped = mappings::mapped_to(inventory, self.input.recorded.segment(key), &[]);
         let all = checked.targets.iter().map(|target| target.destination);
         let forbidden: BTreeMap<_, _> = all
             .chain(mapped)
@@ -105,14 +105,6 @@ impl<'a> Planner<'a> {
             self.shared_objects,
             blocker,
         ));
-    }
-
-    /// As the status names it.
-    fn known_segment(&self, key: Option<&str>) -> Option<SegmentSid> {
-        match key {
-            None => self.input.recorded.segment_sid,
-            Some(key) => self.input.recorded.additional(key),
-        }
     }
 
     fn known<T>(&mut self, outcome: RuleOutcome<T>) -> Option<T> {
@@ -211,7 +203,7 @@ impl<'a> Planner<'a> {
                 }
                 Declared::Unknown => {}
                 Declared::Yes | Declared::No => {
-                    let sid = self.known_segment(known.segment.as_deref());
+                    let sid = self.input.recorded.segment(known.segment.as_deref());
                     let step = mappings::deletion(input.inventory, known, sid);
                     self.plan.steps.extend(step);
                 }

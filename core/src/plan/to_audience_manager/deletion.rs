@@ -17,12 +17,13 @@ use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::ownership::{Mark, describe, strip};
 use crate::domain::source::SourceId;
-use crate::inventory::{Coverage, Inventory};
+use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
 use crate::plan::delete::{OwnedObjects, after};
 use crate::plan::lookup::{Slot, SlotKey};
+use crate::plan::shared_objects::unlisted;
 use crate::plan::{DeletionInput, Plan};
 
 /// Where objects of a deleted resource may be.
@@ -232,10 +233,11 @@ struct Objects<'a> {
 
 /// What is not known is asked for.
 fn objects<'a>(deletion: &ObjectDeletion<'a>) -> (Plan<Left>, Objects<'a>) {
-    let mut plan = Plan {
-        steps: listings(deletion),
-        ..Plan::default()
-    };
+    let mut plan = Plan::default();
+    let (inventory, data_sources) = (deletion.inventory, deletion.recorded.data_sources);
+    // Without the lists of our data sources, absence cannot be judged.
+    let unlisted = data_sources.iter().flat_map(|id| unlisted(*id, inventory));
+    plan.steps.extend(unlisted);
     let recorded = deletion.recorded.ids;
     let own = recorded.segment_sid.filter(|_| !recorded.observed);
     let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
@@ -337,15 +339,6 @@ fn our_mappings(deletion: &ObjectDeletion<'_>, steps: &mut Vec<Step>) -> Vec<Kno
 impl<'a> ObjectDeletion<'a> {
     /// The segment that a mapping is of: by the status, else by its integration code.
     fn sid_of(&self, key: Option<&str>) -> Option<SegmentSid> {
-        let recorded = match key {
-            None => self.recorded.ids.segment_sid,
-            Some(key) => {
-                let mut known = self.recorded.ids.additional_segments.iter();
-                known
-                    .find(|(known, _)| **known == *key)
-                    .map(|(_, sid)| *sid)
-            }
-        };
         let code = |source: &AudienceId| match key {
             None => IntegrationCode::new(source.as_str()),
             Some(key) => additional_code(source, key),
@@ -354,6 +347,7 @@ impl<'a> ObjectDeletion<'a> {
         let code = self.audience().map(code);
         let mut places = self.recorded.data_sources.iter();
         let found = places.find_map(|place| table.find(&(*place, code.clone()?)).next());
+        let recorded = self.recorded.ids.segment(key);
         let live = recorded.filter(|sid| !table.is_gone(sid));
         live.or(found.map(|entry| entry.record.sid))
     }
@@ -441,21 +435,6 @@ impl<'a> ObjectDeletion<'a> {
         }
         steps
     }
-}
-
-/// Without the lists of our data sources, absence cannot be judged.
-fn listings(deletion: &ObjectDeletion<'_>) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for data_source in deletion.recorded.data_sources {
-        let coverage = Coverage::DataSource(*data_source);
-        if !deletion.inventory.traits.is_listed(coverage) {
-            steps.push(Step::ready(Call::list::<Trait>(*data_source)));
-        }
-        if !deletion.inventory.segments.is_listed(coverage) {
-            steps.push(Step::ready(Call::list::<Segment>(*data_source)));
-        }
-    }
-    steps
 }
 
 enum TraitUsers {

@@ -18,11 +18,14 @@ pub struct RecordedIds {
 }
 
 impl RecordedIds {
-    pub(super) fn additional(&self, key: &str) -> Option<SegmentSid> {
-        self.additional_segments
-            .iter()
-            .find(|(recorded, _)| **recorded == *key)
-            .map(|(_, sid)| *sid)
+    /// Of the additional segment with this key, or the shared one.
+    pub(super) fn segment(&self, key: Option<&str>) -> Option<SegmentSid> {
+        let Some(key) = key else {
+            return self.segment_sid;
+        };
+        let mut additional = self.additional_segments.iter();
+        let (_, sid) = additional.find(|(recorded, _)| **recorded == *key)?;
+        Some(*sid)
     }
 }
 

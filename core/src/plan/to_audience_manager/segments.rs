@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
                 description: &segment.description,
                 rule,
                 template: segment.rule.to_string(),
-                recorded: input.recorded.additional(&segment.key),
+                recorded: input.recorded.segment(Some(&segment.key)),
                 observed: false,
                 user_rule: state.sid().map(|sid| (resolved, segment, sid)),
                 in_vain: activation.destinations.in_vain,
