@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use audience_sharing_core::compose::ShareName;
 use audience_sharing_core::domain::identifier::OrganizationId;
-use audience_sharing_core::domain::ownership::{OwnerId, ResourceName};
+use audience_sharing_core::domain::mark::{OwnerId, ResourceName};
 use audience_sharing_core::existence::{Existence, Existing};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;

@@ -8,7 +8,7 @@ use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::domain::text::resolve_entities;
 use serde::Deserialize;

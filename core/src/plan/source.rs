@@ -12,7 +12,7 @@ use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::reason::Reason;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 

@@ -6,7 +6,7 @@ use audience_sharing_core::compose::{DestinationSelector, SegmentDestination, Sh
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, MappingId,
 };
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;

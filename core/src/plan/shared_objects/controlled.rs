@@ -18,7 +18,7 @@ use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::{DataSource, NewDataSource};
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{ExportControl, ExportControls};
-use crate::domain::ownership::describe;
+use crate::domain::mark::describe;
 use crate::domain::reason::Reason;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::Ownership;

@@ -3,7 +3,7 @@
 use crate::blocker::Blocker;
 use crate::compose::{AdoptionPolicy, Desired, Mode, ShareName};
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::ownership::OwnerId;
+use crate::domain::mark::OwnerId;
 use crate::existence::Existing;
 use crate::inventory::{Inventory, Sequence};
 use crate::ownership::Claimant;

@@ -7,7 +7,7 @@ use crate::call::{Call, Step};
 use crate::compose::{Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::source::SourceId;
 use crate::ownership::{held_by, label};

@@ -6,7 +6,7 @@ use crate::call::{Call, Step};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::{Mark, describe, strip};
+use crate::domain::mark::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Inventory};
 use crate::ownership::owned::Ours;

@@ -3,7 +3,7 @@
 use crate::compose::{AdoptionPolicy, DesiredAudience, Mode, ShareName};
 use crate::domain::experience_platform::{Audience, AudienceKey, AudienceKind, NewForm};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::OwnerId;
+use crate::domain::mark::OwnerId;
 use crate::existence::Existing;
 use crate::inventory::{AudienceNaturalKey, Inventory, Record as _, Sequence};
 use crate::ownership::Claimant;
