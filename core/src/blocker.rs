@@ -10,7 +10,7 @@ use crate::domain::identifier::{
     TraitSid,
 };
 use crate::domain::labels::{ExportControl, ExportControls, Unlabelled, UsageLabels};
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::reason::Reason;
 use crate::domain::rights::Right;
 use crate::domain::source::{AudienceManagerSelector, SourceId};

@@ -22,7 +22,7 @@ pub use experience_platform::{
 pub use settings::{AdoptionPolicy, ConnectionSettings, Mode, SourceGonePolicy};
 pub(crate) use text::DESCRIPTION_CHARS_MAX;
 
-use crate::domain::ownership::{Mark, OwnerId, ResourceName, UidPrefix};
+use crate::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix};
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId};
 
 /// A `SharedAudience`, by namespace and name.

@@ -7,7 +7,7 @@ pub mod experience_platform;
 pub mod field;
 pub mod identifier;
 pub mod labels;
-pub mod ownership;
+pub mod mark;
 pub mod pql;
 pub mod reason;
 pub mod rights;

@@ -12,7 +12,7 @@ use crate::blocker::{Blocker, NoAdoption, ObjectName};
 use crate::compose::{AdoptionPolicy, ShareName};
 use crate::domain::destination::Mapping;
 use crate::domain::field::Field;
-use crate::domain::ownership::{Mark, OwnerId};
+use crate::domain::mark::{Mark, OwnerId};
 use crate::existence::{Existence, Existing};
 use crate::inventory::{Entry, Record};
 
@@ -297,7 +297,7 @@ mod tests {
     use crate::domain::audience_manager::DataSource;
     use crate::domain::identifier::DataSourceId;
     use crate::domain::labels::Restrictions;
-    use crate::domain::ownership::{Mark, OwnerId};
+    use crate::domain::mark::{Mark, OwnerId};
     use crate::domain::reason::Reason;
     use crate::existence::{Existence, Existing};
 

@@ -265,12 +265,13 @@ fn known_after(facts: &[(u64, Fact)]) -> (Option<(Box<str>, bool)>, bool) {
     )
 }
 
+/// Facts, each with the number of its call.
+type Facts = Vec<(u64, Fact)>;
+
 /// Up to eight facts of calls 2, 3, 4 …, and the order of their arrival.
-fn facts(
-    fact: impl Strategy<Value = Fact>,
-) -> impl Strategy<Value = (Vec<(u64, Fact)>, Vec<(u64, Fact)>)> {
-    let numbered = proptest::collection::vec(fact, 0..8)
-        .prop_map(|facts| (2..).zip(facts).collect::<Vec<(u64, Fact)>>());
+fn facts(fact: impl Strategy<Value = Fact>) -> impl Strategy<Value = (Facts, Facts)> {
+    let numbered =
+        proptest::collection::vec(fact, 0..8).prop_map(|facts| (2..).zip(facts).collect::<Facts>());
     numbered.prop_flat_map(|facts| (Just(facts.clone()), Just(facts).prop_shuffle()))
 }
 

@@ -1,9 +1,12 @@
 //! How records are found, and whom folding them concerns.
 
-use audience_sharing_core::domain::audience_manager::Trait;
+use audience_sharing_core::domain::audience_manager::{Segment, Trait};
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SandboxId, SegmentSid, TraitSid,
 };
+use audience_sharing_core::domain::mark::Mark;
+use audience_sharing_core::facts::Known;
 use audience_sharing_core::inventory::{Coverage, Entry, Inventory, Key, Moment, Sequence, Table};
 
 use crate::model::source;
@@ -314,4 +317,35 @@ fn the_sandbox_is_learned_from_the_audiences_that_name_it() {
         Some(SandboxId::new("4b1c")),
         "silence unlearns nothing"
     );
+}
+
+/// Of a kind that carries a description, the first sign after the recorded id (design.md §4, L1).
+fn is_found_by_its_mark<K: Known>(described: impl Fn(&str) -> K) {
+    let mark = |uid: &str| Mark::read(&format!("[audience-sharing:us/a/loyal#{uid}]")).unwrap();
+    let mut inventory = Inventory::default();
+    let table = K::table_mut(&mut inventory);
+    let text = format!("Old {}", mark("11111111"));
+    table.apply_read(Sequence(1), described(&text));
+    for uid in ["11111111", "22222222"] {
+        assert_eq!(table.marked(&mark(uid)).count(), 1, "{}", K::NOUN);
+    }
+    table.apply_read(Sequence(2), described("By hand"));
+    assert_eq!(table.marked(&mark("11111111")).count(), 0, "{}", K::NOUN);
+}
+
+#[test]
+fn every_kind_with_a_description_is_found_by_its_mark_with_any_uid() {
+    is_found_by_its_mark(|text| data_source(5, text));
+    is_found_by_its_mark(|text| Trait {
+        description: text.into(),
+        ..onboarded(10, Some("I"))
+    });
+    is_found_by_its_mark(|text| Segment {
+        description: text.into(),
+        ..segment(20, Some("I"))
+    });
+    is_found_by_its_mark(|text| Audience {
+        description: text.into(),
+        ..source("I", "Loyal gamers")
+    });
 }

@@ -8,7 +8,7 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::domain::ownership::{Mark, OwnerId};
+use audience_sharing_core::domain::mark::{Mark, OwnerId};
 use audience_sharing_core::facts::{At, Known, Listing};
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::ownership::Judged;

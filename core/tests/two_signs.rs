@@ -9,7 +9,7 @@ use audience_sharing_core::domain::audience_manager::{Segment, Trait};
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentSid, TraitSid,
 };
-use audience_sharing_core::domain::ownership::UidPrefix;
+use audience_sharing_core::domain::mark::UidPrefix;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::PlanInput;

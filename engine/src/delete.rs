@@ -4,7 +4,7 @@ use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::{
     AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
 };
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;

@@ -8,7 +8,7 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::ExportControls;
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};

@@ -10,7 +10,7 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
-use audience_sharing_core::domain::ownership::UidPrefix;
+use audience_sharing_core::domain::mark::UidPrefix;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};

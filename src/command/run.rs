@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};

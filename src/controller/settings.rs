@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use adobe_client::endpoints::Endpoints;
 use adobe_client::transport::SharedTransport;
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 

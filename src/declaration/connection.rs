@@ -5,7 +5,7 @@ use std::time::Duration;
 use adobe_client::gateway::RateLimitOptions;
 use audience_sharing_core::compose::ConnectionSettings;
 use audience_sharing_core::domain::identifier::{DataSourceId, OrganizationId, SandboxName};
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use audience_sharing_engine::Problem;
 
 use super::audience::adoption_policy;

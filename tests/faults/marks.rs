@@ -1,6 +1,6 @@
 //! To have an object deleted or taken over by a forged mark, and to write a mark for somebody else.
 
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -9,7 +9,7 @@ use adobe_client::endpoints::{Allowed, Endpoints};
 use adobe_client::transport::{self, Body, Transport, TransportError};
 use adobe_openapi::Trial;
 use adobe_simulator::{Options, Seed, Simulator};
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use audience_sharing_operator::controller::run::run;
 use audience_sharing_operator::controller::{Scope, Settings};
 use audience_sharing_operator::observability::metrics::Metrics;

@@ -4,7 +4,7 @@ use audience_sharing_core::domain::audience_manager::{NewSegment, Segment, Segme
 use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid,
 };
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use http::Method;
 use serde::Deserialize;
 use serde::de::Deserializer;

@@ -6,7 +6,7 @@ use audience_sharing_core::domain::experience_platform::{
 };
 use audience_sharing_core::domain::identifier::{AudienceId, SandboxId};
 use audience_sharing_core::domain::labels::UsageLabels;
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::pql::{self, Expression, mirrored};
 use serde::Deserialize;
 

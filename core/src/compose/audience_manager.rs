@@ -6,7 +6,7 @@ use super::text::{DESCRIPTION_CHARS_MAX, bounded};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, IntegrationCode};
 use crate::domain::labels::ExportControls;
-use crate::domain::ownership::{Mark, describe};
+use crate::domain::mark::{Mark, describe};
 use crate::domain::segment_rule::RuleTemplate;
 use crate::domain::trait_rule;
 

@@ -5,7 +5,7 @@ use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{SourceControls, UsageLabels};
-use crate::domain::ownership::{Mark, describe};
+use crate::domain::mark::{Mark, describe};
 use crate::domain::pql;
 use crate::domain::source::{AudienceManagerSelector, SourceId, SourceKind};
 

@@ -1,7 +1,7 @@
 //! What users settle for a connection or an audience beside its objects.
 
 use crate::domain::identifier::DataSourceId;
-use crate::domain::ownership::OwnerId;
+use crate::domain::mark::OwnerId;
 
 /// What to do with objects that exist already and carry no mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

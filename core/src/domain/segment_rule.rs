@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::identifier::TraitSid;
-use super::text::expression::{Expression, ParseError, Scanner};
+use super::text::logic::{ParseError, RuleExpression, Scanner};
 use super::text::{collapse_white_space, resolve_entities};
 
 pub use template::{RuleTemplate, RuleTemplateError, TRAITS_MAX};
@@ -23,7 +23,7 @@ const A_CONDITION: &str = "a trait such as 123T, FREQUENCY, NOT or (";
 const A_LISTED_TRAIT: &str = "a trait such as 123T";
 
 /// A segment's rule, as it was read. `SegmentRule::from(sid)` is the rule of one trait.
-pub type SegmentRule = Expression<Condition<TraitSid>>;
+pub type SegmentRule = RuleExpression<Condition<TraitSid>>;
 
 /// What a rule asks of a visitor, over traits that an `Operand` names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ enum FrequencyOperator {
 impl SegmentRule {
     /// # Errors
     /// The first place where the text is no rule, or that it is over [`LENGTH_MAX`] or
-    /// [`DEPTH_MAX`](super::text::expression::DEPTH_MAX).
+    /// [`DEPTH_MAX`](super::text::logic::DEPTH_MAX).
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::read(text, LENGTH_MAX, |scanner| {
             read_condition(scanner, read_trait, A_CONDITION)
@@ -172,15 +172,15 @@ fn read_frequency<Operand>(
     scanner: &mut Scanner<'_>,
     operand: ReadOperand<Operand>,
 ) -> Result<Frequency<Operand>, ParseError> {
-    require(scanner, "(", "( after FREQUENCY")?;
-    require(scanner, "[", "[ before the traits of FREQUENCY")?;
+    scanner.require("(", "( after FREQUENCY")?;
+    scanner.require("[", "[ before the traits of FREQUENCY")?;
     let mut traits = vec![operand(scanner, A_LISTED_TRAIT)?];
     while scanner.take(",") || scanner.take_word("OR") {
         traits.push(operand(scanner, A_LISTED_TRAIT)?);
     }
-    require(scanner, "]", "a comma, OR or ]")?;
+    scanner.require("]", "a comma, OR or ]")?;
     let recency = read_recency(scanner)?;
-    require(scanner, ")", "), or a recency such as <= 5D")?;
+    scanner.require(")", "), or a recency such as <= 5D")?;
     let operator = read_frequency_operator(scanner)?;
     let count = read_number(scanner, "", "how often: a whole number")?;
     Ok(Frequency {
@@ -240,18 +240,6 @@ fn read_number<Number: std::str::FromStr>(
         .ok()
         .filter(|_| found_unit.eq_ignore_ascii_case(unit));
     number.ok_or_else(|| scanner.expected_at(place, expected))
-}
-
-fn require(
-    scanner: &mut Scanner<'_>,
-    symbol: &str,
-    expected: &'static str,
-) -> Result<(), ParseError> {
-    if scanner.take(symbol) {
-        Ok(())
-    } else {
-        Err(scanner.expected(expected))
-    }
 }
 
 impl RecencyOperator {

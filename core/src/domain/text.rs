@@ -1,9 +1,10 @@
 //! Texts as the two systems hold them: what an escaped text says.
 //!
-//! [`expression`] is the logic that trait rules and segment rules share.
+//! [`logic`] is the logic that trait rules and segment rules share.
 //! Nothing here knows which field a text comes from, and nothing is cut or rewritten beyond its entities.
 
-pub mod expression;
+pub mod logic;
+pub(super) mod scanner;
 #[cfg(test)]
 pub(super) mod spelling;
 

@@ -9,7 +9,7 @@ mod tests;
 use std::fmt;
 
 use super::identifier::AudienceId;
-use super::text::expression::{Expression, ParseError, Scanner, is_word_character};
+use super::text::logic::{ParseError, RuleExpression, Scanner, is_word_character};
 use super::text::{collapse_white_space, resolve_entities};
 
 /// Bytes. No limit is documented; the rules that we write have some fifty.
@@ -23,11 +23,11 @@ const A_VALUE: &str = "a value in double quotes, or a number";
 const A_NUMBER: &str = "a number, since >, >=, < and <= compare numbers";
 
 /// A trait's rule, as it was read.
-pub type TraitRule = Expression<Comparison>;
+pub type TraitRule = RuleExpression<KeyComparison>;
 
 /// `key operator value`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Comparison {
+pub struct KeyComparison {
     /// Without quotes, escapes as they were read.
     key: Box<str>,
     operator: Operator,
@@ -111,7 +111,7 @@ impl Operator {
 impl TraitRule {
     /// # Errors
     /// The first place where the text is no rule, or that it is over [`LENGTH_MAX`] or
-    /// [`DEPTH_MAX`](super::text::expression::DEPTH_MAX).
+    /// [`DEPTH_MAX`](super::text::logic::DEPTH_MAX).
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         Self::read(text, LENGTH_MAX, read_comparison)
     }
@@ -120,7 +120,7 @@ impl TraitRule {
     /// operators and keys. Values keep their case (audience-manager.md §4.3).
     #[must_use]
     pub fn normal_form(&self) -> Self {
-        self.map(&|comparison| Comparison {
+        self.map(&|comparison| KeyComparison {
             key: comparison.key.to_lowercase().into(),
             ..comparison.clone()
         })
@@ -142,7 +142,7 @@ pub fn equivalent(left: &str, right: &str) -> bool {
 
 /// The rule of the trait for a shared audience: `segid == "<id>"` (audience-manager.md §4.3).
 pub fn experience_platform_segment(key: &str, audience: &AudienceId) -> String {
-    let comparison = Comparison {
+    let comparison = KeyComparison {
         key: escaped(key),
         operator: Operator::Equal,
         value: Value::Text(escaped(audience.as_str())),
@@ -153,7 +153,7 @@ pub fn experience_platform_segment(key: &str, audience: &AudienceId) -> String {
 /// The audience that a rule of that very form names.
 pub fn audience_of(key: &str, rule: &str) -> Option<AudienceId> {
     match TraitRule::parse(&resolve_entities(rule)).ok()? {
-        Expression::Condition(Comparison {
+        RuleExpression::Condition(KeyComparison {
             key: found,
             operator: Operator::Equal,
             value: Value::Text(id),
@@ -167,11 +167,11 @@ fn escaped(plain: &str) -> Box<str> {
     plain.replace('\\', r"\\").replace('"', r#"\""#).into()
 }
 
-fn read_comparison(scanner: &mut Scanner<'_>) -> Result<Comparison, ParseError> {
+fn read_comparison(scanner: &mut Scanner<'_>) -> Result<KeyComparison, ParseError> {
     let key = read_key(scanner)?;
     let operator = read_operator(scanner)?;
     let value = read_value(scanner, operator)?;
-    Ok(Comparison {
+    Ok(KeyComparison {
         key,
         operator,
         value,
@@ -180,7 +180,7 @@ fn read_comparison(scanner: &mut Scanner<'_>) -> Result<Comparison, ParseError> 
 
 fn read_key(scanner: &mut Scanner<'_>) -> Result<Box<str>, ParseError> {
     let place = scanner.place();
-    let key = match scanner.take_quoted() {
+    let key = match scanner.take_quoted('"') {
         Some(quoted) => Some(quoted).filter(|key| !key.bytes().all(|byte| byte.is_ascii_digit())),
         None => Some(scanner.take_any_word()).filter(|key| may_stand_bare(key)),
     };
@@ -202,7 +202,7 @@ fn read_operator(scanner: &mut Scanner<'_>) -> Result<Operator, ParseError> {
 fn read_value(scanner: &mut Scanner<'_>, operator: Operator) -> Result<Value, ParseError> {
     let place = scanner.place();
     let number_due = operator.compares_numbers();
-    if let Some(text) = scanner.take_quoted() {
+    if let Some(text) = scanner.take_quoted('"') {
         return match number_due && !is_number(text) {
             true => Err(scanner.expected_at(place, A_NUMBER)),
             false => Ok(Value::Text(text.into())),
@@ -233,7 +233,7 @@ fn may_stand_bare(key: &str) -> bool {
         && !is_logical_word
 }
 
-impl fmt::Display for Comparison {
+impl fmt::Display for KeyComparison {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             key,

@@ -4,7 +4,7 @@ use super::clock::{Moment, Sequence};
 
 /// How far the lists of a whole collection prove that something is not in it.
 #[derive(Debug)]
-pub(super) struct Absence<Id> {
+pub(super) struct AbsenceProof<Id> {
     /// The credible lists that began since then.
     pub(super) lists: u8,
     /// When an object was last found to be gone, renamed or perhaps created.
@@ -15,7 +15,7 @@ pub(super) struct Absence<Id> {
     pub(super) unreadable: Option<Option<Id>>,
 }
 
-impl<Id> Default for Absence<Id> {
+impl<Id> Default for AbsenceProof<Id> {
     fn default() -> Self {
         Self {
             lists: 0,
@@ -26,7 +26,7 @@ impl<Id> Default for Absence<Id> {
     }
 }
 
-impl<Id> Absence<Id> {
+impl<Id> AbsenceProof<Id> {
     pub(super) fn begin_again(&mut self, at: Sequence) {
         self.lists = 0;
         self.since = self.since.max(Some(at));

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 
 use super::key::{Coverage, Key};
 use crate::domain::field::Field;
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 
 /// A record of one kind of object.
 pub trait Record: PartialEq + Debug {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::absence::{Absence, LastList};
+use super::absence::{AbsenceProof, LastList};
 use super::clock::{Moment, Sequence};
 use super::entry::{Entry, NotShownYet, may_be_behind};
 use super::index::Index;
@@ -10,7 +10,7 @@ use super::key::{Coverage, Key};
 use super::record::Record;
 use super::sent::{SentText, SentTexts};
 use crate::domain::field::Field;
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 
 /// Where a service has no filter for a key, so many lists must lack it before it is free (design.md §4, L2).
 const LISTS_FOR_ABSENCE: u8 = 2;
@@ -44,7 +44,7 @@ pub struct Table<R: Record> {
     unresolved: BTreeMap<R::NaturalKey, Sequence>,
     sent: SentTexts<R::Id>,
     /// For a collection without a filter: what its lists prove.
-    absence: Absence<R::Id>,
+    absence: AbsenceProof<R::Id>,
 }
 
 impl<R: Record> Default for Table<R> {
@@ -58,7 +58,7 @@ impl<R: Record> Default for Table<R> {
             looked_up: BTreeMap::new(),
             unresolved: BTreeMap::new(),
             sent: SentTexts::default(),
-            absence: Absence::default(),
+            absence: AbsenceProof::default(),
         }
     }
 }
@@ -280,7 +280,7 @@ impl<R: Record> Table<R> {
         }
         let before = self.listed.get(&coverage).copied();
         if before.is_none() {
-            // Absence can be judged from now on.
+            // AbsenceProof can be judged from now on.
             touched.push(Key::SharedObjects);
         }
         if before.is_none_or(|before| before.started <= started) {

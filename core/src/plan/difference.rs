@@ -8,7 +8,7 @@ use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId};
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::inventory::{Inventory, Table};
 use crate::ownership::object_name;
 

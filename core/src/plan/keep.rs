@@ -5,7 +5,7 @@ use super::lookup::Candidate;
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
 use crate::compose::AdoptionPolicy;
-use crate::domain::ownership::strip;
+use crate::domain::mark::strip;
 use crate::inventory::Inventory;
 use crate::ownership::owned::Ours;
 use crate::ownership::{Ownership, object_name};

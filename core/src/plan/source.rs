@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 use crate::ownership::object_name;

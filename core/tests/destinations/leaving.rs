@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{DestinationSelector, SegmentDestination, ShareName};
 use audience_sharing_core::domain::identifier::{DataSourceId, DestinationId, MappingId};
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, IntegrationCode, MappingId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::domain::ownership::Mark;
+use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::inventory::{Inventory, Sequence};
 
 use super::Tenant;

@@ -3,7 +3,7 @@
 use audience_sharing_core::domain::labels::{
     ExportControls, Restrictions, UsageLabel, UsageLabels,
 };
-use audience_sharing_core::domain::ownership::{self, Mark, OwnerId, ResourceName, UidPrefix};
+use audience_sharing_core::domain::mark::{self, Mark, OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::domain::{pql, text};
 use serde_json::Value;
 
@@ -24,14 +24,11 @@ pub(super) fn marks(data: &[u8]) {
         name: ResourceName::parse("loyal-gamers").expect("a name"),
         uid: Some(UidPrefix::of("0a1b2c3d")),
     };
-    let described = ownership::describe(&description, &ours, usize::MAX);
+    let described = mark::describe(&description, &ours, usize::MAX);
     assert_eq!(Mark::read(&described), Some(ours.clone()));
-    assert_eq!(ownership::strip(&described), ownership::strip(&description));
-    assert_eq!(
-        ownership::describe(&described, &ours, usize::MAX),
-        described
-    );
-    let short = ownership::describe(&description, &ours, 60);
+    assert_eq!(mark::strip(&described), mark::strip(&description));
+    assert_eq!(mark::describe(&described, &ours, usize::MAX), described);
+    let short = mark::describe(&description, &ours, 60);
     assert!(short.chars().count() <= 60, "{short:?}");
     assert_eq!(Mark::read(&short), Some(ours.clone()));
     // What may stand in a mark ends none.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use k8s_openapi::api::coordination::v1::LeaseSpec;
 use tokio::time::Instant;
 

@@ -6,7 +6,7 @@ mod server;
 use std::time::Duration;
 
 use audience_sharing_core::domain::identifier::OrganizationId;
-use audience_sharing_core::domain::ownership::OwnerId;
+use audience_sharing_core::domain::mark::OwnerId;
 use http::{Method, StatusCode};
 use k8s_openapi::api::coordination::v1::LeaseSpec;
 use rstest::rstest;

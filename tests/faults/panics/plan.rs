@@ -12,7 +12,7 @@ use audience_sharing_core::compose::{
     SourceGonePolicy, ToAudienceManager,
 };
 use audience_sharing_core::domain::identifier::{AudienceId, OrganizationId, SandboxName};
-use audience_sharing_core::domain::ownership::{OwnerId, ResourceName, UidPrefix};
+use audience_sharing_core::domain::mark::{OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::existence::{Existence, Existing};
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::claims::CreatedAt;

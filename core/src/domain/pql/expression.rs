@@ -7,16 +7,12 @@
 
 use std::fmt;
 
+use crate::domain::text::scanner::{ParseError, Scanner};
+
 /// Our own expressions have fewer than 150 bytes.
 const LENGTH_MAX: usize = 8_192;
 
-/// Nested parentheses, calls and NOTs. The parser recurses, so it needs a bound.
-const DEPTH_MAX: usize = 64;
-
-/// A text that is no expression of the known part, or too long or nested too deep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an expression that this version can read")]
-pub struct Unreadable;
+const KNOWN: &str = "an expression of the known part";
 
 /// `Call` also holds the operators: `a = b` is the call of `=` with both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,19 +44,11 @@ impl Expression {
     ///
     /// # Errors
     /// The text is no expression of the known part.
-    pub fn parse(text: &str) -> Result<Self, Unreadable> {
-        if text.len() > LENGTH_MAX {
-            return Err(Unreadable);
-        }
-        let mut reader = Reader {
-            rest: text,
-            depth: 0,
-        };
-        let expression = reader.alternatives()?;
-        match reader.rest.trim_start() {
-            "" => Ok(expression),
-            _ => Err(Unreadable),
-        }
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut scanner = Scanner::new(text, LENGTH_MAX, is_in_word)?;
+        let expression = alternatives(&mut scanner)?;
+        scanner.end(KNOWN)?;
+        Ok(expression)
     }
 
     /// A call in its one form: operators by one name, lists of AND and OR flat, the constant of a comparison at the right,
@@ -261,198 +249,127 @@ fn within(formatter: &mut fmt::Formatter<'_>, part: &Expression, binding_min: u8
     }
 }
 
-struct Reader<'a> {
-    rest: &'a str,
-    depth: usize,
+fn is_in_word(letter: char) -> bool {
+    letter.is_alphanumeric() || matches!(letter, '_' | '@' | ':')
 }
 
-impl<'a> Reader<'a> {
-    fn deeper<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, Unreadable>,
-    ) -> Result<T, Unreadable> {
-        self.depth += 1;
-        if self.depth > DEPTH_MAX {
-            return Err(Unreadable);
-        }
-        let inside = read(self);
-        self.depth -= 1;
-        inside
-    }
+type Read<T> = Result<T, ParseError>;
 
-    fn alternatives(&mut self) -> Result<Expression, Unreadable> {
-        self.joined("or", Self::requirements)
-    }
+fn alternatives(scanner: &mut Scanner<'_>) -> Read<Expression> {
+    let all = |scanner: &mut Scanner<'_>| {
+        scanner.take_joined("and", negation, |parts| Expression::call("and", parts))
+    };
+    scanner.take_joined("or", all, |parts| Expression::call("or", parts))
+}
 
-    fn requirements(&mut self) -> Result<Expression, Unreadable> {
-        self.joined("and", Self::negation)
+fn negation(scanner: &mut Scanner<'_>) -> Read<Expression> {
+    if !scanner.take_word("not") {
+        return comparison(scanner);
     }
+    let part = scanner.nested(negation)?;
+    Ok(Expression::call("not", vec![part]))
+}
 
-    fn joined(
-        &mut self,
-        word: &str,
-        part: fn(&mut Self) -> Result<Expression, Unreadable>,
-    ) -> Result<Expression, Unreadable> {
-        let mut parts = vec![part(self)?];
-        while self.take_word(word) {
-            parts.push(part(self)?);
-        }
-        match parts.len() {
-            1 => parts.pop().ok_or(Unreadable),
-            _ => Ok(Expression::call(word, parts)),
-        }
+fn comparison(scanner: &mut Scanner<'_>) -> Read<Expression> {
+    let left = value(scanner)?;
+    let mut operators = COMPARISONS.into_iter();
+    let operator = operators.find(|operator| match *operator {
+        "in" => scanner.take_word("in"),
+        symbol => scanner.take(symbol),
+    });
+    match operator {
+        None => Ok(left),
+        Some(operator) => Ok(Expression::call(operator, vec![left, value(scanner)?])),
     }
+}
 
-    fn negation(&mut self) -> Result<Expression, Unreadable> {
-        if !self.take_word("not") {
-            return self.comparison();
-        }
-        let part = self.deeper(Self::negation)?;
-        Ok(Expression::call("not", vec![part]))
-    }
-
-    fn comparison(&mut self) -> Result<Expression, Unreadable> {
-        let left = self.value()?;
-        let mut operators = COMPARISONS.into_iter();
-        let operator = operators.find(|operator| match *operator {
-            "in" => self.take_word("in"),
-            symbol => self.take(symbol),
-        });
-        match operator {
-            None => Ok(left),
-            Some(operator) => {
-                let right = self.value()?;
-                Ok(Expression::call(operator, vec![left, right]))
+/// A value with its fields and methods.
+fn value(scanner: &mut Scanner<'_>) -> Read<Expression> {
+    let mut value = primary(scanner)?;
+    while scanner.take(".") {
+        let name = word(scanner)?;
+        value = match scanner.take("(") {
+            true => {
+                let mut arguments = vec![value];
+                arguments.extend(items(scanner, ")")?);
+                Expression::call(name, arguments)
             }
-        }
-    }
-
-    /// A value with its fields and methods.
-    fn value(&mut self) -> Result<Expression, Unreadable> {
-        let mut value = self.primary()?;
-        while self.take(".") {
-            let name = self.word().ok_or(Unreadable)?;
-            value = match self.take("(") {
-                true => {
-                    let mut arguments = vec![value];
-                    arguments.extend(self.items(")")?);
-                    Expression::call(name, arguments)
-                }
-                false => Expression::Field {
-                    object: Some(Box::new(value)),
-                    name: name.into(),
-                },
-            };
-        }
-        Ok(value)
-    }
-
-    fn primary(&mut self) -> Result<Expression, Unreadable> {
-        if self.take("(") {
-            let inside = self.deeper(Self::alternatives)?;
-            return match self.take(")") {
-                true => Ok(inside),
-                false => Err(Unreadable),
-            };
-        }
-        if self.take("[") {
-            return self.items("]").map(Expression::List);
-        }
-        for quote in ['"', '\''] {
-            if self.take(quote.encode_utf8(&mut [0; 4])) {
-                return self.quoted(quote).map(Expression::Text);
-            }
-        }
-        let word = self.word().ok_or(Unreadable)?;
-        if ["and", "or", "not", "in"]
-            .iter()
-            .any(|logical| word.eq_ignore_ascii_case(logical))
-        {
-            return Err(Unreadable);
-        }
-        if self.take("(") {
-            let arguments = self.items(")")?;
-            return Ok(Expression::call(word, arguments));
-        }
-        let is_literal = word.starts_with(|first: char| first.is_ascii_digit())
-            || matches!(word, "true" | "false" | "null");
-        Ok(match is_literal {
-            true => Expression::Word(word.into()),
             false => Expression::Field {
-                object: None,
-                name: word.into(),
+                object: Some(Box::new(value)),
+                name: name.into(),
             },
-        })
+        };
     }
+    Ok(value)
+}
 
-    /// What is between commas, up to and with the closing sign.
-    fn items(&mut self, closing: &str) -> Result<Vec<Expression>, Unreadable> {
-        let mut items = Vec::new();
-        if self.take(closing) {
+fn primary(scanner: &mut Scanner<'_>) -> Read<Expression> {
+    if scanner.take("(") {
+        let inside = scanner.nested(alternatives)?;
+        scanner.require(")", KNOWN)?;
+        return Ok(inside);
+    }
+    if scanner.take("[") {
+        return items(scanner, "]").map(Expression::List);
+    }
+    if let Some(text) = scanner
+        .take_quoted('"')
+        .or_else(|| scanner.take_quoted('\''))
+    {
+        return Ok(Expression::Text(unescaped(text)));
+    }
+    let word = word(scanner)?;
+    let logical = ["and", "or", "not", "in"];
+    if logical
+        .iter()
+        .any(|logical| word.eq_ignore_ascii_case(logical))
+    {
+        return Err(scanner.expected(KNOWN));
+    }
+    if scanner.take("(") {
+        return Ok(Expression::call(word, items(scanner, ")")?));
+    }
+    let is_literal = word.starts_with(|first: char| first.is_ascii_digit())
+        || matches!(word, "true" | "false" | "null");
+    Ok(match is_literal {
+        true => Expression::Word(word.into()),
+        false => Expression::Field {
+            object: None,
+            name: word.into(),
+        },
+    })
+}
+
+/// What is between commas, up to and with the closing sign.
+fn items(scanner: &mut Scanner<'_>, closing: &str) -> Read<Vec<Expression>> {
+    let mut items = Vec::new();
+    if scanner.take(closing) {
+        return Ok(items);
+    }
+    loop {
+        items.push(scanner.nested(alternatives)?);
+        if scanner.take(closing) {
             return Ok(items);
         }
-        loop {
-            items.push(self.deeper(Self::alternatives)?);
-            if self.take(closing) {
-                return Ok(items);
-            }
-            if !self.take(",") {
-                return Err(Unreadable);
-            }
-        }
+        scanner.require(",", KNOWN)?;
     }
+}
 
-    /// The text up to the quotation mark that it began with.
-    fn quoted(&mut self, quote: char) -> Result<Box<str>, Unreadable> {
-        let mut text = String::new();
-        let mut characters = self.rest.char_indices();
-        while let Some((at, character)) = characters.next() {
-            match character {
-                '\\' => text.push(characters.next().ok_or(Unreadable)?.1),
-                _ if character == quote => {
-                    self.rest = &self.rest[at + quote.len_utf8()..];
-                    return Ok(text.into());
-                }
-                _ => text.push(character),
-            }
-        }
-        Err(Unreadable)
+/// A backslash gives the character behind it.
+fn unescaped(text: &str) -> Box<str> {
+    let mut plain = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let escaped = (character == '\\').then(|| characters.next()).flatten();
+        plain.push(escaped.unwrap_or(character));
     }
+    plain.into()
+}
 
-    fn take(&mut self, symbol: &str) -> bool {
-        let rest = self.rest.trim_start();
-        match rest.strip_prefix(symbol) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Takes a whole word, in any case.
-    fn take_word(&mut self, wanted: &str) -> bool {
-        let before = self.rest;
-        let found = self
-            .word()
-            .is_some_and(|word| word.eq_ignore_ascii_case(wanted));
-        if !found {
-            self.rest = before;
-        }
-        found
-    }
-
-    fn word(&mut self) -> Option<&'a str> {
-        let rest = self.rest.trim_start();
-        let end = rest
-            .find(|letter: char| !letter.is_alphanumeric() && !matches!(letter, '_' | '@' | ':'))
-            .unwrap_or(rest.len());
-        let (word, behind) = rest.split_at(end);
-        if word.is_empty() {
-            return None;
-        }
-        self.rest = behind;
-        Some(word)
+fn word<'a>(scanner: &mut Scanner<'a>) -> Read<&'a str> {
+    match scanner.take_any_word() {
+        "" => Err(scanner.expected(KNOWN)),
+        word => Ok(word),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::{LENGTH_MAX, SegmentRule, Written, read_condition, read_trait};
 use crate::domain::identifier::TraitSid;
-use crate::domain::text::expression::{Expression, ParseError, Scanner};
+use crate::domain::text::logic::{ParseError, RuleExpression, Scanner};
 
 /// Traits in one segment (audience-manager.md §5.3).
 pub const TRAITS_MAX: usize = 5_000;
@@ -23,7 +23,7 @@ const A_KEY: &str = "{trait}, or {key} for a key of traits: lower-case letters, 
 /// A segment rule in which `{trait}` stands for the shared trait, at least once and never under FREQUENCY, and any other
 /// `{key}` for a trait whose sid is found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleTemplate(Expression<super::Condition<Operand>>);
+pub struct RuleTemplate(RuleExpression<super::Condition<Operand>>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Operand {
@@ -60,7 +60,7 @@ impl RuleTemplate {
     /// # Errors
     /// Why no segment can have this rule, in words for the person who wrote it.
     pub fn parse(text: &str) -> Result<Self, RuleTemplateError> {
-        let rule = Expression::read(text, LENGTH_MAX, |scanner| {
+        let rule = RuleExpression::read(text, LENGTH_MAX, |scanner| {
             read_condition(scanner, read_operand, A_CONDITION)
         })
         .map_err(RuleTemplateError::Syntax)?;

@@ -13,7 +13,7 @@ use super::{
     RuleTemplateError, SegmentRule, equivalent,
 };
 use crate::domain::identifier::TraitSid;
-use crate::domain::text::expression::ParseError;
+use crate::domain::text::logic::ParseError;
 use crate::domain::text::spelling::{Noise, expressions, noises, spelled};
 
 #[rstest]

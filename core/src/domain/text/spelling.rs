@@ -5,19 +5,19 @@
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any};
 
-use super::expression::Expression;
+use super::logic::RuleExpression;
 
 /// Expressions over the given conditions, up to four levels deep, nested lists of one kind included.
 pub(in crate::domain) fn expressions<Condition: Clone + std::fmt::Debug + 'static>(
     condition: impl Strategy<Value = Condition> + 'static,
-) -> impl Strategy<Value = Expression<Condition>> {
+) -> impl Strategy<Value = RuleExpression<Condition>> {
     condition
-        .prop_map(Expression::Condition)
+        .prop_map(RuleExpression::Condition)
         .prop_recursive(4, 24, 4, |inner| {
             proptest::prop_oneof![
-                vec(inner.clone(), 2..4).prop_map(Expression::Or),
-                vec(inner.clone(), 2..4).prop_map(Expression::And),
-                inner.prop_map(|part| Expression::Not(Box::new(part))),
+                vec(inner.clone(), 2..4).prop_map(RuleExpression::Or),
+                vec(inner.clone(), 2..4).prop_map(RuleExpression::And),
+                inner.prop_map(|part| RuleExpression::Not(Box::new(part))),
             ]
         })
 }
@@ -57,18 +57,18 @@ impl Noise {
 /// The expression in another spelling: white space, parentheses that change nothing,
 /// words in any case.
 pub(in crate::domain) fn spelled<Condition>(
-    expression: &Expression<Condition>,
+    expression: &RuleExpression<Condition>,
     noise: &mut Noise,
     condition: &impl Fn(&Condition, &mut Noise) -> String,
 ) -> String {
     let inside = match expression {
-        Expression::Or(parts) => joined(parts, "or", noise, condition),
-        Expression::And(parts) => joined(parts, "and", noise, condition),
-        Expression::Not(part) => {
+        RuleExpression::Or(parts) => joined(parts, "or", noise, condition),
+        RuleExpression::And(parts) => joined(parts, "and", noise, condition),
+        RuleExpression::Not(part) => {
             let part = in_parentheses(&spelled(part, noise, condition), noise);
             format!("{} {part}", noise.case("not"))
         }
-        Expression::Condition(leaf) => condition(leaf, noise),
+        RuleExpression::Condition(leaf) => condition(leaf, noise),
     };
     match noise.below(4) {
         0 => in_parentheses(&inside, noise),
@@ -77,7 +77,7 @@ pub(in crate::domain) fn spelled<Condition>(
 }
 
 fn joined<Condition>(
-    parts: &[Expression<Condition>],
+    parts: &[RuleExpression<Condition>],
     word: &str,
     noise: &mut Noise,
     condition: &impl Fn(&Condition, &mut Noise) -> String,

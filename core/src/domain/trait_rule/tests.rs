@@ -5,11 +5,11 @@ use proptest::sample::select;
 use rstest::rstest;
 
 use super::{
-    Comparison, LENGTH_MAX, Operator, TraitRule, Value, equivalent, experience_platform_segment,
+    KeyComparison, LENGTH_MAX, Operator, TraitRule, Value, equivalent, experience_platform_segment,
     may_stand_bare,
 };
 use crate::domain::identifier::AudienceId;
-use crate::domain::text::expression::ParseError;
+use crate::domain::text::logic::ParseError;
 use crate::domain::text::spelling::{Noise, expressions, noises, spelled};
 
 const SHARED: &str = r#"segid == "4b1c7c1e-5d7b-4b57-9d2c-0a6c0b8f3e11""#;
@@ -201,7 +201,7 @@ fn shared_audiences_have_a_rule(#[case] key: &str, #[case] id: &str, #[case] rul
     assert!(TraitRule::parse(rule).is_ok());
 }
 
-fn comparisons() -> impl Strategy<Value = Comparison> {
+fn comparisons() -> impl Strategy<Value = KeyComparison> {
     let keys = prop_oneof![
         "[A-Za-z][A-Za-z0-9_-]{0,8}",
         r#"([a-zA-Z0-9 .é]|\\["\\]){1,8}"#,
@@ -226,15 +226,15 @@ fn comparisons() -> impl Strategy<Value = Comparison> {
             Just(Value::Text("(a OR b) AND NOT".into()))
         ),
     ];
-    (keys, right).prop_map(|(key, (operator, value))| Comparison {
+    (keys, right).prop_map(|(key, (operator, value))| KeyComparison {
         key: key.into(),
         operator,
         value,
     })
 }
 
-fn spelled_comparison(comparison: &Comparison, noise: &mut Noise) -> String {
-    let Comparison {
+fn spelled_comparison(comparison: &KeyComparison, noise: &mut Noise) -> String {
+    let KeyComparison {
         key,
         operator,
         value,
@@ -281,7 +281,7 @@ proptest! {
 
     #[test]
     fn another_value_is_another_rule(rule in expressions(comparisons())) {
-        let other = rule.map(&|comparison| Comparison { value: Value::Text("another one".into()), ..comparison.clone() });
+        let other = rule.map(&|comparison| KeyComparison { value: Value::Text("another one".into()), ..comparison.clone() });
         assert!(!equivalent(&rule.to_string(), &other.to_string()));
     }
 

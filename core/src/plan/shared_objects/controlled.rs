@@ -18,7 +18,7 @@ use crate::compose::{ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode};
 use crate::domain::audience_manager::DataSource;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::ExportControls;
-use crate::domain::ownership::describe;
+use crate::domain::mark::describe;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Ownership, object_name};

@@ -10,7 +10,7 @@ use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSourc
 use crate::domain::field::Field;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::Restrictions;
-use crate::domain::ownership::{Mark, describe};
+use crate::domain::mark::{Mark, describe};
 use crate::inventory::{Coverage, Inventory, Table};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Ownership};

@@ -7,7 +7,7 @@ use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::labels::SourceControls;
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId, SourceKind};
 use crate::domain::trait_rule;
 use crate::inventory::{Coverage, Entry, Inventory, Sequence, Table};

@@ -15,7 +15,7 @@ use crate::compose::{
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
 use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::ownership::{Mark, describe, strip};
+use crate::domain::mark::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};

@@ -8,7 +8,7 @@ use crate::compose::{DesiredObjects, Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::ownership::Mark;
+use crate::domain::mark::Mark;
 use crate::domain::source::SourceId;
 use crate::ownership::{Judged as _, object_name};
 use crate::plan::difference::{DesiredTrait, unmarkable};

@@ -4,7 +4,7 @@ use super::input::{RecordedAudience, created_by, has_natural_key};
 use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
-use crate::domain::ownership::{Mark, describe, strip};
+use crate::domain::mark::{Mark, describe, strip};
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Left;
 use crate::plan::delete::OwnedObjects;
