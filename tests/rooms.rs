@@ -283,17 +283,24 @@ fn paths(
                         _ => break,
                     }
                 }
-                let of_a_module = path == ["mod"] && prefix.is_empty();
-                if of_a_module
-                    && let (Some(TokenTree::Ident(name)), Some(TokenTree::Group(body))) =
-                        (tokens.get(at), tokens.get(at + 1))
-                {
-                    let mut inner = module.to_vec();
-                    inner.push(name.to_string());
-                    paths(body.stream(), &inner, &[], found);
-                    at += 2;
-                } else {
-                    found(module, &path);
+                match (path.last().map(String::as_str), tokens.get(at)) {
+                    // `mod a;` names a file and imports nothing; `mod a { … }` stands one module deeper.
+                    (Some("mod"), Some(TokenTree::Ident(name))) => {
+                        at += 1;
+                        if let Some(TokenTree::Group(body)) = tokens.get(at) {
+                            let mut inner = module.to_vec();
+                            inner.push(name.to_string());
+                            paths(body.stream(), &inner, &[], found);
+                            at += 1;
+                        }
+                    }
+                    // `pub(in crate::a)`
+                    (Some("pub"), Some(TokenTree::Group(scope)))
+                        if scope.delimiter() == Delimiter::Parenthesis =>
+                    {
+                        at += 1;
+                    }
+                    _ => found(module, &path),
                 }
             }
             TokenTree::Group(group) => {
