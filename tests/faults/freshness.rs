@@ -92,7 +92,9 @@ fn an_update_and_a_deletion_read_their_object_immediately_before() {
                 continue;
             }
             let mut before = calls[..at].iter().rev();
-            let read = before.find(|read| read.method == Method::GET && read.path == call.path);
+            let path = |call: &str| call.split('?').next().map(str::to_owned);
+            let read = before
+                .find(|read| read.method == Method::GET && path(&read.path) == path(&call.path));
             let read = read.unwrap_or_else(|| panic!("{call} without a read"));
             let age = call.at - read.at;
             assert!(

@@ -89,7 +89,7 @@ fn a_definition_that_a_person_made_another_is_lost_and_said_to_be() {
 #[test]
 fn an_audience_that_is_edited_before_it_can_be_read_is_not_made_twice() {
     ends_as_declared(
-        &[("readAfterWriteDelayMs", "3000")],
+        &[("experiencePlatform.readAfterWriteDelayMs", "3000")],
         &[
             apply(VISITORS, 0),
             Step::Wait { seconds: 1 },
@@ -124,7 +124,7 @@ fn an_audience_that_cannot_be_read_yet_is_not_made_twice_by_the_next_process() {
         for last in [Step::Kill, Step::Restart] {
             let wait = Step::Wait { seconds };
             ends_as_declared(
-                &[("readAfterWriteDelayMs", "30000")],
+                &[("experiencePlatform.readAfterWriteDelayMs", "30000")],
                 &[apply(VISITORS, 0), wait, last, apply(VISITORS, 1)],
             );
         }
