@@ -32,7 +32,6 @@ use super::gateway::{Call, CallContext, Gateway};
 use super::listing::Listing;
 use super::resource::{List, ObjectService, query};
 use super::serde_helpers::optional_number;
-use segment::WITH_TRAIT_SOURCES;
 use service::OfAudienceManager;
 use r#trait::DETAILS;
 use wire::PERMISSIONS;
@@ -89,43 +88,6 @@ impl AudienceManager {
             }
         })
         .await?;
-        Ok(listing)
-    }
-
-    /// Every trait of some data sources, with its rule. One list tells of all: the filter may be repeated (§4.1).
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn traits_of(
-        &self,
-        context: &CallContext,
-        data_sources: &[DataSourceId],
-    ) -> Result<Listing<Trait, TraitSid>, Error> {
-        let list = contents("traits.list", r#trait::PATH, data_sources, DETAILS);
-        let (mut listing, _) = self.listed::<Trait>(context, list).await?;
-        let items = &mut listing.items;
-        items.retain(|found| data_sources.contains(&found.data_source));
-        Ok(listing)
-    }
-
-    /// Every segment of some data sources.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn segments_of(
-        &self,
-        context: &CallContext,
-        data_sources: &[DataSourceId],
-    ) -> Result<Listing<Segment, SegmentSid>, Error> {
-        let list = contents(
-            "segments.list",
-            segment::PATH,
-            data_sources,
-            WITH_TRAIT_SOURCES,
-        );
-        let (mut listing, _) = self.listed::<Segment>(context, list).await?;
-        let items = &mut listing.items;
-        items.retain(|found| data_sources.contains(&found.data_source));
         Ok(listing)
     }
 
@@ -194,7 +156,7 @@ impl AudienceManager {
     ) -> Result<Listing<Segment, SegmentSid>, Error> {
         let path = query(segment::PATH, &[("containsTrait", &sid.to_string())]);
         let list = List::new("segments.list-using", path);
-        let (listing, _) = self.listed::<Segment>(context, list).await?;
+        let listing = self.listed::<Segment>(context, list).await?;
         Ok(listing)
     }
 
@@ -252,6 +214,8 @@ fn search(naming: &Naming) -> (&'static str, &str) {
 }
 
 /// A list of what is in any of the data sources, with what the credential may do with each.
+/// What is in some data sources, and what the credential may do with each. One list tells of all: the filter may be
+/// repeated (audience-manager.md §4.1).
 fn contents(
     word: &'static str,
     path: &str,

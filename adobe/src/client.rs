@@ -6,6 +6,7 @@
 
 pub(crate) mod merge;
 
+use std::borrow::Borrow as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::marker::PhantomData;
 
@@ -98,7 +99,7 @@ impl<S: ObjectService> Client<S> {
         context: &CallContext,
         scope: &K::Scope,
     ) -> Result<Listing<K::Listed, K::Id>, Error> {
-        let (mut listing, _) = self.listed::<K>(context, K::list(scope)).await?;
+        let mut listing = self.listed::<K>(context, K::list(scope)).await?;
         listing.items.retain(|found| K::is_in(scope, found));
         Ok(listing)
     }
@@ -124,7 +125,7 @@ impl<S: ObjectService> Client<S> {
         fits: impl Fn(&K) -> bool,
     ) -> Result<Vec<K>, Error> {
         let operation = operation::<S>(list.word, CallKind::List);
-        let (listing, _) = self.listed::<K>(context, list).await?;
+        let listing = self.listed::<K>(context, list).await?;
         if !listing.undecodable.is_empty() {
             return Err(operation.unexpected("an element of the list cannot be read"));
         }
@@ -132,12 +133,12 @@ impl<S: ObjectService> Client<S> {
         Ok(found.filter(fits).collect())
     }
 
-    /// The elements of a list, each once, and how many calls it took.
+    /// The elements of a list, each once.
     pub(super) async fn listed<K: Resource<Service = S>>(
         &self,
         context: &CallContext,
         list: List,
-    ) -> Result<(Listing<K::Listed, K::Id>, u32), Error> {
+    ) -> Result<Listing<K::Listed, K::Id>, Error> {
         let operation = operation::<S>(list.word, CallKind::List);
         let mut listing = Listing::default();
         let tells_rights = list.tells_rights;
@@ -158,7 +159,7 @@ impl<S: ObjectService> Client<S> {
         listing
             .items
             .retain(|found| K::is_live(found) && (pages == 1 || seen.insert(id_of::<K>(found))));
-        Ok((listing, pages))
+        Ok(listing)
     }
 
     async fn each(
@@ -526,7 +527,7 @@ pub(super) fn operation<S: ObjectService>(name: &'static str, kind: CallKind) ->
 }
 
 fn id_of<K: Resource>(found: &K::Listed) -> K::Id {
-    let object: K = found.clone().into();
+    let object: &K = found.borrow();
     object.id()
 }
 

@@ -11,30 +11,19 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use audience_sharing_core::domain::experience_platform::{Audience, Sandbox};
-use audience_sharing_core::domain::identifier::{AudienceId, SandboxName};
+use audience_sharing_core::domain::experience_platform::Sandbox;
+use audience_sharing_core::domain::identifier::SandboxName;
 
 use super::body::{ELEMENT_BYTES_MAX, Element};
 use super::client::{Client, operation};
 use super::error::Error;
 use super::error::kind::CallKind;
 use super::gateway::{Call, CallContext, Gateway};
-use super::listing::Listing;
 use super::paging::Paging;
-use super::resource::List;
 use service::OfExperiencePlatform;
 
 /// The client of one sandbox.
 pub type ExperiencePlatform = Client<OfExperiencePlatform>;
-
-/// What walking through all pages gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Audiences {
-    /// Each id once. Inactive audiences are not in it (§3.2).
-    pub listing: Listing<Audience, AudienceId>,
-    /// How many calls it took.
-    pub pages: u32,
-}
 
 impl Gateway {
     /// The client of one sandbox of Experience Platform behind this gateway.
@@ -78,15 +67,5 @@ impl ExperiencePlatform {
             return Err(operation.unexpected("an element of the list cannot be read"));
         }
         Ok(sandboxes)
-    }
-
-    /// All pages of the audiences.
-    ///
-    /// # Errors
-    /// Any kind but those of a write; part of a list is never returned as the whole.
-    pub async fn audiences(&self, context: &CallContext) -> Result<Audiences, Error> {
-        let list = List::new("audiences.list", audience::PATH.to_owned());
-        let (listing, pages) = self.listed::<Audience>(context, list).await?;
-        Ok(Audiences { listing, pages })
     }
 }

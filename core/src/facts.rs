@@ -6,6 +6,7 @@
 //! - What was written, deleted, refused or left with an unknown outcome is as young as the answer: what was read before the
 //!   answer may not show it.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use crate::call::{Call, Kind, Operation};
@@ -13,7 +14,8 @@ use crate::domain::identifier::{MappingId, SegmentSid};
 use crate::domain::rights::Rights;
 use crate::every_kind::{self, Destination, Mapping, Segment, Trait};
 use crate::inventory::{
-    Findings, FoundTraits, Inventory, Key, Moment, NotShownYet, RuleVerdict, Sequence, Table, Users,
+    Coverage, Findings, FoundTraits, Inventory, Key, Moment, NotShownYet, RuleVerdict, Sequence,
+    Table, Users,
 };
 
 /// The elements of a list. One that cannot be read hides no other.
@@ -27,6 +29,12 @@ pub struct Listing<T, I> {
     pub undecodable: Vec<Option<I>>,
     /// The elements whose permissions are shown and lack one.
     pub lacking: Vec<(I, Rights)>,
+}
+
+impl Borrow<Destination> for ListedDestination {
+    fn borrow(&self) -> &Destination {
+        &self.destination
+    }
 }
 
 impl From<ListedDestination> for Destination {
@@ -114,7 +122,12 @@ pub struct At {
 /// How the answers about one kind are applied.
 pub trait Known: Kind {
     /// What a list or a read shows of one object.
-    type Listed: Into<Self> + Clone + Eq + std::fmt::Debug;
+    type Listed: Borrow<Self> + Into<Self> + Clone + Eq + std::fmt::Debug;
+
+    /// What a list of this scope covers.
+    fn coverages(_: &Self::Scope) -> Vec<Coverage> {
+        vec![Coverage::Whole]
+    }
 
     /// The key that a look-up asks for.
     fn queried(query: &Self::Query) -> Self::NaturalKey;
@@ -156,7 +169,30 @@ pub trait Known: Kind {
     fn apply_gone(_: &mut Inventory, _: &Self::Id) {}
 }
 
+impl<K: Known> Answer<K> {
+    fn unreadable(&self) -> Option<(&'static str, Vec<Option<String>>)> {
+        let Self::Listed(listing) = self else {
+            return None;
+        };
+        let ids = listing.undecodable.iter();
+        let ids = ids.map(|id| id.as_ref().map(|id| format!("{id:?}")));
+        Some((K::PLURAL, ids.collect()))
+    }
+}
+
 impl<K: Known> Operation<K> {
+    fn missing(&self, inventory: &Inventory, answer: &Answer<K>, sent: Sequence) -> usize {
+        let (Self::List(scope), Answer::Listed(listing)) = (self, answer) else {
+            return 0;
+        };
+        let table = K::table(inventory);
+        let missing = K::coverages(scope).into_iter().map(|coverage| {
+            let items = listing.items.iter().map(Borrow::borrow);
+            table.count_missing(sent, coverage, items)
+        });
+        missing.sum()
+    }
+
     fn apply(&self, inventory: &mut Inventory, answer: Answer<K>, at: At) -> Applied {
         Ok(match (self, answer) {
             (_, Answer::Read(read)) => K::apply_read(inventory, read, at),
@@ -262,6 +298,28 @@ macro_rules! apply_every_kind {
 /// The answer lacks an object that may not show yet.
 pub fn apply(inventory: &mut Inventory, call: &Call, response: Response, at: At) -> Applied {
     with_every_kind!(apply_every_kind inventory, call, response, at)
+}
+
+macro_rules! missing_of_every_kind {
+    (
+        [$($kind:ident: $table:ident,)+]
+        $inventory:ident, $call:ident, $response:ident, $sent:ident
+    ) => {
+        match ($call, $response) {
+            $((Call::$kind(call), Response::$kind(answer)) => call.missing($inventory, answer, $sent),)+
+            _ => 0,
+        }
+    };
+}
+
+/// How many known objects an answered list lacks, not counting what is younger than the list or already stale.
+pub fn missing(inventory: &Inventory, call: &Call, response: &Response, sent: Sequence) -> usize {
+    with_every_kind!(missing_of_every_kind inventory, call, response, sent)
+}
+
+/// Of an answered list: what it holds, and the ids of those of its elements that could not be read, where those could.
+pub fn unreadable(response: &Response) -> Option<(&'static str, Vec<Option<String>>)> {
+    on_every_kind!(Response: response, answer => answer.unreadable(), _ => None)
 }
 
 /// The answer to a call about no kind.

@@ -77,11 +77,11 @@ fn update_segment(change: SegmentChange) -> Call {
 #[case(Call::read::<DataSource>(DataSourceId(5)), "read data source 5")]
 #[case(Call::read::<TraitFolder>(TraitFolderId(6)), "read trait folder 6")]
 #[case(Call::read::<SegmentFolder>(SegmentFolderId(7)), "read segment folder 7")]
-#[case(Call::list::<Trait>(SHARING), "list traits of data source 5")]
+#[case(Call::list::<Trait>(vec![SHARING]), "list traits of data source 5")]
 #[case(Call::read::<Trait>(TraitSid(10)), "read trait 10")]
 #[case(Call::look_up::<Trait>((SHARING, code())), "look up trait with integration code I")]
 #[case(Call::ReadTraitUsers(TraitSid(10)), "read the users of trait 10")]
-#[case(Call::list::<Segment>(SHARING), "list segments of data source 5")]
+#[case(Call::list::<Segment>(vec![SHARING]), "list segments of data source 5")]
 #[case(Call::read::<Segment>(SegmentSid(20)), "read segment 20")]
 #[case(Call::look_up::<Segment>((SHARING, code())), "look up segment with integration code I")]
 fn what_only_asks_is_no_write(#[case] call: Call, #[case] label: &str) {

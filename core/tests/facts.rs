@@ -112,7 +112,7 @@ fn an_older_read_or_list_does_not_bring_back_what_is_gone() {
         items: vec![onboarded(10, Some("I"))],
         ..Listing::default()
     };
-    let list = Call::list::<Trait>(SHARING);
+    let list = Call::list::<Trait>(vec![SHARING]);
     let response = |listing| Response::Trait(Answer::Listed(listing));
     apply(&mut inventory, &list, response(listed()), at(29, 31)).unwrap();
     assert!(

@@ -332,9 +332,9 @@ impl Tenant {
                 };
                 inventory.trait_users.insert(*sid, users);
             }
-            Call::Trait(Operation::List(id)) => self.apply_traits(inventory, sequence, now, *id),
+            Call::Trait(Operation::List(id)) => self.apply_traits(inventory, sequence, now, id[0]),
             Call::Segment(Operation::List(id)) => {
-                self.apply_segments(inventory, sequence, now, *id)
+                self.apply_segments(inventory, sequence, now, id[0])
             }
             other => self.carry_out_use(other, at, inventory),
         }

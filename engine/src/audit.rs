@@ -14,14 +14,14 @@ pub(super) fn audit(call: &Call, owner: &Scope, result: &Result<Response, Error>
             tracing::info!(
                 operation,
                 object,
-                owner = %owner,
+                scope = %owner,
                 "not written: the object changed meanwhile"
             );
         }
         Ok(_) if call.is_write() => {
-            tracing::info!(target: "audit", operation, object, owner = %owner, "written")
+            tracing::info!(target: "audit", operation, object, scope = %owner, "written")
         }
-        Ok(_) => tracing::debug!(operation, object, owner = %owner, "read"),
-        Err(error) => tracing::info!(operation, object, owner = %owner, %error, "failed"),
+        Ok(_) => tracing::debug!(operation, object, scope = %owner, "read"),
+        Err(error) => tracing::info!(operation, object, scope = %owner, %error, "failed"),
     }
 }

@@ -148,8 +148,7 @@ impl Worker {
             sent,
             answered,
             now,
-            recorded: job.is_some_and(|job| job.has_recorded(call))
-                || self.state.has_recorded(call),
+            recorded: job.is_some_and(|job| job.has_recorded(call)),
         };
         match result {
             Ok(response) => {

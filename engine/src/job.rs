@@ -149,34 +149,17 @@ impl Job {
         }
     }
 
-    /// The status named the call's object as ours before this job began.
+    /// The status named the call's object as ours before this job began, and reads of its service may be behind what the
+    /// process before us wrote: those of Experience Platform.
     pub(super) fn has_recorded(&self, call: &Call) -> bool {
-        let (recorded, audience) = match &self.work {
-            Work::Reconcile(request, _) => (&request.recorded, Some(&request.recorded_audience)),
-            Work::Delete(request, _) => (&request.recorded, request.recorded_audience.as_ref()),
-            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => return false,
+        let recorded = match &self.work {
+            Work::Reconcile(request, _) => Some(&request.recorded_audience),
+            Work::Delete(request, _) => request.recorded_audience.as_ref(),
+            Work::KeepSharedObjects { .. } | Work::DeleteSharedObjects(_) => None,
         };
-        match call {
-            Call::Audience(call) => {
-                let id = call.id();
-                let ours = audience.filter(|recorded| !recorded.observed);
-                id.is_some() && ours.is_some_and(|recorded| recorded.audience == id)
-            }
-            Call::Trait(call) => {
-                let ours = recorded.trait_sid.filter(|_| !recorded.observed);
-                ours.is_some() && ours == call.id()
-            }
-            Call::Segment(call) => call.id().is_some_and(|sid| {
-                let mut additional = recorded.additional_segments.iter();
-                recorded.segment_sid == Some(sid) && !recorded.observed
-                    || additional.any(|(_, known)| *known == sid)
-            }),
-            Call::Mapping(call) => call.id().is_some_and(|id| {
-                let mut mappings = recorded.mappings.iter();
-                mappings.any(|known| known.mapping == Some(id))
-            }),
-            _ => false,
-        }
+        let ours = recorded.filter(|recorded| !recorded.observed);
+        let audience = ours.and_then(|recorded| recorded.audience.as_ref());
+        matches!(call, Call::Audience(call) if call.id().as_ref() == audience && audience.is_some())
     }
 
     /// Whether the job only looks again at what exists, or creates what a resource that `leaves` does not want any more.

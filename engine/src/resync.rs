@@ -7,18 +7,17 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use audience_sharing_core::call::kinds::coded::Coded;
-use audience_sharing_core::call::{Call, Operation};
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::Mode;
 use audience_sharing_core::domain::audience_manager::{
     DataSource, Segment, SegmentFolder, Trait, TraitFolder,
 };
 use audience_sharing_core::domain::destination::{Destination, Mapping};
-use audience_sharing_core::domain::experience_platform::Sandbox;
-use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName, SegmentSid, TraitSid};
+use audience_sharing_core::domain::experience_platform::{Audience, Sandbox};
+use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName};
 use audience_sharing_core::domain::source::SourceKind;
-use audience_sharing_core::facts::{self, Answer, At, Response};
-use audience_sharing_core::inventory::{Coverage, Key, Moment, Record, Sequence, Table};
+use audience_sharing_core::facts::{self, At, Response};
+use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
 use audience_sharing_core::plan::tenant;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -29,10 +28,8 @@ use super::request::Problem;
 use super::state::EngineState;
 use adobe_client::Error;
 use adobe_client::audience_manager::Me;
-use adobe_client::experience_platform::Audiences;
 use adobe_client::gateway::{CallContext, Priority};
 use adobe_client::lease_guard::LeaseGuard;
-use adobe_client::listing::Listing;
 
 /// Between a failed pass and the next try, doubling.
 const RETRY_MIN: Duration = Duration::from_secs(10);
@@ -49,10 +46,6 @@ const MISSING_MAX: usize = 20;
 pub(super) enum Lists {
     Me,
     Sandboxes,
-    Audiences,
-    /// What is in our data sources: one list of each kind, however many they are.
-    Traits(Vec<DataSourceId>),
-    Segments(Vec<DataSourceId>),
     Call(Box<Call>),
 }
 
@@ -65,9 +58,6 @@ pub(super) struct ResyncCompletion {
 enum Read {
     Me(Me),
     Sandboxes(Vec<Sandbox>),
-    Audiences(Audiences),
-    Traits(Listing<Trait, TraitSid>),
-    Segments(Listing<Segment, SegmentSid>),
     Response(Response),
 }
 
@@ -121,21 +111,6 @@ impl Lists {
                 .sandboxes(&context)
                 .await
                 .map(Read::Sandboxes),
-            Self::Audiences => systems
-                .experience_platform
-                .audiences(&context)
-                .await
-                .map(Read::Audiences),
-            Self::Traits(data_sources) => systems
-                .audience_manager
-                .traits_of(&context, data_sources)
-                .await
-                .map(Read::Traits),
-            Self::Segments(data_sources) => systems
-                .audience_manager
-                .segments_of(&context, data_sources)
-                .await
-                .map(Read::Segments),
             Self::Call(call) => execute::send(systems, &context, LeaseGuard::withheld(), call)
                 .await
                 .map(Read::Response),
@@ -320,57 +295,25 @@ impl Resync {
                 }
                 Vec::new()
             }
-            Ok(Read::Audiences(audiences)) => {
-                self.report_skipped(state, "audiences", &audiences.listing.undecodable);
-                let listing = audiences.listing;
-                let touched =
-                    state
-                        .inventory
-                        .apply_audiences(sent, now, listing.items, &listing.undecodable);
-                self.check_tenant(state);
-                touched
-            }
-            Ok(Read::Traits(listing)) => match &list {
-                Lists::Traits(ids) => {
-                    self.report_skipped(state, "traits", &listing.undecodable);
-                    Trait::apply_contents(&mut state.inventory, ids, listing, at)
-                }
-                _ => Vec::new(),
-            },
-            Ok(Read::Segments(listing)) => match &list {
-                Lists::Segments(ids) => {
-                    self.report_skipped(state, "segments", &listing.undecodable);
-                    Segment::apply_contents(&mut state.inventory, ids, listing, at)
-                }
-                _ => Vec::new(),
-            },
             Ok(Read::Response(response)) => match &list {
                 Lists::Call(call) => {
-                    match &response {
-                        Response::DataSource(Answer::Listed(listing)) => {
-                            self.report_skipped(state, "data-sources", &listing.undecodable);
-                        }
-                        Response::Destination(Answer::Listed(listing)) => {
-                            self.report_skipped(state, "destinations", &listing.undecodable);
-                        }
-                        _ => {}
+                    if let Some((list, unreadable)) = facts::unreadable(&response) {
+                        self.report_skipped(state, list, unreadable);
                     }
-                    let touched =
-                        facts::apply(&mut state.inventory, call, response, at).unwrap_or_default();
+                    // A list says nothing of one object: nothing in it can be taken for a missing one.
+                    let touched = facts::apply(&mut state.inventory, call, response, at);
+                    self.check_tenant(state);
                     if let Some(problem) = unlisted(call, state) {
                         self.fail(problem, None);
                     }
-                    touched
+                    touched.unwrap_or_default()
                 }
-                _ => Vec::new(),
+                Lists::Me | Lists::Sandboxes => Vec::new(),
             },
             Err(error) => {
                 let what = match &list {
                     Lists::Me => "ask Audience Manager who the credential is".to_owned(),
                     Lists::Sandboxes => "list the sandboxes of the credential".to_owned(),
-                    Lists::Audiences => "list audiences".to_owned(),
-                    Lists::Traits(_) => "list traits".to_owned(),
-                    Lists::Segments(_) => "list segments".to_owned(),
                     Lists::Call(call) => call.operation().to_owned(),
                 };
                 self.fail(Problem::failed(&what, &error), error.retry_after());
@@ -380,26 +323,25 @@ impl Resync {
     }
 
     /// Reports the elements of a list that are too large or cannot be decoded, once while they stay the same.
-    fn report_skipped<I: Debug>(
+    fn report_skipped(
         &mut self,
         state: &EngineState,
         list: &'static str,
-        undecodable: &[Option<I>],
+        unreadable: Vec<Option<String>>,
     ) {
-        let ids = undecodable.iter().map(|id| match id {
-            Some(id) => format!("{id:?}"),
-            None => "unknown".to_owned(),
-        });
+        let count = unreadable.len();
+        let ids = unreadable.into_iter();
+        let ids = ids.map(|id| id.unwrap_or_else(|| "unknown".to_owned()));
         let mut ids: Vec<String> = ids.take(SKIPPED_NAMED_MAX).collect();
         ids.sort();
-        state.observer.on_skipped(list, undecodable.len());
+        state.observer.on_skipped(list, count);
         if self.skipped.get(list).map_or(&[][..], Vec::as_slice) == ids {
             return;
         }
         if !ids.is_empty() {
             tracing::warn!(
                 list,
-                count = undecodable.len(),
+                count,
                 ids = ?ids,
                 "some elements of a list are too large or cannot be decoded; they were skipped, and nothing is concluded \
                  from their absence"
@@ -424,61 +366,13 @@ impl Resync {
 impl ResyncCompletion {
     /// More known objects are missing than people delete at once: the list may be empty or cut off by a fault.
     fn lacks_many(&self, state: &EngineState) -> bool {
-        let inventory = &state.inventory;
-        let (sent, whole) = (self.sent, Coverage::Whole);
-        let missing = match (&self.result, &self.list) {
-            (Ok(Read::Audiences(audiences)), _) => {
-                let items = audiences.listing.items.iter();
-                inventory.audiences.count_missing(sent, whole, items)
+        match (&self.list, &self.result) {
+            (Lists::Call(call), Ok(Read::Response(response))) => {
+                facts::missing(&state.inventory, call, response, self.sent) > MISSING_MAX
             }
-            (Ok(Read::Traits(listing)), Lists::Traits(ids)) => {
-                missing_from(&inventory.traits, sent, ids, &listing.items)
-            }
-            (Ok(Read::Segments(listing)), Lists::Segments(ids)) => {
-                missing_from(&inventory.segments, sent, ids, &listing.items)
-            }
-            (Ok(Read::Response(response)), Lists::Call(call)) => match (&**call, response) {
-                (_, Response::DataSource(Answer::Listed(listing))) => {
-                    let items = listing.items.iter();
-                    inventory.data_sources.count_missing(sent, whole, items)
-                }
-                (_, Response::TraitFolder(Answer::Listed(listing))) => {
-                    let items = listing.items.iter();
-                    inventory.trait_folders.count_missing(sent, whole, items)
-                }
-                (_, Response::SegmentFolder(Answer::Listed(listing))) => {
-                    let items = listing.items.iter();
-                    inventory.segment_folders.count_missing(sent, whole, items)
-                }
-                (_, Response::Destination(Answer::Listed(listing))) => {
-                    let items = listing.items.iter().map(|item| &item.destination);
-                    inventory.destinations.count_missing(sent, whole, items)
-                }
-                (
-                    Call::Mapping(Operation::List(id)),
-                    Response::Mapping(Answer::Listed(listing)),
-                ) => {
-                    let (coverage, items) = (Coverage::Destination(*id), listing.items.iter());
-                    inventory.mappings.count_missing(sent, coverage, items)
-                }
-                _ => 0,
-            },
-            _ => 0,
-        };
-        missing > MISSING_MAX
+            _ => false,
+        }
     }
-}
-
-fn missing_from<R: Record>(
-    table: &Table<R>,
-    sent: Sequence,
-    data_sources: &[DataSourceId],
-    items: &[R],
-) -> usize {
-    let missing = data_sources
-        .iter()
-        .map(|id| table.count_missing(sent, Coverage::DataSource(*id), items.iter()));
-    missing.sum()
 }
 
 fn shared() -> Vec<Lists> {
@@ -486,7 +380,7 @@ fn shared() -> Vec<Lists> {
         Lists::Call(Box::new(Call::list::<DataSource>(()))),
         Lists::Call(Box::new(Call::list::<TraitFolder>(()))),
         Lists::Call(Box::new(Call::list::<SegmentFolder>(()))),
-        Lists::Audiences,
+        Lists::Call(Box::new(Call::list::<Audience>(()))),
     ]
 }
 
@@ -502,9 +396,10 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
         }
         Some(ids).filter(|ids| !ids.is_empty())
     };
-    let traits = of(SourceKind::Trait).map(Lists::Traits);
-    let segments = of(SourceKind::Segment).map(Lists::Segments);
-    let lists: Vec<_> = traits.into_iter().chain(segments).collect();
+    let traits = of(SourceKind::Trait).map(Call::list::<Trait>);
+    let segments = of(SourceKind::Segment).map(Call::list::<Segment>);
+    let calls = traits.into_iter().chain(segments);
+    let lists: Vec<_> = calls.map(|call| Lists::Call(Box::new(call))).collect();
     (!lists.is_empty()).then_some(lists)
 }
 

@@ -116,22 +116,6 @@ impl EngineState {
                 .any(denied)
     }
 
-    /// A status named the call's object as a shared one.
-    pub(super) fn has_recorded(&self, call: &Call) -> bool {
-        let recorded = &self.recorded_shared_objects;
-        match call {
-            Call::DataSource(call) => call.id().is_some_and(|id| {
-                let mut controlled = recorded.controlled.iter();
-                recorded.data_source == Some(id) || controlled.any(|(_, known)| *known == id)
-            }),
-            Call::TraitFolder(call) => call.id().is_some() && recorded.trait_folder == call.id(),
-            Call::SegmentFolder(call) => {
-                call.id().is_some() && recorded.segment_folder == call.id()
-            }
-            _ => false,
-        }
-    }
-
     /// Why a shared object could not be read or written.
     pub(super) fn shared_objects_failure(&self) -> Option<&Problem> {
         let first = self.shared_objects_failures.first();

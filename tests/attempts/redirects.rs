@@ -39,7 +39,13 @@ async fn no_redirect_is_followed(
     let error = match from {
         "experience-platform" => {
             let platform = gateway.experience_platform(SandboxName::new("prod"));
-            platform.audiences(&context()).await.unwrap_err()
+            platform
+                .list::<audience_sharing_core::domain::experience_platform::Audience>(
+                    &context(),
+                    &(),
+                )
+                .await
+                .unwrap_err()
         }
         _ => gateway.audience_manager().me(&context()).await.unwrap_err(),
     };

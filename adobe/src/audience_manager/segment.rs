@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::json;
 
+use super::contents;
 use super::service::OfAudienceManager;
-use super::wire::{self, PERMISSIONS, activity, code, is_unsaid, reader};
+use super::wire::{self, activity, code, is_unsaid, reader};
 use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
 use crate::serde_helpers::{numbers, optional_number, optional_word, text};
 
@@ -61,21 +62,12 @@ impl Resource for Segment {
         format!("{PATH}{}", self.sid)
     }
 
-    fn list(data_source: &DataSourceId) -> List {
-        let source = data_source.to_string();
-        let pairs = [
-            ("dataSourceId", source.as_str()),
-            WITH_TRAIT_SOURCES,
-            PERMISSIONS,
-        ];
-        List {
-            tells_rights: true,
-            ..List::new(Self::WORDS.list, query(PATH, &pairs))
-        }
+    fn list(data_sources: &Vec<DataSourceId>) -> List {
+        contents(Self::WORDS.list, PATH, data_sources, WITH_TRAIT_SOURCES)
     }
 
-    fn is_in(data_source: &DataSourceId, found: &Self) -> bool {
-        found.data_source == *data_source
+    fn is_in(data_sources: &Vec<DataSourceId>, found: &Self) -> bool {
+        data_sources.contains(&found.data_source)
     }
 
     fn look_up((data_source, code): &(DataSourceId, IntegrationCode)) -> List {

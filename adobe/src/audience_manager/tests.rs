@@ -130,7 +130,7 @@ async fn a_list_is_decoded_and_one_bad_element_hides_no_other() {
     let listing = world
         .gateway
         .audience_manager()
-        .traits_of(&change(), &[SOURCE])
+        .list::<Trait>(&change(), &vec![SOURCE])
         .await
         .expect("a list");
     assert_eq!(listing.items, [known_trait()]);
@@ -204,7 +204,7 @@ async fn a_missing_list_is_no_missing_object() {
             .is_not_found()
     );
     assert!(
-        !aam.traits_of(&change(), &[SOURCE])
+        !aam.list::<Trait>(&change(), &vec![SOURCE])
             .await
             .expect_err("no list")
             .is_not_found()
@@ -471,7 +471,7 @@ async fn the_other_calls_have_their_paths() {
             .is_empty()
     );
     assert!(
-        aam.segments_of(&change(), &[SOURCE])
+        aam.list::<Segment>(&change(), &vec![SOURCE])
             .await
             .expect("a list")
             .items

@@ -2,8 +2,6 @@
 //!
 //! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
 
-use std::convert::Infallible;
-
 use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceChange, NewAudience, NewForm,
@@ -59,8 +57,9 @@ impl Resource for Audience {
         format!("{PATH}/{id}")
     }
 
-    fn list(never: &Infallible) -> List {
-        match *never {}
+    /// Inactive ones are not in it (§3.2).
+    fn list((): &()) -> List {
+        List::new(Self::WORDS.list, PATH.to_owned())
     }
 
     /// Every audience with a key, inactive ones included, or every definition with a name, inactive ones perhaps not.

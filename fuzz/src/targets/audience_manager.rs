@@ -44,8 +44,8 @@ fn list(which: usize, body: &[u8], chunk: usize) -> String {
     let sources = [DataSourceId(1), DataSourceId(2)];
     let told = run(async {
         match which {
-            0 => outcome(aam.traits_of(&context, &sources).await),
-            1 => outcome(aam.segments_of(&context, &sources).await),
+            0 => outcome(aam.list::<Trait>(&context, &sources.to_vec()).await),
+            1 => outcome(aam.list::<Segment>(&context, &sources.to_vec()).await),
             2 => outcome(aam.list::<DataSource>(&context, &()).await),
             3 => outcome(aam.list::<Destination>(&context, &()).await),
             4 => outcome(aam.list::<Mapping>(&context, &DestinationId(1)).await),

@@ -27,7 +27,7 @@ fn list(which: usize, pages: Vec<Answer>, chunk: usize) -> String {
     let (platform, context) = (world.experience_platform(), context());
     let told = run(async {
         match which {
-            0 => outcome(platform.audiences(&context).await),
+            0 => outcome(platform.list::<Audience>(&context, &()).await),
             1 => {
                 let look_up = AudienceLookUp::Key(AudienceKey::new("AAMSegments", "9900123"));
                 outcome(platform.find::<Audience>(&context, &look_up).await)

@@ -34,7 +34,10 @@ pub(super) fn refusals(data: &[u8]) {
     let error: Option<Error> = run(async {
         match which {
             0 => aam.get::<Trait>(&context, &TraitSid(7)).await.err(),
-            1 => aam.traits_of(&context, &[DataSourceId(1)]).await.err(),
+            1 => aam
+                .list::<Trait>(&context, &vec![DataSourceId(1)])
+                .await
+                .err(),
             2 => {
                 let new = NewFolder { name: "F".into() };
                 aam.create::<TraitFolder>(&context, leased(), &new)

@@ -1,7 +1,7 @@
 //! Data export controls on the wire: read, set at creation, and the way of an object to another data source.
 
 use audience_sharing_core::domain::audience_manager::{
-    DataSource, NewDataSource, SegmentChange, TraitChange,
+    DataSource, NewDataSource, Segment, SegmentChange, Trait, TraitChange,
 };
 use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::{ExportControls, Restrictions};
@@ -122,12 +122,12 @@ async fn one_list_tells_of_several_data_sources_and_of_no_other() {
     });
     let aam = world.gateway.audience_manager();
     let traits = aam
-        .traits_of(&change(), &[SOURCE, OTHER])
+        .list::<Trait>(&change(), &vec![SOURCE, OTHER])
         .await
         .expect("a list")
         .items;
     let segments = aam
-        .segments_of(&change(), &[SOURCE, OTHER])
+        .list::<Segment>(&change(), &vec![SOURCE, OTHER])
         .await
         .expect("a list")
         .items;

@@ -236,7 +236,7 @@ async fn bodies_have_bounds_and_ends() {
         let error = world
             .gateway
             .audience_manager()
-            .traits_of(&change(), &[DataSourceId(1)])
+            .list::<Trait>(&change(), &vec![DataSourceId(1)])
             .await
             .expect_err(because);
         assert_eq!(error.kind(), Kind::UnexpectedAnswer);
@@ -262,7 +262,7 @@ async fn a_body_that_stops_or_does_not_end_is_given_up() {
         let world = World::authorized(move |_, _| Reply::text(200, "").trickling(every));
         let aam = world.gateway.audience_manager();
         let (started, context) = (Instant::now(), change());
-        let error = aam.traits_of(&context, &[DataSourceId(1)]).await;
+        let error = aam.list::<Trait>(&context, &vec![DataSourceId(1)]).await;
         assert_eq!(error.expect_err("no end").kind(), Kind::Unavailable);
         assert_eq!(started.elapsed().as_secs(), list_seconds);
         let started = Instant::now();
@@ -280,7 +280,7 @@ async fn an_element_that_is_too_large_is_skipped_with_its_id() {
         Reply::json(200, &json!([large, text]))
     });
     let aam = world.gateway.audience_manager();
-    let listed = aam.traits_of(&change(), &[DataSourceId(1)]).await;
+    let listed = aam.list::<Trait>(&change(), &vec![DataSourceId(1)]).await;
     let listed = listed.expect("the rest of the list");
     assert_eq!(listed.undecodable, [Some(TraitSid(7)), None]);
     // Whether the key is taken, such a list leaves open.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Formatter};
 
-use super::common::{Never, named};
+use super::common::named;
 use crate::call::{Kind, Label};
 use crate::compose::CONNECTOR_ORIGIN;
 use crate::domain::experience_platform::{
@@ -104,8 +104,7 @@ impl Judged for Audience {
 impl Kind for Audience {
     const PLURAL: &'static str = "audiences";
     const SYSTEM: &'static str = "Experience Platform";
-    /// Only a resync lists them.
-    type Scope = Never;
+    type Scope = ();
     type Query = AudienceLookUp;
     type New = NewAudience;
     type Change = AudienceChange;
@@ -177,8 +176,13 @@ impl Known for Audience {
     fn created(new: &NewAudience) -> AudienceNaturalKey {
         AudienceLookUp::of(new).natural_key()
     }
-    fn apply_list(_: &mut Inventory, scope: &Never, _: Listing<Self, Self::Id>, _: At) -> Vec<Key> {
-        match *scope {}
+    fn apply_list(
+        inventory: &mut Inventory,
+        (): &(),
+        listing: Listing<Self, Self::Id>,
+        at: At,
+    ) -> Vec<Key> {
+        inventory.apply_audiences(at.sent, at.now, listing.items, &listing.undecodable)
     }
 }
 

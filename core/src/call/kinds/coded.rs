@@ -19,7 +19,9 @@ impl Label for Code {
 }
 
 /// A kind that is found by an integration code in a data source.
-pub trait Coded: Kind<Id: Copy, NaturalKey = Code, Query = Code, Scope = DataSourceId> {
+pub trait Coded:
+    Kind<Id: Copy, NaturalKey = Code, Query = Code, Scope = Vec<DataSourceId>>
+{
     fn key(id: Self::Id) -> Key;
     fn known(inventory: &mut Inventory) -> (&mut Table<Self>, &mut BTreeMap<Self::Id, Rights>);
 
@@ -116,7 +118,7 @@ macro_rules! coded {
 
         impl Kind for $kind {
             const PLURAL: &'static str = concat!($noun, "s");
-            type Scope = DataSourceId;
+            type Scope = Vec<DataSourceId>;
             type Query = Code;
             type New = $new;
             type Change = $change;
@@ -163,13 +165,16 @@ macro_rules! coded {
             fn created(new: &$new) -> Code {
                 (new.data_source, new.integration_code.clone())
             }
+            fn coverages(scope: &Vec<DataSourceId>) -> Vec<Coverage> {
+                scope.iter().copied().map(Coverage::DataSource).collect()
+            }
             fn apply_list(
                 inventory: &mut Inventory,
-                scope: &DataSourceId,
+                scope: &Vec<DataSourceId>,
                 listing: Listing<Self, $sid>,
                 at: At,
             ) -> Vec<Key> {
-                Self::apply_contents(inventory, &[*scope], listing, at)
+                Self::apply_contents(inventory, scope, listing, at)
             }
         }
     };

@@ -20,9 +20,14 @@ impl Label for () {
     }
 }
 
-impl Label for DataSourceId {
+/// One list takes several data sources (audience-manager.md §4.1).
+impl Label for Vec<DataSourceId> {
     fn label(&self) -> String {
-        format!("of data source {self}")
+        let ids: Vec<_> = self.iter().map(DataSourceId::to_string).collect();
+        match &*ids {
+            [id] => format!("of data source {id}"),
+            ids => format!("of data sources {}", ids.join(", ")),
+        }
     }
 }
 

@@ -188,6 +188,9 @@ impl Known for Mapping {
     fn created(new: &NewMapping) -> Self::NaturalKey {
         (new.segment, new.destination)
     }
+    fn coverages(destination: &DestinationId) -> Vec<Coverage> {
+        vec![Coverage::Destination(*destination)]
+    }
     fn apply_list(
         inventory: &mut Inventory,
         scope: &Self::Scope,

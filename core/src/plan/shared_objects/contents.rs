@@ -6,13 +6,13 @@ use crate::domain::identifier::DataSourceId;
 use crate::inventory::{Coverage, Inventory, Table};
 
 /// The list of one kind, unless what is `known` of it is enough.
-fn list<K: Kind<Scope = DataSourceId>>(
+fn list<K: Kind<Scope = Vec<DataSourceId>>>(
     id: DataSourceId,
     inventory: &Inventory,
     known: fn(&Table<K>, Coverage) -> bool,
 ) -> Option<Step> {
     let is_known = known(K::table(inventory), Coverage::DataSource(id));
-    (!is_known).then(|| Step::ready(Call::list::<K>(id)))
+    (!is_known).then(|| Step::ready(Call::list::<K>(vec![id])))
 }
 
 /// What is in a data source that was never listed is asked once, and not by each audience.

@@ -17,7 +17,7 @@ pub(super) fn coded<K: Coded>(
         look_up: |key| Some(Call::look_up::<K>(key.clone())),
         list: match listed {
             true => |_| None,
-            false => |(data_source, _)| Some(Call::list::<K>(*data_source)),
+            false => |(data_source, _)| Some(Call::list::<K>(vec![*data_source])),
         },
     }
 }
