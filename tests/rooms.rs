@@ -151,6 +151,30 @@ fn every_file_says_what_it_is_and_stays_one_room() {
     }
 }
 
+#[test]
+fn the_map_names_only_files_that_exist() {
+    let folders = PACKAGES.iter().map(|(_, folder, _)| *folder);
+    let files: Vec<_> = folders
+        .chain(["tests", "core/tests", "simulator/tests"])
+        .flat_map(sources)
+        .collect();
+    let exists = |named: &str| {
+        let named = format!("/{}", named.trim_start_matches("plan/*/"));
+        files
+            .iter()
+            .any(|(path, _)| format!("/{path}").ends_with(&named))
+    };
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(page);
+        let named = text.split('`').skip(1).step_by(2);
+        let gone: Vec<_> = named
+            .filter(|named| named.ends_with(".rs") && !named.contains(['<', ' ']))
+            .filter(|named| !exists(named))
+            .collect();
+        assert!(gone.is_empty(), "{page} names {gone:?}");
+    }
+}
+
 /// A file by its place: `["gateway", "limiter"]`; empty for the root.
 type Module = Vec<String>;
 
@@ -270,6 +294,7 @@ fn paths(
                 let mut path = prefix.to_vec();
                 path.push(word.to_string().replace("r#", ""));
                 at += 1;
+                let mut is_prefix = false;
                 while is_colons(at) {
                     match tokens.get(at + 2) {
                         Some(TokenTree::Ident(word)) => {
@@ -279,6 +304,7 @@ fn paths(
                         Some(TokenTree::Group(names)) if names.delimiter() == Delimiter::Brace => {
                             paths(names.stream(), module, &path, found);
                             at += 3;
+                            is_prefix = true;
                         }
                         _ => break,
                     }
@@ -300,6 +326,7 @@ fn paths(
                     {
                         at += 1;
                     }
+                    _ if is_prefix => {}
                     _ => found(module, &path),
                 }
             }

@@ -57,11 +57,17 @@ fn older(folder: &std::path::Path) {
         let schema = &mut value["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
         let fields = &mut schema["properties"]["spec"]["properties"];
         for (field, word) in [("adoptionPolicy", "Match"), ("sourceGonePolicy", "Keep")] {
-            if let Some(words) = fields[field]["enum"].as_array_mut() {
+            if let Some(words) = fields
+                .get_mut(field)
+                .and_then(|field| field["enum"].as_array_mut())
+            {
                 words.push(json!(word));
             }
         }
-        if let Some(budget) = fields["budget"].as_object_mut() {
+        if let Some(budget) = fields
+            .get_mut("budget")
+            .and_then(|budget| budget.as_object_mut())
+        {
             budget.remove("x-kubernetes-validations");
         }
         let file = folder.join(format!("{}.json", definition.name()));

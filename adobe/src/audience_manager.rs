@@ -1,6 +1,7 @@
 //! The typed client of Audience Manager, from audience-manager.md §3–§6.4: its kinds of objects, and the calls that no
 //! other service has. What every kind has in common is the [`Client`]'s.
 
+mod contents;
 mod data_source;
 mod destination;
 mod folder;
@@ -17,7 +18,7 @@ mod tests;
 use audience_sharing_core::domain::audience_manager::{
     AlgorithmicModel, Segment, Trait, TraitReference,
 };
-use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId, SegmentSid, TraitSid};
+use audience_sharing_core::domain::identifier::{CompanyId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
 use http::Method;
@@ -34,7 +35,6 @@ use super::resource::{List, ObjectService, query};
 use super::serde_helpers::optional_number;
 use service::OfAudienceManager;
 use r#trait::DETAILS;
-use wire::PERMISSIONS;
 
 pub use super::client::{Deleted, Updated};
 pub use audience_sharing_core::facts::ListedDestination;
@@ -210,23 +210,5 @@ fn search(naming: &Naming) -> (&'static str, &str) {
         Naming::IntegrationCode(code) => ("integrationCode", code.as_str()),
         Naming::Name(name) => ("search", name),
         Naming::Sid(_) => ("search", ""),
-    }
-}
-
-/// A list of what is in any of the data sources, with what the credential may do with each.
-/// What is in some data sources, and what the credential may do with each. One list tells of all: the filter may be
-/// repeated (audience-manager.md §4.1).
-fn contents(
-    word: &'static str,
-    path: &str,
-    data_sources: &[DataSourceId],
-    details: (&str, &str),
-) -> List {
-    let ids: Vec<String> = data_sources.iter().map(DataSourceId::to_string).collect();
-    let ids = ids.iter().map(|id| ("dataSourceId", id.as_str()));
-    let pairs: Vec<_> = ids.chain([details, PERMISSIONS]).collect();
-    List {
-        tells_rights: true,
-        ..List::new(word, query(path, &pairs))
     }
 }

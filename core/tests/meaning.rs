@@ -5,7 +5,7 @@ mod evaluator;
 use std::collections::BTreeSet;
 
 use audience_sharing_core::domain::identifier::TraitSid;
-use audience_sharing_core::domain::segment_rule::{self, RuleTemplate, SegmentRule};
+use audience_sharing_core::domain::segment_rule::{self, SegmentRule, template::RuleTemplate};
 use audience_sharing_core::domain::trait_rule::{self, TraitRule};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::{Strategy, proptest};

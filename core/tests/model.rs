@@ -22,7 +22,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix};
-use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::ownership::Claimant;

@@ -5,7 +5,7 @@ use audience_sharing_core::domain::audience_manager::{TraitKind, TraitReference}
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use rstest::rstest;
 

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use crate::Error;
 use crate::exceptions::{Edit, Exception};
+use crate::exchange::Error;
 
 /// What the project knows by itself.
 pub(crate) const FACTS: (&str, &str) = ("facts.yaml", include_str!("../facts.yaml"));

@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::document::{ADOBES, Document, FACTS};
 use crate::exceptions::{EXCEPTIONS, Exception};
+use crate::exchange::{Answer, Error, Exchange, Request};
 use crate::operation::Operation;
 use crate::violation::{Finding, Side, Violation};
-use crate::{Error, Exchange, Request};
 
 /// Fixed, so that a run is like the one before.
 type Hashing = BuildHasherDefault<DefaultHasher>;
@@ -230,8 +230,7 @@ fn unknown(exchange: &Exchange<'_>) -> Vec<Violation> {
     if exchange.request.is_some() {
         found.extend(exchange.violations(Side::Request, finding(), "all"));
     }
-    let served =
-        |answer: &crate::Answer<'_>| exchange.path().starts_with(PLATFORM) && answer.status < 400;
+    let served = |answer: &Answer<'_>| exchange.path().starts_with(PLATFORM) && answer.status < 400;
     if exchange.answer.as_ref().is_some_and(served) {
         found.extend(exchange.violations(Side::Answer, finding(), "all"));
     }

@@ -8,8 +8,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::document::{Document, MAY_BE_EMPTY};
+use crate::exchange::{Answer, Request};
 use crate::violation::{Finding, findings};
-use crate::{Answer, Request};
 
 /// What OpenAPI 3.0 says elsewhere than in a header parameter of that name; Adobe's files name them all the same.
 const NOT_PARAMETERS: [&str; 2] = ["accept", "content-type"];

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::{Exchange, Judge, adobe_files};
+use crate::exchange::{Exchange, adobe_files};
+use crate::judge::Judge;
 
 /// One for the whole run, so that what was judged once need not be again.
 static JUDGE: LazyLock<Judge> = LazyLock::new(|| {

@@ -9,7 +9,7 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, IntegrationCode, TraitSid,
 };
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 
 use super::problem::invalid;
 use crate::api::activation as api;

@@ -9,7 +9,7 @@ use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::labels::UsageLabels;
 use audience_sharing_core::domain::mark::{ResourceName, UidPrefix};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_engine::Problem;

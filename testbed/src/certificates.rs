@@ -6,7 +6,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose,
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// A certificate and its private key, both as PEM.
 #[derive(Clone)]

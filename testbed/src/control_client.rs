@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{Error, http};
+use crate::error::Error;
+use crate::http;
 
 /// One request that the simulator met.
 #[derive(Clone, Debug, Deserialize)]

@@ -12,9 +12,10 @@ use serde_json::Value;
 
 use crate::audit::AuditEvent;
 use crate::certificates::Authority;
+use crate::error::Error;
 use crate::process::{Process, Room};
 use crate::programs::{API_SERVER, CONTROLLER_MANAGER, ETCD, KUBECTL, Programs};
-use crate::{Error, http, kubeconfig, ports};
+use crate::{http, kubeconfig, ports};
 
 /// Ready after 5 s on two idle cores; the rest is for a machine that builds something else.
 const START_WITHIN: Duration = Duration::from_secs(120);

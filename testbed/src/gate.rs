@@ -15,7 +15,9 @@ use axum::response::IntoResponse;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::{Addresses, ControlPlane, Error};
+use crate::control_plane::ControlPlane;
+use crate::error::Error;
+use crate::simulator::Addresses;
 
 /// An operator sends manifests and single objects; nothing of either is larger.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::Error;
 use crate::certificates::{Authority, Pair};
+use crate::error::Error;
 
 /// A single request; everything asked here is answered in milliseconds or is not up yet.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);

@@ -7,8 +7,10 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::process::{Process, Room};
-use crate::{Addresses, Error, http, ports};
+use crate::simulator::Addresses;
+use crate::{http, ports};
 
 /// The first full pass over the two tenants is behind it by then.
 const READY_WITHIN: Duration = Duration::from_secs(60);

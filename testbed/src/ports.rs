@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::Error;
+use crate::error::Error;
 
 /// Ports that are free now, all different.
 pub(crate) fn free<const COUNT: usize>() -> Result<[u16; COUNT], Error> {

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Error, eventually};
+use crate::error::Error;
+use crate::waiting::eventually;
 
 /// Reads the ids of the children until its standard input ends; an orderly end kills it first.
 const WATCHDOG: &str = r#"

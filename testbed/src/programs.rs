@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Error;
+use crate::error::Error;
 
 /// The Go module that pins the version; read so that a raised version is never run with the old programs.
 const GO_MODULE: &str = include_str!("../../hack/control-plane/go.mod");

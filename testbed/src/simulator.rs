@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::control_client::ControlClient;
+use crate::error::Error;
 use crate::process::{Process, Room};
-use crate::{ControlClient, Error};
 
 const START_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(5);

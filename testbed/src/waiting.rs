@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Between two looks. Short against every wait of a test, long against the cost of a look.
 const PAUSE: Duration = Duration::from_millis(50);

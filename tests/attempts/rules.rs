@@ -2,7 +2,7 @@
 
 use audience_sharing_core::domain::identifier::{AudienceId, TraitSid};
 use audience_sharing_core::domain::pql;
-use audience_sharing_core::domain::segment_rule::RuleTemplate;
+use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::trait_rule::{self, TraitRule};
 use rstest::rstest;
 

@@ -167,10 +167,30 @@ impl<'a> Door<'a> {
             self.faults
                 .extend(fault.map(|fault| format!("{what}: {fault}")));
         }
+        let fault = self.changes_the_system_of_a_source().await;
+        self.faults.extend(fault);
         let silent: Vec<String> = self.messages.difference(&self.told).cloned().collect();
         let silent = silent.iter();
         self.faults
             .extend(silent.map(|rule| format!("never broken: {rule}")));
+    }
+}
+
+impl Door<'_> {
+    /// The source may be named in another way, but stays in its system.
+    async fn changes_the_system_of_a_source(&mut self) -> Option<String> {
+        let before = to_audience_manager(0, &json!({}));
+        let source = json!({"audienceManager": {"segment": {"sid": segment_sid(0)}}});
+        let mut after = schema::with(&before, "spec.source", Some(&source));
+        after["spec"].as_object_mut().unwrap().remove("target");
+        if let Err(message) = self.change(&before, false).await {
+            return Some(format!("a source: {message}"));
+        }
+        match self.change(&after, true).await {
+            Ok(_) => Some("a source: its system changed in place".to_owned()),
+            Err(message) if self.is_of_a_rule(&message) => None,
+            Err(message) => Some(format!("a source: no rule of ours says it: {message}")),
+        }
     }
 }
 
@@ -205,6 +225,8 @@ fn pairs() -> Vec<(&'static str, Value)> {
         )
     };
     let long = "a".repeat(64);
+    let per_minute = json!({"requestsPerMinute": 60});
+    let former = schema::with(&connection(0), "spec.budget", Some(&per_minute));
     let mut connection = connection(0);
     connection["metadata"]["name"] = json!(long);
     vec![
@@ -262,5 +284,6 @@ fn pairs() -> Vec<(&'static str, Value)> {
             put("metadata.name", json!(long)),
         ),
         ("a long name of a connection", connection),
+        ("the former name of rateLimit", former),
     ]
 }

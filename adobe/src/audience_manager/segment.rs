@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::json;
 
-use super::contents;
+use super::contents::contents;
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
 use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};

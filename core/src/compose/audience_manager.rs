@@ -7,7 +7,7 @@ use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, IntegrationCode};
 use crate::domain::labels::ExportControls;
 use crate::domain::mark::{Mark, describe};
-use crate::domain::segment_rule::RuleTemplate;
+use crate::domain::segment_rule::template::RuleTemplate;
 use crate::domain::trait_rule;
 
 /// An audience of Experience Platform.

@@ -13,7 +13,7 @@ mod tests;
 mod usage;
 
 pub use controls::{ExportControl, ExportControls, Restrictions};
-pub use source::{SourceControls, Unlabelled};
+pub use source::{SourceControls, Unlabelled, union};
 pub use usage::{UnknownLabel, UsageLabel, UsageLabels};
 
 impl ExportControls {
@@ -21,14 +21,4 @@ impl ExportControls {
     pub fn labels(self) -> UsageLabels {
         UsageLabels::read(self.iter().map(ExportControl::label))
     }
-}
-
-/// The labels of an audience that comes from Audience Manager: what any of the sources that count forbids, the whole may
-/// not be used for. Those are the data sources of its traits, the profile merge rule and that rule's data source, never
-/// the segment's own (audience-manager.md §3.2).
-pub fn union(controls: impl IntoIterator<Item = ExportControls>) -> UsageLabels {
-    controls
-        .into_iter()
-        .fold(ExportControls::NONE, ExportControls::union)
-        .labels()
 }

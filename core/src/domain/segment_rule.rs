@@ -3,7 +3,7 @@
 //! Reads, prints and compares rules, and fills the rules that users write for additional segments
 //! ([`RuleTemplate`]). It never asks whether a trait exists; Audience Manager's own validation does.
 
-mod template;
+pub mod template;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +13,6 @@ use std::fmt;
 use super::identifier::TraitSid;
 use super::text::logic::{ParseError, RuleExpression, Scanner};
 use super::text::{collapse_white_space, resolve_entities};
-
-pub use template::{RuleTemplate, RuleTemplateError, TRAITS_MAX};
 
 /// Bytes: 5,000 traits (§5.3) of twenty digits, with the words and parentheses around them.
 pub const LENGTH_MAX: usize = 262_144;

@@ -1,7 +1,7 @@
 //! The rules of segments and traits, as Audience Manager and users write them.
 
 use audience_sharing_core::domain::identifier::{AudienceId, TraitSid};
-use audience_sharing_core::domain::segment_rule::{self, RuleTemplate, SegmentRule};
+use audience_sharing_core::domain::segment_rule::{self, SegmentRule, template::RuleTemplate};
 use audience_sharing_core::domain::trait_rule::{self, TraitRule};
 
 use super::line;

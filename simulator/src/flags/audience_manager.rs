@@ -51,7 +51,7 @@ switches! {
         item_limit_status: u16 = 400 => 409,
         item_limits: ItemLimits = ItemLimits::default(),
         /// When `traitDataSourceIds` is told.
-        trait_data_sources: TraitDataSources = TraitDataSources::Always => TraitDataSources::Never,
+        trait_data_sources: TraitDataSources = TraitDataSources::Always => TraitDataSources::OnRequest,
         /// Status of a segment or trait rule that is refused: 400, or another of the 4xx.
         rule_refusal_status: u16 = 400 => 409,
 
@@ -61,7 +61,7 @@ switches! {
         /// The values of `dataExportRestrictions` that a data source takes, any other is 400; empty: any.
         export_control_names: Vec<String> = Vec::new(),
         /// Whether a client can set `dataExportRestrictions` at all; else they are ignored.
-        export_controls_settable: bool = true => false,
+        export_controls_settable: bool = true,
         /// Whether a segment may not combine traits under different export controls.
         mixed_export_controls_refused: bool = false => true,
 
@@ -75,7 +75,7 @@ switches! {
         /// Under which names an answer shows the id of a mapping.
         mapping_id_names: MappingIdNames = MappingIdNames::Both => MappingIdNames::ByKind,
         /// Whether a client may map segments to a server-to-server destination.
-        server_to_server_mappings: bool = true => false,
+        server_to_server_mappings: bool = true,
         /// Whether a client may map segments to destinations that only the user interface makes.
         ui_only_mappings: bool = false,
         /// Status of the deletion of a destination that has mappings: 400 or 409.

@@ -33,6 +33,13 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         &["ims.tokenTtlSeconds", "audienceManager.modelRunMs"],
     ),
     (
+        "under the other reading a use of the product is impossible, which an operator can only report",
+        &[
+            "audienceManager.exportControlsSettable",
+            "audienceManager.serverToServerMappings",
+        ],
+    ),
+    (
         "what happens in a tenant, not how the service behaves",
         &[
             "audienceManager.modelRunStatus",

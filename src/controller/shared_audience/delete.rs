@@ -58,6 +58,10 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
         ConnectionState::Starting if context.connection(&namespace, connection).is_some() => {
             return Outcome::NotOurs;
         }
+        // It was never reconciled: there is nothing to wait for.
+        ConnectionState::Starting if recorded::is_empty(audience) => {
+            return release(audience, context).await;
+        }
         ConnectionState::Starting | ConnectionState::WithoutCredential(None) => {
             return wait_or_release(audience, context, Lack::Means(connection)).await;
         }

@@ -99,6 +99,16 @@ pub(super) fn has_objects(audience: &SharedAudience) -> bool {
         || platform.is_some_and(|platform| platform.id.is_some())
 }
 
+/// The status names no tenant and nothing in one.
+pub(super) fn is_empty(audience: &SharedAudience) -> bool {
+    audience.status.as_ref().is_none_or(|status| {
+        status.tenant.is_none()
+            && status.source.is_none()
+            && status.audience_manager.is_none()
+            && status.experience_platform.is_none()
+    })
+}
+
 fn recorded_source(source: &SourceStatus) -> Option<SourceId> {
     let id = source.id.as_deref()?;
     match source.kind {

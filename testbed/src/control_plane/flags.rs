@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::certificates::Authority;
+use crate::error::Error;
 use crate::process::Room;
 
 /// Metadata of every request, written once it is answered: no body, so no Secret ever reaches the file.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::controls::Restrictions;
-use super::union;
+use super::controls::{ExportControls, Restrictions};
 use super::usage::UsageLabels;
 use crate::domain::identifier::DataSourceId;
 
@@ -102,4 +101,14 @@ impl SourceControls {
         let hidden = self.hidden.map(Unlabelled::Hidden);
         hidden.or(self.unsaid.then_some(Unlabelled::Unsaid))
     }
+}
+
+/// The labels of an audience that comes from Audience Manager: what any of the sources that count forbids, the whole may
+/// not be used for. Those are the data sources of its traits, the profile merge rule and that rule's data source, never
+/// the segment's own (audience-manager.md §3.2).
+pub fn union(controls: impl IntoIterator<Item = ExportControls>) -> UsageLabels {
+    controls
+        .into_iter()
+        .fold(ExportControls::NONE, ExportControls::union)
+        .labels()
 }

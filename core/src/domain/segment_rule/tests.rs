@@ -8,9 +8,10 @@ use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 use rstest::rstest;
 
+use super::template::{RuleTemplate, RuleTemplateError};
 use super::{
-    Condition, Frequency, FrequencyOperator, LENGTH_MAX, Recency, RecencyOperator, RuleTemplate,
-    RuleTemplateError, SegmentRule, equivalent,
+    Condition, Frequency, FrequencyOperator, LENGTH_MAX, Recency, RecencyOperator, SegmentRule,
+    equivalent,
 };
 use crate::domain::identifier::TraitSid;
 use crate::domain::text::logic::ParseError;

@@ -8,7 +8,8 @@ use crate::call::Call;
 use crate::compose::{DesiredAdditionalSegment, NamedTrait, TraitSelector};
 use crate::domain::audience_manager::{Trait, TraitKind};
 use crate::domain::identifier::TraitSid;
-use crate::domain::segment_rule::{RuleTemplate, SegmentRule};
+use crate::domain::segment_rule::SegmentRule;
+use crate::domain::segment_rule::template::RuleTemplate;
 use crate::inventory::{Inventory, RuleContent, Sequence};
 
 /// A trait that a rule calls by a key, as it was found.

@@ -1,0 +1,23 @@
+//! The list of what is in data sources, the same for traits and segments.
+
+use audience_sharing_core::domain::identifier::DataSourceId;
+
+use super::wire::PERMISSIONS;
+use crate::resource::{List, query};
+
+/// What is in some data sources, and what the credential may do with each. One list tells of all: the filter may be
+/// repeated (audience-manager.md §4.1).
+pub(super) fn contents(
+    word: &'static str,
+    path: &str,
+    data_sources: &[DataSourceId],
+    details: (&str, &str),
+) -> List {
+    let ids: Vec<String> = data_sources.iter().map(DataSourceId::to_string).collect();
+    let ids = ids.iter().map(|id| ("dataSourceId", id.as_str()));
+    let pairs: Vec<_> = ids.chain([details, PERMISSIONS]).collect();
+    List {
+        tells_rights: true,
+        ..List::new(word, query(path, &pairs))
+    }
+}
