@@ -337,7 +337,13 @@ impl World {
         eventually(&what, WITHIN, || async {
             let object = self.get(kind, name).await;
             let ready = ready_condition(&object);
-            let current = ready["observedGeneration"] == object["metadata"]["generation"];
+            // A suspended resource keeps the verdict on an earlier generation.
+            let suspended = condition(&object, "Suspended");
+            let seen = match suspended["status"] == "True" {
+                true => &suspended["observedGeneration"],
+                false => &ready["observedGeneration"],
+            };
+            let current = *seen == object["metadata"]["generation"];
             let judged = ready["reason"]
                 .as_str()
                 .is_some_and(|reason| !under_way.contains(&reason));
@@ -527,13 +533,17 @@ pub(crate) fn ready_message(object: &Value) -> String {
 }
 
 pub(crate) fn ready_condition(object: &Value) -> Value {
+    condition(object, "Ready")
+}
+
+fn condition(object: &Value, kind: &str) -> Value {
     let conditions = object["status"]["conditions"]
         .as_array()
         .cloned()
         .unwrap_or_default();
     conditions
         .into_iter()
-        .find(|condition| condition["type"] == "Ready")
+        .find(|condition| condition["type"] == kind)
         .unwrap_or_default()
 }
 

@@ -198,7 +198,7 @@ impl Files {
             files
                 .map(|(place, text)| {
                     let mut module: Module = place.split('/').map(str::to_owned).collect();
-                    module.retain(|part| part != "lib" && part != "main" && part != "mod");
+                    module.retain(|part| part != "lib" && part != "mod");
                     (module, text.parse().expect("a source file is Rust"))
                 })
                 .collect(),
@@ -326,7 +326,8 @@ fn paths(
                     {
                         at += 1;
                     }
-                    _ if is_prefix => {}
+                    // A word alone is a variable, a field or a method.
+                    _ if is_prefix || path.len() < 2 => {}
                     _ => found(module, &path),
                 }
             }

@@ -58,7 +58,7 @@ pub(super) struct ResyncCompletion {
 enum Read {
     Me(Me),
     Sandboxes(Vec<Sandbox>),
-    Response(Response),
+    Response(Box<Response>),
 }
 
 pub(super) enum ResyncStep {
@@ -113,7 +113,7 @@ impl Lists {
                 .map(Read::Sandboxes),
             Self::Call(call) => execute::send(systems, &context, LeaseGuard::withheld(), call)
                 .await
-                .map(Read::Response),
+                .map(|response| Read::Response(Box::new(response))),
         };
         ResyncCompletion {
             list: self,
@@ -301,7 +301,7 @@ impl Resync {
                         self.report_skipped(state, list, unreadable);
                     }
                     // A list says nothing of one object: nothing in it can be taken for a missing one.
-                    let touched = facts::apply(&mut state.inventory, call, response, at);
+                    let touched = facts::apply(&mut state.inventory, call, *response, at);
                     self.check_tenant(state);
                     if let Some(problem) = unlisted(call, state) {
                         self.fail(problem, None);

@@ -23,7 +23,14 @@ use crate::person::Copying;
 /// A state of 100,000 traits has some 60 MiB.
 const STATE_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-pub(crate) fn router(simulator: Simulator) -> Router {
+impl Simulator {
+    /// The control port; the crate's documentation lists its paths.
+    pub fn control(&self) -> Router {
+        router(self.clone())
+    }
+}
+
+fn router(simulator: Simulator) -> Router {
     Router::new()
         .route("/calls", get(calls).delete(clear_calls))
         .route("/changes", get(changes))

@@ -137,11 +137,6 @@ impl Simulator {
         })
     }
 
-    /// The control port; the crate's documentation lists its paths.
-    pub fn control(&self) -> Router {
-        control::router(self.clone())
-    }
-
     /// The log of calls, oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.simulation().calls()
