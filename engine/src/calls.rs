@@ -12,7 +12,7 @@ use audience_sharing_core::inventory::Sequence;
 
 use super::audit::audit;
 use super::execute;
-use super::in_flight_calls::Completion;
+use super::in_flight_calls::{Answered, Completion};
 use super::job::Job;
 use super::problems::not_shown_yet;
 use super::request::Problem;
@@ -49,17 +49,17 @@ impl Worker {
                 };
                 match lock {
                     Ok(lock) => taken = Some(lock),
-                    Err(seen) => return Completion::Outdated(owner, call, seen),
+                    Err(seen) => return Completion::Outdated(owner, Box::new(call), seen),
                 }
             }
             let result = execute::send(&systems, &context, guard, &call).await;
-            Completion::Answer {
+            Completion::Answer(Box::new(Answered {
                 owner,
                 call,
                 sent,
                 result,
                 seen: taken.map(|taken| taken.written()),
-            }
+            }))
         });
         Ok(())
     }
@@ -67,13 +67,14 @@ impl Worker {
     pub(super) fn complete(&mut self, completion: Completion) {
         match completion {
             Completion::Resync(completed) => self.complete_resync(completed),
-            Completion::Answer {
-                owner,
-                call,
-                sent,
-                result,
-                seen,
-            } => {
+            Completion::Answer(answered) => {
+                let Answered {
+                    owner,
+                    call,
+                    sent,
+                    result,
+                    seen,
+                } = *answered;
                 self.shared_writes_seen = seen.unwrap_or(self.shared_writes_seen);
                 self.complete_call(owner, call, sent, result);
             }

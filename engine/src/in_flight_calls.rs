@@ -20,17 +20,19 @@ const DRAIN: Duration = Duration::from_secs(10);
 
 /// What came of a call or a list.
 pub(super) enum Completion {
-    /// `seen`: of a write of shared objects, how many there were with it.
-    Answer {
-        owner: Scope,
-        call: Call,
-        sent: Sequence,
-        result: Result<Response, Error>,
-        seen: Option<WritesSeen>,
-    },
+    Answer(Box<Answered>),
     /// Another engine wrote shared objects since this one listed them: nothing was sent.
-    Outdated(Scope, Call, WritesSeen),
+    Outdated(Scope, Box<Call>, WritesSeen),
     Resync(super::resync::ResyncCompletion),
+}
+
+pub(super) struct Answered {
+    pub(super) owner: Scope,
+    pub(super) call: Call,
+    pub(super) sent: Sequence,
+    pub(super) result: Result<Response, Error>,
+    /// Of a write of shared objects, how many there were with it.
+    pub(super) seen: Option<WritesSeen>,
 }
 
 /// How an engine ended.
