@@ -1,6 +1,6 @@
-//! The list of what is in data sources, the same for traits and segments.
+//! The lists of what is in data sources, and of what has a code in one: the same for traits and segments.
 
-use audience_sharing_core::domain::identifier::DataSourceId;
+use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
 
 use super::wire::PERMISSIONS;
 use crate::resource::{List, query};
@@ -20,4 +20,20 @@ pub(super) fn contents(
         tells_rights: true,
         ..List::new(word, query(path, &pairs))
     }
+}
+
+/// What has this integration code in this data source.
+pub(super) fn with_code(
+    word: &'static str,
+    path: &str,
+    (data_source, code): &(DataSourceId, IntegrationCode),
+    details: (&str, &str),
+) -> List {
+    let source = data_source.to_string();
+    let pairs = [
+        ("dataSourceId", source.as_str()),
+        ("integrationCode", code.as_str()),
+        details,
+    ];
+    List::new(word, query(path, &pairs))
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::json;
 
-use super::contents::contents;
+use super::contents::{contents, with_code};
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
 use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
@@ -70,14 +70,8 @@ impl Resource for Segment {
         data_sources.contains(&found.data_source)
     }
 
-    fn look_up((data_source, code): &(DataSourceId, IntegrationCode)) -> List {
-        let source = data_source.to_string();
-        let pairs = [
-            ("dataSourceId", source.as_str()),
-            ("integrationCode", code.as_str()),
-            WITH_TRAIT_SOURCES,
-        ];
-        List::new(Self::WORDS.look_up, query(PATH, &pairs))
+    fn look_up(code: &(DataSourceId, IntegrationCode)) -> List {
+        with_code(Self::WORDS.look_up, PATH, code, WITH_TRAIT_SOURCES)
     }
 
     fn fits((data_source, code): &(DataSourceId, IntegrationCode), found: &Self) -> bool {

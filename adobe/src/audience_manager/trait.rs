@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::json;
 
-use super::contents::contents;
+use super::contents::{contents, with_code};
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::resource::{Creation, Field, List, Location, Resource, Words, field, words};
 use crate::serde_helpers::{optional_number, optional_word, text};
 
 pub(super) const PATH: &str = "/traits/";
@@ -66,14 +66,8 @@ impl Resource for Trait {
         data_sources.contains(&found.data_source)
     }
 
-    fn look_up((data_source, code): &(DataSourceId, IntegrationCode)) -> List {
-        let source = data_source.to_string();
-        let pairs = [
-            ("dataSourceId", source.as_str()),
-            ("integrationCode", code.as_str()),
-            DETAILS,
-        ];
-        List::new(Self::WORDS.look_up, query(PATH, &pairs))
+    fn look_up(code: &(DataSourceId, IntegrationCode)) -> List {
+        with_code(Self::WORDS.look_up, PATH, code, DETAILS)
     }
 
     fn fits((data_source, code): &(DataSourceId, IntegrationCode), found: &Self) -> bool {
