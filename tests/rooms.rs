@@ -198,7 +198,10 @@ impl Files {
             files
                 .map(|(place, text)| {
                     let mut module: Module = place.split('/').map(str::to_owned).collect();
-                    module.retain(|part| part != "lib" && part != "mod");
+                    let is_bin = module[0] == "bin";
+                    module.retain(|part| {
+                        part != "lib" && part != "mod" && !(is_bin && part == "main")
+                    });
                     (module, text.parse().expect("a source file is Rust"))
                 })
                 .collect(),
@@ -222,7 +225,12 @@ impl Files {
         let mut base = module.to_vec();
         let mut rest = path;
         match rest.first().map(String::as_str) {
-            Some("crate") => (base, rest) = (Vec::new(), &rest[1..]),
+            // A program of a package has a root of its own.
+            Some("crate") => {
+                let is_bin = base.first().is_some_and(|part| part == "bin");
+                base.truncate(if is_bin { 2 } else { 0 });
+                rest = &rest[1..];
+            }
             Some("self") => rest = &rest[1..],
             Some("super") => {
                 while rest.first().is_some_and(|part| part == "super") {

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::stage::{Failure, Stage};
+use crate::stage::{Failure, Material, Stage};
 
 /// Shows the operator at work on a local control plane and simulated Adobe systems.
 #[derive(Debug, Parser)]
@@ -37,16 +37,6 @@ struct Arguments {
     /// The manifests: secret.yaml, connection.yaml and audience.yaml [default: examples of the project]
     #[arg(long, value_name = "FOLDER")]
     examples: Option<PathBuf>,
-}
-
-/// What the demo is made of, all there.
-#[derive(Debug)]
-struct Material {
-    operator: PathBuf,
-    simulator: PathBuf,
-    seed: PathBuf,
-    crds: PathBuf,
-    examples: PathBuf,
 }
 
 impl Material {
@@ -136,7 +126,7 @@ async fn finish(mut stage: Stage, once: bool) -> ExitCode {
     if once {
         screen::done("Every step was seen.");
     } else {
-        screen::by_hand(&stage);
+        tour::by_hand(&stage);
         tokio::select! {
             ended = stage.operator_ended() => {
                 screen::log_tail(&stage.operator.log_tail());

@@ -4,8 +4,6 @@ use std::io::IsTerminal;
 
 use testbed::{ControlPlane, Error};
 
-use crate::stage::Stage;
-
 /// How much of the operator's log a failure shows.
 const LOG_LINES: usize = 30;
 
@@ -57,38 +55,4 @@ pub(crate) fn log_tail(log: &str) {
     for line in last {
         eprintln!("    {line}");
     }
-}
-
-/// How to go on without the tour.
-pub(crate) fn by_hand(stage: &Stage) {
-    let plane = &stage.control_plane;
-    let addresses = &stage.simulator.addresses;
-    println!(
-        "\n{}",
-        paint(
-            "1;32",
-            "✔ The tour is over; everything keeps running. To go on by hand:"
-        )
-    );
-    let hints = [
-        format!("export KUBECONFIG={}", plane.kubeconfig().display()),
-        format!("export KUBECACHEDIR={}", plane.kubectl_cache().display()),
-        format!("alias kubectl={}", plane.kubectl().display()),
-        format!(
-            "kubectl apply --filename {}",
-            stage.examples.join("audience.yaml").display()
-        ),
-        "kubectl get sharingconnections,sharedaudiences --output=wide".to_owned(),
-        format!("curl {}/state    # both tenants", addresses.control),
-        format!(
-            "curl {}/calls    # what was asked of them",
-            addresses.control
-        ),
-        format!("curl {}", stage.operator.url("/metrics")),
-        format!("tail -f {}", stage.operator.log_file().display()),
-    ];
-    for hint in hints {
-        println!("    {hint}");
-    }
-    println!("\nCtrl-C stops everything.");
 }

@@ -9,7 +9,7 @@ use testbed::{
     run_arguments,
 };
 
-use crate::{Material, screen};
+use crate::screen;
 
 /// Where the operator keeps its leases.
 const OPERATOR_NAMESPACE: &str = "audience-sharing-system";
@@ -42,6 +42,16 @@ pub(crate) fn at(step: &'static str) -> impl Fn(Error) -> Failure {
         }
         Failure { step, reason }
     }
+}
+
+/// What the demo is made of, all there.
+#[derive(Debug)]
+pub(crate) struct Material {
+    pub(crate) operator: PathBuf,
+    pub(crate) simulator: PathBuf,
+    pub(crate) seed: PathBuf,
+    pub(crate) crds: PathBuf,
+    pub(crate) examples: PathBuf,
 }
 
 #[derive(Debug)]

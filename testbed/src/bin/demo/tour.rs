@@ -281,3 +281,29 @@ async fn until_shared(
     })
     .await
 }
+
+/// How to go on without the tour.
+pub(crate) fn by_hand(stage: &Stage) {
+    let plane = &stage.control_plane;
+    let addresses = &stage.simulator.addresses;
+    screen::done("The tour is over; everything keeps running. To go on by hand:");
+    let hints = [
+        format!("export KUBECONFIG={}", plane.kubeconfig().display()),
+        format!("export KUBECACHEDIR={}", plane.kubectl_cache().display()),
+        format!("alias kubectl={}", plane.kubectl().display()),
+        format!(
+            "kubectl apply --filename {}",
+            stage.examples.join("audience.yaml").display()
+        ),
+        "kubectl get sharingconnections,sharedaudiences --output=wide".to_owned(),
+        format!("curl {}/state    # both tenants", addresses.control),
+        format!(
+            "curl {}/calls    # what was asked of them",
+            addresses.control
+        ),
+        format!("curl {}", stage.operator.url("/metrics")),
+        format!("tail -f {}", stage.operator.log_file().display()),
+    ];
+    screen::lines(&hints.join("\n"));
+    println!("\nCtrl-C stops everything.");
+}
