@@ -40,12 +40,12 @@ pub(crate) fn deletion(call: &Call, state: &Value, audiences: &[Value]) -> Optio
         }
         _ => {
             let source = &holder["spec"]["source"]["experiencePlatform"]["id"];
-            !is_twin(
-                state,
-                collection,
-                object,
-                &["dataSourceId", "integrationCode"],
-            ) && *source == object["integrationCode"]
+            let place = ["dataSourceId", "integrationCode"];
+            // One of an earlier place, by a call that came late.
+            let marked = ["description", "integrationCode"];
+            !is_twin(state, collection, object, &place)
+                && !is_twin(state, collection, object, &marked)
+                && *source == object["integrationCode"]
         }
     };
     let let_go = leaves || lost_its_source(holder, state);

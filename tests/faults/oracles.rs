@@ -259,7 +259,7 @@ fn is_as_it_was(found: &Value, before: &Value) -> bool {
 }
 
 /// The mappings in the statuses of resources that were leaving at this version: they stand until their resource is gone,
-/// also on a segment that another resource has taken over.
+/// also on a segment that another resource has taken over, which may or may not take them over too.
 fn mappings_of_leaving(changes: &[Change], version: u64) -> BTreeSet<String> {
     let mut leaving: BTreeMap<&Key, &Change> = BTreeMap::new();
     for change in changes {
@@ -349,7 +349,9 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Arc<Value>)]) -> Ve
         let until = states.partition_point(|(version, _)| *version <= change.version);
         let until = until.max(first + 1).min(states.len());
         let sources = sources_of(audience, &states[..until]);
-        let leaving = mappings_of_leaving(&changes, change.version);
+        let mut leaving = mappings_of_leaving(&changes, change.version);
+        let taken_over = standing::recorded_mappings(audience);
+        leaving.retain(|id| !taken_over.contains(id));
         let differences: Vec<_> = states[first..until]
             .iter()
             .map(|(_, state)| {

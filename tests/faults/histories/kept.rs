@@ -149,3 +149,42 @@ fn what_was_made_of_a_source_by_name_is_known_after_a_rename() {
         }
     }
 }
+
+/// The judge counted what the successor took over as the leaving one's, which still stands for a moment (seed 29979245).
+#[test]
+fn a_successor_is_ready_with_the_mappings_that_it_takes_over() {
+    ends_as_declared(
+        &[],
+        &[
+            apply(LOYAL + 1, 7),
+            Step::Wait { seconds: 1 },
+            apply(LOYAL, 7),
+            Step::Wait { seconds: 3 },
+            Step::Delete {
+                share: LOYAL + 1,
+                policy: Deletion::Delete,
+            },
+        ],
+    );
+}
+
+/// The first process does not know of the label yet, so that what it made late is in another data source than what the
+/// next one made; the judge took the two for different objects (seed 77345112).
+#[test]
+fn what_came_late_into_an_earlier_data_source_is_a_duplicate() {
+    ends_as_declared(
+        &[],
+        &[
+            Step::Wait { seconds: 11 },
+            Step::Label {
+                share: LOYAL,
+                labels: &["core/C3"],
+            },
+            Step::Fault {
+                ahead: 12,
+                fault: Fault::LateEffect,
+            },
+            apply(LOYAL, 4),
+        ],
+    );
+}
