@@ -185,6 +185,7 @@ fn what_came_late_into_an_earlier_data_source_is_a_duplicate() {
                 fault: Fault::LateEffect,
             },
             apply(LOYAL, 4),
+            Step::Wait { seconds: 0 },
         ],
     );
 }
