@@ -1,7 +1,5 @@
 //! The single remote calls that a plan is made of.
 
-pub mod kinds;
-
 use std::fmt::{self, Debug, Display, Formatter};
 
 use crate::domain::audience_manager::TraitReference;
@@ -9,8 +7,8 @@ use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, TraitSid};
 use crate::domain::labels::UsageLabels;
 use crate::domain::source::AudienceManagerSelector;
-use crate::every_kind::{self, Trait};
 use crate::inventory::{Inventory, Record, RuleContent, SentText, Table};
+use crate::kinds::{self, Trait};
 use crate::ownership::Judged;
 use crate::ownership::owned::Owned;
 
@@ -189,7 +187,7 @@ macro_rules! calls {
         /// One call.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Call {
-            $($kind(Operation<every_kind::$kind>),)+
+            $($kind(Operation<kinds::$kind>),)+
             /// Traits or segments of any data source, by code or name.
             Search(AudienceManagerSelector),
             /// By the words of a user.
@@ -204,7 +202,7 @@ macro_rules! calls {
             },
         }
 
-        $(impl Tabled for every_kind::$kind {
+        $(impl Tabled for kinds::$kind {
             fn table(inventory: &Inventory) -> &Table<Self> {
                 &inventory.$table
             }

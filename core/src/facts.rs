@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use crate::call::{Call, Kind, Operation};
 use crate::domain::identifier::{MappingId, SegmentSid};
 use crate::domain::rights::Rights;
-use crate::every_kind::{self, Destination, Mapping, Segment, Trait};
 use crate::inventory::{
     Coverage, Findings, FoundTraits, Inventory, Key, Moment, NotShownYet, RuleVerdict, Sequence,
     Table, Users,
 };
+use crate::kinds::{self, Destination, Mapping, Segment, Trait};
 
 /// The elements of a list. One that cannot be read hides no other.
 ///
@@ -81,7 +81,7 @@ macro_rules! responses {
         /// What a call was answered.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Response {
-            $($kind(Answer<every_kind::$kind>),)+
+            $($kind(Answer<kinds::$kind>),)+
             /// To [`Call::Search`] and [`Call::FindTrait`].
             TraitsFound(Vec<Trait>),
             SegmentsFound(Vec<Segment>),

@@ -4,7 +4,7 @@
 //! ([`inventory`]), what shall happen goes out as one ([`plan`]).
 
 #[macro_use]
-mod every_kind;
+pub mod kinds;
 
 pub mod blocker;
 pub mod call;

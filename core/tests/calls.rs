@@ -1,7 +1,6 @@
 //! What a call says of itself: in previews, in logs, and to whoever asks whether it writes.
 
 use audience_sharing_core::blocker::Blocker;
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
@@ -12,6 +11,7 @@ use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 

@@ -5,7 +5,6 @@ mod uses;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::compose::{
     AdditionalSegment, AdoptionPolicy, AudienceSelector, ConnectionSettings, DesiredObjects,
@@ -25,6 +24,7 @@ use audience_sharing_core::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix
 use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
+use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::PlanInput;
 use audience_sharing_core::plan::claims::CreatedAt;

@@ -7,7 +7,6 @@ mod strangers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::call::{Call, Operation, Step};
 use audience_sharing_core::compose::{
     AdoptionPolicy, AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Mode, ShareName,
@@ -25,6 +24,7 @@ use audience_sharing_core::domain::source::{
     AudienceManagerSelector, Naming, SourceId, SourceKind,
 };
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::kinds::audience::AudienceLookUp;
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_core::plan::to_experience_platform::{
     self, ObservedAudience, RecordedAudience,

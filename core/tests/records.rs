@@ -1,6 +1,5 @@
 //! One record of each kind, to be changed where a case is about a field.
 
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
@@ -11,6 +10,7 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::mark::{Mark, OwnerId};
 use audience_sharing_core::facts::{At, Known, Listing};
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
+use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::ownership::Judged;
 use audience_sharing_core::ownership::owned::Owned;
 use audience_sharing_core::ownership::{Claimant, Ownership, Signs};

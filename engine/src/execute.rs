@@ -3,6 +3,7 @@
 use audience_sharing_core::call::{Call, Operation};
 use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::facts::{Answer, Response};
+use audience_sharing_core::with_every_kind;
 
 use adobe_client::audience_manager::{AudienceManager, Deleted, Updated};
 use adobe_client::experience_platform::ExperiencePlatform;
@@ -25,17 +26,19 @@ pub(super) async fn send(
     call: &Call,
 ) -> Result<Response, Error> {
     let aam = &systems.audience_manager;
-    let platform = &systems.experience_platform;
-    let by = (context, lease_guard);
-    Ok(match call {
-        Call::DataSource(call) => Response::DataSource(perform(aam, by, call).await?),
-        Call::TraitFolder(call) => Response::TraitFolder(perform(aam, by, call).await?),
-        Call::SegmentFolder(call) => Response::SegmentFolder(perform(aam, by, call).await?),
-        Call::Trait(call) => Response::Trait(perform(aam, by, call).await?),
-        Call::Segment(call) => Response::Segment(perform(aam, by, call).await?),
-        Call::Audience(call) => Response::Audience(perform(platform, by, call).await?),
-        Call::Destination(call) => Response::Destination(perform(aam, by, call).await?),
-        Call::Mapping(call) => Response::Mapping(perform(aam, by, call).await?),
+    macro_rules! send_every_kind {
+        ([$($kind:ident: $table:ident,)+] $($other:pat => $sent:expr,)+) => {
+            match call {
+                $(Call::$kind(operation) => {
+                    let client = systems.as_ref();
+                    Response::$kind(perform(client, (context, lease_guard), operation).await?)
+                })+
+                $($other => $sent,)+
+            }
+        };
+    }
+    Ok(with_every_kind!(
+        send_every_kind
         Call::Search(selector) => match selector.kind {
             SourceKind::Trait => {
                 Response::TraitsFound(aam.search_traits(context, &selector.naming).await?)
@@ -46,15 +49,28 @@ pub(super) async fn send(
         },
         Call::FindTrait(reference) => {
             Response::TraitsFound(aam.traits_by_reference(context, reference).await?)
-        }
+        },
         Call::ReadTraitUsers(sid) => {
             Response::TraitUsers(aam.segments_containing(context, *sid).await?)
-        }
+        },
         Call::ValidateRule { rule, .. } => {
             aam.validate_segment_rule(context, rule).await?;
             Response::RuleAccepted
-        }
-    })
+        },
+    ))
+}
+
+/// The client of the system that a kind is of.
+impl AsRef<AudienceManager> for Systems {
+    fn as_ref(&self) -> &AudienceManager {
+        &self.audience_manager
+    }
+}
+
+impl AsRef<ExperiencePlatform> for Systems {
+    fn as_ref(&self) -> &ExperiencePlatform {
+        &self.experience_platform
+    }
 }
 
 async fn perform<K: Resource>(

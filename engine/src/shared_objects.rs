@@ -2,11 +2,11 @@
 //! deleted and its policy says so. One write at a time; every audience that needs them waits.
 
 use audience_sharing_core::call::Call;
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::facts::Known;
+use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::plan::shared_objects::deletion;
 use tokio::sync::oneshot;
 

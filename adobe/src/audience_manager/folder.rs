@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::identifier::{SegmentFolderId, TraitFolderId};
 use audience_sharing_core::facts::Listing;
+use audience_sharing_core::kinds::folder::NewFolder;
 use http::Method;
 use serde::Deserialize;
 use serde::de::Deserializer;

@@ -3,7 +3,6 @@
 mod destinations;
 mod export_controls;
 
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait,
     TraitChange, TraitFolder, TraitKind,
@@ -12,6 +11,7 @@ use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::rights::Rights;
+use audience_sharing_core::kinds::folder::NewFolder;
 use serde_json::{Value, json};
 
 use super::service::OfAudienceManager;

@@ -2,12 +2,12 @@
 //!
 //! All kinds are changed and deleted as audiences; only metadata alone is made by the external audiences service.
 
-use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceChange, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::{UsageLabel, UsageLabels};
+use audience_sharing_core::kinds::audience::AudienceLookUp;
 use http::Method;
 use serde::Deserialize;
 use serde::de::Deserializer;

@@ -12,7 +12,7 @@ use crate::domain::identifier::{
     AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use crate::domain::source::AudienceManagerSelector;
-use crate::every_kind::{self, Audience};
+use crate::kinds::{self, Audience};
 
 /// Where ids are valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,7 +66,7 @@ macro_rules! inventory {
         #[derive(Debug, Default)]
         pub struct Inventory {
             pub tenant: Tenant,
-            $(pub $table: Table<every_kind::$kind>,)+
+            $(pub $table: Table<kinds::$kind>,)+
             pub trait_users: BTreeMap<TraitSid, Users>,
             /// What the words by which users name foreign traits were answered.
             pub named_traits: BTreeMap<TraitReference, FoundTraits>,

@@ -18,7 +18,6 @@ use super::input::PlanInput;
 use super::keep::{Kept, keep};
 use super::lookup::{Candidate, Lookup, Slot, SlotKey};
 use crate::blocker::{Blocker, ObjectName};
-use crate::call::kinds::AudienceLookUp;
 use crate::call::{Call, Kind as _, Step};
 use crate::compose::{DesiredAudience, Mode, external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{
@@ -28,6 +27,7 @@ use crate::domain::field::Field;
 use crate::domain::pql;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Entry, Inventory};
+use crate::kinds::audience::AudienceLookUp;
 use crate::ownership::owned::Ours;
 use crate::ownership::{Judged as _, Ownership, object_name};
 

@@ -1,7 +1,6 @@
 //! What Audience Manager answers: lists in any chunking, objects, and what an update makes of an object that was read.
 
 use adobe_client::audience_manager::Updated;
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
     SegmentFolder, Trait, TraitChange, TraitFolder, TraitReference,
@@ -13,6 +12,7 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::source::Naming;
+use audience_sharing_core::kinds::folder::NewFolder;
 use serde_json::Value;
 
 use super::answering::{Answer, Choices, Setting, World, answers, context, leased, outcome, run};

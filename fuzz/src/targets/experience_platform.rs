@@ -1,11 +1,11 @@
 //! What Experience Platform answers: pages, bulk answers, audiences, sandboxes.
 
-use audience_sharing_core::call::kinds::AudienceLookUp;
 use audience_sharing_core::domain::experience_platform::{
     Audience, AudienceChange, AudienceKey, NewAudience, NewForm,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::labels::UsageLabels;
+use audience_sharing_core::kinds::audience::AudienceLookUp;
 use serde_json::Value;
 
 use super::answering::{Answer, Choices, Setting, World, answers, context, leased, outcome, run};

@@ -5,10 +5,10 @@ use std::time::Duration;
 use adobe_client::credential::Credential;
 use adobe_client::endpoints::{Allowed, Endpoints};
 use adobe_client::{Effect, Error};
-use audience_sharing_core::call::kinds::NewFolder;
 use audience_sharing_core::domain::audience_manager::{Trait, TraitFolder};
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, TraitSid};
+use audience_sharing_core::kinds::folder::NewFolder;
 use http::{HeaderValue, Uri};
 
 use super::answering::{Answer, Choices, Setting, World, context, leased, run, told};

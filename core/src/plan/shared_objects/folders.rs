@@ -2,12 +2,12 @@
 
 use super::data_source::{find_listed, owner_mark, shared_slot, stored_differently};
 use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
-use crate::call::kinds::NewFolder;
 use crate::call::{Call, Kind, Step};
 use crate::compose::{ConnectionSettings, Mode};
 use crate::domain::audience_manager::{SegmentFolder, TraitFolder};
 use crate::domain::identifier::{SegmentFolderId, TraitFolderId};
 use crate::inventory::Inventory;
+use crate::kinds::folder::NewFolder;
 use crate::plan::Plan;
 use crate::plan::lookup::Lookup;
 

@@ -1,9 +1,9 @@
 //! Objects that are found by an integration code in a data source: traits and segments.
 
 use crate::call::Call;
-pub(super) use crate::call::kinds::coded::Coded;
 use crate::domain::identifier::{DataSourceId, IntegrationCode};
 use crate::inventory::{Coverage, Inventory};
+pub(super) use crate::kinds::coded::Coded;
 use crate::plan::lookup::SlotKey;
 
 pub(super) fn coded<K: Coded>(

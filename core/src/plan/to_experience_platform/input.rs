@@ -1,10 +1,10 @@
 //! What is recorded and observed of one audience, and by which keys an audience is found.
 
 use crate::call::Call;
-use crate::call::kinds::AudienceLookUp;
 use crate::domain::experience_platform::{Audience, AudienceKey, AudienceKind, NewForm};
 use crate::domain::identifier::AudienceId;
 use crate::inventory::{AudienceNaturalKey, Record as _};
+use crate::kinds::audience::AudienceLookUp;
 use crate::plan::lookup::SlotKey;
 
 /// What the status says of the audience.

@@ -1,5 +1,15 @@
-//! The one list of kinds. All that exists once per kind is generated from it: the calls, the answers, the tables of the
-//! inventory, and what is the same for a call of every kind. What a kind is stands in `call/kinds/<kind>.rs`.
+//! The kinds of remote objects. All that exists once per kind is generated from the one list here: the calls, the answers,
+//! the tables of the inventory, and how each is sent. What a kind is stands in `kinds/<kind>.rs`: how it is found, judged,
+//! called and applied. What a plan makes of it is decided elsewhere.
+
+pub mod audience;
+pub mod coded;
+pub mod common;
+mod data_source;
+mod destination;
+pub mod folder;
+mod segment;
+mod r#trait;
 
 pub(crate) use crate::domain::audience_manager::{
     DataSource, Segment, SegmentFolder, Trait, TraitFolder,
@@ -9,6 +19,7 @@ pub(crate) use crate::domain::experience_platform::Audience;
 
 /// Hands the list to a macro, before whatever else that takes: the kind, which is also the name of its calls and answers,
 /// and the name of its table.
+#[macro_export]
 macro_rules! with_every_kind {
     ($then:ident $($rest:tt)*) => {
         $then! {
