@@ -9,9 +9,10 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::DeletionInput;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate};
 use proptest::prelude::{
     BoxedStrategy, Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -107,17 +108,20 @@ fn tenant(strangers: &[Stranger], enforced: bool) -> Tenant {
 fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &RecordedIds) {
     let (mark, existing) = (mark_of(share), BTreeSet::new());
     for _ in 0..32 {
-        let plan = deletion::delete_objects(DeletionInput {
-            claimant: claimant(&mark, &existing),
-            source: Some(&SourceId::Audience(source.clone())),
-            recorded: RecordedObjects {
-                ids: recorded,
-                data_sources: &[OURS],
-                declared: &[],
+        let plan = leaving::plan(
+            DeletionInput {
+                claimant: claimant(&mark, &existing),
+                source: Some(&SourceId::Audience(source.clone())),
+                recorded: Made::InAudienceManager(RecordedObjects {
+                    ids: recorded,
+                    data_sources: &[OURS],
+                    declared: &[],
+                }),
+                inventory: &world.inventory,
+                since: Sequence(1),
             },
-            inventory: &world.inventory,
-            since: Sequence(1),
-        });
+            Fate::Delete,
+        );
         assert_eq!(plan.blockers, []);
         world.judge(&plan);
         let Some(step) = plan.steps.iter().find(|step| step.ready) else {

@@ -33,7 +33,8 @@ use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
 use crate::model::{self, claimant, mark_of, name};
-use audience_sharing_core::plan::{DeletionInput, PlanInput};
+use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::{DeletionInput, Fate, PlanInput};
 
 /// Experience Platform as a map, and what is known of it.
 struct World {
@@ -201,13 +202,16 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = to_experience_platform::deletion::delete_audience(DeletionInput {
-                claimant: claimant(&mark_of(&name(share)), &self.living),
-                source: Some(&source),
-                recorded: &self.recorded,
-                inventory: &self.inventory,
-                since: Sequence(1),
-            });
+            let plan = leaving::plan(
+                DeletionInput {
+                    claimant: claimant(&mark_of(&name(share)), &self.living),
+                    source: Some(&source),
+                    recorded: Made::InExperiencePlatform(&self.recorded),
+                    inventory: &self.inventory,
+                    since: Sequence(1),
+                },
+                Fate::Delete,
+            );
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {
                 return;

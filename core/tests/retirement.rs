@@ -11,12 +11,11 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::ownership::Left;
-use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{
-    self, RecordedObjects, Successor,
-};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, of_audience, share, source};
@@ -64,17 +63,20 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = deletion::delete_objects(DeletionInput {
-        claimant: claimant(&mark_of(&name("loyal")), &existing()),
-        source: source.map(of_audience).as_ref(),
-        recorded: RecordedObjects {
-            ids: recorded,
-            data_sources: data_source.as_slice(),
-            declared: &[],
+    let plan = leaving::plan(
+        DeletionInput {
+            claimant: claimant(&mark_of(&name("loyal")), &existing()),
+            source: source.map(of_audience).as_ref(),
+            recorded: Made::InAudienceManager(RecordedObjects {
+                ids: recorded,
+                data_sources: data_source.as_slice(),
+                declared: &[],
+            }),
+            inventory: &world.inventory,
+            since: Sequence(NOW),
         },
-        inventory: &world.inventory,
-        since: Sequence(NOW),
-    });
+        Fate::Delete,
+    );
     world.judge(&plan);
     plan
 }
@@ -98,15 +100,15 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
     let departure = DeletionInput {
         claimant: claimant(&mark, &existing),
         source: Some(&of_audience("I")),
-        recorded: RecordedObjects {
+        recorded: Made::InAudienceManager(RecordedObjects {
             ids: &recorded(),
             data_sources: &[DATA_SOURCE],
             declared: &[],
-        },
+        }),
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    let plan = deletion::hand_over_objects(departure, &kept);
+    let plan = leaving::plan(departure, Fate::HandOver(&kept));
     world.judge(&plan);
     steps(&plan)
 }

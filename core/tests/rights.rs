@@ -14,11 +14,12 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{Inventory, Sequence, apply_rights};
-use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::rights::checked;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -198,17 +199,20 @@ fn rights_come_and_go_with_the_lists() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = deletion::pause_segments(DeletionInput {
-            claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
-            source: None,
-            recorded: RecordedObjects {
-                ids: &recorded,
-                data_sources: &[DATA_SOURCE],
-                declared: &[],
+        let plan = leaving::plan(
+            DeletionInput {
+                claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
+                source: None,
+                recorded: Made::InAudienceManager(RecordedObjects {
+                    ids: &recorded,
+                    data_sources: &[DATA_SOURCE],
+                    declared: &[],
+                }),
+                inventory: &world.inventory,
+                since: Sequence(20),
             },
-            inventory: &world.inventory,
-            since: Sequence(20),
-        });
+            Fate::Pause,
+        );
         assert!(plan.blockers.is_empty());
         let calls = plan.steps.into_iter().map(|step| step.call.to_string());
         calls.collect::<Vec<_>>()

@@ -11,12 +11,11 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::mark::UidPrefix;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
-use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::PlanInput;
-use audience_sharing_core::plan::to_audience_manager::deletion::{
-    self, RecordedObjects, Successor,
-};
+use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::to_audience_manager::{self, RecordedIds};
+use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, proptest};
 use proptest::sample::select;
 
@@ -252,11 +251,11 @@ proptest! {
         let departure = DeletionInput {
             claimant: claimant(&mark, &living),
             source: Some(&audience),
-            recorded: RecordedObjects {
+            recorded: Made::InAudienceManager(RecordedObjects {
                 ids: &recorded,
                 data_sources: &[OUR_DATA_SOURCE],
                 declared: &[],
-            },
+            }),
             inventory: &world.inventory,
             since: Sequence(31),
         };
@@ -270,9 +269,9 @@ proptest! {
             destinations: Vec::new(),
         };
         for steps in [
-            deletion::delete_objects(departure).steps,
-            deletion::pause_segments(departure).steps,
-            deletion::hand_over_objects(departure, &successor).steps,
+            leaving::plan(departure, Fate::Delete).steps,
+            leaving::plan(departure, Fate::Pause).steps,
+            leaving::plan(departure, Fate::HandOver(&successor)).steps,
         ] {
             judge_all(&steps, &traits, &segments, AdoptionPolicy::Never);
         }

@@ -9,10 +9,10 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Claimant;
-use audience_sharing_core::plan::DeletionInput;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
-use audience_sharing_core::plan::to_audience_manager::deletion::{RecordedObjects, Successor};
-use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate, Successor, rights, tenant};
 
 use super::job::{Choice, Next, Progress};
 use super::request::{Declaration, DeletionOutcome, DeletionRequest};
@@ -50,51 +50,54 @@ impl EngineState {
                 }
             },
         };
-        if let Some(recorded) = &deletion.recorded_audience {
-            return self.delete_audience(job, deletion, source.as_ref(), recorded);
+        let mut successor = self.successor(deletion, source.as_ref());
+        if successor.is_some() {
+            match source
+                .as_ref()
+                .and_then(|source| self.source_of(source, job.since))
+            {
+                None | Some(Resolution::Found(_)) => {}
+                Some(Resolution::Ask(call)) => {
+                    return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
+                        Choice::Send(calls) => Next::Send(calls),
+                        Choice::Finish(None) => Next::WaitForResync,
+                        Choice::Finish(Some(problem)) => {
+                            Next::Finish(DeletionOutcome::Blocked(problem))
+                        }
+                    };
+                }
+                // Another one that asks for what cannot be shared any more takes nothing over.
+                Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
+            }
         }
-        // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
+        // Objects may exist whose ids were never written down: the process died in between, perhaps on the way from one
         // data source to another.
         let observed_state = self.shared_objects_plan(Mode::Observe).state;
         let mut data_sources: Vec<_> = observed_state.data_sources().collect();
         data_sources.extend(deletion.data_source.filter(|id| !data_sources.contains(id)));
-        let recorded = &deletion.recorded;
-        let count = recorded.additional_segments.len() + recorded.mappings.len();
-        let count = count + deletion.declared.len();
-        let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
-        let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
-        let deletion_input = DeletionInput {
-            claimant: self.claimant(&mark),
-            source: source.as_ref(),
-            recorded: RecordedObjects {
-                ids: recorded,
+        let made = match &deletion.recorded_audience {
+            Some(recorded) => Made::InExperiencePlatform(recorded),
+            None => Made::InAudienceManager(RecordedObjects {
+                ids: &deletion.recorded,
                 data_sources: &data_sources,
                 declared: &deletion.declared,
+            }),
+        };
+        let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
+        let kept = successor.map(|successor| self.kept(successor, source.as_ref()));
+        let plan = leaving::plan(
+            DeletionInput {
+                claimant: self.claimant(&mark),
+                source: source.as_ref(),
+                recorded: made,
+                inventory: &self.inventory,
+                since: job.since,
             },
-            inventory: &self.inventory,
-            since: job.since,
-        };
-        let successor = self.successor(deletion, source.as_ref());
-        let plan = match successor {
-            None => to_audience_manager::deletion::delete_objects(deletion_input),
-            Some(successor) => {
-                let keys = successor.additional_keys.iter();
-                let codes = source.as_ref().and_then(SourceId::audience);
-                let codes = codes.into_iter().flat_map(|source| {
-                    let keys = keys.clone();
-                    keys.map(|key| additional_code(source, key))
-                });
-                let kept = Successor {
-                    mark: self.mark_of(successor),
-                    codes: codes.collect(),
-                    destinations: successor.destinations.clone(),
-                };
-                to_audience_manager::deletion::hand_over_objects(deletion_input, &kept)
-            }
-        };
+            kept.as_ref().map_or(Fate::Delete, Fate::HandOver),
+        );
         let plan = rights::checked(plan, &self.inventory);
         let left = plan.state;
-        match job.choose(plan.steps, plan.blockers, objects) {
+        match job.choose(plan.steps, plan.blockers, made.count()) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(None) => Next::Finish(match successor {
                 None => DeletionOutcome::Gone(left),
@@ -132,8 +135,18 @@ impl EngineState {
         })
     }
 
-    fn mark_of(&self, successor: &Declaration) -> Mark {
-        mark(&self.settings.owner, &successor.share, successor.uid)
+    /// What the successor keeps of the objects.
+    fn kept(&self, successor: &Declaration, source: Option<&SourceId>) -> Successor {
+        let source = source.and_then(SourceId::audience);
+        let codes = source.into_iter().flat_map(|source| {
+            let keys = successor.additional_keys.iter();
+            keys.map(|key| additional_code(source, key))
+        });
+        Successor {
+            mark: mark(&self.settings.owner, &successor.share, successor.uid),
+            codes: codes.collect(),
+            destinations: successor.destinations.clone(),
+        }
     }
 
     /// The oldest other resource that manages the same source by the same way. One that is suspended or has a broken spec
@@ -151,56 +164,6 @@ impl EngineState {
             .filter(|rival| self.existing.existence(&rival.share) == Existence::Exists)
             .filter(|rival| self.asks_for(rival, source))
             .min_by_key(|rival| (rival.created, &rival.share))
-    }
-
-    fn delete_audience(
-        &mut self,
-        job: &mut Progress,
-        deletion: &DeletionRequest,
-        source: Option<&SourceId>,
-        recorded: &to_experience_platform::RecordedAudience,
-    ) -> Next<DeletionOutcome> {
-        let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
-        let deletion_input = DeletionInput {
-            claimant: self.claimant(&mark),
-            source,
-            recorded,
-            inventory: &self.inventory,
-            since: job.since,
-        };
-        let mut successor = self.successor(deletion, source);
-        if successor.is_some() {
-            match source.and_then(|source| self.source_of(source, job.since)) {
-                None | Some(Resolution::Found(_)) => {}
-                Some(Resolution::Ask(call)) => {
-                    return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
-                        Choice::Send(calls) => Next::Send(calls),
-                        Choice::Finish(None) => Next::WaitForResync,
-                        Choice::Finish(Some(problem)) => {
-                            Next::Finish(DeletionOutcome::Blocked(problem))
-                        }
-                    };
-                }
-                // Whoever asks for what cannot be shared any more takes nothing over.
-                Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
-            }
-        }
-        let plan = match successor {
-            None => to_experience_platform::deletion::delete_audience(deletion_input),
-            Some(successor) => to_experience_platform::deletion::hand_over_audience(
-                deletion_input,
-                &self.mark_of(successor),
-            ),
-        };
-        let left = plan.state;
-        match job.choose(plan.steps, plan.blockers, 2) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => Next::Finish(match successor {
-                None => DeletionOutcome::Gone(left),
-                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
-            }),
-            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
-        }
     }
 
     /// Who asks, for a judgment of what is ours.

@@ -39,7 +39,7 @@ pub(super) struct Progress {
     failed: Vec<(Call, Problem)>,
     /// Writes that were answered as done. One that is planned again was not stored.
     done: Vec<Call>,
-    calls: u32,
+    calls: usize,
     throttled: u32,
     /// How often it waited for the shared objects.
     waits: u32,
@@ -100,7 +100,7 @@ const THROTTLED_MAX: u32 = 3;
 
 /// The calls of one job: per object at most a read, a look-up, a create or update, once again after a conflict, and
 /// one more read; a plan that wants more goes in circles.
-const CALLS_PER_OBJECT_MAX: u32 = 8;
+const CALLS_PER_OBJECT_MAX: usize = 8;
 
 /// A job waits for the shared objects once; again, where the labels of its source change meanwhile or a resync ends.
 const WAITS_MAX: u32 = 16;
@@ -192,7 +192,7 @@ impl Progress {
         &mut self,
         steps: Vec<Step>,
         blockers: Vec<Blocker>,
-        objects: u32,
+        objects: usize,
     ) -> Choice {
         if steps.is_empty() {
             return Choice::Finish(blockers.into_iter().next().map(Problem::from));
@@ -212,7 +212,7 @@ impl Progress {
 
     /// Whether a call may be made in this job, which works on so many `objects`: one that failed is not, one that was
     /// done and is wanted again fails, and so does one beyond the bound.
-    pub(super) fn may_send(&mut self, call: &Call, objects: u32) -> bool {
+    pub(super) fn may_send(&mut self, call: &Call, objects: usize) -> bool {
         if self.failed.iter().any(|(failed, _)| failed == call) {
             return false;
         }
@@ -228,8 +228,7 @@ impl Progress {
     }
 
     pub(super) fn count(&mut self, calls: usize) {
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        self.calls = self.calls.saturating_add(calls);
+        self.calls += calls;
     }
 
     /// Counts a call that was one too many; `true` if the job goes on all the same.

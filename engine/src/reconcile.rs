@@ -153,8 +153,6 @@ impl EngineState {
         match job.choose(plan.steps, plan.blockers, objects) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => Next::Finish(ReconcileOutcome {
-                source: Some(origin(source)),
-                // What another one holds is not ours to record.
                 controls: observed_state
                     .data_source
                     .map(|id| shared_objects.controls_of(id, &self.inventory))
@@ -162,14 +160,12 @@ impl EngineState {
                 used_by: self
                     .listed_users(&observed_state)
                     .updated(self.definitions_using(&source.id)),
+                // What another one holds is not ours to record.
                 observed_state: (!conflict).then_some(observed_state),
-                audience: None,
                 shared_objects,
-                tenant: self.inventory.tenant.clone(),
                 applied_hash: problem.is_none().then(|| digest(&desired)),
                 stored_differently,
-                problem,
-                records_source_first: false,
+                ..self.reconciled_without(Some(origin(source)), problem)
             }),
         }
     }
@@ -332,7 +328,7 @@ impl EngineState {
     }
 
     /// Nothing of the audience's objects was judged: what is recorded of them stays.
-    fn reconciled_without(
+    pub(super) fn reconciled_without(
         &self,
         source: Option<Origin>,
         problem: Option<Problem>,
@@ -463,11 +459,10 @@ pub(super) fn is_conflict(blocker: &Blocker) -> bool {
 
 /// All that a round of work may have calls about: the trait, the segments with their rules, the mappings, the traits of
 /// rules.
-fn objects(desired: &DesiredObjects) -> u32 {
+fn objects(desired: &DesiredObjects) -> usize {
     let segments = desired.additional_segments.iter();
     let of_segments: usize = segments.map(|segment| 2 + segment.traits.len()).sum();
-    let count = 2 + of_segments + desired.all_destinations().count();
-    u32::try_from(count).unwrap_or(u32::MAX >> 8)
+    2 + of_segments + desired.all_destinations().count()
 }
 
 /// Changes whenever anything that is desired changes.

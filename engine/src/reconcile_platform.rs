@@ -7,12 +7,10 @@ use audience_sharing_core::compose::{
     external_key, metadata_key,
 };
 use audience_sharing_core::domain::identifier::AudienceId;
-use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
-use audience_sharing_core::plan::shared_objects;
 use audience_sharing_core::plan::source::Resolution;
 use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
 use audience_sharing_core::plan::used_by::UsedBy;
@@ -82,23 +80,21 @@ impl EngineState {
         let observed_state = self.standing_audience(observed_state, &request.recorded_audience);
         match job.choose(plan.steps, plan.blockers, 2) {
             Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => Next::Finish(ReconcileOutcome {
-                source: Some(origin(&source)),
-                observed_state: None,
-                used_by: match &observed_state.id {
-                    Some(id) => self.definitions_using(id),
-                    None => UsedBy::default(),
-                },
-                // What another one holds is not ours to record.
-                audience: (!conflict).then_some(observed_state),
-                controls: ExportControls::NONE,
-                shared_objects: shared_objects::ObservedSharedObjects::default(),
-                tenant: self.inventory.tenant.clone(),
-                applied_hash: problem.is_none().then(|| digest(&desired)),
-                stored_differently,
-                problem: problem.map(|problem| still_used(problem, superseded, &connectors)),
-                records_source_first: false,
-            }),
+            Choice::Finish(problem) => {
+                let applied_hash = problem.is_none().then(|| digest(&desired));
+                let problem = problem.map(|problem| still_used(problem, superseded, &connectors));
+                Next::Finish(ReconcileOutcome {
+                    used_by: match &observed_state.id {
+                        Some(id) => self.definitions_using(id),
+                        None => UsedBy::default(),
+                    },
+                    // What another one holds is not ours to record.
+                    audience: (!conflict).then_some(observed_state),
+                    applied_hash,
+                    stored_differently,
+                    ..self.reconciled_without(Some(origin(&source)), problem)
+                })
+            }
         }
     }
 

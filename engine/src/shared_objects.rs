@@ -18,10 +18,10 @@ use super::worker::Worker;
 
 /// For the bound of a job's calls: a data source, two folders, and for each of eight sets of export controls a data source
 /// with its contents.
-const KEPT_OBJECTS: u32 = 19;
+const KEPT_OBJECTS: usize = 19;
 
 /// The same for their deletion.
-const DELETED_OBJECTS: u32 = 15;
+const DELETED_OBJECTS: usize = 15;
 
 impl EngineState {
     /// All reads that are ready together, or one write. A set of export controls whose first call failed waits for the next

@@ -4,13 +4,12 @@ use audience_sharing_core::blocker::{Blocker, GoneSource};
 use audience_sharing_core::compose::{
     Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
 };
-use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{
-    DeletionInput, Plan, rights, to_audience_manager, to_experience_platform,
+    DeletionInput, Fate, rights, to_audience_manager, to_experience_platform,
 };
 
 use super::job::{Choice, Next, Progress};
@@ -26,65 +25,37 @@ impl EngineState {
         target: &ToAudienceManager,
         (source, origin): (GoneSource, Option<Origin>),
     ) -> Next<ReconcileOutcome> {
-        let policy = policy(request);
-        let blocker = Blocker::SourceGone(source, policy);
         let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = shared_objects.data_sources().collect();
         let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
-        let source = request.pinned.clone().or(declared_source);
+        let recorded_source = request.pinned.clone().or(declared_source);
+        let recorded = RecordedObjects {
+            ids: &request.recorded,
+            data_sources: &data_sources,
+            declared: &declared,
+        };
         let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
-            source: source.as_ref(),
-            recorded: RecordedObjects {
-                ids: &request.recorded,
-                data_sources: &data_sources,
-                declared: &declared,
-            },
+            source: recorded_source.as_ref(),
+            recorded: Made::InAudienceManager(recorded),
             inventory: &self.inventory,
             since: job.since,
         };
-        let plan = match policy {
-            SourceGonePolicy::Retain => {
-                to_audience_manager::deletion::look_up_objects(deletion_input)
-            }
-            SourceGonePolicy::Pause => {
-                to_audience_manager::deletion::pause_segments(deletion_input)
-            }
-            SourceGonePolicy::Delete => {
-                to_audience_manager::deletion::delete_objects(deletion_input)
-            }
-        };
-        let Plan {
-            steps, blockers, ..
-        } = rights::checked(plan, &self.inventory);
-        let blockers = blockers.into_iter().chain([blocker]).collect();
-        let recorded = &request.recorded;
-        let count = recorded.additional_segments.len() + recorded.mappings.len() + declared.len();
-        match job.choose(
-            steps,
-            blockers,
-            2 + u32::try_from(count).unwrap_or(u32::MAX >> 8),
-        ) {
+        match decided_by_policy(job, request, deletion_input, source) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
-                let observed_state = to_audience_manager::deletion::remaining_state(deletion_input);
+                let observed_state =
+                    to_audience_manager::deletion::remaining_state(deletion_input.with(recorded));
                 Next::Finish(ReconcileOutcome {
-                    source: origin,
                     controls: observed_state
                         .data_source
                         .map(|id| shared_objects.controls_of(id, &self.inventory))
                         .unwrap_or_default(),
                     observed_state: Some(observed_state),
-                    audience: None,
-                    used_by: UsedBy::default(),
                     shared_objects,
-                    tenant: self.inventory.tenant.clone(),
-                    applied_hash: None,
-                    stored_differently: Vec::new(),
-                    problem,
-                    records_source_first: false,
+                    ..self.reconciled_without(origin, problem)
                 })
             }
         }
@@ -98,8 +69,6 @@ impl EngineState {
         source: &SourceSelector,
         gone: GoneSource,
     ) -> Next<ReconcileOutcome> {
-        let policy = policy(request);
-        let blocker = Blocker::SourceGone(gone, policy);
         let source = request.pinned.clone().or_else(|| source.id());
         let key = source.as_ref().and_then(|source| match source {
             SourceId::Audience(_) => None,
@@ -112,54 +81,47 @@ impl EngineState {
         let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
-            recorded: &request.recorded_audience,
+            recorded: Made::InExperiencePlatform(&request.recorded_audience),
             inventory: &self.inventory,
             since: job.since,
         };
-        let plan = match policy {
-            SourceGonePolicy::Retain => {
-                to_experience_platform::deletion::look_up_audience(deletion_input)
-            }
-            SourceGonePolicy::Pause => {
-                to_experience_platform::deletion::pause_audience(deletion_input)
-            }
-            SourceGonePolicy::Delete => {
-                to_experience_platform::deletion::delete_audience(deletion_input)
-            }
-        };
-        let Plan {
-            steps, blockers, ..
-        } = plan;
-        match job.choose(steps, blockers.into_iter().chain([blocker]).collect(), 2) {
+        match decided_by_policy(job, request, deletion_input, gone) {
             Choice::Send(calls) => Next::Send(calls),
             Choice::Finish(problem) => {
                 let observed_state = to_experience_platform::ObservedAudience {
-                    audience: to_experience_platform::deletion::owned(deletion_input),
+                    audience: to_experience_platform::deletion::owned(
+                        deletion_input.with(&request.recorded_audience),
+                    ),
                     ..to_experience_platform::ObservedAudience::default()
                 };
                 let audience = self.standing_audience(observed_state, &request.recorded_audience);
                 Next::Finish(ReconcileOutcome {
-                    source: None,
-                    observed_state: None,
-                    controls: ExportControls::NONE,
                     audience: Some(audience),
-                    used_by: UsedBy::default(),
-                    shared_objects: Default::default(),
-                    tenant: self.inventory.tenant.clone(),
-                    applied_hash: None,
-                    stored_differently: Vec::new(),
-                    problem,
-                    records_source_first: false,
+                    ..self.reconciled_without(None, problem)
                 })
             }
         }
     }
 }
 
-/// Whoever only observes writes nothing.
-fn policy(request: &ReconcileRequest) -> SourceGonePolicy {
-    match request.share.mode {
+/// What the policy asks for. A resource that only observes writes nothing.
+fn decided_by_policy(
+    job: &mut Progress,
+    request: &ReconcileRequest,
+    deletion: DeletionInput<'_, Made<'_>>,
+    source: GoneSource,
+) -> Choice {
+    let policy = match request.share.mode {
         Mode::Observe => SourceGonePolicy::Retain,
         Mode::Manage => request.share.source_gone,
-    }
+    };
+    let fate = match policy {
+        SourceGonePolicy::Retain => Fate::Retain,
+        SourceGonePolicy::Pause => Fate::Pause,
+        SourceGonePolicy::Delete => Fate::Delete,
+    };
+    let plan = rights::checked(leaving::plan(deletion, fate), deletion.inventory);
+    let blockers = plan.blockers.into_iter();
+    let blockers = blockers.chain([Blocker::SourceGone(source, policy)]);
+    job.choose(plan.steps, blockers.collect(), deletion.recorded.count())
 }

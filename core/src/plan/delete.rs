@@ -1,11 +1,48 @@
 //! Deleting what a resource owned: the same for every kind that carries a mark. A person's copy of an object that is ours is
 //! left; so is what the status records and is not ours any more. Both are named.
 
+use std::collections::BTreeSet;
+
 use super::Plan;
 use super::lookup::Slot;
 use crate::call::{Call, Kind, Step};
+use crate::compose::{DESCRIPTION_CHARS_MAX, SegmentDestination};
+use crate::domain::identifier::IntegrationCode;
+use crate::domain::mark::{Mark, describe, strip};
 use crate::ownership::owned::Ours;
 use crate::ownership::{Left, Ownership};
+
+/// What becomes of the objects of a resource that leaves, or whose source is gone.
+#[derive(Clone, Copy, Debug)]
+pub enum Fate<'a> {
+    /// They stay; what is ours is looked up.
+    Retain,
+    /// They are taken out of use.
+    Pause,
+    /// Another resource takes them over: what it declares is marked as its own, the rest is deleted. So each object has
+    /// exactly one owner at every moment (design.md §4, L5).
+    HandOver(&'a Successor),
+    Delete,
+}
+
+/// The resource that takes the objects over, and what it keeps of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    pub mark: Mark,
+    /// The integration codes of its additional segments.
+    pub codes: BTreeSet<IntegrationCode>,
+    pub destinations: Vec<SegmentDestination>,
+}
+
+/// A kind that carries a mark: what is written when its resource leaves.
+pub(super) trait Marked: Kind {
+    fn described(description: Box<str>) -> Self::Change;
+
+    /// `None`: it is out of use already, or of a kind that is never paused.
+    fn paused(&self) -> Option<Self::Change> {
+        None
+    }
+}
 
 /// The objects of one kind that are ours.
 pub(super) struct OwnedObjects<'a, K> {
@@ -54,17 +91,6 @@ impl<'a, K: Kind> OwnedObjects<'a, K> {
         self.all().map(|ours| ours.record().id()).collect()
     }
 
-    /// What is written to each, if anything.
-    pub(super) fn updates<'s>(
-        &'s self,
-        change: impl Fn(&K) -> Option<K::Change> + 's,
-    ) -> impl Iterator<Item = Step> + 's {
-        self.all().filter_map(move |ours| {
-            let change = change(ours.record())?;
-            Some(Step::ready(Call::update(ours.owned(), change)))
-        })
-    }
-
     /// `first`: nothing goes before them.
     pub(super) fn deletions(&self, first: bool) -> Vec<Step> {
         let step = |ours: &Ours<'a, K>, first| after(first, Call::delete(ours.owned()));
@@ -72,6 +98,29 @@ impl<'a, K: Kind> OwnedObjects<'a, K> {
         let last = first && self.duplicates.is_empty();
         let kept = self.kept.iter().map(|ours| step(ours, last));
         duplicates.chain(kept).collect()
+    }
+}
+
+impl<K: Marked> OwnedObjects<'_, K> {
+    pub(super) fn pause(&self) -> impl Iterator<Item = Step> {
+        self.all().filter_map(|ours| {
+            let change = ours.record().paused()?;
+            Some(Step::ready(Call::update(ours.owned(), change)))
+        })
+    }
+
+    /// Marks each that is `taken` as another resource's.
+    pub(super) fn hand_over(
+        &self,
+        successor: &Mark,
+        taken: impl Fn(&K) -> bool,
+    ) -> impl Iterator<Item = Step> {
+        let taken = self.all().filter(move |ours| taken(ours.record()));
+        taken.map(|ours| {
+            let text = strip(ours.record().description().unwrap_or_default());
+            let text = describe(text, successor, DESCRIPTION_CHARS_MAX);
+            Step::ready(Call::update(ours.owned(), K::described(text.into())))
+        })
     }
 }
 

@@ -36,6 +36,19 @@ pub struct DeletionInput<'a, Recorded> {
     pub since: Sequence,
 }
 
+impl<'a, Recorded> DeletionInput<'a, Recorded> {
+    /// The same of what is recorded in one direction.
+    pub fn with<R>(self, recorded: R) -> DeletionInput<'a, R> {
+        DeletionInput {
+            claimant: self.claimant,
+            source: self.source,
+            recorded,
+            inventory: self.inventory,
+            since: self.since,
+        }
+    }
+}
+
 impl<Desired, Recorded> PlanInput<'_, Desired, Recorded> {
     /// One source, one holder: whose mark is on the objects, else the older (design.md §4, L5).
     pub(super) fn claimed_by_another(

@@ -8,11 +8,10 @@ use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;
-use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::to_audience_manager::deletion::{
-    self, RecordedObjects, Successor,
-};
+use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
 
 use super::{calls, mapped, partner, pass, shop, state, tenant};
 use crate::model::{World, claimant, mark_of, name, of_audience};
@@ -20,7 +19,7 @@ use audience_sharing_core::domain::source::SourceId;
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
-    let plan = deletion::delete_objects(leaving(world, declared, &mark, &source));
+    let plan = leaving::plan(leaving(world, declared, &mark, &source), Fate::Delete);
     world.judge(&plan);
     plan
 }
@@ -30,16 +29,16 @@ fn leaving<'a>(
     declared: &'a [SegmentDestination],
     mark: &'a Mark,
     source: &'a SourceId,
-) -> DeletionInput<'a, RecordedObjects<'a>> {
+) -> DeletionInput<'a, Made<'a>> {
     static NOBODY: BTreeSet<ShareName> = BTreeSet::new();
     DeletionInput {
         claimant: claimant(mark, &NOBODY),
         source: Some(source),
-        recorded: RecordedObjects {
+        recorded: Made::InAudienceManager(RecordedObjects {
             ids: &world.recorded,
             data_sources: &[DataSourceId(1_001)],
             declared,
-        },
+        }),
         inventory: &world.inventory,
         since: Sequence(1),
     }
@@ -129,7 +128,7 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     world.calls.clear();
     loop {
-        let plan = deletion::hand_over_objects(leaving(&world, &[], &mark, &source), &kept);
+        let plan = leaving::plan(leaving(&world, &[], &mark, &source), Fate::HandOver(&kept));
         let Some(step) = plan.steps.into_iter().next() else {
             break;
         };

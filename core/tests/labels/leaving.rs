@@ -8,10 +8,11 @@ use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::DeletionInput;
+use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::shared_objects::{self, ObservedSharedObjects};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
-use audience_sharing_core::plan::to_audience_manager::deletion::{self, RecordedObjects};
+use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
+use audience_sharing_core::plan::{DeletionInput, Fate};
 
 use super::{OURS, data_source, settle, unlabelled};
 use crate::model::strangers::Strangers;
@@ -46,17 +47,20 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = deletion::delete_objects(DeletionInput {
-            claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
-            source: Some(&of_audience("I")),
-            recorded: RecordedObjects {
-                ids: &RecordedIds::default(),
-                data_sources,
-                declared: &[],
+        let plan = leaving::plan(
+            DeletionInput {
+                claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
+                source: Some(&of_audience("I")),
+                recorded: Made::InAudienceManager(RecordedObjects {
+                    ids: &RecordedIds::default(),
+                    data_sources,
+                    declared: &[],
+                }),
+                inventory: &world.inventory,
+                since: Sequence(50),
             },
-            inventory: &world.inventory,
-            since: Sequence(50),
-        });
+            Fate::Delete,
+        );
         lines(plan.steps)
     };
     let all: Vec<DataSourceId> = found(&world).data_sources().collect();

@@ -9,13 +9,16 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.refresh();
     let pause = |world: &World| {
-        to_experience_platform::deletion::pause_audience(DeletionInput {
-            claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
-            source: Some(&SourceId::of(SourceKind::Segment, 7)),
-            recorded: &world.recorded,
-            inventory: &world.inventory,
-            since: Sequence(1),
-        })
+        leaving::plan(
+            DeletionInput {
+                claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
+                source: Some(&SourceId::of(SourceKind::Segment, 7)),
+                recorded: Made::InExperiencePlatform(&world.recorded),
+                inventory: &world.inventory,
+                since: Sequence(1),
+            },
+            Fate::Pause,
+        )
     };
     let plan = pause(&world);
     world.carry_out(&plan.steps[0].call);

@@ -2,26 +2,21 @@
 //!
 //! Works from what the status recorded, so that neither a broken spec nor a vanished source can block it.
 
-use std::collections::BTreeSet;
-
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds};
 use super::undeclared_segments::keys_below;
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
-use crate::compose::{
-    DESCRIPTION_CHARS_MAX, DestinationSelector, SegmentDestination, additional_code,
-};
+use crate::compose::{DestinationSelector, SegmentDestination, additional_code};
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
 use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
-use crate::domain::mark::{Mark, describe, strip};
 use crate::domain::source::SourceId;
 use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{OwnedObjects, after};
+use crate::plan::delete::{Fate, Marked, OwnedObjects, Successor, after};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::shared_objects::unlisted;
 use crate::plan::{DeletionInput, Plan};
@@ -38,22 +33,24 @@ pub struct RecordedObjects<'a> {
 
 type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
-/// The resource that takes the objects over, and what it keeps of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Successor {
-    pub mark: Mark,
-    /// The integration codes of its additional segments.
-    pub codes: BTreeSet<IntegrationCode>,
-    pub destinations: Vec<SegmentDestination>,
+pub(in crate::plan) fn plan(deletion: ObjectDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
+    let (mut plan, objects) = objects(&deletion);
+    match fate {
+        Fate::Retain => drop(our_mappings(&deletion, &mut plan.steps)),
+        Fate::Pause if plan.steps.is_empty() => plan.steps.extend(objects.segments.pause()),
+        Fate::HandOver(successor) if plan.steps.is_empty() => {
+            hand_over(&deletion, &objects, successor, &mut plan);
+        }
+        Fate::Delete => delete(&deletion, &objects, &mut plan),
+        Fate::Pause | Fate::HandOver(_) => {}
+    }
+    plan
 }
 
-/// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
-/// is left, since it is not ours any more.
-pub fn delete_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
-    let (mut plan, objects) = objects(&deletion);
-    let mappings = our_mappings(&deletion, &mut plan.steps);
+fn delete(deletion: &ObjectDeletion<'_>, objects: &Objects<'_>, plan: &mut Plan<Left>) {
+    let mappings = our_mappings(deletion, &mut plan.steps);
     if !plan.steps.is_empty() {
-        return plan; // what is not known is asked for before anything is deleted
+        return; // what is not known is asked for before anything is deleted
     }
     let inventory = deletion.inventory;
     let segments = objects.segments.ids();
@@ -64,28 +61,20 @@ pub fn delete_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
         plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
-        match trait_users(&deletion, *sid, &segments) {
+        match trait_users(deletion, *sid, &segments) {
             TraitUsers::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
             TraitUsers::Foreign(blocker) => plan.blockers.push(blocker),
             TraitUsers::OursAlone => {}
         }
     }
     if !plan.steps.is_empty() || !plan.blockers.is_empty() {
-        return plan;
+        return;
     }
     let first = deletions.is_empty();
     plan.steps.extend(deletions);
     plan.steps.extend(objects.segments.deletions(first));
     let first = first && segments.is_empty();
     plan.steps.extend(objects.traits.deletions(first));
-    plan
-}
-
-/// Plans what must be asked for before [`remaining_state`] can tell.
-pub fn look_up_objects(deletion: ObjectDeletion<'_>) -> Plan<Left> {
-    let (mut plan, _) = objects(&deletion);
-    our_mappings(&deletion, &mut plan.steps);
-    plan
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
@@ -136,51 +125,28 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
     }
 }
 
-/// Plans that our segments are paused; a settled plan means that none of them reaches anybody.
-pub fn pause_segments(deletion: ObjectDeletion<'_>) -> Plan<Left> {
-    let (mut plan, objects) = objects(&deletion);
-    if plan.steps.is_empty() {
-        plan.steps.extend(objects.segments.updates(|found| {
-            (found.activity != Activity::Inactive).then(|| SegmentChange {
-                pause: true,
-                ..SegmentChange::default()
-            })
-        }));
-    }
-    plan
-}
-
-/// Plans how another resource takes the objects over: what it declares is marked as its own, the rest is deleted. So each
-/// object has exactly one owner at every moment (design.md §4, L5).
-pub fn hand_over_objects(deletion: ObjectDeletion<'_>, kept: &Successor) -> Plan<Left> {
-    let (mut plan, objects) = objects(&deletion);
-    if !plan.steps.is_empty() {
-        return plan;
-    }
+fn hand_over(
+    deletion: &ObjectDeletion<'_>,
+    objects: &Objects<'_>,
+    successor: &Successor,
+    plan: &mut Plan<Left>,
+) {
     let shared = deletion.code();
     let is_taken_over = |found: &Segment| {
         let code = found.integration_code.as_ref();
-        code.is_none_or(|code| Some(code) == shared.as_ref() || kept.codes.contains(code))
+        code.is_none_or(|code| Some(code) == shared.as_ref() || successor.codes.contains(code))
     };
-    plan.steps.extend(objects.traits.updates(|found| {
-        Some(TraitChange {
-            description: Some(kept.marked(&found.description)),
-            ..TraitChange::default()
-        })
-    }));
-    plan.steps.extend(objects.segments.updates(|found| {
-        is_taken_over(found).then(|| SegmentChange {
-            description: Some(kept.marked(&found.description)),
-            ..SegmentChange::default()
-        })
-    }));
+    let traits = objects.traits.hand_over(&successor.mark, |_| true);
+    plan.steps.extend(traits);
+    let segments = objects.segments.hand_over(&successor.mark, is_taken_over);
+    plan.steps.extend(segments);
     if !plan.steps.is_empty() {
-        return plan; // first every object has its next owner, then the rest is deleted
+        return; // first every object has its next owner, then the rest is deleted
     }
-    let mut mappings = our_mappings(&deletion, &mut plan.steps);
-    mappings.retain(|known| !kept.keeps(known, deletion.inventory));
+    let mut mappings = our_mappings(deletion, &mut plan.steps);
+    mappings.retain(|known| !successor.keeps(known, deletion.inventory));
     if !plan.steps.is_empty() {
-        return plan;
+        return;
     }
     let all = objects.segments.all();
     for ours in all.filter(|ours| !is_taken_over(ours.record())) {
@@ -201,14 +167,35 @@ pub fn hand_over_objects(deletion: ObjectDeletion<'_>, kept: &Successor) -> Plan
     plan.steps
         .extend(deletion.mapping_deletions(&mappings, &[]));
     plan.state = Left::default(); // what carries the successor's mark by now is not left
-    plan
+}
+
+impl Marked for Trait {
+    fn described(description: Box<str>) -> TraitChange {
+        TraitChange {
+            description: Some(description),
+            ..TraitChange::default()
+        }
+    }
+}
+
+/// Without its segment a trait reaches nobody.
+impl Marked for Segment {
+    fn described(description: Box<str>) -> SegmentChange {
+        SegmentChange {
+            description: Some(description),
+            ..SegmentChange::default()
+        }
+    }
+
+    fn paused(&self) -> Option<SegmentChange> {
+        (self.activity != Activity::Inactive).then(|| SegmentChange {
+            pause: true,
+            ..SegmentChange::default()
+        })
+    }
 }
 
 impl Successor {
-    pub(super) fn marked(&self, description: &str) -> Box<str> {
-        describe(strip(description), &self.mark, DESCRIPTION_CHARS_MAX).into()
-    }
-
     fn keeps(&self, known: &KnownMapping, inventory: &Inventory) -> bool {
         let found = inventory.destinations.get(&known.destination);
         let name = found.map(|entry| &entry.record.name);

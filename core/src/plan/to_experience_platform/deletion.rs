@@ -1,57 +1,50 @@
 //! The audience of a resource that is deleted, or whose source is gone: handed over, paused or deleted.
 
 use super::input::{RecordedAudience, created_by, has_natural_key};
-use crate::compose::{DESCRIPTION_CHARS_MAX, external_key, metadata_key, mirror};
+use crate::compose::{external_key, metadata_key, mirror};
 use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
-use crate::domain::mark::{Mark, describe, strip};
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Left;
-use crate::plan::delete::OwnedObjects;
+use crate::plan::delete::{Fate, Marked, OwnedObjects};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
 /// Of one audience.
 type AudienceDeletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
 
-/// Plans how another resource takes the audience over: it is marked as its own (design.md §4, L5).
-pub fn hand_over_audience(deletion: AudienceDeletion<'_>, successor: &Mark) -> Plan<Left> {
-    let plan = plan_each(deletion, |found| {
-        let text = strip(&found.description);
-        Some(AudienceChange {
-            description: Some(describe(text, successor, DESCRIPTION_CHARS_MAX).into()),
-            ..AudienceChange::default()
-        })
-    });
-    Plan {
-        state: Left::default(),
-        ..plan
-    }
-}
-
-/// Plans that an audience of ours is out of use.
-pub fn pause_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
-    plan_each(deletion, |found| {
-        (found.lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
-            deactivate: true,
-            ..AudienceChange::default()
-        })
-    })
-}
-
-/// Plans the deletions; a settled plan means that nothing of ours is left. `state` names what the status records and
-/// is left, since it is not ours any more.
-pub fn delete_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
+pub(in crate::plan) fn plan(deletion: AudienceDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
     let (mut plan, owned_objects) = ours(deletion);
-    if plan.steps.is_empty() {
-        plan.steps.extend(owned_objects.deletions(true));
+    if !plan.steps.is_empty() {
+        return plan;
+    }
+    match fate {
+        Fate::Retain => {}
+        Fate::Pause => plan.steps.extend(owned_objects.pause()),
+        Fate::Delete => plan.steps.extend(owned_objects.deletions(true)),
+        Fate::HandOver(successor) => {
+            let marked = owned_objects.hand_over(&successor.mark, |_| true);
+            plan.steps.extend(marked);
+            plan.state = Left::default(); // what carries the successor's mark by now is not left
+        }
     }
     plan
 }
 
-/// Plans what must be asked for before [`owned`] can tell.
-pub fn look_up_audience(deletion: AudienceDeletion<'_>) -> Plan<Left> {
-    ours(deletion).0
+impl Marked for Audience {
+    fn described(description: Box<str>) -> AudienceChange {
+        AudienceChange {
+            description: Some(description),
+            ..AudienceChange::default()
+        }
+    }
+
+    fn paused(&self) -> Option<AudienceChange> {
+        (self.lifecycle != Lifecycle::Inactive).then(|| AudienceChange {
+            deactivate: true,
+            ..AudienceChange::default()
+        })
+    }
 }
 
 /// The audience that is ours; its id may never have been written down: the process died in between.
@@ -59,18 +52,6 @@ pub fn owned(deletion: AudienceDeletion<'_>) -> Option<AudienceId> {
     let (_, owned_objects) = ours(deletion);
     let first = owned_objects.kept.first()?;
     Some(first.record().id.clone())
-}
-
-/// What becomes of each that is ours; what cannot be judged is asked for first.
-fn plan_each(
-    deletion: AudienceDeletion<'_>,
-    change: impl Fn(&Audience) -> Option<AudienceChange>,
-) -> Plan<Left> {
-    let (mut plan, owned_objects) = ours(deletion);
-    if plan.steps.is_empty() {
-        plan.steps.extend(owned_objects.updates(change));
-    }
-    plan
 }
 
 /// What is ours, by whichever strategy it was made; what is not known is asked for.
