@@ -1,5 +1,6 @@
-//! Deleting what a resource owned: the same for every kind that carries a mark. A person's copy of an object that is ours is
-//! left; so is what the status records and is not ours any more. Both are named.
+//! Deleting: the same for every kind, and nothing else makes the call. Of the kinds that carry a mark also which objects a
+//! resource owned: a person's copy of an object that is ours is left; so is what the status records and is not ours any
+//! more. Both are named.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::call::{Call, Kind, Step};
 use crate::compose::{DESCRIPTION_CHARS_MAX, SegmentDestination};
 use crate::domain::identifier::IntegrationCode;
 use crate::domain::mark::{Mark, describe, strip};
-use crate::ownership::owned::Ours;
+use crate::ownership::owned::{Ours, Owned};
 use crate::ownership::{Left, Ownership};
 
 /// What becomes of the objects of a resource that leaves, or whose source is gone.
@@ -41,6 +42,14 @@ pub(super) trait Marked: Kind {
     /// `None`: it is out of use already, or of a kind that is never paused.
     fn paused(&self) -> Option<Self::Change> {
         None
+    }
+}
+
+/// Deletes one object. `first`: nothing goes before it; else it waits.
+pub(super) fn deletion<K: Kind>(owned: Owned<K>, first: bool) -> Step {
+    Step {
+        call: Call::delete(owned),
+        ready: first,
     }
 }
 
@@ -93,10 +102,12 @@ impl<'a, K: Kind> OwnedObjects<'a, K> {
 
     /// `first`: nothing goes before them.
     pub(super) fn deletions(&self, first: bool) -> Vec<Step> {
-        let step = |ours: &Ours<'a, K>, first| after(first, Call::delete(ours.owned()));
-        let duplicates = self.duplicates.iter().map(|ours| step(ours, first));
+        let duplicates = self
+            .duplicates
+            .iter()
+            .map(|ours| deletion(ours.owned(), first));
         let last = first && self.duplicates.is_empty();
-        let kept = self.kept.iter().map(|ours| step(ours, last));
+        let kept = self.kept.iter().map(|ours| deletion(ours.owned(), last));
         duplicates.chain(kept).collect()
     }
 }
@@ -121,13 +132,5 @@ impl<K: Marked> OwnedObjects<'_, K> {
             let text = describe(text, successor, DESCRIPTION_CHARS_MAX);
             Step::ready(Call::update(ours.owned(), K::described(text.into())))
         })
-    }
-}
-
-/// What goes last waits until nothing goes before it.
-pub(super) fn after(is_first: bool, call: Call) -> Step {
-    match is_first {
-        true => Step::ready(call),
-        false => Step::waiting(call),
     }
 }

@@ -57,7 +57,7 @@ impl<'a, K: Kind> FieldComparison<'a, K> {
         if field.same(found, wanted) {
             return None;
         }
-        if !self.table.is_stored_as(self.found, field, wanted) {
+        if !self.is_stored_as(field, wanted) {
             return Some(wanted.into());
         }
         self.respelled.push(Respelled {
@@ -66,6 +66,11 @@ impl<'a, K: Kind> FieldComparison<'a, K> {
             stored: found.into(),
         });
         None
+    }
+
+    /// The service made of `sent` what it shows now.
+    pub(super) fn is_stored_as(&self, field: Field, sent: &str) -> bool {
+        self.table.is_stored_as(self.found, field, sent)
     }
 
     fn code(&mut self, wanted: &IntegrationCode) -> Option<IntegrationCode> {

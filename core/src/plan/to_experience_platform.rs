@@ -13,6 +13,7 @@ type AudienceInput<'a> = PlanInput<'a, DesiredAudience, RecordedAudience>;
 
 use self::input::{has_natural_key, natural_key};
 use super::Plan;
+use super::delete;
 use super::difference::{Desired, FieldComparison, unmarkable};
 use super::input::PlanInput;
 use super::keep::{Kept, keep};
@@ -212,7 +213,7 @@ fn observe(
         .extend(labels::of_connectors(input.desired, connectors));
     if let Some(Ownership::Owned(ours)) = found.map(|found| found.ownership) {
         plan.state.superseded = Some(ours.record().id.clone());
-        plan.steps.push(Step::ready(Call::delete(ours.owned())));
+        plan.steps.push(delete::deletion(ours.owned(), true));
         if input.desired.equals(input.inventory, ours.record()) {
             plan.steps.extend(duplicate_audiences(slot, ours));
         }
@@ -228,13 +229,13 @@ fn duplicate_audiences(slot: &Slot<'_, Audience>, kept: Ours<'_, Audience>) -> V
         .filter_map(|(ours, entry)| {
             let id = &entry.record.id;
             if entry.stale {
-                return Some(Call::read::<Audience>(id.clone()));
+                return Some(Step::ready(Call::read::<Audience>(id.clone())));
             }
             let users = AudienceNaturalKey::Dependency(id.clone());
             let is_used = table.find(&users).next().is_some();
-            (!is_used).then(|| Call::delete(ours.owned()))
+            (!is_used).then(|| delete::deletion(ours.owned(), true))
         });
-    steps.map(Step::ready).collect()
+    steps.collect()
 }
 
 fn keep_audience(

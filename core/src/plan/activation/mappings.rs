@@ -7,6 +7,8 @@
 //! A mapping belongs to its segment and its destination, not to the key in the list of destinations. The user may give a
 //! declared destination another key: the mapping stays, and only the entry in the status moves.
 
+use std::collections::BTreeMap;
+
 use super::destinations::{ResolvedDestination, misfit, resolve_destination, unusable};
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
@@ -23,6 +25,7 @@ use crate::ownership::{
     Judged as _, MappingSigns, Ownership, judge_mapping, judge_recorded, object_name,
 };
 use crate::plan::Plan;
+use crate::plan::delete::deletion;
 use crate::plan::difference::{Desired, FieldComparison};
 use crate::plan::keep::keep;
 use crate::plan::lookup::Candidate;
@@ -313,7 +316,7 @@ pub(crate) fn plan_mapping(
             declared_keys: true,
         };
         match judge_mapping(entry, signs) {
-            Ownership::Owned(ours) => Some(Step::ready(Call::delete(ours.owned()))),
+            Ownership::Owned(ours) => Some(deletion(ours.owned(), true)),
             _ => None,
         }
     }));
@@ -340,20 +343,30 @@ pub(crate) fn has_keys(table: &Table<Mapping>, mapping: &Mapping, declared: &Map
     key_changes(declared, &mut FieldComparison::new(table, mapping)) == MappingKeys::default()
 }
 
-/// The deletion of a mapping that the status names; `None` if it is gone, or if its segment is. `sid`: its segment.
-pub(crate) fn deletion(
+/// The deletions of mappings that the status names, each with its segment, and of `made`, each once. What is gone, or whose
+/// segment is, needs none.
+pub(crate) fn deletions<'a>(
     inventory: &Inventory,
-    known: &KnownMapping,
-    sid: Option<SegmentSid>,
-) -> Option<Step> {
+    recorded: impl IntoIterator<Item = (&'a KnownMapping, Option<SegmentSid>)>,
+    made: impl IntoIterator<Item = Ours<'a, Mapping>>,
+) -> Vec<Step> {
     let table = &inventory.mappings;
-    let id = known.mapping.filter(|id| !table.is_gone(id))?;
-    let owned = match table.get(&id) {
-        Some(entry) => judge_recorded(&entry.record).owned(),
-        // In no list that was read: only its ids are known. The deletion reads it, and plans again if it finds more.
-        None => judge_recorded(&Mapping::known_by_ids(id, known.destination, sid?)).owned(),
-    };
-    Some(Step::ready(Call::delete(owned)))
+    let recorded = recorded.into_iter().filter_map(|(known, sid)| {
+        let id = known.mapping.filter(|id| !table.is_gone(id))?;
+        Some(match table.get(&id) {
+            Some(entry) => judge_recorded(&entry.record).owned(),
+            // In no list that was read: only its ids are known. The deletion reads it, and plans again if it finds more.
+            None => judge_recorded(&Mapping::known_by_ids(id, known.destination, sid?)).owned(),
+        })
+    });
+    let made = made.into_iter().map(Ours::owned);
+    let each: BTreeMap<_, _> = recorded
+        .chain(made)
+        .map(|owned| (owned.id, owned))
+        .collect();
+    each.into_values()
+        .map(|owned| deletion(owned, true))
+        .collect()
 }
 
 /// A mapping has no description. Keys that are not declared are left to Audience Manager.

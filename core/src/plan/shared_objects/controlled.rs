@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::contents;
-use super::data_source::{create, find_listed, marking, named, owner_mark};
+use super::data_source::{MarkedDataSource, create, find_listed, named, owner_mark};
 use super::observed::{
     Controlled, ObservedSharedObjects, Place, RecordedSharedObjects, controlled_name,
 };
@@ -20,9 +20,9 @@ use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::ExportControls;
 use crate::domain::mark::describe;
 use crate::inventory::{Coverage, Inventory};
-use crate::ownership::owned::Ours;
 use crate::ownership::{Ownership, object_name};
 use crate::plan::Plan;
+use crate::plan::keep::keep;
 use crate::plan::lookup::{Candidate, Lookup};
 
 const DESCRIPTION: &str =
@@ -61,11 +61,11 @@ pub(super) fn plan_controlled(
                 plan.steps.extend(needed.then(|| Step::ready(*call)));
             }
             Lookup::Found(found) => {
-                let (controlled, ours) = take(settings, controls, &found);
+                let marked = MarkedDataSource::of(found.record, &mark, &created_as);
+                let kept = keep(inventory, &found, &marked, settings.adoption);
+                let controlled = take(controls, &found, kept.as_ref().err());
                 if needed && controlled.blocker.is_none() {
-                    let marking =
-                        ours.and_then(|ours| marking(inventory, ours, (&mark, &created_as)));
-                    plan.steps.extend(marking);
+                    plan.steps.extend(kept.ok().and_then(|kept| kept.step()));
                     plan.steps
                         .extend(contents::unlisted(found.record.id, inventory));
                 }
@@ -95,38 +95,34 @@ fn recorded_only(controls: ExportControls, data_source: DataSourceId) -> Control
     }
 }
 
-/// The data source as it may be used, and the proof that it may be marked as ours.
-fn take<'a>(
-    settings: &ConnectionSettings,
+/// The data source as it may be used. A person made it for this purpose if it has this name and these controls: that is
+/// what `IfEqual` asks. `refused`: why it is not ours.
+fn take(
     controls: ExportControls,
-    found: &Candidate<'a, DataSource>,
-) -> (Controlled, Option<Ours<'a, DataSource>>) {
+    found: &Candidate<'_, DataSource>,
+    refused: Option<&Blocker>,
+) -> Controlled {
     let record = found.record;
     let lacks = record.restrictions.missing(controls);
     let lacking = lacks.map(|control| Blocker::ExportControlMissing(object_name(record), control));
-    let (is_ours, blocker, ours) = match &found.ownership {
-        Ownership::Owned(ours) | Ownership::TakenOver(ours) => (true, lacking, Some(*ours)),
-        // A person made it for this purpose if it has this name and these controls: that is what IfEqual asks.
-        Ownership::Unmarked(unmarked) => match unmarked.adopt(true, settings.adoption) {
-            Ok(ours) => (false, lacking, Some(ours)),
-            Err(_) => {
-                let blocker = Blocker::DataSourceNotAdopted(object_name(record));
-                (false, Some(blocker), None)
-            }
-        },
-        Ownership::Unrelated => (false, lacking, None),
+    let (ours, blocker) = match (&found.ownership, refused) {
+        (Ownership::Owned(_) | Ownership::TakenOver(_), _) => (true, lacking),
+        (Ownership::Unmarked(_), Some(_)) => {
+            let blocker = Blocker::DataSourceNotAdopted(object_name(record));
+            (false, Some(blocker))
+        }
+        (Ownership::Unmarked(_), None) | (Ownership::Unrelated, _) => (false, lacking),
         // Objects of ours may be in what was recorded.
-        Ownership::Blocked(blocker) => (found.recorded, Some(blocker.clone()), None),
+        (Ownership::Blocked(blocker), _) => (found.recorded, Some(blocker.clone())),
     };
-    let controlled = Controlled {
+    Controlled {
         controls,
         place: Place {
             data_source: record.id,
             enforces_trait_codes: record.unique_trait_codes,
             enforces_segment_codes: record.unique_segment_codes,
         },
-        ours: is_ours,
+        ours,
         blocker,
-    };
-    (controlled, ours)
+    }
 }

@@ -12,10 +12,10 @@ use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::Restrictions;
 use crate::domain::mark::{Mark, describe};
 use crate::inventory::{Coverage, Inventory, Table};
-use crate::ownership::owned::Ours;
 use crate::ownership::{Claimant, Ownership};
 use crate::plan::Plan;
-use crate::plan::difference::FieldComparison;
+use crate::plan::difference::{Desired, FieldComparison};
+use crate::plan::keep::{Kept, keep};
 use crate::plan::lookup::{Lookup, Slot, SlotKey};
 
 /// The user's text before the mark of a data source that we create.
@@ -125,21 +125,20 @@ pub(super) fn plan_data_source(
             plan.steps.push(Step::ready(*call));
         }
         Lookup::Found(found) => {
-            let adopts = settings.adoption == AdoptionPolicy::Always && mode == Mode::Manage;
-            let ours = match found.ownership {
-                Ownership::Owned(ours) | Ownership::TakenOver(ours) => Some(ours),
-                Ownership::Unmarked(unmarked) if adopts => {
-                    unmarked.adopt(false, AdoptionPolicy::Always).ok()
-                }
-                Ownership::Unmarked(_) | Ownership::Unrelated => None,
-                Ownership::Blocked(blocker) => return plan.blockers.push(blocker),
+            if let Ownership::Blocked(blocker) = found.ownership {
+                return plan.blockers.push(blocker);
+            }
+            let adoption = match (settings.adoption, mode) {
+                (AdoptionPolicy::Always, Mode::Manage) => AdoptionPolicy::Always,
+                _ => AdoptionPolicy::Never,
             };
+            let marked = MarkedDataSource::of(found.record, &mark, &created_as);
+            let kept = keep(inventory, &found, &marked, adoption).ok();
             if mode == Mode::Manage {
-                let marking = ours.and_then(|ours| marking(inventory, ours, (&mark, &created_as)));
-                plan.steps.extend(marking);
+                plan.steps.extend(kept.as_ref().and_then(Kept::step));
             }
             let state = &mut plan.state;
-            state.adobes = ours.is_none();
+            state.adobes = kept.is_none();
             state.data_source = Some(found.record.id);
             state.enforces_trait_codes = found.record.unique_trait_codes;
             state.enforces_segment_codes = found.record.unique_segment_codes;
@@ -186,22 +185,41 @@ pub(super) fn create(
     plan.steps.push(Step::ready(call));
 }
 
-/// The call that puts our mark behind the description. `None` where it is there, or where the service did not keep it when
-/// it was created or marked: it is not written again.
-pub(super) fn marking(
-    inventory: &Inventory,
-    ours: Ours<'_, DataSource>,
-    (mark, created_as): (&Mark, &str),
-) -> Option<Step> {
-    let (found, table) = (ours.record(), &inventory.data_sources);
-    let marked = describe(&found.description, mark, DESCRIPTION_CHARS_MAX);
-    let is_marked = Mark::read(&found.description).as_ref() == Some(mark);
-    if is_marked || table.is_stored_as(found, Field::Description, created_as) {
-        return None;
+/// Our mark behind the description that a data source has; all else of it is left as it is.
+pub(super) struct MarkedDataSource<'a> {
+    /// The description under which we create one.
+    created_as: &'a str,
+    /// As it is once our mark is there.
+    description: String,
+    is_marked: bool,
+}
+
+impl<'a> MarkedDataSource<'a> {
+    pub(super) fn of(found: &DataSource, mark: &Mark, created_as: &'a str) -> Self {
+        Self {
+            created_as,
+            description: describe(&found.description, mark, DESCRIPTION_CHARS_MAX),
+            is_marked: Mark::read(&found.description).as_ref() == Some(mark),
+        }
     }
-    let mut comparison = FieldComparison::new(table, found);
-    let change = DataSourceChange {
-        description: Some(comparison.text(Field::Description, &marked)?),
-    };
-    Some(Step::ready(Call::update(ours.owned(), change)))
+}
+
+impl Desired<DataSource> for MarkedDataSource<'_> {
+    fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Nothing where the service did not keep the mark when it was created or marked: it is not written again.
+    fn change(&self, comparison: &mut FieldComparison<'_, DataSource>) -> DataSourceChange {
+        let is_due =
+            !self.is_marked && !comparison.is_stored_as(Field::Description, self.created_as);
+        let description = is_due.then(|| comparison.text(Field::Description, &self.description));
+        DataSourceChange {
+            description: description.flatten(),
+        }
+    }
+
+    fn undescribed(_: DataSourceChange) -> DataSourceChange {
+        DataSourceChange::default()
+    }
 }

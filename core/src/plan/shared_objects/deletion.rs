@@ -10,6 +10,7 @@ use crate::domain::identifier::DataSourceId;
 use crate::inventory::Inventory;
 use crate::ownership::owned::Ours;
 use crate::ownership::{Ownership, judge_folder};
+use crate::plan::delete::deletion;
 use crate::plan::lookup::Lookup;
 
 /// Each data source of the connection with its name.
@@ -74,10 +75,9 @@ pub fn delete_shared_objects(
         let found = inventory.segment_folders.get(&id)?;
         judge_folder::<SegmentFolder>(&found.record, &created.segments)
     });
-    steps.extend(trait_folder.map(|ours| Step::ready(Call::delete(ours.owned()))));
-    steps.extend(segment_folder.map(|ours| Step::ready(Call::delete(ours.owned()))));
-    let deletions = owned.into_iter().map(|ours| Call::delete(ours.owned()));
-    steps.extend(deletions.map(Step::ready));
+    steps.extend(trait_folder.map(|ours| deletion(ours.owned(), true)));
+    steps.extend(segment_folder.map(|ours| deletion(ours.owned(), true)));
+    steps.extend(owned.iter().map(|ours| deletion(ours.owned(), true)));
     steps
 }
 
@@ -125,7 +125,7 @@ pub fn duplicate_data_sources(
                 true => vec![Step::ready(Call::read::<DataSource>(id))],
                 false if listed && contents::is_in_use(id, inventory) => Vec::new(),
                 false => match contents::unproven(id, inventory) {
-                    lists if lists.is_empty() => vec![Step::ready(Call::delete(ours.owned()))],
+                    lists if lists.is_empty() => vec![deletion(ours.owned(), true)],
                     lists => lists,
                 },
             });

@@ -117,8 +117,12 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn ask(&mut self, calls: Vec<Call>) {
-        for call in calls {
-            let step = Step::ready(call);
+        self.add(calls.into_iter().map(Step::ready));
+    }
+
+    /// Each once.
+    fn add(&mut self, steps: impl IntoIterator<Item = Step>) {
+        for step in steps {
             if !self.plan.steps.contains(&step) {
                 self.plan.steps.push(step);
             }
@@ -204,8 +208,8 @@ impl<'a> Planner<'a> {
                 Declared::Unknown => {}
                 Declared::Yes | Declared::No => {
                     let sid = self.input.recorded.segment(known.segment.as_deref());
-                    let step = mappings::deletion(input.inventory, known, sid);
-                    self.plan.steps.extend(step);
+                    let steps = mappings::deletions(input.inventory, [(known, sid)], []);
+                    self.plan.steps.extend(steps);
                 }
             }
         }
@@ -236,15 +240,12 @@ impl<'a> Planner<'a> {
     }
 
     fn delete_made(&mut self, sid: SegmentSid, declared: &Checked<'_>) {
-        for ours in mappings::made(self.input.inventory, sid) {
+        let inventory = self.input.inventory;
+        let undeclared = mappings::made(inventory, sid).filter(|ours| {
             let mut targets = declared.targets.iter();
-            if !targets.any(|target| target.destination.id == ours.record().destination) {
-                let step = Step::ready(Call::delete(ours.owned()));
-                if !self.plan.steps.contains(&step) {
-                    self.plan.steps.push(step);
-                }
-            }
-        }
+            !targets.any(|target| target.destination.id == ours.record().destination)
+        });
+        self.add(mappings::deletions(inventory, [], undeclared));
     }
 
     /// Whether a segment is mapped, as far as destinations are listed; where they are not, Audience Manager refuses the

@@ -16,7 +16,7 @@ use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{Fate, Marked, OwnedObjects, Successor, after};
+use crate::plan::delete::{self, Fate, Marked, OwnedObjects, Successor};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::shared_objects::unlisted;
 use crate::plan::{DeletionInput, Plan};
@@ -41,13 +41,13 @@ pub(in crate::plan) fn plan(deletion: ObjectDeletion<'_>, fate: Fate<'_>) -> Pla
         Fate::HandOver(successor) if plan.steps.is_empty() => {
             hand_over(&deletion, &objects, successor, &mut plan);
         }
-        Fate::Delete => delete(&deletion, &objects, &mut plan),
+        Fate::Delete => delete_all(&deletion, &objects, &mut plan),
         Fate::Pause | Fate::HandOver(_) => {}
     }
     plan
 }
 
-fn delete(deletion: &ObjectDeletion<'_>, objects: &Objects<'_>, plan: &mut Plan<Left>) {
+fn delete_all(deletion: &ObjectDeletion<'_>, objects: &Objects<'_>, plan: &mut Plan<Left>) {
     let mappings = our_mappings(deletion, &mut plan.steps);
     if !plan.steps.is_empty() {
         return; // what is not known is asked for before anything is deleted
@@ -161,8 +161,8 @@ fn hand_over(
                 .is_some_and(|segment| key.contains(&segment))
         };
         let is_mapped = mappings.iter().any(of_segment);
-        plan.steps
-            .push(after(!is_mapped, Call::delete(ours.owned())));
+        let step = delete::deletion(ours.owned(), !is_mapped);
+        plan.steps.push(step);
     }
     plan.steps
         .extend(deletion.mapping_deletions(&mappings, &[]));
@@ -406,21 +406,11 @@ impl<'a> ObjectDeletion<'a> {
     /// Of `mappings`, and of what this process mapped to `segments` for a declaration that changed before a status could
     /// name it.
     fn mapping_deletions(&self, mappings: &[KnownMapping], segments: &[SegmentSid]) -> Vec<Step> {
-        let known = mappings.iter().filter_map(|known| {
-            let sid = self.sid_of(known.segment.as_deref());
-            mappings::deletion(self.inventory, known, sid)
-        });
-        let mut steps: Vec<Step> = known.collect();
-        for ours in segments
-            .iter()
-            .flat_map(|sid| mappings::made(self.inventory, *sid))
-        {
-            let step = Step::ready(Call::delete(ours.owned()));
-            if !steps.contains(&step) {
-                steps.push(step);
-            }
-        }
-        steps
+        let known = mappings.iter();
+        let known = known.map(|known| (known, self.sid_of(known.segment.as_deref())));
+        let made = segments.iter();
+        let made = made.flat_map(|sid| mappings::made(self.inventory, *sid));
+        mappings::deletions(self.inventory, known, made)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::domain::field::Field;
 use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::inventory::Entry;
 use crate::ownership::owned::Ours;
+use crate::plan::delete::deletion;
 use crate::plan::lookup::Slot;
 
 pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
@@ -31,11 +32,7 @@ pub(super) fn steps(planner: &Planner<'_>) -> Vec<Step> {
                 if !users.segments.iter().all(|(segment, _)| leaves(segment)) {
                     continue;
                 }
-                let call = Call::delete(ours.owned());
-                match segments.is_empty() {
-                    true => Step::ready(call),
-                    false => Step::waiting(call),
-                }
+                deletion(ours.owned(), segments.is_empty())
             }
         });
     }
@@ -66,7 +63,7 @@ fn segments(planner: &Planner<'_>, traits: &[TraitSid]) -> (Vec<Step>, Vec<Segme
                 steps.push(Step::ready(Call::read::<Segment>(sid)));
             } else if !planner.is_used(sid) {
                 deleted.push(sid);
-                steps.push(Step::ready(Call::delete(ours.owned())));
+                steps.push(deletion(ours.owned(), true));
             }
         }
     }

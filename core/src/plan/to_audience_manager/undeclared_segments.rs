@@ -1,12 +1,12 @@
 //! Additional segments of ours that are declared no more.
 
 use super::planner::Planner;
-use crate::call::{Call, Step};
 use crate::domain::audience_manager::Segment;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
 use crate::inventory::Inventory;
 use crate::ownership::Ownership;
 use crate::plan::Plan;
+use crate::plan::delete::deletion;
 use crate::plan::lookup::{Slot, SlotKey};
 
 impl Planner<'_> {
@@ -56,12 +56,8 @@ impl Planner<'_> {
             let Ownership::Owned(ours) = found.ownership else {
                 continue;
             };
-            let call = Call::delete(ours.owned());
-            let step = match self.is_mapped(found.record.sid) {
-                true => Step::waiting(call),
-                false => Step::ready(call),
-            };
-            self.plan.steps.push(step);
+            let first = !self.is_mapped(found.record.sid);
+            self.plan.steps.push(deletion(ours.owned(), first));
         }
     }
 }
