@@ -93,6 +93,8 @@ pub enum Blocker {
         data_source: Box<str>,
     },
     ExportControlMissing(ObjectName, ExportControl),
+    /// An element of the list cannot be read, and may be this object, which the list lacks.
+    Unreadable(ObjectName),
     /// A listed data source cannot be read, and may be the one with this name.
     UnreadableDataSource {
         id: Option<DataSourceId>,
@@ -254,9 +256,9 @@ impl Blocker {
             }
             Self::ClaimedBy(..) => Reason::SourceClaimed,
             Self::OwnershipLost(_) => Reason::OwnershipLost,
-            Self::UnreadableDefinition(_) | Self::UnreadableDataSource { .. } => {
-                Reason::UnexpectedAnswer
-            }
+            Self::UnreadableDefinition(_)
+            | Self::Unreadable(_)
+            | Self::UnreadableDataSource { .. } => Reason::UnexpectedAnswer,
             Self::OtherCompany { .. } => Reason::TenantMismatch,
             Self::OtherSandbox { .. } => Reason::SandboxReset,
             Self::RightMissing { .. } | Self::NotAdministrator(..) => Reason::AccessDenied,

@@ -11,7 +11,7 @@ use audience_sharing_core::domain::destination::{Day, DestinationKind, Mapping, 
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::Sequence;
+use audience_sharing_core::inventory::{Coverage, Moment, Sequence};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
@@ -297,6 +297,24 @@ fn a_destination_that_does_not_tell_its_mappings_is_listed_once() {
             "look up mapping of segment 1005 to destination 4711",
             "create mapping of segment 1005 to destination 4711 \"Shop\" url \"https://shop.example\"",
         ]
+    );
+}
+
+#[test]
+fn a_destination_that_no_list_shows_may_be_the_element_that_cannot_be_read() {
+    let share = mapped(&[shop(), by_name("x", "Nowhere")]);
+    let mut world = World::over(tenant());
+    world.settle(&share, &gamers());
+    let table = &mut world.inventory.destinations;
+    let shown: Vec<_> = table.iter().map(|entry| entry.record.clone()).collect();
+    let later = Sequence(world.at + 1);
+    table.apply_list(later, Moment(3_600_000), Coverage::Whole, shown, &[None]);
+    let blockers = world.plan(&share, &gamers()).blockers;
+    assert_eq!(blockers[0].reason(), Reason::UnexpectedAnswer);
+    assert!(
+        blockers[0].message().contains("destination \"Nowhere\""),
+        "{}",
+        blockers[0].message()
     );
 }
 

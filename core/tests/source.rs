@@ -9,7 +9,7 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::experience_platform::{Audience, Lifecycle};
 use audience_sharing_core::domain::identifier::AudienceId;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::source::{Resolution, resolve_audience};
 use rstest::rstest;
 
@@ -124,6 +124,27 @@ fn a_name_waits_for_the_first_list_and_needs_a_person_after_it() {
         (blocker.reason(), blocker.reason().disposition()),
         (Reason::SourceNotFound, Disposition::Stalled)
     );
+}
+
+/// An element that cannot be read hides no other, but it may be the one that is looked for.
+#[test]
+fn a_name_that_no_list_shows_may_be_the_element_that_cannot_be_read() {
+    let mut inventory = listed(&[]);
+    let shown = vec![source("I", "Loyal gamers")];
+    let (at, whole) = (Sequence(9), Coverage::Whole);
+    let table = &mut inventory.audiences;
+    table.apply_list(at, Moment(900_000), whole, shown, &[None]);
+    let blocker = held(resolve_audience(&by_name("x"), None, &inventory));
+    assert_eq!(blocker.reason(), Reason::UnexpectedAnswer);
+    assert!(
+        blocker.message().contains("audience \"x\""),
+        "{}",
+        blocker.message()
+    );
+    assert!(matches!(
+        resolve_audience(&by_name("Loyal gamers"), None, &inventory),
+        Resolution::Found(_)
+    ));
 }
 
 #[rstest]

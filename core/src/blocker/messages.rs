@@ -191,6 +191,12 @@ impl Display for Blocker {
                 control.in_words(),
                 control.label()
             ),
+            Self::Unreadable(object) => write!(
+                to,
+                "No list shows {object}, and one holds an element that this version of the operator cannot read, which may \
+                 be it. Nothing was done with it. Report the form of that element to the operator's maintainers, or name \
+                 the object by its id."
+            ),
             Self::UnreadableDataSource { id, name } => unreadable_data_source(to, *id, name),
             Self::Misplaced {
                 because,

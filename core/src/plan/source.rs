@@ -5,7 +5,7 @@ mod resolution;
 
 pub use resolution::Resolution;
 
-use crate::blocker::{Blocker, GoneSource, LoopSign};
+use crate::blocker::{Blocker, GoneSource, LoopSign, ObjectName};
 use crate::call::Call;
 use crate::compose::{AudienceSelector, CONNECTOR_ORIGIN};
 use crate::domain::experience_platform::{Audience, Lifecycle};
@@ -13,7 +13,7 @@ use crate::domain::identifier::AudienceId;
 use crate::domain::mark::Mark;
 use crate::domain::source::SourceId;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
-use crate::ownership::object_name;
+use crate::ownership::{Judged as _, object_name};
 
 /// A name is resolved once; from then on `pinned`, the recorded id, is the source (L6). What names another object now is
 /// refused, whichever way it names it.
@@ -81,7 +81,12 @@ fn audience_by_name<'a>(name: &str, inventory: &'a Inventory) -> Resolution<&'a 
         [] if !inventory.audiences.is_listed(Coverage::Whole) => {
             Resolution::Blocked(Blocker::AudiencesNotListed)
         }
-        [] => Resolution::Blocked(Blocker::AudienceNotFound(name.into())),
+        [] => Resolution::Blocked(
+            match inventory.audiences.holds_unreadable(Coverage::Whole) {
+                true => Blocker::Unreadable(ObjectName::new(Audience::NOUN, format!("{name:?}"))),
+                false => Blocker::AudienceNotFound(name.into()),
+            },
+        ),
         several => {
             let ids = several.iter().map(|entry| entry.record.id.clone());
             let mut ids: Vec<_> = ids.collect();

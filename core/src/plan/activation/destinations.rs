@@ -1,13 +1,13 @@
 //! Which destination a declaration means, and whether a segment can be mapped to it (audience-manager.md §6).
 
-use crate::blocker::Blocker;
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::Call;
 use crate::compose::{DeclaredDestination, DestinationSelector};
 use crate::domain::audience_manager::Activity;
 use crate::domain::destination::{Destination, MappingKeys};
 use crate::domain::identifier::DestinationId;
 use crate::inventory::{Coverage, Inventory};
-use crate::ownership::object_name;
+use crate::ownership::{Judged as _, object_name};
 
 pub(crate) enum ResolvedDestination<'a> {
     Found(&'a Destination),
@@ -35,7 +35,10 @@ pub(crate) fn resolve_destination<'a>(
             ResolvedDestination::Ask(Call::read::<Destination>(entry.record.id))
         }
         [entry] => ResolvedDestination::Found(&entry.record),
-        [] => ResolvedDestination::Blocked(Blocker::DestinationNotFound(name.clone())),
+        [] => ResolvedDestination::Blocked(match table.holds_unreadable(Coverage::Whole) {
+            true => Blocker::Unreadable(ObjectName::new(Destination::NOUN, format!("{name:?}"))),
+            false => Blocker::DestinationNotFound(name.clone()),
+        }),
         several => ResolvedDestination::Blocked(Blocker::DestinationAmbiguous(
             name.clone(),
             several.iter().map(|entry| entry.record.id).collect(),
