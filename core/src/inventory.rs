@@ -12,7 +12,6 @@ mod index;
 mod key;
 mod known;
 mod record;
-mod rights;
 mod sent;
 mod table;
 
@@ -25,6 +24,5 @@ pub use known::{
     apply_tree,
 };
 pub use record::Record;
-pub use rights::{KnownRights, apply_rights};
 pub use sent::SentText;
 pub use table::Table;

@@ -13,7 +13,7 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
-use audience_sharing_core::inventory::{Inventory, Sequence, apply_rights};
+use audience_sharing_core::inventory::{Inventory, Moment, Sequence, Table};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::leaving::{self, Made};
 use audience_sharing_core::plan::rights::checked;
@@ -23,7 +23,7 @@ use audience_sharing_core::plan::{DeletionInput, Fate};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
-use crate::records::owned;
+use crate::records::{data_source, owned};
 
 const DATA_SOURCE: DataSourceId = DataSourceId(1_001);
 
@@ -98,11 +98,9 @@ fn nothing_is_begun_in_a_data_source_that_may_only_be_read(
 ) {
     let mut inventory = Inventory::default();
     let lacking = told.map(|words| (DATA_SOURCE, Rights::of(words.iter().copied())));
-    apply_rights(
-        &mut inventory.rights.data_sources,
-        [DATA_SOURCE],
-        lacking.into_iter().collect(),
-    );
+    let table = &mut inventory.data_sources;
+    table.apply_read(Sequence(1), data_source(DATA_SOURCE.0, "Sharing"));
+    table.apply_rights(Sequence(2), [DATA_SOURCE], lacking.into_iter().collect());
     for call in [new_trait(), new_segment()] {
         let (message, left) = held(&inventory, call);
         match (message, lacks) {
@@ -122,8 +120,10 @@ fn each_write_needs_a_right_of_its_own_object() {
     let (trait_sid, sid) = (recorded.trait_sid.unwrap(), recorded.segment_sid.unwrap());
     let inventory = &mut world.inventory;
     let read = Rights::of(["READ"]);
-    inventory.rights.traits.insert(trait_sid, read);
-    inventory.rights.segments.insert(sid, read);
+    let now = Sequence(u64::MAX);
+    let (traits, segments) = (&mut inventory.traits, &mut inventory.segments);
+    traits.apply_rights(now, [trait_sid], vec![(trait_sid, read)]);
+    segments.apply_rights(now, [sid], vec![(sid, read)]);
     let found_trait = inventory.traits.get(&trait_sid).unwrap().record.clone();
     let found = inventory.segments.get(&sid).unwrap().record.clone();
     let mapping = NewMapping {
@@ -168,7 +168,7 @@ fn each_write_needs_a_right_of_its_own_object() {
 #[case::no(Some(false), true)]
 fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case] is_held: bool) {
     let mut inventory = Inventory::default();
-    inventory.rights.administrator = told;
+    inventory.administrator = told;
     let new = NewDataSource {
         name: "Sharing".into(),
         description: "".into(),
@@ -182,17 +182,35 @@ fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case]
 
 #[test]
 fn rights_come_and_go_with_the_lists() {
-    let mut known = std::collections::BTreeMap::new();
+    let mut table = Table::<DataSource>::default();
+    let [one, two] = [DataSourceId(1), DataSourceId(2)];
+    for id in [one, two] {
+        table.apply_read(Sequence(1), data_source(id.0, "Sharing"));
+    }
     let read = Rights::of(["READ"]);
-    assert_eq!(apply_rights(&mut known, [1, 2], vec![(2, read)]), [2]);
-    assert_eq!(apply_rights(&mut known, [1, 2], vec![(2, read)]), []);
-    assert_eq!(
-        apply_rights(&mut known, [1], Vec::new()),
-        [],
-        "2 is in another list"
-    );
-    assert_eq!(apply_rights(&mut known, [1, 2], Vec::new()), [2]);
-    assert!(known.is_empty());
+    let lacks = |table: &Table<DataSource>, id| table.get(&id).unwrap().lacking;
+    let mut list = |at, listed: &[DataSourceId], lacking: &[DataSourceId]| {
+        let lacking = lacking.iter().map(|id| (*id, read)).collect();
+        let touched = table.apply_rights(Sequence(at), listed.iter().copied(), lacking);
+        ([one, two].map(|id| lacks(&table, id)), touched.is_empty())
+    };
+    assert_eq!(list(2, &[one, two], &[two]), ([None, Some(read)], false));
+    assert_eq!(list(3, &[one, two], &[two]), ([None, Some(read)], true));
+    let of_another_list = list(4, &[one], &[]);
+    assert_eq!(of_another_list, ([None, Some(read)], true));
+    assert_eq!(list(5, &[one, two], &[]), ([None, None], false));
+}
+
+#[test]
+fn rights_of_an_older_list_change_nothing() {
+    let mut table = Table::<DataSource>::default();
+    let id = DataSourceId(1);
+    let read = Rights::of(["READ"]);
+    let whole = vec![data_source(1, "Sharing")];
+    table.apply_whole_list(Sequence(20), Moment(0), whole, Vec::new());
+    assert_eq!(table.apply_rights(Sequence(20), [id], Vec::new()), []);
+    assert_eq!(table.apply_rights(Sequence(10), [id], vec![(id, read)]), []);
+    assert_eq!(table.get(&id).unwrap().lacking, None);
 }
 
 #[test]

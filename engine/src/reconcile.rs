@@ -403,8 +403,9 @@ impl EngineState {
                 .iter()
                 .map(|(_, sid)| Key::Segment(*sid)),
         );
+        let mut data_sources = self.inventory.data_sources.iter();
         if self.controls.contains_key(&request.share.name)
-            || !self.inventory.rights.data_sources.is_empty()
+            || data_sources.any(|entry| entry.lacking.is_some())
         {
             keys.insert(Key::SharedObjects); // its data source may come, lose a control, or be opened to the credential
         }

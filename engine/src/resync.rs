@@ -285,7 +285,7 @@ impl Resync {
         match result {
             Ok(Read::Me(me)) => {
                 state.inventory.tenant.company = Some(me.company);
-                state.inventory.rights.administrator = me.administrator;
+                state.inventory.administrator = me.administrator;
                 self.check_tenant(state);
                 Vec::new()
             }

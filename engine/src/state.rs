@@ -107,7 +107,7 @@ impl EngineState {
     /// Only an administrator makes data sources; who is one shows nowhere but in the answer to who the credential is.
     fn lacks_administrator(&self) -> bool {
         let denied = |blocker: &Blocker| blocker.reason() == Reason::AccessDenied;
-        self.inventory.rights.administrator == Some(false)
+        self.inventory.administrator == Some(false)
             && self.shared_objects_needed
             && self
                 .shared_objects_plan(Mode::Manage)

@@ -1,6 +1,7 @@
 //! One known object, and how far what is known of it may be trusted. What it means for a plan is decided elsewhere.
 
 use super::clock::{Moment, Sequence};
+use crate::domain::rights::Rights;
 
 /// What an answer lacks, or a list shows otherwise, is not believed this long after our own write of it (design.md §4, L2).
 const LAG_MS: u64 = 60_000;
@@ -16,6 +17,9 @@ pub struct Entry<R> {
     /// A list contradicts or lacks it, or a write of it has an unknown outcome: it must be read by its id before anything
     /// is decided on it.
     pub stale: bool,
+    /// The rights that a list showed, where one that is needed may be missing. Where Audience Manager shows none,
+    /// everything is allowed: without role-based access everybody may.
+    pub lacking: Option<Rights>,
     /// The youngest call that made it stale; only what was seen later ends that.
     pub(super) stale_since: Sequence,
 }

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock::{Moment, Sequence};
 use super::key::{Coverage, Key};
 use super::record::Record;
-use super::rights::KnownRights;
 use super::table::Table;
 use crate::domain::audience_manager::TraitReference;
 use crate::domain::identifier::{
@@ -74,7 +73,8 @@ macro_rules! inventory {
             pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
             /// What Audience Manager answered to a code or a name, in all data sources.
             pub searches: BTreeMap<AudienceManagerSelector, Findings>,
-            pub rights: KnownRights,
+            /// Whether the technical account is one, as far as Audience Manager says.
+            pub administrator: Option<bool>,
             /// Folders that we created: only these are ever deleted (design.md §4.6).
             pub created_folders: CreatedFolders,
         }

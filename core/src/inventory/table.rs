@@ -11,6 +11,7 @@ use super::record::Record;
 use super::sent::{SentText, SentTexts};
 use crate::domain::field::Field;
 use crate::domain::mark::Mark;
+use crate::domain::rights::Rights;
 
 /// Where a service has no filter for a key, so many lists must lack it before it is free (design.md §4, L2).
 const LISTS_FOR_ABSENCE: u8 = 2;
@@ -208,6 +209,28 @@ impl<R: Record> Table<R> {
         undecodable: &[Option<R::Id>],
     ) -> Vec<Key> {
         self.apply_items((started, now), coverage, items, undecodable, Lagging::Ask)
+    }
+
+    /// What a list showed of the rights to its objects; `lacking`: those that lack one. Once the list itself is applied.
+    pub fn apply_rights(
+        &mut self,
+        started: Sequence,
+        listed: impl IntoIterator<Item = R::Id>,
+        lacking: Vec<(R::Id, Rights)>,
+    ) -> Vec<Key> {
+        let lacking: BTreeMap<R::Id, Rights> = lacking.into_iter().collect();
+        let mut touched = Vec::new();
+        for id in listed {
+            let now = lacking.get(&id).copied();
+            if let Some(entry) = self.entries.get_mut(&id)
+                && entry.seen <= started
+                && entry.lacking != now
+            {
+                entry.lacking = now;
+                entry.record.keys(&mut touched);
+            }
+        }
+        touched
     }
 
     /// A list of a whole collection that has no filter for keys. What it lacks becomes stale, unless it was written so
@@ -498,6 +521,7 @@ impl<R: Record> Table<R> {
                 seen,
                 written,
                 stale,
+                lacking: previous.and_then(|entry| entry.lacking),
                 stale_since,
             }),
         );

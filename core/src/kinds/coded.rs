@@ -1,13 +1,11 @@
 //! What is found by an integration code in a data source: traits and segments. Each says only how it differs.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use crate::call::{Kind, Label};
 use crate::domain::identifier::{DataSourceId, IntegrationCode};
-use crate::domain::rights::Rights;
 use crate::facts::{At, Listing};
-use crate::inventory::{Coverage, Inventory, Key, Record, Table, apply_rights};
+use crate::inventory::{Coverage, Inventory, Key, Record};
 
 /// A data source and an integration code in it.
 pub type Code = (DataSourceId, IntegrationCode);
@@ -22,9 +20,6 @@ impl Label for Code {
 pub trait Coded:
     Kind<Id: Copy, NaturalKey = Code, Query = Code, Scope = Vec<DataSourceId>>
 {
-    fn key(id: Self::Id) -> Key;
-    fn known(inventory: &mut Inventory) -> (&mut Table<Self>, &mut BTreeMap<Self::Id, Rights>);
-
     /// One list of several data sources, each judged separately, and what may be done with each object.
     fn apply_contents(
         inventory: &mut Inventory,
@@ -32,9 +27,8 @@ pub trait Coded:
         listing: Listing<Self, Self::Id>,
         at: At,
     ) -> Vec<Key> {
-        let (table, rights) = Self::known(inventory);
+        let table = Self::table_mut(inventory);
         let listed: Vec<_> = listing.items.iter().map(Record::id).collect();
-        let changed = apply_rights(rights, listed, listing.lacking);
         let mut rest = listing.items;
         let mut touched = Vec::new();
         for id in data_sources {
@@ -46,7 +40,7 @@ pub trait Coded:
             let undecodable = &listing.undecodable;
             touched.extend(table.apply_list(at.sent, at.now, coverage, items, undecodable));
         }
-        touched.extend(changed.into_iter().map(Self::key));
+        touched.extend(table.apply_rights(at.sent, listed, listing.lacking));
         touched
     }
 }
@@ -77,7 +71,7 @@ pub(super) fn preview(
 /// All that traits and segments have in common; behind the semicolon what is the kind's own.
 macro_rules! coded {
     (
-        $kind:ident($sid:ident), $noun:literal, $table:ident, $new:ident, $change:ident, $rule:ident;
+        $kind:ident($sid:ident), $noun:literal, $new:ident, $change:ident, $rule:ident;
         $($own:item)*
     ) => {
         named!($new);
@@ -147,14 +141,7 @@ macro_rules! coded {
             $($own)*
         }
 
-        impl Coded for $kind {
-            fn key(sid: $sid) -> Key {
-                Key::$kind(sid)
-            }
-            fn known(inventory: &mut Inventory) -> (&mut Table<Self>, &mut BTreeMap<$sid, Rights>) {
-                (&mut inventory.$table, &mut inventory.rights.$table)
-            }
-        }
+        impl Coded for $kind {}
 
         impl Known for $kind {
             type Listed = Self;

@@ -8,7 +8,7 @@ use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSourc
 use crate::domain::field::Field;
 use crate::domain::identifier::DataSourceId;
 use crate::facts::{At, Known, Listing};
-use crate::inventory::{Coverage, Inventory, Key, Record, apply_rights};
+use crate::inventory::{Coverage, Inventory, Key, Record};
 use crate::ownership::Judged;
 
 named!(NewDataSource);
@@ -88,12 +88,10 @@ impl Known for DataSource {
         at: At,
     ) -> Vec<Key> {
         let listed: Vec<_> = listing.items.iter().map(|item| item.id).collect();
-        let known = &mut inventory.rights.data_sources;
-        let changed = apply_rights(known, listed, listing.lacking);
         let table = &mut inventory.data_sources;
         let mut touched =
             table.apply_whole_list(at.sent, at.now, listing.items, listing.undecodable);
-        touched.extend(changed.first().map(|_| Key::SharedObjects));
+        touched.extend(table.apply_rights(at.sent, listed, listing.lacking));
         touched
     }
 

@@ -1,6 +1,5 @@
 //! A segment of Audience Manager.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
 use super::coded::{Code, Coded, coded, preview_place};
@@ -9,13 +8,12 @@ use crate::call::Kind;
 use crate::domain::audience_manager::{NewSegment, Segment, SegmentChange};
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
-use crate::domain::rights::Rights;
 use crate::facts::{At, Known, Listing};
-use crate::inventory::{Coverage, Inventory, Key, Record, Table};
+use crate::inventory::{Coverage, Inventory, Key, Record};
 use crate::ownership::Judged;
 
 coded! {
-    Segment(SegmentSid), "segment", segments, NewSegment, SegmentChange, SegmentRule;
+    Segment(SegmentSid), "segment", NewSegment, SegmentChange, SegmentRule;
 
     fn is_same(&self, other: &Self) -> bool {
         self.name == other.name

@@ -1,6 +1,5 @@
 //! A trait of Audience Manager.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Formatter};
 
 use super::coded::{Code, Coded, coded, preview, preview_place};
@@ -9,13 +8,12 @@ use crate::call::Kind;
 use crate::domain::audience_manager::{NewTrait, Trait, TraitChange};
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, TraitSid};
-use crate::domain::rights::Rights;
 use crate::facts::{At, Known, Listing};
-use crate::inventory::{Coverage, Inventory, Key, Record, Table};
+use crate::inventory::{Coverage, Inventory, Key, Record};
 use crate::ownership::Judged;
 
 coded! {
-    Trait(TraitSid), "trait", traits, NewTrait, TraitChange, TraitRule;
+    Trait(TraitSid), "trait", NewTrait, TraitChange, TraitRule;
 
     fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind

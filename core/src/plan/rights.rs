@@ -2,8 +2,8 @@
 
 use super::Plan;
 use crate::blocker::Blocker;
-use crate::call::{Call, Operation, Step};
-use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
+use crate::call::{Call, Kind, Operation, Step};
+use crate::domain::audience_manager::{DataSource, Segment};
 use crate::domain::rights::{Right, Rights};
 use crate::inventory::Inventory;
 
@@ -21,42 +21,45 @@ fn lacking_right(steps: &[Step], inventory: &Inventory) -> Option<Blocker> {
 }
 
 fn refused(call: &Call, inventory: &Inventory) -> Option<Blocker> {
-    let known = &inventory.rights;
-    let data_source = |id: &DataSourceId, right| {
-        let named = format!("data source {id}");
-        (right, known.data_sources.get(id), named)
-    };
-    let of_trait = |sid: &TraitSid, right| {
-        let named = format!("trait {sid}");
-        (right, known.traits.get(sid), named)
-    };
-    let of_segment = |sid: &SegmentSid, right| {
-        let named = format!("segment {sid}");
-        (right, known.segments.get(sid), named)
-    };
-    let (right, rights, object) = match call {
+    let (right, shown, object) = match call {
         Call::DataSource(Operation::Create(new)) => {
-            return (known.administrator == Some(false))
+            return (inventory.administrator == Some(false))
                 .then(|| Blocker::NotAdministrator(new.name.clone()));
         }
-        Call::Trait(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
-        Call::Segment(Operation::Create(new)) => data_source(&new.data_source, Right::Create),
-        Call::DataSource(Operation::Update(found, _)) => data_source(&found.id, Right::Write),
-        Call::DataSource(Operation::Delete(found)) => data_source(&found.id, Right::Delete),
-        Call::Trait(Operation::Update(found, _)) => of_trait(&found.sid, Right::Write),
-        Call::Trait(Operation::Delete(found)) => of_trait(&found.sid, Right::Delete),
-        Call::Segment(Operation::Update(found, _)) => of_segment(&found.sid, Right::Write),
-        Call::Segment(Operation::Delete(found)) => of_segment(&found.sid, Right::Delete),
-        Call::Mapping(Operation::Create(new)) => of_segment(&new.segment, Right::MapToDestination),
-        _ => return None,
+        Call::Trait(Operation::Create(new)) => {
+            needed::<DataSource>(inventory, &new.data_source, Right::Create)
+        }
+        Call::Segment(Operation::Create(new)) => {
+            needed::<DataSource>(inventory, &new.data_source, Right::Create)
+        }
+        Call::Mapping(Operation::Create(new)) => {
+            needed::<Segment>(inventory, &new.segment, Right::MapToDestination)
+        }
+        call => on_every_kind!(Call: call, operation => changed(inventory, operation), _ => None)?,
     };
-    rights
-        .filter(|rights: &&Rights| !rights.has(right) && !covers(**rights, right))
+    shown
+        .filter(|rights| !rights.has(right) && !covers(*rights, right))
         .map(|_| Blocker::RightMissing {
             right,
-            object: object.into(),
+            object,
             call: call.label().into(),
         })
+}
+
+/// The right, what is shown of the object, and its name.
+type Needed = (Right, Option<Rights>, Box<str>);
+
+fn needed<K: Kind>(inventory: &Inventory, id: &K::Id, right: Right) -> Needed {
+    let shown = K::table(inventory).get(id).and_then(|entry| entry.lacking);
+    (right, shown, format!("{} {id}", K::NOUN).into())
+}
+
+fn changed<K: Kind>(inventory: &Inventory, operation: &Operation<K>) -> Option<Needed> {
+    match operation {
+        Operation::Update(found, _) => Some(needed::<K>(inventory, &found.id(), Right::Write)),
+        Operation::Delete(found) => Some(needed::<K>(inventory, &found.id(), Right::Delete)),
+        _ => None,
+    }
 }
 
 /// Whether a data source shows the right to create in it at all is not documented: whoever may write it may do that too.
