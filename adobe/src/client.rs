@@ -152,7 +152,7 @@ impl<S: ObjectService> Client<S> {
             Err(error) if list.is_missing_if_empty && error.is_not_found() => 1,
             pages => pages?,
         };
-        if K::IS_TREE && (listing.items.is_empty() || !listing.undecodable.is_empty()) {
+        if K::IS_TREE && listing.items.is_empty() {
             return Err(operation.unexpected("the body is no tree of folders"));
         }
         let mut seen = BTreeSet::new();

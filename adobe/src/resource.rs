@@ -27,7 +27,7 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
     const CAN_BE_DELETED: bool = true;
     /// What one element of a list may take.
     const ELEMENT_BYTES_MAX: usize = ELEMENT_BYTES_MAX;
-    /// A list that cannot be read whole, or is empty, is an error.
+    /// A list in which nothing can be read is an error: a tree has a root.
     const IS_TREE: bool = false;
     /// Of a kind that can be asked for by many ids at once.
     const BULK: Option<Bulk> = None;

@@ -346,6 +346,21 @@ fn beside_a_data_source_that_cannot_be_read_none_is_created() {
 }
 
 #[test]
+fn beside_a_folder_that_cannot_be_read_none_is_created() {
+    let mut inventory = listed(&[], &[], &[]);
+    for at in [5, 6] {
+        let root = vec![trait_folder(0, "All Traits")];
+        let (started, now) = (Sequence(at), Moment(at * 20_000));
+        let table = &mut inventory.trait_folders;
+        table.apply_whole_list(started, now, root, vec![None]);
+    }
+    let plan = managed(&inventory);
+    assert_eq!(plan.blockers[0].reason(), Reason::UnexpectedAnswer);
+    let creates = |step: &Step| matches!(step.call, Call::TraitFolder(_));
+    assert!(!plan.steps.iter().any(creates), "{:?}", plan.steps);
+}
+
+#[test]
 fn another_owners_data_source_is_a_conflict_beside_which_nothing_is_made() {
     for description in [OTHERS, "[audience-sharing:us/marketing/loyal#a1b2c3d4]"] {
         let mut settings = settings();

@@ -9,7 +9,7 @@ use audience_sharing_core::kinds::folder::NewFolder;
 use http::Method;
 use serde::Deserialize;
 use serde::de::Deserializer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::service::OfAudienceManager;
 use super::wire::resolved;
@@ -40,11 +40,13 @@ macro_rules! folder {
             }
 
             fn decode_element(element: &[u8], listing: &mut Listing<Self, $id>) -> bool {
-                let mut folders = Vec::new();
-                let root = serde_json::from_slice::<WireFolder>(element).ok();
-                let read = root.and_then(|root| root.flatten_into(0, &mut folders));
-                listing.items.extend(folders.into_iter().map(Self::from));
-                read.is_some()
+                let Some(tree) = Tree::read(element) else {
+                    return false;
+                };
+                listing.items.extend(tree.folders.into_iter().map(Self::from));
+                let unreadable = tree.unreadable.into_iter();
+                listing.undecodable.extend(unreadable.map(|id| id.map($id)));
+                true
             }
 
             fn location(id: &$id) -> Option<Location> {
@@ -120,7 +122,7 @@ struct WireFolder {
     parent_folder_id: Option<u64>,
     #[serde(default, deserialize_with = "text")]
     name: Box<str>,
-    sub_folders: Option<Vec<WireFolder>>,
+    sub_folders: Option<Vec<Value>>,
 }
 
 /// A folder of either kind.
@@ -139,27 +141,50 @@ impl WireFolder {
             name: resolved(self.name),
         })
     }
+}
 
-    /// This folder and all below it; `None` if any has no id. The root's parent is the root.
-    fn flatten_into(mut self, parent: u64, folders: &mut Vec<Folder>) -> Option<()> {
-        self.parent_folder_id.get_or_insert(parent);
-        let below = self.sub_folders.take();
-        let folder = self.folder()?;
+/// A root and all below it. A folder that cannot be read hides what is below it, and no other.
+#[derive(Default)]
+struct Tree {
+    folders: Vec<Folder>,
+    /// The id of each that cannot be read, where at least that can.
+    unreadable: Vec<Option<u64>>,
+}
+
+impl Tree {
+    /// `None` if its root cannot be read. The root's parent is the root.
+    fn read(root: &[u8]) -> Option<Self> {
+        let mut tree = Self::default();
+        tree.add(serde_json::from_slice(root).ok()?, 0);
+        (!tree.folders.is_empty()).then_some(tree)
+    }
+
+    fn add(&mut self, wire: Value, parent: u64) {
+        let id = wire.get("folderId").cloned();
+        let read = WireFolder::deserialize(wire).ok().and_then(|mut wire| {
+            wire.parent_folder_id.get_or_insert(parent);
+            let below = wire.sub_folders.take();
+            Some((wire.folder()?, below.unwrap_or_default()))
+        });
+        let Some((folder, below)) = read else {
+            self.unreadable
+                .push(id.and_then(|id| optional_number(id).ok()?));
+            return;
+        };
         let id = folder.id;
-        folders.push(folder);
-        let mut below = below.into_iter().flatten();
-        below.try_for_each(|folder| folder.flatten_into(id, folders))
+        self.folders.push(folder);
+        for wire in below {
+            self.add(wire, id);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Folder, WireFolder};
+    use super::{Folder, Tree};
 
     fn tree(body: &str) -> Option<Vec<Folder>> {
-        let mut folders = Vec::new();
-        let root: WireFolder = serde_json::from_str(body).ok()?;
-        root.flatten_into(0, &mut folders).map(|()| folders)
+        Tree::read(body.as_bytes()).map(|tree| tree.folders)
     }
 
     #[test]

@@ -502,19 +502,35 @@ async fn the_other_calls_have_their_paths() {
 #[tokio::test(start_paused = true)]
 async fn a_tree_that_may_hide_a_folder_is_an_error() {
     let long = json!([{"folderId": 0, "name": "x".repeat(4 << 20)}]).to_string();
-    for body in [
-        "[]",
-        "{}",
-        "<html>",
-        r#"[{"folderId":0,"subFolders":[{"name":"no id"}]}]"#,
-        &long,
-    ] {
+    for body in ["[]", "{}", "<html>", &long] {
         let body = body.to_owned();
         let world = World::authorized(move |_, _| Reply::text(200, body.clone()));
         let aam = world.gateway.audience_manager();
         let error = aam.list::<TraitFolder>(&change(), &()).await;
         assert_eq!(error.expect_err("no tree").kind(), Kind::UnexpectedAnswer);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_that_cannot_be_read_hides_no_other() {
+    let world = World::authorized(|_, _| {
+        Reply::json(
+            200,
+            &json!([{"folderId": 0, "subFolders": [
+                {"name": "no id", "subFolders": [{"folderId": 4, "name": "Below it"}]},
+                "no folder",
+                {"folderId": 5, "name": ["no name"]},
+                {"folderId": 6, "name": "Sharing"},
+            ]}]),
+        )
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam.list::<TraitFolder>(&change(), &()).await;
+    let listing = listing.expect("a tree");
+    let names = listing.items.iter().map(|folder| &*folder.name);
+    assert_eq!(names.collect::<Vec<_>>(), ["", "Sharing"]);
+    let ids = [None, None, Some(TraitFolderId(5))];
+    assert_eq!(listing.undecodable, ids);
 }
 
 #[tokio::test(start_paused = true)]

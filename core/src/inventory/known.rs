@@ -133,8 +133,9 @@ pub fn apply_tree<R: Record>(
     (created, pending): (&mut BTreeSet<R::Id>, &mut Option<R::NaturalKey>),
     (started, now): (Sequence, Moment),
     tree: Vec<R>,
+    undecodable: Vec<Option<R::Id>>,
 ) -> Vec<Key> {
-    let touched = table.apply_whole_list(started, now, tree, Vec::new());
+    let touched = table.apply_whole_list(started, now, tree, undecodable);
     if let Some(key) = pending {
         let found = table.find(key).map(|entry| entry.record.id()).next();
         if found.is_some() || table.is_free(key) {

@@ -79,6 +79,7 @@ macro_rules! folder {
                     created,
                     (at.sent, at.now),
                     listing.items,
+                    listing.undecodable,
                 )
             }
             fn apply_created(

@@ -2,6 +2,7 @@
 
 use super::data_source::{find_listed, owner_mark, shared_slot, stored_differently};
 use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
+use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{ConnectionSettings, Mode};
 use crate::domain::audience_manager::{SegmentFolder, TraitFolder};
@@ -68,6 +69,11 @@ impl Folder<'_> {
             }
             Lookup::Ask(call) => *call,
             Lookup::Absent if !self.creates => return None,
+            Lookup::Absent if table.unreadable().is_some() => {
+                let object = ObjectName::new(K::NOUN, format!("{name:?}"));
+                plan.blockers.push(Blocker::Unreadable(object));
+                return None;
+            }
             Lookup::Absent if table.is_free(&key) => {
                 Call::create::<K>(NewFolder { name: name.into() })
             }
