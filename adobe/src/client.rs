@@ -7,14 +7,13 @@
 pub(crate) mod merge;
 
 use std::borrow::Borrow as _;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 
 use audience_sharing_core::domain::identifier::SandboxName;
 use bytes::Bytes;
 use http::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::body::{ELEMENTS_MAX, Each, Element, OBJECT_BYTES_MAX};
 use super::error::kind::CallKind;
@@ -22,11 +21,8 @@ use super::error::{Effect, Error, Kind};
 use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
 use super::lease_guard::LeaseGuard;
 use super::listing::{self, Listing};
-use super::paging::{PAGE, PAGES_MAX, Paging};
+use super::paging::{PAGES_MAX, Paging};
 use super::resource::{Creation, List, Location, ObjectService, Resource, from_slice};
-
-/// [`PAGE`] objects of at most 256 KiB.
-const BULK_BYTES_MAX: usize = PAGE * (256 << 10);
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,23 +67,6 @@ impl<S: ObjectService> Client<S> {
     ) -> Result<K::Listed, Error> {
         let (_, read) = self.read::<K>(context, id, K::location(id)).await?;
         Ok(read)
-    }
-
-    /// Asks for objects by id, as many to a call as the service takes.
-    ///
-    /// `None` means that the service says that it does not exist. An id that the service answers otherwise than with an
-    /// object or its absence is not in the map: nothing is known about it.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn get_many<K: Resource<Service = S>>(
-        &self,
-        context: &CallContext,
-        ids: &[K::Id],
-    ) -> Result<BTreeMap<K::Id, Option<K::Listed>>, Error> {
-        let found = self.bulk::<K>(context, ids).await?.into_iter();
-        let found = found.map(|(id, found)| (id, found.map(|(_, read)| read)));
-        Ok(found.collect())
     }
 
     /// All that is in `scope`, as far as the credential may see it.
@@ -392,14 +371,6 @@ impl<S: ObjectService> Client<S> {
                     None => Err(operation.unexpected(NO_OBJECT)),
                 }
             }
-            Some(Location::InBulk) => {
-                let found = self.bulk::<K>(context, std::slice::from_ref(id)).await?;
-                match found.into_values().next() {
-                    Some(Some(found)) => Ok(found),
-                    Some(None) => Err(operation.error(Kind::NotFound).with_proof()),
-                    None => Err(operation.unexpected("the results do not tell of the object")),
-                }
-            }
             Some(Location::Among(list)) => self.read_among::<K>(context, id, &list).await,
         }
     }
@@ -432,60 +403,6 @@ impl<S: ObjectService> Client<S> {
             // The list was read, and does not hold it.
             None => Err(operation.error(Kind::NotFound).with_proof()),
         }
-    }
-
-    async fn bulk<K: Resource<Service = S>>(
-        &self,
-        context: &CallContext,
-        ids: &[K::Id],
-    ) -> Result<BTreeMap<K::Id, Option<(Value, K::Listed)>>, Error> {
-        #[derive(Deserialize)]
-        struct BulkAnswer {
-            results: HashMap<String, Value>,
-        }
-        let operation = operation::<S>(K::WORDS.read, CallKind::List);
-        let Some(bulk) = K::BULK else {
-            return Err(unsupported(
-                operation,
-                "objects of this kind are read one by one",
-            ));
-        };
-        let ids: Vec<_> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(PAGE) {
-            let wanted: Vec<_> = ids.iter().map(|id| json!({"id": id.to_string()})).collect();
-            let call = Call {
-                method: Method::POST,
-                body: Some(Bytes::from(json!({"ids": wanted}).to_string())),
-                ..self.call(operation, bulk.path)
-            };
-            let body = match self.whole(context, &call, BULK_BYTES_MAX).await {
-                Err(error)
-                    if error.status() == Some(404) && error.code() == Some(bulk.all_missing) =>
-                {
-                    found.extend(ids.iter().map(|id| (K::Id::clone(id), None)));
-                    continue;
-                }
-                body => body?,
-            };
-            let answer = serde_json::from_slice::<BulkAnswer>(&body).ok();
-            let mut results = answer
-                .ok_or_else(|| operation.unexpected("the body holds no results"))?
-                .results;
-            for id in ids {
-                let Some(object) = results.remove(&id.to_string()) else {
-                    continue;
-                };
-                let entry = match object.get("errors") {
-                    Some(errors) => is_missing(errors).then_some(None),
-                    None => K::decode(&object)
-                        .filter(|read| id_of::<K>(read) == **id)
-                        .map(|read| Some((object, read))),
-                };
-                found.extend(entry.map(|entry| (K::Id::clone(id), entry)));
-            }
-        }
-        Ok(found)
     }
 
     pub(super) fn sandbox(&self) -> Option<&SandboxName> {
@@ -529,12 +446,6 @@ pub(super) fn operation<S: ObjectService>(name: &'static str, kind: CallKind) ->
 fn id_of<K: Resource>(found: &K::Listed) -> K::Id {
     let object: &K = found.borrow();
     object.id()
-}
-
-/// The errors of one id are a single 404 (experience-platform.md §3.5).
-fn is_missing(errors: &Value) -> bool {
-    let errors = errors.as_object();
-    errors.is_some_and(|errors| errors.len() == 1 && errors.contains_key("404"))
 }
 
 /// Nothing is sent.

@@ -29,8 +29,6 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
     const ELEMENT_BYTES_MAX: usize = ELEMENT_BYTES_MAX;
     /// A list in which nothing can be read is an error: a tree has a root.
     const IS_TREE: bool = false;
-    /// Of a kind that can be asked for by many ids at once.
-    const BULK: Option<Bulk> = None;
     /// Whether a create whose answer does not show the object is looked up as if it had succeeded.
     const MAY_BE_CREATED_UNSEEN: bool = false;
 
@@ -131,8 +129,6 @@ pub(crate) use words;
 pub enum Location {
     /// At a path of its own.
     Alone(String),
-    /// By the call that takes many ids.
-    InBulk,
     /// As an element of a list: it has no read of its own.
     Among(List),
 }
@@ -157,14 +153,6 @@ impl List {
             is_missing_if_empty: false,
         }
     }
-}
-
-/// The call that takes many ids (experience-platform.md §3.5).
-#[derive(Clone, Copy, Debug)]
-pub struct Bulk {
-    pub path: &'static str,
-    /// The code of an answer in which every id is missing.
-    pub all_missing: &'static str,
 }
 
 /// An object to be created.

@@ -125,10 +125,7 @@ impl Bench {
             .calls()
             .await
             .iter()
-            .filter(|call| {
-                matches!(call.method.as_str(), "PUT" | "DELETE")
-                    || (call.is_write() && !call.path.ends_with("bulk-get"))
-            })
+            .filter(|call| matches!(call.method.as_str(), "PUT" | "DELETE") || call.is_write())
             .count();
         let scenario = format!(
             "{audiences} audiences, {} traits in the tenant",

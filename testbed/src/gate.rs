@@ -72,9 +72,7 @@ impl Passage {
     /// Whether it asks for a change. A look-up of many audiences by id is a POST, and so is the token.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        self.target != Target::Ims
-            && !matches!(self.method.as_str(), "GET" | "HEAD")
-            && !self.path.ends_with("/bulk-get")
+        self.target != Target::Ims && !matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
     /// Whether it was granted.

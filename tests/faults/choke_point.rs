@@ -51,7 +51,6 @@ impl Call {
     pub(crate) fn is_write(&self) -> bool {
         self.method != Method::GET
             && self.system != System::IdentityService
-            && !self.path.ends_with("/bulk-get")
             && !self.path.ends_with("/validate/")
     }
 

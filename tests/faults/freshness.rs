@@ -145,7 +145,7 @@ fn each_write_to_experience_platform_follows_one_read(
         );
         let id = world.audience("buyers")["status"]["experiencePlatform"]["id"].clone();
         let one = format!("/data/core/ups/audiences/{}", id.as_str().unwrap());
-        let read = "POST /data/core/ups/audiences/bulk-get".to_owned();
+        let read = format!("GET {one}");
         shared["spec"]["target"]["experiencePlatform"]["name"] = json!("By name");
         let renamed = calls_of(&|| world.apply(shared.clone())).await;
         assert_eq!(renamed, [read.clone(), format!("PATCH {one}")]);

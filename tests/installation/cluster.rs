@@ -175,7 +175,6 @@ impl Tenant {
         calls
             .iter()
             .filter(|call| call.system != "ims" && call.method != "GET")
-            .filter(|call| !call.path.ends_with("/bulk-get"))
             .map(|call| format!("{} {}", call.method, call.path))
             .collect()
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::service::OfExperiencePlatform;
 use super::wire::{self, WireAudience};
-use crate::resource::{Bulk, Creation, Field, List, Location, Resource, Words, field, query};
+use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
 
 pub(super) const PATH: &str = "/core/ups/audiences";
 /// The external audiences service, asked for metadata alone (§3.8, a page that Adobe does not list).
@@ -24,20 +24,16 @@ const METADATA_VERSION: &str = "application/vnd.adobe.external.audiences+json; v
 /// The only origin that both services take for an audience made from outside (§3.4, §3.8).
 const ORIGIN: &str = "CUSTOM_UPLOAD";
 
+fn path(id: &AudienceId) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+    // A plus sign is a space in a query alone.
+    format!("{PATH}/{}", id.replace('+', "%20"))
+}
+
 impl Resource for Audience {
     type Service = OfExperiencePlatform;
-    const WORDS: Words = Words {
-        read: "audiences.bulk-get",
-        list: "audiences.list",
-        look_up: "audiences.find",
-        update: "audiences.update",
-        delete: "audiences.delete",
-    };
+    const WORDS: Words = words!("audiences");
     const CHANGED_BY: Option<Method> = Some(Method::PATCH);
-    const BULK: Option<Bulk> = Some(Bulk {
-        path: "/core/ups/audiences/bulk-get",
-        all_missing: "UPAPI-113000-404",
-    });
 
     fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
         WireAudience::deserialize(wire).ok()?.read()
@@ -47,14 +43,14 @@ impl Resource for Audience {
         wire::audience_id(element)
     }
 
-    /// Inactive ones included, unlike in lists.
-    fn location(_: &AudienceId) -> Option<Location> {
-        Some(Location::InBulk)
+    /// Inactive ones included, unlike in lists. The call that takes many ids leaves out labels and description (§3.11),
+    /// so nothing is read by it.
+    fn location(id: &AudienceId) -> Option<Location> {
+        Some(Location::Alone(path(id)))
     }
 
     fn path(&self) -> String {
-        let id: String = form_urlencoded::byte_serialize(self.id.as_str().as_bytes()).collect();
-        format!("{PATH}/{id}")
+        path(&self.id)
     }
 
     /// Inactive ones are not in it (§3.2).

@@ -130,93 +130,43 @@ async fn half_a_walk_is_no_list() {
     );
 }
 
+/// Inactive ones too, which no list shows.
 #[tokio::test(start_paused = true)]
-async fn by_id_a_missing_audience_is_told_from_an_unknown_one() {
+async fn an_audience_is_read_by_its_id() {
     let world = World::authorized(|_, _| {
-        let missing =
-            json!({"requestId": "r", "errors": {"404": [{"code": 404, "message": "Not found."}]}});
-        let denied = json!({"requestId": "r", "errors": {"403": [{"code": "UPAPI-113752-403"}]}});
-        let mut inactive = stored("inactive");
+        let mut inactive = stored("a b");
         inactive["lifecycleState"] = json!("inactive");
-        Reply::json(
-            207,
-            &json!({"results": {"there": stored("there"), "inactive": inactive, "gone": missing, "denied": denied}}),
-        )
+        Reply::json(200, &inactive)
     });
-    let asked = ["there", "gone", "denied", "silent", "inactive", "gone"].map(AudienceId::new);
-    let found = platform(&world)
-        .get_many::<Audience>(&change(), &asked)
-        .await
-        .expect("a map");
+    let id = AudienceId::new("a b");
+    let found = platform(&world).get::<Audience>(&change(), &id).await;
+    let found = found.expect("an audience");
+    assert_eq!((found.id, found.lifecycle), (id, Lifecycle::Inactive));
     assert_eq!(
-        found.keys().map(AudienceId::as_str).collect::<Vec<_>>(),
-        ["gone", "inactive", "there"]
-    );
-    assert_eq!(found[&AudienceId::new("there")], Some(known("there")));
-    assert_eq!(found[&AudienceId::new("gone")], None);
-    let inactive = found[&AudienceId::new("inactive")]
-        .as_ref()
-        .map(|audience| &audience.lifecycle);
-    assert_eq!(inactive, Some(&Lifecycle::Inactive));
-    assert_eq!(
-        world.calls()[0].json(),
-        json!({"ids": [{"id": "denied"}, {"id": "gone"}, {"id": "inactive"}, {"id": "silent"}, {"id": "there"}]}),
+        world.calls()[0].to_string(),
+        "GET platform.adobe.io/data/core/ups/audiences/a%20b"
     );
 }
 
+#[rstest::rstest]
+#[case::the_services_own(
+    r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113430-404"}"#,
+    Some(true)
+)]
+#[case::without_a_word("", Some(false))]
+#[case::the_gateways(r#"{"error_code":"404003"}"#, None)]
+#[case::a_page("<html>", None)]
 #[tokio::test(start_paused = true)]
-async fn by_id_a_hundred_go_into_one_call() {
-    let world = World::authorized(|_, _| {
-        Reply::json(
-            404,
-            &json!({"type": "https://ns.adobe.com/aep/errors/UPAPI-113000-404", "status": 404}),
-        )
-    });
-    let asked: Vec<_> = (0..250)
-        .map(|number| AudienceId::new(format!("{number:03}")))
-        .collect();
-    let found = platform(&world)
-        .get_many::<Audience>(&change(), &asked)
-        .await
-        .expect("a map");
-    assert_eq!(
-        (found.len(), found.values().flatten().count()),
-        (250, 0),
-        "all missing"
-    );
-    let sizes: Vec<_> = world
-        .calls()
-        .iter()
-        .map(|call| call.json()["ids"].as_array().map(Vec::len))
-        .collect();
-    assert_eq!(sizes, [Some(100), Some(100), Some(50)]);
-    assert!(
-        platform(&world)
-            .get_many::<Audience>(&change(), &[])
-            .await
-            .expect("a map")
-            .is_empty()
-    );
-    assert_eq!(world.calls().len(), 3, "nothing to ask, nothing asked");
-}
-
-#[tokio::test(start_paused = true)]
-async fn by_id_any_other_404_proves_nothing() {
-    for body in [
-        "",
-        r#"{"error_code":"404003"}"#,
-        r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113430-404"}"#,
-    ] {
-        let world = World::authorized(move |_, _| Reply::text(404, body));
-        let found = platform(&world)
-            .get_many::<Audience>(&change(), &[AudienceId::new("a")])
-            .await;
-        assert_eq!(
-            found.expect_err("no answer").kind(),
-            Kind::UnexpectedAnswer,
-            "{body}"
-        );
-    }
+async fn only_the_services_own_404_proves_that_an_audience_is_not_there(
+    #[case] body: &'static str,
+    #[case] proven: Option<bool>,
+) {
+    let world = World::authorized(move |_, _| Reply::text(404, body));
+    let id = AudienceId::new("a");
+    let error = platform(&world).get::<Audience>(&change(), &id).await;
+    let error = error.expect_err("no audience");
+    let found = error.is_not_found().then(|| error.is_proven());
+    assert_eq!(found, proven, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,25 +238,6 @@ async fn the_pages_together_have_a_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bulk_answer_has_a_bound() {
-    let world = World::authorized(|_, _| {
-        Reply::text(
-            200,
-            format!(r#"{{"results":{{}},"x":"{}"}}"#, "x".repeat(26 << 20)),
-        )
-    });
-    let asked = [AudienceId::new("a")];
-    let error = platform(&world)
-        .get_many::<Audience>(&change(), &asked)
-        .await;
-    let error = error.expect_err("too large");
-    assert!(
-        error.to_string().contains("the body is too large"),
-        "{error}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
 async fn sandboxes_are_read_to_the_last_page() {
     let world = World::authorized(|asked, _| {
         let numbers = match asked.target.contains("offset=50") {
@@ -344,7 +275,7 @@ async fn a_sandbox_that_cannot_be_read_leaves_open_only_whether_ours_is_missing(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_reads_in_bulk_and_patches_what_differs_and_keeps_every_label() {
+async fn an_update_reads_and_patches_what_differs_and_keeps_every_label() {
     for answer in [json!(null), json!({"id": "a", "name": "New"})] {
         let world = World::authorized(move |asked, _| {
             let mut audience = stored("a");
@@ -352,7 +283,7 @@ async fn an_update_reads_in_bulk_and_patches_what_differs_and_keeps_every_label(
             match asked.method.as_str() {
                 "PATCH" if answer.is_null() => Reply::text(200, ""),
                 "PATCH" => Reply::json(200, &answer),
-                _ => Reply::json(207, &json!({"results": {"a": audience}})),
+                _ => Reply::json(200, &audience),
             }
         });
         let wanted = AudienceChange {
@@ -399,8 +330,11 @@ async fn an_update_reads_in_bulk_and_patches_what_differs_and_keeps_every_label(
 #[tokio::test(start_paused = true)]
 async fn nothing_is_patched_or_deleted_that_is_not_as_expected_or_is_gone() {
     let world = World::authorized(|_, number| match number {
-        0 | 1 => Reply::json(207, &json!({"results": {"a": stored("a")}})),
-        _ => Reply::json(207, &json!({"results": {"a": {"errors": {"404": []}}}})),
+        0 | 1 => Reply::json(200, &stored("a")),
+        _ => Reply::text(
+            404,
+            r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113430-404"}"#,
+        ),
     });
     let platform = platform(&world);
     let expected = Audience {
@@ -425,6 +359,6 @@ async fn nothing_is_patched_or_deleted_that_is_not_as_expected_or_is_gone() {
         assert!(error.is_not_found() && error.is_proven(), "{error}");
         assert_eq!(error.effect(), Effect::None);
     }
-    let bulk = "POST platform.adobe.io/data/core/ups/audiences/bulk-get";
-    assert!(world.calls().iter().all(|call| call.to_string() == bulk));
+    let read = "GET platform.adobe.io/data/core/ups/audiences/a";
+    assert!(world.calls().iter().all(|call| call.to_string() == read));
 }

@@ -38,10 +38,10 @@ async fn calls_carry_the_headers_of_their_system() {
     let aam = world.gateway.audience_manager();
     aam.me(&change()).await.expect("a company");
     let platform = world.gateway.experience_platform(super::queue::sandbox());
-    platform
-        .get_many::<Audience>(&change(), &["a"].map(audience))
-        .await
-        .expect("a map");
+    let found = platform.get::<Audience>(&change(), &audience("a")).await;
+    found.expect_err("no audience");
+    let valid = aam.validate_segment_rule(&change(), "7T").await;
+    valid.expect("a verdict");
     let calls = world.calls();
     let common = [
         ("authorization", "Bearer canary-token"),
@@ -59,13 +59,17 @@ async fn calls_carry_the_headers_of_their_system() {
     let header = |name| (calls[0].header(name), calls[1].header(name));
     assert_eq!(header("aam-disable-escaping-html"), (Some("true"), None));
     assert_eq!(header("x-sandbox-name"), (None, Some("prod")));
-    assert_eq!(header("content-type"), (None, Some("application/json")));
+    let content_types = calls.iter().map(|call| call.header("content-type"));
+    assert_eq!(
+        content_types.collect::<Vec<_>>(),
+        [None, None, Some("application/json")]
+    );
     let (first, second) = header("x-request-id");
     assert!(first.is_some() && first != second, "{first:?} {second:?}");
     assert_eq!(calls[0].target, "aam.adobe.io/v1/users/self");
     assert_eq!(
         calls[1].target,
-        "platform.adobe.io/data/core/ups/audiences/bulk-get"
+        "platform.adobe.io/data/core/ups/audiences/a"
     );
 }
 
