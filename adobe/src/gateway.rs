@@ -28,7 +28,7 @@ use http::Method;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::credential::{Credential, Fingerprint};
+use super::credential::Credential;
 use super::endpoints::Endpoints;
 use super::error::{Effect, Error, Kind};
 use super::lease_guard::LeaseGuard;
@@ -220,11 +220,6 @@ impl Gateway {
 
     pub fn organization(&self) -> &OrganizationId {
         &self.shared.organization
-    }
-
-    /// Tells whether a Secret that was read again holds another credential.
-    pub fn credential_fingerprint(&self) -> Fingerprint {
-        self.shared.tokens.credential().fingerprint()
     }
 
     /// Takes a rotated credential: its token is asked for anew and every circuit closes. Nothing happens for the same

@@ -108,7 +108,7 @@ fn tenant(strangers: &[Stranger], enforced: bool) -> Tenant {
 fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &RecordedIds) {
     let (mark, existing) = (mark_of(share), BTreeSet::new());
     for _ in 0..32 {
-        let plan = leaving::plan(
+        let plan = leaving::plan_leaving(
             DeletionInput {
                 claimant: claimant(&mark, &existing),
                 source: Some(&SourceId::Audience(source.clone())),

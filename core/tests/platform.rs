@@ -202,7 +202,7 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = leaving::plan(
+            let plan = leaving::plan_leaving(
                 DeletionInput {
                     claimant: claimant(&mark_of(&name(share)), &self.living),
                     source: Some(&source),

@@ -63,7 +63,7 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = leaving::plan(
+    let plan = leaving::plan_leaving(
         DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &existing()),
             source: source.map(of_audience).as_ref(),
@@ -108,7 +108,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    let plan = leaving::plan(departure, Fate::HandOver(&kept));
+    let plan = leaving::plan_leaving(departure, Fate::HandOver(&kept));
     world.judge(&plan);
     steps(&plan)
 }

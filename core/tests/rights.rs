@@ -217,7 +217,7 @@ fn rights_of_an_older_list_change_nothing() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = leaving::plan(
+        let plan = leaving::plan_leaving(
             DeletionInput {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: None,

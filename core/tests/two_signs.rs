@@ -269,9 +269,9 @@ proptest! {
             destinations: Vec::new(),
         };
         for steps in [
-            leaving::plan(departure, Fate::Delete).steps,
-            leaving::plan(departure, Fate::Pause).steps,
-            leaving::plan(departure, Fate::HandOver(&successor)).steps,
+            leaving::plan_leaving(departure, Fate::Delete).steps,
+            leaving::plan_leaving(departure, Fate::Pause).steps,
+            leaving::plan_leaving(departure, Fate::HandOver(&successor)).steps,
         ] {
             judge_all(&steps, &traits, &segments, AdoptionPolicy::Never);
         }

@@ -85,7 +85,7 @@ impl EngineState {
         };
         let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
         let kept = successor.map(|successor| self.kept(successor, source.as_ref()));
-        let plan = leaving::plan(
+        let plan = leaving::plan_leaving(
             DeletionInput {
                 claimant: self.claimant(&mark),
                 source: source.as_ref(),

@@ -120,7 +120,7 @@ fn decided_by_policy(
         SourceGonePolicy::Pause => Fate::Pause,
         SourceGonePolicy::Delete => Fate::Delete,
     };
-    let plan = rights::checked(leaving::plan(deletion, fate), deletion.inventory);
+    let plan = rights::checked(leaving::plan_leaving(deletion, fate), deletion.inventory);
     let blockers = plan.blockers.into_iter();
     let blockers = blockers.chain([Blocker::SourceGone(source, policy)]);
     job.choose(plan.steps, blockers.collect(), deletion.recorded.count())

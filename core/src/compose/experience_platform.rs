@@ -87,10 +87,10 @@ pub fn metadata_key(source: &SourceId) -> Option<AudienceKey> {
 /// (experience-platform.md §5.6 W4).
 pub fn mirror(source: &SourceId) -> Option<Box<str>> {
     let (kind, sid) = source.audience_manager()?;
-    Some(membership(kind, sid))
+    Some(membership_of(kind, sid))
 }
 
-fn membership(kind: SourceKind, sid: u64) -> Box<str> {
+fn membership_of(kind: SourceKind, sid: u64) -> Box<str> {
     pql::membership(namespace(kind), &sid.to_string()).into()
 }
 
@@ -126,7 +126,7 @@ pub fn compose_audience(
             audience_id: metadata_id(source.kind, source.sid).into(),
         },
         Strategy::SegmentDefinition => NewForm::SegmentDefinition {
-            expression: membership(source.kind, source.sid),
+            expression: membership_of(source.kind, source.sid),
         },
     };
     let text = target.description.as_deref().unwrap_or(&source.description);

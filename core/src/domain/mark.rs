@@ -32,7 +32,7 @@ pub struct InvalidName {
     length: usize,
 }
 
-fn checked<'a>(
+fn part_of_mark<'a>(
     text: &'a str,
     fits: bool,
     what: &'static str,
@@ -54,7 +54,7 @@ impl OwnerId {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
         let rule = "1 to 64 letters, digits, dots, underscores and hyphens";
-        checked(text, fits, "an owner id", rule).map(|text| Self(text.into()))
+        part_of_mark(text, fits, "an owner id", rule).map(|text| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -83,7 +83,7 @@ impl ResourceName {
             && text.bytes().next().is_some_and(is_inner)
             && text.bytes().next_back().is_some_and(is_inner);
         let rule = "1 to 253 lower-case letters, digits, hyphens and dots, a letter or digit first and last";
-        checked(text, fits, "a resource name", rule).map(|text| Self(text.into()))
+        part_of_mark(text, fits, "a resource name", rule).map(|text| Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {

@@ -27,13 +27,13 @@ impl Made<'_> {
 
 /// Plans what is due; a settled plan means that it is done. `state` names what the status records and is left, since it is
 /// not ours any more.
-pub fn plan(deletion: DeletionInput<'_, Made<'_>>, fate: Fate<'_>) -> Plan<Left> {
+pub fn plan_leaving(deletion: DeletionInput<'_, Made<'_>>, fate: Fate<'_>) -> Plan<Left> {
     match deletion.recorded {
         Made::InAudienceManager(recorded) => {
-            to_audience_manager::plan(deletion.with(recorded), fate)
+            to_audience_manager::leave_objects(deletion.with(recorded), fate)
         }
         Made::InExperiencePlatform(recorded) => {
-            to_experience_platform::plan(deletion.with(recorded), fate)
+            to_experience_platform::leave_audience(deletion.with(recorded), fate)
         }
     }
 }

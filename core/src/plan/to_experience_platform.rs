@@ -136,7 +136,7 @@ fn audience_slot<'a>(input: &AudienceInput<'a>) -> Slot<'a, Audience> {
 
 /// A definition with our very mark whose expression comes in a form that cannot be read: it may be ours, or a copy of
 /// it that tests something else. It is left, and no second one is made beside it.
-fn unreadable(input: &AudienceInput<'_>) -> Option<Blocker> {
+fn unreadable_definition(input: &AudienceInput<'_>) -> Option<Blocker> {
     let claimant = input.claimant;
     let mut found = input.inventory.audiences.marked(&input.desired.mark);
     let hidden = found.find(|Entry { record, .. }| {
@@ -246,7 +246,7 @@ fn keep_audience(
 ) {
     let desired = input.desired;
     let Some(found) = found else {
-        let blocker = unmarkable(&desired.mark).or_else(|| unreadable(input));
+        let blocker = unmarkable(&desired.mark).or_else(|| unreadable_definition(input));
         if let Some(blocker) = blocker.or_else(|| labels::unknown(desired, None)) {
             return plan.blockers.push(blocker);
         }

@@ -19,7 +19,7 @@ use audience_sharing_core::domain::source::SourceId;
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
-    let plan = leaving::plan(leaving(world, declared, &mark, &source), Fate::Delete);
+    let plan = leaving::plan_leaving(leaving(world, declared, &mark, &source), Fate::Delete);
     world.judge(&plan);
     plan
 }
@@ -128,7 +128,8 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     world.calls.clear();
     loop {
-        let plan = leaving::plan(leaving(&world, &[], &mark, &source), Fate::HandOver(&kept));
+        let plan =
+            leaving::plan_leaving(leaving(&world, &[], &mark, &source), Fate::HandOver(&kept));
         let Some(step) = plan.steps.into_iter().next() else {
             break;
         };

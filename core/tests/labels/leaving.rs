@@ -47,7 +47,7 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = leaving::plan(
+        let plan = leaving::plan_leaving(
             DeletionInput {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: Some(&of_audience("I")),

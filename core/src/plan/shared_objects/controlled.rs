@@ -25,7 +25,7 @@ use crate::plan::Plan;
 use crate::plan::keep::keep;
 use crate::plan::lookup::{Candidate, Lookup};
 
-const DESCRIPTION: &str =
+const DESCRIPTION_UNDER_CONTROLS: &str =
     "Audiences shared from Adobe Experience Platform, under export controls for their labels";
 
 pub(super) fn plan_controlled(
@@ -37,7 +37,7 @@ pub(super) fn plan_controlled(
     plan: &mut Plan<ObservedSharedObjects>,
 ) {
     let (table, mark) = (&inventory.data_sources, owner_mark(settings));
-    let created_as = describe(DESCRIPTION, &mark, DESCRIPTION_CHARS_MAX);
+    let created_as = describe(DESCRIPTION_UNDER_CONTROLS, &mark, DESCRIPTION_CHARS_MAX);
     let beside_another = plan.state.adobes || !plan.blockers.is_empty();
     if beside_another || !table.is_listed(Coverage::Whole) {
         return;

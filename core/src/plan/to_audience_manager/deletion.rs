@@ -33,7 +33,7 @@ pub struct RecordedObjects<'a> {
 
 type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
-pub(in crate::plan) fn plan(deletion: ObjectDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
+pub(in crate::plan) fn leave_objects(deletion: ObjectDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
     match fate {
         Fate::Retain => drop(our_mappings(&deletion, &mut plan.steps)),

@@ -13,7 +13,10 @@ use crate::plan::{DeletionInput, Plan};
 /// Of one audience.
 type AudienceDeletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
 
-pub(in crate::plan) fn plan(deletion: AudienceDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
+pub(in crate::plan) fn leave_audience(
+    deletion: AudienceDeletion<'_>,
+    fate: Fate<'_>,
+) -> Plan<Left> {
     let (mut plan, owned_objects) = ours(deletion);
     if !plan.steps.is_empty() {
         return plan;
