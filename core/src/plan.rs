@@ -6,11 +6,11 @@
 
 pub mod activation;
 pub mod claims;
+pub mod cleanup;
 mod delete;
 mod difference;
 mod input;
 mod keep;
-pub mod leaving;
 pub mod limits;
 mod lookup;
 pub mod rights;
@@ -22,7 +22,7 @@ pub mod to_experience_platform;
 pub mod used_by;
 
 pub use claims::Claims;
-pub use delete::{Fate, Successor};
+pub use delete::{Cleanup, Successor};
 pub use input::{DeletionInput, PlanInput};
 
 use crate::blocker::Blocker;

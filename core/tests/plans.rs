@@ -9,10 +9,10 @@ use audience_sharing_core::domain::identifier::{
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate};
+use audience_sharing_core::plan::{Cleanup, DeletionInput};
 use proptest::prelude::{
     BoxedStrategy, Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
 };
@@ -108,7 +108,7 @@ fn tenant(strangers: &[Stranger], enforced: bool) -> Tenant {
 fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &RecordedIds) {
     let (mark, existing) = (mark_of(share), BTreeSet::new());
     for _ in 0..32 {
-        let plan = leaving::plan_leaving(
+        let plan = cleanup::plan_cleanup(
             DeletionInput {
                 claimant: claimant(&mark, &existing),
                 source: Some(&SourceId::Audience(source.clone())),
@@ -120,7 +120,7 @@ fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &
                 inventory: &world.inventory,
                 since: Sequence(1),
             },
-            Fate::Delete,
+            Cleanup::Delete,
         );
         assert_eq!(plan.blockers, []);
         world.judge(&plan);

@@ -33,8 +33,8 @@ use audience_sharing_core::plan::{Claims, Plan};
 use rstest::rstest;
 
 use crate::model::{self, claimant, mark_of, name};
-use audience_sharing_core::plan::leaving::{self, Made};
-use audience_sharing_core::plan::{DeletionInput, Fate, PlanInput};
+use audience_sharing_core::plan::cleanup::{self, Made};
+use audience_sharing_core::plan::{Cleanup, DeletionInput, PlanInput};
 
 /// Experience Platform as a map, and what is known of it.
 struct World {
@@ -202,7 +202,7 @@ impl World {
     fn retire(&mut self, share: &str) {
         let source = SourceId::of(SourceKind::Segment, 7);
         for _ in 0..16 {
-            let plan = leaving::plan_leaving(
+            let plan = cleanup::plan_cleanup(
                 DeletionInput {
                     claimant: claimant(&mark_of(&name(share)), &self.living),
                     source: Some(&source),
@@ -210,7 +210,7 @@ impl World {
                     inventory: &self.inventory,
                     since: Sequence(1),
                 },
-                Fate::Delete,
+                Cleanup::Delete,
             );
             self.judge(&plan);
             let Some(step) = plan.steps.first().cloned() else {

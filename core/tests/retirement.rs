@@ -12,10 +12,10 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
+use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, of_audience, share, source};
@@ -63,7 +63,7 @@ fn plan_of(
     source: Option<&str>,
     data_source: Option<DataSourceId>,
 ) -> Plan<Left> {
-    let plan = leaving::plan_leaving(
+    let plan = cleanup::plan_cleanup(
         DeletionInput {
             claimant: claimant(&mark_of(&name("loyal")), &existing()),
             source: source.map(of_audience).as_ref(),
@@ -75,7 +75,7 @@ fn plan_of(
             inventory: &world.inventory,
             since: Sequence(NOW),
         },
-        Fate::Delete,
+        Cleanup::Delete,
     );
     world.judge(&plan);
     plan
@@ -108,7 +108,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         inventory: &world.inventory,
         since: Sequence(NOW),
     };
-    let plan = leaving::plan_leaving(departure, Fate::HandOver(&kept));
+    let plan = cleanup::plan_cleanup(departure, Cleanup::HandOver(&kept));
     world.judge(&plan);
     steps(&plan)
 }

@@ -15,11 +15,11 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::rights::Rights;
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence, Table};
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::rights::checked;
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate};
+use audience_sharing_core::plan::{Cleanup, DeletionInput};
 use rstest::rstest;
 
 use crate::model::{Tenant, World, claimant, mark_of, name, share, source};
@@ -217,7 +217,7 @@ fn rights_of_an_older_list_change_nothing() {
 fn our_segments_are_paused_once_and_nobody_elses() {
     let (mut world, recorded) = settled();
     let pause = |world: &World| {
-        let plan = leaving::plan_leaving(
+        let plan = cleanup::plan_cleanup(
             DeletionInput {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: None,
@@ -229,7 +229,7 @@ fn our_segments_are_paused_once_and_nobody_elses() {
                 inventory: &world.inventory,
                 since: Sequence(20),
             },
-            Fate::Pause,
+            Cleanup::Pause,
         );
         assert!(plan.blockers.is_empty());
         let calls = plan.steps.into_iter().map(|step| step.call.to_string());

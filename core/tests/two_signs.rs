@@ -12,10 +12,10 @@ use audience_sharing_core::domain::identifier::{
 use audience_sharing_core::domain::mark::UidPrefix;
 use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Users};
 use audience_sharing_core::plan::PlanInput;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::to_audience_manager::{self, RecordedIds};
-use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
+use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, proptest};
 use proptest::sample::select;
 
@@ -269,9 +269,9 @@ proptest! {
             destinations: Vec::new(),
         };
         for steps in [
-            leaving::plan_leaving(departure, Fate::Delete).steps,
-            leaving::plan_leaving(departure, Fate::Pause).steps,
-            leaving::plan_leaving(departure, Fate::HandOver(&successor)).steps,
+            cleanup::plan_cleanup(departure, Cleanup::Delete).steps,
+            cleanup::plan_cleanup(departure, Cleanup::Pause).steps,
+            cleanup::plan_cleanup(departure, Cleanup::HandOver(&successor)).steps,
         ] {
             judge_all(&steps, &traits, &segments, AdoptionPolicy::Never);
         }

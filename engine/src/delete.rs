@@ -9,10 +9,10 @@ use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, Sou
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Claimant;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate, Successor, rights, tenant};
+use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor, rights, tenant};
 
 use super::job::{Choice, Next, Progress};
 use super::request::{Declaration, DeletionOutcome, DeletionRequest};
@@ -85,7 +85,7 @@ impl EngineState {
         };
         let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
         let kept = successor.map(|successor| self.kept(successor, source.as_ref()));
-        let plan = leaving::plan_leaving(
+        let plan = cleanup::plan_cleanup(
             DeletionInput {
                 claimant: self.claimant(&mark),
                 source: source.as_ref(),
@@ -93,7 +93,7 @@ impl EngineState {
                 inventory: &self.inventory,
                 since: job.since,
             },
-            kept.as_ref().map_or(Fate::Delete, Fate::HandOver),
+            kept.as_ref().map_or(Cleanup::Delete, Cleanup::HandOver),
         );
         let plan = rights::checked(plan, &self.inventory);
         let left = plan.state;

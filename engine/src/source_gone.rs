@@ -6,10 +6,10 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Key;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::{
-    DeletionInput, Fate, rights, to_audience_manager, to_experience_platform,
+    Cleanup, DeletionInput, rights, to_audience_manager, to_experience_platform,
 };
 
 use super::job::{Choice, Next, Progress};
@@ -115,12 +115,12 @@ fn decided_by_policy(
         Mode::Observe => SourceGonePolicy::Retain,
         Mode::Manage => request.share.source_gone,
     };
-    let fate = match policy {
-        SourceGonePolicy::Retain => Fate::Retain,
-        SourceGonePolicy::Pause => Fate::Pause,
-        SourceGonePolicy::Delete => Fate::Delete,
+    let cleanup = match policy {
+        SourceGonePolicy::Retain => Cleanup::Retain,
+        SourceGonePolicy::Pause => Cleanup::Pause,
+        SourceGonePolicy::Delete => Cleanup::Delete,
     };
-    let plan = rights::checked(leaving::plan_leaving(deletion, fate), deletion.inventory);
+    let plan = rights::checked(cleanup::plan_cleanup(deletion, cleanup), deletion.inventory);
     let blockers = plan.blockers.into_iter();
     let blockers = blockers.chain([Blocker::SourceGone(source, policy)]);
     job.choose(plan.steps, blockers.collect(), deletion.recorded.count())

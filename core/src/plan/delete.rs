@@ -15,7 +15,7 @@ use crate::ownership::{Left, Ownership};
 
 /// What becomes of the objects of a resource that leaves, or whose source is gone.
 #[derive(Clone, Copy, Debug)]
-pub enum Fate<'a> {
+pub enum Cleanup<'a> {
     /// They stay; what is ours is looked up.
     Retain,
     /// They are taken out of use.

@@ -9,9 +9,9 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::Plan;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate, Successor};
+use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor};
 
 use super::{calls, mapped, partner, pass, shop, state, tenant};
 use crate::model::{World, claimant, mark_of, name, of_audience};
@@ -19,7 +19,7 @@ use audience_sharing_core::domain::source::SourceId;
 
 fn departure(world: &World, declared: &[SegmentDestination]) -> Plan<Left> {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
-    let plan = leaving::plan_leaving(leaving(world, declared, &mark, &source), Fate::Delete);
+    let plan = cleanup::plan_cleanup(leaving(world, declared, &mark, &source), Cleanup::Delete);
     world.judge(&plan);
     plan
 }
@@ -128,8 +128,10 @@ fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let (mark, source) = (mark_of(&name("loyal")), of_audience("I"));
     world.calls.clear();
     loop {
-        let plan =
-            leaving::plan_leaving(leaving(&world, &[], &mark, &source), Fate::HandOver(&kept));
+        let plan = cleanup::plan_cleanup(
+            leaving(&world, &[], &mark, &source),
+            Cleanup::HandOver(&kept),
+        );
         let Some(step) = plan.steps.into_iter().next() else {
             break;
         };

@@ -8,11 +8,11 @@ use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::plan::leaving::{self, Made};
+use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::shared_objects::{self, ObservedSharedObjects};
 use audience_sharing_core::plan::to_audience_manager::RecordedIds;
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::{DeletionInput, Fate};
+use audience_sharing_core::plan::{Cleanup, DeletionInput};
 
 use super::{OURS, data_source, settle, unlabelled};
 use crate::model::strangers::Strangers;
@@ -47,7 +47,7 @@ fn controlled() -> World {
 fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
     let world = controlled();
     let leave = |data_sources: &[DataSourceId]| {
-        let plan = leaving::plan_leaving(
+        let plan = cleanup::plan_cleanup(
             DeletionInput {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: Some(&of_audience("I")),
@@ -59,7 +59,7 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
                 inventory: &world.inventory,
                 since: Sequence(50),
             },
-            Fate::Delete,
+            Cleanup::Delete,
         );
         lines(plan.steps)
     };

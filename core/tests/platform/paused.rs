@@ -9,7 +9,7 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
     let id = world.settle("gamers", &wanted).state.audience.unwrap();
     world.refresh();
     let pause = |world: &World| {
-        leaving::plan_leaving(
+        cleanup::plan_cleanup(
             DeletionInput {
                 claimant: claimant(&mark_of(&name("gamers")), &BTreeSet::new()),
                 source: Some(&SourceId::of(SourceKind::Segment, 7)),
@@ -17,7 +17,7 @@ fn an_audience_of_ours_is_taken_out_of_use_once() {
                 inventory: &world.inventory,
                 since: Sequence(1),
             },
-            Fate::Pause,
+            Cleanup::Pause,
         )
     };
     let plan = pause(&world);

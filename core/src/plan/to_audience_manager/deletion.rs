@@ -16,7 +16,7 @@ use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{self, Fate, Marked, OwnedObjects, Successor};
+use crate::plan::delete::{self, Cleanup, Marked, OwnedObjects, Successor};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::shared_objects::unlisted;
 use crate::plan::{DeletionInput, Plan};
@@ -33,16 +33,19 @@ pub struct RecordedObjects<'a> {
 
 type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
 
-pub(in crate::plan) fn leave_objects(deletion: ObjectDeletion<'_>, fate: Fate<'_>) -> Plan<Left> {
+pub(in crate::plan) fn clean_up_objects(
+    deletion: ObjectDeletion<'_>,
+    cleanup: Cleanup<'_>,
+) -> Plan<Left> {
     let (mut plan, objects) = objects(&deletion);
-    match fate {
-        Fate::Retain => drop(our_mappings(&deletion, &mut plan.steps)),
-        Fate::Pause if plan.steps.is_empty() => plan.steps.extend(objects.segments.pause()),
-        Fate::HandOver(successor) if plan.steps.is_empty() => {
+    match cleanup {
+        Cleanup::Retain => drop(our_mappings(&deletion, &mut plan.steps)),
+        Cleanup::Pause if plan.steps.is_empty() => plan.steps.extend(objects.segments.pause()),
+        Cleanup::HandOver(successor) if plan.steps.is_empty() => {
             hand_over(&deletion, &objects, successor, &mut plan);
         }
-        Fate::Delete => delete_all(&deletion, &objects, &mut plan),
-        Fate::Pause | Fate::HandOver(_) => {}
+        Cleanup::Delete => delete_all(&deletion, &objects, &mut plan),
+        Cleanup::Pause | Cleanup::HandOver(_) => {}
     }
     plan
 }

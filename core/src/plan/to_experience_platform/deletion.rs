@@ -6,26 +6,26 @@ use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Left;
-use crate::plan::delete::{Fate, Marked, OwnedObjects};
+use crate::plan::delete::{Cleanup, Marked, OwnedObjects};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 
 /// Of one audience.
 type AudienceDeletion<'a> = DeletionInput<'a, &'a RecordedAudience>;
 
-pub(in crate::plan) fn leave_audience(
+pub(in crate::plan) fn clean_up_audience(
     deletion: AudienceDeletion<'_>,
-    fate: Fate<'_>,
+    cleanup: Cleanup<'_>,
 ) -> Plan<Left> {
     let (mut plan, owned_objects) = ours(deletion);
     if !plan.steps.is_empty() {
         return plan;
     }
-    match fate {
-        Fate::Retain => {}
-        Fate::Pause => plan.steps.extend(owned_objects.pause()),
-        Fate::Delete => plan.steps.extend(owned_objects.deletions(true)),
-        Fate::HandOver(successor) => {
+    match cleanup {
+        Cleanup::Retain => {}
+        Cleanup::Pause => plan.steps.extend(owned_objects.pause()),
+        Cleanup::Delete => plan.steps.extend(owned_objects.deletions(true)),
+        Cleanup::HandOver(successor) => {
             let marked = owned_objects.hand_over(&successor.mark, |_| true);
             plan.steps.extend(marked);
             plan.state = Left::default(); // what carries the successor's mark by now is not left

@@ -1,6 +1,6 @@
 //! What becomes of what a resource made, in whichever direction, when it is deleted or its source is gone.
 
-use super::delete::Fate;
+use super::delete::Cleanup;
 use super::to_audience_manager::deletion::{self as to_audience_manager, RecordedObjects};
 use super::to_experience_platform::{RecordedAudience, deletion as to_experience_platform};
 use super::{DeletionInput, Plan};
@@ -27,13 +27,13 @@ impl Made<'_> {
 
 /// Plans what is due; a settled plan means that it is done. `state` names what the status records and is left, since it is
 /// not ours any more.
-pub fn plan_leaving(deletion: DeletionInput<'_, Made<'_>>, fate: Fate<'_>) -> Plan<Left> {
+pub fn plan_cleanup(deletion: DeletionInput<'_, Made<'_>>, cleanup: Cleanup<'_>) -> Plan<Left> {
     match deletion.recorded {
         Made::InAudienceManager(recorded) => {
-            to_audience_manager::leave_objects(deletion.with(recorded), fate)
+            to_audience_manager::clean_up_objects(deletion.with(recorded), cleanup)
         }
         Made::InExperiencePlatform(recorded) => {
-            to_experience_platform::leave_audience(deletion.with(recorded), fate)
+            to_experience_platform::clean_up_audience(deletion.with(recorded), cleanup)
         }
     }
 }
