@@ -52,7 +52,7 @@ impl Gateway {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Me {
     pub company: CompanyId,
-    /// `None`: it was not told.
+    /// `None`: the answer does not say.
     pub administrator: Option<bool>,
 }
 
@@ -118,7 +118,7 @@ impl AudienceManager {
     /// The traits of every data source that carry a code or a name.
     ///
     /// # Errors
-    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether another one fits.
+    /// `UnexpectedAnswer` also if one of them cannot be read: then whether another one fits is not known.
     pub async fn search_traits(
         &self,
         context: &CallContext,

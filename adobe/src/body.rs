@@ -16,7 +16,7 @@ pub(super) use splitter::{ELEMENT_BYTES_MAX, ELEMENTS_MAX, Each, Element, Malfor
 /// A single object, or a refusal. The largest documented texts are a few KiB.
 pub(super) const OBJECT_BYTES_MAX: usize = 1 << 20;
 
-/// Until when a body may take, and how long it may stand still.
+/// Until when a body may take, and how long it may pause.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     pub(super) end: Instant,
@@ -48,7 +48,7 @@ pub(super) async fn whole(
     Ok(read.into())
 }
 
-/// Hands the elements of a list to `each` as they arrive; returns what stands around the list.
+/// Hands the elements of a list to `each` as they arrive; returns what surrounds the list.
 pub(super) async fn elements(
     mut body: Body,
     mut splitter: Splitter,

@@ -1,6 +1,6 @@
 //! The one client under the typed ones: objects of every kind are read, listed, created, changed and deleted here.
 //!
-//! It sends what it is told and decodes what comes; it looks nothing up on its own and decides nothing. What exists is
+//! It sends what it is asked to and decodes what comes; it looks nothing up on its own and decides nothing. What exists is
 //! written or deleted only as the caller believes it to be: it is read and compared first, in one grant of the limiter
 //! (design.md §4, L3).
 
@@ -86,7 +86,7 @@ impl<S: ObjectService> Client<S> {
     /// All objects of one natural key.
     ///
     /// # Errors
-    /// `UnexpectedAnswer` also if one of them cannot be read: then nobody knows whether the key is free.
+    /// `UnexpectedAnswer` also if one of them cannot be read: then whether the key is free is not known.
     pub async fn find<K: Resource<Service = S>>(
         &self,
         context: &CallContext,
@@ -202,7 +202,7 @@ impl<S: ObjectService> Client<S> {
     /// `None`: it was created, and the answer does not show it.
     ///
     /// # Errors
-    /// `effect` tells whether it may exist all the same.
+    /// `effect` shows whether it may exist all the same.
     pub async fn create<K: Resource<Service = S>>(
         &self,
         context: &CallContext,

@@ -37,13 +37,13 @@ impl Credential {
 }
 
 impl Credential {
-    /// Whether a text that would be told repeats the secret.
+    /// Whether a text that would be reported repeats the secret.
     pub(super) fn is_in(&self, text: &str) -> bool {
         repeats(text, self.client_secret.expose_secret())
     }
 }
 
-/// Bytes. IMS' secrets have some forty, its tokens hundreds; what is shorter stands in a code by chance.
+/// Bytes. IMS' secrets have some forty, its tokens hundreds; what is shorter is in a code by chance.
 const SECRET_BYTES_MIN: usize = 8;
 
 pub(super) fn repeats(text: &str, secret: &str) -> bool {

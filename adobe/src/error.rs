@@ -159,7 +159,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         match self.kind {
             Kind::ReadOnly => Reason::ReadOnly,
-            // Whoever stops gives the lease to the next process.
+            // A process that stops gives the lease to the next one.
             Kind::LeaseExpiring | Kind::Stopped => Reason::LeaseNotHeld,
             Kind::CredentialsRefused => Reason::CredentialsRefused,
             Kind::AccessDenied => Reason::AccessDenied,

@@ -203,7 +203,7 @@ impl Gateway {
         }
     }
 
-    /// For whoever finds the gateway of a Secret for the next connection that uses it.
+    /// For the owner of gateways, which gives one Secret's to the next connection that uses it.
     pub fn shared(&self) -> SharedGateway {
         SharedGateway(Arc::downgrade(&self.shared))
     }
@@ -267,7 +267,7 @@ impl Gateway {
         &self.shared.circuits[system as usize]
     }
 
-    /// The body of the answer, or what stands around the list whose elements are handed out.
+    /// The body of the answer, or what surrounds the list whose elements are handed out.
     pub(super) async fn run(
         &self,
         context: &CallContext,
@@ -496,7 +496,7 @@ impl Gateway {
             _ => service.succeeded(),
         }
         match error.kind() {
-            // A write that may have been taken is for whoever can look it up.
+            // A write that may have been taken is for the caller, who can look it up.
             Kind::Throttled if error.effect() == Effect::None => Err(Failed::Throttled(error)),
             _ => Err(error.into()),
         }

@@ -29,7 +29,7 @@ pub struct LeaseGuard {
 }
 
 impl LeaseGuard {
-    /// `lease` tells the moment from which another process may hold it, as it is renewed; `None` while another does.
+    /// `lease` holds the moment from which another process may hold it, as it is renewed; `None` while another does.
     /// `freshness_check` is asked when the rate limiter has let the write through.
     pub fn of(lease: watch::Receiver<Option<Instant>>, freshness_check: FreshnessCheck) -> Self {
         Self {

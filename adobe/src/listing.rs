@@ -30,7 +30,7 @@ pub(super) fn take<K: Resource>(
     }
 }
 
-/// The rights of an element that tells them, if it lacks one.
+/// The rights of an element that shows them, if it lacks one.
 fn lacking(element: &[u8]) -> Option<Rights> {
     #[derive(Deserialize)]
     struct Permitted {

@@ -1,5 +1,5 @@
 //! The real network: reqwest over rustls. No redirect is followed, since a redirected request would carry the token
-//! and the secret to a host that nobody allowed.
+//! and the secret to a host that was not allowed.
 
 #![expect(
     clippy::disallowed_methods,
@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::transport::{Body, Transport, TransportError, body};
 
-/// Well under the request's own limit, so that an unreachable host is told apart from a slow answer.
+/// Well under the request's own limit, so that an unreachable host differs from a slow answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which proxy carries the requests.

@@ -1,4 +1,4 @@
-//! What is told of every request that was sent, for metrics and the audit. Never a path, a query, a body or a header.
+//! What is reported of every request that was sent, for metrics and the audit. Never a path, a query, a body or a header.
 
 use std::time::Duration;
 

@@ -46,10 +46,10 @@ impl Paging {
         }
     }
 
-    /// Where the next page starts, given what stands around this one and how many elements were on it and so far.
+    /// Where the next page starts, given what surrounds this one and how many elements were on it and so far.
     ///
     /// # Errors
-    /// Why nobody can say whether the list is whole.
+    /// Why it is not known whether the list is whole.
     pub(crate) fn next(
         self,
         envelope: &[u8],

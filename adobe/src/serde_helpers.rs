@@ -70,7 +70,7 @@ pub(super) fn optional_word<'de, D: Deserializer<'de>>(
     )
 }
 
-/// A list of texts; what is no text in it is passed over. `None` for whatever else stands there.
+/// A list of texts; what is no text in it is passed over. `None` for any other value.
 pub(super) fn texts<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Box<str>>>, D::Error> {
@@ -84,7 +84,7 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(
     Ok(Some(items.into_iter().filter_map(text).collect()))
 }
 
-/// A list of ids. `None` for whatever else stands there, and where one of them is no number: then not all are told.
+/// A list of ids. `None` for any other value, and where one of them is no number: then not all are shown.
 pub(super) fn numbers<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<u64>>, D::Error> {

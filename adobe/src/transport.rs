@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 
-/// The body of an answer, in chunks as they arrive. Whoever reads it sets the deadline and the bound.
+/// The body of an answer, in chunks as they arrive. Its reader sets the deadline and the bound.
 pub type Body = UnsyncBoxBody<Bytes, TransportError>;
 
 /// Carries one request. Never called twice for one call by the transport itself.
@@ -27,7 +27,7 @@ pub trait Transport: Send + Sync + 'static {
     ) -> impl Future<Output = Result<http::Response<Body>, TransportError>> + Send;
 }
 
-/// The form of [`Transport`] that can stand behind a pointer, at one allocation per request.
+/// The form of [`Transport`] that can be behind a pointer, at one allocation per request.
 pub trait DynTransport: Send + Sync + 'static {
     fn send_boxed(
         &self,
@@ -49,7 +49,7 @@ pub type SharedTransport = Arc<dyn DynTransport>;
 /// How far a request came that got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reached {
-    /// The connection did not stand: nothing was sent.
+    /// There was no connection: nothing was sent.
     Nothing,
     /// The connection broke after the request may have been sent.
     Perhaps,

@@ -1,4 +1,4 @@
-//! Why something is not done: one variant for each thing that stands in the way, with the objects it is about.
+//! Why something is not done: one variant for each cause, with the objects it is about.
 //!
 //! Pure data. The text for people is rendered in [`messages`] alone; who tries again follows from the reason.
 
@@ -23,7 +23,7 @@ pub struct ObjectName {
 }
 
 impl ObjectName {
-    /// `title`: what tells it from others of its kind, its id and name as a rule.
+    /// `title`: what distinguishes it from others of its kind, its id and name as a rule.
     pub(crate) fn new(noun: &'static str, title: impl Into<Box<str>>) -> Self {
         let title = title.into();
         Self { noun, title }

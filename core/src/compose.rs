@@ -1,4 +1,4 @@
-//! From a validated share and its source to the objects that shall stand in Audience Manager (design.md §2).
+//! From a validated share and its source to the objects that Audience Manager should hold (design.md §2).
 //!
 //! Ids that only the tenant knows (the trait's sid, the folders) are filled in by [`crate::plan`].
 

@@ -1,5 +1,5 @@
 //! The kinds of remote objects. All that exists once per kind is generated from the one list here: the calls, the answers,
-//! the tables of the inventory, and how each is sent. What a kind is stands in `kinds/<kind>.rs`: how it is found, judged,
+//! the tables of the inventory, and how each is sent. What a kind is, `kinds/<kind>.rs` says: how it is found, judged,
 //! called and applied. What a plan makes of it is decided elsewhere.
 
 pub mod audience;

@@ -22,8 +22,7 @@ pub mod to_experience_platform;
 pub mod used_by;
 
 pub use claims::Claims;
-pub use delete::{Cleanup, Successor};
-pub use input::{DeletionInput, PlanInput};
+pub use input::{Cleanup, DeletionInput, PlanInput, Successor};
 
 use crate::blocker::Blocker;
 use crate::call::Step;

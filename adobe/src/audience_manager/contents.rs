@@ -5,7 +5,7 @@ use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
 use super::wire::PERMISSIONS;
 use crate::resource::{List, query};
 
-/// What is in some data sources, and what the credential may do with each. One list tells of all: the filter may be
+/// What is in some data sources, and what the credential may do with each. One list shows all: the filter may be
 /// repeated (audience-manager.md §4.1).
 pub(super) fn contents(
     word: &'static str,

@@ -1,4 +1,4 @@
-//! Destinations (audience-manager.md §6.1), with their mappings where a list tells them. They are only read.
+//! Destinations (audience-manager.md §6.1), with their mappings where a list shows them. They are only read.
 
 use std::convert::Infallible;
 use std::fmt;

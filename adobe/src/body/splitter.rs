@@ -9,7 +9,7 @@ use super::outline::Outline;
 pub(crate) const ELEMENT_BYTES_MAX: usize = 256 << 10;
 /// Twice the 100,000 traits that a tenant may have (audience-manager.md §2.7).
 pub(crate) const ELEMENTS_MAX: usize = 200_000;
-/// What stands around the list: page numbers and links.
+/// What surrounds the list: page numbers and links.
 const ENVELOPE_BYTES_MAX: usize = 64 << 10;
 
 /// One element of a list.
@@ -124,7 +124,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// What stands around the list, the list itself emptied.
+    /// What surrounds the list, the list itself emptied.
     pub(crate) fn finish(self) -> Result<Vec<u8>, Malformed> {
         match self.position {
             Position::After if self.found => Ok(self.envelope),
@@ -169,7 +169,7 @@ impl Splitter {
         Ok(())
     }
 
-    /// Whether the bracket just read opens the list: before it stand the member's name and a colon.
+    /// Whether the bracket just read opens the list: the member's name and a colon come before it.
     fn at_member(&self) -> bool {
         let before = self.envelope[..self.envelope.len() - 1].trim_ascii_end();
         let name = before.strip_suffix(b":").map(<[u8]>::trim_ascii_end);

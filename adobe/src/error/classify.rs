@@ -24,7 +24,7 @@ pub(crate) fn classify(
         kind => kind,
     };
     let effect = match status {
-        // Nobody knows whether what stands behind a proxy got it.
+        // Whether the service behind a proxy got it is not known.
         _ if refusal.page => call.effect_if_sent(),
         // 408: the server gave up in the middle. Other 4xx are refusals.
         400..=407 | 409..=499 => Effect::None,

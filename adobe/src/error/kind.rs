@@ -1,4 +1,4 @@
-//! The words in which calls and their failures are classified. No table and no text stands here.
+//! The words in which calls and their failures are classified. No table and no text is here.
 
 /// Whether a call changed something on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -99,7 +99,7 @@ impl Resource for Audience {
         let labels = match &self.labels {
             _ if labels.is_empty() => None,
             Some(there) => Some(texts(&there.clone().with(labels))),
-            // Whoever writes labels replaces them, and none may be taken away.
+            // A write of labels replaces them, and none may be taken away.
             None => return Err("it does not tell the labels that stand"),
         };
         let pql = |pql: &str| json!({"type": "PQL", "format": "pql/text", "value": pql});

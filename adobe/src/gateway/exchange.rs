@@ -1,4 +1,4 @@
-//! One request and its answer, within bounds of time and bytes, told to the observer. It retries nothing and knows no
+//! One request and its answer, within bounds of time and bytes, reported to the observer. It retries nothing and knows no
 //! rate limit.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use crate::transport::{SharedTransport, TransportError};
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 /// 100,000 traits are 70 MB (measured.md §8): five minutes are 2 Mbit/s.
 const LIST_TIMEOUT: Duration = Duration::from_secs(300);
-/// A body that stands still this long will not go on.
+/// A body that pauses this long will not go on.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The calendar's clock, for a `Retry-After` that names a date.
@@ -88,7 +88,7 @@ impl Exchange {
         )
     }
 
-    /// Sends and reads; the body of a good answer, or what stands around its list.
+    /// Sends and reads; the body of a good answer, or what surrounds its list.
     pub(super) async fn run(
         &self,
         operation: &Operation,
@@ -99,7 +99,7 @@ impl Exchange {
         let started = Instant::now();
         let method = request.method().clone();
         let (status, result) = self.answer(operation, request, reading, started).await;
-        // A server may repeat what it was sent where a code belongs; then no code is told.
+        // A server may repeat what it was sent where a code belongs; then no code is reported.
         let result = result.map_err(|error| match error.code().is_some_and(is_secret) {
             true => error.with_code(None),
             false => error,

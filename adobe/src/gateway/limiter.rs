@@ -126,7 +126,7 @@ impl Drop for Place {
                 let removed = state.connections.remove(&self.connection);
                 state.rescale();
                 drop(state);
-                // Outside the lock: whoever waits there may hold a permit of this limiter.
+                // Outside the lock: a waiter there may hold a permit of this limiter.
                 drop(removed);
             }
         }

@@ -26,7 +26,7 @@ impl Gateway {
         match self.ask().await {
             Ok(token) => Ok((token, identity)),
             Err(error) => {
-                // Whoever asks next for a token would be asked to wait too.
+                // The next request for a token would be asked to wait too.
                 let certain = matches!(error.kind(), Kind::CredentialsRefused | Kind::Throttled);
                 identity.failed(
                     error.clone(),

@@ -27,7 +27,7 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Whether a text that would be told repeats it.
+    /// Whether a text that would be reported repeats it.
     pub(super) fn is_in(&self, text: &str) -> bool {
         let whole = self.authorization.to_str().unwrap_or_default();
         repeats(text, whole.trim_start_matches("Bearer "))

@@ -1,4 +1,4 @@
-//! A trait or segment of Audience Manager, as it shall stand in Experience Platform (design.md §2, AAM → AEP).
+//! A trait or segment of Audience Manager, as Experience Platform should hold it (design.md §2, AAM → AEP).
 
 use super::text::{DESCRIPTION_CHARS_MAX, bounded};
 use crate::domain::audience_manager::Activity;
@@ -16,7 +16,7 @@ const EITHER: &str = "AAM";
 /// Ours, so that no audience of the connector's can have the same key.
 const METADATA: &str = "AudienceManagerSharing";
 
-/// By which way the audience comes to stand.
+/// How the audience is created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Strategy {
     #[default]
@@ -26,7 +26,7 @@ pub enum Strategy {
     SegmentDefinition,
 }
 
-/// A trait or segment of Audience Manager, as an audience that shall stand in Experience Platform.
+/// A trait or segment of Audience Manager, as an audience that Experience Platform should hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToExperiencePlatform {
     pub source: AudienceManagerSelector,

@@ -1,6 +1,6 @@
 //! What Audience Manager holds, as compact records: only what deciding needs.
 //!
-//! Texts are as Audience Manager holds them; whoever decodes an answer that is escaped resolves its HTML entities
+//! Texts are as Audience Manager holds them; the decoder of an escaped answer resolves its HTML entities
 //! (audience-manager.md §1.4).
 
 use std::fmt;

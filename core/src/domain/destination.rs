@@ -23,11 +23,11 @@ pub struct Destination {
     pub name: Box<str>,
     pub kind: DestinationKind,
     pub activity: Activity,
-    /// `mappingAutoFiller`: Audience Manager chooses the alias by itself.
+    /// `mappingAutoFiller`: Audience Manager chooses the alias.
     pub fills_alias: bool,
     /// `dataExportLabels`: what it uses data for.
     pub labels: Restrictions,
-    /// Its mappings came with it; else they are listed by themselves.
+    /// Its mappings came with it; else they have a list of their own.
     pub tells_mappings: bool,
 }
 
@@ -107,7 +107,7 @@ pub struct Day {
 }
 
 impl Day {
-    /// Whether `shown` stands for this day; whatever follows the date in it says nothing.
+    /// Whether `shown` means this day; whatever follows the date in it says nothing.
     pub fn is_shown_as(&self, shown: &str) -> bool {
         let date = shown.get(..self.date.len()).unwrap_or(shown);
         *date == *self.date || *date == *self.eve

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// It may pass by itself: backoff with jitter, per object.
+    /// It may pass on its own: backoff with jitter, per object.
     Retry,
     /// The server named a time: the whole credential waits.
     RetryAfter(Duration),
-    /// It ends with something that is watched; nobody needs to try.
+    /// It ends with something that is watched; no retry is needed.
     Wait,
     /// A person is needed; checked again slowly.
     Stalled,

@@ -39,7 +39,7 @@ pub struct Audience {
     /// Of an audience that Experience Platform does not evaluate itself.
     pub key: Option<AudienceKey>,
     /// What a definition tests, as `pql/text` in one spelling: of one that carries a mark, and of one that tests the
-    /// membership of a trait or segment. Nobody else's is compared with anything. One that cannot be read is as it came.
+    /// membership of a trait or segment. No other expression is compared with anything. One that cannot be read is as it came.
     pub expression: Option<Box<str>>,
     pub lifecycle: Lifecycle,
     /// `None` where the answer did not name any labels, not even none.
@@ -60,7 +60,7 @@ impl Audience {
 }
 
 /// Under which membership on a profile says that it is in an external audience (§3.3, §5.3): unique in a sandbox, as far
-/// as the form of Adobe's own ids tells.
+/// as the form of Adobe's own ids shows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AudienceKey {
     /// In lower case: Adobe's samples spell one namespace in several ways.
@@ -131,7 +131,7 @@ pub struct AudienceChange {
     pub name: Option<Box<str>>,
     pub description: Option<Box<str>>,
     pub expression: Option<Box<str>>,
-    /// Added to those that stand there when it is written: none is ever taken away.
+    /// Added to those that the audience has when it is written: none is ever removed.
     pub labels: UsageLabels,
     /// `true` publishes it again.
     pub publish: bool,

@@ -1,4 +1,4 @@
-//! One type per identifier, so that a trait's number can never stand where a segment's is due.
+//! One type per identifier, so that a trait's number can never be used for a segment's.
 
 use std::sync::Arc;
 

@@ -8,15 +8,15 @@ use super::disposition::Disposition;
 pub enum Outlook {
     /// Nothing fails.
     Fine,
-    /// It may pass by itself: tried again, later and later.
+    /// It may pass on its own: tried again, later and later.
     Retry,
-    /// It ends with something that is watched or listed; nobody needs to try.
+    /// It ends with something that is watched or listed; no retry is needed.
     Wait,
     /// A person is needed; looked at again slowly.
     Stalled,
 }
 
-/// How it is told to those who watch events, where `Ready` is not true.
+/// How an event reports it, where `Ready` is not true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     Normal,
@@ -31,7 +31,7 @@ pub enum Aspect {
     Credentials,
     AudienceManager,
     ExperiencePlatform,
-    /// What stands in the receiving system.
+    /// What exists in the receiving system.
     Objects,
     SharedObjects,
     ProfileMergeRule,

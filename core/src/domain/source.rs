@@ -83,7 +83,7 @@ pub enum Naming {
 }
 
 impl Naming {
-    /// An object with this name and code is what is meant, as far as it says; a sid says it all by itself.
+    /// An object with this name and code is what is meant, as far as it says; a sid alone says it all.
     pub fn fits(&self, name: &str, code: Option<&IntegrationCode>) -> bool {
         match self {
             Self::Sid(_) => true,

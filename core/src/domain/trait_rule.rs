@@ -58,7 +58,7 @@ enum Value {
 }
 
 impl Operator {
-    /// A symbol stands behind any longer one that it begins.
+    /// A symbol comes after any longer one that it begins.
     const ALL: &[Self] = &[
         Self::Equal,
         Self::NotEqual,
@@ -162,7 +162,7 @@ pub fn audience_of(key: &str, rule: &str) -> Option<AudienceId> {
     }
 }
 
-/// A plain text as it stands between double quotes.
+/// A plain text as it is written between double quotes.
 fn escaped(plain: &str) -> Box<str> {
     plain.replace('\\', r"\\").replace('"', r#"\""#).into()
 }

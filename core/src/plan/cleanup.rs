@@ -1,6 +1,6 @@
 //! What becomes of what a resource made, in whichever direction, when it is deleted or its source is gone.
 
-use super::delete::Cleanup;
+use super::input::Cleanup;
 use super::to_audience_manager::deletion::{self as to_audience_manager, RecordedObjects};
 use super::to_experience_platform::{RecordedAudience, deletion as to_experience_platform};
 use super::{DeletionInput, Plan};

@@ -2,38 +2,13 @@
 //! resource owned: a person's copy of an object that is ours is left; so is what the status records and is not ours any
 //! more. Both are named.
 
-use std::collections::BTreeSet;
-
 use super::Plan;
 use super::lookup::Slot;
 use crate::call::{Call, Kind, Step};
-use crate::compose::{DESCRIPTION_CHARS_MAX, SegmentDestination};
-use crate::domain::identifier::IntegrationCode;
+use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::mark::{Mark, describe, strip};
 use crate::ownership::owned::{Ours, Owned};
 use crate::ownership::{Left, Ownership};
-
-/// What becomes of the objects of a resource that leaves, or whose source is gone.
-#[derive(Clone, Copy, Debug)]
-pub enum Cleanup<'a> {
-    /// They stay; what is ours is looked up.
-    Retain,
-    /// They are taken out of use.
-    Pause,
-    /// Another resource takes them over: what it declares is marked as its own, the rest is deleted. So each object has
-    /// exactly one owner at every moment (design.md §4, L5).
-    HandOver(&'a Successor),
-    Delete,
-}
-
-/// The resource that takes the objects over, and what it keeps of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Successor {
-    pub mark: Mark,
-    /// The integration codes of its additional segments.
-    pub codes: BTreeSet<IntegrationCode>,
-    pub destinations: Vec<SegmentDestination>,
-}
 
 /// A kind that carries a mark: what is written when its resource leaves.
 pub(super) trait Marked: Kind {

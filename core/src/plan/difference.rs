@@ -196,7 +196,7 @@ impl Desired<Segment> for DesiredSegment<'_> {
     }
 }
 
-/// Why an object cannot be made: its mark would be cut, and nobody would know any more whose it is.
+/// Why an object cannot be made: its mark would be cut, and then nothing would show whose it is.
 pub(super) fn unmarkable(mark: &Mark) -> Option<Blocker> {
     let length = mark.to_string().chars().count();
     (length > DESCRIPTION_CHARS_MAX).then_some(Blocker::MarkTooLong)

@@ -2,8 +2,12 @@
 //!
 //! Values alone: they hold no clock, and what is kept or deleted is decided by the plans.
 
+use std::collections::BTreeSet;
+
 use crate::blocker::{Blocker, ObjectName};
-use crate::compose::{Share, ShareName};
+use crate::compose::{SegmentDestination, Share, ShareName};
+use crate::domain::identifier::IntegrationCode;
+use crate::domain::mark::Mark;
 use crate::domain::source::SourceId;
 use crate::inventory::{Inventory, Sequence};
 use crate::ownership::Claimant;
@@ -34,6 +38,28 @@ pub struct DeletionInput<'a, Recorded> {
     pub inventory: &'a Inventory,
     /// Only a look-up at or after this call counts.
     pub since: Sequence,
+}
+
+/// What becomes of the objects of a resource that is deleted, or whose source is gone.
+#[derive(Clone, Copy, Debug)]
+pub enum Cleanup<'a> {
+    /// They stay; what is ours is looked up.
+    Retain,
+    /// They are taken out of use.
+    Pause,
+    /// Another resource takes them over: what it declares is marked as its own, the rest is deleted. So each object has
+    /// exactly one owner at every moment (design.md §4, L5).
+    HandOver(&'a Successor),
+    Delete,
+}
+
+/// The resource that takes the objects over, and what it keeps of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    pub mark: Mark,
+    /// The integration codes of its additional segments.
+    pub codes: BTreeSet<IntegrationCode>,
+    pub destinations: Vec<SegmentDestination>,
 }
 
 impl<'a, Recorded> DeletionInput<'a, Recorded> {

@@ -62,7 +62,7 @@ fn changed<K: Kind>(inventory: &Inventory, operation: &Operation<K>) -> Option<N
     }
 }
 
-/// Whether a data source shows the right to create in it at all is not documented: whoever may write it may do that too.
+/// Whether a data source shows the right to create in it at all is not documented: the right to write it is taken for that right too.
 fn covers(rights: Rights, right: Right) -> bool {
     right == Right::Create && rights.has(Right::Write)
 }

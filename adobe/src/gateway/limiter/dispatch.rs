@@ -18,7 +18,7 @@ use super::queue::FairQueue;
 use crate::gateway::call_context::RateLimitOptions;
 use crate::service::System;
 
-/// A pause up to this is waited out in line, so that nobody notices it; a longer one is reported to the caller.
+/// A pause up to this is waited out in line, unnoticed; a longer one is reported to the caller.
 pub(crate) const PAUSE_WAITED_MAX: Duration = Duration::from_secs(60);
 /// While changes wait too, one of so many calls is a resync read: without its passes a connection learns of nothing.
 const RESYNC_ONE_OF: u32 = 10;
@@ -175,7 +175,7 @@ impl SharedLimiter {
                 state.dispatching = next.is_some();
                 (served, next)
             };
-            // Outside the lock: a permit that nobody waits for any more gives itself back.
+            // Outside the lock: a permit that has no waiter any more gives itself back.
             for (sender, verdict) in served {
                 drop(sender.send(verdict));
             }
@@ -229,7 +229,7 @@ impl LimiterState {
             .filter(|pause| *pause > PAUSE_WAITED_MAX)
     }
 
-    /// Whoever can be answered now.
+    /// The waiter that can be answered now.
     fn serve(
         &mut self,
         now: Instant,
@@ -314,7 +314,7 @@ impl LimiterState {
         Some((name.clone(), offer, requests))
     }
 
-    /// When somebody in a queue can be served at the earliest; `None` if nobody waits.
+    /// When a waiter can be served at the earliest; `None` if the queues are empty.
     fn next(&self, now: Instant) -> Option<Instant> {
         let ready_at = |connection: &Connection, resync: bool, waiting: &Waiting| {
             let (rate, requests) = (connection.rate(), waiting.requests);

@@ -168,7 +168,7 @@ impl Restrictions {
     /// The first of `wanted` that cannot be among them.
     ///
     /// Where a control's name is not known, a name that is not known must stand for it: there have to be as many as
-    /// there are such controls. Which of them a name means nobody can tell, so what a person set is believed.
+    /// there are such controls. Which of them a name means cannot be determined, so what a person set is believed.
     pub fn missing(&self, wanted: ExportControls) -> Option<ExportControl> {
         let mut unknown = self.unknown().count();
         let has = self.controls();
@@ -182,7 +182,7 @@ impl Restrictions {
         })
     }
 
-    /// The names that both carry: the data may not go where one of them stands. Names that nobody knows meet too.
+    /// The names that both carry: the data may not go where one of them applies. Unknown names meet too.
     pub fn shared_with<'a>(&'a self, labels: &'a Self) -> impl Iterator<Item = &'a str> {
         self.names()
             .filter(|name| labels.names().any(|label| label.eq_ignore_ascii_case(name)))

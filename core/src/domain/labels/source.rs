@@ -84,8 +84,8 @@ impl SourceControls {
     /// What cannot be determined, and what the declared labels leave open.
     ///
     /// A name that no label is known for stands for one of the controls whose names are not known: there have to be as
-    /// many labels of those as there are such names. Where nothing at all is known, whoever declares any label has looked.
-    /// Which label means what nobody can check, so what a person declares is believed.
+    /// many labels of those as there are such names. Where nothing at all is known, a person who declares any label has looked.
+    /// Which label means what cannot be checked, so what a person declares is believed.
     pub fn unlabelled(&self, declared: &UsageLabels) -> Option<Unlabelled> {
         let nameless = declared.controls().iter();
         let nameless = nameless.filter(|control| control.restriction().is_none());

@@ -126,7 +126,7 @@ impl UsageLabels {
         self.0.into_iter().chain(declared).collect()
     }
 
-    /// Those that `found` lacks: what is to be written so that nothing that stands there goes.
+    /// Those that `found` lacks: what is to be written so that no label of the audience is removed.
     #[must_use]
     pub fn missing_from(&self, found: &Self) -> Self {
         let lacks = |label: &&UsageLabel| found.0.binary_search(label).is_err();

@@ -84,7 +84,7 @@ fn joined<Condition>(
 ) -> String {
     let mut text = String::new();
     for (index, part) in parts.iter().enumerate() {
-        // What stands so far, with more to come, is a group of its own: `(a OR b) OR c`.
+        // What is written so far, with more to come, is a group of its own: `(a OR b) OR c`.
         if index > 1 && noise.below(2) == 0 {
             text = in_parentheses(&text, noise);
         }

@@ -434,7 +434,7 @@ pub(crate) fn mapped_to<'a>(
     found.map(|entry| &entry.record)
 }
 
-/// What stands in the way of deleting a segment.
+/// What blocks the deletion of a segment.
 pub(crate) struct InTheWay {
     pub(crate) in_the_way: bool,
     /// A person's mapping.

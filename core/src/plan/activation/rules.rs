@@ -120,14 +120,14 @@ impl ResolvedRule<'_> {
         self.template.numbered().into_iter().chain(by_key)
     }
 
-    /// `Err`: a key that the rule uses and nobody names.
+    /// `Err`: a key that the rule uses and no trait declares.
     pub(crate) fn fill(&self, shared: TraitSid) -> Result<SegmentRule, &str> {
         self.template
             .fill(shared, |key| self.sids.get(key).copied())
     }
 
     /// Whether Audience Manager accepts the rule. It is asked once for each content; before the shared trait exists,
-    /// another of the rule's traits stands in for it, so that a rule that is refused costs no object.
+    /// another of the rule's traits takes its place, so that a rule that is refused costs no object.
     pub(crate) fn validated(
         &self,
         inventory: &Inventory,
@@ -162,7 +162,7 @@ impl ResolvedRule<'_> {
         }
     }
 
-    /// Why: the first traits of the rule are read, which tells those that are not there.
+    /// Why: the first traits of the rule are read, which shows those that do not exist.
     fn refused(
         &self,
         inventory: &Inventory,

@@ -51,7 +51,7 @@ pub fn resolve_object(
 }
 
 /// The recorded object, unless the selector names another one by now. A recorded object that was renamed since is still
-/// the source: a search tells its former name from the name of another.
+/// the source: a search distinguishes its former name from the name of another.
 fn recorded_object(
     selector: &AudienceManagerSelector,
     (kind, sid): (SourceKind, u64),
@@ -150,7 +150,7 @@ struct SourceCandidate<'a> {
     activity: &'a Activity,
     /// Of a trait.
     form: Option<(&'a TraitKind, &'a str)>,
-    /// Of a segment: what its members stand for, and under which rule they are merged.
+    /// Of a segment: the data sources of its traits, and the rule that merges its members.
     made_of: Option<(Option<&'a [DataSourceId]>, Option<DataSourceId>)>,
 }
 

@@ -1,5 +1,5 @@
 //! What puts the segments to use: the destinations that they are mapped to and the traits that their rules name, checked
-//! before anything of the audience is made, then planned beside the segments that stand.
+//! before anything of the audience is made, then planned beside the segments that exist.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(super) struct SegmentActivation<'a> {
 }
 
 impl<'a> Planner<'a> {
-    /// Checks all that can be known before the first write, and tells it. `begins`: the trait is to be made now.
+    /// Checks and reports all that can be known before the first write. `begins`: the trait is to be made now.
     pub(super) fn activation(&mut self, begins: bool) -> Activation<'a> {
         let input = self.input;
         let mut shared = self.destinations(None, &input.desired.destinations);
@@ -256,7 +256,7 @@ impl<'a> Planner<'a> {
             .is_some()
     }
 
-    /// Whether mappings stand in the way of deleting a segment; those of ours go first, as undeclared ones.
+    /// Whether mappings block the deletion of a segment; ours are deleted first, as undeclared ones.
     pub(super) fn is_mapped(&mut self, sid: SegmentSid) -> bool {
         self.delete_made(sid, &Checked::default());
         let recorded = self.input.recorded;

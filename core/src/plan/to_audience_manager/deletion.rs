@@ -16,7 +16,8 @@ use crate::inventory::Inventory;
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{self, Cleanup, Marked, OwnedObjects, Successor};
+use crate::plan::delete::{self, Marked, OwnedObjects};
+use crate::plan::input::{Cleanup, Successor};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::shared_objects::unlisted;
 use crate::plan::{DeletionInput, Plan};
@@ -181,7 +182,7 @@ impl Marked for Trait {
     }
 }
 
-/// Without its segment a trait reaches nobody.
+/// A trait without its segment reaches no destination.
 impl Marked for Segment {
     fn described(description: Box<str>) -> SegmentChange {
         SegmentChange {

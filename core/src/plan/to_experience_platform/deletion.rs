@@ -6,7 +6,8 @@ use crate::domain::experience_platform::{Audience, AudienceChange, Lifecycle};
 use crate::domain::identifier::AudienceId;
 use crate::inventory::AudienceNaturalKey;
 use crate::ownership::Left;
-use crate::plan::delete::{Cleanup, Marked, OwnedObjects};
+use crate::plan::delete::{Marked, OwnedObjects};
+use crate::plan::input::Cleanup;
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::{DeletionInput, Plan};
 

@@ -1,4 +1,4 @@
-//! Usage labels that nobody can tell, or that cannot be put on the audience: what a person has to do.
+//! Usage labels that cannot be determined or cannot be put on the audience: what a person has to do.
 
 use crate::blocker::Blocker;
 use crate::compose::DesiredAudience;
