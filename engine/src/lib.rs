@@ -46,4 +46,4 @@ pub use request::{
     SharedObjectsReport,
 };
 pub use shared_lock::SharedObjectsLock;
-pub use wake_queue::{Waker, Woken, wake_queue};
+pub use wake_queue::{UniqueQueue, Waker, Woken, wake_queue};

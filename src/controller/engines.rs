@@ -7,7 +7,7 @@ use std::time::Duration;
 use audience_sharing_core::compose::ConnectionSettings;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use adobe_client::credential::Fingerprint;
 use adobe_client::gateway::{
     ClientLimiter, ConnectionLimiter, Gateway, RateLimitOptions, SharedGateway,
 };
-use audience_sharing_engine::{Ended, Engine, SharedObjectsLock};
+use audience_sharing_engine::{Ended, Engine, SharedObjectsLock, Waker};
 
 /// A connection by namespace and name.
 pub(super) type ConnectionKey = (String, String);
@@ -161,14 +161,14 @@ pub(super) struct Engines {
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
     /// By organization.
     shared_locks: Locked<BTreeMap<String, SharedObjectsLock>>,
-    pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
-    pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+    pub(super) wake_audience: Waker<ObjectRef<SharedAudience>>,
+    pub(super) wake_connection: Waker<ObjectRef<SharingConnection>>,
 }
 
 impl Engines {
     pub(super) fn new(
-        wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
-        wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+        wake_audience: Waker<ObjectRef<SharedAudience>>,
+        wake_connection: Waker<ObjectRef<SharingConnection>>,
     ) -> Self {
         Self {
             connections: Locked::default(),
@@ -267,14 +267,12 @@ impl Engines {
     }
 
     pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
-        // The other end is gone only when the process ends.
-        let _ = self
-            .wake_connection
-            .send(ObjectRef::new(name).within(namespace));
+        self.wake_connection
+            .wake(ObjectRef::new(name).within(namespace));
     }
 
     pub(super) fn wake_audience(&self, audience: &SharedAudience) {
-        let _ = self.wake_audience.send(ObjectRef::from_obj(audience));
+        self.wake_audience.wake(ObjectRef::from_obj(audience));
     }
 
     /// `wakes` is the one task that waits for the connection's Lease, in place of any before; `None`: it waits no longer.

@@ -5,14 +5,15 @@
     reason = "a deletion that waits is checked again after a while"
 )]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_engine::Problem;
+use audience_sharing_engine::{Problem, Woken};
 use kube::api::DynamicObject;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::conditions::{ConditionType, Conditions, failed, not_checked};
 use super::context::Context;
@@ -24,13 +25,30 @@ use crate::api::annotations::FINALIZER;
 use crate::api::common::Condition;
 use crate::api::{DeletionWaitStatus, SharingConnection};
 
-/// Reports each of them in its own status until the watches end. `again`: the other end of `objects`.
-pub(super) async fn run(
-    context: &Context,
-    mut objects: mpsc::UnboundedReceiver<Undecoded>,
-    again: mpsc::WeakUnboundedSender<Undecoded>,
-) {
-    while let Some(undecoded) = objects.recv().await {
+/// Reports each of them in its own status until the watches end.
+pub(super) async fn run(context: &Context, mut objects: Woken<Undecoded>) {
+    // When an object is reported again.
+    let mut again: HashMap<Undecoded, Instant> = HashMap::new();
+    loop {
+        let first = again.iter().min_by_key(|(_, due)| **due);
+        let first = first.map(|(undecoded, due)| (undecoded.clone(), *due));
+        let first_due = async {
+            match first {
+                Some((undecoded, due)) => {
+                    sleep_until(due).await;
+                    undecoded
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let undecoded = tokio::select! {
+            next = objects.next() => match next {
+                Some(undecoded) => undecoded,
+                None => return,
+            },
+            undecoded = first_due => undecoded,
+        };
+        again.remove(&undecoded);
         let (kind, namespace, name) = (
             &undecoded.resource.kind,
             &undecoded.namespace,
@@ -57,12 +75,8 @@ pub(super) async fn run(
             }
             Err(quarantine::Panicked) => None,
         };
-        if let (Some(pause), Some(again)) = (pause, again.upgrade()) {
-            tokio::spawn(async move {
-                tokio::time::sleep(pause).await;
-                // It fails only when the process ends.
-                let _ = again.send(undecoded);
-            });
+        if let Some(pause) = pause {
+            again.insert(undecoded, Instant::now() + pause);
         }
     }
 }

@@ -13,8 +13,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{self, Admission};
@@ -32,6 +30,7 @@ use super::undecoded::UndecodedSet;
 use super::{deadline, report_undecoded, shared_audience, sharing_connection, watch};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::observability::probes::Readiness;
+use audience_sharing_engine::wake_queue;
 
 /// Audiences that are reconciled side by side: far more than a rate limit lets through at a time, so that none
 /// waits behind another that waits for Adobe.
@@ -49,11 +48,10 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let client = deadline::on_every_request(client);
-    let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
-    let (call_audience, audiences_called) = mpsc::unbounded_channel();
-    let (wake_connection, connections_woken) = mpsc::unbounded_channel();
-    let (report, undecoded_objects) = mpsc::unbounded_channel();
-    let report_again = report.downgrade();
+    let (wake_audience, audiences_woken) = wake_queue();
+    let (call_audience, audiences_called) = wake_queue();
+    let (wake_connection, connections_woken) = wake_queue();
+    let (report, undecoded_objects) = wake_queue();
     let listeners = watch::Listeners {
         metrics: settings.metrics.clone(),
         undecoded: UndecodedSet::default(),
@@ -90,7 +88,7 @@ pub async fn run(
         sent_connections,
         quarantine: Quarantine::default(),
         admission: Admission::new(BULK_AT_ONCE, call_audience),
-        engines: Engines::new(wake_audience, wake_connection.clone()),
+        engines: Engines::new(wake_audience, wake_connection),
         replicas: Replicas::new(&settings, scope),
         client,
         settings,
@@ -117,7 +115,7 @@ pub async fn run(
     };
     let woken = {
         let context = context.clone();
-        UnboundedReceiverStream::new(audiences_woken).filter(move |audience| {
+        audiences_woken.into_stream().filter(move |audience| {
             let known = context.audiences.get(audience);
             // What the cache lacks is gone, or comes by the watch.
             let goes_first =
@@ -128,7 +126,7 @@ pub async fn run(
     let of_audiences = Controller::for_stream(changed, audiences.store)
         .with_config(Config::default().concurrency(AUDIENCES_AT_ONCE))
         .reconcile_on(woken)
-        .reconcile_on(UnboundedReceiverStream::new(audiences_called))
+        .reconcile_on(audiences_called.into_stream())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(shared_audience::reconcile, again_soon, context.clone())
         .for_each(|_| std::future::ready(()));
@@ -142,7 +140,7 @@ pub async fn run(
             }
             Controller::for_stream(connections_stream, connections_store)
                 .with_config(Config::default().concurrency(CONNECTIONS_AT_ONCE))
-                .reconcile_on(UnboundedReceiverStream::new(connections_woken))
+                .reconcile_on(connections_woken.into_stream())
                 .graceful_shutdown_on(stop.cancelled_owned())
                 .run(sharing_connection::reconcile, again_soon, context)
                 .for_each(|_| std::future::ready(()))
@@ -153,7 +151,7 @@ pub async fn run(
         stop.cancelled().await;
         context.engines.stop_all();
     };
-    let report_undecoded = report_undecoded::run(&context, undecoded_objects, report_again);
+    let report_undecoded = report_undecoded::run(&context, undecoded_objects);
     let spread = spread::spread(&context, &stop);
     let all = futures::future::join5(
         of_audiences,

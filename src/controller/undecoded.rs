@@ -11,26 +11,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::locked::Locked;
+use crate::api::{SharedAudience, SharingConnection};
 
 /// Which object it is; what it says is not kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Undecoded {
     pub(super) resource: ApiResource,
     pub(super) namespace: String,
     pub(super) name: String,
-    explain: fn(&Value) -> String,
 }
 
 impl Undecoded {
     pub(super) fn of<K>(metadata: &ObjectMeta) -> Self
     where
-        K: Resource<DynamicType = ()> + DeserializeOwned,
+        K: Resource<DynamicType = ()>,
     {
         Self {
             resource: ApiResource::erase::<K>(&()),
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
-            explain: explain::<K>,
         }
     }
 
@@ -40,7 +39,10 @@ impl Undecoded {
 
     /// The field that does not decode and what it may hold.
     pub(super) fn explain(&self, object: &Value) -> String {
-        (self.explain)(object)
+        match self.is::<SharingConnection>() {
+            true => explain::<SharingConnection>(object),
+            false => explain::<SharedAudience>(object),
+        }
     }
 }
 

@@ -102,8 +102,7 @@ pub(super) fn watch(connection: &SharingConnection, secret: &str, context: &Cont
                     std::pin::pin!(watcher(api, config).default_backoff().touched_objects());
                 while let Some(change) = changes.next().await {
                     match change {
-                        Ok(_) if wake.send(reference.clone()).is_err() => return,
-                        Ok(_) => {}
+                        Ok(_) => wake.wake(reference.clone()),
                         Err(error) => {
                             tracing::debug!(%reference, "the Secret is not watched: {error}")
                         }

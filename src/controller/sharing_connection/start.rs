@@ -254,9 +254,7 @@ fn forward_wakes(mut woken: Woken<ShareName>, context: &Context) -> AbortOnDrop 
         while let Some(share) = woken.next().await {
             let reference = ObjectRef::<SharedAudience>::new(share.name.as_str())
                 .within(share.namespace.as_str());
-            if wake.send(reference).is_err() {
-                return;
-            }
+            wake.wake(reference);
         }
     }))
 }
@@ -284,7 +282,7 @@ fn follow_report(
                     if changed.is_err() {
                         tracing::error!(%reference, "the engine ended by itself; it is started again after a pause");
                         early_ends.add(&key, Instant::now());
-                        let _ = wake.send(reference);
+                        wake.wake(reference);
                         return;
                     }
                     let now = Report { resyncs: 0, ..report.borrow().clone() };
@@ -297,15 +295,16 @@ fn follow_report(
                     // the lease comes back before the connection is reconciled.
                     engine.stop();
                     let back = async { lease.wait_for(Option::is_some).await.is_ok() };
-                    if lost && wake.send(reference.clone()).is_ok() && back.await {
-                        let _ = wake.send(reference);
+                    if lost {
+                        wake.wake(reference.clone());
+                        if back.await {
+                            wake.wake(reference);
+                        }
                     }
                     return;
                 }
             }
-            if wake.send(reference.clone()).is_err() {
-                return;
-            }
+            wake.wake(reference.clone());
         }
     }))
 }
@@ -338,7 +337,7 @@ fn wake_when_held(
             },
             () = tokio::time::sleep_until(until), if !has_passed => {}
         }
-        let _ = wake.send(reference);
+        wake.wake(reference);
     }))
 }
 

@@ -54,7 +54,7 @@ fn listeners(metrics: &Metrics) -> Listeners {
     Listeners {
         metrics: metrics.clone(),
         undecoded: UndecodedSet::default(),
-        report_undecoded: tokio::sync::mpsc::unbounded_channel().0,
+        report_undecoded: audience_sharing_engine::wake_queue().0,
     }
 }
 
