@@ -1,6 +1,6 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use audience_sharing_core::call::{Call, Step};
+use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{
     AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
 };
@@ -8,14 +8,14 @@ use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::ownership::Claimant;
+use audience_sharing_core::ownership::{Claimant, Left};
 use audience_sharing_core::plan::DeletionInput;
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
 use audience_sharing_core::plan::to_audience_manager::deletion::{RecordedObjects, Successor};
 use audience_sharing_core::plan::{rights, tenant, to_audience_manager, to_experience_platform};
 
 use super::job::{Choice, Next, Progress};
-use super::request::{Declaration, DeletionOutcome, DeletionRequest};
+use super::request::{Declaration, DeletionOutcome, DeletionRequest, Problem};
 use super::state::EngineState;
 
 impl EngineState {
@@ -35,14 +35,7 @@ impl EngineState {
         }
         let source = match self.departing_source(deletion, job.since) {
             Ok(source) => source,
-            Err(call) => match job.choose(
-                vec![Step {
-                    call: *call,
-                    ready: true,
-                }],
-                Vec::new(),
-                1,
-            ) {
+            Err(call) => match job.ask(*call) {
                 Choice::Send(calls) => return Next::Send(calls),
                 Choice::Finish(None) => None,
                 Choice::Finish(Some(problem)) => {
@@ -53,7 +46,7 @@ impl EngineState {
         if let Some(recorded) = &deletion.recorded_audience {
             return self.delete_audience(job, deletion, source.as_ref(), recorded);
         }
-        // Objects may stand whose ids were never written down: the process died in between, perhaps on the way from one
+        // Objects may exist whose ids were never recorded: the process died in between, perhaps on the way from one
         // data source to another.
         let observed_state = self.shared_objects_plan(Mode::Observe).state;
         let mut data_sources: Vec<_> = observed_state.data_sources().collect();
@@ -94,14 +87,8 @@ impl EngineState {
         };
         let plan = rights::checked(plan, &self.inventory);
         let left = plan.state;
-        match job.choose(plan.steps, plan.blockers, objects) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => Next::Finish(match successor {
-                None => DeletionOutcome::Gone(left),
-                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
-            }),
-            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
-        }
+        let choice = job.choose(plan.steps, plan.blockers, objects);
+        choice.next(|problem| deleted(problem, successor, left))
     }
 
     /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.
@@ -173,7 +160,7 @@ impl EngineState {
             match source.and_then(|source| self.source_of(source, job.since)) {
                 None | Some(Resolution::Found(_)) => {}
                 Some(Resolution::Ask(call)) => {
-                    return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
+                    return match job.ask(call) {
                         Choice::Send(calls) => Next::Send(calls),
                         Choice::Finish(None) => Next::WaitForResync,
                         Choice::Finish(Some(problem)) => {
@@ -181,7 +168,7 @@ impl EngineState {
                         }
                     };
                 }
-                // Whoever asks for what cannot be shared any more takes nothing over.
+                // A resource that asks for what cannot be shared any more takes nothing over.
                 Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
             }
         }
@@ -193,14 +180,8 @@ impl EngineState {
             ),
         };
         let left = plan.state;
-        match job.choose(plan.steps, plan.blockers, 2) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => Next::Finish(match successor {
-                None => DeletionOutcome::Gone(left),
-                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
-            }),
-            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
-        }
+        let choice = job.choose(plan.steps, plan.blockers, 2);
+        choice.next(|problem| deleted(problem, successor, left))
     }
 
     /// Who asks, for a judgment of what is ours.
@@ -240,5 +221,17 @@ impl EngineState {
                 Resolution::Found(found) if found.id() == *source
             ),
         }
+    }
+}
+
+fn deleted(
+    problem: Option<Problem>,
+    successor: Option<&Declaration>,
+    left: Left,
+) -> DeletionOutcome {
+    match (problem, successor) {
+        (Some(problem), _) => DeletionOutcome::Blocked(problem),
+        (None, Some(successor)) => DeletionOutcome::HandedOver(successor.share.clone()),
+        (None, None) => DeletionOutcome::Gone(left),
     }
 }

@@ -1,19 +1,14 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
 use audience_sharing_core::blocker::{Blocker, GoneSource};
-use audience_sharing_core::compose::{
-    Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
-};
-use audience_sharing_core::domain::labels::ExportControls;
-use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::inventory::Key;
+use audience_sharing_core::compose::{Mode, SourceGonePolicy, SourceSelector, ToAudienceManager};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
-use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{
     DeletionInput, Plan, rights, to_audience_manager, to_experience_platform,
 };
 
-use super::job::{Choice, Next, Progress};
+use super::job::{Next, Progress};
+use super::reconcile_platform::source_key;
 use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
 use super::state::EngineState;
 
@@ -31,7 +26,7 @@ impl EngineState {
         let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = shared_objects.data_sources().collect();
-        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
+        let mark = self.mark(request);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let source = request.pinned.clone().or(declared_source);
         let deletion_input = DeletionInput {
@@ -62,32 +57,19 @@ impl EngineState {
         let blockers = blockers.into_iter().chain([blocker]).collect();
         let recorded = &request.recorded;
         let count = recorded.additional_segments.len() + recorded.mappings.len() + declared.len();
-        match job.choose(
-            steps,
-            blockers,
-            2 + u32::try_from(count).unwrap_or(u32::MAX >> 8),
-        ) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => {
-                let observed_state = to_audience_manager::deletion::remaining_state(deletion_input);
-                Next::Finish(ReconcileOutcome {
-                    source: origin,
-                    controls: observed_state
-                        .data_source
-                        .map(|id| shared_objects.controls_of(id, &self.inventory))
-                        .unwrap_or_default(),
-                    observed_state: Some(observed_state),
-                    audience: None,
-                    used_by: UsedBy::default(),
-                    shared_objects,
-                    tenant: self.inventory.tenant.clone(),
-                    applied_hash: None,
-                    stored_differently: Vec::new(),
-                    problem,
-                    records_source_first: false,
-                })
+        let objects = 2 + u32::try_from(count).unwrap_or(u32::MAX >> 8);
+        job.choose(steps, blockers, objects).next(|problem| {
+            let observed_state = to_audience_manager::deletion::remaining_state(deletion_input);
+            ReconcileOutcome {
+                controls: observed_state
+                    .data_source
+                    .map(|id| shared_objects.controls_of(id, &self.inventory))
+                    .unwrap_or_default(),
+                observed_state: Some(observed_state),
+                shared_objects,
+                ..self.outcome(origin, problem)
             }
-        }
+        })
     }
 
     /// Of a source in Audience Manager.
@@ -101,14 +83,9 @@ impl EngineState {
         let policy = policy(request);
         let blocker = Blocker::SourceGone(gone, policy);
         let source = request.pinned.clone().or_else(|| source.id());
-        let key = source.as_ref().and_then(|source| match source {
-            SourceId::Audience(_) => None,
-            SourceId::Trait(sid) => Some(Key::Trait(*sid)),
-            SourceId::Segment(sid) => Some(Key::Segment(*sid)),
-        });
-        self.dependency_index
-            .set(&request.share.name, key.into_iter().collect());
-        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
+        let keys = source.iter().filter_map(source_key).collect();
+        self.dependency_index.set(&request.share.name, keys);
+        let mark = self.mark(request);
         let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
@@ -130,33 +107,22 @@ impl EngineState {
         let Plan {
             steps, blockers, ..
         } = plan;
-        match job.choose(steps, blockers.into_iter().chain([blocker]).collect(), 2) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => {
-                let observed_state = to_experience_platform::ObservedAudience {
-                    audience: to_experience_platform::deletion::owned(deletion_input),
-                    ..to_experience_platform::ObservedAudience::default()
-                };
-                let audience = self.standing_audience(observed_state, &request.recorded_audience);
-                Next::Finish(ReconcileOutcome {
-                    source: None,
-                    observed_state: None,
-                    controls: ExportControls::NONE,
-                    audience: Some(audience),
-                    used_by: UsedBy::default(),
-                    shared_objects: Default::default(),
-                    tenant: self.inventory.tenant.clone(),
-                    applied_hash: None,
-                    stored_differently: Vec::new(),
-                    problem,
-                    records_source_first: false,
-                })
+        let blockers = blockers.into_iter().chain([blocker]).collect();
+        job.choose(steps, blockers, 2).next(|problem| {
+            let observed_state = to_experience_platform::ObservedAudience {
+                audience: to_experience_platform::deletion::owned(deletion_input),
+                ..to_experience_platform::ObservedAudience::default()
+            };
+            let audience = self.standing_audience(observed_state, &request.recorded_audience);
+            ReconcileOutcome {
+                audience: Some(audience),
+                ..self.outcome(None, problem)
             }
-        }
+        })
     }
 }
 
-/// Whoever only observes writes nothing.
+/// A resource that only observes writes nothing.
 fn policy(request: &ReconcileRequest) -> SourceGonePolicy {
     match request.share.mode {
         Mode::Observe => SourceGonePolicy::Retain,

@@ -15,7 +15,7 @@ pub(super) fn of<K: Managed>(object: &K, client: &Client) -> Freshness {
     Freshness::new(move || {
         let (api, name, uid) = (api.clone(), name.clone(), uid.clone());
         Box::pin(async move {
-            match publish::bounded(api.get_metadata_opt(&name)).await {
+            match api.get_metadata_opt(&name).await {
                 Ok(Some(present)) => {
                     let present = present.metadata;
                     present.uid == uid

@@ -56,8 +56,9 @@ pub(super) async fn run(context: &Context, mut objects: Woken<Undecoded>) {
         );
         if undecoded.is::<SharingConnection>() {
             // Its audiences wait for it, and its engine would go on with its former settings.
-            context.engines.stop(&(namespace.clone(), name.clone()));
-            context.wake_audiences_of(namespace, name);
+            let connection = (namespace.clone(), name.clone());
+            context.engines.stop(&connection);
+            context.wake_audiences_of(&connection);
         }
         tracing::error!(kind, namespace, name, "the stored object does not decode");
         let reported = quarantine::guarded(report(context, &undecoded)).await;
@@ -88,7 +89,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 async fn report(context: &Context, undecoded: &Undecoded) -> Result<Option<Duration>, kube::Error> {
     let (resource, namespace) = (&undecoded.resource, &undecoded.namespace);
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, resource);
-    let Some(object) = publish::bounded(api.get_opt(&undecoded.name)).await? else {
+    let Some(object) = api.get_opt(&undecoded.name).await? else {
         return Ok(None);
     };
     let problem = json!({"metadata": object.metadata, "spec": object.data["spec"], "status": object.data["status"]});
@@ -129,16 +130,14 @@ async fn report(context: &Context, undecoded: &Undecoded) -> Result<Option<Durat
         Patience::Over => {
             let name = format!("{} {namespace}/{}", resource.kind, undecoded.name);
             tracing::warn!(target: "audit", name, "released without deleting its remote objects: it does not decode");
-            let (pod, uid) = (context.settings.pod.as_ref(), object.uid());
             let status = &object.data["status"];
             let ids = json!({"audienceManager": status["audienceManager"], "experiencePlatform": status["experiencePlatform"]});
             let message = format!(
                 "{name} was released and its remote objects stay, since its stored form could not be read for ten \\
                  minutes. Its status names them: {ids}. Delete them there."
             );
-            events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), &message).await;
+            events::on_release(context, &object, &message).await;
             context.settings.metrics.released_without_deletion();
-            waits.forget(&object);
             release(&api, object).await
         }
     }

@@ -164,15 +164,16 @@ pub async fn run(
         stop.cancelled().await;
         tokio::time::sleep(STOP_WITHIN).await;
     };
-    let call_again = async {
+    let clean_up = async {
         loop {
             tokio::time::sleep(admission::CALL_AGAIN).await;
             context.admission.call_again();
+            context.forget_gone();
         }
     };
     tokio::select! {
         _ = all => {}
-        () = call_again => {}
+        () = clean_up => {}
         () = deadline => tracing::warn!("stopped with reconciles under way"),
     }
     context.engines.shut_down().await;

@@ -14,16 +14,15 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_engine::Problem;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
-use super::conditions::ready_reason;
 use super::context::Context;
 use super::definition::{self, Definition};
 use super::deletion_wait::Patience;
-use super::engines::{Running, key};
-use super::publish::{has_finalizer, with_finalizer};
+use super::engines::{Running, connection_of, key};
+use super::publish::{full_name, has_finalizer, with_finalizer};
 use super::quarantine::{self, Panicked};
 use super::{events, freshness, publish, requested};
 use crate::api::{SharedAudience, SharingConnection};
@@ -131,7 +130,7 @@ async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action 
         return Action::requeue(CHECK_AGAIN);
     }
     if !running.holds_lease() {
-        // Whoever holds it writes the status; once it is ours again, we are woken.
+        // The holder writes the status; once the lease is ours again, we are woken.
         return Action::await_change();
     }
     let requested = requested::value(connection);
@@ -169,22 +168,18 @@ fn note_missing_credential(connection: &SharingConnection, secret: &str, context
     secret::watch(connection, secret, context);
     let key = key(connection);
     if context.engines.set_without_credential(&key) {
-        context.wake_audiences_of(&key.0, &key.1);
+        context.wake_audiences_of(&key);
     }
 }
 
 /// Asked once more before an audience of the connection goes without its remote objects: whether it still cannot be
 /// deleted. While that is not known, `false`.
-pub(super) async fn lacks_credential(
-    audience: &SharedAudience,
-    connection: &str,
-    context: &Context,
-) -> bool {
-    let namespace = audience.namespace().unwrap_or_default();
-    let Some(known) = context.connection(&namespace, connection) else {
+pub(super) async fn lacks_credential(audience: &SharedAudience, context: &Context) -> bool {
+    let key = connection_of(audience);
+    let Some(known) = context.connection(&key) else {
         return true;
     };
-    if let Some(running) = context.engines.get(&namespace, connection) {
+    if let Some(running) = context.engines.get(&key) {
         let is_read = running.engine.resync().await.is_ok();
         return is_read && bars_deletion(&running);
     }
@@ -192,7 +187,7 @@ pub(super) async fn lacks_credential(
         Err(secret::Unusable::Missing(_)) => true,
         Err(secret::Unusable::Kubernetes(_)) => false,
         Ok(_) => {
-            context.engines.wake_connection(&namespace, connection);
+            context.engines.wake_connection(&key);
             false
         }
     }
@@ -229,37 +224,12 @@ async fn conclude(
         context.deletion_waits.waits_no_longer(connection);
     }
     let wanted = status::after(connection, finding, handled, context.now());
-    match publish::status(
-        &context.client,
-        &context.sent_connections,
-        connection,
-        &wanted,
-    )
-    .await
-    {
-        Ok(()) => {}
+    match events::report(context, &context.sent_connections, connection, &wanted).await {
+        Ok(()) => Action::requeue(CHECK_AGAIN),
         // A younger version is on its way to the cache.
-        Err(error) if publish::is_conflict(&error) => {
-            return Action::requeue(Duration::from_secs(1));
-        }
-        Err(error) => return failed(connection, &error),
+        Err(error) if publish::is_conflict(&error) => Action::requeue(Duration::from_secs(1)),
+        Err(error) => failed(connection, &error),
     }
-    let known = connection
-        .status
-        .as_ref()
-        .map_or(&[][..], |status| &status.conditions);
-    context
-        .settings
-        .metrics
-        .reconciled("SharingConnection", ready_reason(&wanted.conditions));
-    events::on_transition(
-        &context.recorder,
-        &connection.object_ref(&()),
-        known,
-        &wanted.conditions,
-    )
-    .await;
-    Action::requeue(CHECK_AGAIN)
 }
 
 /// The connection outlives the audiences that still need it (L7).
@@ -268,8 +238,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
         context.engines.stop(&key(connection));
         return Action::await_change();
     }
-    let (namespace, name) = key(connection);
-    let users = context.audiences_of(&namespace, &name);
+    let users = context.audiences_of(&key(connection));
     let waiting = users.iter().filter(|user| has_finalizer(&***user));
     let waiting: Vec<String> = waiting.map(|user| user.name_any()).collect();
     if !waiting.is_empty() {
@@ -300,12 +269,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
     }
     context.engines.stop(&key(connection));
     match publish::remove_finalizer(&context.client, connection).await {
-        Ok(()) => {
-            context.requests.forget(connection);
-            context.deletion_waits.forget(connection);
-            context.quarantine.forget(connection);
-            Action::await_change()
-        }
+        Ok(()) => Action::await_change(),
         Err(error) => failed(connection, &error),
     }
 }
@@ -329,8 +293,7 @@ impl Means {
 
 /// The engine of a connection that is being deleted, started where a restart came in between.
 async fn means(connection: &SharingConnection, context: &Context) -> Result<Means, Action> {
-    let namespace = connection.namespace().unwrap_or_default();
-    if let Some(running) = context.engines.get(&namespace, &connection.name_any()) {
+    if let Some(running) = context.engines.get(&key(connection)) {
         return Ok(Means::Engine(Box::new(running)));
     }
     let declared = context.declared(connection);
@@ -486,19 +449,10 @@ async fn report_left_behind(connection: &SharingConnection, context: &Context, w
     let name = full_name(connection);
     tracing::warn!(target: "audit", connection = %name, "left behind: {what}");
     let message = format!("SharingConnection {name} went: {what}");
-    let (pod, uid) = (context.settings.pod.as_ref(), connection.uid());
-    events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), &message).await;
+    events::on_release(context, connection, &message).await;
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {
     tracing::warn!(connection = %full_name(connection), "{}; tried again soon", publish::describe(error));
     Action::requeue(Duration::from_secs(5))
-}
-
-fn full_name(connection: &SharingConnection) -> String {
-    format!(
-        "{}/{}",
-        connection.namespace().unwrap_or_default(),
-        connection.name_any()
-    )
 }

@@ -135,7 +135,8 @@ where
     K: Resource<DynamicType = ()>,
 {
     match event {
-        Event::Init | Event::InitDone => {}
+        Event::Init => undecoded.begin_list::<K>(),
+        Event::InitDone => undecoded.end_list::<K>(),
         Event::InitApply(guard) | Event::Apply(guard) => {
             undecoded.note::<K>(guard.meta(), guard.0.is_ok());
         }
@@ -182,7 +183,7 @@ where
     known.get(&key).map(|object| (*object).clone())
 }
 
-/// Two thirds of a cached object is what nobody here reads.
+/// Two thirds of a cached object is never read here.
 fn prune<K: Resource>(object: &mut K) {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;

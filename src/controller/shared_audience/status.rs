@@ -73,7 +73,7 @@ impl Verdict {
         }
     }
 
-    /// Not while reconciliation is paused or the connection fails: then nobody has read the two systems.
+    /// Not while reconciliation is paused or the connection fails: then the two systems were not read.
     fn handles_requests(&self) -> bool {
         let of_connection = |problem: &Problem| problem.of_connection;
         !self.suspended && !self.problem.as_ref().is_some_and(of_connection)

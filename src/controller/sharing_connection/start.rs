@@ -47,7 +47,7 @@ pub(super) async fn ensure(
 ) -> Ensured {
     let lease = lease(&declared.organization, context).await;
     let key = key(connection);
-    let wake_audiences = || context.wake_audiences_of(&key.0, &key.1);
+    let wake_audiences = || context.wake_audiences_of(&key);
     let has_credential_again = context.engines.set_with_credential(&key);
     let Some(lease) = lease else {
         // It is being handed over, and its engines with it. After that the connection is woken.
@@ -76,7 +76,7 @@ pub(super) async fn ensure(
         client_id: credential.client_id.clone(),
         organization: declared.organization.to_string(),
     };
-    let known = context.engines.get(&key.0, &key.1).filter(|running| {
+    let known = context.engines.get(&key).filter(|running| {
         running.uid == connection.uid().unwrap_or_default() && running.secret == secret
     });
     if let Some(mut running) = known {
@@ -220,7 +220,7 @@ async fn start(
         rng_seed: settings.rng_seed,
         observer: Arc::new(settings.metrics.clone()),
     });
-    let audiences = context.audiences_of(&key.0, &key.1);
+    let audiences = context.audiences_of(&key);
     let living = audiences
         .iter()
         .filter(|audience| audience.metadata.deletion_timestamp.is_none());
