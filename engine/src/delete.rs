@@ -1,9 +1,7 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
 use audience_sharing_core::call::Call;
-use audience_sharing_core::compose::{
-    AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
-};
+use audience_sharing_core::compose::{Mode, SourceSelector, additional_code, mark};
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::existence::Existence;
@@ -100,23 +98,28 @@ impl EngineState {
         if let Some(source) = &deletion.source {
             return Ok(Some(source.clone()));
         }
-        Ok(match &deletion.selector {
-            None => None,
-            Some(SourceSelector::Audience(selector)) => {
-                match resolve_audience(selector, None, &self.inventory) {
-                    Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
-                    Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
-                }
+        let Some(selector) = &deletion.selector else {
+            return Ok(None);
+        };
+        match self.resolved(selector, since) {
+            Resolution::Found(source) => Ok(Some(source)),
+            Resolution::Ask(call) => Err(Box::new(call)),
+            Resolution::Blocked(_) | Resolution::Gone(_) => Ok(None),
+        }
+    }
+
+    /// What a spec names, where no status records it.
+    fn resolved(&self, selector: &SourceSelector, since: Sequence) -> Resolution<SourceId> {
+        match selector {
+            SourceSelector::Audience(selector) => {
+                let found = resolve_audience(selector, None, &self.inventory);
+                found.map(|found| SourceId::Audience(found.id.clone()))
             }
-            Some(SourceSelector::AudienceManager(selector)) => {
-                match audience_manager::resolve_object(selector, self.source_input(None, since)) {
-                    Resolution::Found(found) => Some(found.id()),
-                    Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
-                }
+            SourceSelector::AudienceManager(selector) => {
+                let input = self.source_input(None, since);
+                audience_manager::resolve_object(selector, input).map(|found| found.id())
             }
-        })
+        }
     }
 
     fn mark_of(&self, successor: &Declaration) -> Mark {
@@ -193,34 +196,19 @@ impl EngineState {
         }
     }
 
-    fn source_of(
-        &self,
-        source: &SourceId,
-        since: Sequence,
-    ) -> Option<Resolution<AudienceManagerSource>> {
+    fn source_of(&self, source: &SourceId, since: Sequence) -> Option<Resolution<SourceId>> {
         let (kind, sid) = source.audience_manager()?;
         let naming = Naming::Sid(sid);
-        let selector = AudienceManagerSelector { kind, naming };
-        Some(audience_manager::resolve_object(
-            &selector,
-            self.source_input(None, since),
-        ))
+        let selector = SourceSelector::AudienceManager(AudienceManagerSelector { kind, naming });
+        Some(self.resolved(&selector, since))
     }
 
     fn asks_for(&self, rival: &Declaration, source: &SourceId) -> bool {
         if let Some(id) = rival.pinned.clone().or_else(|| rival.source.id()) {
             return id == *source;
         }
-        match &rival.source {
-            SourceSelector::Audience(selector) => matches!(
-                resolve_audience(selector, None, &self.inventory),
-                Resolution::Found(found) if Some(&found.id) == source.audience()
-            ),
-            SourceSelector::AudienceManager(selector) => matches!(
-                audience_manager::resolve_object(selector, self.source_input(None, Sequence(0))),
-                Resolution::Found(found) if found.id() == *source
-            ),
-        }
+        let resolved = self.resolved(&rival.source, Sequence(0));
+        matches!(resolved, Resolution::Found(found) if found == *source)
     }
 }
 

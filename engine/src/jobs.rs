@@ -187,10 +187,10 @@ impl Worker {
     /// The scopes that wait for the answer of a shared list beside the one that sent it.
     pub(super) fn joined(&mut self, call: &Call) -> Vec<Scope> {
         let mut under_way = self.shared_lists.iter();
-        let place = under_way.position(|(known, _)| known == call);
-        place
-            .map(|place| self.shared_lists.swap_remove(place).1)
-            .unwrap_or_default()
+        match under_way.position(|(known, _)| known == call) {
+            Some(place) => self.shared_lists.swap_remove(place).1,
+            None => Vec::new(),
+        }
     }
 
     pub(super) fn forget(&mut self, share: &ShareName) {

@@ -63,19 +63,17 @@ impl Engine {
             .list::<Destination>(&context, &())
             .await
             .ok();
-        let told = destinations.and_then(|listing| {
+        let with_mappings = destinations.and_then(|listing| {
             let all = listing.items.into_iter();
-            let told = all.map(|listed| Some((listed.destination, listed.mappings?.items)));
-            told.collect::<Option<Vec<_>>>()
+            let all = all.map(|listed| Some((listed.destination, listed.mappings?.items)));
+            all.collect::<Option<Vec<_>>>()
         });
         UsedBy {
             segments: segments.map(|listing| used.segments(&listing.items)),
             models: models.map(|listing| used.models(&listing.items)),
-            destinations: told.map(|all| {
-                let all = all
-                    .iter()
-                    .map(|(destination, mappings)| (destination, &**mappings));
-                used.destinations(all)
+            destinations: with_mappings.map(|all| {
+                let all = all.iter();
+                used.destinations(all.map(|(destination, mappings)| (destination, &**mappings)))
             }),
             segment_definitions: None,
         }

@@ -8,8 +8,8 @@ use audience_sharing_core::compose::ConnectionSettings;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::lease::{LeaseHandle, OtherHolder};
 use super::locked::Locked;
@@ -71,7 +71,7 @@ pub(super) struct Running {
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.
     #[expect(dead_code, reason = "held, never read: dropping it ends the tasks")]
-    pub(super) watchers: Arc<Vec<AbortOnDrop>>,
+    pub(super) watchers: Arc<Vec<OwnedTask>>,
 }
 
 impl Running {
@@ -126,13 +126,7 @@ pub(super) struct KnownLease {
 }
 
 /// A task that ends with its owner.
-pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub(super) type OwnedTask = AbortOnDropHandle<()>;
 
 /// What this process can do for a connection.
 #[derive(Clone)]
@@ -162,9 +156,9 @@ pub(super) struct Engines {
     connections: Locked<BTreeMap<ConnectionKey, ConnectionState>>,
     gateways: Locked<BTreeMap<SecretKey, SharedGateway>>,
     limiters: Locked<BTreeMap<ClientKey, ClientLimiter>>,
-    secrets: Locked<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
+    secrets: Locked<BTreeMap<ConnectionKey, (String, OwnedTask)>>,
     /// For each connection that waits for a Lease, what wakes it.
-    awaits_lease: Locked<BTreeMap<ConnectionKey, AbortOnDrop>>,
+    awaits_lease: Locked<BTreeMap<ConnectionKey, OwnedTask>>,
     pub(super) early_ends: EarlyEnds,
     /// By organization; without a handle while it is being handed over.
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
@@ -242,14 +236,6 @@ impl Engines {
         true
     }
 
-    pub(super) fn is_elsewhere(&self, key: &ConnectionKey) -> bool {
-        let connections = self.connections.lock();
-        matches!(
-            connections.get(key),
-            Some(ConnectionState::ReconciledElsewhere)
-        )
-    }
-
     pub(super) fn set_elsewhere(&self, key: ConnectionKey) {
         self.connections
             .lock()
@@ -293,7 +279,7 @@ impl Engines {
     }
 
     /// `wakes` is the one task that waits for the connection's Lease, in place of any before; `None`: it waits no longer.
-    pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<AbortOnDrop>) {
+    pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<OwnedTask>) {
         let mut waiting = self.awaits_lease.lock();
         match wakes {
             Some(task) => drop(waiting.insert(key.clone(), task)),
@@ -355,9 +341,12 @@ impl Engines {
         let mut secrets = self.secrets.lock();
         if secrets
             .get(&key)
-            .is_none_or(|(watched, task)| watched != secret || task.0.is_finished())
+            .is_none_or(|(watched, task)| watched != secret || task.is_finished())
         {
-            secrets.insert(key, (secret.to_owned(), AbortOnDrop(tokio::spawn(start()))));
+            secrets.insert(
+                key,
+                (secret.to_owned(), OwnedTask::new(tokio::spawn(start()))),
+            );
         }
     }
 

@@ -22,7 +22,7 @@ const FIELD_MANAGER: &str = "audience-sharing";
 /// A custom resource of this operator.
 pub(super) trait Managed:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + HasStatus<Status: Clone + PartialEq + Serialize>
+    + HasStatus<Status: Clone + PartialEq + Serialize + Send>
     + Clone
     + DeserializeOwned
     + Debug

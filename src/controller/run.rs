@@ -21,14 +21,15 @@ use super::context::Context;
 use super::deletion_wait::DeletionWaits;
 use super::engines::Engines;
 use super::locked::Locked;
+use super::publish::Managed;
 use super::quarantine::Quarantine;
 use super::replicas::{Replicas, spread};
 use super::requested::Requests;
 use super::sent::Sent;
 use super::settings::{Scope, Settings};
 use super::undecoded::UndecodedSet;
-use super::{deadline, report_undecoded, shared_audience, sharing_connection, watch};
-use crate::api::{SharedAudience, SharingConnection};
+use super::watch::{self, Guarded, Listeners};
+use super::{deadline, report_undecoded, shared_audience, sharing_connection};
 use crate::observability::probes::Readiness;
 use audience_sharing_engine::wake_queue;
 
@@ -52,24 +53,14 @@ pub async fn run(
     let (call_audience, audiences_called) = wake_queue();
     let (wake_connection, connections_woken) = wake_queue();
     let (report, undecoded_objects) = wake_queue();
-    let listeners = watch::Listeners {
+    let listeners = Listeners {
         metrics: settings.metrics.clone(),
         undecoded: UndecodedSet::default(),
         report_undecoded: report,
     };
     let (sent_audiences, sent_connections) = (Sent::default(), Sent::default());
-    let sent: Sent<SharedAudience> = sent_audiences.clone();
-    let audiences = watch::guarded(
-        apis::<SharedAudience>(&client, scope),
-        &listeners,
-        move |audience, is_gone| sent.seen(audience, is_gone),
-    );
-    let sent: Sent<SharingConnection> = sent_connections.clone();
-    let connections = watch::guarded(
-        apis::<SharingConnection>(&client, scope),
-        &listeners,
-        move |connection, is_gone| sent.seen(connection, is_gone),
-    );
+    let audiences = watched(&client, scope, &listeners, &sent_audiences);
+    let connections = watched(&client, scope, &listeners, &sent_connections);
     let undecoded = listeners.undecoded.clone();
     drop(listeners);
     readiness.follow("SharedAudience watch", audiences.ready.clone());
@@ -182,18 +173,22 @@ pub async fn run(
 /// A graceful stop: what is in flight has this long; an engine drains its own calls in less.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-/// One for each watch.
-fn apis<K>(client: &Client, scope: &Scope) -> Vec<Api<DeserializeGuard<K>>>
-where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
-{
-    match scope {
+fn watched<K: Managed>(
+    client: &Client,
+    scope: &Scope,
+    listeners: &Listeners,
+    sent: &Sent<K>,
+) -> Guarded<K> {
+    let sent = sent.clone();
+    let apis: Vec<Api<DeserializeGuard<K>>> = match scope {
         Scope::Cluster => vec![Api::all(client.clone())],
         Scope::Namespaces(namespaces) => namespaces
             .iter()
             .map(|namespace| Api::namespaced(client.clone(), namespace))
             .collect(),
-    }
+    };
+    let in_cache = move |object: &K, is_gone| sent.seen(object, is_gone);
+    watch::guarded(apis, listeners, in_cache)
 }
 
 /// Reconcilers do not fail: each answers when it is to be called again.

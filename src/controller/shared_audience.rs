@@ -284,11 +284,8 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             return requeue(context, &key, Some(Disposition::Retry));
         }
     }
-    match pause {
-        _ if goes_on => Action::requeue(Duration::ZERO),
-        Some(pause) => Action::requeue(pause),
-        None => Action::await_change(),
-    }
+    let pause = if goes_on { Some(Duration::ZERO) } else { pause };
+    pause.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// The younger object comes by the watch; this is for an API server that did not answer.
@@ -297,10 +294,8 @@ const SUPERSEDED: Duration = Duration::from_secs(10);
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 
 fn requeue(context: &Context, key: &str, disposition: Option<Disposition>) -> Action {
-    match next_attempt(context, key, disposition) {
-        Some(pause) => Action::requeue(pause),
-        None => Action::await_change(),
-    }
+    let pause = next_attempt(context, key, disposition);
+    pause.map_or_else(Action::await_change, Action::requeue)
 }
 
 fn next_attempt(
@@ -309,11 +304,9 @@ fn next_attempt(
     disposition: Option<Disposition>,
 ) -> Option<Duration> {
     let mut backoff = context.backoff.lock();
-    match disposition {
-        None => {
-            backoff.succeeded(key);
-            None
-        }
-        Some(disposition) => backoff.next(key, disposition, Instant::now()),
-    }
+    let Some(disposition) = disposition else {
+        backoff.succeeded(key);
+        return None;
+    };
+    backoff.next(key, disposition, Instant::now())
 }

@@ -111,11 +111,7 @@ async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action 
     if let Some(problem) = invalid {
         return conclude(connection, context, &Finding::without_report(problem), None).await;
     }
-    let handled = connection
-        .status
-        .as_ref()
-        .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if let Some(requested) = context.requests.open(connection, handled) {
+    if let Some(requested) = open_request(connection, context) {
         if running.engine.resync().await.is_err() {
             return Action::requeue(Duration::from_secs(1));
         }
@@ -137,6 +133,12 @@ async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action 
     conclude(connection, context, &Finding::of_report(report), requested).await
 }
 
+fn open_request(connection: &SharingConnection, context: &Context) -> Option<String> {
+    let status = connection.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    context.requests.open(connection, handled)
+}
+
 fn engine_ends() -> Problem {
     let reason = Reason::InternalError;
     let message = format!(
@@ -154,13 +156,10 @@ async fn reconciled_elsewhere(
     context: &Context,
     problem: Option<Problem>,
 ) -> Action {
-    match problem {
-        None => Action::await_change(),
-        Some(problem) => {
-            let finding = Finding::without_report(problem);
-            conclude(connection, context, &finding, None).await
-        }
-    }
+    let Some(problem) = problem else {
+        return Action::await_change();
+    };
+    conclude(connection, context, &Finding::without_report(problem), None).await
 }
 
 /// From now on its audiences know, and it is reconciled again when the Secret comes.
@@ -195,13 +194,9 @@ pub(super) async fn lacks_credential(audience: &SharedAudience, context: &Contex
 
 /// Nothing can be deleted through it, by more than an outage.
 fn bars_deletion(running: &Running) -> bool {
-    let report = running.engine.report();
-    let failure = report
-        .borrow()
-        .failure
-        .as_ref()
-        .map(|failure| failure.reason);
-    failure.is_some_and(Reason::bars_deletion)
+    let report = running.engine.report().borrow().clone();
+    let failure = report.failure;
+    failure.is_some_and(|failure| failure.reason.bars_deletion())
 }
 
 /// A verdict on this generation of the spec was written.
@@ -249,9 +244,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
     }
     let deletes = context.declared(connection).deletes_shared_objects;
     if deletes && !context.deletion_waits.is_done(connection) {
-        let status = connection.status.as_ref();
-        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        let requested = context.requests.open(connection, handled);
+        let requested = open_request(connection, context);
         if let Some(left) = context
             .deletion_waits
             .pause_left(connection, Instant::now())

@@ -323,15 +323,12 @@ fn may_be_same(a: Option<&SourceSelector>, b: &SourceSelector) -> bool {
     match (a, b) {
         (None, _) => false,
         (Some(SourceSelector::Audience(a)), SourceSelector::Audience(b)) => {
-            let id = |selector: &AudienceSelector| match selector {
-                AudienceSelector::Id(id) => Some(id.clone()),
-                AudienceSelector::Name(_) => None,
-            };
-            a == b || id(a).is_none() || id(b).is_none()
+            a == b || !matches!((a, b), (AudienceSelector::Id(_), AudienceSelector::Id(_)))
         }
         (Some(SourceSelector::AudienceManager(a)), SourceSelector::AudienceManager(b)) => {
-            let is_sid = |naming: &Naming| matches!(naming, Naming::Sid(_));
-            a.kind == b.kind && (a.naming == b.naming || !is_sid(&a.naming) || !is_sid(&b.naming))
+            let namings = (&a.naming, &b.naming);
+            a.kind == b.kind
+                && (a.naming == b.naming || !matches!(namings, (Naming::Sid(_), Naming::Sid(_))))
         }
         (Some(SourceSelector::Audience(_)), SourceSelector::AudienceManager(_))
         | (Some(SourceSelector::AudienceManager(_)), SourceSelector::Audience(_)) => false,

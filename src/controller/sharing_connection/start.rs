@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::{recorded, secret};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::controller::context::Context;
-use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey, key};
+use crate::controller::engines::{ConnectionState, KnownLease, OwnedTask, Running, SecretKey, key};
 use crate::controller::freshness;
 use crate::controller::lease::{LeaseKeeper, LeaseOptions, OtherHolder, Subject};
 use crate::controller::shared_audience::recorded::claim;
@@ -54,7 +54,8 @@ pub(super) async fn ensure(
         return Ensured::Elsewhere(None);
     };
     if lease.valid_until.borrow().is_none() {
-        let was_elsewhere = context.engines.is_elsewhere(&key);
+        let before = context.engines.state(&key);
+        let was_elsewhere = matches!(before, ConnectionState::ReconciledElsewhere);
         context.engines.stop(&key);
         // Before it is checked, so that no change after the check is missed.
         let wakes = wake_when_held(connection, context, lease.clone());
@@ -248,9 +249,9 @@ async fn start(
 }
 
 /// What the engine found, as work for the audiences' reconciler.
-fn forward_wakes(mut woken: Woken<ShareName>, context: &Context) -> AbortOnDrop {
+fn forward_wakes(mut woken: Woken<ShareName>, context: &Context) -> OwnedTask {
     let wake = context.engines.wake_audience.clone();
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         while let Some(share) = woken.next().await {
             let reference = ObjectRef::<SharedAudience>::new(share.name.as_str())
                 .within(share.namespace.as_str());
@@ -265,13 +266,13 @@ fn follow_report(
     engine: &Engine,
     mut lease: watch::Receiver<Option<Instant>>,
     context: &Context,
-) -> AbortOnDrop {
+) -> OwnedTask {
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let mut report = engine.report();
     let engine = engine.clone();
     let (early_ends, key) = (context.engines.early_ends.clone(), key(connection));
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         let mut last = report.borrow().clone();
         loop {
             tokio::select! {
@@ -318,11 +319,11 @@ fn wake_when_held(
     connection: &SharingConnection,
     context: &Context,
     mut lease: KnownLease,
-) -> AbortOnDrop {
+) -> OwnedTask {
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let known = lease.other_holder.borrow_and_update().clone();
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         let until = match &known {
             Some(OtherHolder::Held { since, .. }) => *since + FOR_GOOD_AFTER,
             Some(OtherHolder::Owned(_)) | None => Instant::now() + FOR_GOOD_AFTER,
