@@ -27,6 +27,7 @@ mod settings;
 mod undecoded;
 
 pub mod backoff;
+mod by_uid;
 pub mod conditions;
 pub mod events;
 pub mod lease;

@@ -17,6 +17,11 @@ pub enum Existence {
 /// Which `SharedAudience` resources exist, of this connection or another.
 pub trait Existing: std::fmt::Debug {
     fn existence(&self, share: &ShareName) -> Existence;
+
+    /// Whether it may still be there, be it only to be deleted.
+    fn remains(&self, share: &ShareName) -> bool {
+        self.existence(share) != Existence::Gone
+    }
 }
 
 /// All that exist, where every namespace is watched.

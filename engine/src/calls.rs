@@ -1,4 +1,4 @@
-//! A call on its way to Adobe, and its answer.
+//! Calls: sent, answered, applied to the inventory, and logged. Decides nothing.
 
 use std::time::Duration;
 
@@ -10,13 +10,11 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::facts::{self, At, Failure, Response};
 use audience_sharing_core::inventory::Sequence;
 
-use super::audit::audit;
 use super::execute;
 use super::in_flight_calls::{Answered, Completion};
-use super::job::Job;
+use super::job::{Job, Scope};
 use super::problems::not_shown_yet;
 use super::request::Problem;
-use super::scope::Scope;
 use super::worker::Worker;
 
 impl Worker {
@@ -39,7 +37,7 @@ impl Worker {
         let shared = (is_write && owner == Scope::SharedObjects)
             .then(|| (self.shared_lock.clone(), self.shared_writes_seen));
         let stop = self.stop.clone();
-        self.in_flight_calls.start(is_write, async move {
+        self.in_flight_calls.start(is_write, sent, async move {
             let mut taken = None;
             if let Some((lock, seen)) = shared {
                 let lock = tokio::select! {
@@ -190,6 +188,26 @@ impl Worker {
             self.retry_resync(retry_after);
             self.publish_report();
         }
+    }
+}
+
+/// The audit trail: every write, done or failed, is logged once; reads are logged for debugging.
+fn audit(call: &Call, owner: &Scope, result: &Result<Response, Error>) {
+    let (operation, object) = (call.operation(), call.object());
+    match result {
+        Ok(response) if response.is_changed() => {
+            tracing::info!(
+                operation,
+                object,
+                scope = %owner,
+                "not written: the object changed meanwhile"
+            );
+        }
+        Ok(_) if call.is_write() => {
+            tracing::info!(target: "audit", operation, object, scope = %owner, "written")
+        }
+        Ok(_) => tracing::debug!(operation, object, scope = %owner, "read"),
+        Err(error) => tracing::info!(operation, object, scope = %owner, %error, "failed"),
     }
 }
 

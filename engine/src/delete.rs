@@ -1,21 +1,19 @@
 //! The next step of an audience that leaves: hand its objects over, or delete them in order, or say who is in the way.
 
-use audience_sharing_core::call::{Call, Step};
-use audience_sharing_core::compose::{
-    AudienceManagerSource, Mode, SourceSelector, additional_code, mark,
-};
+use audience_sharing_core::call::Call;
+use audience_sharing_core::compose::{Mode, SourceSelector, additional_code, mark};
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::existence::Existence;
 use audience_sharing_core::inventory::Sequence;
-use audience_sharing_core::ownership::Claimant;
+use audience_sharing_core::ownership::{Claimant, Left};
 use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor, rights, tenant};
 
 use super::job::{Choice, Next, Progress};
-use super::request::{Declaration, DeletionOutcome, DeletionRequest};
+use super::request::{Declaration, DeletionOutcome, DeletionRequest, Problem};
 use super::state::EngineState;
 
 impl EngineState {
@@ -35,14 +33,7 @@ impl EngineState {
         }
         let source = match self.departing_source(deletion, job.since) {
             Ok(source) => source,
-            Err(call) => match job.choose(
-                vec![Step {
-                    call: *call,
-                    ready: true,
-                }],
-                Vec::new(),
-                1,
-            ) {
+            Err(call) => match job.ask(*call) {
                 Choice::Send(calls) => return Next::Send(calls),
                 Choice::Finish(None) => None,
                 Choice::Finish(Some(problem)) => {
@@ -58,7 +49,7 @@ impl EngineState {
             {
                 None | Some(Resolution::Found(_)) => {}
                 Some(Resolution::Ask(call)) => {
-                    return match job.choose(vec![Step { call, ready: true }], Vec::new(), 1) {
+                    return match job.ask(call) {
                         Choice::Send(calls) => Next::Send(calls),
                         Choice::Finish(None) => Next::WaitForResync,
                         Choice::Finish(Some(problem)) => {
@@ -70,7 +61,7 @@ impl EngineState {
                 Some(Resolution::Blocked(_) | Resolution::Gone(_)) => successor = None,
             }
         }
-        // Objects may exist whose ids were never written down: the process died in between, perhaps on the way from one
+        // Objects may exist whose ids were never recorded: the process died in between, perhaps on the way from one
         // data source to another.
         let observed_state = self.shared_objects_plan(Mode::Observe).state;
         let mut data_sources: Vec<_> = observed_state.data_sources().collect();
@@ -97,14 +88,8 @@ impl EngineState {
         );
         let plan = rights::checked(plan, &self.inventory);
         let left = plan.state;
-        match job.choose(plan.steps, plan.blockers, made.count()) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(None) => Next::Finish(match successor {
-                None => DeletionOutcome::Gone(left),
-                Some(successor) => DeletionOutcome::HandedOver(successor.share.clone()),
-            }),
-            Choice::Finish(Some(problem)) => Next::Finish(DeletionOutcome::Blocked(problem)),
-        }
+        let choice = job.choose(plan.steps, plan.blockers, made.count());
+        choice.next(|problem| deleted(problem, successor, left))
     }
 
     /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.
@@ -116,23 +101,28 @@ impl EngineState {
         if let Some(source) = &deletion.source {
             return Ok(Some(source.clone()));
         }
-        Ok(match &deletion.selector {
-            None => None,
-            Some(SourceSelector::Audience(selector)) => {
-                match resolve_audience(selector, None, &self.inventory) {
-                    Resolution::Found(found) => Some(SourceId::Audience(found.id.clone())),
-                    Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
-                }
+        let Some(selector) = &deletion.selector else {
+            return Ok(None);
+        };
+        match self.resolved(selector, since) {
+            Resolution::Found(source) => Ok(Some(source)),
+            Resolution::Ask(call) => Err(Box::new(call)),
+            Resolution::Blocked(_) | Resolution::Gone(_) => Ok(None),
+        }
+    }
+
+    /// What a spec names, where no status records it.
+    fn resolved(&self, selector: &SourceSelector, since: Sequence) -> Resolution<SourceId> {
+        match selector {
+            SourceSelector::Audience(selector) => {
+                let found = resolve_audience(selector, None, &self.inventory);
+                found.map(|found| SourceId::Audience(found.id.clone()))
             }
-            Some(SourceSelector::AudienceManager(selector)) => {
-                match audience_manager::resolve_object(selector, self.source_input(None, since)) {
-                    Resolution::Found(found) => Some(found.id()),
-                    Resolution::Ask(call) => return Err(Box::new(call)),
-                    Resolution::Blocked(_) | Resolution::Gone(_) => None,
-                }
+            SourceSelector::AudienceManager(selector) => {
+                let input = self.source_input(None, since);
+                audience_manager::resolve_object(selector, input).map(|found| found.id())
             }
-        })
+        }
     }
 
     /// What the successor keeps of the objects.
@@ -175,33 +165,30 @@ impl EngineState {
         }
     }
 
-    fn source_of(
-        &self,
-        source: &SourceId,
-        since: Sequence,
-    ) -> Option<Resolution<AudienceManagerSource>> {
+    fn source_of(&self, source: &SourceId, since: Sequence) -> Option<Resolution<SourceId>> {
         let (kind, sid) = source.audience_manager()?;
         let naming = Naming::Sid(sid);
-        let selector = AudienceManagerSelector { kind, naming };
-        Some(audience_manager::resolve_object(
-            &selector,
-            self.source_input(None, since),
-        ))
+        let selector = SourceSelector::AudienceManager(AudienceManagerSelector { kind, naming });
+        Some(self.resolved(&selector, since))
     }
 
     fn asks_for(&self, rival: &Declaration, source: &SourceId) -> bool {
         if let Some(id) = rival.pinned.clone().or_else(|| rival.source.id()) {
             return id == *source;
         }
-        match &rival.source {
-            SourceSelector::Audience(selector) => matches!(
-                resolve_audience(selector, None, &self.inventory),
-                Resolution::Found(found) if Some(&found.id) == source.audience()
-            ),
-            SourceSelector::AudienceManager(selector) => matches!(
-                audience_manager::resolve_object(selector, self.source_input(None, Sequence(0))),
-                Resolution::Found(found) if found.id() == *source
-            ),
-        }
+        let resolved = self.resolved(&rival.source, Sequence(0));
+        matches!(resolved, Resolution::Found(found) if found == *source)
+    }
+}
+
+fn deleted(
+    problem: Option<Problem>,
+    successor: Option<&Declaration>,
+    left: Left,
+) -> DeletionOutcome {
+    match (problem, successor) {
+        (Some(problem), _) => DeletionOutcome::Blocked(problem),
+        (None, Some(successor)) => DeletionOutcome::HandedOver(successor.share.clone()),
+        (None, None) => DeletionOutcome::Gone(left),
     }
 }

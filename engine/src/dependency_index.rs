@@ -1,4 +1,4 @@
-//! Who depends on what: from a key that was touched to the shares that must be looked at again.
+//! The dependency index: from a key that was touched to the shares that must be reconciled again.
 //!
 //! Small lists in place of sets: nearly every key has one dependent, and there are several keys for each of many shares.
 
@@ -55,9 +55,17 @@ impl DependencyIndex {
         }
     }
 
-    /// Whether any share depends on a destination: only then they are listed.
+    pub(super) fn is_needed(&self, key: &Key) -> bool {
+        self.shares.contains_key(key)
+    }
+
+    pub(super) fn shares(&self) -> impl Iterator<Item = &ShareName> {
+        self.keys.keys().map(Arc::as_ref)
+    }
+
+    /// Whether any share depends on a destination: only then are they listed.
     pub(super) fn wants_destinations(&self) -> bool {
-        // Keys of one kind stand side by side: this is asked with every look.
+        // Keys of one kind are neighbors in the map: this is asked with every reconcile.
         let first = Bound::Included(&Key::Destination(DestinationId(0)));
         let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
         let found = from_there.next().map(|(key, _)| &**key);

@@ -1,6 +1,6 @@
-//! Is what was asked still asked for? Whoever asked read it from a cache, and a cache may be behind: an older spec must not
-//! be written over a younger one, nor an object come back that was deleted. And a write may wait for the rate limiter for
-//! minutes. So it is asked when the limiter has let a write through: once in a job, and again where a later write had to
+//! The check that the Kubernetes object is current. A request comes from a cache, which may be behind: an older spec must
+//! not be written over a younger one, and a deleted object must not come back. A write may also wait for the rate limiter
+//! for minutes. So the check runs when the limiter lets a write through: once in a job, and again if a later write had to
 //! wait (design.md §4, L3).
 
 use std::fmt;
@@ -14,15 +14,15 @@ use tokio::time::Instant;
 
 use adobe_client::lease_guard::FreshnessCheck;
 
-type Resync = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
+type Check = dyn Fn() -> BoxFuture<'static, bool> + Send + Sync;
 
 /// An answer holds for so long.
 const HOLDS_FOR: Duration = Duration::from_secs(5);
 
-/// Looks; `false` where it is not, or nobody can tell.
+/// Checks; `false` if the request is outdated or that is unknown.
 #[derive(Clone)]
 pub struct Freshness {
-    look: Arc<Resync>,
+    look: Arc<Check>,
     /// When it was last known to be asked for.
     known_at: Option<Instant>,
 }
@@ -35,7 +35,7 @@ impl Freshness {
         }
     }
 
-    /// For whoever asks from no cache.
+    /// For requests that come from no cache.
     pub fn given() -> Self {
         Self::new(|| Box::pin(std::future::ready(true)))
     }
@@ -71,6 +71,6 @@ impl Freshness {
 
 impl fmt::Debug for Freshness {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Confirmation")
+        formatter.write_str("Freshness")
     }
 }

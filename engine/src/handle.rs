@@ -77,24 +77,18 @@ impl Engine {
 
     /// Forgets an audience without touching anything remote.
     pub async fn release(&self, share: ShareName) -> Result<(), EngineEnded> {
-        self.messages
-            .send(Message::Release(share))
-            .await
-            .map_err(|_| EngineEnded)
+        self.send(Message::Release(share)).await
     }
 
     /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for, nor,
-    /// if it `leaves`, what is still to be created of it. If too much is under way to be told so, it is waited for.
+    /// if it `leaves`, what is still to be created of it. If the inbox is full, it is waited for.
     pub fn prioritize(&self, share: ShareName, leaves: bool) {
         let _ = self.messages.try_send(Message::Prioritize(share, leaves));
     }
 
-    /// Tells what is declared, so that claims are judged with all claimants known.
+    /// Declares all resources, so that claims are judged with all claimants known.
     pub async fn declare(&self, declarations: Vec<Declaration>) -> Result<(), EngineEnded> {
-        self.messages
-            .send(Message::Declare(declarations))
-            .await
-            .map_err(|_| EngineEnded)
+        self.send(Message::Declare(declarations)).await
     }
 
     /// A full pass that begins after this call.
@@ -114,20 +108,14 @@ impl Engine {
 
     /// What another spec of the connection says.
     pub async fn configure(&self, configuration: Configuration) -> Result<(), EngineEnded> {
-        self.messages
-            .send(Message::Configure(Box::new(configuration)))
-            .await
-            .map_err(|_| EngineEnded)
+        self.send(Message::Configure(Box::new(configuration))).await
     }
 
     /// A rotated Secret: the next call uses it, and what failed with the old one is tried at once. Another connection with
     /// the same Secret may have replaced it already; this engine still has to learn of it.
     pub async fn replace_credential(&self, credential: Credential) -> Result<(), EngineEnded> {
         self.gateway.replace_credential(credential);
-        self.messages
-            .send(Message::CredentialReplaced)
-            .await
-            .map_err(|_| EngineEnded)
+        self.send(Message::CredentialReplaced).await
     }
 
     /// How many calls this connection makes from now on.
@@ -145,7 +133,7 @@ impl Engine {
         self.stop.cancel();
     }
 
-    /// It was told to stop.
+    /// `stop` was called.
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
@@ -160,15 +148,16 @@ impl Engine {
         self.ended.get().copied().unwrap_or(Ended::WritesAbandoned)
     }
 
+    async fn send(&self, message: Message) -> Result<(), EngineEnded> {
+        self.messages.send(message).await.map_err(|_| EngineEnded)
+    }
+
     async fn ask<T>(
         &self,
         message: impl FnOnce(oneshot::Sender<T>) -> Message,
     ) -> Result<T, EngineEnded> {
         let (reply, answer) = oneshot::channel();
-        self.messages
-            .send(message(reply))
-            .await
-            .map_err(|_| EngineEnded)?;
+        self.send(message(reply)).await?;
         answer.await.map_err(|_| EngineEnded)
     }
 }

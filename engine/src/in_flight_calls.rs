@@ -1,6 +1,7 @@
 //! The calls under way: for whom each answer is, and how many may change something, which is what a stop must know.
 //! Sends nothing and judges nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use audience_sharing_core::call::Call;
@@ -11,7 +12,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, timeout_at};
 
-use super::scope::Scope;
+use super::job::Scope;
 use super::shared_lock::WritesSeen;
 use adobe_client::Error;
 
@@ -46,26 +47,35 @@ pub enum Ended {
 
 #[derive(Default)]
 pub(super) struct InFlightCalls {
-    /// Each with whether it writes.
-    calls: FuturesUnordered<BoxFuture<'static, (bool, Completion)>>,
+    /// Each with whether it writes, and when it was sent.
+    calls: FuturesUnordered<BoxFuture<'static, (bool, Sequence, Completion)>>,
     writes: usize,
+    sent: BTreeSet<Sequence>,
 }
 
 impl InFlightCalls {
     pub(super) fn start(
         &mut self,
         is_write: bool,
+        sent: Sequence,
         call: impl Future<Output = Completion> + Send + 'static,
     ) {
         self.writes += usize::from(is_write);
-        self.calls
-            .push(call.map(move |completion| (is_write, completion)).boxed());
+        self.sent.insert(sent);
+        let call = call.map(move |completion| (is_write, sent, completion));
+        self.calls.push(call.boxed());
+    }
+
+    /// When the oldest of them was sent.
+    pub(super) fn oldest(&self) -> Option<Sequence> {
+        self.sent.first().copied()
     }
 
     /// The next answer; `None` if nothing is under way. Dropped, it loses none.
     pub(super) async fn next(&mut self) -> Option<Completion> {
-        let (is_write, completion) = self.calls.next().await?;
+        let (is_write, sent, completion) = self.calls.next().await?;
         self.writes -= usize::from(is_write);
+        self.sent.remove(&sent);
         Some(completion)
     }
 

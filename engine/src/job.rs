@@ -1,11 +1,13 @@
-//! One piece of work on one scope: what was asked, how far it is, who waits for the outcome. The same type for an audience,
-//! its deletion, and the shared objects of the connection. It sends nothing.
+//! One piece of work on one scope: what was asked, how far it is, and where the outcome goes. The same type serves an
+//! audience, its deletion, and the shared objects of the connection. It sends nothing.
+
+use std::fmt;
 
 use adobe_client::gateway::{CallContext, Priority};
 use adobe_client::lease_guard::FreshnessCheck;
 use audience_sharing_core::blocker::Blocker;
 use audience_sharing_core::call::{Call, Step};
-use audience_sharing_core::compose::Mode;
+use audience_sharing_core::compose::{Mode, ShareName};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
 use tokio::sync::oneshot;
@@ -14,7 +16,22 @@ use super::problems::{does_not_converge, not_stored};
 use super::request::{
     DeletionOutcome, DeletionRequest, NotReconciled, Problem, ReconcileOutcome, ReconcileRequest,
 };
-use super::scope::Scope;
+
+/// What a job is about: one audience, or the objects that all audiences of the connection share.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Scope {
+    SharedObjects,
+    Audience(ShareName),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SharedObjects => formatter.write_str("shared objects"),
+            Self::Audience(share) => share.fmt(formatter),
+        }
+    }
+}
 
 pub(super) type Reply<Outcome> = oneshot::Sender<Result<Outcome, NotReconciled>>;
 
@@ -66,7 +83,7 @@ pub(super) enum Next<Outcome> {
 }
 
 impl<Outcome> Next<Outcome> {
-    /// Tells the outcome to whoever waits for it. Whoever asked may be gone; what was done is found again.
+    /// Sends the outcome to the caller. If the caller is gone, the next job finds what was done.
     pub(super) fn answer<Sent>(
         self,
         reply: &mut Option<oneshot::Sender<Sent>>,
@@ -92,6 +109,18 @@ pub(super) enum Choice {
     Send(Vec<Call>),
     /// Nothing more in this job; the worst of what is in the way.
     Finish(Option<Problem>),
+}
+
+impl Choice {
+    pub(super) fn next<Outcome>(
+        self,
+        outcome: impl FnOnce(Option<Problem>) -> Outcome,
+    ) -> Next<Outcome> {
+        match self {
+            Self::Send(calls) => Next::Send(calls),
+            Self::Finish(problem) => Next::Finish(outcome(problem)),
+        }
+    }
 }
 
 /// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
@@ -125,23 +154,20 @@ impl Job {
         }
     }
 
-    /// In whose name a call is sent, and how urgent it is. A look that has to write was a change elsewhere.
+    /// In whose name a call is sent, and its priority.
     pub(super) fn context(&self, scope: &Scope, call: &Call, mode: Mode) -> CallContext {
-        let asked = match (&self.work, mode) {
-            (Work::Reconcile(request, _), _) => request.priority(),
-            (Work::Delete(..), _) => Priority::Change,
-            // All audiences that need the shared objects wait for them, for their reads too.
-            (Work::KeepSharedObjects { .. }, Mode::Manage) if !call.is_deletion() => {
-                Priority::Change
-            }
-            (Work::KeepSharedObjects { .. }, _) => Priority::Resync,
-            (Work::DeleteSharedObjects(_), _) => Priority::Deletion,
-        };
-        let tidies = matches!(self.work, Work::KeepSharedObjects { .. });
-        let priority = match asked {
-            _ if call.is_deletion() && !tidies => Priority::Deletion,
-            Priority::Resync if call.is_write() && !tidies => Priority::Change,
-            asked => asked,
+        let priority = match (&self.work, call.is_deletion(), mode) {
+            // All audiences that need the shared objects wait for them, for their reads too, but not for the deletion of
+            // duplicates.
+            (Work::KeepSharedObjects { .. }, false, Mode::Manage) => Priority::Change,
+            (Work::KeepSharedObjects { .. }, ..) => Priority::Resync,
+            (Work::DeleteSharedObjects(_), ..) | (_, true, _) => Priority::Deletion,
+            (Work::Delete(..), ..) => Priority::Change,
+            (Work::Reconcile(request, _), ..) => match request.priority() {
+                // Something changed outside of Kubernetes.
+                Priority::Resync if call.is_write() => Priority::Change,
+                asked => asked,
+            },
         };
         CallContext {
             priority,
@@ -172,7 +198,7 @@ impl Job {
         }
     }
 
-    /// Answers that nothing more is done. Whoever asked may be gone.
+    /// Answers that nothing more is done, if the caller still waits.
     pub(super) fn give_up(self, why: NotReconciled) {
         match self.work {
             Work::Reconcile(_, Some(reply)) => drop(reply.send(Err(why))),
@@ -186,6 +212,11 @@ impl Job {
 }
 
 impl Progress {
+    /// What becomes of a plan that is one call.
+    pub(super) fn ask(&mut self, call: Call) -> Choice {
+        self.choose(vec![Step::ready(call)], Vec::new(), 1)
+    }
+
     /// Independent objects go on when one fails; what depends on it waits. Where nothing is due any more, nothing has
     /// failed either: a taken key was looked up, an unknown outcome turned out well.
     pub(super) fn choose(

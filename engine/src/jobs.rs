@@ -4,9 +4,8 @@
 use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::ShareName;
 
-use super::job::{Job, Next, Progress, Work};
+use super::job::{Job, Next, Progress, Scope, Work};
 use super::request::{DeletionOutcome, NotReconciled, Problem};
-use super::scope::Scope;
 use super::worker::Worker;
 
 /// Plans for one audience; `None` after a panic, which concerns that audience alone: a plan reads what is known of the
@@ -50,7 +49,6 @@ impl Worker {
             self.publish_report();
         }
         match next {
-            // Whoever asked may be gone; what was done is found again.
             None => job.give_up(NotReconciled::Panicked),
             Some(Next::Finish(())) => {}
             Some(Next::Send(calls)) => self.send_all(scope, job, calls),
@@ -97,7 +95,7 @@ impl Worker {
         }
     }
 
-    /// Duplicates of the shared objects go once nothing else is due: nobody waits for that.
+    /// Deletes duplicates of the shared objects once nothing else is due, since no audience waits for that.
     fn keep_or_tidy(&mut self, progress: &mut Progress, tidies: bool) -> Next<()> {
         let next = self.state.keep_shared_objects(progress);
         self.state.note_shared_failures(progress.failed());
@@ -144,15 +142,15 @@ impl Worker {
         }
     }
 
-    /// Whoever is told that the connection is not ready is woken when it is.
+    /// An audience that reports that its connection is not ready is woken when the connection is.
     fn wait_for_connection(&mut self, share: &ShareName, problem: Option<&Problem>) {
         if problem.is_some_and(|problem| problem.of_connection) {
             self.waiting.insert(share.clone());
         }
     }
 
-    /// What a look judges has changed, or what is created shall go: what it waits for goes before all others, and it ends
-    /// with that, so that the change can begin.
+    /// The audience changed while a job only checks it, or is deleted while a job creates its objects: the calls of that job
+    /// get the highest priority, and it ends after them, so that the new job can begin.
     pub(super) fn prioritize(&mut self, share: &ShareName, leaves: bool) {
         let scope = Scope::Audience(share.clone());
         let Some(job) = self.jobs.get_mut(&scope) else {
@@ -189,10 +187,10 @@ impl Worker {
     /// The scopes that wait for the answer of a shared list beside the one that sent it.
     pub(super) fn joined(&mut self, call: &Call) -> Vec<Scope> {
         let mut under_way = self.shared_lists.iter();
-        let place = under_way.position(|(known, _)| known == call);
-        place
-            .map(|place| self.shared_lists.swap_remove(place).1)
-            .unwrap_or_default()
+        match under_way.position(|(known, _)| known == call) {
+            Some(place) => self.shared_lists.swap_remove(place).1,
+            None => Vec::new(),
+        }
     }
 
     pub(super) fn forget(&mut self, share: &ShareName) {

@@ -23,16 +23,13 @@ mod reconcile_platform;
 mod source_gone;
 
 mod resync;
-mod resync_rounds;
 mod users;
 
-mod audit;
 mod dependency_index;
 mod execute;
 mod freshness;
 mod in_flight_calls;
 mod job;
-mod scope;
 mod shared_lock;
 mod wake_queue;
 
@@ -46,4 +43,4 @@ pub use request::{
     SharedObjectsReport,
 };
 pub use shared_lock::SharedObjectsLock;
-pub use wake_queue::{Waker, Woken, wake_queue};
+pub use wake_queue::{UniqueQueue, Waker, Woken, wake_queue};

@@ -39,13 +39,13 @@ pub struct EngineOptions {
     /// The organisation's: engines of one organisation take turns at the objects that they share.
     pub shared_lock: SharedObjectsLock,
     pub existing: Arc<dyn Existing + Send + Sync>,
-    /// Told which shares to look at again.
+    /// Receives the shares to reconcile again.
     pub wake: Waker<ShareName>,
     pub rng_seed: u64,
     pub observer: Arc<dyn EngineObserver>,
 }
 
-/// What the engine tells of itself; for metrics and the audit trail.
+/// What the engine reports of itself, for metrics and the audit trail.
 pub trait EngineObserver: Send + Sync + std::fmt::Debug + 'static {
     /// A full pass over both systems ended.
     fn on_resync(&self, _succeeded: bool, _seconds: f64) {}

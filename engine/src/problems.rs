@@ -45,7 +45,7 @@ impl EngineState {
         unlabelled(call, response).map(|labels| not_labelled(call, &labels, None))
     }
 
-    /// An object stayed in its data source although it was told to go to another one.
+    /// An object stayed in its data source although an update moved it to another one.
     fn not_moved(&self, call: &Call, to: DataSourceId, because: &str) -> Problem {
         Problem::new(
             Reason::MoveRefused,

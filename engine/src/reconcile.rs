@@ -1,4 +1,4 @@
-//! The next step of one audience that shall stand: tenant, source, claim, shared objects, its own objects, in order.
+//! The next step of one declared audience: tenant, source, claim, shared objects, its own objects, in order.
 
 use std::collections::BTreeSet;
 
@@ -24,9 +24,9 @@ use audience_sharing_core::plan::{PlanInput, to_audience_manager};
 use audience_sharing_core::plan::{activation::export_controls, rights, shared_objects, tenant};
 use sha2::{Digest, Sha256};
 
-use audience_sharing_core::call::{Call, Step};
+use audience_sharing_core::call::Call;
 
-use super::job::{Choice, Next, Progress};
+use super::job::{Next, Progress};
 use super::request::{Origin, Problem, ReconcileOutcome, ReconcileRequest};
 use super::state::EngineState;
 
@@ -108,14 +108,11 @@ impl EngineState {
             Ok(shared_objects) => {
                 self.reconcile_objects(job, request, target, &source, shared_objects, controls)
             }
-            Err(None) => match job.wait_for_shared_objects() {
-                Ok(()) => Next::WaitForSharedObjects,
-                Err(problem) => {
-                    self.watch_source(request, target);
-                    Next::Finish(self.unjudged(Some(origin(&source)), problem))
-                }
-            },
-            Err(Some(problem)) => {
+            Err(problem) => {
+                let problem = problem.map_or_else(|| job.wait_for_shared_objects(), Err);
+                let Err(problem) = problem else {
+                    return Next::WaitForSharedObjects;
+                };
                 self.watch_source(request, target);
                 Next::Finish(self.unjudged(Some(origin(&source)), problem))
             }
@@ -150,24 +147,22 @@ impl EngineState {
         let conflict = plan.blockers.first().is_some_and(is_conflict);
         let mut observed_state = self.with_recorded(plan.state, &request.recorded, &desired);
         let stored_differently = std::mem::take(&mut observed_state.stored_differently);
-        match job.choose(plan.steps, plan.blockers, objects) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => Next::Finish(ReconcileOutcome {
-                controls: observed_state
-                    .data_source
-                    .map(|id| shared_objects.controls_of(id, &self.inventory))
-                    .unwrap_or_default(),
-                used_by: self
-                    .listed_users(&observed_state)
-                    .updated(self.definitions_using(&source.id)),
-                // What another one holds is not ours to record.
-                observed_state: (!conflict).then_some(observed_state),
-                shared_objects,
-                applied_hash: problem.is_none().then(|| digest(&desired)),
-                stored_differently,
-                ..self.reconciled_without(Some(origin(source)), problem)
-            }),
-        }
+        let choice = job.choose(plan.steps, plan.blockers, objects);
+        choice.next(|problem| ReconcileOutcome {
+            // What another one holds is not ours to record.
+            controls: observed_state
+                .data_source
+                .map(|id| shared_objects.controls_of(id, &self.inventory))
+                .unwrap_or_default(),
+            used_by: self
+                .listed_users(&observed_state)
+                .updated(self.definitions_using(&source.id)),
+            observed_state: (!conflict).then_some(observed_state),
+            shared_objects,
+            applied_hash: problem.is_none().then(|| digest(&desired)),
+            stored_differently,
+            ..self.outcome(Some(origin(source)), problem)
+        })
     }
 
     pub(super) fn mark(&self, request: &ReconcileRequest) -> Mark {
@@ -269,7 +264,7 @@ impl EngineState {
         observed_state
     }
 
-    /// Mappings that stand, and what was found for declarations that could not be judged.
+    /// Mappings that exist, and what was found for declarations that could not be judged.
     fn with_recorded_uses(
         &self,
         observed_state: &mut to_audience_manager::ObservedState,
@@ -316,19 +311,17 @@ impl EngineState {
         }
     }
 
-    pub(super) fn ask(&mut self, job: &mut Progress, call: Call) -> Next<ReconcileOutcome> {
-        match job.choose(vec![Step::ready(call)], Vec::new(), 1) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => Next::Finish(self.reconciled_without(None, problem)),
-        }
+    pub(super) fn ask(&self, job: &mut Progress, call: Call) -> Next<ReconcileOutcome> {
+        let choice = job.ask(call);
+        choice.next(|problem| self.outcome(None, problem))
     }
 
     pub(super) fn unjudged(&self, source: Option<Origin>, problem: Problem) -> ReconcileOutcome {
-        self.reconciled_without(source, Some(problem))
+        self.outcome(source, Some(problem))
     }
 
     /// Nothing of the audience's objects was judged: what is recorded of them stays.
-    pub(super) fn reconciled_without(
+    pub(super) fn outcome(
         &self,
         source: Option<Origin>,
         problem: Option<Problem>,

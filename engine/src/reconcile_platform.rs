@@ -1,4 +1,4 @@
-//! The next step of a trait or segment that shall stand in Experience Platform: source, claim, its audience, in order.
+//! The next step of a trait or segment that is shared to Experience Platform: source, claim, its audience, in order.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{PlanInput, to_experience_platform};
 
-use super::job::{Choice, Next, Progress};
+use super::job::{Next, Progress};
 use super::reconcile::{digest, is_conflict, must_be_recorded};
 use super::request::{
     ObservedPlatformAudience, Origin, Problem, ReconcileOutcome, ReconcileRequest,
@@ -78,24 +78,21 @@ impl EngineState {
         let superseded = observed_state.superseded.take();
         let connectors = observed_state.audience.clone();
         let observed_state = self.standing_audience(observed_state, &request.recorded_audience);
-        match job.choose(plan.steps, plan.blockers, 2) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => {
-                let applied_hash = problem.is_none().then(|| digest(&desired));
-                let problem = problem.map(|problem| still_used(problem, superseded, &connectors));
-                Next::Finish(ReconcileOutcome {
-                    used_by: match &observed_state.id {
-                        Some(id) => self.definitions_using(id),
-                        None => UsedBy::default(),
-                    },
-                    // What another one holds is not ours to record.
-                    audience: (!conflict).then_some(observed_state),
-                    applied_hash,
-                    stored_differently,
-                    ..self.reconciled_without(Some(origin(&source)), problem)
-                })
-            }
-        }
+        let choice = job.choose(plan.steps, plan.blockers, 2);
+        choice.next(|problem| ReconcileOutcome {
+            used_by: match &observed_state.id {
+                Some(id) => self.definitions_using(id),
+                None => UsedBy::default(),
+            },
+            // What another one holds is not ours to record.
+            audience: (!conflict).then_some(observed_state),
+            applied_hash: problem.is_none().then(|| digest(&desired)),
+            stored_differently,
+            ..self.outcome(
+                Some(origin(&source)),
+                problem.map(|problem| still_used(problem, superseded, &connectors)),
+            )
+        })
     }
 
     pub(super) fn source_input<'a>(
@@ -150,7 +147,7 @@ impl EngineState {
         let mut keys = BTreeSet::from(desired.connector.clone().map(Key::AudienceKey));
         keys.extend(source_key(&desired.source));
         keys.extend(desired.controls.told_by().map(Key::DataSource));
-        // Another one's audience over the same source may stand by another strategy.
+        // Another resource's audience over the same source may use another strategy.
         let any_strategy = [external_key(&desired.source), metadata_key(&desired.source)];
         keys.extend(any_strategy.into_iter().flatten().map(Key::AudienceKey));
         // A definition has no key of ours: a second one that came late shows by its name.
@@ -167,7 +164,7 @@ impl EngineState {
     }
 }
 
-fn source_key(source: &SourceId) -> Option<Key> {
+pub(super) fn source_key(source: &SourceId) -> Option<Key> {
     match source {
         SourceId::Audience(_) => None,
         SourceId::Trait(sid) => Some(Key::Trait(*sid)),

@@ -36,7 +36,7 @@ pub struct ReconcileRequest {
     /// Of a share to Experience Platform.
     pub recorded_audience: to_experience_platform::RecordedAudience,
     pub recorded_tenant: Tenant,
-    /// What is declared does not stand yet: its reads go before those of audiences that are only looked at again.
+    /// The declared state is not reached yet: its reads go before those of audiences that are only checked again.
     pub is_change: bool,
     pub freshness: Freshness,
 }
@@ -55,7 +55,7 @@ pub struct DeletionRequest {
     pub declared: Vec<SegmentDestination>,
     /// `Some`: it was shared to Experience Platform.
     pub recorded_audience: Option<to_experience_platform::RecordedAudience>,
-    /// How it stood there; only who asks for the same can take it over.
+    /// Its strategy there; only a resource with the same strategy can take it over.
     pub strategy: Strategy,
     pub recorded_tenant: Tenant,
     /// Others that manage a source of the same two tenants; one of them may take the objects over.
@@ -85,7 +85,7 @@ pub struct Declaration {
     pub created: CreatedAt,
     pub source: SourceSelector,
     pub pinned: Option<SourceId>,
-    /// Where the source of Audience Manager stood: with all that are known before the first pass, one list a data source
+    /// The data source of a source in Audience Manager: with all of them known before the first resync, one list a data source
     /// is enough.
     pub home: Option<Home>,
     /// Of its additional segments.
@@ -102,7 +102,7 @@ pub struct Problem {
     pub message: String,
     /// Where a server, or patience, names a time; else the reason says who tries again.
     pub look_again: Option<Duration>,
-    /// It is the connection's: told there, and only referred to on its audiences.
+    /// It is the connection's: reported there, and only referred to on its audiences.
     pub of_connection: bool,
 }
 
@@ -193,20 +193,20 @@ pub struct Origin {
     pub data_source: Option<DataSourceId>,
 }
 
-/// Where one audience stands after a round of work.
+/// What one job on an audience found.
 #[derive(Clone, Debug)]
 pub struct ReconcileOutcome {
     pub source: Option<Origin>,
     /// `None`: nothing could be judged, and what is recorded stays so.
     pub observed_state: Option<to_audience_manager::ObservedState>,
-    /// The export controls that hold for the audience where it stands.
+    /// The export controls of the data source that the audience is in.
     pub controls: ExportControls,
     /// The same of the audience in Experience Platform.
     pub audience: Option<ObservedPlatformAudience>,
     pub used_by: UsedBy,
     pub shared_objects: shared_objects::ObservedSharedObjects,
     pub tenant: Tenant,
-    /// A digest of what is desired; absent unless all of it stands.
+    /// A digest of what is desired; absent unless all of it exists.
     pub applied_hash: Option<String>,
     /// A sentence for each text that a service stores otherwise than it was sent.
     pub stored_differently: Vec<String>,
@@ -237,7 +237,7 @@ pub enum DeletionOutcome {
     Blocked(Problem),
 }
 
-/// The shared objects, as the connection's status tells them.
+/// The shared objects, as the connection's status reports them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SharedObjectsReport {
     pub observed_state: shared_objects::ObservedSharedObjects,
@@ -256,7 +256,7 @@ pub struct Report {
     pub resyncs: u64,
     pub tenant: Tenant,
     pub shared_objects: SharedObjectsReport,
-    /// As the last lists told.
+    /// As the last lists showed.
     pub items: ItemCounts,
     /// What stops the whole connection, or why the last pass failed.
     pub failure: Option<Problem>,
@@ -272,7 +272,7 @@ pub struct EngineEnded;
 pub enum NotReconciled {
     #[error(transparent)]
     Ended(#[from] EngineEnded),
-    /// What was asked is no longer asked for, or nobody could tell: nothing was written.
+    /// The request is outdated, or that could not be checked: nothing was written.
     #[error("what was asked has changed meanwhile")]
     Superseded,
     /// A defect: nothing more was planned for it. The engine goes on for all others.

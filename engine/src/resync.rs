@@ -1,4 +1,4 @@
-//! A full pass over both systems: a handful of lists, in waves, folded as they come (design.md §4.2).
+//! A resync: a full read of both systems, a few lists in stages, applied as they come (design.md §4.2).
 //!
 //! First who the credential is and what it may see, then the shared objects and the audiences, then what is in our data
 //! source, and last, where an audience declares one, the destinations with the mappings of our segments.
@@ -31,7 +31,7 @@ use adobe_client::audience_manager::Me;
 use adobe_client::gateway::{CallContext, Priority};
 use adobe_client::lease_guard::LeaseGuard;
 
-/// Between a failed pass and the next try, doubling.
+/// Between a failed resync and the next attempt, doubling.
 const RETRY_MIN: Duration = Duration::from_secs(10);
 const RETRY_MAX: Duration = Duration::from_secs(300);
 /// So many skipped elements of a list are named in the log.
@@ -62,9 +62,9 @@ enum Read {
 }
 
 pub(super) enum ResyncStep {
-    Waiting(Vec<Key>),
-    More(Vec<Key>, Vec<Lists>),
-    Ended(Vec<Key>, Option<(Problem, Option<Duration>)>),
+    /// None while others are under way.
+    Send(Vec<Lists>),
+    Ended(Option<(Problem, Option<Duration>)>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +74,7 @@ enum Stage {
     Shared,
     Contents,
     Destinations,
-    /// Of destinations whose list does not tell them.
+    /// Of destinations whose list does not include them.
     Mappings,
 }
 
@@ -89,6 +89,9 @@ pub(super) struct Resync {
     asked_again: Vec<Lists>,
     failures_in_row: u32,
     began: Instant,
+    began_at: Sequence,
+    /// Of the last one that ended well.
+    last_began_at: Sequence,
     next_at: Instant,
     due_again: bool,
     resyncs: u64,
@@ -136,6 +139,8 @@ impl Resync {
             asked_again: Vec::new(),
             failures_in_row: 0,
             began: now,
+            began_at: Sequence::default(),
+            last_began_at: Sequence::default(),
             next_at: now,
             due_again: false,
             resyncs: 0,
@@ -189,11 +194,13 @@ impl Resync {
         std::mem::take(&mut self.served)
     }
 
-    /// After a good pass: the interval, with a tenth of jitter so that connections do not march in step.
-    pub(super) fn rest(&mut self) {
+    /// After a resync that ended well: waits for the interval, less up to a tenth, so that connections do not run in step.
+    /// Returns when the one before that ended well began.
+    pub(super) fn rest(&mut self) -> Sequence {
         self.failures_in_row = 0;
         let jitter = self.interval.mul_f64(self.rng.f64() * 0.1);
         self.next_at = Instant::now() + self.interval - jitter;
+        std::mem::replace(&mut self.last_began_at, self.began_at)
     }
 
     /// After a failure: soon, then later and later; never before the server's own word.
@@ -202,7 +209,7 @@ impl Resync {
         self.retry_after_failures(self.failures_in_row, retry_after);
     }
 
-    /// The same after so many failures of something that passes which end well do not mend.
+    /// The same after so many failures of something that a successful resync does not fix.
     pub(super) fn retry_after_failures(&mut self, failures: u32, retry_after: Option<Duration>) {
         let pause = RETRY_MIN
             .saturating_mul(1 << failures.saturating_sub(1).min(5))
@@ -213,8 +220,9 @@ impl Resync {
     }
 
     /// `identity_first`: one call to each system goes before all others.
-    pub(super) fn start(&mut self, identity_first: bool) -> Vec<Lists> {
+    pub(super) fn start(&mut self, identity_first: bool, at: Sequence) -> Vec<Lists> {
         self.due_again = false;
+        self.began_at = at;
         self.served.append(&mut self.waiting);
         self.began = Instant::now();
         self.asked_again.clear();
@@ -237,15 +245,15 @@ impl Resync {
         completed: ResyncCompletion,
         answered: Sequence,
         now: Moment,
-    ) -> ResyncStep {
+    ) -> (Vec<Key>, ResyncStep) {
         if completed.lacks_many(state) && !self.asked_again.contains(&completed.list) {
             self.asked_again.push(completed.list.clone());
-            return ResyncStep::More(Vec::new(), vec![completed.list]);
+            return (Vec::new(), ResyncStep::Send(vec![completed.list]));
         }
         let touched = self.apply(state, completed, answered, now);
         self.open = self.open.saturating_sub(1);
         if self.open > 0 {
-            return ResyncStep::Waiting(touched);
+            return (touched, ResyncStep::Send(Vec::new()));
         }
         if self.failure.is_none() {
             let next = match self.running {
@@ -255,17 +263,17 @@ impl Resync {
                     .map(|lists| (Stage::Contents, lists))
                     .or_else(|| destinations(state)),
                 Some(Stage::Contents) => destinations(state),
-                Some(Stage::Destinations) => untold_mappings(state),
+                Some(Stage::Destinations) => unlisted_mappings(state),
                 Some(Stage::Mappings) | None => None,
             };
             if let Some((wave, lists)) = next {
-                return ResyncStep::More(touched, self.enter(wave, lists));
+                return (touched, ResyncStep::Send(self.enter(wave, lists)));
             }
             remember_tenant(state);
         }
         self.running = None;
         self.resyncs += 1;
-        ResyncStep::Ended(touched, self.failure.take())
+        (touched, ResyncStep::Ended(self.failure.take()))
     }
 
     fn apply(
@@ -357,7 +365,7 @@ impl Resync {
         }
     }
 
-    /// The first failure of a pass is the one that is told.
+    /// The first failure of a resync is the one that is reported.
     fn fail(&mut self, problem: Problem, retry_after: Option<Duration>) {
         self.failure.get_or_insert((problem, retry_after));
     }
@@ -403,7 +411,7 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
     (!lists.is_empty()).then_some(lists)
 }
 
-/// Nothing where nobody declares any.
+/// Nothing if no audience declares any.
 fn destinations(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
     let list = Lists::Call(Box::new(Call::list::<Destination>(())));
     let wanted = state.dependency_index.wants_destinations();
@@ -411,7 +419,7 @@ fn destinations(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
 }
 
 /// Only where they were listed before: an audience depends on them.
-fn untold_mappings(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
+fn unlisted_mappings(state: &EngineState) -> Option<(Stage, Vec<Lists>)> {
     let inventory = &state.inventory;
     let untold = inventory.destinations.iter().filter(|entry| {
         let coverage = Coverage::Destination(entry.record.id);

@@ -16,13 +16,18 @@ pub struct SharedObjectsLock(Arc<Mutex<u64>>);
 pub(super) struct WritesSeen(u64);
 
 impl SharedObjectsLock {
+    /// An engine holds it, or a write is under way.
+    pub fn is_used(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The writes that have been answered; what is listed from here on shows them. `None` while one is under way.
     pub(super) fn answered(&self) -> Option<WritesSeen> {
         let writes = self.0.try_lock().ok()?;
         Some(WritesSeen(*writes))
     }
 
-    /// The turn, where nobody has written since `seen`; else how many writes there were: list first.
+    /// The turn, if there was no write since `seen`; else how many writes there were: list first.
     pub(super) async fn take(self, seen: WritesSeen) -> Result<Taken, WritesSeen> {
         let writes = self.0.lock_owned().await;
         match *writes == seen.0 {

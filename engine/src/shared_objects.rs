@@ -7,12 +7,12 @@ use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::facts::Known;
 use audience_sharing_core::kinds::folder::NewFolder;
-use audience_sharing_core::plan::shared_objects::deletion;
+use audience_sharing_core::plan::Plan;
+use audience_sharing_core::plan::shared_objects::{ObservedSharedObjects, deletion};
 use tokio::sync::oneshot;
 
-use super::job::{Next, Progress, Work};
+use super::job::{Next, Progress, Scope, Work};
 use super::request::Problem;
-use super::scope::Scope;
 use super::state::{EngineState, SharedFailure};
 use super::worker::Worker;
 
@@ -80,9 +80,7 @@ impl EngineState {
 
     /// Whether the shared objects need this call.
     pub(super) fn is_due_for_shared_objects(&self, call: &Call) -> bool {
-        let plans = self.shared_objects_plans(self.shared_objects_mode());
-        let mut steps = plans.iter().flat_map(|plan| &plan.steps);
-        steps.any(|step| step.call == *call)
+        is_due(&self.shared_objects_plans(self.shared_objects_mode()), call)
     }
 
     /// What failed is known to the audiences that need it.
@@ -97,6 +95,11 @@ impl EngineState {
             });
         }
     }
+}
+
+fn is_due(plans: &[Plan<ObservedSharedObjects>], call: &Call) -> bool {
+    let mut steps = plans.iter().flat_map(|plan| &plan.steps);
+    steps.any(|step| step.call == *call)
 }
 
 impl Worker {
@@ -152,14 +155,15 @@ impl Worker {
 
     /// Nothing more can be done for them now.
     pub(super) fn shared_objects_kept(&mut self) {
-        let known = std::mem::take(&mut self.state.shared_objects_failures);
-        let failed = known.len();
-        let due = known
-            .into_iter()
-            .filter(|failure| self.state.is_due_for_shared_objects(&failure.call));
-        self.state.shared_objects_failures = due.collect();
-        if self.state.shared_objects_failures.len() < failed && self.state.failure.is_none() {
-            self.wake_waiting();
+        let state = &mut self.state;
+        let failed = state.shared_objects_failures.len();
+        if failed > 0 {
+            let plans = state.shared_objects_plans(state.shared_objects_mode());
+            let failures = &mut state.shared_objects_failures;
+            failures.retain(|failure| is_due(&plans, &failure.call));
+            if failures.len() < failed && state.failure.is_none() {
+                self.wake_waiting();
+            }
         }
         self.publish_report();
         self.release_parked();
@@ -220,7 +224,7 @@ impl Worker {
         &mut self,
         reply: oneshot::Sender<Vec<Problem>>,
     ) {
-        // Whoever deletes them needs them no more: the next resync must not create them again.
+        // The next resync must not create again what is being deleted.
         self.state.shared_objects_needed = false;
         self.begin(Scope::SharedObjects, Work::DeleteSharedObjects(Some(reply)));
     }

@@ -1,11 +1,7 @@
 //! An audience whose source was deleted or deactivated: what its policy asks for, and what is left.
 
 use audience_sharing_core::blocker::{Blocker, GoneSource};
-use audience_sharing_core::compose::{
-    Mode, SourceGonePolicy, SourceSelector, ToAudienceManager, mark,
-};
-use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::inventory::Key;
+use audience_sharing_core::compose::{Mode, SourceGonePolicy, SourceSelector, ToAudienceManager};
 use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::{
@@ -13,6 +9,7 @@ use audience_sharing_core::plan::{
 };
 
 use super::job::{Choice, Next, Progress};
+use super::reconcile_platform::source_key;
 use super::request::{Origin, ReconcileOutcome, ReconcileRequest};
 use super::state::EngineState;
 
@@ -28,7 +25,7 @@ impl EngineState {
         let shared_objects = self.shared_objects_plan(Mode::Observe).state;
         let declared: Vec<_> = target.segment_destinations().collect();
         let data_sources: Vec<_> = shared_objects.data_sources().collect();
-        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
+        let mark = self.mark(request);
         let declared_source = SourceSelector::Audience(target.source.clone()).id();
         let recorded_source = request.pinned.clone().or(declared_source);
         let recorded = RecordedObjects {
@@ -43,22 +40,19 @@ impl EngineState {
             inventory: &self.inventory,
             since: job.since,
         };
-        match decided_by_policy(job, request, deletion_input, source) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => {
-                let observed_state =
-                    to_audience_manager::deletion::remaining_state(deletion_input.with(recorded));
-                Next::Finish(ReconcileOutcome {
-                    controls: observed_state
-                        .data_source
-                        .map(|id| shared_objects.controls_of(id, &self.inventory))
-                        .unwrap_or_default(),
-                    observed_state: Some(observed_state),
-                    shared_objects,
-                    ..self.reconciled_without(origin, problem)
-                })
+        decided_by_policy(job, request, deletion_input, source).next(|problem| {
+            let observed_state =
+                to_audience_manager::deletion::remaining_state(deletion_input.with(recorded));
+            ReconcileOutcome {
+                controls: observed_state
+                    .data_source
+                    .map(|id| shared_objects.controls_of(id, &self.inventory))
+                    .unwrap_or_default(),
+                observed_state: Some(observed_state),
+                shared_objects,
+                ..self.outcome(origin, problem)
             }
-        }
+        })
     }
 
     /// Of a source in Audience Manager.
@@ -70,14 +64,9 @@ impl EngineState {
         gone: GoneSource,
     ) -> Next<ReconcileOutcome> {
         let source = request.pinned.clone().or_else(|| source.id());
-        let key = source.as_ref().and_then(|source| match source {
-            SourceId::Audience(_) => None,
-            SourceId::Trait(sid) => Some(Key::Trait(*sid)),
-            SourceId::Segment(sid) => Some(Key::Segment(*sid)),
-        });
-        self.dependency_index
-            .set(&request.share.name, key.into_iter().collect());
-        let mark = mark(&self.settings.owner, &request.share.name, request.share.uid);
+        let keys = source.iter().filter_map(source_key).collect();
+        self.dependency_index.set(&request.share.name, keys);
+        let mark = self.mark(request);
         let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),
             source: source.as_ref(),
@@ -85,22 +74,17 @@ impl EngineState {
             inventory: &self.inventory,
             since: job.since,
         };
-        match decided_by_policy(job, request, deletion_input, gone) {
-            Choice::Send(calls) => Next::Send(calls),
-            Choice::Finish(problem) => {
-                let observed_state = to_experience_platform::ObservedAudience {
-                    audience: to_experience_platform::deletion::owned(
-                        deletion_input.with(&request.recorded_audience),
-                    ),
-                    ..to_experience_platform::ObservedAudience::default()
-                };
-                let audience = self.standing_audience(observed_state, &request.recorded_audience);
-                Next::Finish(ReconcileOutcome {
-                    audience: Some(audience),
-                    ..self.reconciled_without(None, problem)
-                })
+        decided_by_policy(job, request, deletion_input, gone).next(|problem| {
+            let recorded = &request.recorded_audience;
+            let observed_state = to_experience_platform::ObservedAudience {
+                audience: to_experience_platform::deletion::owned(deletion_input.with(recorded)),
+                ..to_experience_platform::ObservedAudience::default()
+            };
+            ReconcileOutcome {
+                audience: Some(self.standing_audience(observed_state, recorded)),
+                ..self.outcome(None, problem)
             }
-        }
+        })
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) struct EngineState {
     /// What the labels of the managed audiences ask for, where they ask for anything.
     pub(super) controls: BTreeMap<ShareName, ExportControls>,
     pub(super) recorded_tenant: Tenant,
-    /// Where the sources of Audience Manager stood, as statuses recorded them; used until the first pass knows better.
+    /// The data sources of the sources in Audience Manager, as statuses recorded them; empty once a resync has ended well.
     pub(super) recorded_homes: BTreeSet<Home>,
     /// A full pass has ended well: absence can be judged.
     pub(super) ready: bool,
@@ -84,7 +84,7 @@ impl EngineState {
             }
         });
         let recorded = self.recorded_homes.iter().copied();
-        known.chain(recorded.filter(|_| !self.ready)).collect()
+        known.chain(recorded).collect()
     }
 
     /// Who the credential is and what it may see is asked again as long as that is what failed: an inactive sandbox
@@ -122,7 +122,7 @@ impl EngineState {
         first.map(|failure| &failure.problem)
     }
 
-    /// The connection's failure, as its audiences tell it.
+    /// The connection's failure, as its audiences report it.
     pub(super) fn not_ready(&self) -> Option<Problem> {
         let failure = self
             .failure
@@ -179,7 +179,7 @@ impl EngineState {
         rights::checked(plan, &self.inventory)
     }
 
-    /// The shared objects that an audience under these controls needs, if they stand; `Err(None)` while calls are due
+    /// The shared objects that an audience under these controls needs, if they exist; `Err(None)` while calls are due
     /// for them.
     pub(super) fn shared_objects_for(
         &mut self,
@@ -191,12 +191,12 @@ impl EngineState {
             self.inventory.expect_another_list();
         }
         let plan = self.shared_objects_with(&BTreeSet::from([controls]), mode);
-        let told = |problem: &Problem| Problem {
+        let of_connection = |problem: &Problem| Problem {
             of_connection: true,
             ..problem.clone()
         };
         if let Some(blocker) = plan.blockers.into_iter().next() {
-            return Err(Some(told(&blocker.into())));
+            return Err(Some(of_connection(&blocker.into())));
         }
         if plan.steps.is_empty() {
             return Ok(plan.state);
@@ -206,7 +206,9 @@ impl EngineState {
             let mut steps = plan.steps.iter();
             !failure.retried && steps.any(|step| step.call == failure.call)
         });
-        Err(failures.next().map(|failure| told(&failure.problem)))
+        Err(failures
+            .next()
+            .map(|failure| of_connection(&failure.problem)))
     }
 
     /// What a user declares under another name is another object: the recorded one is no answer to it.

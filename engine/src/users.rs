@@ -1,4 +1,4 @@
-//! Who uses a shared audience: what a pass lists is told with every look, the rest is asked when somebody wants to know.
+//! Which objects use a shared audience. What a resync lists is reported with every reconcile; the rest is read on request.
 
 use audience_sharing_core::domain::destination::Destination;
 use audience_sharing_core::domain::identifier::AudienceId;
@@ -9,7 +9,7 @@ use super::handle::Engine;
 use super::state::EngineState;
 use adobe_client::gateway::{CallContext, Priority};
 
-/// The objects of a share in Audience Manager; `None` while its trait does not stand.
+/// The objects of a share in Audience Manager; `None` while its trait does not exist.
 fn used(observed_state: &ObservedState) -> Option<Used> {
     let additional = observed_state
         .additional_segments
@@ -45,7 +45,7 @@ impl EngineState {
 }
 
 impl Engine {
-    /// Asks Audience Manager for the users of what stands: three lists. What it does not tell stays unknown; nothing
+    /// Asks Audience Manager for the users of these objects: three lists. What an answer lacks stays unknown; nothing
     /// depends on it.
     pub async fn look_for_users(&self, observed_state: &ObservedState) -> UsedBy {
         let Some(used) = used(observed_state) else {
@@ -63,19 +63,17 @@ impl Engine {
             .list::<Destination>(&context, &())
             .await
             .ok();
-        let told = destinations.and_then(|listing| {
+        let with_mappings = destinations.and_then(|listing| {
             let all = listing.items.into_iter();
-            let told = all.map(|listed| Some((listed.destination, listed.mappings?.items)));
-            told.collect::<Option<Vec<_>>>()
+            let all = all.map(|listed| Some((listed.destination, listed.mappings?.items)));
+            all.collect::<Option<Vec<_>>>()
         });
         UsedBy {
             segments: segments.map(|listing| used.segments(&listing.items)),
             models: models.map(|listing| used.models(&listing.items)),
-            destinations: told.map(|all| {
-                let all = all
-                    .iter()
-                    .map(|(destination, mappings)| (destination, &**mappings));
-                used.destinations(all)
+            destinations: with_mappings.map(|all| {
+                let all = all.iter();
+                used.destinations(all.map(|(destination, mappings)| (destination, &**mappings)))
             }),
             segment_definitions: None,
         }

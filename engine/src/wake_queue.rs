@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 /// In the order in which they came, each at most once.
 #[derive(Debug)]
-pub(super) struct UniqueQueue<T> {
+pub struct UniqueQueue<T> {
     queue: VecDeque<T>,
     queued: HashSet<T>,
 }
@@ -24,17 +24,18 @@ impl<T> Default for UniqueQueue<T> {
 }
 
 impl<T: Clone + Eq + Hash> UniqueQueue<T> {
-    pub(super) fn push(&mut self, entry: T) {
+    /// An entry that waits already keeps its place.
+    pub fn push(&mut self, entry: T) {
         if self.queued.insert(entry.clone()) {
             self.queue.push_back(entry);
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<T> {
+    pub fn pop(&mut self) -> Option<T> {
         let entry = self.queue.pop_front()?;
         self.queued.remove(&entry);
         if self.queue.is_empty() {
-            // The room of the thousands that a start brings is given back.
+            // Gives back the memory of the thousands that a start brings.
             self.queue.shrink_to_fit();
             self.queued.shrink_to_fit();
         }
@@ -42,7 +43,7 @@ impl<T: Clone + Eq + Hash> UniqueQueue<T> {
     }
 }
 
-/// Wakes whoever listens at the other end; never waits, and never fails.
+/// Wakes the reader of the queue; never waits, and never fails.
 #[derive(Debug)]
 pub struct Waker<T> {
     queue: Arc<Mutex<UniqueQueue<T>>>,
@@ -83,7 +84,7 @@ impl<T> Clone for Waker<T> {
 impl<T: Clone + Eq + Hash> Waker<T> {
     pub fn wake(&self, entry: T) {
         lock(&self.queue).push(entry);
-        // A full channel has told of it already; a closed one has nobody to tell.
+        // If the channel is full, the reader has been signaled already; if it is closed, there is no reader.
         let _ = self.signal.try_send(());
     }
 }

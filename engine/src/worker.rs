@@ -1,7 +1,6 @@
-//! The one task of an engine: takes messages, sends calls, folds answers, advances jobs.
+//! The one task of an engine: takes messages, applies answers, advances jobs, begins and ends resyncs.
 //!
-//! Calls of different audiences run side by side; the gateway spends the budget. The inventory is touched by this task
-//! alone.
+//! Calls of different audiences run side by side; the gateway limits their rate. Only this task changes the inventory.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,9 +9,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use audience_sharing_core::call::Call;
-use audience_sharing_core::compose::ShareName;
+use audience_sharing_core::compose::{Mode, ShareName};
 use audience_sharing_core::inventory::{Inventory, Key, Moment, Sequence};
 use audience_sharing_core::plan::{Claims, limits};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,15 +22,14 @@ use tokio_util::sync::CancellationToken;
 use super::dependency_index::DependencyIndex;
 use super::execute::Systems;
 use super::freshness::Freshness;
-use super::in_flight_calls::{Ended, InFlightCalls};
-use super::job::{Job, Reply, Work};
+use super::in_flight_calls::{Completion, Ended, InFlightCalls};
+use super::job::{Job, Reply, Scope, Work};
 use super::options::{Configuration, EngineOptions};
 use super::request::{
     Declaration, DeletionOutcome, DeletionRequest, Problem, ReconcileOutcome, ReconcileRequest,
     Report, SharedObjectsReport,
 };
-use super::resync::Resync;
-use super::scope::Scope;
+use super::resync::{Lists, Resync, ResyncCompletion, ResyncStep};
 use super::shared_lock::{SharedObjectsLock, WritesSeen};
 use super::state::EngineState;
 use super::wake_queue::{UniqueQueue, Waker};
@@ -56,7 +55,7 @@ pub(super) struct Worker {
     pub(super) inbox: mpsc::Receiver<Message>,
     pub(super) publish: watch::Sender<Report>,
     pub(super) stop: CancellationToken,
-    /// Told before the inbox closes.
+    /// Set before the inbox closes.
     ended: Arc<OnceLock<Ended>>,
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Of the connection, for the writes of the shared objects.
@@ -74,7 +73,7 @@ pub(super) struct Worker {
     pub(super) shared_lists: Vec<(Call, Vec<Scope>)>,
     /// They wait for a resync, or for the shared objects.
     pub(super) parked: BTreeSet<Scope>,
-    /// Told that the connection is not ready; woken when it is.
+    /// Audiences that reported that the connection is not ready; woken when it is.
     pub(super) waiting: BTreeSet<ShareName>,
     /// Writes of shared objects that failed since the last that did not.
     pub(super) shared_objects_failures_in_row: u32,
@@ -183,7 +182,7 @@ impl Worker {
             }
             self.plan_what_is_due();
         }
-        // No call starts any more. Whoever waits for the end sees the inbox close after this.
+        // No further call starts. The inbox closes after this, which ends `Engine::ended`.
         let _ = self.ended.set(self.in_flight_calls.drain().await);
     }
 
@@ -227,6 +226,117 @@ impl Worker {
         }
     }
 
+    fn start_resync_soon(&mut self) {
+        match self.resync.is_running() {
+            true => self.resync.again(),
+            false => self.start_resync(),
+        }
+    }
+
+    fn start_resync(&mut self) {
+        self.shared_writes_listed = self.shared_lock.answered();
+        // An open circuit lets one probe through: if several lists were sent at once, the others would fail, and with them
+        // the resync.
+        let probes = self.gateway.next_probe_after().is_some();
+        let identity_first = probes || self.state.is_identity_in_doubt();
+        let began = self.next_sequence();
+        let lists = self.resync.start(identity_first, began);
+        self.send_lists(lists);
+    }
+
+    fn send_lists(&mut self, lists: Vec<Lists>) {
+        for list in lists {
+            let sent = self.next_sequence();
+            let systems = self.systems.clone();
+            self.in_flight_calls.start(false, sent, async move {
+                Completion::Resync(list.read(&systems, sent).await)
+            });
+        }
+    }
+
+    pub(super) fn complete_resync(&mut self, completed: ResyncCompletion) {
+        let now = self.now();
+        let answered = self.next_sequence();
+        let (touched, step) = self
+            .resync
+            .complete(&mut self.state, completed, answered, now);
+        self.wake_touched(&touched, None);
+        match step {
+            ResyncStep::Send(lists) => self.send_lists(lists),
+            ResyncStep::Ended(failure) => self.end_resync(failure),
+        }
+    }
+
+    /// Not before a probe may be made: a resync that comes too early learns nothing and delays the next one.
+    pub(super) fn retry_resync(&mut self, retry_after: Option<Duration>) {
+        let next_probe = self.gateway.next_probe_after();
+        self.resync.retry(retry_after.max(next_probe));
+    }
+
+    fn end_resync(&mut self, failure: Option<(Problem, Option<Duration>)>) {
+        self.state
+            .observer
+            .on_resync(failure.is_none(), self.resync.seconds());
+        match failure {
+            Some((problem, retry_after)) => {
+                tracing::warn!(reason = %problem.reason, "{}", problem.message);
+                self.state.failure = Some(problem);
+                self.retry_resync(retry_after);
+            }
+            None => {
+                let listed = self.shared_writes_listed.take();
+                self.shared_writes_seen = self.shared_writes_seen.max(listed.unwrap_or_default());
+                self.state.failure = None;
+                self.state.ready = true;
+                self.state.recorded_homes.clear();
+                let before = self.resync.rest();
+                self.forget_unneeded(before);
+            }
+        }
+        let observed_state = self.state.shared_objects_plan(Mode::Observe).state;
+        if self.state.failure.is_none() {
+            self.state.remember_shared_objects(&observed_state);
+            match self.state.shared_objects_needed {
+                true => self.keep_shared_objects_again(),
+                false => self.state.shared_objects_failures.clear(),
+            }
+        }
+        self.publish_report();
+        self.release_parked();
+        if self.state.failure.is_none() {
+            self.wake_waiting();
+        }
+        for waiter in self.resync.served() {
+            let _ = waiter.send(());
+        }
+        if self.resync.is_due_again() {
+            self.start_resync();
+        }
+    }
+
+    /// Forgets resources that no longer exist, also where no deletion was asked for (a finalizer that a person removed), and
+    /// what no job needs any more of what began before `before` (L10).
+    fn forget_unneeded(&mut self, before: Sequence) {
+        let (state, jobs) = (&self.state, &self.jobs);
+        let known = state.dependency_index.shares();
+        let known = known.chain(state.claims.claimants());
+        let gone = known.filter(|share| {
+            !state.existing.remains(share) && !jobs.contains_key(&Scope::Audience((*share).clone()))
+        });
+        for share in gone.cloned().collect::<BTreeSet<_>>() {
+            self.forget(&share);
+        }
+        let jobs = self.jobs.values().map(|job| job.progress.since);
+        let younger = jobs.chain(self.in_flight_calls.oldest());
+        let before = younger.fold(before, Sequence::min);
+        let EngineState {
+            inventory,
+            dependency_index,
+            ..
+        } = &mut self.state;
+        inventory.forget(before, &|key| dependency_index.is_needed(key));
+    }
+
     pub(super) fn wake_touched(&mut self, touched: &[Key], own: Option<&Scope>) {
         if touched.is_empty() {
             return;
@@ -240,7 +350,7 @@ impl Worker {
         }
     }
 
-    /// Whoever was told that the connection is not ready looks again.
+    /// Reconciles the audiences again that reported that the connection is not ready.
     pub(super) fn wake_waiting(&mut self) {
         for share in std::mem::take(&mut self.waiting) {
             self.wake.wake(share);

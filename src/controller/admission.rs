@@ -3,15 +3,15 @@
 //!
 //! Who waits, waits here and not in kube's queue: its tables keep the room of the thousands that a start brings.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::mpsc;
 
 use super::locked::Locked;
 use crate::api::SharedAudience;
+use audience_sharing_engine::{UniqueQueue, Waker};
 
 /// An audience that was called takes its place, unless it was deleted meanwhile: then the place is free again so much later
 /// at the latest.
@@ -20,7 +20,7 @@ pub(super) const CALL_AGAIN: Duration = Duration::from_secs(60);
 pub(super) struct Admission {
     places: usize,
     waiting: Locked<Waiting>,
-    call: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
+    call: Waker<ObjectRef<SharedAudience>>,
 }
 
 #[derive(Default)]
@@ -28,19 +28,14 @@ struct Waiting {
     taken: usize,
     /// Called, and not there yet: a place is kept for each.
     called: HashSet<ObjectRef<SharedAudience>>,
-    line: VecDeque<ObjectRef<SharedAudience>>,
-    /// What is in the line.
-    known: HashSet<ObjectRef<SharedAudience>>,
+    queue: UniqueQueue<ObjectRef<SharedAudience>>,
 }
 
 /// A place; given back when it is dropped.
 pub(super) struct Place(Arc<Admission>);
 
 impl Admission {
-    pub(super) fn new(
-        places: usize,
-        call: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
-    ) -> Arc<Self> {
+    pub(super) fn new(places: usize, call: Waker<ObjectRef<SharedAudience>>) -> Arc<Self> {
         Arc::new(Self {
             places,
             waiting: Locked::default(),
@@ -56,12 +51,9 @@ impl Admission {
         audience.extra = Default::default();
         if waiting.called.contains(&audience) {
             // It may have been read before it changed.
-            self.send_call(audience);
-            return;
+            return self.call.wake(audience);
         }
-        if waiting.known.insert(audience.clone()) {
-            waiting.line.push_back(audience);
-        }
+        waiting.queue.push(audience);
         self.call_next(&mut waiting);
     }
 
@@ -101,21 +93,11 @@ impl Admission {
 
     fn call_next(&self, waiting: &mut Waiting) {
         while self.is_free(waiting)
-            && let Some(next) = waiting.line.pop_front()
+            && let Some(next) = waiting.queue.pop()
         {
-            waiting.known.remove(&next);
             waiting.called.insert(next.clone());
-            self.send_call(next);
+            self.call.wake(next);
         }
-        if waiting.line.is_empty() {
-            waiting.line.shrink_to_fit();
-            waiting.known.shrink_to_fit();
-        }
-    }
-
-    fn send_call(&self, audience: ObjectRef<SharedAudience>) {
-        // It fails only when the process ends.
-        let _ = self.call.send(audience);
     }
 }
 
@@ -131,8 +113,9 @@ impl Drop for Place {
 mod tests {
     use std::sync::Arc;
 
+    use audience_sharing_engine::{Woken, wake_queue};
+    use futures::FutureExt;
     use kube::runtime::reflector::ObjectRef;
-    use tokio::sync::mpsc;
 
     use super::{Admission, Place};
     use crate::api::SharedAudience;
@@ -153,57 +136,68 @@ mod tests {
         admission.claim(&audience(name))
     }
 
+    fn next(called: &mut Woken<ObjectRef<SharedAudience>>) -> Option<ObjectRef<SharedAudience>> {
+        called.next().now_or_never().flatten()
+    }
+
     #[test]
     fn who_waits_is_called_in_turn_and_once() {
-        let (call, mut called) = mpsc::unbounded_channel();
+        let (call, mut called) = wake_queue();
         let admission = Admission::new(2, call);
         for name in ["first", "second", "third", "fourth", "third"] {
             admission.line_up(&audience(name));
         }
-        assert_eq!(called.try_recv(), Ok(named("first")));
-        assert_eq!(called.try_recv(), Ok(named("second")));
-        assert!(called.try_recv().is_err(), "both places are kept");
+        assert_eq!(next(&mut called), Some(named("first")));
+        assert_eq!(next(&mut called), Some(named("second")));
+        assert!(next(&mut called).is_none(), "both places are kept");
         let first = comes(&admission, "first");
         let second = comes(&admission, "second");
         assert!(first.is_some() && second.is_some());
         assert!(comes(&admission, "third").is_none());
         drop(first);
-        assert_eq!(called.try_recv(), Ok(named("third")));
-        assert!(called.try_recv().is_err());
+        assert_eq!(next(&mut called), Some(named("third")));
+        assert!(next(&mut called).is_none());
         // By a timer of its own: the place is kept for the third.
         assert!(admission.enter(&audience("fifth")).is_none());
         assert!(comes(&admission, "third").is_some());
-        assert_eq!(called.try_recv(), Ok(named("fourth")));
+        assert_eq!(next(&mut called), Some(named("fourth")));
         drop(second);
-        assert_eq!(called.try_recv(), Ok(named("fifth")));
-        assert!(called.try_recv().is_err());
+        assert_eq!(next(&mut called), Some(named("fifth")));
+        assert!(next(&mut called).is_none());
     }
 
     #[test]
     fn a_change_between_the_call_and_the_reconcile_is_called_again() {
-        let (call, mut called) = mpsc::unbounded_channel();
+        let (call, mut called) = wake_queue();
         let admission = Admission::new(1, call);
+        for _ in 0..1_000 {
+            admission.line_up(&audience("first"));
+        }
+        assert_eq!(next(&mut called), Some(named("first")));
+        assert_eq!(
+            next(&mut called),
+            None,
+            "a call that waits is not made again"
+        );
         admission.line_up(&audience("first"));
-        admission.line_up(&audience("first"));
-        assert_eq!(called.try_recv(), Ok(named("first")));
-        assert_eq!(called.try_recv(), Ok(named("first")));
+        assert_eq!(next(&mut called), Some(named("first")));
         let place = comes(&admission, "first");
         admission.line_up(&audience("first"));
-        assert!(called.try_recv().is_err(), "one reconcile at a time");
+        assert!(next(&mut called).is_none(), "one reconcile at a time");
         drop(place);
-        assert_eq!(called.try_recv(), Ok(named("first")));
+        assert_eq!(next(&mut called), Some(named("first")));
     }
 
     #[test]
     fn the_place_of_one_that_was_deleted_is_given_to_another() {
-        let (call, mut called) = mpsc::unbounded_channel();
+        let (call, mut called) = wake_queue();
         let admission = Admission::new(1, call);
         for name in ["deleted", "second"] {
             admission.line_up(&audience(name));
         }
-        assert_eq!(called.try_recv(), Ok(named("deleted")));
-        assert!(called.try_recv().is_err());
+        assert_eq!(next(&mut called), Some(named("deleted")));
+        assert!(next(&mut called).is_none());
         admission.call_again();
-        assert_eq!(called.try_recv(), Ok(named("second")));
+        assert_eq!(next(&mut called), Some(named("second")));
     }
 }

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use audience_sharing_core::domain::disposition::Disposition;
@@ -104,6 +104,10 @@ impl Backoff {
     /// Forgets the failures of `key`: it went well, or the object is gone.
     pub fn succeeded(&mut self, key: &str) {
         self.attempts.remove(key);
+    }
+
+    pub fn keep_only(&mut self, existing: &HashSet<&str>) {
+        self.attempts.retain(|uid, _| existing.contains(&**uid));
     }
 
     /// How many objects fail.

@@ -1,5 +1,6 @@
 //! What every reconcile is given: the client, the caches, the engines, the clock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use audience_sharing_core::compose::ShareName;
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 use super::admission::Admission;
 use super::backoff::Backoff;
 use super::deletion_wait::{DeletionWaits, Now};
-use super::engines::Engines;
+use super::engines::{ConnectionKey, Engines};
 use super::locked::Locked;
 use super::quarantine::Quarantine;
 use super::replicas::Replicas;
@@ -68,9 +69,12 @@ impl Context {
         }
     }
 
-    pub(super) fn connection(&self, namespace: &str, name: &str) -> Option<Arc<SharingConnection>> {
-        self.connections
-            .get(&ObjectRef::new(name).within(namespace))
+    pub(super) fn connection(
+        &self,
+        (namespace, name): &ConnectionKey,
+    ) -> Option<Arc<SharingConnection>> {
+        let reference = ObjectRef::new(name).within(namespace);
+        self.connections.get(&reference)
     }
 
     pub(super) fn declared(&self, connection: &SharingConnection) -> ConnectionDeclaration {
@@ -85,21 +89,39 @@ impl Context {
     /// The audiences of one connection.
     pub(super) fn audiences_of(
         &self,
-        namespace: &str,
-        connection: &str,
+        (namespace, name): &ConnectionKey,
     ) -> Vec<Arc<SharedAudience>> {
         let mut audiences = self.audiences.state();
         audiences.retain(|audience| {
             audience.metadata.namespace.as_deref() == Some(namespace)
-                && connection_name(audience) == connection
+                && connection_name(audience) == name
         });
         audiences
     }
 
-    pub(super) fn wake_audiences_of(&self, namespace: &str, connection: &str) {
-        for audience in self.audiences_of(namespace, connection) {
+    pub(super) fn wake_audiences_of(&self, connection: &ConnectionKey) {
+        for audience in self.audiences_of(connection) {
             self.engines.wake_audience(&audience);
         }
+    }
+
+    /// Forgets what is kept of objects that no longer exist. A deletion may not have been seen, nor asked for by a
+    /// finalizer.
+    pub(super) fn forget_gone(&self) {
+        let (audiences, connections) = (self.audiences.state(), self.connections.state());
+        let undecoded = self.undecoded.uids();
+        let audiences = audiences.iter().map(|audience| &audience.metadata.uid);
+        let uids = audiences.chain(connections.iter().map(|known| &known.metadata.uid));
+        let uids = uids.flatten().chain(&undecoded);
+        let existing: HashSet<&str> = uids.map(String::as_str).collect();
+        self.backoff.lock().keep_only(&existing);
+        self.requests.0.keep_only(&existing);
+        self.deletion_waits.0.keep_only(&existing);
+        self.quarantine.0.keep_only(&existing);
+        self.sent_audiences.0.keep_only(&existing);
+        self.sent_connections.0.keep_only(&existing);
+        self.engines
+            .stop_others(|key| self.connection(key).is_some());
     }
 
     /// `core`'s question whether a resource exists, answered from the cache.
@@ -118,6 +140,13 @@ pub(super) struct CachedAudiences {
     scope: Scope,
 }
 
+impl CachedAudiences {
+    fn get(&self, share: &ShareName) -> Option<Arc<SharedAudience>> {
+        let reference = ObjectRef::new(share.name.as_str()).within(share.namespace.as_str());
+        self.store.get(&reference)
+    }
+}
+
 impl std::fmt::Debug for CachedAudiences {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("CachedAudiences")
@@ -127,7 +156,7 @@ impl std::fmt::Debug for CachedAudiences {
 impl Existing for CachedAudiences {
     fn existence(&self, share: &ShareName) -> Existence {
         let (namespace, name) = (share.namespace.as_str(), share.name.as_str());
-        match self.store.get(&ObjectRef::new(name).within(namespace)) {
+        match self.get(share) {
             Some(audience) if audience.metadata.deletion_timestamp.is_some() => Existence::Gone,
             Some(_) => Existence::Exists,
             None if !self.scope.contains(namespace) => Existence::Unknown,
@@ -136,5 +165,9 @@ impl Existing for CachedAudiences {
             }
             None => Existence::Gone,
         }
+    }
+
+    fn remains(&self, share: &ShareName) -> bool {
+        self.get(share).is_some() || self.existence(share) != Existence::Gone
     }
 }

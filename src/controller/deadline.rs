@@ -1,5 +1,5 @@
 //! Every request to the API server has an answer, or an error, in bounded time (L10): a request that a proxy swallowed
-//! would be awaited for ever, and whoever sent it would be deaf meanwhile: the first list of a kind, the start of a watch.
+//! would be awaited for ever, and its sender would be deaf meanwhile: the first list of a kind, the start of a watch.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whether the definition of a kind is being removed: whoever removes it removes the operator, not what it made.
+//! Whether the definition of a kind is being removed: that removes the operator, not what it made.
 
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -21,7 +21,7 @@ where
 {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = format!("{}.{}", K::plural(&()), K::group(&()));
-    match publish::bounded(api.get_metadata_opt(&name)).await {
+    match api.get_metadata_opt(&name).await {
         Ok(Some(definition)) if definition.metadata.deletion_timestamp.is_some() => {
             Definition::BeingRemoved
         }

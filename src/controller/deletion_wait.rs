@@ -5,31 +5,30 @@
 //! wrong, counts only between the last reconcile of one process and the first of the next, and there for no more than
 //! [`COUNTED_AT_ONCE_MAX`].
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use tokio::time::Instant;
 
+use super::by_uid::ByUid;
 use super::conditions::whole_seconds;
-use super::locked::Locked;
 use crate::api::DeletionWaitStatus;
 
 /// Without any means to delete its remote objects, a resource is released after this long.
 const RELEASE_AFTER: Duration = Duration::from_secs(600);
 /// What is missing may come back at any moment; nothing else wakes the object.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
-/// What one reconcile adds at most: between two that are further apart, nobody knows that it was missing all the time.
+/// What one reconcile adds at most: between two that are further apart, it may not have been missing all the time.
 const COUNTED_AT_ONCE_MAX: Duration = Duration::from_secs(120);
 
-/// What is known of the objects that are being deleted, by their uids.
+/// What is known of the objects that are being deleted.
 #[derive(Debug, Default)]
-pub(super) struct DeletionWaits(Locked<BTreeMap<String, Deletion>>);
+pub(super) struct DeletionWaits(pub(super) ByUid<Deletion>);
 
 #[derive(Debug, Default)]
-struct Deletion {
+pub(super) struct Deletion {
     /// It cannot be deleted for want of something.
     wait: Option<Wait>,
     /// Its remote objects are deleted: what is left is the finalizer.
@@ -115,20 +114,16 @@ impl DeletionWaits {
 
     /// Nothing is missing any more, or it is not known to be.
     pub(super) fn waits_no_longer(&self, object: &impl Resource) {
-        let mut known = self.0.lock();
-        if let Some(known) = known.get_mut(&object.uid().unwrap_or_default()) {
-            known.wait = None;
-        }
-    }
-
-    /// It is gone.
-    pub(super) fn forget(&self, object: &impl Resource) {
-        self.0.lock().remove(&object.uid().unwrap_or_default());
+        self.0.with(object, |known| {
+            if let Some(known) = known {
+                known.wait = None;
+            }
+        });
     }
 
     fn with<T>(&self, object: &impl Resource, read: impl FnOnce(&mut Deletion) -> T) -> T {
-        let mut known = self.0.lock();
-        read(known.entry(object.uid().unwrap_or_default()).or_default())
+        self.0
+            .with(object, |known| read(known.get_or_insert_default()))
     }
 }
 

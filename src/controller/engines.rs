@@ -7,18 +7,19 @@ use std::time::Duration;
 use audience_sharing_core::compose::ConnectionSettings;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::lease::{LeaseHandle, OtherHolder};
 use super::locked::Locked;
 use crate::api::{SharedAudience, SharingConnection};
+use crate::declaration::connection_name;
 use adobe_client::credential::Fingerprint;
 use adobe_client::gateway::{
     ClientLimiter, ConnectionLimiter, Gateway, RateLimitOptions, SharedGateway,
 };
-use audience_sharing_engine::{Ended, Engine, SharedObjectsLock};
+use audience_sharing_engine::{Ended, Engine, SharedObjectsLock, Waker};
 
 /// A connection by namespace and name.
 pub(super) type ConnectionKey = (String, String);
@@ -30,11 +31,19 @@ pub(super) fn key(connection: &SharingConnection) -> ConnectionKey {
     )
 }
 
+/// The connection that an audience names.
+pub(super) fn connection_of(audience: &SharedAudience) -> ConnectionKey {
+    (
+        audience.namespace().unwrap_or_default(),
+        connection_name(audience).to_owned(),
+    )
+}
+
 /// A client id and its organization, in lower case.
 type ClientKey = (String, String);
 
 /// The Secret that a gateway's token belongs to. Another Secret has another gateway, even if both name one client id:
-/// else whoever knows a client id could use, refuse or stop the credential of another namespace (law L9).
+/// else anybody who knows a client id could use, refuse or stop the credential of another namespace (law L9).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SecretKey {
     pub(super) namespace: String,
@@ -62,7 +71,7 @@ pub(super) struct Running {
     pub(super) lease: watch::Receiver<Option<Instant>>,
     /// Tasks that live as long as the engine is known.
     #[expect(dead_code, reason = "held, never read: dropping it ends the tasks")]
-    pub(super) watchers: Arc<Vec<AbortOnDrop>>,
+    pub(super) watchers: Arc<Vec<OwnedTask>>,
 }
 
 impl Running {
@@ -117,18 +126,12 @@ pub(super) struct KnownLease {
 }
 
 /// A task that ends with its owner.
-pub(super) struct AbortOnDrop(pub(super) JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub(super) type OwnedTask = AbortOnDropHandle<()>;
 
 /// What this process can do for a connection.
 #[derive(Clone)]
 pub(super) enum ConnectionState {
-    /// Nothing is known yet, or another process reconciles it: whoever starts its engine wakes its audiences.
+    /// Nothing is known yet, or another process reconciles it: the start of its engine wakes its audiences.
     Starting,
     Running(Running),
     /// Its Secret gives no credential. An engine that still runs goes on with the one in memory, which serves deletions
@@ -153,22 +156,22 @@ pub(super) struct Engines {
     connections: Locked<BTreeMap<ConnectionKey, ConnectionState>>,
     gateways: Locked<BTreeMap<SecretKey, SharedGateway>>,
     limiters: Locked<BTreeMap<ClientKey, ClientLimiter>>,
-    secrets: Locked<BTreeMap<ConnectionKey, (String, AbortOnDrop)>>,
+    secrets: Locked<BTreeMap<ConnectionKey, (String, OwnedTask)>>,
     /// For each connection that waits for a Lease, what wakes it.
-    awaits_lease: Locked<BTreeMap<ConnectionKey, AbortOnDrop>>,
+    awaits_lease: Locked<BTreeMap<ConnectionKey, OwnedTask>>,
     pub(super) early_ends: EarlyEnds,
     /// By organization; without a handle while it is being handed over.
     leases: tokio::sync::Mutex<BTreeMap<String, Option<LeaseHandle>>>,
     /// By organization.
     shared_locks: Locked<BTreeMap<String, SharedObjectsLock>>,
-    pub(super) wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
-    pub(super) wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+    pub(super) wake_audience: Waker<ObjectRef<SharedAudience>>,
+    pub(super) wake_connection: Waker<ObjectRef<SharingConnection>>,
 }
 
 impl Engines {
     pub(super) fn new(
-        wake_audience: mpsc::UnboundedSender<ObjectRef<SharedAudience>>,
-        wake_connection: mpsc::UnboundedSender<ObjectRef<SharingConnection>>,
+        wake_audience: Waker<ObjectRef<SharedAudience>>,
+        wake_connection: Waker<ObjectRef<SharingConnection>>,
     ) -> Self {
         Self {
             connections: Locked::default(),
@@ -184,15 +187,11 @@ impl Engines {
         }
     }
 
-    /// An engine that has ended or was told to counts as none.
-    pub(super) fn state(&self, namespace: &str, name: &str) -> ConnectionState {
+    /// An engine that has ended or is stopping counts as none.
+    pub(super) fn state(&self, key: &ConnectionKey) -> ConnectionState {
         let is_alive =
             |running: &Running| !running.engine.is_ended() && !running.engine.is_stopping();
-        match self
-            .connections
-            .lock()
-            .get(&(namespace.to_owned(), name.to_owned()))
-        {
+        match self.connections.lock().get(key) {
             None => ConnectionState::Starting,
             Some(ConnectionState::Running(running)) if !is_alive(running) => {
                 ConnectionState::Starting
@@ -204,8 +203,8 @@ impl Engines {
         }
     }
 
-    pub(super) fn get(&self, namespace: &str, name: &str) -> Option<Running> {
-        self.state(namespace, name).engine()
+    pub(super) fn get(&self, key: &ConnectionKey) -> Option<Running> {
+        self.state(key).engine()
     }
 
     pub(super) fn set_running(&self, key: ConnectionKey, running: Running) {
@@ -237,14 +236,6 @@ impl Engines {
         true
     }
 
-    pub(super) fn is_elsewhere(&self, key: &ConnectionKey) -> bool {
-        let connections = self.connections.lock();
-        matches!(
-            connections.get(key),
-            Some(ConnectionState::ReconciledElsewhere)
-        )
-    }
-
     pub(super) fn set_elsewhere(&self, key: ConnectionKey) {
         self.connections
             .lock()
@@ -258,6 +249,18 @@ impl Engines {
         self.stop_engine(key);
     }
 
+    /// The same for every connection that does not exist: a person may have removed its finalizer.
+    pub(super) fn stop_others(&self, exists: impl Fn(&ConnectionKey) -> bool) {
+        let known: Vec<_> = self.connections.lock().keys().cloned().collect();
+        let watched: Vec<_> = self.secrets.lock().keys().cloned().collect();
+        let waiting: Vec<_> = self.awaits_lease.lock().keys().cloned().collect();
+        let all = known.into_iter().chain(watched).chain(waiting);
+        for key in all.filter(|key| !exists(key)) {
+            self.stop(&key);
+        }
+        self.early_ends.0.lock().retain(|key, _| exists(key));
+    }
+
     /// Stops the engine of a connection. The Secret is watched on: a watch that begins wakes the connection.
     pub(super) fn stop_engine(&self, key: &ConnectionKey) {
         let known = self.connections.lock().remove(key);
@@ -266,19 +269,17 @@ impl Engines {
         }
     }
 
-    pub(super) fn wake_connection(&self, namespace: &str, name: &str) {
-        // The other end is gone only when the process ends.
-        let _ = self
-            .wake_connection
-            .send(ObjectRef::new(name).within(namespace));
+    pub(super) fn wake_connection(&self, (namespace, name): &ConnectionKey) {
+        let reference = ObjectRef::new(name).within(namespace);
+        self.wake_connection.wake(reference);
     }
 
     pub(super) fn wake_audience(&self, audience: &SharedAudience) {
-        let _ = self.wake_audience.send(ObjectRef::from_obj(audience));
+        self.wake_audience.wake(ObjectRef::from_obj(audience));
     }
 
     /// `wakes` is the one task that waits for the connection's Lease, in place of any before; `None`: it waits no longer.
-    pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<AbortOnDrop>) {
+    pub(super) fn await_lease(&self, key: &ConnectionKey, wakes: Option<OwnedTask>) {
         let mut waiting = self.awaits_lease.lock();
         match wakes {
             Some(task) => drop(waiting.insert(key.clone(), task)),
@@ -295,7 +296,7 @@ impl Engines {
         rate_limit: RateLimitOptions,
     ) -> ConnectionLimiter {
         let mut limiters = self.limiters.lock();
-        // What nobody uses goes, so that Secrets that come and go leave nothing behind.
+        // Unused limiters go, so that Secrets that come and go leave nothing behind.
         limiters.retain(|_, limiter| !limiter.is_idle());
         let client = (
             secret.client_id.clone(),
@@ -340,9 +341,12 @@ impl Engines {
         let mut secrets = self.secrets.lock();
         if secrets
             .get(&key)
-            .is_none_or(|(watched, task)| watched != secret || task.0.is_finished())
+            .is_none_or(|(watched, task)| watched != secret || task.is_finished())
         {
-            secrets.insert(key, (secret.to_owned(), AbortOnDrop(tokio::spawn(start()))));
+            secrets.insert(
+                key,
+                (secret.to_owned(), OwnedTask::new(tokio::spawn(start()))),
+            );
         }
     }
 
@@ -420,6 +424,7 @@ impl Engines {
     /// For the objects that the connections of an organization share.
     pub(super) fn shared_lock(&self, organization: &str) -> SharedObjectsLock {
         let mut locks = self.shared_locks.lock();
+        locks.retain(|_, lock| lock.is_used());
         locks.entry(organization.to_owned()).or_default().clone()
     }
 
@@ -440,5 +445,25 @@ impl Engines {
             .iter()
             .map(|organization| self.hand_over(organization));
         futures::future::join_all(handed_over).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use audience_sharing_engine::wake_queue;
+
+    use super::Engines;
+
+    #[test]
+    fn the_locks_of_organizations_that_came_and_went_go() {
+        let engines = Engines::new(wake_queue().0, wake_queue().0);
+        let held = engines.shared_lock("held");
+        for number in 0..10_000 {
+            engines.shared_lock(&number.to_string());
+        }
+        assert_eq!(engines.shared_locks.lock().len(), 2);
+        drop(held);
+        engines.shared_lock("last");
+        assert_eq!(engines.shared_locks.lock().len(), 1);
     }
 }

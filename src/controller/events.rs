@@ -5,14 +5,34 @@ mod tests;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder};
+use kube::{Resource, ResourceExt};
 
 use audience_sharing_core::domain::reason::{Reason, Severity};
 
-use super::publish;
+use super::conditions::ready_reason;
+use super::context::Context;
+use super::publish::{self, Managed};
+use super::sent::Sent;
 use crate::api::common::Condition;
 
 /// The bound of an Event's note.
 const NOTE_BYTES_MAX: usize = 1_024;
+
+/// Writes a status if it differs from the known one, counts it, and records a change of `Ready`.
+pub(super) async fn report<K: Managed>(
+    context: &Context,
+    sent: &Sent<K>,
+    object: &K,
+    wanted: &K::Status,
+) -> Result<(), kube::Error> {
+    publish::status(&context.client, sent, object, wanted).await?;
+    let known = object.status().map_or(&[][..], K::conditions);
+    let now = K::conditions(wanted);
+    let metrics = &context.settings.metrics;
+    metrics.reconciled(&K::kind(&()), ready_reason(now));
+    on_transition(&context.recorder, &object.object_ref(&()), known, now).await;
+    Ok(())
+}
 
 /// Records a new status or reason of `Ready`.
 pub(super) async fn on_transition(
@@ -39,17 +59,12 @@ pub(super) async fn on_transition(
 /// Records that a resource was released while remote objects of it stay, on the operator's own Pod: a namespace that
 /// is being removed takes no new objects (L7).
 ///
-/// The `uid` of the resource is part of the action: of two Events on one object with the same action and reason the
+/// The uid of the resource is part of the action: of two Events on one object with the same action and reason the
 /// recorder keeps the first note alone, and each resource that went has a note of its own.
-pub(super) async fn on_release(
-    recorder: &Recorder,
-    pod: Option<&ObjectReference>,
-    uid: &str,
-    message: &str,
-) {
-    if let Some(pod) = pod {
-        let action = format!("Release {uid}");
-        record(recorder, pod, &released(action, message)).await;
+pub(super) async fn on_release(context: &Context, resource: &impl Resource, message: &str) {
+    if let Some(pod) = &context.settings.pod {
+        let action = format!("Release {}", resource.uid().unwrap_or_default());
+        record(&context.recorder, pod, &released(action, message)).await;
     }
 }
 
@@ -76,7 +91,7 @@ fn event(kind: EventType, reason: &str, action: String, message: &str) -> Event 
 }
 
 async fn record(recorder: &Recorder, object: &ObjectReference, event: &Event) {
-    if let Err(error) = publish::bounded(recorder.publish(event, object)).await {
+    if let Err(error) = recorder.publish(event, object).await {
         tracing::debug!("the event was not recorded: {}", publish::describe(&error));
     }
 }

@@ -15,24 +15,21 @@ pub(super) fn of<K: Managed>(object: &K, client: &Client) -> Freshness {
     Freshness::new(move || {
         let (api, name, uid) = (api.clone(), name.clone(), uid.clone());
         Box::pin(async move {
-            match publish::bounded(api.get_metadata_opt(&name)).await {
-                Ok(Some(present)) => {
-                    let present = present.metadata;
-                    present.uid == uid
-                        && present.generation == generation
-                        && present.deletion_timestamp.is_some() == is_deleted
-                }
-                Ok(None) => false,
-                Err(error) => {
-                    tracing::warn!(
-                        kind = &*K::kind(&()),
-                        name,
-                        "not written, since it was not confirmed: {}",
-                        publish::describe(&error)
-                    );
-                    false
-                }
+            let present = api.get_metadata_opt(&name).await;
+            if let Err(error) = &present {
+                let (kind, error) = (&*K::kind(&()), publish::describe(error));
+                tracing::warn!(
+                    kind,
+                    name,
+                    "not written, since it was not confirmed: {error}"
+                );
             }
+            let present = present.ok().flatten().map(|present| present.metadata);
+            present.is_some_and(|present| {
+                present.uid == uid
+                    && present.generation == generation
+                    && present.deletion_timestamp.is_some() == is_deleted
+            })
         })
     })
 }

@@ -1,4 +1,4 @@
-//! A mutex that nobody takes for spoiled: a panic at one resource stops nothing else (L10).
+//! A mutex that ignores poison: a panic at one resource stops nothing else (L10).
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::api::{ApiResource, Patch, PatchParams};
@@ -14,21 +13,8 @@ use serde_json::json;
 
 use super::sent::Sent;
 use crate::api::annotations::FINALIZER;
+use crate::api::common::Condition;
 use crate::api::{SharedAudience, SharingConnection};
-
-/// A request to the API server that has no answer by then is given up; whoever sent it tries again. The client's own
-/// limit is made for watches and five minutes long.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-
-/// One request to the API server, bounded in time.
-pub(super) async fn bounded<T>(
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, kube::Error> {
-    match tokio::time::timeout(ANSWER_WITHIN, request).await {
-        Ok(answer) => answer,
-        Err(late) => Err(kube::Error::Service(Box::new(late))),
-    }
-}
 
 /// The one field manager of every status (measured: another would co-own its fields).
 const FIELD_MANAGER: &str = "audience-sharing";
@@ -36,7 +22,7 @@ const FIELD_MANAGER: &str = "audience-sharing";
 /// A custom resource of this operator.
 pub(super) trait Managed:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + HasStatus<Status: Clone + PartialEq + Serialize>
+    + HasStatus<Status: Clone + PartialEq + Serialize + Send>
     + Clone
     + DeserializeOwned
     + Debug
@@ -44,10 +30,20 @@ pub(super) trait Managed:
     + Sync
     + 'static
 {
+    fn conditions(status: &Self::Status) -> &[Condition];
 }
 
-impl Managed for SharedAudience {}
-impl Managed for SharingConnection {}
+impl Managed for SharedAudience {
+    fn conditions(status: &Self::Status) -> &[Condition] {
+        &status.conditions
+    }
+}
+
+impl Managed for SharingConnection {
+    fn conditions(status: &Self::Status) -> &[Condition] {
+        &status.conditions
+    }
+}
 
 /// Writes the whole status if it differs from the known one, and only over the version that was judged. What a dead or a
 /// paused process sent late is refused so.
@@ -94,9 +90,17 @@ where
         "status": wanted,
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    bounded(api.patch_status(name, &parameters, &Patch::Apply(&body)))
-        .await
-        .map(|written| written.resource_version())
+    let patch = Patch::Apply(&body);
+    let written = api.patch_status(name, &parameters, &patch).await?;
+    Ok(written.resource_version())
+}
+
+pub(super) fn full_name(object: &impl Resource) -> String {
+    format!(
+        "{}/{}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
 }
 
 pub(super) fn has_finalizer(object: &impl Resource) -> bool {
@@ -136,7 +140,7 @@ pub(super) async fn remove_finalizer<K: Managed>(
     }
 }
 
-/// A merge patch under the resource version that was seen: somebody else's finalizer is never overwritten.
+/// A merge patch under the resource version that was seen: another controller's finalizer is never overwritten.
 pub(super) async fn patch_finalizers<K>(
     api: &Api<K>,
     wanted: &K,
@@ -152,9 +156,8 @@ where
         ..PatchParams::default()
     };
     let (name, patch) = (wanted.name_any(), Patch::Merge(&body));
-    bounded(api.patch_metadata(&name, &parameters, &patch))
-        .await
-        .map(|patched| patched.resource_version())
+    let patched = api.patch_metadata(&name, &parameters, &patch).await?;
+    Ok(patched.resource_version())
 }
 
 fn api_of<K: Managed>(client: &Client, object: &K) -> Api<K> {
@@ -165,7 +168,7 @@ pub(super) fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// The object has changed since it was read: whoever wrote reads it again.
+/// The object has changed since it was read: the caller reads it again.
 pub(super) fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }

@@ -1,21 +1,20 @@
 //! Resources at which the operator panicked: reported, and not tried again until they change (L10).
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 
 use audience_sharing_core::domain::reason::Reason;
 use futures::FutureExt;
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 
-use super::locked::Locked;
+use super::by_uid::ByUid;
 use super::requested;
 use audience_sharing_engine::Problem;
 
-/// By uid: as what the resource was asked for when the operator panicked.
+/// What the resource was asked for when the operator panicked.
 #[derive(Debug, Default)]
-pub(super) struct Quarantine(Locked<BTreeMap<String, u64>>);
+pub(super) struct Quarantine(pub(super) ByUid<u64>);
 
 /// The operator panicked. What it said may quote what it worked with: only the panic hook reports that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +29,12 @@ impl From<Box<dyn Any + Send>> for Panicked {
 impl Quarantine {
     /// Whether it was already tried as it is now.
     pub(super) fn contains(&self, object: &impl Resource) -> bool {
-        self.0.lock().get(&object.uid().unwrap_or_default()) == Some(&declared(object))
+        self.0
+            .with(object, |known| *known == Some(declared(object)))
     }
 
     pub(super) fn add(&self, object: &impl Resource) {
-        self.0
-            .lock()
-            .insert(object.uid().unwrap_or_default(), declared(object));
-    }
-
-    /// It went well, or it is gone.
-    pub(super) fn forget(&self, object: &impl Resource) {
-        self.0.lock().remove(&object.uid().unwrap_or_default());
+        self.0.with(object, |known| *known = Some(declared(object)));
     }
 }
 

@@ -5,14 +5,15 @@
     reason = "a deletion that waits is checked again after a while"
 )]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_engine::Problem;
+use audience_sharing_engine::{Problem, Woken};
 use kube::api::DynamicObject;
 use kube::{Api, Resource, ResourceExt};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use super::conditions::{ConditionType, Conditions, failed, not_checked};
 use super::context::Context;
@@ -24,13 +25,30 @@ use crate::api::annotations::FINALIZER;
 use crate::api::common::Condition;
 use crate::api::{DeletionWaitStatus, SharingConnection};
 
-/// Reports each of them in its own status until the watches end. `again`: the other end of `objects`.
-pub(super) async fn run(
-    context: &Context,
-    mut objects: mpsc::UnboundedReceiver<Undecoded>,
-    again: mpsc::WeakUnboundedSender<Undecoded>,
-) {
-    while let Some(undecoded) = objects.recv().await {
+/// Reports each of them in its own status until the watches end.
+pub(super) async fn run(context: &Context, mut objects: Woken<Undecoded>) {
+    // When an object is reported again.
+    let mut again: HashMap<Undecoded, Instant> = HashMap::new();
+    loop {
+        let first = again.iter().min_by_key(|(_, due)| **due);
+        let first = first.map(|(undecoded, due)| (undecoded.clone(), *due));
+        let first_due = async {
+            match first {
+                Some((undecoded, due)) => {
+                    sleep_until(due).await;
+                    undecoded
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let undecoded = tokio::select! {
+            next = objects.next() => match next {
+                Some(undecoded) => undecoded,
+                None => return,
+            },
+            undecoded = first_due => undecoded,
+        };
+        again.remove(&undecoded);
         let (kind, namespace, name) = (
             &undecoded.resource.kind,
             &undecoded.namespace,
@@ -38,8 +56,9 @@ pub(super) async fn run(
         );
         if undecoded.is::<SharingConnection>() {
             // Its audiences wait for it, and its engine would go on with its former settings.
-            context.engines.stop(&(namespace.clone(), name.clone()));
-            context.wake_audiences_of(namespace, name);
+            let connection = (namespace.clone(), name.clone());
+            context.engines.stop(&connection);
+            context.wake_audiences_of(&connection);
         }
         tracing::error!(kind, namespace, name, "the stored object does not decode");
         let reported = quarantine::guarded(report(context, &undecoded)).await;
@@ -57,12 +76,8 @@ pub(super) async fn run(
             }
             Err(quarantine::Panicked) => None,
         };
-        if let (Some(pause), Some(again)) = (pause, again.upgrade()) {
-            tokio::spawn(async move {
-                tokio::time::sleep(pause).await;
-                // It fails only when the process ends.
-                let _ = again.send(undecoded);
-            });
+        if let Some(pause) = pause {
+            again.insert(undecoded, Instant::now() + pause);
         }
     }
 }
@@ -74,7 +89,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(30);
 async fn report(context: &Context, undecoded: &Undecoded) -> Result<Option<Duration>, kube::Error> {
     let (resource, namespace) = (&undecoded.resource, &undecoded.namespace);
     let api: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, resource);
-    let Some(object) = publish::bounded(api.get_opt(&undecoded.name)).await? else {
+    let Some(object) = api.get_opt(&undecoded.name).await? else {
         return Ok(None);
     };
     let problem = json!({"metadata": object.metadata, "spec": object.data["spec"], "status": object.data["status"]});
@@ -115,16 +130,14 @@ async fn report(context: &Context, undecoded: &Undecoded) -> Result<Option<Durat
         Patience::Over => {
             let name = format!("{} {namespace}/{}", resource.kind, undecoded.name);
             tracing::warn!(target: "audit", name, "released without deleting its remote objects: it does not decode");
-            let (pod, uid) = (context.settings.pod.as_ref(), object.uid());
             let status = &object.data["status"];
             let ids = json!({"audienceManager": status["audienceManager"], "experiencePlatform": status["experiencePlatform"]});
             let message = format!(
                 "{name} was released and its remote objects stay, since its stored form could not be read for ten \\
                  minutes. Its status names them: {ids}. Delete them there."
             );
-            events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), &message).await;
+            events::on_release(context, &object, &message).await;
             context.settings.metrics.released_without_deletion();
-            waits.forget(&object);
             release(&api, object).await
         }
     }

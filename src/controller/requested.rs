@@ -1,10 +1,8 @@
 //! "Reconcile now": the annotation that asks, and its echo in status.
 
-use std::collections::BTreeMap;
-
 use kube::{Resource, ResourceExt};
 
-use super::locked::Locked;
+use super::by_uid::ByUid;
 use crate::api::annotations::{RECONCILE_REQUESTED_AT, REQUEST_CHARS_MAX, USERS_REQUESTED_AT};
 
 /// What the annotation asks, cut as status takes it.
@@ -22,39 +20,31 @@ fn annotation(object: &impl Resource, name: &str) -> Option<String> {
     Some(requested.chars().take(REQUEST_CHARS_MAX).collect())
 }
 
-/// The value of each annotation that this process served last, by the object's uid: any other value is a request, also
-/// one that was served earlier. A status that cannot be written costs no second resync.
+/// The value of each annotation that this process served last: any other value is a request, also one that was served
+/// earlier. A status that cannot be written costs no second resync.
 #[derive(Debug, Default)]
-pub(super) struct Requests(Locked<BTreeMap<String, Option<String>>>);
+pub(super) struct Requests(pub(super) ByUid<Option<String>>);
 
 impl Requests {
-    /// What the annotation asks for and nobody has served yet. `handled`: what the status says, for a process that has
+    /// What the annotation asks for and is not served yet. `handled`: what the status says, for a process that has
     /// served nothing of this object.
     pub(super) fn open(&self, object: &impl Resource, handled: Option<&String>) -> Option<String> {
-        let (uid, requested) = (object.uid().unwrap_or_default(), value(object));
-        let mut served = self.0.lock();
-        let last = match served.get(&uid) {
-            Some(last) => last.as_ref(),
-            None => handled,
-        };
-        if last == requested.as_ref() {
-            return None;
-        }
-        if requested.is_none() {
-            served.insert(uid, None);
-        }
-        requested
+        let requested = value(object);
+        self.0.with(object, |served| {
+            let last = served.as_ref().map_or(handled, Option::as_ref);
+            if last == requested.as_ref() {
+                return None;
+            }
+            if requested.is_none() {
+                *served = Some(None);
+            }
+            requested
+        })
     }
 
     pub(super) fn done(&self, object: &impl Resource, requested: String) {
         self.0
-            .lock()
-            .insert(object.uid().unwrap_or_default(), Some(requested));
-    }
-
-    /// The object is gone.
-    pub(super) fn forget(&self, object: &impl Resource) {
-        self.0.lock().remove(&object.uid().unwrap_or_default());
+            .with(object, |served| *served = Some(Some(requested)));
     }
 }
 

@@ -13,8 +13,6 @@ use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::{Api, Client};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{self, Admission};
@@ -23,15 +21,17 @@ use super::context::Context;
 use super::deletion_wait::DeletionWaits;
 use super::engines::Engines;
 use super::locked::Locked;
+use super::publish::Managed;
 use super::quarantine::Quarantine;
 use super::replicas::{Replicas, spread};
 use super::requested::Requests;
 use super::sent::Sent;
 use super::settings::{Scope, Settings};
 use super::undecoded::UndecodedSet;
-use super::{deadline, report_undecoded, shared_audience, sharing_connection, watch};
-use crate::api::{SharedAudience, SharingConnection};
+use super::watch::{self, Guarded, Listeners};
+use super::{deadline, report_undecoded, shared_audience, sharing_connection};
 use crate::observability::probes::Readiness;
+use audience_sharing_engine::wake_queue;
 
 /// Audiences that are reconciled side by side: far more than a rate limit lets through at a time, so that none
 /// waits behind another that waits for Adobe.
@@ -49,29 +49,18 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let client = deadline::on_every_request(client);
-    let (wake_audience, audiences_woken) = mpsc::unbounded_channel();
-    let (call_audience, audiences_called) = mpsc::unbounded_channel();
-    let (wake_connection, connections_woken) = mpsc::unbounded_channel();
-    let (report, undecoded_objects) = mpsc::unbounded_channel();
-    let report_again = report.downgrade();
-    let listeners = watch::Listeners {
+    let (wake_audience, audiences_woken) = wake_queue();
+    let (call_audience, audiences_called) = wake_queue();
+    let (wake_connection, connections_woken) = wake_queue();
+    let (report, undecoded_objects) = wake_queue();
+    let listeners = Listeners {
         metrics: settings.metrics.clone(),
         undecoded: UndecodedSet::default(),
         report_undecoded: report,
     };
     let (sent_audiences, sent_connections) = (Sent::default(), Sent::default());
-    let sent: Sent<SharedAudience> = sent_audiences.clone();
-    let audiences = watch::guarded(
-        apis::<SharedAudience>(&client, scope),
-        &listeners,
-        move |audience, is_gone| sent.seen(audience, is_gone),
-    );
-    let sent: Sent<SharingConnection> = sent_connections.clone();
-    let connections = watch::guarded(
-        apis::<SharingConnection>(&client, scope),
-        &listeners,
-        move |connection, is_gone| sent.seen(connection, is_gone),
-    );
+    let audiences = watched(&client, scope, &listeners, &sent_audiences);
+    let connections = watched(&client, scope, &listeners, &sent_connections);
     let undecoded = listeners.undecoded.clone();
     drop(listeners);
     readiness.follow("SharedAudience watch", audiences.ready.clone());
@@ -90,7 +79,7 @@ pub async fn run(
         sent_connections,
         quarantine: Quarantine::default(),
         admission: Admission::new(BULK_AT_ONCE, call_audience),
-        engines: Engines::new(wake_audience, wake_connection.clone()),
+        engines: Engines::new(wake_audience, wake_connection),
         replicas: Replicas::new(&settings, scope),
         client,
         settings,
@@ -117,7 +106,7 @@ pub async fn run(
     };
     let woken = {
         let context = context.clone();
-        UnboundedReceiverStream::new(audiences_woken).filter(move |audience| {
+        audiences_woken.into_stream().filter(move |audience| {
             let known = context.audiences.get(audience);
             // What the cache lacks is gone, or comes by the watch.
             let goes_first =
@@ -128,7 +117,7 @@ pub async fn run(
     let of_audiences = Controller::for_stream(changed, audiences.store)
         .with_config(Config::default().concurrency(AUDIENCES_AT_ONCE))
         .reconcile_on(woken)
-        .reconcile_on(UnboundedReceiverStream::new(audiences_called))
+        .reconcile_on(audiences_called.into_stream())
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(shared_audience::reconcile, again_soon, context.clone())
         .for_each(|_| std::future::ready(()));
@@ -142,7 +131,7 @@ pub async fn run(
             }
             Controller::for_stream(connections_stream, connections_store)
                 .with_config(Config::default().concurrency(CONNECTIONS_AT_ONCE))
-                .reconcile_on(UnboundedReceiverStream::new(connections_woken))
+                .reconcile_on(connections_woken.into_stream())
                 .graceful_shutdown_on(stop.cancelled_owned())
                 .run(sharing_connection::reconcile, again_soon, context)
                 .for_each(|_| std::future::ready(()))
@@ -153,7 +142,7 @@ pub async fn run(
         stop.cancelled().await;
         context.engines.stop_all();
     };
-    let report_undecoded = report_undecoded::run(&context, undecoded_objects, report_again);
+    let report_undecoded = report_undecoded::run(&context, undecoded_objects);
     let spread = spread::spread(&context, &stop);
     let all = futures::future::join5(
         of_audiences,
@@ -166,15 +155,16 @@ pub async fn run(
         stop.cancelled().await;
         tokio::time::sleep(STOP_WITHIN).await;
     };
-    let call_again = async {
+    let clean_up = async {
         loop {
             tokio::time::sleep(admission::CALL_AGAIN).await;
             context.admission.call_again();
+            context.forget_gone();
         }
     };
     tokio::select! {
         _ = all => {}
-        () = call_again => {}
+        () = clean_up => {}
         () = deadline => tracing::warn!("stopped with reconciles under way"),
     }
     context.engines.shut_down().await;
@@ -183,18 +173,22 @@ pub async fn run(
 /// A graceful stop: what is in flight has this long; an engine drains its own calls in less.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
 
-/// One for each watch.
-fn apis<K>(client: &Client, scope: &Scope) -> Vec<Api<DeserializeGuard<K>>>
-where
-    K: kube::Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
-{
-    match scope {
+fn watched<K: Managed>(
+    client: &Client,
+    scope: &Scope,
+    listeners: &Listeners,
+    sent: &Sent<K>,
+) -> Guarded<K> {
+    let sent = sent.clone();
+    let apis: Vec<Api<DeserializeGuard<K>>> = match scope {
         Scope::Cluster => vec![Api::all(client.clone())],
         Scope::Namespaces(namespaces) => namespaces
             .iter()
             .map(|namespace| Api::namespaced(client.clone(), namespace))
             .collect(),
-    }
+    };
+    let in_cache = move |object: &K, is_gone| sent.seen(object, is_gone);
+    watch::guarded(apis, listeners, in_cache)
 }
 
 /// Reconcilers do not fail: each answers when it is to be called again.

@@ -15,20 +15,19 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_engine::{Problem, ReconcileRequest};
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
-use super::conditions::{is_ready, ready_reason};
+use super::conditions::is_ready;
 use super::context::Context;
-use super::engines::{ConnectionState, Running};
-use super::publish::{has_finalizer, with_finalizer};
+use super::engines::{ConnectionState, Running, connection_of};
+use super::publish::{full_name, has_finalizer, with_finalizer};
 use super::quarantine::{self, Panicked};
 use super::{events, freshness, publish, requested};
-use crate::api::common::Condition;
 use crate::api::{SharedAudience, SharingConnection};
 use crate::declaration::{AudienceDeclaration, connection_name};
-use outcome::{Outcome, dependency_not_ready, full_name};
+use outcome::{Outcome, dependency_not_ready};
 use recorded::recorded;
 use status::Verdict;
 
@@ -113,17 +112,13 @@ async fn keep(audience: &Arc<SharedAudience>, context: &Context) -> (Arc<SharedA
 
 /// The running engine of the audience's connection.
 fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outcome> {
-    let (namespace, name) = (
-        audience.namespace().unwrap_or_default(),
-        connection_name(audience),
-    );
+    let key = connection_of(audience);
+    let (namespace, name) = &key;
     let not_ready = || Outcome::Unresolved(dependency_not_ready(name));
-    let Some(connection) = context.connection(&namespace, name) else {
+    let Some(connection) = context.connection(&key) else {
+        let undecoded = &context.undecoded;
         return Err(
-            match context
-                .undecoded
-                .contains::<SharingConnection>(&namespace, name)
-            {
+            match undecoded.contains::<SharingConnection>(namespace, name) {
                 true => not_ready(),
                 false => Outcome::Unresolved(Problem::new(
                     Reason::ConnectionNotFound,
@@ -135,7 +130,7 @@ fn engine(audience: &SharedAudience, context: &Context) -> Result<Running, Outco
             },
         );
     };
-    match context.engines.state(&namespace, name) {
+    match context.engines.state(&key) {
         _ if connection.metadata.deletion_timestamp.is_some() => Err(not_ready()),
         ConnectionState::Running(running) if running.is_invalid => Err(not_ready()),
         ConnectionState::Running(running) => Ok(running),
@@ -206,7 +201,7 @@ async fn reconcile_declared(
     }
 }
 
-/// The request for the users of the audience that nobody has handled yet.
+/// The request for the users of the audience, unless it was handled.
 fn users_requested(audience: &SharedAudience) -> Option<String> {
     let status = audience.status.as_ref();
     let known = status.and_then(|status| status.used_by.as_ref());
@@ -214,25 +209,22 @@ fn users_requested(audience: &SharedAudience) -> Option<String> {
     requested::users(audience).filter(|requested| Some(requested) != handled)
 }
 
-/// A change that has just been seen, and is in the cache: a reconcile of the audience that is under way makes way for it,
+/// A change that has just been seen, and is in the cache: a reconcile of the audience that is under way ends for it,
 /// and a connection that is being deleted need not wait for an audience that has no finalizer of ours any more.
 pub(super) fn seen(audience: &SharedAudience, context: &Context) {
-    let (namespace, name) = (
-        audience.namespace().unwrap_or_default(),
-        connection_name(audience),
-    );
-    let connection = context.connection(&namespace, name);
+    let key = connection_of(audience);
+    let connection = context.connection(&key);
     if !has_finalizer(audience)
         && connection.is_some_and(|found| found.metadata.deletion_timestamp.is_some())
     {
-        context.engines.wake_connection(&namespace, name);
+        context.engines.wake_connection(&key);
     }
     let is_deleted = audience.metadata.deletion_timestamp.is_some();
     if !is_deleted && is_as_declared(audience) {
         return;
     }
     let share = AudienceDeclaration::of(audience).name;
-    if let (Some(running), Some(share)) = (context.engines.get(&namespace, name), share) {
+    if let (Some(running), Some(share)) = (context.engines.get(&key), share) {
         running.engine.prioritize(share, is_deleted);
     }
 }
@@ -252,9 +244,6 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
     let verdict = match outcome {
         Outcome::Released => {
             context.backoff.lock().succeeded(&key);
-            context.requests.forget(audience);
-            context.deletion_waits.forget(audience);
-            context.quarantine.forget(audience);
             return Action::await_change();
         }
         Outcome::Panicked => return Box::pin(set_aside(audience, context)).await,
@@ -286,7 +275,7 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
         Some(Disposition::Retry | Disposition::RetryAfter(_) | Disposition::Stalled)
     );
     let wanted = status::after(audience, &verdict, context.now(), pause.filter(|_| retries));
-    match publish::status(&context.client, &context.sent_audiences, audience, &wanted).await {
+    match events::report(context, &context.sent_audiences, audience, &wanted).await {
         Ok(()) => {}
         // A younger version is on its way to the cache.
         Err(error) if publish::is_conflict(&error) => return Action::requeue(STATUS_RETRY),
@@ -295,22 +284,8 @@ async fn conclude(audience: &SharedAudience, context: &Context, outcome: Outcome
             return requeue(context, &key, Some(Disposition::Retry));
         }
     }
-    context
-        .settings
-        .metrics
-        .reconciled("SharedAudience", ready_reason(&wanted.conditions));
-    events::on_transition(
-        &context.recorder,
-        &audience.object_ref(&()),
-        conditions(audience),
-        &wanted.conditions,
-    )
-    .await;
-    match pause {
-        _ if goes_on => Action::requeue(Duration::ZERO),
-        Some(pause) => Action::requeue(pause),
-        None => Action::await_change(),
-    }
+    let pause = if goes_on { Some(Duration::ZERO) } else { pause };
+    pause.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// The younger object comes by the watch; this is for an API server that did not answer.
@@ -319,10 +294,8 @@ const SUPERSEDED: Duration = Duration::from_secs(10);
 const STATUS_RETRY: Duration = Duration::from_secs(1);
 
 fn requeue(context: &Context, key: &str, disposition: Option<Disposition>) -> Action {
-    match next_attempt(context, key, disposition) {
-        Some(pause) => Action::requeue(pause),
-        None => Action::await_change(),
-    }
+    let pause = next_attempt(context, key, disposition);
+    pause.map_or_else(Action::await_change, Action::requeue)
 }
 
 fn next_attempt(
@@ -331,18 +304,9 @@ fn next_attempt(
     disposition: Option<Disposition>,
 ) -> Option<Duration> {
     let mut backoff = context.backoff.lock();
-    match disposition {
-        None => {
-            backoff.succeeded(key);
-            None
-        }
-        Some(disposition) => backoff.next(key, disposition, Instant::now()),
-    }
-}
-
-fn conditions(audience: &SharedAudience) -> &[Condition] {
-    audience
-        .status
-        .as_ref()
-        .map_or(&[], |status| &status.conditions)
+    let Some(disposition) = disposition else {
+        backoff.succeeded(key);
+        return None;
+    };
+    backoff.next(key, disposition, Instant::now())
 }

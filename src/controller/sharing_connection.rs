@@ -14,16 +14,15 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_engine::Problem;
+use kube::ResourceExt;
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 
-use super::conditions::ready_reason;
 use super::context::Context;
 use super::definition::{self, Definition};
 use super::deletion_wait::Patience;
-use super::engines::{Running, key};
-use super::publish::{has_finalizer, with_finalizer};
+use super::engines::{Running, connection_of, key};
+use super::publish::{full_name, has_finalizer, with_finalizer};
 use super::quarantine::{self, Panicked};
 use super::{events, freshness, publish, requested};
 use crate::api::{SharedAudience, SharingConnection};
@@ -112,11 +111,7 @@ async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action 
     if let Some(problem) = invalid {
         return conclude(connection, context, &Finding::without_report(problem), None).await;
     }
-    let handled = connection
-        .status
-        .as_ref()
-        .and_then(|status| status.last_handled_reconcile_at.as_ref());
-    if let Some(requested) = context.requests.open(connection, handled) {
+    if let Some(requested) = open_request(connection, context) {
         if running.engine.resync().await.is_err() {
             return Action::requeue(Duration::from_secs(1));
         }
@@ -131,11 +126,17 @@ async fn keep(connection: &Arc<SharingConnection>, context: &Context) -> Action 
         return Action::requeue(CHECK_AGAIN);
     }
     if !running.holds_lease() {
-        // Whoever holds it writes the status; once it is ours again, we are woken.
+        // The holder writes the status; once the lease is ours again, we are woken.
         return Action::await_change();
     }
     let requested = requested::value(connection);
     conclude(connection, context, &Finding::of_report(report), requested).await
+}
+
+fn open_request(connection: &SharingConnection, context: &Context) -> Option<String> {
+    let status = connection.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    context.requests.open(connection, handled)
 }
 
 fn engine_ends() -> Problem {
@@ -155,13 +156,10 @@ async fn reconciled_elsewhere(
     context: &Context,
     problem: Option<Problem>,
 ) -> Action {
-    match problem {
-        None => Action::await_change(),
-        Some(problem) => {
-            let finding = Finding::without_report(problem);
-            conclude(connection, context, &finding, None).await
-        }
-    }
+    let Some(problem) = problem else {
+        return Action::await_change();
+    };
+    conclude(connection, context, &Finding::without_report(problem), None).await
 }
 
 /// From now on its audiences know, and it is reconciled again when the Secret comes.
@@ -169,22 +167,18 @@ fn note_missing_credential(connection: &SharingConnection, secret: &str, context
     secret::watch(connection, secret, context);
     let key = key(connection);
     if context.engines.set_without_credential(&key) {
-        context.wake_audiences_of(&key.0, &key.1);
+        context.wake_audiences_of(&key);
     }
 }
 
 /// Asked once more before an audience of the connection goes without its remote objects: whether it still cannot be
 /// deleted. While that is not known, `false`.
-pub(super) async fn lacks_credential(
-    audience: &SharedAudience,
-    connection: &str,
-    context: &Context,
-) -> bool {
-    let namespace = audience.namespace().unwrap_or_default();
-    let Some(known) = context.connection(&namespace, connection) else {
+pub(super) async fn lacks_credential(audience: &SharedAudience, context: &Context) -> bool {
+    let key = connection_of(audience);
+    let Some(known) = context.connection(&key) else {
         return true;
     };
-    if let Some(running) = context.engines.get(&namespace, connection) {
+    if let Some(running) = context.engines.get(&key) {
         let is_read = running.engine.resync().await.is_ok();
         return is_read && bars_deletion(&running);
     }
@@ -192,7 +186,7 @@ pub(super) async fn lacks_credential(
         Err(secret::Unusable::Missing(_)) => true,
         Err(secret::Unusable::Kubernetes(_)) => false,
         Ok(_) => {
-            context.engines.wake_connection(&namespace, connection);
+            context.engines.wake_connection(&key);
             false
         }
     }
@@ -200,13 +194,9 @@ pub(super) async fn lacks_credential(
 
 /// Nothing can be deleted through it, by more than an outage.
 fn bars_deletion(running: &Running) -> bool {
-    let report = running.engine.report();
-    let failure = report
-        .borrow()
-        .failure
-        .as_ref()
-        .map(|failure| failure.reason);
-    failure.is_some_and(Reason::bars_deletion)
+    let report = running.engine.report().borrow().clone();
+    let failure = report.failure;
+    failure.is_some_and(|failure| failure.reason.bars_deletion())
 }
 
 /// A verdict on this generation of the spec was written.
@@ -229,37 +219,12 @@ async fn conclude(
         context.deletion_waits.waits_no_longer(connection);
     }
     let wanted = status::after(connection, finding, handled, context.now());
-    match publish::status(
-        &context.client,
-        &context.sent_connections,
-        connection,
-        &wanted,
-    )
-    .await
-    {
-        Ok(()) => {}
+    match events::report(context, &context.sent_connections, connection, &wanted).await {
+        Ok(()) => Action::requeue(CHECK_AGAIN),
         // A younger version is on its way to the cache.
-        Err(error) if publish::is_conflict(&error) => {
-            return Action::requeue(Duration::from_secs(1));
-        }
-        Err(error) => return failed(connection, &error),
+        Err(error) if publish::is_conflict(&error) => Action::requeue(Duration::from_secs(1)),
+        Err(error) => failed(connection, &error),
     }
-    let known = connection
-        .status
-        .as_ref()
-        .map_or(&[][..], |status| &status.conditions);
-    context
-        .settings
-        .metrics
-        .reconciled("SharingConnection", ready_reason(&wanted.conditions));
-    events::on_transition(
-        &context.recorder,
-        &connection.object_ref(&()),
-        known,
-        &wanted.conditions,
-    )
-    .await;
-    Action::requeue(CHECK_AGAIN)
 }
 
 /// The connection outlives the audiences that still need it (L7).
@@ -268,8 +233,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
         context.engines.stop(&key(connection));
         return Action::await_change();
     }
-    let (namespace, name) = key(connection);
-    let users = context.audiences_of(&namespace, &name);
+    let users = context.audiences_of(&key(connection));
     let waiting = users.iter().filter(|user| has_finalizer(&***user));
     let waiting: Vec<String> = waiting.map(|user| user.name_any()).collect();
     if !waiting.is_empty() {
@@ -280,9 +244,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
     }
     let deletes = context.declared(connection).deletes_shared_objects;
     if deletes && !context.deletion_waits.is_done(connection) {
-        let status = connection.status.as_ref();
-        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        let requested = context.requests.open(connection, handled);
+        let requested = open_request(connection, context);
         if let Some(left) = context
             .deletion_waits
             .pause_left(connection, Instant::now())
@@ -300,12 +262,7 @@ async fn delete(connection: &SharingConnection, context: &Context) -> Action {
     }
     context.engines.stop(&key(connection));
     match publish::remove_finalizer(&context.client, connection).await {
-        Ok(()) => {
-            context.requests.forget(connection);
-            context.deletion_waits.forget(connection);
-            context.quarantine.forget(connection);
-            Action::await_change()
-        }
+        Ok(()) => Action::await_change(),
         Err(error) => failed(connection, &error),
     }
 }
@@ -329,8 +286,7 @@ impl Means {
 
 /// The engine of a connection that is being deleted, started where a restart came in between.
 async fn means(connection: &SharingConnection, context: &Context) -> Result<Means, Action> {
-    let namespace = connection.namespace().unwrap_or_default();
-    if let Some(running) = context.engines.get(&namespace, &connection.name_any()) {
+    if let Some(running) = context.engines.get(&key(connection)) {
         return Ok(Means::Engine(Box::new(running)));
     }
     let declared = context.declared(connection);
@@ -486,19 +442,10 @@ async fn report_left_behind(connection: &SharingConnection, context: &Context, w
     let name = full_name(connection);
     tracing::warn!(target: "audit", connection = %name, "left behind: {what}");
     let message = format!("SharingConnection {name} went: {what}");
-    let (pod, uid) = (context.settings.pod.as_ref(), connection.uid());
-    events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), &message).await;
+    events::on_release(context, connection, &message).await;
 }
 
 fn failed(connection: &SharingConnection, error: &kube::Error) -> Action {
     tracing::warn!(connection = %full_name(connection), "{}; tried again soon", publish::describe(error));
     Action::requeue(Duration::from_secs(5))
-}
-
-fn full_name(connection: &SharingConnection) -> String {
-    format!(
-        "{}/{}",
-        connection.namespace().unwrap_or_default(),
-        connection.name_any()
-    )
 }

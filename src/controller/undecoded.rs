@@ -1,7 +1,7 @@
 //! Stored objects that do not decode, since another definition of their kind let them through: which they are, and which
 //! field it is. They are in no cache.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::Resource;
@@ -11,26 +11,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::locked::Locked;
+use crate::api::{SharedAudience, SharingConnection};
 
 /// Which object it is; what it says is not kept.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Undecoded {
     pub(super) resource: ApiResource,
     pub(super) namespace: String,
     pub(super) name: String,
-    explain: fn(&Value) -> String,
 }
 
 impl Undecoded {
     pub(super) fn of<K>(metadata: &ObjectMeta) -> Self
     where
-        K: Resource<DynamicType = ()> + DeserializeOwned,
+        K: Resource<DynamicType = ()>,
     {
         Self {
             resource: ApiResource::erase::<K>(&()),
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
-            explain: explain::<K>,
         }
     }
 
@@ -40,7 +39,10 @@ impl Undecoded {
 
     /// The field that does not decode and what it may hold.
     pub(super) fn explain(&self, object: &Value) -> String {
-        (self.explain)(object)
+        match self.is::<SharingConnection>() {
+            true => explain::<SharingConnection>(object),
+            false => explain::<SharedAudience>(object),
+        }
     }
 }
 
@@ -61,19 +63,47 @@ fn explain<K: DeserializeOwned>(object: &Value) -> String {
     }
 }
 
-/// Kind, namespace and name of each.
+/// By kind, namespace and name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UndecodedSet(Arc<Locked<BTreeSet<(String, String, String)>>>);
+pub(super) struct UndecodedSet(Arc<Locked<BTreeMap<(String, String, String), Entry>>>);
+
+#[derive(Debug)]
+struct Entry {
+    uid: String,
+    /// It is in the list that is under way, or was seen since.
+    is_listed: bool,
+}
 
 impl UndecodedSet {
     pub(super) fn note<K: Resource<DynamicType = ()>>(&self, metadata: &ObjectMeta, decodes: bool) {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let kind = K::kind(&()).into_owned();
         let key = (kind, text(&metadata.namespace), text(&metadata.name));
+        let entry = Entry {
+            uid: text(&metadata.uid),
+            is_listed: true,
+        };
         match decodes {
             true => self.0.lock().remove(&key),
-            false => self.0.lock().insert(key),
+            false => self.0.lock().insert(key, entry),
         };
+    }
+
+    pub(super) fn begin_list<K: Resource<DynamicType = ()>>(&self) {
+        let mut known = self.0.lock();
+        let of_kind = known.iter_mut().filter(|(key, _)| key.0 == K::kind(&()));
+        of_kind.for_each(|(_, entry)| entry.is_listed = false);
+    }
+
+    /// The list is complete: what it lacks is gone.
+    pub(super) fn end_list<K: Resource<DynamicType = ()>>(&self) {
+        let mut known = self.0.lock();
+        known.retain(|key, entry| key.0 != K::kind(&()) || entry.is_listed);
+    }
+
+    pub(super) fn uids(&self) -> Vec<String> {
+        let known = self.0.lock();
+        known.values().map(|entry| entry.uid.clone()).collect()
     }
 
     pub(super) fn contains<K: Resource<DynamicType = ()>>(
@@ -84,7 +114,7 @@ impl UndecodedSet {
         let kind = K::kind(&()).into_owned();
         self.0
             .lock()
-            .contains(&(kind, namespace.into(), name.into()))
+            .contains_key(&(kind, namespace.into(), name.into()))
     }
 }
 

@@ -20,11 +20,12 @@ use kube::runtime::{
 };
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::publish;
 use super::undecoded::{Undecoded, UndecodedSet};
 use crate::observability::metrics::Metrics;
+use audience_sharing_engine::Waker;
 
 pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
     pub(super) store: Store<K>,
@@ -38,7 +39,7 @@ pub(super) struct Guarded<K: Resource<DynamicType = ()> + 'static> {
 pub(super) struct Listeners {
     pub(super) metrics: Metrics,
     pub(super) undecoded: UndecodedSet,
-    pub(super) report_undecoded: mpsc::UnboundedSender<Undecoded>,
+    pub(super) report_undecoded: Waker<Undecoded>,
 }
 
 /// Watches every object of a kind, one list and watch for each of `apis`. Status writes pass no predicate, so that the
@@ -134,7 +135,8 @@ where
     K: Resource<DynamicType = ()>,
 {
     match event {
-        Event::Init | Event::InitDone => {}
+        Event::Init => undecoded.begin_list::<K>(),
+        Event::InitDone => undecoded.end_list::<K>(),
         Event::InitApply(guard) | Event::Apply(guard) => {
             undecoded.note::<K>(guard.meta(), guard.0.is_ok());
         }
@@ -147,7 +149,7 @@ where
 fn decoded<K>(
     event: Event<DeserializeGuard<K>>,
     known: &Store<K>,
-    report: &mpsc::UnboundedSender<Undecoded>,
+    report: &Waker<Undecoded>,
 ) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned,
@@ -157,13 +159,12 @@ where
         Event::InitDone => Some(Event::InitDone),
         Event::InitApply(DeserializeGuard(Ok(object))) => Some(Event::InitApply(object)),
         Event::InitApply(DeserializeGuard(Err(invalid))) => {
-            // The other end is gone only when the process ends.
-            let _ = report.send(Undecoded::of::<K>(&invalid.metadata));
+            report.wake(Undecoded::of::<K>(&invalid.metadata));
             None
         }
         Event::Apply(DeserializeGuard(Ok(object))) => Some(Event::Apply(object)),
         Event::Apply(DeserializeGuard(Err(invalid))) => {
-            let _ = report.send(Undecoded::of::<K>(&invalid.metadata));
+            report.wake(Undecoded::of::<K>(&invalid.metadata));
             last_known(known, &invalid.metadata).map(Event::Delete)
         }
         Event::Delete(DeserializeGuard(Ok(object))) => Some(Event::Delete(object)),
@@ -182,7 +183,7 @@ where
     known.get(&key).map(|object| (*object).clone())
 }
 
-/// Two thirds of a cached object is what nobody here reads.
+/// Two thirds of a cached object is never read here.
 fn prune<K: Resource>(object: &mut K) {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;

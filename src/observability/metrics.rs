@@ -11,7 +11,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 use adobe_client::observer::{CallRecord, Observer, Outcome};
 use audience_sharing_engine::EngineObserver;
@@ -41,83 +41,82 @@ struct Inner {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("audience_sharing");
-        let calls = Family::<Labels, Counter>::default();
-        let call_seconds = Histogram::new(exponential_buckets(0.01, 2.0, 14));
-        let resyncs = Family::<Labels, Counter>::default();
-        let pass_seconds = Histogram::new(exponential_buckets(0.05, 2.0, 14));
-        let skipped = Family::<Labels, Counter>::default();
-        let plans = Counter::default();
-        let watch_errors = Family::<Labels, Counter>::default();
-        let released = Counter::default();
-        let reconciles = Family::<Labels, Counter>::default();
-        let leases_held = Gauge::default();
-        let replicas_alive = Gauge::default();
-        registry.register(
-            "adobe_calls",
-            "Requests to Adobe by system, operation and outcome",
-            calls.clone(),
-        );
-        registry.register(
-            "adobe_call_seconds",
-            "How long requests to Adobe took",
-            call_seconds.clone(),
-        );
-        registry.register(
-            "passes",
-            "Full reads of both systems by outcome",
-            resyncs.clone(),
-        );
-        registry.register(
-            "pass_seconds",
-            "How long full reads of both systems took",
-            pass_seconds.clone(),
-        );
-        registry.register(
-            "skipped_elements",
-            "Elements of lists that were too large or could not be decoded, by list, counted in every full read",
-            skipped.clone(),
-        );
-        registry.register("plans", "Plans computed for audiences", plans.clone());
-        registry.register(
-            "watch_errors",
-            "Failed Kubernetes watches by kind",
-            watch_errors.clone(),
-        );
-        registry.register(
-            "released_without_deletion",
-            "Audiences released while their remote objects stay, since nothing could delete them in time",
-            released.clone(),
-        );
-        registry.register(
-            "reconciles",
-            "Looks at custom resources by kind and by the reason of the Ready condition that they came to",
-            reconciles.clone(),
-        );
-        registry.register(
-            "leases_held",
-            "Organisations whose Lease this process holds",
-            leases_held.clone(),
-        );
-        registry.register(
-            "replicas_alive",
-            "Replicas that share the organizations, as this process sees them",
-            replicas_alive.clone(),
-        );
+        let known = &mut registry;
         Self(Arc::new(Inner {
+            calls: registered(
+                known,
+                "adobe_calls",
+                "Requests to Adobe by system, operation and outcome",
+                Default::default(),
+            ),
+            call_seconds: registered(
+                known,
+                "adobe_call_seconds",
+                "How long requests to Adobe took",
+                Histogram::new(exponential_buckets(0.01, 2.0, 14)),
+            ),
+            resyncs: registered(
+                known,
+                "passes",
+                "Full reads of both systems by outcome",
+                Default::default(),
+            ),
+            pass_seconds: registered(
+                known,
+                "pass_seconds",
+                "How long full reads of both systems took",
+                Histogram::new(exponential_buckets(0.05, 2.0, 14)),
+            ),
+            skipped: registered(
+                known,
+                "skipped_elements",
+                "Elements of lists that were too large or could not be decoded, by list, counted in every full read",
+                Default::default(),
+            ),
+            plans: registered(
+                known,
+                "plans",
+                "Plans computed for audiences",
+                Default::default(),
+            ),
+            watch_errors: registered(
+                known,
+                "watch_errors",
+                "Failed Kubernetes watches by kind",
+                Default::default(),
+            ),
+            released: registered(
+                known,
+                "released_without_deletion",
+                "Audiences released while their remote objects stay, since nothing could delete them in time",
+                Default::default(),
+            ),
+            reconciles: registered(
+                known,
+                "reconciles",
+                "Looks at custom resources by kind and by the reason of the Ready condition that they came to",
+                Default::default(),
+            ),
+            leases_held: registered(
+                known,
+                "leases_held",
+                "Organisations whose Lease this process holds",
+                Default::default(),
+            ),
+            replicas_alive: registered(
+                known,
+                "replicas_alive",
+                "Replicas that share the organizations, as this process sees them",
+                Default::default(),
+            ),
             registry,
-            calls,
-            call_seconds,
-            resyncs,
-            pass_seconds,
-            skipped,
-            plans,
-            watch_errors,
-            released,
-            reconciles,
-            leases_held,
-            replicas_alive,
         }))
     }
+}
+
+fn registered<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
 }
 
 impl Metrics {

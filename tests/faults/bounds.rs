@@ -11,8 +11,11 @@ use serde_json::{Value, json};
 
 use crate::back_pressure::{HOUR, to_adobe_since};
 use crate::choke_point::{Call, System};
-use crate::operations::{LOYAL_GAMERS, OTHER, label};
-use crate::operator::{OWNER, SECRET, World, audience, connection, secret, seed};
+use crate::cluster::Key;
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label};
+use crate::operator::{
+    OWNER, SECRET, World, audience, audience_key, connection, key_of, secret, seed, shared_segment,
+};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::{ends_well, ready};
 use crate::{oracles, tenants, virtual_time};
@@ -251,5 +254,58 @@ fn an_update_that_is_not_stored_is_written_once_a_try(
         world.choke_point.set_proxy(None);
         world.look_now("loyal");
         ends_well(&world).await;
+    });
+}
+
+/// No deletion is asked for: a person removes the finalizer and the object in one go.
+fn removed_by_force(world: &World, key: &Key) {
+    let no_finalizer = json!({"metadata": {"finalizers": null}});
+    world.cluster.merge(key, &no_finalizer).unwrap();
+    world.cluster.delete(key, &Value::Null).unwrap();
+}
+
+#[test]
+fn the_engine_of_a_connection_that_was_removed_by_force_stops() {
+    on_virtual_time(async {
+        let world = World::sharing("loyal", LOYAL_GAMERS).await;
+        world.apply(connection("beside"));
+        virtual_time::passes(LOOK).await;
+        let hour = async || {
+            let since = world.choke_point.count();
+            virtual_time::passes(HOUR).await;
+            to_adobe_since(&world, since).len()
+        };
+        let both = hour().await;
+        removed_by_force(&world, &key_of(&connection("beside")));
+        virtual_time::passes(LOOK).await;
+        let one = hour().await;
+        assert!(one * 3 < both * 2, "{one} calls of one, {both} of two");
+    });
+}
+
+/// The data source of its source is listed because of it.
+#[test]
+fn nothing_more_is_listed_for_an_audience_that_was_removed_by_force() {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        let sid = console_buyers(&world);
+        world.apply(secret());
+        world.apply(connection("acme"));
+        world.apply(shared_segment("buyers", &sid, "ExternalAudience"));
+        world.start_operator();
+        virtual_time::passes(LOOK).await;
+        assert_eq!(ready(&world.audience("buyers")).0, "True");
+        let lists = async || {
+            let since = world.choke_point.count();
+            virtual_time::passes(HOUR).await;
+            let calls = to_adobe_since(&world, since).into_iter();
+            calls
+                .filter(|call| call.path.starts_with("/v1/segments/"))
+                .count()
+        };
+        assert!(lists().await > 0);
+        removed_by_force(&world, &audience_key("buyers"));
+        virtual_time::passes(HOUR).await;
+        assert_eq!(lists().await, 0);
     });
 }

@@ -17,6 +17,11 @@ impl<Key: Ord, Id: Ord> Index<Key, Id> {
         self.0.get(key).map_or(&[], Vec::as_slice)
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn range(&self, keys: impl RangeBounds<Key>) -> impl Iterator<Item = (&Key, &Id)> {
         let ids = self.0.range(keys);
         ids.flat_map(|(key, ids)| ids.iter().map(move |id| (key, id)))

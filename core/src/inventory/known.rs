@@ -101,6 +101,22 @@ impl Inventory {
         self.segment_folders.expect_another_list();
     }
 
+    /// Forgets what no job needs any more ([`Table::forget`]). Of the rules that users wrote an accepted one stays, up to
+    /// [`RULE_VERDICTS_MAX`].
+    pub fn forget(&mut self, before: Sequence, is_needed: &dyn Fn(&Key) -> bool) {
+        macro_rules! forget_in_every_table {
+            ([$($kind:ident: $table:ident,)+]) => {
+                $(self.$table.forget(before, is_needed);)+
+            };
+        }
+        with_every_kind!(forget_in_every_table);
+        self.trait_users.retain(|_, users| users.seen >= before);
+        self.named_traits.retain(|_, found| found.seen >= before);
+        self.searches.retain(|_, findings| findings.seen >= before);
+        self.rule_verdicts
+            .retain(|_, verdict| verdict.accepted || verdict.seen >= before);
+    }
+
     /// What Audience Manager's validation answered.
     pub fn apply_rule_verdict(&mut self, content: RuleContent, verdict: RuleVerdict) {
         if self.rule_verdicts.len() >= RULE_VERDICTS_MAX {

@@ -19,6 +19,10 @@ pub trait Record: PartialEq + Debug {
     fn stored(&self, field: Field) -> Option<&str>;
     /// Appends what depends on this record.
     fn keys(&self, keys: &mut Vec<Key>);
+    /// What depends on the object with this id, where anything depends on it by its id.
+    fn key_of(_: &Self::Id) -> Option<Key> {
+        None
+    }
 
     /// What its description says of its maker, of whichever uid.
     fn mark(&self) -> Option<Mark> {

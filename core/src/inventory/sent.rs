@@ -134,6 +134,11 @@ impl<Id: Ord + Clone> SentTexts<Id> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn forget(&mut self, id: &Id) {
         self.0.remove(id);
     }

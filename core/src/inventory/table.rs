@@ -1,5 +1,8 @@
 //! One kind of record, indexed by id, by mark and by natural key, with what is known of its absence.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::absence::{AbsenceProof, LastList};
@@ -194,6 +197,36 @@ impl<R: Record> Table<R> {
     /// The key was looked up by itself at or after this call.
     pub fn was_looked_up(&self, key: &R::NaturalKey, since: Sequence) -> bool {
         self.looked_up.get(key).is_some_and(|at| *at >= since)
+    }
+
+    /// Forgets what is older than `before` and would be asked for again before it is used: every job, every call under way
+    /// and the last two full reads of the tenants are younger. An object that no list shows any more goes too, unless
+    /// something depends on it (`is_needed`). It is not gone: whoever needs it later reads it (L2).
+    pub fn forget(&mut self, before: Sequence, is_needed: &dyn Fn(&Key) -> bool) {
+        self.looked_up.retain(|_, at| *at >= before);
+        self.unresolved.retain(|_, at| *at >= before);
+        self.listed.retain(|_, list| list.started >= before);
+        self.gone
+            .retain(|id, at| *at >= before || R::key_of(id).is_some_and(|key| is_needed(&key)));
+        let mut keys = Vec::new();
+        let mut is_old = |entry: &Entry<R>| {
+            if entry.seen >= before
+                || !entry.stale && self.listed.contains_key(&entry.record.coverage())
+            {
+                return false;
+            }
+            keys.clear();
+            entry.record.keys(&mut keys);
+            !keys
+                .iter()
+                .any(|key| *key != Key::SharedObjects && is_needed(key))
+        };
+        let old = self.entries.iter().filter(|(_, entry)| is_old(entry));
+        let old: Vec<R::Id> = old.map(|(id, _)| id.clone()).collect();
+        for id in old {
+            self.remove(&id);
+            self.sent.forget(&id);
+        }
     }
 
     /// A complete list. It replaces what is older than its own start; what it lacks becomes stale, never absent.

@@ -84,6 +84,9 @@ impl Record for Audience {
             _ => None,
         }
     }
+    fn key_of(id: &AudienceId) -> Option<Key> {
+        Some(Key::Audience(id.clone()))
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Audience(self.id.clone()));
         keys.push(Key::AudienceName(self.name.clone()));

@@ -100,6 +100,9 @@ macro_rules! coded {
                     _ => None,
                 }
             }
+            fn key_of(sid: &$sid) -> Option<Key> {
+                Some(Key::$kind(*sid))
+            }
             fn keys(&self, keys: &mut Vec<Key>) {
                 keys.push(Key::$kind(self.sid));
                 keys.extend(self.integration_code.clone().map(Key::Code));

@@ -33,6 +33,9 @@ impl Record for DataSource {
             _ => None,
         }
     }
+    fn key_of(id: &DataSourceId) -> Option<Key> {
+        Some(Key::DataSource(*id))
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::SharedObjects);
         keys.push(Key::DataSource(self.id));

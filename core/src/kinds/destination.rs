@@ -29,6 +29,9 @@ impl Record for Destination {
     fn stored(&self, _: Field) -> Option<&str> {
         None
     }
+    fn key_of(id: &DestinationId) -> Option<Key> {
+        Some(Key::Destination(*id))
+    }
     fn keys(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Destination(self.id));
         keys.push(Key::DestinationName(self.name.clone()));

@@ -52,6 +52,10 @@ impl Claims {
         self.claimants.keys()
     }
 
+    pub fn claimants(&self) -> impl Iterator<Item = &ShareName> {
+        self.sources.keys()
+    }
+
     /// Forgets a claimant; returns the others that asked for the same source.
     pub fn release(&mut self, share: &ShareName) -> Vec<ShareName> {
         let Some(source) = self.sources.remove(share) else {

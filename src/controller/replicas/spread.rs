@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
 use kube::api::{DeleteParams, ListParams, Preconditions};
-use kube::{Api, ResourceExt};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::roll::{ALIVE_FOR, Departed};
 use crate::controller::context::Context;
+use crate::controller::engines::key;
 use crate::controller::lease::{self, LeaseKeeper, LeaseOptions};
 use crate::controller::publish;
 use crate::declaration;
@@ -113,10 +114,7 @@ async fn give_back(context: &Context) -> bool {
 /// Each connection is reconciled anew: its organization may be for us now.
 fn wake_all(context: &Context) {
     for connection in context.connections.state() {
-        let namespace = connection.namespace().unwrap_or_default();
-        context
-            .engines
-            .wake_connection(&namespace, &connection.name_any());
+        context.engines.wake_connection(&key(&connection));
     }
 }
 

@@ -10,36 +10,39 @@ use audience_sharing_core::domain::source::Naming;
 use audience_sharing_core::ownership::Left;
 use audience_sharing_core::plan::to_audience_manager;
 use audience_sharing_engine::{Declaration, DeletionOutcome, DeletionRequest, Problem};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 
-use super::outcome::{Outcome, dependency_not_ready, full_name};
+use super::outcome::{Outcome, dependency_not_ready};
 use super::recorded::{self, RecordedStatus, recorded};
 use crate::api::SharedAudience;
 use crate::controller::context::Context;
 use crate::controller::definition::{self, Definition};
 use crate::controller::deletion_wait::Patience;
-use crate::controller::engines::{ConnectionKey, ConnectionState};
-use crate::controller::publish::has_finalizer;
+use crate::controller::engines::{ConnectionKey, ConnectionState, connection_of};
+use crate::controller::publish::{full_name, has_finalizer};
 use crate::controller::sharing_connection::lacks_credential;
 use crate::controller::{events, freshness, publish};
-use crate::declaration::{AudienceDeclaration, connection_name};
+use crate::declaration::AudienceDeclaration;
 
 pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outcome {
     if !has_finalizer(audience) {
         return Outcome::Released;
     }
     let declared = AudienceDeclaration::of(audience);
-    let (namespace, connection) = (
-        audience.namespace().unwrap_or_default(),
-        connection_name(audience),
-    );
-    let state = context.engines.state(&namespace, connection);
-    match remote_objects(&declared, context).await {
-        RemoteObjects::Go => {}
-        RemoteObjects::Unknown => {
+    let key = connection_of(audience);
+    let connection = key.1.as_str();
+    let state = context.engines.state(&key);
+    let definition = match declared.retain {
+        true => None,
+        false => Some(definition::of::<SharedAudience>(&context.client).await),
+    };
+    match definition {
+        Some(Definition::Stays) => {}
+        Some(Definition::Unknown) => {
             return wait_or_release(audience, context, Lack::Definition).await;
         }
-        RemoteObjects::Stay => {
+        // The remote objects stay.
+        None | Some(Definition::BeingRemoved) => {
             if let (Some(running), Some(share)) = (state.engine(), declared.name) {
                 // An engine that has ended knows of no claim any more.
                 let _ = running.engine.release(share).await;
@@ -54,8 +57,8 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
         ConnectionState::ReconciledElsewhere => {
             return Outcome::Unresolved(dependency_not_ready(connection));
         }
-        // Whoever reconciles the connection starts an engine yet, and wakes its audiences then.
-        ConnectionState::Starting if context.connection(&namespace, connection).is_some() => {
+        // The reconciler of the connection has yet to start an engine, and wakes its audiences then.
+        ConnectionState::Starting if context.connection(&key).is_some() => {
             return Outcome::NotOurs;
         }
         // It was never reconciled: there is nothing to wait for.
@@ -116,25 +119,6 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
     }
 }
 
-enum RemoteObjects {
-    Go,
-    Stay,
-    /// It is not known whether the resource was deleted, or its definition.
-    Unknown,
-}
-
-/// By the policy, or under a definition that is being removed, the remote objects stay.
-async fn remote_objects(declared: &AudienceDeclaration, context: &Context) -> RemoteObjects {
-    if declared.retain {
-        return RemoteObjects::Stay;
-    }
-    match definition::of::<SharedAudience>(&context.client).await {
-        Definition::Stays => RemoteObjects::Go,
-        Definition::BeingRemoved => RemoteObjects::Stay,
-        Definition::Unknown => RemoteObjects::Unknown,
-    }
-}
-
 /// Why nothing remote can be deleted, other than by an outage.
 enum Lack<'a> {
     /// The connection of this name has no credential or no sandbox.
@@ -178,7 +162,7 @@ async fn wait_or_release(audience: &SharedAudience, context: &Context, lack: Lac
             )
         }
         Patience::Over => match lack {
-            Lack::Means(connection) if !lacks_credential(audience, connection, context).await => {
+            Lack::Means(connection) if !lacks_credential(audience, context).await => {
                 Outcome::Unresolved(Problem {
                     look_again: Some(RETRY_AFTER),
                     ..dependency_not_ready(connection)
@@ -202,12 +186,7 @@ async fn report_left(audience: &SharedAudience, context: &Context, left: &Left) 
     );
     let resource = audience.object_ref(&());
     events::on_left(&context.recorder, &resource, &message).await;
-    report_on_pod(audience, context, &message).await;
-}
-
-async fn report_on_pod(audience: &SharedAudience, context: &Context, message: &str) {
-    let (pod, uid) = (context.settings.pod.as_ref(), audience.uid());
-    events::on_release(&context.recorder, pod, &uid.unwrap_or_default(), message).await;
+    events::on_release(context, audience, &message).await;
 }
 
 async fn release_with_objects(
@@ -229,7 +208,7 @@ async fn release_with_objects(
     let message = format!(
         "SharedAudience {name} went, and its remote objects stay, since {why}: {left}. Delete them there."
     );
-    report_on_pod(audience, context, &message).await;
+    events::on_release(context, audience, &message).await;
     context.settings.metrics.released_without_deletion();
     release(audience, context).await
 }
@@ -278,7 +257,7 @@ async fn release(audience: &SharedAudience, context: &Context) -> Outcome {
 async fn is_finalized(share: &ShareName, context: &Context) -> Result<bool, kube::Error> {
     let api: Api<SharedAudience> =
         Api::namespaced(context.client.clone(), share.namespace.as_str());
-    let found = publish::bounded(api.get_metadata_opt(share.name.as_str())).await?;
+    let found = api.get_metadata_opt(share.name.as_str()).await?;
     Ok(found
         .is_some_and(|found| found.metadata.deletion_timestamp.is_none() && has_finalizer(&found)))
 }
@@ -306,20 +285,14 @@ fn rivals(
     declared: &AudienceDeclaration,
     context: &Context,
 ) -> Result<Vec<Declaration>, Problem> {
-    let place = |audience: &SharedAudience| {
-        (
-            audience.namespace().unwrap_or_default(),
-            connection_name(audience).to_owned(),
-        )
-    };
-    let (own, mut same_tenants) = (place(audience), BTreeMap::new());
+    let (own, mut same_tenants) = (connection_of(audience), BTreeMap::new());
     let source = declared.source.as_ref().ok();
     let mut rivals = Vec::new();
     for other in context.audiences.state() {
         let stays = other.metadata.deletion_timestamp.is_none()
             && other.metadata.uid != audience.metadata.uid;
         let is_same = *same_tenants
-            .entry(place(&other))
+            .entry(connection_of(&other))
             .or_insert_with_key(|theirs| {
                 *theirs == own || have_same_tenants(&own, theirs, context)
             });
@@ -339,12 +312,10 @@ fn rivals(
 
 /// Whether two connections, each by namespace and name, are of the same two tenants.
 fn have_same_tenants(a: &ConnectionKey, b: &ConnectionKey, context: &Context) -> bool {
-    let declared = |(namespace, name): &ConnectionKey| {
-        let connection = context.connection(namespace, name)?;
-        Some(context.declared(&connection))
-    };
-    let (a, b) = (declared(a), declared(b));
-    a.is_some_and(|a| b.is_some_and(|b| a.tenants() == b.tenants()))
+    let declared = |key| Some(context.declared(&*context.connection(key)?));
+    declared(a)
+        .zip(declared(b))
+        .is_some_and(|(a, b)| a.tenants() == b.tenants())
 }
 
 /// Whether two ways of naming can mean one source, as far as the words alone show.
@@ -352,15 +323,12 @@ fn may_be_same(a: Option<&SourceSelector>, b: &SourceSelector) -> bool {
     match (a, b) {
         (None, _) => false,
         (Some(SourceSelector::Audience(a)), SourceSelector::Audience(b)) => {
-            let id = |selector: &AudienceSelector| match selector {
-                AudienceSelector::Id(id) => Some(id.clone()),
-                AudienceSelector::Name(_) => None,
-            };
-            a == b || id(a).is_none() || id(b).is_none()
+            a == b || !matches!((a, b), (AudienceSelector::Id(_), AudienceSelector::Id(_)))
         }
         (Some(SourceSelector::AudienceManager(a)), SourceSelector::AudienceManager(b)) => {
-            let is_sid = |naming: &Naming| matches!(naming, Naming::Sid(_));
-            a.kind == b.kind && (a.naming == b.naming || !is_sid(&a.naming) || !is_sid(&b.naming))
+            let namings = (&a.naming, &b.naming);
+            a.kind == b.kind
+                && (a.naming == b.naming || !matches!(namings, (Naming::Sid(_), Naming::Sid(_))))
         }
         (Some(SourceSelector::Audience(_)), SourceSelector::AudienceManager(_))
         | (Some(SourceSelector::AudienceManager(_)), SourceSelector::Audience(_)) => false,

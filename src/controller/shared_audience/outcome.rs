@@ -2,9 +2,8 @@
 
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_engine::{NotReconciled, Problem, ReconcileOutcome};
-use kube::ResourceExt;
 
-use crate::api::{DeletionWaitStatus, SharedAudience};
+use crate::api::DeletionWaitStatus;
 
 pub(super) enum Outcome {
     Reconciled {
@@ -46,12 +45,4 @@ pub(super) fn dependency_not_ready(connection: &str) -> Problem {
         "SharingConnection {connection} is not ready; see its status. Nothing was changed for this audience."
     );
     Problem::new(Reason::DependencyNotReady, message).of_connection()
-}
-
-pub(super) fn full_name(audience: &SharedAudience) -> String {
-    format!(
-        "{}/{}",
-        audience.namespace().unwrap_or_default(),
-        audience.name_any()
-    )
 }

@@ -1,8 +1,6 @@
 //! What the status of an audience recorded: the ids of its objects, read back.
 
-use audience_sharing_core::domain::identifier::{
-    AudienceId, CompanyId, DataSourceId, SandboxId, SegmentSid, TraitSid,
-};
+use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::Tenant;
 use audience_sharing_core::plan::source::audience_manager::Home;
@@ -12,7 +10,7 @@ use audience_sharing_engine::Declaration;
 use super::activation;
 use crate::api::SharedAudience;
 use crate::api::shared_audience::{SourceKind, SourceStatus};
-use crate::controller::ids::recorded_id;
+use crate::controller::ids::{recorded_id, recorded_tenant};
 use crate::declaration::AudienceDeclaration;
 
 /// The ids, and where they are valid; nothing else.
@@ -32,10 +30,10 @@ pub(super) fn recorded(audience: &SharedAudience) -> RecordedStatus {
     let Some(status) = audience.own_status() else {
         return RecordedStatus::default();
     };
-    let objects = status.audience_manager.as_ref();
-    let tenant = status.tenant.as_ref();
+    let (no_objects, no_audience) = Default::default();
+    let objects = status.audience_manager.as_ref().unwrap_or(&no_objects);
+    let platform = status.experience_platform.as_ref().unwrap_or(&no_audience);
     let source = status.source.as_ref().and_then(recorded_source);
-    let platform = status.experience_platform.as_ref();
     RecordedStatus {
         home: source.as_ref().and_then(|source| {
             let (kind, _) = source.audience_manager()?;
@@ -44,47 +42,30 @@ pub(super) fn recorded(audience: &SharedAudience) -> RecordedStatus {
         }),
         source,
         audience: to_experience_platform::RecordedAudience {
-            audience: platform
-                .and_then(|audience| audience.id.as_deref())
-                .map(AudienceId::new),
-            observed: platform
-                .and_then(|audience| audience.observed)
-                .unwrap_or_default(),
+            audience: platform.id.as_deref().map(AudienceId::new),
+            observed: platform.observed.unwrap_or_default(),
         },
-        data_source: objects
-            .and_then(|objects| recorded_id(objects.data_source_id))
-            .map(DataSourceId),
+        data_source: recorded_id(objects.data_source_id).map(DataSourceId),
         objects: to_audience_manager::RecordedIds {
-            trait_sid: objects
-                .and_then(|objects| recorded_id(objects.trait_sid))
-                .map(TraitSid),
-            segment_sid: objects
-                .and_then(|objects| recorded_id(objects.segment_sid))
-                .map(SegmentSid),
-            observed: objects
-                .and_then(|objects| objects.observed)
-                .unwrap_or_default(),
+            trait_sid: recorded_id(objects.trait_sid).map(TraitSid),
+            segment_sid: recorded_id(objects.segment_sid).map(SegmentSid),
+            observed: objects.observed.unwrap_or_default(),
             additional_segments: objects
-                .into_iter()
-                .flat_map(|objects| &objects.additional_segments)
+                .additional_segments
+                .iter()
                 .filter_map(|segment| {
-                    Some((
-                        segment.key.as_str().into(),
-                        SegmentSid(recorded_id(Some(segment.sid))?),
-                    ))
+                    let sid = recorded_id(Some(segment.sid))?;
+                    Some((segment.key.as_str().into(), SegmentSid(sid)))
                 })
                 .collect(),
-            mappings: objects.map_or_else(Vec::new, activation::recorded_mappings),
-            traits: objects.map_or_else(Vec::new, activation::recorded_traits),
+            mappings: activation::recorded_mappings(objects),
+            traits: activation::recorded_traits(objects),
         },
-        tenant: Tenant {
-            company: tenant
-                .and_then(|tenant| recorded_id(tenant.company_id))
-                .map(CompanyId),
-            sandbox: tenant
-                .and_then(|tenant| tenant.sandbox_id.as_deref())
-                .map(SandboxId::new),
-        },
+        tenant: status
+            .tenant
+            .as_ref()
+            .map(recorded_tenant)
+            .unwrap_or_default(),
     }
 }
 

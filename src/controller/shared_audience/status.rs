@@ -22,16 +22,17 @@ use crate::api::shared_audience::{
     AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceKind,
     SourceStatus,
 };
-use crate::api::{DeletionWaitStatus, SharedAudience, TenantStatus};
+use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, Judgment, failed, not_checked, stored_differently,
     succeeded,
 };
-use crate::controller::ids::stored_id;
+use crate::controller::ids::{stored_id, tenant};
 use crate::controller::requested;
 use crate::declaration::AudienceDeclaration;
 
 /// What was found, however it went.
+#[derive(Default)]
 pub(super) struct Verdict {
     reconciled: Option<ReconcileOutcome>,
     pub(super) problem: Option<Problem>,
@@ -57,23 +58,19 @@ impl Verdict {
                 false => problem,
             }),
             reconciled: Some(reconciled),
-            suspended: false,
             users_requested,
-            deletion_wait: None,
+            ..Self::default()
         }
     }
 
     pub(super) fn suspended() -> Self {
         Self {
-            reconciled: None,
-            problem: None,
             suspended: true,
-            users_requested: None,
-            deletion_wait: None,
+            ..Self::default()
         }
     }
 
-    /// Not while reconciliation is paused or the connection fails: then nobody has read the two systems.
+    /// Not while reconciliation is paused or the connection fails: then the two systems were not read.
     fn handles_requests(&self) -> bool {
         let of_connection = |problem: &Problem| problem.of_connection;
         !self.suspended && !self.problem.as_ref().is_some_and(of_connection)
@@ -82,9 +79,8 @@ impl Verdict {
     pub(super) fn unresolved(problem: Problem, deletion_wait: Option<DeletionWaitStatus>) -> Self {
         Self {
             problem: Some(problem),
-            suspended: false,
             deletion_wait,
-            ..Self::suspended()
+            ..Self::default()
         }
     }
 }
@@ -133,14 +129,7 @@ fn record(
         .last_applied_hash
         .clone_from(&reconciled.applied_hash);
     if reconciled.observed_state.is_some() || reconciled.audience.is_some() {
-        status.tenant = Some(TenantStatus {
-            company_id: reconciled.tenant.company.and_then(|id| stored_id(id.0)),
-            sandbox_id: reconciled
-                .tenant
-                .sandbox
-                .as_ref()
-                .map(|id| id.as_str().into()),
-        });
+        status.tenant = Some(tenant(&reconciled.tenant));
     }
     if let Some(audience) = &reconciled.audience {
         status.experience_platform = Some(Box::new(ExperiencePlatformStatus {

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use crate::api::SharingConnection;
 use crate::controller::context::Context;
 use crate::controller::engines::key;
-use crate::controller::publish::{bounded, is_gone};
+use crate::controller::publish::is_gone;
 use adobe_client::credential::{Credential, DEFAULT_SCOPES};
 use audience_sharing_engine::Problem;
 
@@ -28,7 +28,7 @@ pub(super) async fn read(
 ) -> Result<Credential, Unusable> {
     let namespace = connection.namespace().unwrap_or_default();
     let api: Api<Secret> = Api::namespaced(context.client.clone(), &namespace);
-    let secret = match bounded(api.get(name)).await {
+    let secret = match api.get(name).await {
         Ok(secret) => secret,
         Err(error) if is_gone(&error) => {
             return Err(missing(
@@ -102,8 +102,7 @@ pub(super) fn watch(connection: &SharingConnection, secret: &str, context: &Cont
                     std::pin::pin!(watcher(api, config).default_backoff().touched_objects());
                 while let Some(change) = changes.next().await {
                     match change {
-                        Ok(_) if wake.send(reference.clone()).is_err() => return,
-                        Ok(_) => {}
+                        Ok(_) => wake.wake(reference.clone()),
                         Err(error) => {
                             tracing::debug!(%reference, "the Secret is not watched: {error}")
                         }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::{recorded, secret};
 use crate::api::{SharedAudience, SharingConnection};
 use crate::controller::context::Context;
-use crate::controller::engines::{AbortOnDrop, KnownLease, Running, SecretKey, key};
+use crate::controller::engines::{ConnectionState, KnownLease, OwnedTask, Running, SecretKey, key};
 use crate::controller::freshness;
 use crate::controller::lease::{LeaseKeeper, LeaseOptions, OtherHolder, Subject};
 use crate::controller::shared_audience::recorded::claim;
@@ -47,14 +47,15 @@ pub(super) async fn ensure(
 ) -> Ensured {
     let lease = lease(&declared.organization, context).await;
     let key = key(connection);
-    let wake_audiences = || context.wake_audiences_of(&key.0, &key.1);
+    let wake_audiences = || context.wake_audiences_of(&key);
     let has_credential_again = context.engines.set_with_credential(&key);
     let Some(lease) = lease else {
         // It is being handed over, and its engines with it. After that the connection is woken.
         return Ensured::Elsewhere(None);
     };
     if lease.valid_until.borrow().is_none() {
-        let was_elsewhere = context.engines.is_elsewhere(&key);
+        let before = context.engines.state(&key);
+        let was_elsewhere = matches!(before, ConnectionState::ReconciledElsewhere);
         context.engines.stop(&key);
         // Before it is checked, so that no change after the check is missed.
         let wakes = wake_when_held(connection, context, lease.clone());
@@ -76,7 +77,7 @@ pub(super) async fn ensure(
         client_id: credential.client_id.clone(),
         organization: declared.organization.to_string(),
     };
-    let known = context.engines.get(&key.0, &key.1).filter(|running| {
+    let known = context.engines.get(&key).filter(|running| {
         running.uid == connection.uid().unwrap_or_default() && running.secret == secret
     });
     if let Some(mut running) = known {
@@ -220,7 +221,7 @@ async fn start(
         rng_seed: settings.rng_seed,
         observer: Arc::new(settings.metrics.clone()),
     });
-    let audiences = context.audiences_of(&key.0, &key.1);
+    let audiences = context.audiences_of(&key);
     let living = audiences
         .iter()
         .filter(|audience| audience.metadata.deletion_timestamp.is_none());
@@ -248,15 +249,13 @@ async fn start(
 }
 
 /// What the engine found, as work for the audiences' reconciler.
-fn forward_wakes(mut woken: Woken<ShareName>, context: &Context) -> AbortOnDrop {
+fn forward_wakes(mut woken: Woken<ShareName>, context: &Context) -> OwnedTask {
     let wake = context.engines.wake_audience.clone();
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         while let Some(share) = woken.next().await {
             let reference = ObjectRef::<SharedAudience>::new(share.name.as_str())
                 .within(share.namespace.as_str());
-            if wake.send(reference).is_err() {
-                return;
-            }
+            wake.wake(reference);
         }
     }))
 }
@@ -267,13 +266,13 @@ fn follow_report(
     engine: &Engine,
     mut lease: watch::Receiver<Option<Instant>>,
     context: &Context,
-) -> AbortOnDrop {
+) -> OwnedTask {
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let mut report = engine.report();
     let engine = engine.clone();
     let (early_ends, key) = (context.engines.early_ends.clone(), key(connection));
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         let mut last = report.borrow().clone();
         loop {
             tokio::select! {
@@ -284,7 +283,7 @@ fn follow_report(
                     if changed.is_err() {
                         tracing::error!(%reference, "the engine ended by itself; it is started again after a pause");
                         early_ends.add(&key, Instant::now());
-                        let _ = wake.send(reference);
+                        wake.wake(reference);
                         return;
                     }
                     let now = Report { resyncs: 0, ..report.borrow().clone() };
@@ -297,15 +296,16 @@ fn follow_report(
                     // the lease comes back before the connection is reconciled.
                     engine.stop();
                     let back = async { lease.wait_for(Option::is_some).await.is_ok() };
-                    if lost && wake.send(reference.clone()).is_ok() && back.await {
-                        let _ = wake.send(reference);
+                    if lost {
+                        wake.wake(reference.clone());
+                        if back.await {
+                            wake.wake(reference);
+                        }
                     }
                     return;
                 }
             }
-            if wake.send(reference.clone()).is_err() {
-                return;
-            }
+            wake.wake(reference.clone());
         }
     }))
 }
@@ -319,11 +319,11 @@ fn wake_when_held(
     connection: &SharingConnection,
     context: &Context,
     mut lease: KnownLease,
-) -> AbortOnDrop {
+) -> OwnedTask {
     let wake = context.engines.wake_connection.clone();
     let reference = ObjectRef::from_obj(connection);
     let known = lease.other_holder.borrow_and_update().clone();
-    AbortOnDrop(tokio::spawn(async move {
+    OwnedTask::new(tokio::spawn(async move {
         let until = match &known {
             Some(OtherHolder::Held { since, .. }) => *since + FOR_GOOD_AFTER,
             Some(OtherHolder::Owned(_)) | None => Instant::now() + FOR_GOOD_AFTER,
@@ -338,7 +338,7 @@ fn wake_when_held(
             },
             () = tokio::time::sleep_until(until), if !has_passed => {}
         }
-        let _ = wake.send(reference);
+        wake.wake(reference);
     }))
 }
 

@@ -15,9 +15,10 @@ use crate::controller::conditions::{
     ConditionStatus, ConditionType, Conditions, Judgment, failed, not_checked, stored_differently,
     succeeded,
 };
-use crate::controller::ids::stored_id;
+use crate::controller::ids::{stored_id, tenant};
 use audience_sharing_engine::{Problem, Report};
 
+#[derive(Default)]
 pub(super) struct Finding {
     report: Option<Report>,
     problem: Option<Problem>,
@@ -38,10 +39,8 @@ impl Finding {
     /// What the engine found is not reported, since this comes first.
     pub(super) fn without_report(problem: Problem) -> Self {
         Self {
-            report: None,
             problem: Some(problem),
-            of_secret: false,
-            deletion_wait: None,
+            ..Self::default()
         }
     }
 
@@ -58,8 +57,7 @@ impl Finding {
         Self {
             report: Some(report),
             problem,
-            of_secret: false,
-            deletion_wait: None,
+            ..Self::default()
         }
     }
 
@@ -177,19 +175,13 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
     if mismatch {
         return; // what is recorded stays: it says where the objects are
     }
-    let tenant = status.tenant.take().unwrap_or_default();
+    let (known, observed) = (
+        status.tenant.take().unwrap_or_default(),
+        tenant(&report.tenant),
+    );
     status.tenant = Some(TenantStatus {
-        company_id: report
-            .tenant
-            .company
-            .and_then(|id| stored_id(id.0))
-            .or(tenant.company_id),
-        sandbox_id: report
-            .tenant
-            .sandbox
-            .as_ref()
-            .map(|id| id.as_str().into())
-            .or(tenant.sandbox_id),
+        company_id: observed.company_id.or(known.company_id),
+        sandbox_id: observed.sandbox_id.or(known.sandbox_id),
     });
     let known = status.items.as_ref().map(known_items).unwrap_or_default();
     if report.items.is_news_after(known) {
@@ -217,19 +209,13 @@ fn record(status: &mut SharingConnectionStatus, report: &Report) {
             .merge_rule
             .id()
             .and_then(|id| stored_id(id.0)),
-        created_trait_folder_ids: created
-            .traits
-            .iter()
-            .filter_map(|id| stored_id(id.0))
-            .take(IDS_MAX)
-            .collect(),
-        created_segment_folder_ids: created
-            .segments
-            .iter()
-            .filter_map(|id| stored_id(id.0))
-            .take(IDS_MAX)
-            .collect(),
+        created_trait_folder_ids: ids(created.traits.iter().map(|id| id.0)),
+        created_segment_folder_ids: ids(created.segments.iter().map(|id| id.0)),
     });
+}
+
+fn ids(ids: impl Iterator<Item = u64>) -> Vec<i64> {
+    ids.filter_map(stored_id).take(IDS_MAX).collect()
 }
 
 fn items(counts: &ItemCounts) -> ItemCountsStatus {

@@ -54,7 +54,7 @@ fn listeners(metrics: &Metrics) -> Listeners {
     Listeners {
         metrics: metrics.clone(),
         undecoded: UndecodedSet::default(),
-        report_undecoded: tokio::sync::mpsc::unbounded_channel().0,
+        report_undecoded: audience_sharing_engine::wake_queue().0,
     }
 }
 
@@ -114,6 +114,31 @@ async fn an_object_that_no_longer_decodes_leaves_the_store_until_it_is_edited() 
     .unwrap();
     assert_eq!(names(&mut stream), ["a"]);
     assert_eq!(watch.store.len(), 1);
+}
+
+/// A watch that was interrupted sees no deletion; its next list lacks the object.
+#[tokio::test]
+async fn an_undecoded_object_that_a_new_list_lacks_is_gone() {
+    let (feed, events): (Feed, _) = mpsc::unbounded();
+    let listeners = listeners(&Metrics::default());
+    let watch = from_events(events, &listeners, |_: &Lease, _| {});
+    let mut stream = Box::pin(watch.stream);
+    let is_known = || listeners.undecoded.contains::<Lease>("marketing", "a");
+    for event in [
+        Event::Init,
+        Event::InitApply(decode(undecoded("a"))),
+        Event::InitDone,
+    ] {
+        feed.unbounded_send(Ok(event)).unwrap();
+    }
+    names(&mut stream);
+    assert!(is_known());
+    feed.unbounded_send(Ok(Event::Init)).unwrap();
+    names(&mut stream);
+    assert!(is_known(), "until the list is complete");
+    feed.unbounded_send(Ok(Event::InitDone)).unwrap();
+    names(&mut stream);
+    assert!(!is_known());
 }
 
 #[tokio::test]
