@@ -52,13 +52,8 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
         true
     }
 
-    /// Where an object is read if no more than its id is known; `None` if that does not suffice.
-    fn location(id: &Self::Id) -> Option<Location>;
-
-    /// Where an object that is known is read.
-    fn location_of(&self) -> Option<Location> {
-        Self::location(&self.id())
-    }
+    /// Where an object is read.
+    fn location(id: &Self::Id) -> Location;
 
     /// The path of the object that a write is sent to.
     fn path(&self) -> String;
@@ -133,8 +128,6 @@ pub enum Location {
     Alone(String),
     /// By the call that takes many ids.
     InBulk,
-    /// As an element of a list: it has no read of its own.
-    Among(List),
 }
 
 /// A list to be read.

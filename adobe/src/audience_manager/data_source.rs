@@ -42,8 +42,8 @@ impl Resource for DataSource {
         data_source_id.map(DataSourceId)
     }
 
-    fn location(id: &DataSourceId) -> Option<Location> {
-        Some(Location::Alone(format!("{PATH}{id}")))
+    fn location(id: &DataSourceId) -> Location {
+        Location::Alone(format!("{PATH}{id}"))
     }
 
     fn path(&self) -> String {

@@ -63,11 +63,8 @@ impl Resource for Destination {
         destination_id.map(DestinationId)
     }
 
-    fn location(id: &DestinationId) -> Option<Location> {
-        Some(Location::Alone(query(
-            &format!("{PATH}{id}"),
-            WITH_MAPPINGS,
-        )))
+    fn location(id: &DestinationId) -> Location {
+        Location::Alone(query(&format!("{PATH}{id}"), WITH_MAPPINGS))
     }
 
     fn path(&self) -> String {

@@ -47,8 +47,8 @@ macro_rules! folder {
                 read.is_some()
             }
 
-            fn location(id: &$id) -> Option<Location> {
-                Some(Location::Alone(format!("{}{id}", $path)))
+            fn location(id: &$id) -> Location {
+                Location::Alone(format!("{}{id}", $path))
             }
 
             fn path(&self) -> String {

@@ -53,9 +53,9 @@ impl Resource for Segment {
         wire::sid(element).map(SegmentSid)
     }
 
-    fn location(sid: &SegmentSid) -> Option<Location> {
+    fn location(sid: &SegmentSid) -> Location {
         let path = query(&format!("{PATH}{sid}"), &[WITH_TRAIT_SOURCES]);
-        Some(Location::Alone(path))
+        Location::Alone(path)
     }
 
     fn path(&self) -> String {

@@ -50,8 +50,8 @@ impl Resource for Trait {
         wire::sid(element).map(TraitSid)
     }
 
-    fn location(sid: &TraitSid) -> Option<Location> {
-        Some(Location::Alone(format!("{PATH}{sid}")))
+    fn location(sid: &TraitSid) -> Location {
+        Location::Alone(format!("{PATH}{sid}"))
     }
 
     fn path(&self) -> String {

@@ -48,8 +48,8 @@ impl Resource for Audience {
     }
 
     /// Inactive ones included, unlike in lists.
-    fn location(_: &AudienceId) -> Option<Location> {
-        Some(Location::InBulk)
+    fn location(_: &AudienceId) -> Location {
+        Location::InBulk
     }
 
     fn path(&self) -> String {

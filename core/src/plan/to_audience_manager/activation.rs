@@ -238,7 +238,7 @@ impl<'a> Planner<'a> {
     fn delete_made(&mut self, sid: SegmentSid, declared: &Checked<'_>) {
         for ours in mappings::made(self.input.inventory, sid) {
             let mut targets = declared.targets.iter();
-            if !targets.any(|target| target.destination.id == ours.record().destination) {
+            if !targets.any(|target| target.destination.id == ours.record().id.destination) {
                 let step = Step::ready(Call::delete(ours.owned()));
                 if !self.plan.steps.contains(&step) {
                     self.plan.steps.push(step);
