@@ -139,7 +139,10 @@ impl AudienceManager {
         context: &CallContext,
         naming: &Naming,
     ) -> Result<Vec<Segment>, Error> {
-        let path = query(segment::PATH, &[search(naming)]);
+        let path = query(
+            segment::PATH,
+            &[search(naming), segment::WITH_TRAIT_SOURCES],
+        );
         let fits = |one: &Segment| naming.fits(&one.name, one.integration_code.as_ref());
         self.matching(context, List::new("segments.search", path), fits)
             .await

@@ -15,14 +15,14 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::Value;
 
-use super::body::{ELEMENTS_MAX, Each, Element, OBJECT_BYTES_MAX};
+use super::body::{ELEMENTS_MAX, Each, OBJECT_BYTES_MAX};
 use super::error::kind::CallKind;
 use super::error::{Effect, Error, Kind};
 use super::gateway::{Call, CallContext, Gateway, Operation, Reading};
 use super::lease_guard::LeaseGuard;
 use super::listing::{self, Listing};
 use super::paging::{PAGES_MAX, Paging};
-use super::resource::{Creation, List, Location, ObjectService, Resource, from_slice};
+use super::resource::{Creation, List, ObjectService, Resource, query};
 
 /// What became of an update.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl<S: ObjectService> Client<S> {
         context: &CallContext,
         id: &K::Id,
     ) -> Result<K::Listed, Error> {
-        let (_, read) = self.read::<K>(context, id, K::location(id)).await?;
+        let (_, read) = self.read::<K>(context, id).await?;
         Ok(read)
     }
 
@@ -273,7 +273,7 @@ impl<S: ObjectService> Client<S> {
             method,
             body: Some(Bytes::from(body)),
             lease_guard: Some(lease_guard),
-            ..this.call(operation, &expected.path())
+            ..this.call(operation, &K::path(&expected.id()))
         };
         let body = this.whole(context, &call, OBJECT_BYTES_MAX).await?;
         expected.complete(&mut object);
@@ -303,13 +303,9 @@ impl<S: ObjectService> Client<S> {
         match this.current(context, expected).await {
             Ok((_, read)) if !expected.is_as_expected(&read) => return Ok(Deleted::Changed(read)),
             Ok(_) => {}
-            // A list may be behind: the deletion says whether it was there.
-            Err(error)
-                if error.is_not_found()
-                    && matches!(expected.location_of(), Some(Location::Among(_))) => {}
             Err(error) => return Err(error),
         }
-        this.remove(context, lease_guard, operation, &expected.path())
+        this.remove(context, lease_guard, operation, &K::path(&expected.id()))
             .await?;
         Ok(Deleted::Done)
     }
@@ -342,8 +338,7 @@ impl<S: ObjectService> Client<S> {
         context: &CallContext,
         expected: &K,
     ) -> Result<(Value, K), Error> {
-        let location = expected.location_of();
-        let (object, read) = self.read::<K>(context, &expected.id(), location).await?;
+        let (object, read) = self.read::<K>(context, &expected.id()).await?;
         Ok((object, read.into()))
     }
 
@@ -352,56 +347,23 @@ impl<S: ObjectService> Client<S> {
         &self,
         context: &CallContext,
         id: &K::Id,
-        location: Option<Location>,
     ) -> Result<(Value, K::Listed), Error> {
         let operation = operation::<S>(K::WORDS.read, CallKind::Read);
-        match location {
-            None => Err(unsupported(
-                operation,
-                "its id alone does not say where it is",
-            )),
-            Some(Location::Alone(path)) => {
-                let bytes_max = OBJECT_BYTES_MAX.max(K::ELEMENT_BYTES_MAX);
-                let call = self.call(operation, &path);
-                let body = self.whole(context, &call, bytes_max).await?;
-                let object = serde_json::from_slice(&body).ok();
-                let read = object.and_then(|object: Value| Some((K::decode(&object)?, object)));
-                match read.filter(|(read, _)| id_of::<K>(read) == *id) {
-                    Some((read, object)) => Ok((object, read)),
-                    None => Err(operation.unexpected(NO_OBJECT)),
-                }
+        let path = match K::READ_QUERY {
+            [] => K::path(id),
+            pairs => query(&K::path(id), pairs),
+        };
+        let bytes_max = OBJECT_BYTES_MAX.max(K::ELEMENT_BYTES_MAX);
+        let call = self.call(operation, &path);
+        let body = self.whole(context, &call, bytes_max).await?;
+        let object = serde_json::from_slice(&body).ok();
+        let read = object.and_then(|object: Value| Some((K::decode(&object)?, object)));
+        match read.filter(|(read, _)| id_of::<K>(read) == *id) {
+            Some((read, _)) if !K::is_live(&read) => {
+                Err(operation.error(Kind::NotFound).with_proof())
             }
-            Some(Location::Among(list)) => self.read_among::<K>(context, id, &list).await,
-        }
-    }
-
-    async fn read_among<K: Resource<Service = S>>(
-        &self,
-        context: &CallContext,
-        id: &K::Id,
-        list: &List,
-    ) -> Result<(Value, K::Listed), Error> {
-        let operation = operation::<S>(list.word, CallKind::Read);
-        let (mut found, mut may_be_hidden) = (None, false);
-        self.each(context, list, K::ELEMENT_BYTES_MAX, &mut |element| {
-            let (read, text) = match element {
-                Element::Whole(text) => (from_slice::<K>(text), text),
-                Element::Outline(text) => (None, text),
-            };
-            match read {
-                Some(read) if id_of::<K>(&read) != *id || !K::is_live(&read) => {}
-                Some(read) => found = serde_json::from_slice(text).ok().zip(Some(read)),
-                None => may_be_hidden |= K::decode_id(text).is_none_or(|other| other == *id),
-            }
-        })
-        .await?;
-        match found {
-            Some(found) => Ok(found),
-            None if may_be_hidden => {
-                Err(operation.unexpected("an element of the list cannot be read"))
-            }
-            // The list was read, and does not hold it.
-            None => Err(operation.error(Kind::NotFound).with_proof()),
+            Some((read, object)) => Ok((object, read)),
+            None => Err(operation.unexpected(NO_OBJECT)),
         }
     }
 

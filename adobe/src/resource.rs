@@ -25,6 +25,8 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
     const CHANGED_BY: Option<Method>;
     /// `false` for a kind that the operator never deletes.
     const CAN_BE_DELETED: bool = true;
+    /// What is added to the path where an object is read.
+    const READ_QUERY: &[(&str, &str)] = &[];
     /// What one element of a list may take.
     const ELEMENT_BYTES_MAX: usize = ELEMENT_BYTES_MAX;
     /// A list in which nothing can be read is an error: a tree has a root.
@@ -50,16 +52,8 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
         true
     }
 
-    /// Where an object is read if no more than its id is known; `None` if that does not suffice.
-    fn location(id: &Self::Id) -> Option<Location>;
-
-    /// Where an object that is known is read.
-    fn location_of(&self) -> Option<Location> {
-        Self::location(&self.id())
-    }
-
-    /// The path of the object that a write is sent to.
-    fn path(&self) -> String;
+    /// The path of an object.
+    fn path(id: &Self::Id) -> String;
 
     fn list(scope: &Self::Scope) -> List;
 
@@ -123,15 +117,6 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
-
-/// How one object is read.
-#[derive(Debug)]
-pub enum Location {
-    /// At a path of its own.
-    Alone(String),
-    /// As an element of a list: it has no read of its own.
-    Among(List),
-}
 
 /// A list to be read.
 #[derive(Debug)]

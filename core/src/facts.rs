@@ -258,6 +258,15 @@ impl<K: Known> Operation<K> {
         }
     }
 
+    /// A create was refused, perhaps since its key is taken: the first time one look-up tells.
+    fn look_for_taken(&self, inventory: &mut Inventory, at: At) {
+        if let Self::Create(new) = self
+            && !K::table(inventory).was_looked_up(&K::created(new), Sequence::default())
+        {
+            K::unresolved(inventory, new, at.answered, false);
+        }
+    }
+
     /// The outcome of a write is unknown, or its key is taken. `false`: the call wrote nothing.
     fn open_outcome(&self, inventory: &mut Inventory, at: At, unknown: bool) -> bool {
         match self {
@@ -423,6 +432,9 @@ pub enum Failure {
     Conflict,
     /// The call may have taken effect.
     OutcomeUnknown,
+    /// The service refused it, and nothing says that it was not because its key is taken: which status that has is not
+    /// documented (audience-manager.md §12).
+    Refused,
     /// It took no effect.
     Other,
 }
@@ -454,6 +466,14 @@ pub fn apply_failure(
             let open = on_every_kind!(Call: call, operation => operation.open_outcome(inventory, at, unknown), _ => false);
             // A conflict on a delete says who is in the way; on anything else the look-up shows more.
             open && (unknown || !call.is_deletion())
+        }
+        Failure::Refused => {
+            match call {
+                Call::Trait(create) => create.look_for_taken(inventory, at),
+                Call::Segment(create) => create.look_for_taken(inventory, at),
+                _ => {}
+            }
+            false
         }
         Failure::Other => false,
     })

@@ -11,7 +11,7 @@ use audience_sharing_core::domain::destination::{Day, DestinationKind, Mapping, 
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::inventory::{Coverage, Moment, Sequence};
+use audience_sharing_core::inventory::{Coverage, Moment, Sequence, Table};
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::to_audience_manager::{ObservedState, RecordedIds};
 use rstest::rstest;
@@ -20,6 +20,18 @@ use crate::model::{Tenant, World, share, source, target_mut};
 
 const URL: DestinationKind = DestinationKind::Url { serial: false };
 const SHOP: DestinationId = DestinationId(4_711);
+/// A mapping to the partner that a person makes.
+const FOREIGN: MappingId = MappingId {
+    destination: DestinationId(4_712),
+    number: 9_000,
+};
+
+fn to_shop(number: u64) -> MappingId {
+    MappingId {
+        destination: SHOP,
+        number,
+    }
+}
 
 fn tenant() -> Tenant {
     Tenant::default()
@@ -241,13 +253,13 @@ fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone()
     behind.mappings.clear();
     world.at += 1;
     behind.apply_destinations(&mut world.inventory, world.at);
-    let look = "look up mapping of segment 1005 to destination 4711";
-    assert_eq!(settled(&mut world, &share), [look]);
+    let read = "read mapping 1006";
+    assert_eq!(settled(&mut world, &share), [read]);
     world.calls.clear();
     world.tenant.mappings.clear();
     pass(&mut world);
     let made = settled(&mut world, &share);
-    assert_eq!(made[0], look);
+    assert_eq!(made[0], read);
     assert!(made[1].starts_with("create mapping"), "{made:?}");
     assert_eq!(world.tenant.mappings.len(), 1);
 }
@@ -267,10 +279,10 @@ fn a_create_without_an_answer_is_looked_up_and_of_two_mappings_one_survives() {
         "it was made: nothing else is due"
     );
     // It came late, after its successor.
-    let mut twin = world.tenant.mappings[&MappingId(1_006)].clone();
-    twin.id = MappingId(2_000);
+    let mut twin = world.tenant.mappings[&to_shop(1_006)].clone();
+    twin.id.number = 2_000;
     world.tenant.mappings.insert(twin.id, twin.clone());
-    (twin.id, twin.keys) = (MappingId(2_001), url("https://by-hand.example"));
+    (twin.id.number, twin.keys) = (2_001, url("https://by-hand.example"));
     world.tenant.mappings.insert(twin.id, twin);
     pass(&mut world);
     assert_eq!(
@@ -278,6 +290,38 @@ fn a_create_without_an_answer_is_looked_up_and_of_two_mappings_one_survives() {
         ["delete mapping 2000 of segment 1005 to destination 4711"],
         "one with other keys is a person's"
     );
+}
+
+/// A list proves no absence: an empty one may be a fault (design.md §4, L2).
+#[rstest]
+#[case::of_this_process(true)]
+#[case::of_a_new_one(false)]
+fn a_mapping_that_its_list_lacks_is_read_before_another_is_made(#[case] known: bool) {
+    let share = mapped(&[shop()]);
+    let mut world = state(tenant(), &share);
+    if !known {
+        world = World {
+            recorded: world.recorded,
+            ..World::over(world.tenant)
+        };
+        pass(&mut world);
+    }
+    let listed = std::mem::take(&mut world.tenant.mappings);
+    let at = Sequence(world.at);
+    let none = (Vec::new(), Vec::new());
+    world.inventory.mappings = Table::default();
+    if known {
+        let found = listed.values().cloned();
+        let listed = (found.collect(), Vec::new());
+        world.inventory.apply_mappings(at, Moment(0), SHOP, listed);
+    }
+    world
+        .inventory
+        .apply_mappings(Sequence(world.at + 1), Moment(0), SHOP, none);
+    world.at += 2;
+    world.tenant.mappings = listed;
+    world.calls.clear();
+    assert_eq!(settled(&mut world, &share), ["read mapping 1006"]);
 }
 
 #[test]
@@ -451,15 +495,19 @@ fn a_mapping_that_no_status_names_yet_goes_with_its_declaration_and_a_persons_st
     let mut world = World::over(tenant());
     world.settle(&mapped(&[shop(), partner()]), &gamers());
     // What a person mapped meanwhile is known by the list alone.
-    let mut foreign = world.tenant.mappings[&MappingId(1_006)].clone();
-    (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_713));
-    world.tenant.mappings.insert(foreign.id, foreign);
+    let mut foreign = world.tenant.mappings[&to_shop(1_006)].clone();
+    let id = MappingId {
+        destination: DestinationId(4_713),
+        ..FOREIGN
+    };
+    foreign.id = id;
+    world.tenant.mappings.insert(id, foreign);
     pass(&mut world);
     assert_eq!(
         settled(&mut world, &mapped(&[partner()])),
         ["delete mapping 1006 of segment 1005 to destination 4711"]
     );
-    assert!(world.tenant.mappings.contains_key(&MappingId(9_000)));
+    assert!(world.tenant.mappings.contains_key(&id));
 }
 
 #[test]
@@ -478,8 +526,8 @@ fn an_additional_segment_that_is_no_longer_declared_loses_its_mappings_first() {
 
     // A person's mapping is not ours to take away.
     let mut world = state(tenant(), &both);
-    let mut foreign = world.tenant.mappings[&MappingId(1_007)].clone();
-    (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_712));
+    let mut foreign = world.tenant.mappings[&to_shop(1_007)].clone();
+    foreign.id = FOREIGN;
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = world.settle(&without, &gamers());

@@ -173,6 +173,18 @@ fn an_older_unresolved_create_does_not_undo_a_younger_look_up() {
     assert!(inventory.traits.is_unresolved(&key()));
 }
 
+/// Which status a taken key has is not documented.
+#[test]
+fn a_refused_create_is_looked_up_once() {
+    let mut inventory = known();
+    let refused = apply_failure(&mut inventory, &create(), at(20, 30), Failure::Refused);
+    assert_eq!(refused, Ok(false), "the refusal itself answers nothing");
+    assert!(inventory.traits.is_unresolved(&key()));
+    looked_up(&mut inventory, 31, Vec::new());
+    apply_failure(&mut inventory, &create(), at(40, 50), Failure::Refused).unwrap();
+    assert!(!inventory.traits.is_unresolved(&key()), "not again");
+}
+
 #[test]
 fn a_look_up_that_began_before_a_create_was_answered_does_not_resolve_it() {
     let mut inventory = known();

@@ -222,6 +222,8 @@ fn failure(error: &Error) -> Failure {
         Failure::OutcomeUnknown
     } else if error.is_conflict() {
         Failure::Conflict
+    } else if error.kind() == Kind::RequestRefused && error.status() == Some(400) {
+        Failure::Refused
     } else {
         Failure::Other
     }

@@ -110,7 +110,9 @@ fn membership_tree(text: &str) -> Option<Value> {
     let [namespace, id, state] = quoted[..] else {
         return None;
     };
+    // Nothing more than that: what else it says must not get lost.
     text.trim_start().strip_prefix("segmentMembership")?;
+    text.trim_end().strip_suffix('"')?;
     let literal =
         |value: &str| json!({"nodeType": "literal", "literalType": "XString", "value": value});
     let field = |object: Value, name: &str| json!({"nodeType": "fieldLookup", "fieldName": name, "object": object});

@@ -63,7 +63,8 @@ pub struct SimulatorProcess {
 }
 
 impl SimulatorProcess {
-    /// Starts it on free ports, with a tenant out of the file `seed` (empty without) and `latency` before each answer.
+    /// Starts it on free ports, with the likeliest readings, a tenant out of the file `seed` (empty without) and `latency`
+    /// before each answer.
     ///
     /// # Errors
     /// It cannot be started, ends early, or has not said where it serves within 30 s.
@@ -75,7 +76,8 @@ impl SimulatorProcess {
         Self::launch(binary, seed, latency, false).await
     }
 
-    /// As [`Self::start`]; it writes every exchange into [`Self::record`].
+    /// As [`Self::start`], for a test: it behaves as the readings of Adobe's references that are worse for a client
+    /// (`--preset hostile`), and writes every exchange into [`Self::record`].
     ///
     /// # Errors
     /// As for [`Self::start`].
@@ -103,7 +105,8 @@ impl SimulatorProcess {
         }
         let record = recorded.then(|| room.path("exchanges.jsonl"));
         if let Some(record) = &record {
-            arguments.extend(["--record".to_owned(), record.display().to_string()]);
+            let record = record.display().to_string();
+            arguments.extend(["--preset", "hostile", "--record", &record].map(str::to_owned));
         }
         let (mut process, output) = room.start_that_speaks("adobe-simulator", binary, arguments)?;
         let addresses = process

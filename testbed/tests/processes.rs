@@ -8,6 +8,12 @@ use std::time::Duration;
 
 use testbed::{OperatorProcess, SimulatorProcess};
 
+/// Repeats its arguments on standard error, and says where it serves.
+const SERVES: &str = r#"echo "$@" >&2
+echo '{"ims":"127.0.0.1:1","audienceManager":"127.0.0.1:2","experiencePlatform":"127.0.0.1:3","control":"127.0.0.1:4"}'
+exec sleep 600
+"#;
+
 fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("program");
     std::fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a script");
@@ -18,13 +24,7 @@ fn script(folder: &Path, text: &str) -> PathBuf {
 #[tokio::test]
 async fn the_simulator_is_where_its_first_line_says() {
     let folder = tempfile::tempdir().expect("a folder");
-    let binary = script(
-        folder.path(),
-        r#"echo "$@" >&2
-echo '{"ims":"127.0.0.1:1","audienceManager":"127.0.0.1:2","experiencePlatform":"127.0.0.1:3","control":"127.0.0.1:4"}'
-exec sleep 600
-"#,
-    );
+    let binary = script(folder.path(), SERVES);
     let seed = Path::new("tenant.json");
     let simulator = SimulatorProcess::start(&binary, Some(seed), Duration::from_millis(50))
         .await
@@ -38,6 +38,22 @@ exec sleep 600
     let process = simulator.process_id();
     simulator.stop().await.expect("it stops");
     assert!(!Path::new(&format!("/proc/{process}")).exists());
+}
+
+#[tokio::test]
+async fn a_recorded_simulator_reads_the_references_in_the_worse_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let binary = script(folder.path(), SERVES);
+    let simulator = SimulatorProcess::start_recorded(&binary, None)
+        .await
+        .expect("it starts");
+    let told = std::fs::read_to_string(simulator.log_file()).expect("its log");
+    let record = simulator.record().expect("it records").display();
+    assert!(
+        told.ends_with(&format!(" --preset hostile --record {record}\n")),
+        "{told}"
+    );
+    simulator.stop().await.expect("it stops");
 }
 
 #[tokio::test]

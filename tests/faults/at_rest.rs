@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use adobe_simulator::Preset;
 use rstest::rstest;
 use serde_json::json;
 
@@ -69,21 +70,29 @@ enum Use {
     MappingsListedApart,
 }
 
-/// `lists`: of Audience Manager, that of the traits only where some are ours or shared; `pages`: of a hundred audiences.
+/// `likeliest` and `hostile`: the lists of Audience Manager, that of the traits only where some are ours or shared, and the
+/// pages of audiences. Of the one preset they are the figures of design.md §8, with pages of a thousand and of a hundred;
+/// of the other an answer holds no more than sixty audiences.
 #[rstest]
-#[case::to_audience_manager(300, 0, Use::None, 5, 4)]
-#[case::to_experience_platform(0, 300, Use::None, 4, 4)]
-#[case::both_in_use(300, 300, Use::DestinationsAndLabels, 6, 7)]
-#[case::mappings_listed_apart(300, 0, Use::MappingsListedApart, 7, 4)]
+#[case::to_audience_manager(300, 0, Use::None, (5, 4), (5, 6))]
+#[case::to_experience_platform(0, 300, Use::None, (4, 4), (4, 6))]
+#[case::both_in_use(300, 300, Use::DestinationsAndLabels, (6, 7), (6, 11))]
+#[case::mappings_listed_apart(300, 0, Use::MappingsListedApart, (7, 4), (7, 6))]
 fn hundreds_of_a_direction_cost_a_few_lists_and_their_pages_a_pass_and_no_write(
     #[case] forth: usize,
     #[case] back: usize,
     #[case] used: Use,
-    #[case] lists: usize,
-    #[case] pages: usize,
+    #[case] likeliest: (usize, usize),
+    #[case] hostile: (usize, usize),
+    #[values(Preset::Likeliest, Preset::Hostile)] preset: Preset,
 ) {
+    let (lists, pages) = match preset {
+        Preset::Likeliest => likeliest,
+        Preset::Hostile => hostile,
+    };
     on_virtual_time(async {
         let world = World::new(tenants::with_audiences(forth, SECRET));
+        world.simulator.set_flags(preset.flags());
         world.choke_point.keep_no_snapshots();
         let partner = json!({"pid": 1794, "destinationId": 4712, "name": "Partner", "destinationType": "S2S"});
         world.create("destinations", partner);

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::operations::{LOYAL_GAMERS, OTHER, label, mapped};
+use crate::operations::{LOYAL_GAMERS, OTHER, label, mapped, moves_objects};
 use crate::operator::{World, audience, connection, secret, seed};
 use crate::run::{LOOK, REST, on_virtual_time};
 use crate::{verdict, virtual_time};
@@ -13,6 +13,7 @@ const MAILING: u64 = 4_718;
 /// A tenant with one destination, for what may be combined with PII and, so labelled, not with anything else.
 async fn tenant(labels: &[&str], source_labels: &[&str], declared: Value) -> World {
     let world = World::new(seed());
+    moves_objects(&world);
     let mailing = json!({"destinationId": MAILING, "pid": 1794, "name": "Mailing", "destinationType": "S2S",
         "dataExportLabels": labels});
     world.create("destinations", mailing);

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use adobe_simulator::Preset;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
@@ -94,9 +95,9 @@ fn rivals(share: usize) -> impl Iterator<Item = &'static (&'static str, &'static
 }
 
 impl History {
-    fn start(switches: &[Switch]) -> Self {
+    fn start(preset: Preset, switches: &[Switch]) -> Self {
         let world = World::new(seed());
-        turn(&world.simulator, switches);
+        turn(&world.simulator, preset, switches);
         world.copy_beside_without_codes();
         world.apply(secret());
         world.apply(connection("acme"));
@@ -390,8 +391,13 @@ fn id_of(object: &Value) -> String {
 }
 
 /// `seen`: what all histories come to.
-async fn play(switches: &[Switch], steps: &[Step], seen: &Mutex<Seen>) -> Vec<String> {
-    let mut history = History::start(switches);
+async fn play(
+    preset: Preset,
+    switches: &[Switch],
+    steps: &[Step],
+    seen: &Mutex<Seen>,
+) -> Vec<String> {
+    let mut history = History::start(preset, switches);
     for step in steps {
         history.take(step).await;
     }

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::failures::answers::set_flags;
-use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label, sid_of_buyers};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label, moves_objects, sid_of_buyers};
 use crate::operator::{World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, REST, on_virtual_time};
 use crate::texts::shared_there;
@@ -61,6 +61,7 @@ fn a_new_process_finds_what_stands_in_the_other_data_source(
 ) {
     on_virtual_time(async {
         let world = standing(before).await;
+        moves_objects(&world);
         let stood = recorded(&world);
         world.kill_operator();
         label(&world, after);
@@ -103,10 +104,7 @@ fn a_server_that_moves_nothing_is_told_until_it_moves(
         assert_eq!(held["dataSourceId"], stood["dataSourceId"]);
         assert_eq!(held["exportControls"], Value::Null, "it is not there");
         // And when it moves objects after all, they go.
-        set_flags(
-            &world,
-            &json!({"audienceManager": {"dataSourceChange": DataSourceChange::Follows}}),
-        );
+        moves_objects(&world);
         look(&world, "loyal").await;
         ends_well(&world).await;
         let moved = recorded(&world);
@@ -223,6 +221,8 @@ fn audience_of(world: &World, name: &str) -> Value {
 fn a_data_source_concerns_the_audiences_whose_traits_it_holds() {
     on_virtual_time(async {
         let world = shared_there("ExternalAudience").await;
+        let kept = json!({"externalAudienceLabels": "stored"});
+        set_flags(&world, &json!({ "experiencePlatform": kept }));
         let made = audience_of(&world, "buyers");
         assert_eq!(made["labels"], json!([]), "{made}");
         let id = made["id"].as_str().unwrap().to_owned();
@@ -277,7 +277,7 @@ fn a_source_of_audience_manager_is_looked_for_once() {
         world.start_operator();
         virtual_time::passes(LOOK).await;
         let made = audience_of(&world, "buyers")["id"].clone();
-        assert!(made.is_string());
+        assert!(made.is_string(), "{}", world.audience("buyers"));
         let renamed = json!({"name": "Buyers of consoles"});
         world.person("segments", &sid.to_string(), &renamed);
         look(&world, "buyers").await;

@@ -1,6 +1,6 @@
 //! What users and marketers do: each operation with the world that it begins in.
 
-use adobe_simulator::{Connector, Picked};
+use adobe_simulator::{Connector, DataSourceChange, Picked};
 use serde_json::{Value, json};
 
 use crate::operator::{World, audience, connection, secret, shared_segment};
@@ -86,6 +86,9 @@ impl Operation {
 
     /// Declares what stands before; the operator runs already unless its start belongs to the operation.
     pub(crate) fn prepare(self, world: &World) {
+        if matches!(self, Self::GainLabel | Self::LoseLabel) {
+            moves_objects(world);
+        }
         world.apply(secret());
         let mut connection = connection("acme");
         match self {
@@ -322,6 +325,14 @@ fn with_named_traits() -> Value {
 }
 
 /// A trait and a segment with the keys of the audience, made by a person in our data source, with other texts.
+/// Audience Manager moves an object to the data source that an update names. Under the worse reading the object stays, and
+/// nothing that follows a move happens (`labels::a_server_that_moves_nothing_is_told_until_it_moves`).
+pub(crate) fn moves_objects(world: &World) {
+    let mut flags = world.simulator.flags();
+    flags.audience_manager.data_source_change = DataSourceChange::Follows;
+    world.simulator.set_flags(flags);
+}
+
 fn adoptable(world: &World) {
     let recorded = world.audience("other")["status"]["audienceManager"].clone();
     let made = world.create("traits", json!({

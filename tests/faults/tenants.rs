@@ -6,7 +6,7 @@ use adobe_simulator::{Options, Preset, Seed, Simulator};
 use serde_json::{Value, json};
 
 /// The readings of the references that every world starts with. A test that asks for others sets them itself.
-pub(crate) const PRESET: Preset = Preset::Likeliest;
+pub(crate) const PRESET: Preset = Preset::Hostile;
 
 /// The realistic tenant as the simulator serves it, for a credential with this secret.
 pub(crate) fn realistic(client_secret: &str) -> Value {

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::service::OfAudienceManager;
 use super::wire::{self, PERMISSIONS, resolved};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::resource::{Creation, Field, List, Resource, Words, field, query, words};
 use crate::serde_helpers::{optional_number, text, texts};
 
 const PATH: &str = "/datasources/";
@@ -42,12 +42,8 @@ impl Resource for DataSource {
         data_source_id.map(DataSourceId)
     }
 
-    fn location(id: &DataSourceId) -> Option<Location> {
-        Some(Location::Alone(format!("{PATH}{id}")))
-    }
-
-    fn path(&self) -> String {
-        format!("{PATH}{}", self.id)
+    fn path(id: &DataSourceId) -> String {
+        format!("{PATH}{id}")
     }
 
     fn list((): &()) -> List {

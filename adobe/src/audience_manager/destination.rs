@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::service::OfAudienceManager;
 use super::wire::{activity, resolved};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, query, unchanged, words};
+use crate::resource::{Creation, Field, List, Resource, Words, query, unchanged, words};
 use crate::serde_helpers::{optional_number, optional_word, text, texts};
 
 /// One destination holds at most the 20,000 segments of a company (§2.7); a mapping takes some 700 bytes.
@@ -26,6 +26,7 @@ impl Resource for Destination {
     type Service = OfAudienceManager;
     const WORDS: Words = words!("destinations");
     const CHANGED_BY: Option<Method> = None;
+    const READ_QUERY: &[(&str, &str)] = WITH_MAPPINGS;
     const CAN_BE_DELETED: bool = false;
     const ELEMENT_BYTES_MAX: usize = DESTINATION_BYTES_MAX;
 
@@ -63,15 +64,8 @@ impl Resource for Destination {
         destination_id.map(DestinationId)
     }
 
-    fn location(id: &DestinationId) -> Option<Location> {
-        Some(Location::Alone(query(
-            &format!("{PATH}{id}"),
-            WITH_MAPPINGS,
-        )))
-    }
-
-    fn path(&self) -> String {
-        format!("{PATH}{}", self.id)
+    fn path(id: &DestinationId) -> String {
+        format!("{PATH}{id}")
     }
 
     fn list((): &()) -> List {

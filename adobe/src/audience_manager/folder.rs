@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::service::OfAudienceManager;
 use super::wire::resolved;
-use crate::resource::{Creation, Field, List, Location, Resource, Words, unchanged, words};
+use crate::resource::{Creation, Field, List, Resource, Words, unchanged, words};
 use crate::serde_helpers::{optional_number, text};
 
 /// 2,000 folders (§2.7), nested in one element, at some hundred bytes each; ten times that for long names.
@@ -49,12 +49,8 @@ macro_rules! folder {
                 true
             }
 
-            fn location(id: &$id) -> Option<Location> {
-                Some(Location::Alone(format!("{}{id}", $path)))
-            }
-
-            fn path(&self) -> String {
-                format!("{}{}", $path, self.id)
+            fn path(id: &$id) -> String {
+                format!("{}{id}", $path)
             }
 
             fn list((): &()) -> List {

@@ -1,5 +1,5 @@
-//! Mappings of segments to destinations (audience-manager.md §6.2). A mapping is read as an element of its destination's
-//! list, which answers 404 where there is none.
+//! Mappings of segments to destinations (audience-manager.md §6.2). The list of a destination answers 404 where there is
+//! none.
 
 use audience_sharing_core::domain::audience_manager::Activity;
 use audience_sharing_core::domain::destination::{
@@ -13,19 +13,14 @@ use serde_json::{Map, Value, json};
 
 use super::service::OfAudienceManager;
 use super::wire::{self, activity};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field};
+use crate::resource::{Creation, Field, List, Resource, Words, field, words};
 use crate::serde_helpers::{optional_number, optional_word};
-
-const LIST: &str = "mappings.list";
 
 impl Resource for Mapping {
     type Service = OfAudienceManager;
     const WORDS: Words = Words {
-        read: LIST,
-        list: LIST,
-        look_up: LIST,
-        update: "mappings.update",
-        delete: "mappings.delete",
+        look_up: "mappings.list",
+        ..words!("mappings")
     };
     const CHANGED_BY: Option<Method> = Some(Method::PUT);
 
@@ -34,7 +29,6 @@ impl Resource for Mapping {
         let said = |text: Option<Box<str>>| text.filter(|text| !text.is_empty());
         Some(Self {
             id: wire.id.id()?,
-            destination: DestinationId(wire.destination_id?),
             segment: SegmentSid(wire.sid?),
             keys: MappingKeys {
                 url: said(wire.url),
@@ -56,22 +50,14 @@ impl Resource for Mapping {
         !matches!(&mapping.activity, Activity::Other(word) if word.eq_ignore_ascii_case("deleted"))
     }
 
-    fn location(_: &MappingId) -> Option<Location> {
-        None
-    }
-
-    fn location_of(&self) -> Option<Location> {
-        Some(Location::Among(Self::list(&self.destination)))
-    }
-
-    fn path(&self) -> String {
-        format!("{}{}", list_path(self.destination), self.id)
+    fn path(id: &MappingId) -> String {
+        format!("{}{id}", list_path(id.destination))
     }
 
     fn list(destination: &DestinationId) -> List {
         List {
             is_missing_if_empty: true,
-            ..List::new(LIST, list_path(*destination))
+            ..List::new(Self::WORDS.list, list_path(*destination))
         }
     }
 
@@ -145,8 +131,8 @@ impl Resource for Mapping {
     }
 
     fn complete(&self, object: &mut Value) {
-        object["destinationId"] = json!(self.destination.0);
-        object["destinationMappingId"] = json!(self.id.0);
+        object["destinationId"] = json!(self.id.destination.0);
+        object["destinationMappingId"] = json!(self.id.number);
     }
 }
 
@@ -173,8 +159,6 @@ struct WireMapping {
     #[serde(flatten)]
     id: WireMappingId,
     #[serde(default, deserialize_with = "optional_number")]
-    destination_id: Option<u64>,
-    #[serde(default, deserialize_with = "optional_number")]
     sid: Option<u64>,
     #[serde(default, deserialize_with = "optional_word")]
     url: Option<Box<str>>,
@@ -190,10 +174,12 @@ struct WireMapping {
     element_status: Option<Box<str>>,
 }
 
-/// The id has two names.
+/// The number has two names.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireMappingId {
+    #[serde(default, deserialize_with = "optional_number")]
+    destination_id: Option<u64>,
     #[serde(default, deserialize_with = "optional_number")]
     mapping_id: Option<u64>,
     #[serde(default, deserialize_with = "optional_number")]
@@ -202,8 +188,9 @@ struct WireMappingId {
 
 impl WireMappingId {
     fn id(&self) -> Option<MappingId> {
-        self.destination_mapping_id
-            .or(self.mapping_id)
-            .map(MappingId)
+        Some(MappingId {
+            destination: DestinationId(self.destination_id?),
+            number: self.destination_mapping_id.or(self.mapping_id)?,
+        })
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::contents::{contents, with_code};
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::resource::{Creation, Field, List, Resource, Words, field, words};
 use crate::serde_helpers::{numbers, optional_number, optional_word, text};
 
 pub(super) const PATH: &str = "/segments/";
@@ -24,6 +24,7 @@ impl Resource for Segment {
     type Service = OfAudienceManager;
     const WORDS: Words = words!("segments");
     const CHANGED_BY: Option<Method> = Some(Method::PUT);
+    const READ_QUERY: &[(&str, &str)] = &[WITH_TRAIT_SOURCES];
 
     fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
         let wire = WireSegment::deserialize(wire).ok()?;
@@ -53,13 +54,8 @@ impl Resource for Segment {
         wire::sid(element).map(SegmentSid)
     }
 
-    fn location(sid: &SegmentSid) -> Option<Location> {
-        let path = query(&format!("{PATH}{sid}"), &[WITH_TRAIT_SOURCES]);
-        Some(Location::Alone(path))
-    }
-
-    fn path(&self) -> String {
-        format!("{PATH}{}", self.sid)
+    fn path(sid: &SegmentSid) -> String {
+        format!("{PATH}{sid}")
     }
 
     fn list(data_sources: &Vec<DataSourceId>) -> List {

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::contents::{contents, with_code};
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field, words};
+use crate::resource::{Creation, Field, List, Resource, Words, field, words};
 use crate::serde_helpers::{optional_number, optional_word, text};
 
 pub(super) const PATH: &str = "/traits/";
@@ -50,12 +50,8 @@ impl Resource for Trait {
         wire::sid(element).map(TraitSid)
     }
 
-    fn location(sid: &TraitSid) -> Option<Location> {
-        Some(Location::Alone(format!("{PATH}{sid}")))
-    }
-
-    fn path(&self) -> String {
-        format!("{PATH}{}", self.sid)
+    fn path(sid: &TraitSid) -> String {
+        format!("{PATH}{sid}")
     }
 
     fn list(data_sources: &Vec<DataSourceId>) -> List {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::service::OfExperiencePlatform;
 use super::wire::{self, WireAudience};
-use crate::resource::{Creation, Field, List, Location, Resource, Words, field, query, words};
+use crate::resource::{Creation, Field, List, Resource, Words, field, query, words};
 
 pub(super) const PATH: &str = "/core/ups/audiences";
 /// The external audiences service, asked for metadata alone (§3.8, a page that Adobe does not list).
@@ -23,12 +23,6 @@ const METADATA: &str = "/core/ais/audiences?createAudienceMetaOnly=true";
 const METADATA_VERSION: &str = "application/vnd.adobe.external.audiences+json; version=2";
 /// The only origin that both services take for an audience made from outside (§3.4, §3.8).
 const ORIGIN: &str = "CUSTOM_UPLOAD";
-
-fn path(id: &AudienceId) -> String {
-    let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
-    // A plus sign is a space in a query alone.
-    format!("{PATH}/{}", id.replace('+', "%20"))
-}
 
 impl Resource for Audience {
     type Service = OfExperiencePlatform;
@@ -43,14 +37,12 @@ impl Resource for Audience {
         wire::audience_id(element)
     }
 
-    /// Inactive ones included, unlike in lists. The call that takes many ids leaves out labels and description (§3.11),
+    /// Inactive ones are read too, unlike in lists. The call that takes many ids leaves out labels and description (§3.11),
     /// so nothing is read by it.
-    fn location(id: &AudienceId) -> Option<Location> {
-        Some(Location::Alone(path(id)))
-    }
-
-    fn path(&self) -> String {
-        path(&self.id)
+    fn path(id: &AudienceId) -> String {
+        let id: String = form_urlencoded::byte_serialize(id.as_str().as_bytes()).collect();
+        // A plus sign is a space in a query alone.
+        format!("{PATH}/{}", id.replace('+', "%20"))
     }
 
     /// Inactive ones are not in it (§3.2).

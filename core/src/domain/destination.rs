@@ -44,7 +44,6 @@ pub struct MappingKeys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mapping {
     pub id: MappingId,
-    pub destination: DestinationId,
     pub segment: SegmentSid,
     pub keys: MappingKeys,
     /// As they were read: `2012-07-04`.
@@ -55,10 +54,9 @@ pub struct Mapping {
 
 impl Mapping {
     /// One of which only the ids are known.
-    pub fn known_by_ids(id: MappingId, destination: DestinationId, segment: SegmentSid) -> Self {
+    pub fn known_by_ids(id: MappingId, segment: SegmentSid) -> Self {
         Self {
             id,
-            destination,
             segment,
             keys: MappingKeys::default(),
             start: None,

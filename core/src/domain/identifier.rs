@@ -58,9 +58,20 @@ numeric_identifier! {
     SegmentSid,
     /// A destination of Audience Manager.
     DestinationId,
-    /// A segment's mapping to a destination; answers name it `mappingId`, `destinationMappingId` or both
-    /// (audience-manager.md §6.2).
-    MappingId,
+}
+
+/// A segment's mapping to a destination, which is read under its destination; answers name the number `mappingId`,
+/// `destinationMappingId` or both (audience-manager.md §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MappingId {
+    pub destination: DestinationId,
+    pub number: u64,
+}
+
+impl std::fmt::Display for MappingId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.number.fmt(formatter)
+    }
 }
 
 text_identifier! {

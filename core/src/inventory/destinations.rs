@@ -1,11 +1,11 @@
-//! Facts about destinations and mappings, applied. A mapping has no read of its own: what a list lacks is decided by a look into its
-//! destination.
+//! Facts about destinations and mappings, applied. Mappings come in the list of destinations, or in one of their own for
+//! each destination.
 
 use super::clock::{Moment, Sequence};
 use super::key::{Coverage, Key};
 use super::known::Inventory;
 use crate::domain::destination::{Destination, Mapping};
-use crate::domain::identifier::{DestinationId, MappingId, SegmentSid};
+use crate::domain::identifier::{DestinationId, MappingId};
 
 /// The mappings that one list showed, and one entry for each that could not be read, with its id where that could.
 pub type ListedMappings = (Vec<Mapping>, Vec<Option<MappingId>>);
@@ -50,27 +50,5 @@ impl Inventory {
         let coverage = Coverage::Destination(destination);
         self.mappings
             .apply_list(started, now, coverage, mappings, &undecodable)
-    }
-
-    /// A look into a destination for one segment: what it lacks is gone, unless it was written so lately that the look may
-    /// lag behind.
-    pub fn apply_mappings_looked_up(
-        &mut self,
-        at: Sequence,
-        now: Moment,
-        key: (SegmentSid, DestinationId),
-        found: Vec<Mapping>,
-    ) -> Vec<Key> {
-        let known = self.mappings.find(&key).map(|entry| entry.record.id);
-        let lacking: Vec<MappingId> = known
-            .filter(|id| found.iter().all(|mapping| mapping.id != *id))
-            .collect();
-        let mut touched = self.mappings.apply_look_up(at, key, found);
-        for id in lacking {
-            let gone = self.mappings.apply_not_found((at, now), &id, false);
-            touched.extend(gone.into_iter().flatten());
-        }
-        self.mappings.trust(at, &key);
-        touched
     }
 }

@@ -492,17 +492,6 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// What carries the key was just looked at: an older list that contradicted it is behind.
-    pub(super) fn trust(&mut self, at: Sequence, key: &R::NaturalKey) {
-        for id in self.by_key.get(key) {
-            if let Some(entry) = self.entries.get_mut(id)
-                && entry.stale_since <= at
-            {
-                entry.stale = false;
-            }
-        }
-    }
-
     /// A create whose outcome is unknown, or that was refused since the key is taken, unless the key was looked up since.
     pub fn apply_unresolved(&mut self, at: Sequence, key: R::NaturalKey) {
         if self.was_looked_up(&key, at) {

@@ -81,10 +81,10 @@ impl Record for Mapping {
         self.id
     }
     fn natural_keys(&self) -> impl Iterator<Item = Self::NaturalKey> {
-        std::iter::once((self.segment, self.destination))
+        std::iter::once((self.segment, self.id.destination))
     }
     fn coverage(&self) -> Coverage {
-        Coverage::Destination(self.destination)
+        Coverage::Destination(self.id.destination)
     }
     fn stored(&self, field: Field) -> Option<&str> {
         let keys = &self.keys;
@@ -104,11 +104,14 @@ impl Judged for Mapping {
     const NOUN: &'static str = "mapping";
 
     fn title(&self) -> String {
-        format!("{} {}", self.id, (self.segment, self.destination).label())
+        format!(
+            "{} {}",
+            self.id,
+            (self.segment, self.id.destination).label()
+        )
     }
 }
 
-/// It has no read of its own: a look-up asks its destination.
 impl Kind for Mapping {
     const PLURAL: &'static str = "mappings";
     type Scope = DestinationId;
@@ -201,15 +204,6 @@ impl Known for Mapping {
         at: At,
     ) -> Vec<Key> {
         inventory.apply_mappings(at.sent, at.now, *scope, mappings(listing))
-    }
-
-    fn apply_found(
-        inventory: &mut Inventory,
-        query: &Self::Query,
-        found: Vec<Self>,
-        at: At,
-    ) -> Vec<Key> {
-        inventory.apply_mappings_looked_up(at.sent, at.now, *query, found)
     }
 }
 

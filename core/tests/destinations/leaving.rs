@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use audience_sharing_core::compose::{DestinationSelector, SegmentDestination, ShareName};
-use audience_sharing_core::domain::identifier::{DataSourceId, DestinationId, MappingId};
+use audience_sharing_core::domain::identifier::DataSourceId;
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Sequence;
@@ -13,7 +13,7 @@ use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor};
 
-use super::{calls, mapped, partner, pass, shop, state, tenant};
+use super::{FOREIGN, calls, mapped, partner, pass, shop, state, tenant, to_shop};
 use crate::model::{World, claimant, mark_of, name, of_audience};
 use audience_sharing_core::domain::source::SourceId;
 
@@ -98,8 +98,8 @@ fn a_mapping_that_was_never_written_down_is_found_by_its_declaration() {
 #[test]
 fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
     let mut world = state(tenant(), &mapped(&[shop()]));
-    let mut foreign = world.tenant.mappings[&MappingId(1_006)].clone();
-    (foreign.id, foreign.destination) = (MappingId(9_000), DestinationId(4_712));
+    let mut foreign = world.tenant.mappings[&to_shop(1_006)].clone();
+    foreign.id = FOREIGN;
     world.tenant.mappings.insert(foreign.id, foreign);
     pass(&mut world);
     let plan = departure(&world, &[]);

@@ -11,7 +11,7 @@ use rstest::rstest;
 
 use super::{
     SHOP, URL, by_name, calls, gamers, mapped, partner, pass, record, settled, shop, state, tenant,
-    url,
+    to_shop, url,
 };
 use crate::model::{Tenant, World, target_mut};
 
@@ -95,7 +95,7 @@ fn restarted(world: World) -> World {
 fn ids(world: &World) -> Vec<(DestinationId, MappingId)> {
     let mappings = world.tenant.mappings.values();
     mappings
-        .map(|found| (found.destination, found.id))
+        .map(|found| (found.id.destination, found.id))
         .collect()
 }
 
@@ -195,7 +195,7 @@ fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
 ) {
     let mut world = state(three(), &mapped(&[shop()]));
     world.recorded.mappings.clear();
-    let found = world.tenant.mappings.get_mut(&MappingId(1_006)).unwrap();
+    let found = world.tenant.mappings.get_mut(&to_shop(1_006)).unwrap();
     found.keys = url(by_hand);
     let before = world.tenant.mappings.clone();
     let mut world = restarted(world);

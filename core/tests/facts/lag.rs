@@ -29,7 +29,11 @@ fn destination() -> Destination {
 }
 
 fn mapping() -> Mapping {
-    Mapping::known_by_ids(MappingId(9), DestinationId(8), SegmentSid(20))
+    let id = MappingId {
+        destination: DestinationId(8),
+        number: 9,
+    };
+    Mapping::known_by_ids(id, SegmentSid(20))
 }
 
 fn calls_about<K: Known>(object: &K) -> [Call; 2] {

@@ -216,7 +216,10 @@ impl Tenant {
     /// A person maps a segment of their own as a call mapped ours.
     pub(super) fn mapped_too(&mut self, ours: &Mapping) {
         if let Some(segment) = self.strangers.segments.keys().next() {
-            let id = MappingId(300_000 + ours.id.0);
+            let id = MappingId {
+                number: 300_000 + ours.id.number,
+                ..ours.id
+            };
             let mapping = Mapping {
                 id,
                 segment: *segment,

@@ -54,7 +54,7 @@ impl Tenant {
         let listed = self.destinations.values().map(|found| {
             let mappings = || {
                 (
-                    self.mappings_of(|mapping| mapping.destination == found.id),
+                    self.mappings_of(|mapping| mapping.id.destination == found.id),
                     Vec::new(),
                 )
             };
@@ -78,21 +78,30 @@ impl Tenant {
                 None => drop(inventory.destinations.apply_gone(sequence, id)),
             },
             Call::Mapping(Operation::List(id)) => {
-                let found = self.mappings_of(|mapping| mapping.destination == *id);
+                let found = self.mappings_of(|mapping| mapping.id.destination == *id);
                 inventory.apply_mappings(sequence, now, *id, (found, Vec::new()));
             }
             Call::Mapping(Operation::LookUp((segment, destination))) => {
                 let found = self.mappings_of(|mapping| {
-                    (mapping.destination, mapping.segment) == (*destination, *segment)
+                    (mapping.id.destination, mapping.segment) == (*destination, *segment)
                 });
                 let key = (*segment, *destination);
-                inventory.apply_mappings_looked_up(sequence, now, key, found);
+                inventory.mappings.apply_look_up(sequence, key, found);
+            }
+            Call::Mapping(Operation::Read(id)) => {
+                let found = self.all_mappings().find(|mapping| mapping.id == *id);
+                match found.cloned() {
+                    Some(found) => drop(inventory.mappings.apply_read(sequence, found)),
+                    None => drop(inventory.mappings.apply_gone(sequence, id)),
+                }
             }
             Call::Mapping(Operation::Create(new)) => {
                 assert!(self.segments.contains_key(&new.segment), "{call}");
                 let made = Mapping {
-                    id: MappingId(self.id()),
-                    destination: new.destination,
+                    id: MappingId {
+                        destination: new.destination,
+                        number: self.id(),
+                    },
                     segment: new.segment,
                     keys: new.keys.clone(),
                     start: new.start.clone(),
@@ -159,7 +168,7 @@ impl Tenant {
     pub(crate) fn mapped(&self) -> BTreeMap<(SegmentSid, DestinationId), Vec<&Mapping>> {
         let mut mapped: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for mapping in self.mappings.values() {
-            let key = (mapping.segment, mapping.destination);
+            let key = (mapping.segment, mapping.id.destination);
             mapped.entry(key).or_default().push(mapping);
         }
         mapped

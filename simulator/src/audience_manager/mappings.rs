@@ -80,6 +80,11 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     })
 }
 
+pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
+    let (destination, mapping) = find(world, ask)?;
+    Ok(Answer::json(200, render(world, &destination, &mapping)))
+}
+
 pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let made = add(world, ask, body_object(ask)?)?;
     Ok(Answer::json(201, made))

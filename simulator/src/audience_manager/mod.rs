@@ -97,6 +97,7 @@ const ENDPOINTS: &[Endpoint] = &[
     on(Write, "POST", "/v1/destinations/{destinationId}/mappings", mappings::create),
     on(Write, "POST", "/v1/destinations/{destinationId}/traits", mappings::create),
     on(Write, "POST", "/v1/destinations/{destinationId}/bulk-create", mappings::bulk_create),
+    on(Read, "GET", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::get),
     on(Write, "PUT", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::update),
     on(Write, "DELETE", "/v1/destinations/{destinationId}/mappings/{mappingId}", mappings::delete),
 

@@ -343,6 +343,20 @@ async fn a_fault_empties_or_ages_the_list_of_mappings() {
 }
 
 #[tokio::test]
+async fn one_mapping_is_read_under_its_destination_alone() {
+    let tenant = tenant().await;
+    let list = get(&tenant, "/destinations/4701/mappings").await;
+    let read = get(&tenant, "/destinations/4701/mappings/810001").await;
+    assert_eq!(read, list[0]);
+    for elsewhere in [
+        "/destinations/4702/mappings/810001",
+        "/destinations/4705/mappings/810004",
+    ] {
+        tenant.aam("GET", elsewhere, Value::Null).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_mapping_is_listed_on_request_only() {
     let tenant = tenant().await;
     let live = get(&tenant, "/destinations/4705/mappings").await;

@@ -140,6 +140,21 @@ async fn an_expression_is_answered_as_the_switch_says(
 }
 
 #[tokio::test]
+async fn an_expression_that_says_more_than_a_membership_loses_none_of_it() {
+    let tenant = small().await;
+    let json = DefinitionExpressions::Json;
+    tenant.flags(|flags| flags.experience_platform.definition_expressions = json);
+    let membership = "segmentMembership.get(\"A\").get(\"1\").status = \"realized\"";
+    let expression = format!("{membership} and person.age > 18");
+    let body = json!({
+        "type": "SegmentDefinition", "name": "a", "schema": {"name": "_xdm.context.profile"},
+        "expression": {"type": "PQL", "format": "pql/text", "value": expression},
+    });
+    let made = tenant.aep("POST", "/audiences", body).await.expect(200);
+    assert_eq!(made["expression"]["value"], expression);
+}
+
+#[tokio::test]
 async fn mixed_spellings_differ_between_objects() {
     let tenant = small().await;
     let source = tenant.source("a").await;

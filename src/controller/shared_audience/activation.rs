@@ -15,12 +15,17 @@ pub(super) fn recorded_mappings(objects: &AudienceManagerStatus) -> Vec<KnownMap
         destinations.map(|found| (Some(segment.key.as_str()), found))
     });
     let read = |(segment, found): (Option<&str>, &DestinationStatus)| {
+        let destination = DestinationId(recorded_id(Some(found.destination_id))?);
+        let number = recorded_id(found.mapping_id);
         Some(KnownMapping {
             segment: segment.map(Into::into),
             key: found.key.as_str().into(),
             found_by: found.found_by.as_deref().map(Into::into),
-            destination: DestinationId(recorded_id(Some(found.destination_id))?),
-            mapping: recorded_id(found.mapping_id).map(MappingId),
+            destination,
+            mapping: number.map(|number| MappingId {
+                destination,
+                number,
+            }),
         })
     };
     shared.chain(additional).filter_map(read).collect()
@@ -54,7 +59,7 @@ pub(super) fn destinations(
             key: known.key.to_string(),
             found_by: known.found_by.as_ref().map(ToString::to_string),
             destination_id: stored_id(known.destination.0)?,
-            mapping_id: known.mapping.and_then(|id| stored_id(id.0)),
+            mapping_id: known.mapping.and_then(|id| stored_id(id.number)),
         })
     };
     of_segment.filter_map(write).collect()

@@ -12,7 +12,7 @@ use super::answers::{clear, lasting, set_flags};
 use super::sources::connected;
 use super::{QUIET_HOUR, Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::System;
-use crate::operations::{LOYAL_GAMERS, OTHER, label};
+use crate::operations::{LOYAL_GAMERS, OTHER, label, moves_objects};
 use crate::operator::{World, audience};
 
 const DATA_SOURCE: &str = "Adobe Experience Platform Audience Sharing";
@@ -446,7 +446,10 @@ fn export_controls() -> Vec<Scenario> {
             Reason::ExportControlMissing,
             "a person took the export control from the data source",
         )
-        .happens(|world| labelled(world, &["core/C3"]))
+        .happens(|world| {
+            moves_objects(world);
+            labelled(world, &["core/C3"]);
+        })
         .happens(|world| restrict(world, json!([])))
         .mended_by(|world| restrict(world, json!(["PII"])))
         .calls(LOOKS),

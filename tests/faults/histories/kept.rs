@@ -2,16 +2,21 @@
 
 use std::sync::Mutex;
 
+use adobe_simulator::Preset;
+
 use super::steps::{Deletion, Edit, Step};
 use super::switches::Switch;
 use super::{Seen, play};
 use crate::fault::Fault;
 use crate::run::on_virtual_time;
 
+/// Under both presets: the one under which it failed may be either.
 fn ends_as_declared(switches: &[Switch], steps: &[Step]) {
     let seen = Mutex::new(Seen::default());
-    let failures = on_virtual_time(play(switches, steps, &seen));
-    assert!(failures.is_empty(), "{failures:#?}");
+    for preset in [Preset::Likeliest, Preset::Hostile] {
+        let failures = on_virtual_time(play(preset, switches, steps, &seen));
+        assert!(failures.is_empty(), "{preset:?}: {failures:#?}");
+    }
 }
 
 const READERS: usize = 2;

@@ -13,7 +13,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
+use adobe_simulator::Preset;
 use proptest::prelude::Strategy;
+use proptest::sample::select;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 
 use super::steps::{KINDS, Step, steps};
@@ -29,7 +31,8 @@ const TOLD_MAX: usize = 8;
 /// About a minute.
 const SHRINKS_MAX: u32 = 600;
 
-type Story = (Vec<Switch>, Vec<Step>);
+/// The preset is drawn last: a seed plays the same steps as before there was a choice of presets.
+type Story = (Vec<Switch>, Vec<Step>, Preset);
 
 struct Failed {
     seed: u64,
@@ -57,7 +60,7 @@ impl std::fmt::Display for Failed {
 
 /// The source of a test that plays the history.
 fn as_test(failed: &Failed) -> String {
-    let (switches, steps) = &failed.story;
+    let (switches, steps, _) = &failed.story;
     let steps: String = steps
         .iter()
         .map(|step| format!("            {},\n", as_source(step)))
@@ -96,12 +99,13 @@ fn runner(seed: u64, number: u32, shrinks: u32) -> TestRunner {
 }
 
 fn story() -> impl Strategy<Value = Story> {
-    (switches(), steps())
+    let presets = select(&[Preset::Likeliest, Preset::Hostile]);
+    (switches(), steps(), presets)
 }
 
 fn play_one(seed: u64, number: u32, shrinks: u32, seen: &Mutex<Seen>) -> Result<(), Failed> {
-    let outcome = runner(seed, number, shrinks).run(&story(), |(switches, steps)| {
-        let failures = on_virtual_time(play(&switches, &steps, seen));
+    let outcome = runner(seed, number, shrinks).run(&story(), |(switches, steps, preset)| {
+        let failures = on_virtual_time(play(preset, &switches, &steps, seen));
         match failures.is_empty() {
             true => Ok(()),
             false => Err(TestCaseError::fail(format!("{failures:#?}"))),
@@ -133,8 +137,8 @@ fn play_all(seed: u64, numbers: Range<u32>, seen: &Mutex<Seen>) -> Vec<Failed> {
                     }
                     if let Err(found) = play_one(seed, number, 0, seen) {
                         println!(
-                            "history {number} of seed {seed} fails under {:?}: {}",
-                            found.story.0, found.told
+                            "history {number} of seed {seed} fails under {:?} and {:?}: {}",
+                            found.story.2, found.story.0, found.told
                         );
                         failed.lock().unwrap().push(found);
                     }
@@ -238,6 +242,7 @@ fn a_history_that_fails_is_printed_as_a_test() {
                     labels: &["core/C3"],
                 },
             ],
+            Preset::Hostile,
         ),
     };
     insta::assert_snapshot!(as_test(&failed), @r#"

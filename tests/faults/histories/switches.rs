@@ -1,8 +1,9 @@
-//! The readings of Adobe's references that are unsure: each history is played under a few of them, drawn by its seed.
+//! The readings of Adobe's references that are unsure: each history is played under one of the presets with a few of them
+//! turned, both drawn by its seed.
 //!
 //! A table of switches of the simulator (`simulator/src/flags`), as far as they leave what must exist in the end the same.
 
-use adobe_simulator::{Flags, Simulator};
+use adobe_simulator::{ConnectorNamespaces, DataSourceChange, Flags, Preset, Simulator};
 use proptest::prelude::Strategy;
 use proptest::sample::select;
 use serde_json::Value;
@@ -105,24 +106,32 @@ pub(super) fn switches() -> impl Strategy<Value = Vec<Switch>> {
     proptest::collection::vec(select(SWITCHES), 0..6)
 }
 
+/// The readings of a preset, as far as they leave what must exist in the end the same.
+fn flags(preset: Preset) -> Flags {
+    let mut flags = preset.flags();
+    let audience_manager = &mut flags.audience_manager;
+    audience_manager.data_source_change = DataSourceChange::Follows;
+    audience_manager.mixed_export_controls_refused = false;
+    flags
+}
+
 fn pointer(name: &str) -> String {
     format!("/{}", name.replace('.', "/"))
 }
 
-pub(super) fn turn(simulator: &Simulator, switches: &[Switch]) {
-    let mut flags = serde_json::to_value(simulator.flags()).unwrap();
-    let is_on = |wanted: Switch| switches.contains(&wanted);
-    // A service whose audiences lie in one namespace knows no audience in the two that its documents name, by which a
-    // definition of ours tests: refusing it, it would refuse every one.
-    let refuses_all = is_on(("connector.namespaces", r#""one""#));
+pub(super) fn turn(simulator: &Simulator, preset: Preset, switches: &[Switch]) {
+    let mut flags = serde_json::to_value(flags(preset)).unwrap();
     for (name, value) in switches {
-        if refuses_all && *name == "experiencePlatform.unknownAudienceRefused" {
-            continue;
-        }
         let known = flags.pointer_mut(&pointer(name));
         *known.unwrap() = serde_json::from_str::<Value>(value).unwrap();
     }
-    simulator.set_flags(serde_json::from_value::<Flags>(flags).unwrap());
+    let mut flags: Flags = serde_json::from_value(flags).unwrap();
+    // A service whose audiences lie in one namespace knows no audience in the two that its documents name, by which a
+    // definition of ours tests: refusing it, it would refuse every one.
+    if flags.connector.namespaces == ConnectorNamespaces::One {
+        flags.experience_platform.unknown_audience_refused = false;
+    }
+    simulator.set_flags(flags);
 }
 
 /// A switch that is at its default plays nothing new.

@@ -15,6 +15,10 @@ use crate::scripted::{Reply, Setting, World, change, leased};
 use crate::{Effect, Kind};
 
 const SHOP: DestinationId = DestinationId(4711);
+const STORED: MappingId = MappingId {
+    destination: SHOP,
+    number: 810_000,
+};
 
 fn stored_mapping(id_name: &str) -> Value {
     let mut mapping = json!({
@@ -29,8 +33,7 @@ fn stored_mapping(id_name: &str) -> Value {
 
 fn known_mapping() -> Mapping {
     Mapping {
-        id: MappingId(810_000),
-        destination: SHOP,
+        id: STORED,
         segment: SegmentSid(9001),
         keys: MappingKeys {
             url: Some("https://shop.example?a&b&amp;c".into()),
@@ -47,7 +50,7 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
     let world = World::authorized(|_, _| {
         let mut deleted = stored_mapping("mappingId");
         deleted["elementStatus"] = json!("deleted");
-        let odd = json!({"destinationMappingId": 7, "sid": {"x": 1}});
+        let odd = json!({"destinationMappingId": 7, "destinationId": 4711, "sid": {"x": 1}});
         let url = json!({"destinationId": 4711, "name": "Cats &amp; dogs", "destinationType": "PUSH", "status": 1,
             "serializationEnabled": true,
             "mappings": [stored_mapping("mappingId"), deleted, odd, stored_mapping("destinationMappingId")]});
@@ -85,7 +88,11 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         [known_mapping(), known_mapping()],
         "both names of the id"
     );
-    assert_eq!(mappings.undecodable, [Some(MappingId(7))]);
+    let odd = MappingId {
+        number: 7,
+        ..STORED
+    };
+    assert_eq!(mappings.undecodable, [Some(odd)]);
     assert_eq!(partner.destination.kind, DestinationKind::ServerToServer);
     assert_eq!(partner.destination.activity, Activity::Inactive);
     assert!(partner.destination.fills_alias && partner.mappings.is_none());
@@ -177,9 +184,9 @@ async fn a_mapping_is_created_with_what_its_destination_needs_and_nothing_else()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none() {
+async fn an_update_reads_the_mapping_and_sends_the_date_that_was_declared_or_none() {
     let world = World::authorized(|asked, _| match asked.to_string().starts_with("GET") {
-        true => Reply::json(200, &json!([stored_mapping("destinationMappingId")])),
+        true => Reply::json(200, &stored_mapping("destinationMappingId")),
         false => Reply::text(200, ""),
     });
     let aam = world.gateway.audience_manager();
@@ -237,7 +244,7 @@ async fn an_update_reads_the_list_and_sends_the_date_that_was_declared_or_none()
 #[tokio::test(start_paused = true)]
 async fn an_update_of_what_changed_meanwhile_or_is_gone_writes_nothing() {
     let world = World::authorized(|_, number| match number {
-        0 => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        0 => Reply::json(200, &stored_mapping("mappingId")),
         _ => Reply::json(404, &json!({})),
     });
     let aam = world.gateway.audience_manager();
@@ -258,13 +265,15 @@ async fn an_update_of_what_changed_meanwhile_or_is_gone_writes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
-    let world = World::authorized(|call, _| match call.to_string().starts_with("GET") {
-        true => Reply::json(200, &json!([stored_mapping("mappingId")])),
-        false => Reply::text(204, ""),
+    let world = World::authorized(|call, _| match call.to_string().as_str() {
+        "GET aam.adobe.io/v1/destinations/4711/mappings/810000" => {
+            Reply::json(200, &stored_mapping("mappingId"))
+        }
+        text if text.starts_with("GET") => Reply::json(404, &json!({"code": "NOT_FOUND"})),
+        _ => Reply::text(204, ""),
     });
     let aam = world.gateway.audience_manager();
-    let listed = aam.list::<Mapping>(&change(), &SHOP).await.expect("a list");
-    let stored = listed.items[0].clone();
+    let stored = known_mapping();
     let other = Mapping {
         segment: SegmentSid(1),
         ..stored.clone()
@@ -273,33 +282,48 @@ async fn a_mapping_is_deleted_by_its_own_path_and_only_as_it_was_read() {
     assert_eq!(changed, Ok(Deleted::Changed(stored.clone())));
     let deleted = aam.delete(&change(), leased(), &stored).await;
     assert_eq!(deleted, Ok(Deleted::Done));
-    // The list may be behind: the deletion says whether it was there.
-    let unlisted = Mapping {
-        id: MappingId(810_001),
+    let gone = Mapping {
+        id: MappingId {
+            number: 810_001,
+            ..STORED
+        },
         ..stored.clone()
     };
-    let deleted = aam.delete(&change(), leased(), &unlisted).await;
-    assert_eq!(deleted, Ok(Deleted::Done));
+    let deleted = aam.delete(&change(), leased(), &gone).await;
+    assert!(deleted.expect_err("gone").is_not_found());
     let calls = world.calls();
     let written = calls.iter().map(ToString::to_string);
     let written: Vec<_> = written.filter(|call| !call.starts_with("GET")).collect();
-    let path = "DELETE aam.adobe.io/v1/destinations/4711/mappings";
     assert_eq!(
         written,
-        [format!("{path}/{}", stored.id), format!("{path}/810001")]
+        ["DELETE aam.adobe.io/v1/destinations/4711/mappings/810000"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_is_shown_as_deleted_is_gone() {
+    let world = World::authorized(|_, _| {
+        let mut deleted = stored_mapping("mappingId");
+        deleted["elementStatus"] = json!("deleted");
+        Reply::json(200, &deleted)
+    });
+    let aam = world.gateway.audience_manager();
+    let error = aam.get::<Mapping>(&change(), &STORED).await;
+    let error = error.expect_err("gone");
+    assert!(error.is_not_found() && error.is_proven());
 }
 
 #[rstest]
 #[case::with_its_id(json!({"mappingId": 810_000, "sid": {"x": 1}}))]
 #[case::without_an_id(json!({"sid": 9001}))]
-#[case::too_large(json!({"mappingId": 810_000, "destinationId": 4711, "sid": 9001, "url": "x".repeat(300 << 10)}))]
+#[case::another(json!({"mappingId": 810_001, "destinationId": 4711, "sid": 9001}))]
+#[case::too_large(json!({"mappingId": 810_000, "destinationId": 4711, "sid": 9001, "url": "x".repeat(2 << 20)}))]
 #[tokio::test(start_paused = true)]
 async fn a_mapping_that_cannot_be_read_is_neither_gone_nor_written_nor_deleted(
     #[case] unreadable: Value,
 ) {
     let world = World::authorized(move |call, _| match call.method.as_str() {
-        "GET" => Reply::json(200, &json!([unreadable])),
+        "GET" => Reply::json(200, &unreadable),
         _ => Reply::text(204, ""),
     });
     let aam = world.gateway.audience_manager();
@@ -307,7 +331,7 @@ async fn a_mapping_that_cannot_be_read_is_neither_gone_nor_written_nor_deleted(
     let updated = aam
         .update(&change(), leased(), &known_mapping(), &nothing)
         .await;
-    let error = updated.expect_err("it may be among them");
+    let error = updated.expect_err("it is there");
     assert_eq!(error.kind(), Kind::UnexpectedAnswer);
     let deleted = aam.delete(&change(), leased(), &known_mapping()).await;
     let error = deleted.expect_err("it was not judged");
@@ -316,7 +340,7 @@ async fn a_mapping_that_cannot_be_read_is_neither_gone_nor_written_nor_deleted(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mapping_whose_destination_answers_404_is_gone_only_in_the_services_own_words() {
+async fn a_mapping_that_answers_404_is_gone_only_in_the_services_own_words() {
     for (body, proven) in [
         (json!({"message": "not found"}), false),
         (json!({"code": "NOT_FOUND"}), true),
@@ -342,7 +366,7 @@ async fn the_read_and_the_write_of_a_mapping_take_one_grant() {
         ..Setting::default()
     };
     let world = World::authorized_with(setting, |call, _| match call.method.as_str() {
-        "GET" => Reply::json(200, &json!([stored_mapping("mappingId")])),
+        "GET" => Reply::json(200, &stored_mapping("mappingId")),
         _ => Reply::text(200, ""),
     });
     let aam = world.gateway.audience_manager();
@@ -376,7 +400,7 @@ async fn a_list_may_come_in_an_envelope_which_says_whether_it_is_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_destination_is_never_written_and_a_mapping_never_read_by_its_id_alone() {
+async fn a_destination_is_never_written() {
     let world = World::authorized(|_, _| Reply::json(200, &json!({})));
     let aam = world.gateway.audience_manager();
     let destination = Destination {
@@ -393,7 +417,6 @@ async fn a_destination_is_never_written_and_a_mapping_never_read_by_its_id_alone
             .await
             .err(),
         aam.delete(&change(), leased(), &destination).await.err(),
-        aam.get::<Mapping>(&change(), &MappingId(1)).await.err(),
     ];
     for error in refused {
         let error = error.expect("unsupported");

@@ -235,7 +235,6 @@ pub(crate) fn plan_mapping(
     }
     let table = &mapped.inventory.mappings;
     let key = (mapped.sid, destination.id);
-    let look_up = Call::look_up::<Mapping>(key);
     // Under whichever key: the same destination is the same mapping.
     let of_destination = mapped
         .recorded
@@ -251,8 +250,18 @@ pub(crate) fn plan_mapping(
         .map(|(id, _)| *id);
     let state = |mapping| known(mapped.key, target, mapping);
     let found: Vec<_> = table.find(&key).collect();
-    if table.is_unresolved(&key) || found.iter().any(|entry| entry.stale) {
-        plan.steps.push(Step::ready(look_up));
+    let stale = found.iter().filter(|entry| entry.stale);
+    let listed = table.is_listed(Coverage::Destination(destination.id));
+    let unlisted = of_destination.iter().map(|(id, _)| *id);
+    let unlisted = unlisted.filter(|id| listed && table.get(id).is_none());
+    let unknown = stale.map(|entry| entry.record.id).chain(unlisted);
+    match table.is_unresolved(&key) {
+        true => plan.steps.push(Step::ready(Call::look_up::<Mapping>(key))),
+        false => plan
+            .steps
+            .extend(unknown.map(|id| Step::ready(Call::read::<Mapping>(id)))),
+    }
+    if !plan.steps.is_empty() {
         plan.state.known = Some(state(of_record));
         return plan;
     }
@@ -264,11 +273,10 @@ pub(crate) fn plan_mapping(
         (!of_record, !is_recorded(mapping), !equals, mapping.id)
     });
     let Some(chosen) = chosen else {
-        let listed = table.is_listed(Coverage::Destination(destination.id));
         plan.steps.push(Step::ready(if !listed {
             Call::list::<Mapping>(destination.id)
         } else if !table.was_looked_up(&key, mapped.since) {
-            look_up
+            Call::look_up::<Mapping>(key)
         } else {
             Call::create::<Mapping>(NewMapping {
                 destination: destination.id,
@@ -356,7 +364,7 @@ pub(crate) fn deletions<'a>(
         Some(match table.get(&id) {
             Some(entry) => judge_recorded(&entry.record).owned(),
             // In no list that was read: only its ids are known. The deletion reads it, and plans again if it finds more.
-            None => judge_recorded(&Mapping::known_by_ids(id, known.destination, sid?)).owned(),
+            None => judge_recorded(&Mapping::known_by_ids(id, sid?)).owned(),
         })
     });
     let made = made.into_iter().map(Ours::owned);
@@ -430,7 +438,7 @@ pub(crate) fn mapped_to<'a>(
     let mapped = sid.into_iter().flat_map(|sid| of_segment(inventory, sid));
     let mapped = mapped.map(|entry| &entry.record);
     let mapped = mapped.filter(|mapping| !apart.contains(&mapping.id));
-    let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.destination));
+    let found = mapped.filter_map(|mapping| inventory.destinations.get(&mapping.id.destination));
     found.map(|entry| &entry.record)
 }
 
@@ -472,9 +480,9 @@ pub(crate) fn in_the_way_of(
     let foreign: Vec<ObjectName> = of_segment(inventory, sid)
         .filter(|entry| entry.written.is_none() && !is_ours(entry.record.id))
         .map(
-            |entry| match inventory.destinations.get(&entry.record.destination) {
+            |entry| match inventory.destinations.get(&entry.record.id.destination) {
                 Some(entry) => object_name(&entry.record),
-                None => ObjectName::new(Destination::NOUN, entry.record.destination.to_string()),
+                None => ObjectName::new(Destination::NOUN, entry.record.id.destination.to_string()),
             },
         )
         .collect();

@@ -243,7 +243,7 @@ impl<'a> Planner<'a> {
         let inventory = self.input.inventory;
         let undeclared = mappings::made(inventory, sid).filter(|ours| {
             let mut targets = declared.targets.iter();
-            !targets.any(|target| target.destination.id == ours.record().destination)
+            !targets.any(|target| target.destination.id == ours.record().id.destination)
         });
         self.add(mappings::deletions(inventory, [], undeclared));
     }
