@@ -80,7 +80,7 @@ impl Engine {
         self.send(Message::Release(share)).await
     }
 
-    /// An audience has changed, and will be asked for again at once: what is only a look at it need not be waited for, nor,
+    /// An audience has changed, and will be asked for again at once: a job that only checks it need not be waited for, nor,
     /// if it `leaves`, what is still to be created of it. If the inbox is full, it is waited for.
     pub fn prioritize(&self, share: ShareName, leaves: bool) {
         let _ = self.messages.try_send(Message::Prioritize(share, leaves));
@@ -91,13 +91,13 @@ impl Engine {
         self.send(Message::Declare(declarations)).await
     }
 
-    /// A full pass that begins after this call.
+    /// A resync that begins after this call.
     pub async fn resync(&self) -> Result<(), EngineEnded> {
         self.ask(Message::Resync).await
     }
 
     /// Deletes the shared objects that are ours and empty; answers what could not be deleted, and why. Judged by the last
-    /// pass: refresh first.
+    /// resync: call `resync` first.
     pub async fn delete_shared_objects(
         &self,
         freshness: Freshness,
@@ -123,7 +123,7 @@ impl Engine {
         self.gateway.set_rate_limit(rate_limit);
     }
 
-    /// What the connection's status is written from; changes when a pass ends or the shared objects move.
+    /// What the connection's status is written from; changes when a resync ends or the shared objects change.
     pub fn report(&self) -> watch::Receiver<Report> {
         self.report.clone()
     }

@@ -124,7 +124,7 @@ impl Choice {
 }
 
 /// A write that a server refused since it was one too many may have been taken all the same: the job is planned again,
-/// with a look first. After so many it fails, so that a server that refuses each write and answers each look ends it.
+/// with a read first. After so many it fails, so that a server that refuses each write and answers each read ends it.
 const THROTTLED_MAX: u32 = 3;
 
 /// The calls of one job: per object at most a read, a look-up, a create or update, once again after a conflict, and
@@ -298,7 +298,7 @@ impl Progress {
         &self.failed
     }
 
-    /// A failure before a blocker: it may pass by itself, and its text is the more precise.
+    /// A failure before a blocker: it may end automatically, and its text is more precise.
     fn worst(&self, blockers: Vec<Blocker>) -> Option<Problem> {
         let failures = self.failed.iter().map(|(_, problem)| problem.clone());
         failures

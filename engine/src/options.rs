@@ -47,7 +47,7 @@ pub struct EngineOptions {
 
 /// What the engine reports of itself, for metrics and the audit trail.
 pub trait EngineObserver: Send + Sync + std::fmt::Debug + 'static {
-    /// A full pass over both systems ended.
+    /// A resync ended.
     fn on_resync(&self, _succeeded: bool, _seconds: f64) {}
     /// How many elements of a list were too large or could not be decoded.
     fn on_skipped(&self, _list: &'static str, _count: usize) {}

@@ -442,7 +442,7 @@ fn origin(source: &Audience) -> Origin {
     }
 }
 
-/// The objects are another's, or nothing shows that they are ours: what is recorded stays recorded, so that a later look
+/// The objects are another's, or nothing shows that they are ours: what is recorded stays recorded, so that a later job
 /// knows it as lost.
 pub(super) fn is_conflict(blocker: &Blocker) -> bool {
     matches!(

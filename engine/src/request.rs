@@ -64,7 +64,7 @@ pub struct DeletionRequest {
 }
 
 impl ReconcileRequest {
-    /// A change of what exists goes before a creation, of which there may be thousands, and that before another look.
+    /// A change of what exists goes before a creation, of which there may be thousands, and that before another check.
     pub(super) fn priority(&self) -> Priority {
         let exists = self.recorded.trait_sid.is_some()
             || self.recorded.segment_sid.is_some()
@@ -250,15 +250,15 @@ pub struct SharedObjectsReport {
 /// The connection as its engine sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// A full pass has ended well since the engine started.
+    /// A resync has ended well since the engine started.
     pub ready: bool,
-    /// Full passes that ended, well or not.
+    /// Resyncs that ended, well or not.
     pub resyncs: u64,
     pub tenant: Tenant,
     pub shared_objects: SharedObjectsReport,
     /// As the last lists showed.
     pub items: ItemCounts,
-    /// What stops the whole connection, or why the last pass failed.
+    /// What stops the whole connection, or why the last resync failed.
     pub failure: Option<Problem>,
 }
 

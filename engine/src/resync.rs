@@ -41,7 +41,7 @@ const SKIPPED_NAMED_MAX: usize = 20;
 /// §4, L2).
 const MISSING_MAX: usize = 20;
 
-/// One reading of a pass.
+/// One read of a resync.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Lists {
     Me,
@@ -85,7 +85,7 @@ pub(super) struct Resync {
     running: Option<Stage>,
     open: usize,
     failure: Option<(Problem, Option<Duration>)>,
-    /// The lists of this pass that lacked too much and were asked for again.
+    /// The lists of this resync that lacked too much and were asked for again.
     asked_again: Vec<Lists>,
     failures_in_row: u32,
     began: Instant,
@@ -175,13 +175,13 @@ impl Resync {
         }
     }
 
-    /// Answered by the end of a pass that begins after now.
+    /// Answered at the end of a resync that begins after now.
     pub(super) fn wait(&mut self, reply: oneshot::Sender<()>) {
         self.waiting.push(reply);
         self.due_again |= self.is_running();
     }
 
-    /// Another pass follows the running one at once.
+    /// Another resync follows the running one at once.
     pub(super) fn again(&mut self) {
         self.due_again = true;
     }

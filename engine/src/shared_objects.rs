@@ -210,7 +210,7 @@ impl Worker {
         if let Some(job) = self.jobs.get_mut(&Scope::SharedObjects)
             && matches!(job.work, Work::DeleteSharedObjects(_))
         {
-            // What was judged empty may be in use by now; the next look judges again.
+            // What was judged empty may be in use by now; the next attempt judges again.
             let message = format!(
                 "Could not {}: another connection changed it meanwhile.",
                 call.label()

@@ -39,7 +39,7 @@ pub(super) struct EngineState {
     pub(super) recorded_tenant: Tenant,
     /// The data sources of the sources in Audience Manager, as statuses recorded them; empty once a resync has ended well.
     pub(super) recorded_homes: BTreeSet<Home>,
-    /// A full pass has ended well: absence can be judged.
+    /// A resync has ended well: absence can be judged.
     pub(super) ready: bool,
     /// What stops the whole connection.
     pub(super) failure: Option<Problem>,
@@ -64,7 +64,7 @@ impl EngineState {
                 strategy: _,
             } = declaration;
             self.recorded_homes.extend(home);
-            // A name that was never resolved has no older claim than its first look.
+            // A name that was never resolved has no older claim than its first reconcile.
             if let Some(id) = pinned.or_else(|| source.id()) {
                 self.claims.claim(&share, &id, created);
             }

@@ -26,7 +26,7 @@ fn used(observed_state: &ObservedState) -> Option<Used> {
 }
 
 impl EngineState {
-    /// The destinations, where the last pass listed them.
+    /// The destinations, if the last resync listed them.
     pub(super) fn listed_users(&self, observed_state: &ObservedState) -> UsedBy {
         let wanted = self.dependency_index.wants_destinations();
         let used = used(observed_state).filter(|_| wanted);

@@ -79,7 +79,7 @@ pub(super) struct Worker {
     pub(super) shared_objects_failures_in_row: u32,
     pub(super) shared_lock: SharedObjectsLock,
     pub(super) shared_writes_seen: WritesSeen,
-    /// What the pass that runs will have seen of them once it has ended.
+    /// What the running resync will have seen of them once it has ended.
     pub(super) shared_writes_listed: Option<WritesSeen>,
     pub(super) resync: Resync,
     pub(super) in_flight_calls: InFlightCalls,

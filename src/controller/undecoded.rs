@@ -63,9 +63,11 @@ fn explain<K: DeserializeOwned>(object: &Value) -> String {
     }
 }
 
-/// By kind, namespace and name.
 #[derive(Clone, Debug, Default)]
-pub(super) struct UndecodedSet(Arc<Locked<BTreeMap<(String, String, String), Entry>>>);
+pub(super) struct UndecodedSet(Arc<Locked<BTreeMap<ObjectKey, Entry>>>);
+
+/// Kind, namespace and name.
+type ObjectKey = (String, String, String);
 
 #[derive(Debug)]
 struct Entry {
