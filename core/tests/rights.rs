@@ -167,8 +167,10 @@ fn each_write_needs_a_right_of_its_own_object() {
 #[case::not_told(None, false)]
 #[case::no(Some(false), true)]
 fn only_an_administrator_makes_a_data_source(#[case] told: Option<bool>, #[case] is_held: bool) {
-    let mut inventory = Inventory::default();
-    inventory.administrator = told;
+    let inventory = Inventory {
+        administrator: told,
+        ..Inventory::default()
+    };
     let new = NewDataSource {
         name: "Sharing".into(),
         description: "".into(),
