@@ -245,7 +245,7 @@ fn only_what_differs_from_the_declaration_is_drift(#[case] drift: Drift, #[case]
 }
 
 #[test]
-fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone() {
+fn a_mapping_that_a_list_lacks_is_read_and_made_again_only_if_it_is_gone() {
     let share = mapped(&[shop()]);
     let mut world = state(tenant(), &share);
     // A list that lags behind.
@@ -253,13 +253,13 @@ fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone()
     behind.mappings.clear();
     world.at += 1;
     behind.apply_destinations(&mut world.inventory, world.at);
-    let look = "look up mapping of segment 1005 to destination 4711";
-    assert_eq!(settled(&mut world, &share), [look]);
+    let read = "read mapping 1006";
+    assert_eq!(settled(&mut world, &share), [read]);
     world.calls.clear();
     world.tenant.mappings.clear();
     pass(&mut world);
     let made = settled(&mut world, &share);
-    assert_eq!(made[0], look);
+    assert_eq!(made[0], read);
     assert!(made[1].starts_with("create mapping"), "{made:?}");
     assert_eq!(world.tenant.mappings.len(), 1);
 }
