@@ -245,7 +245,7 @@ fn only_what_differs_from_the_declaration_is_drift(#[case] drift: Drift, #[case]
 }
 
 #[test]
-fn a_mapping_that_a_list_lacks_is_looked_for_and_made_again_only_if_it_is_gone() {
+fn a_mapping_that_a_list_lacks_is_read_and_made_again_only_if_it_is_gone() {
     let share = mapped(&[shop()]);
     let mut world = state(tenant(), &share);
     // A list that lags behind.

@@ -472,7 +472,10 @@ fn export_controls() -> Vec<Scenario> {
             Reason::ExportControlViolated,
             "the source is labelled with what its destination is for",
         )
-        .before(with_destinations)
+        .before(|world| {
+            moves_objects(world);
+            with_destinations(world);
+        })
         .happens(|world| labelled(world, &["core/C3"]))
         .happens(|world| mapped(world, json!({"key": "x", "name": "Mailing", "alias": "a"})))
         .mended_by(plain)

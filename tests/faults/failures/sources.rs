@@ -192,6 +192,8 @@ fn not_shareable() -> Vec<Scenario> {
             "the data source of a trait has an export control of which no label is known",
         )
         .before(|world| {
+            let kept = json!({"externalAudienceLabels": "stored"});
+            super::answers::set_flags(world, &json!({ "experiencePlatform": kept }));
             connected(world);
             restrict(world, &["SOMETHING_NEW"]);
             let sid = console_buyers(world);
