@@ -65,11 +65,13 @@ async fn a_segment_is_mapped_changed_and_unmapped() {
         calls,
         [
             "GET /v1/destinations/4711/mappings/",
+            "GET /v1/destinations/4711/mappings/",
+            "GET /v1/destinations/4712/mappings/",
             "GET /v1/destinations/4712/mappings/",
             "POST /v1/destinations/4711/mappings/",
             "POST /v1/destinations/4712/mappings/",
         ],
-        "no server enforces the key: a look before each create"
+        "the list of destinations shows no mappings, and no server enforces the key: a look before each create"
     );
     let made = mappings(&world, &sid).await;
     let to = |id: u64| {
@@ -116,9 +118,9 @@ async fn a_segment_is_mapped_changed_and_unmapped() {
         calls,
         [
             format!("DELETE /v1/destinations/4712/mappings/{}", id(4712)),
-            "GET /v1/destinations/4711/mappings/".to_owned(),
+            format!("GET /v1/destinations/4711/mappings/{}", id(4711)),
             // A deletion too reads its object first.
-            "GET /v1/destinations/4712/mappings/".to_owned(),
+            format!("GET /v1/destinations/4712/mappings/{}", id(4712)),
             format!("PUT /v1/destinations/4711/mappings/{}", id(4711)),
         ]
     );

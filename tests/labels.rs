@@ -38,6 +38,8 @@ async fn data_source(world: &World, labels: &str) -> Value {
 #[tokio::test]
 async fn a_label_that_comes_and_goes_moves_the_audience_under_its_sids() {
     let world = World::start().await;
+    let moves = json!({"audienceManager": {"dataSourceChange": "follows"}});
+    world.control.flags(&moves).await.unwrap();
     world.connect().await;
     let shared = world.share("loyal", LOYAL_GAMERS).await;
     let (own, none) = stands(&world).await;

@@ -141,7 +141,10 @@ async fn ward(subjects: &[Subject]) -> World {
     for (collection, id) in tenant::adoptable_ids(&state) {
         world.changes.adopt(collection, &id);
     }
-    let flags = json!({"audienceManager": {"validateMergeRule": true}});
+    // Where labels are ignored or answers lag, a leaf does not show.
+    let flags = json!({"audienceManager": {"validateMergeRule": true}, "experiencePlatform": {
+        "externalAudienceLabels": "stored", "readAfterWriteDelayMs": 0, "deletedReadableMs": 0,
+    }});
     world.control.flags(&flags).await.unwrap();
     // The chart grants one Secret by its name; here others are named too.
     world.restart_as_administrator(&[]).await;

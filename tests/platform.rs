@@ -20,6 +20,8 @@ async fn stands(world: &World, object: &Value) -> Value {
 #[tokio::test]
 async fn a_segment_is_shared_renamed_corrected_and_deleted() {
     let world = World::with_seed("both-directions.json").await;
+    let labels = json!({"experiencePlatform": {"externalAudienceLabels": "stored"}});
+    world.control.flags(&labels).await.unwrap();
     world.connect().await;
     world.apply(&gold(&json!({}))).await;
     let ready = world.ready("gold").await;

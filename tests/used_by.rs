@@ -36,6 +36,8 @@ fn users(found: &[(u64, &str)]) -> Value {
 #[tokio::test]
 async fn segments_models_and_destinations_are_looked_up_when_asked_and_never_at_rest() {
     let world = World::start().await;
+    let shows = json!({"audienceManager": {"destinationListTellsMappings": true}});
+    world.control.flags(&shows).await.unwrap();
     world.connect().await;
     let shared = world.share("loyal", LOYAL_GAMERS).await;
     let (sid, segment) = (trait_sid(&shared), segment_sid(&shared));

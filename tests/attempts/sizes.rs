@@ -8,6 +8,8 @@ use crate::harness::{LOYAL_GAMERS, World, audience};
 #[tokio::test]
 async fn nothing_oversized_makes_a_status_that_is_refused() {
     let world = World::with_seed("both-directions.json").await;
+    let labels = json!({"experiencePlatform": {"externalAudienceLabels": "stored"}});
+    world.control.flags(&labels).await.unwrap();
     let id = |number: u32| format!("5ca1ab1e-0000-4000-8000-00000000000{number}");
     let huge = "x".repeat(20_000);
     let attempts = [
