@@ -72,7 +72,8 @@ impl Worker {
                 Some(next.answer(reply, Ok))
             }
             Work::Delete(request, reply) => {
-                let next = caught(|| self.state.delete(progress, request))?;
+                let now = self.now();
+                let next = caught(|| self.state.delete(progress, request, now))?;
                 match &next {
                     Next::Finish(DeletionOutcome::Gone(_) | DeletionOutcome::HandedOver(_)) => {
                         self.forget(&request.share);

@@ -4,10 +4,11 @@
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::absence::{AbsenceProof, LastList};
 use super::clock::{Moment, Sequence};
-use super::entry::{Entry, NotShownYet, may_be_behind};
+use super::entry::{Entry, NotShownYet, may_lack_what_was_written_before};
 use super::index::Index;
 use super::key::{Coverage, Key};
 use super::record::Record;
@@ -31,13 +32,20 @@ enum Lagging {
     Excuse,
 }
 
+/// A mark takes ten times the memory of its hash, for each of thousands of objects.
+fn hash(mark: &Mark) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    mark.hash(&mut hasher);
+    hasher.finish()
+}
+
 #[derive(Debug)]
 pub struct Table<R: Record> {
     /// Boxed: a tree that grows at its end, as one of sids does, leaves nearly half of each of its nodes empty.
     entries: BTreeMap<R::Id, Box<Entry<R>>>,
     by_key: Index<R::NaturalKey, R::Id>,
-    /// By the mark in the description, of any uid.
-    by_mark: Index<Mark, R::Id>,
+    /// By the hash of the mark in the description, of any uid: two marks may share one.
+    by_mark: Index<u64, R::Id>,
     /// Ids that answered 404, one by one, or were deleted, with the youngest such call.
     gone: BTreeMap<R::Id, Sequence>,
     /// Complete lists, by what they were narrowed to.
@@ -83,8 +91,10 @@ impl<R: Record> Table<R> {
 
     /// Every record whose description ends in this mark, with any uid, in the order of their ids.
     pub fn marked<'a>(&'a self, mark: &Mark) -> impl Iterator<Item = &'a Entry<R>> + use<'a, R> {
-        let ids = self.by_mark.get(&mark.of_any_uid()).iter();
-        ids.filter_map(move |id| self.get(id))
+        let mark = mark.of_any_uid();
+        let ids = self.by_mark.get(&hash(&mark)).iter();
+        let found = ids.filter_map(move |id| self.get(id));
+        found.filter(move |entry| entry.record.mark().as_ref() == Some(&mark))
     }
 
     /// The records whose natural keys lie in the range, in the order of the keys.
@@ -476,7 +486,7 @@ impl<R: Record> Table<R> {
         let may_be_behind = match self.entries.get(id) {
             Some(entry) => entry.seen <= at && entry.was_written_lately(now),
             // The process before may have written it up to the moment at which this one began.
-            None => recorded && !self.is_gone(id) && may_be_behind(Moment::default(), now),
+            None => recorded && !self.is_gone(id) && may_lack_what_was_written_before(now),
         };
         match may_be_behind {
             true => Err(NotShownYet),
@@ -534,7 +544,7 @@ impl<R: Record> Table<R> {
             self.by_key.insert(key, id.clone());
         }
         if let Some(mark) = record.mark() {
-            self.by_mark.insert(mark, id.clone());
+            self.by_mark.insert(hash(&mark), id.clone());
         }
         self.entries.insert(
             id,
@@ -555,7 +565,7 @@ impl<R: Record> Table<R> {
             self.by_key.remove(&key, id);
         }
         if let Some(mark) = entry.record.mark() {
-            self.by_mark.remove(&mark, id);
+            self.by_mark.remove(&hash(&mark), id);
         }
         Some(entry)
     }
