@@ -33,6 +33,8 @@ impl Requests {
         self.0.with(object, |served| {
             let last = served.as_ref().map_or(handled, Option::as_ref);
             if last == requested.as_ref() {
+                // The status says so by now.
+                served.take_if(|_| handled == requested.as_ref());
                 return None;
             }
             if requested.is_none() {
