@@ -59,22 +59,23 @@ pub(crate) fn difference(
     connection: &Value,
     state: &Value,
 ) -> Option<String> {
-    difference_from(owner, audience, connection, state, state)
+    difference_from(owner, audience, connection, state, (state, state))
 }
 
-/// The same, for a source as it stood in another state: what a marketer changed is noticed within a pass.
+/// The same, for a source as it stood in another state, and for what the connector delivered in a third one: what a
+/// marketer changed in either system is noticed within a resync.
 pub(crate) fn difference_from(
     owner: &str,
     audience: &Value,
     connection: &Value,
     state: &Value,
-    sources: &Value,
+    (sources, delivered): (&Value, &Value),
 ) -> Option<String> {
     let Some(source) = source(audience, sources) else {
         return Some("there is no source".into());
     };
     match platform::is_declared(audience) {
-        true => platform::compare(owner, audience, state, (source, sources)).err(),
+        true => platform::compare(owner, audience, state, (source, delivered)).err(),
         false => compare(owner, audience, connection, state, source).err(),
     }
 }

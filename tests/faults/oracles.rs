@@ -356,8 +356,11 @@ pub(crate) fn untrue_verdicts(world: &World, states: &[(u64, Arc<Value>)]) -> Ve
             .iter()
             .map(|(_, state)| {
                 let state = without_mappings(state, &leaving);
-                let mut found = sources.iter().map(|sources| {
-                    standing::difference_from(OWNER, audience, connection, &state, sources)
+                let each = sources.iter();
+                let pairs =
+                    each.flat_map(|source| sources.iter().map(move |other| (*source, *other)));
+                let mut found = pairs.map(|seen| {
+                    standing::difference_from(OWNER, audience, connection, &state, seen)
                 });
                 let first = found.next().flatten();
                 match found.any(|difference| difference.is_none()) {

@@ -216,3 +216,23 @@ fn an_audience_that_shows_late_goes_with_its_resource_although_its_maker_died() 
         );
     }
 }
+
+/// The operator knows the source under its former name, from a list of one system, and that it is delivered, from a list of
+/// the other; the judge knew no moment at which both were so (seed 2236067).
+#[test]
+fn what_two_lists_showed_at_different_moments_may_be_acted_on() {
+    ends_as_declared(
+        &[("experiencePlatform.audienceMaxLimit", "3")],
+        &[
+            Step::Apply {
+                share: BUYERS,
+                variant: 2,
+                strategy: "SegmentDefinition",
+            },
+            Step::Wait { seconds: 6 },
+            Step::Rename { share: BUYERS },
+            Step::Deliver { share: BUYERS },
+            Step::Wait { seconds: 257 },
+        ],
+    );
+}
