@@ -94,11 +94,24 @@ impl EngineState {
         choice.next(|problem| match (problem, successor) {
             (Some(problem), _) => DeletionOutcome::Blocked(problem),
             (None, Some(successor)) => DeletionOutcome::HandedOver(successor.share.clone()),
-            (None, None) => match may_be_unshown(deletion, source.as_ref(), now) {
+            (None, None) => match self.may_be_unshown(deletion, source.as_ref(), now) {
                 true => DeletionOutcome::Blocked(may_not_show_yet()),
                 false => DeletionOutcome::Gone(left),
             },
         })
+    }
+
+    /// The process before may have created an audience that no status names, and that Experience Platform does not show yet.
+    fn may_be_unshown(
+        &self,
+        deletion: &DeletionRequest,
+        source: Option<&SourceId>,
+        now: Moment,
+    ) -> bool {
+        let unnamed = deletion.recorded_audience.as_ref();
+        let unnamed = unnamed.is_some_and(|recorded| recorded.audience.is_none());
+        let is_new = !self.dependency_index.knows(&deletion.share);
+        unnamed && is_new && source.is_some() && may_lack_what_was_written_before(now)
     }
 
     /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.
@@ -188,11 +201,4 @@ impl EngineState {
         let resolved = self.resolved(&rival.source, Sequence(0));
         matches!(resolved, Resolution::Found(found) if found == *source)
     }
-}
-
-/// The process before may have created an audience that no status names, and that Experience Platform does not show yet.
-fn may_be_unshown(deletion: &DeletionRequest, source: Option<&SourceId>, now: Moment) -> bool {
-    let unnamed = deletion.recorded_audience.as_ref();
-    let unnamed = unnamed.is_some_and(|recorded| recorded.audience.is_none());
-    unnamed && source.is_some() && may_lack_what_was_written_before(now)
 }
