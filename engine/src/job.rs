@@ -306,3 +306,31 @@ impl Progress {
             .next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use audience_sharing_core::call::{Call, Step};
+    use audience_sharing_core::domain::audience_manager::Trait;
+    use audience_sharing_core::domain::identifier::TraitSid;
+    use audience_sharing_core::domain::reason::Reason;
+
+    use super::{CALLS_PER_OBJECT_MAX, Choice, Progress};
+
+    /// Each answer asks for a call that was not made yet.
+    #[test]
+    fn a_plan_without_end_ends() {
+        let mut progress = Progress::default();
+        let (objects, mut sent) = (3, 0);
+        let problem = loop {
+            let read = Call::read::<Trait>(TraitSid(sent));
+            match progress.choose(vec![Step::ready(read)], Vec::new(), objects) {
+                Choice::Send(calls) => sent += calls.len() as u64,
+                Choice::Finish(problem) => break problem,
+            }
+            assert!(sent < 1_000, "no end");
+        };
+        assert_eq!(sent as usize, CALLS_PER_OBJECT_MAX * (objects + 1));
+        let reason = problem.map(|problem| problem.reason);
+        assert_eq!(reason, Some(Reason::DoesNotConverge));
+    }
+}

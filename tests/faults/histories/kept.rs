@@ -195,28 +195,6 @@ fn what_came_late_into_an_earlier_data_source_is_a_duplicate() {
     );
 }
 
-/// No status names it, and Experience Platform does not show it yet to the process that deletes its resource.
-#[test]
-fn an_audience_that_shows_late_goes_with_its_resource_although_its_maker_died() {
-    for ahead in 1..16 {
-        ends_as_declared(
-            &[("experiencePlatform.readAfterWriteDelayMs", "10000")],
-            &[
-                Step::Fault {
-                    ahead,
-                    fault: Fault::CrashAfter,
-                },
-                apply(VISITORS, 0),
-                Step::Wait { seconds: 1 },
-                Step::Delete {
-                    share: VISITORS,
-                    policy: Deletion::Delete,
-                },
-            ],
-        );
-    }
-}
-
 /// The operator knows the source under its former name, from a list of one system, and that it is delivered, from a list of
 /// the other; the judge knew no moment at which both were so (seed 2236067).
 #[test]
