@@ -235,7 +235,7 @@ reasons! {
     InternalError: Stalled, Warning, Objects,
         "Report it with the operator's log; edit the resource, or annotate it with \
          audience-sharing.dev/reconcile-requested-at, to have it tried again.";
-    /// Another installation of the operator holds the Lease of the organization, and does not make way.
+    /// Another installation of the operator holds the Lease of the organization, and does not give it up.
     LeaseHeldElsewhere: Stalled, Warning, Objects,
         "Let one installation watch all namespaces with connections of the organization, or install this one in another \
          namespace under an owner id of its own.";

@@ -366,7 +366,7 @@ fn other_holder(
         Some(OtherHolder::Held { by, since }) if since.elapsed() >= FOR_GOOD_AFTER => (
             Reason::LeaseHeldElsewhere,
             format!(
-                "{which} is held by {by}, which is not a replica of this operator or does not make way: this operator \
+                "{which} is held by {by}, which is not a replica of this operator or does not give it up: this operator \
                  changes nothing for this connection."
             ),
         ),

@@ -155,7 +155,7 @@ fn what_was_made_of_a_source_by_name_is_known_after_a_rename() {
     }
 }
 
-/// The judge counted what the successor took over as the leaving one's, which still stands for a moment (seed 29979245).
+/// The judge counted what the successor took over as the leaving one's, which still exists for a moment (seed 29979245).
 #[test]
 fn a_successor_is_ready_with_the_mappings_that_it_takes_over() {
     ends_as_declared(
