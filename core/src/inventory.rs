@@ -17,7 +17,7 @@ mod table;
 
 pub use clock::{Moment, Sequence};
 pub use destinations::ListedMappings;
-pub use entry::{Entry, NotShownYet, may_lack_what_was_written_before};
+pub use entry::{Entry, NotShownYet};
 pub use key::{AudienceNaturalKey, Coverage, Key};
 pub use known::{
     CreatedFolders, Findings, FoundTraits, Inventory, RuleContent, RuleVerdict, Tenant, Users,

@@ -5,7 +5,7 @@ use audience_sharing_core::compose::{Mode, SourceSelector, additional_code, mark
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceId};
 use audience_sharing_core::existence::Existence;
-use audience_sharing_core::inventory::{Moment, Sequence, may_lack_what_was_written_before};
+use audience_sharing_core::inventory::Sequence;
 use audience_sharing_core::ownership::Claimant;
 use audience_sharing_core::plan::cleanup::{self, Made};
 use audience_sharing_core::plan::source::{Resolution, audience_manager, resolve_audience};
@@ -13,7 +13,6 @@ use audience_sharing_core::plan::to_audience_manager::deletion::RecordedObjects;
 use audience_sharing_core::plan::{Cleanup, DeletionInput, Successor, rights, tenant};
 
 use super::job::{Choice, Next, Progress};
-use super::problems::may_not_show_yet;
 use super::request::{Declaration, DeletionOutcome, DeletionRequest};
 use super::state::EngineState;
 
@@ -22,7 +21,6 @@ impl EngineState {
         &mut self,
         job: &mut Progress,
         deletion: &DeletionRequest,
-        now: Moment,
     ) -> Next<DeletionOutcome> {
         if let Some(problem) = self.not_ready() {
             return Next::Finish(DeletionOutcome::Blocked(problem));
@@ -94,24 +92,8 @@ impl EngineState {
         choice.next(|problem| match (problem, successor) {
             (Some(problem), _) => DeletionOutcome::Blocked(problem),
             (None, Some(successor)) => DeletionOutcome::HandedOver(successor.share.clone()),
-            (None, None) => match self.may_be_unshown(deletion, source.as_ref(), now) {
-                true => DeletionOutcome::Blocked(may_not_show_yet()),
-                false => DeletionOutcome::Gone(left),
-            },
+            (None, None) => DeletionOutcome::Gone(left),
         })
-    }
-
-    /// The process before may have created an audience that no status names, and that Experience Platform does not show yet.
-    fn may_be_unshown(
-        &self,
-        deletion: &DeletionRequest,
-        source: Option<&SourceId>,
-        now: Moment,
-    ) -> bool {
-        let unnamed = deletion.recorded_audience.as_ref();
-        let unnamed = unnamed.is_some_and(|recorded| recorded.audience.is_none());
-        let is_new = !self.dependency_index.knows(&deletion.share);
-        unnamed && is_new && source.is_some() && may_lack_what_was_written_before(now)
     }
 
     /// The recorded source, else what the spec names: a resource that was suspended from the start has recorded none.

@@ -55,11 +55,6 @@ impl DependencyIndex {
         }
     }
 
-    /// It was reconciled since this process began.
-    pub(super) fn knows(&self, share: &ShareName) -> bool {
-        self.keys.contains_key(share)
-    }
-
     pub(super) fn is_needed(&self, key: &Key) -> bool {
         self.shares.contains_key(key)
     }

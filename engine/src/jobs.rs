@@ -72,8 +72,7 @@ impl Worker {
                 Some(next.answer(reply, Ok))
             }
             Work::Delete(request, reply) => {
-                let now = self.now();
-                let next = caught(|| self.state.delete(progress, request, now))?;
+                let next = caught(|| self.state.delete(progress, request))?;
                 match &next {
                     Next::Finish(DeletionOutcome::Gone(_) | DeletionOutcome::HandedOver(_)) => {
                         self.forget(&request.share);

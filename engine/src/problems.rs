@@ -164,15 +164,6 @@ pub(super) fn not_shown_yet(call: &Call) -> Problem {
     )
 }
 
-pub(super) fn may_not_show_yet() -> Problem {
-    Problem::new(
-        Reason::UnexpectedAnswer,
-        "Experience Platform shows no audience of this SharedAudience. The operator started less than a minute ago, and an \
-         audience that was created just before may not show yet: nothing was deleted. The operator looks again."
-            .into(),
-    )
-}
-
 /// A company has data sources. Where the first list holds none, nothing is decided before another list says so too.
 pub(super) fn unlisted(call: &Call, state: &EngineState) -> Option<Problem> {
     let table = &state.inventory.data_sources;

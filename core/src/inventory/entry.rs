@@ -29,11 +29,6 @@ pub struct Entry<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotShownYet;
 
-/// Whether a read that is answered now may lack what the process before this one wrote until this one began.
-pub fn may_lack_what_was_written_before(now: Moment) -> bool {
-    may_be_behind(Moment::default(), now)
-}
-
 /// Whether a read that is answered now may lack what was written then.
 pub(super) fn may_be_behind(written: Moment, now: Moment) -> bool {
     now.since(written) < LAG_MS

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::absence::{AbsenceProof, LastList};
 use super::clock::{Moment, Sequence};
-use super::entry::{Entry, NotShownYet, may_lack_what_was_written_before};
+use super::entry::{Entry, NotShownYet, may_be_behind};
 use super::index::Index;
 use super::key::{Coverage, Key};
 use super::record::Record;
@@ -211,7 +211,7 @@ impl<R: Record> Table<R> {
 
     /// Forgets what is older than `before` and would be asked for again before it is used: every job, every call under way
     /// and the last two full reads of the tenants are younger. An object that no list shows any more goes too, unless
-    /// something depends on it (`is_needed`). It is not gone: whoever needs it later reads it (L2).
+    /// something depends on it (`is_needed`). It is not gone: a plan that needs it later reads it (L2).
     pub fn forget(&mut self, before: Sequence, is_needed: &dyn Fn(&Key) -> bool) {
         self.looked_up.retain(|_, at| *at >= before);
         self.unresolved.retain(|_, at| *at >= before);
@@ -486,7 +486,7 @@ impl<R: Record> Table<R> {
         let may_be_behind = match self.entries.get(id) {
             Some(entry) => entry.seen <= at && entry.was_written_lately(now),
             // The process before may have written it up to the moment at which this one began.
-            None => recorded && !self.is_gone(id) && may_lack_what_was_written_before(now),
+            None => recorded && !self.is_gone(id) && may_be_behind(Moment::default(), now),
         };
         match may_be_behind {
             true => Err(NotShownYet),
