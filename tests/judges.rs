@@ -78,6 +78,10 @@ pub(crate) fn is_of_lease(passage: &Passage) -> bool {
     passage.target == Target::Kubernetes && passage.path.contains("/leases")
 }
 
+pub(crate) fn is_of_event(passage: &Passage) -> bool {
+    passage.target == Target::Kubernetes && passage.path.ends_with("/events")
+}
+
 /// A look at the Lease of an organisation, or its renewal: one comes every 5 s.
 pub(crate) fn is_of_organization(passage: &Passage) -> bool {
     let path = &passage.path;
