@@ -52,6 +52,7 @@ mod schedule;
 mod server;
 mod service;
 mod services;
+mod sharing;
 mod simulation;
 mod spelling;
 mod state;

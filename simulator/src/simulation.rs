@@ -16,6 +16,7 @@ use crate::flags::{Flags, Preset};
 use crate::gateway;
 use crate::person::{Copies, Copying, Person};
 use crate::service::{Ask, Effect, Service, find};
+use crate::sharing;
 use crate::spelling;
 use crate::state::{Credential, Seed, State};
 use crate::store::{Key, Kind, Object};
@@ -136,6 +137,7 @@ impl Simulation {
     fn load(&mut self, state: State) {
         self.world.load(state, self.preset);
         connector::sweep(&mut self.world);
+        sharing::sweep(&mut self.world);
     }
 
     pub(crate) fn reset(&mut self) {
@@ -151,10 +153,12 @@ impl Simulation {
 
     pub(crate) fn set_flags(&mut self, flags: Flags) {
         self.settle();
-        let picked_anew = self.world.flags.connector.set_up != flags.connector.set_up;
-        self.world.flags = flags;
-        if picked_anew {
+        let before = std::mem::replace(&mut self.world.flags, flags);
+        if before.connector.set_up != self.world.flags.connector.set_up {
             connector::sweep(&mut self.world);
+        }
+        if before.sharing.set_up != self.world.flags.sharing.set_up {
+            sharing::sweep(&mut self.world);
         }
     }
 
@@ -221,6 +225,7 @@ impl Simulation {
     /// Ends a write.
     fn commit(&mut self) {
         connector::note_changes(&mut self.world);
+        sharing::note_changes(&mut self.world);
         let created = self.changes.note_open(&self.world.store, &self.author);
         self.world.store.commit();
         for (kind, object) in created {
@@ -256,6 +261,7 @@ impl Simulation {
                 (Kind::Traits | Kind::Segments, Key::Number(sid)) => {
                     connector::deliver(&mut self.world, kind, *sid);
                 }
+                (Kind::Audiences, Key::Text(id)) => sharing::deliver(&mut self.world, id),
                 _ => {
                     for service in self.services.iter().filter(|one| one.owns(kind)) {
                         service.due(&mut self.world, kind, &key);

@@ -2,7 +2,7 @@
 //! §1.5, §2.
 
 mod common;
-mod data_sources;
+pub(crate) mod data_sources;
 mod destinations;
 mod errors;
 mod escape;
@@ -13,8 +13,8 @@ mod mapped;
 mod mappings;
 mod models;
 pub(crate) mod rules;
-mod segments;
-mod traits;
+pub(crate) mod segments;
+pub(crate) mod traits;
 mod users;
 
 use serde_json::{Value, json};

@@ -22,7 +22,7 @@ use crate::world::World;
 const KIND: Kind = Kind::Segments;
 
 /// Of the traits that the rule names.
-const TRAIT_SOURCES: &str = "traitDataSourceIds";
+pub(crate) const TRAIT_SOURCES: &str = "traitDataSourceIds";
 
 /// Traits that may stand in FREQUENCY (§5.3).
 const COUNTABLE: [&str; 2] = ["RULE_BASED_TRAIT", "FOLDER_TRAIT"];

@@ -49,6 +49,7 @@ mod experience_platform;
 mod external_audiences;
 mod ims;
 mod shared;
+mod sharing;
 
 pub use audience_manager::*;
 pub use connector::*;
@@ -56,6 +57,7 @@ pub use experience_platform::*;
 pub use external_audiences::*;
 pub use ims::*;
 pub use shared::*;
+pub use sharing::*;
 
 /// All switches. The default is [`Flags::likeliest`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,7 @@ pub struct Flags {
     pub ims: ImsFlags,
     pub audience_manager: AudienceManagerFlags,
     pub connector: ConnectorFlags,
+    pub sharing: SharingFlags,
     pub experience_platform: ExperiencePlatformFlags,
     pub external_audiences: ExternalAudiencesFlags,
 }
@@ -91,6 +94,7 @@ impl Flags {
             ims: ImsFlags::hostile(),
             audience_manager: AudienceManagerFlags::hostile(),
             connector: ConnectorFlags::hostile(),
+            sharing: SharingFlags::hostile(),
             experience_platform: ExperiencePlatformFlags::hostile(),
             external_audiences: ExternalAudiencesFlags::hostile(),
         }

@@ -17,4 +17,5 @@ mod judged;
 mod models;
 mod presets;
 mod scale;
+mod sharing;
 mod switches;
