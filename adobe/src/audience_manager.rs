@@ -15,10 +15,13 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
+use audience_sharing_core::domain::adobe_sharing::is_pair_trait;
 use audience_sharing_core::domain::audience_manager::{
     AlgorithmicModel, Segment, Trait, TraitReference,
 };
-use audience_sharing_core::domain::identifier::{CompanyId, SegmentSid, TraitSid};
+use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
 use http::Method;
@@ -31,7 +34,7 @@ use super::error::Error;
 use super::error::kind::CallKind;
 use super::gateway::{Call, CallContext, Gateway};
 use super::listing::Listing;
-use super::resource::{List, ObjectService, query};
+use super::resource::{List, ObjectService, Resource as _, query};
 use super::serde_helpers::optional_number;
 use service::OfAudienceManager;
 use r#trait::DETAILS;
@@ -146,6 +149,55 @@ impl AudienceManager {
         let fits = |one: &Segment| naming.fits(&one.name, one.integration_code.as_ref());
         self.matching(context, List::new("segments.search", path), fits)
             .await
+    }
+
+    /// The data sources that hold traits of Adobe's own sharing. Every trait of the company is looked through, and none is
+    /// kept; one that cannot be read is taken for another's, since Adobe's are many and one shows where all are.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn adobe_sharing(
+        &self,
+        context: &CallContext,
+    ) -> Result<BTreeSet<DataSourceId>, Error> {
+        let operation = operation::<OfAudienceManager>("traits.list-all", CallKind::List);
+        let paging = OfAudienceManager::SYSTEM.service().paging;
+        let mut found = BTreeSet::new();
+        let path = query(r#trait::PATH, &[DETAILS]);
+        let call = self.call(operation, &path);
+        self.each_page(context, call, paging, ELEMENT_BYTES_MAX, &mut |element| {
+            if let Element::Whole(text) = element
+                && let Some(one) = Trait::decode(&mut serde_json::Deserializer::from_slice(text))
+                && is_pair_trait(&one)
+            {
+                found.insert(one.data_source);
+            }
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// How many members a segment has: its total population of the last day (§6.6). `None`: the answer does not say.
+    ///
+    /// # Errors
+    /// Any kind but those of a write.
+    pub async fn members(
+        &self,
+        context: &CallContext,
+        sid: SegmentSid,
+    ) -> Result<Option<u64>, Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Metrics {
+            #[serde(default, deserialize_with = "optional_number")]
+            total_uniques1_day: Option<u64>,
+        }
+        let operation = operation::<OfAudienceManager>("segments.population", CallKind::Read);
+        let path = query(&Segment::path(&sid), &[("includeMetrics", "true")]);
+        let call = self.call(operation, &path);
+        let body = self.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        let metrics: Option<Metrics> = serde_json::from_slice(&body).ok();
+        Ok(metrics.and_then(|metrics| metrics.total_uniques1_day))
     }
 
     /// Every segment, of whatever data source, whose rule names the trait.

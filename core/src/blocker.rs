@@ -125,6 +125,8 @@ pub enum Blocker {
     MarkTooLong,
     /// Adobe's own sharing has not delivered the audience with this code.
     AwaitingAdobeSharing(IntegrationCode),
+    /// Adobe's own pair, by its segment or else its trait, has no members yet: it does not take the place of ours.
+    AwaitingMembers(ObjectName),
     /// Adobe's source connector has not delivered the audience with this id.
     AwaitingConnector(Box<str>),
     /// The same; a definition over it would have no members.
@@ -275,9 +277,9 @@ impl Blocker {
             Self::UsageLabelsUnknown { .. } => Reason::UsageLabelsUnknown,
             Self::UsageLabelsRefused { .. } => Reason::UsageLabelsRefused,
             Self::MarkTooLong => Reason::NameTooLong,
-            Self::AwaitingAdobeSharing(_) | Self::AwaitingConnector(_) => {
-                Reason::AwaitingAdobeSharing
-            }
+            Self::AwaitingAdobeSharing(_)
+            | Self::AwaitingMembers(_)
+            | Self::AwaitingConnector(_) => Reason::AwaitingAdobeSharing,
             Self::NoMemberSource(_) => Reason::NoMemberSource,
             Self::DestinationNotFound(..) | Self::DestinationGone(_) => Reason::DestinationNotFound,
             Self::DestinationAmbiguous(..) => Reason::DestinationAmbiguous,

@@ -4,7 +4,7 @@ use std::fmt::{self, Debug, Display, Formatter};
 
 use crate::domain::audience_manager::TraitReference;
 use crate::domain::field::Field;
-use crate::domain::identifier::{DataSourceId, TraitSid};
+use crate::domain::identifier::{DataSourceId, SegmentSid, TraitSid};
 use crate::domain::labels::UsageLabels;
 use crate::domain::source::AudienceManagerSelector;
 use crate::inventory::{Inventory, Record, RuleContent, SentText, Table};
@@ -190,9 +190,13 @@ macro_rules! calls {
             $($kind(Operation<kinds::$kind>),)+
             /// Traits or segments of any data source, by code or name.
             Search(AudienceManagerSelector),
+            /// The traits of every data source: in which of them Adobe's own sharing has made its objects.
+            FindAdobeSharing,
             /// By the words of a user.
             FindTrait(TraitReference),
             ReadTraitUsers(TraitSid),
+            /// How many members a segment has.
+            ReadMembers(SegmentSid),
             /// Asks whether the rule of an additional segment is accepted.
             ValidateRule {
                 /// The segment's key.
@@ -258,8 +262,10 @@ impl Call {
     /// A list whose one answer serves every audience that waits for it.
     pub fn is_shared(&self) -> bool {
         match self {
-            Self::Destination(_) => true,
+            Self::Destination(_) | Self::FindAdobeSharing => true,
             Self::Mapping(operation) => matches!(operation, Operation::List(_)),
+            Self::Trait(operation) => matches!(operation, Operation::List(_)),
+            Self::Segment(operation) => matches!(operation, Operation::List(_)),
             _ => false,
         }
     }
@@ -294,8 +300,10 @@ impl Call {
             Call: self,
             operation => operation.operation(),
             Self::Search(selector) => format!("search {}", selector.kind),
+            Self::FindAdobeSharing => "list traits".into(),
             Self::FindTrait(_) => "find trait".into(),
             Self::ReadTraitUsers(_) => "read the users of trait".into(),
+            Self::ReadMembers(_) => "read the population of segment".into(),
             Self::ValidateRule { .. } => "validate rule".into(),
         )
     }
@@ -306,8 +314,10 @@ impl Call {
             Call: self,
             operation => operation.object(),
             Self::Search(selector) => selector.naming.to_string(),
+            Self::FindAdobeSharing => "of every data source".into(),
             Self::FindTrait(reference) => format!("with the {reference}"),
             Self::ReadTraitUsers(sid) => sid.to_string(),
+            Self::ReadMembers(sid) => sid.to_string(),
             Self::ValidateRule { segment, .. } => format!("of additional segment {segment:?}"),
         )
     }
@@ -328,7 +338,11 @@ impl Display for Call {
             Call: self,
             operation => operation.preview(formatter),
             Self::ValidateRule { rule, .. } => write!(formatter, " {rule}"),
-            Self::Search(_) | Self::FindTrait(_) | Self::ReadTraitUsers(_) => Ok(()),
+            Self::Search(_)
+            | Self::FindAdobeSharing
+            | Self::FindTrait(_)
+            | Self::ReadTraitUsers(_)
+            | Self::ReadMembers(_) => Ok(()),
         )
     }
 }

@@ -1,5 +1,6 @@
 //! The vocabulary: what the two systems hold, in Adobe's own words, one type per identifier.
 
+pub mod adobe_sharing;
 pub mod audience_manager;
 pub mod destination;
 pub mod disposition;

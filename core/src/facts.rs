@@ -7,14 +7,14 @@
 //!   answer may not show it.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::{Call, Kind, Operation};
-use crate::domain::identifier::{MappingId, SegmentSid};
+use crate::domain::identifier::{DataSourceId, MappingId, SegmentSid};
 use crate::domain::rights::Rights;
 use crate::inventory::{
-    Coverage, Findings, FoundTraits, Inventory, Key, Moment, NotShownYet, RuleVerdict, Sequence,
-    Table, Users,
+    Coverage, Findings, FoundTraits, Inventory, Key, Members, Moment, NotShownYet, RuleVerdict,
+    Sequence, Table, Users,
 };
 use crate::kinds::{self, Destination, Mapping, Segment, Trait};
 
@@ -86,6 +86,10 @@ macro_rules! responses {
             TraitsFound(Vec<Trait>),
             SegmentsFound(Vec<Segment>),
             TraitUsers(Listing<Segment, SegmentSid>),
+            /// To [`Call::FindAdobeSharing`].
+            AdobeSharing(BTreeSet<DataSourceId>),
+            /// `None`: the answer does not say.
+            Members(Option<u64>),
             RuleAccepted,
         }
     };
@@ -337,6 +341,7 @@ fn apply_other(inventory: &mut Inventory, call: &Call, response: Response, at: A
         (Call::Search(selector), response) => {
             let (sids, touched) = match response {
                 Response::TraitsFound(found) => {
+                    inventory.adobe_sharing.note(&found);
                     searched(&mut inventory.traits, found, |sid| sid.0, at)
                 }
                 Response::SegmentsFound(found) => {
@@ -359,6 +364,16 @@ fn apply_other(inventory: &mut Inventory, call: &Call, response: Response, at: A
             };
             let known = &mut inventory.named_traits;
             keep_younger(known, reference.clone(), found, |known| known.seen);
+            Vec::new()
+        }
+        (Call::FindAdobeSharing, Response::AdobeSharing(found)) => {
+            inventory.adobe_sharing.apply(at.sent, found);
+            Vec::new()
+        }
+        (Call::ReadMembers(sid), Response::Members(members)) => {
+            let seen = at.sent;
+            let members = Members { seen, members };
+            keep_younger(&mut inventory.members, *sid, members, |known| known.seen);
             Vec::new()
         }
         (Call::ReadTraitUsers(sid), Response::TraitUsers(listing)) => {

@@ -5,6 +5,7 @@
 //! that began before a write knows nothing of it, and absence from a list proves nothing (design.md §4, L2).
 
 mod absence;
+mod adobe_sharing;
 mod clock;
 mod destinations;
 mod entry;
@@ -15,13 +16,14 @@ mod record;
 mod sent;
 mod table;
 
+pub use adobe_sharing::AdobeSharing;
 pub use clock::{Moment, Sequence};
 pub use destinations::ListedMappings;
 pub use entry::{Entry, NotShownYet};
 pub use key::{AudienceNaturalKey, Coverage, Key};
 pub use known::{
-    CreatedFolders, Findings, FoundTraits, Inventory, RuleContent, RuleVerdict, Tenant, Users,
-    apply_tree,
+    CreatedFolders, Findings, FoundTraits, Inventory, Members, RuleContent, RuleVerdict, Tenant,
+    Users, apply_tree,
 };
 pub use record::Record;
 pub use sent::SentText;

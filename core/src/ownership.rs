@@ -242,7 +242,7 @@ pub(crate) struct MappingSigns {
     pub(crate) declared_keys: bool,
 }
 
-/// Judges a mapping: on a segment of ours it is ours too if this process wrote it, or if it is as declared. Else it is a
+/// Judges a mapping: it is ours if the status names it, if this process wrote it, or if it is as declared on a segment of ours. Else it is a
 /// person's: the adoption policy decides.
 pub(crate) fn judge_mapping(found: &Entry<Mapping>, signs: MappingSigns) -> Ownership<'_, Mapping> {
     let MappingSigns {
@@ -250,7 +250,7 @@ pub(crate) fn judge_mapping(found: &Entry<Mapping>, signs: MappingSigns) -> Owne
         on_our_segment,
         declared_keys,
     } = signs;
-    match recorded || on_our_segment && (found.written.is_some() || declared_keys) {
+    match recorded || found.written.is_some() || on_our_segment && declared_keys {
         true => Ownership::Owned(Ours::judged(&found.record)),
         false => Ownership::Unmarked(Unmarked(&found.record)),
     }

@@ -50,6 +50,8 @@ impl Case {
     fn new(additional: &[&str]) -> Self {
         let mut world = World::over(Tenant::default());
         let shared_objects = world.shared_objects();
+        // Adobe's own sharing has made nothing.
+        world.inventory.adobe_sharing.looked_through = Some(Sequence(u64::MAX));
         let mut case = Self {
             world,
             share: share("loyal", "I", additional),
@@ -124,6 +126,7 @@ impl Case {
             recorded: &self.recorded,
             inventory: &self.world.inventory,
             since: Sequence(NOW),
+            among_many: false,
         };
         let plan = to_audience_manager::plan_objects(input, &self.shared_objects, place);
         self.world.judge(&plan);

@@ -1,5 +1,6 @@
 //! Destinations of a segment: found, checked before the first write, mapped, changed and taken away again.
 
+mod adobe_sharing;
 mod leaving;
 mod rekeyed;
 
@@ -143,6 +144,7 @@ fn destinations_are_listed_before_the_first_write_and_mapped_once_the_segment_st
     create trait folder "Traits"
     create segment folder "Segments"
     list destinations
+    search trait with integration code I
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1004T
     look up mapping of segment 1005 to destination 4711
@@ -333,7 +335,7 @@ fn a_destination_that_does_not_tell_its_mappings_is_listed_once() {
     let share = mapped(&[shop()]);
     let mut world = World::over(tenant);
     world.settle(&share, &gamers());
-    let tail = calls(&world).split_off(6);
+    let tail = calls(&world).split_off(7);
     assert_eq!(
         tail,
         [

@@ -72,6 +72,7 @@ fn a_labelled_audience_stands_in_a_data_source_under_its_controls() {
     create trait folder "Traits"
     create segment folder "Segments"
     create data source "Sharing (C3)" export controls PII
+    search trait with integration code I
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1005T
     "#);
@@ -168,7 +169,7 @@ fn observed_objects_stay_where_adobe_put_them() {
     let adobes = data_source(77, "Sharing", "", &[]);
     let mut world = World::over(tenant(&[adobes]));
     let plan = settle(&mut world, &["core/C3"]);
-    assert_eq!(calls(&world), "");
+    assert_eq!(calls(&world), "search trait with integration code I\n");
     let reasons: Vec<_> = plan
         .blockers
         .iter()

@@ -3,6 +3,8 @@
 pub(crate) mod strangers;
 mod uses;
 
+pub(crate) use uses::answer;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use audience_sharing_core::call::{Call, Operation};
@@ -43,6 +45,8 @@ pub(crate) struct Tenant {
     pub(crate) segments: BTreeMap<SegmentSid, Segment>,
     pub(crate) destinations: BTreeMap<DestinationId, Destination>,
     pub(crate) mappings: BTreeMap<MappingId, Mapping>,
+    /// Of segments; of others none is known.
+    pub(crate) members: BTreeMap<SegmentSid, u64>,
     /// Of other providers.
     pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
     /// What the validation of rules refuses.
@@ -407,6 +411,7 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
         name: name(share),
         uid: uid(),
         direction: Direction::ToAudienceManager(ToAudienceManager {
+            moves_over: false,
             source: AudienceSelector::Id(AudienceId::new(source)),
             name: None,
             description: None,
@@ -458,6 +463,8 @@ pub(crate) struct World {
     /// What the status says.
     pub(crate) recorded: to_audience_manager::RecordedIds,
     pub(crate) at: u64,
+    /// One of many that are reconciled at once.
+    pub(crate) among_many: bool,
 }
 
 impl World {
@@ -475,6 +482,7 @@ impl World {
             calls: Vec::new(),
             recorded: to_audience_manager::RecordedIds::default(),
             at: 1,
+            among_many: false,
         }
     }
 
@@ -528,6 +536,7 @@ impl World {
             recorded: &self.recorded,
             inventory,
             since: Sequence(1),
+            among_many: self.among_many,
         };
         let plan = to_audience_manager::plan_objects(input, shared_objects, place);
         self.judge(&plan);

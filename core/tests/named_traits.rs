@@ -60,6 +60,7 @@ fn a_rule_is_validated_before_anything_is_made_and_once_for_its_content() {
     create segment folder "Segments"
     find trait with the name "Auto intenders" in data source 6601
     validate rule of additional segment "third" 9913T AND (9912T OR 9913T)
+    search trait with integration code I
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1004T
     create segment "With third" rule 1004T AND (9912T OR 9913T)

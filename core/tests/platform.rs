@@ -166,6 +166,7 @@ impl World {
             recorded: &self.recorded,
             inventory: &self.inventory,
             since: Sequence(since),
+            among_many: false,
         });
         self.judge(&plan);
         plan

@@ -22,6 +22,7 @@ fn the_first_audience_makes_the_shared_objects_its_trait_and_its_segment() {
     create data source "Sharing"
     create trait folder "Traits"
     create segment folder "Segments"
+    search trait with integration code I
     create trait "Loyal gamers" rule segid == "I"
     create segment "Loyal gamers" rule 1004T
     "#);
@@ -212,7 +213,7 @@ fn adobes_own_data_source_is_observed_and_only_additional_segments_are_made() {
         &source("I", "Loyal gamers"),
     );
     assert_eq!(plan.blockers[0].reason(), Reason::AwaitingAdobeSharing);
-    assert_eq!(world.calls, []);
+    assert_eq!(calls(&world), "search trait with integration code I\n");
     let mut observing = share("loyal", "I", &[]);
     observing.mode = Mode::Observe;
     assert_eq!(

@@ -241,6 +241,7 @@ proptest! {
             recorded: &recorded,
             inventory: &world.inventory,
             since: Sequence(31),
+            among_many: false,
         };
         let place = shared_objects.place(&world.settings, Default::default());
         let kept = to_audience_manager::plan_objects(input, &shared_objects, place);

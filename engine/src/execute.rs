@@ -47,6 +47,8 @@ pub(super) async fn send(
                 Response::SegmentsFound(aam.search_segments(context, &selector.naming).await?)
             }
         },
+        Call::FindAdobeSharing => Response::AdobeSharing(aam.adobe_sharing(context).await?),
+        Call::ReadMembers(sid) => Response::Members(aam.members(context, *sid).await?),
         Call::FindTrait(reference) => {
             Response::TraitsFound(aam.traits_by_reference(context, reference).await?)
         },

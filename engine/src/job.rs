@@ -52,6 +52,8 @@ pub(super) enum Work {
 pub(super) struct Progress {
     /// The call with which the job began: only younger look-ups count.
     pub(super) since: Sequence,
+    /// Beside so many others that one list for all is cheaper than a look-up for each.
+    pub(super) among_many: bool,
     /// Calls that failed in this job; they are not tried again in it.
     failed: Vec<(Call, Problem)>,
     /// Writes that were answered as done. One that is planned again was not stored.
@@ -146,6 +148,7 @@ impl Job {
             work,
             progress: Progress {
                 since,
+                among_many: false,
                 ..Progress::default()
             },
             in_flight: 0,

@@ -15,6 +15,9 @@ fn caught<T>(plan: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(plan)).ok()
 }
 
+/// From so many jobs on.
+const MANY: usize = 8;
+
 impl Worker {
     /// Begins work on a scope in place of what was under way there: calls of that still complete in this job.
     pub(super) fn begin(&mut self, scope: Scope, work: Work) {
@@ -63,6 +66,7 @@ impl Worker {
     /// What the job does next; who waits for its outcome is answered. `None` after a panic.
     fn next(&mut self, job: &mut Job) -> Option<Next<()>> {
         let Job { work, progress, .. } = job;
+        progress.among_many = self.jobs.len() >= MANY;
         match work {
             Work::Reconcile(request, reply) => {
                 let next = caught(|| self.state.reconcile(progress, request))?;

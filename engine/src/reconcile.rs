@@ -139,6 +139,7 @@ impl EngineState {
             recorded: &request.recorded,
             inventory: &self.inventory,
             since: job.since,
+            among_many: job.among_many,
         };
         let plan = to_audience_manager::plan_objects(input, &shared_objects, place);
         let plan = rights::checked(plan, &self.inventory);

@@ -62,6 +62,7 @@ impl EngineState {
             recorded: &request.recorded_audience,
             inventory: &self.inventory,
             since: job.since,
+            among_many: job.among_many,
         });
         self.watch_audience(request, &desired, &plan.state);
         let conflict = plan.blockers.first().is_some_and(is_conflict);

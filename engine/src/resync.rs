@@ -397,6 +397,11 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
     let observed_state = state.shared_objects_plan(Mode::Observe).state;
     let of = |wanted: SourceKind| {
         let mut ids: Vec<DataSourceId> = observed_state.data_sources().collect();
+        for id in state.inventory.adobes_data_sources() {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
         for (kind, id) in state.homes() {
             if kind == wanted && !ids.contains(&id) {
                 ids.push(id);
@@ -407,6 +412,9 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
     let traits = of(SourceKind::Trait).map(Call::list::<Trait>);
     let segments = of(SourceKind::Segment).map(Call::list::<Segment>);
     let calls = traits.into_iter().chain(segments);
+    // Adobe's may be in a data source that has just come.
+    let due = state.shared_objects_needed && state.inventory.adobe_sharing.is_due;
+    let calls = calls.chain(due.then_some(Call::FindAdobeSharing));
     let lists: Vec<_> = calls.map(|call| Lists::Call(Box::new(call))).collect();
     (!lists.is_empty()).then_some(lists)
 }

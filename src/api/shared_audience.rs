@@ -223,6 +223,21 @@ pub struct AudienceManagerTarget {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub additional_segments: Vec<AdditionalSegment>,
+    /// What happens to this resource's own trait and segment where Adobe's own sharing makes another pair for the audience
+    /// later: `KeepOwn` keeps them, `MoveOver` lets Adobe's take their place once its segment has members. Mappings are made
+    /// to Adobe's segment before the old ones are deleted.
+    #[serde(default)]
+    pub adobe_sharing: AdobeSharingPolicy,
+}
+
+/// Which pair is used where Adobe's own sharing made one beside ours.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum AdobeSharingPolicy {
+    #[default]
+    KeepOwn,
+    MoveOver,
 }
 
 /// A segment beside the shared one, whose rule mixes the shared trait with others, third parties' included.
@@ -373,6 +388,20 @@ pub struct SourceStatus {
     pub data_source_id: Option<i64>,
 }
 
+/// Trait and segment that Adobe's own sharing made of the audience.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdobesPairStatus {
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub trait_sid: i64,
+    /// Absent while it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub segment_sid: Option<i64>,
+    #[schemars(range(min = 0, max = ID_MAX))]
+    pub data_source_id: i64,
+}
+
 /// The objects of this audience in Audience Manager.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -409,6 +438,9 @@ pub struct AudienceManagerStatus {
     /// Trait and segment are of Adobe's own sharing: they are reported and never written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<bool>,
+    /// The pair that Adobe's own sharing made beside this resource's own, which stays in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adobe_sharing: Option<AdobesPairStatus>,
     /// The destinations of the segment that were found, with the mappings to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -451,6 +483,7 @@ impl Default for AudienceManagerTarget {
             ttl_days: TTL_DAYS,
             destinations: Vec::new(),
             additional_segments: Vec::new(),
+            adobe_sharing: AdobeSharingPolicy::default(),
         }
     }
 }

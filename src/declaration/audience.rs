@@ -34,6 +34,8 @@ pub(crate) struct AudienceDeclaration {
     /// Of all segments, as far as they can be read.
     pub(crate) destinations: Vec<SegmentDestination>,
     pub(crate) mode: Mode,
+    /// Adobe's own pair takes the place of ours.
+    pub(crate) moves_over: bool,
     /// The remote objects outlive the resource.
     pub(crate) retain: bool,
     pub(crate) suspended: bool,
@@ -66,6 +68,7 @@ impl AudienceDeclaration {
                 api::Mode::Manage => Mode::Manage,
                 api::Mode::Observe => Mode::Observe,
             },
+            moves_over: moves_over(&there),
             retain: spec.deletion_policy == resources::DeletionPolicy::Retain,
             suspended: spec.suspend,
             adoption: spec.adoption_policy.map(adoption_policy),
@@ -133,7 +136,12 @@ fn to_audience_manager(
         ttl_days: u32::try_from(target.ttl_days).unwrap_or_default(),
         destinations: activation::destinations(&target.destinations, "the segment")?,
         additional_segments: segments.map(additional_segment).collect::<Result<_, _>>()?,
+        moves_over: moves_over(target),
     }))
+}
+
+fn moves_over(target: &api::AudienceManagerTarget) -> bool {
+    target.adobe_sharing == api::AdobeSharingPolicy::MoveOver
 }
 
 fn to_platform(

@@ -247,6 +247,12 @@ impl Display for Blocker {
                 "Adobe's own sharing has not delivered audience {code} to Audience Manager yet. Activate the audience to the \
                  Experience Cloud Audiences destination in Experience Platform."
             ),
+            Self::AwaitingMembers(object) => write!(
+                to,
+                "Adobe's own sharing has made {object}, which has no members yet. Until it has, this resource's own trait and \
+                 segment stay in use, and nothing of them is deleted. Members arrive within a day after the audience was \
+                 activated to the Experience Cloud Audiences destination."
+            ),
             Self::AwaitingConnector(audience_id) => write!(
                 to,
                 "Adobe's source connector has not delivered {audience_id} to Experience Platform yet. Choose it in the \

@@ -42,6 +42,8 @@ pub struct ToAudienceManager {
     /// Of the shared segment.
     pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<AdditionalSegment>,
+    /// Once Adobe's own pair has members, it takes the place of ours.
+    pub moves_over: bool,
 }
 
 /// The objects of one shared audience.
@@ -59,6 +61,8 @@ pub struct DesiredObjects {
     pub controls: Option<ExportControls>,
     pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<DesiredAdditionalSegment>,
+    /// Once Adobe's own pair has members, it takes the place of ours.
+    pub moves_over: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +170,7 @@ pub fn compose(
                 destinations: segment.destinations.clone(),
             })
             .collect(),
+        moves_over: target.moves_over,
         mark,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::adobe_sharing::AdobeSharing;
 use super::clock::{Moment, Sequence};
 use super::key::{Coverage, Key};
 use super::record::Record;
@@ -26,6 +27,14 @@ pub struct Tenant {
 pub struct Users {
     pub seen: Sequence,
     pub segments: Vec<(SegmentSid, Box<str>)>,
+}
+
+/// How many members a segment has, as one look-up answered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Members {
+    pub seen: Sequence,
+    /// `None`: the answer did not say.
+    pub members: Option<u64>,
 }
 
 /// The traits that a user's words fit, as one look-up answered it.
@@ -67,12 +76,16 @@ macro_rules! inventory {
             pub tenant: Tenant,
             $(pub $table: Table<kinds::$kind>,)+
             pub trait_users: BTreeMap<TraitSid, Users>,
+            /// How many members segments have, where that was asked for.
+            pub members: BTreeMap<SegmentSid, Members>,
             /// What the words by which users name foreign traits were answered.
             pub named_traits: BTreeMap<TraitReference, FoundTraits>,
             /// What Audience Manager's validation said of the rules that users wrote.
             pub rule_verdicts: BTreeMap<RuleContent, RuleVerdict>,
             /// What Audience Manager answered to a code or a name, in all data sources.
             pub searches: BTreeMap<AudienceManagerSelector, Findings>,
+            /// Where Adobe's own sharing has made its objects.
+            pub adobe_sharing: AdobeSharing,
             /// Whether the technical account is one, as far as Audience Manager says.
             pub administrator: Option<bool>,
             /// Folders that we created: only these are ever deleted (design.md §4.6).
@@ -111,6 +124,7 @@ impl Inventory {
         }
         with_every_kind!(forget_in_every_table);
         self.trait_users.retain(|_, users| users.seen >= before);
+        self.members.retain(|_, known| known.seen >= before);
         self.named_traits.retain(|_, found| found.seen >= before);
         self.searches.retain(|_, findings| findings.seen >= before);
         self.rule_verdicts

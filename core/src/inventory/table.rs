@@ -135,6 +135,11 @@ impl<R: Record> Table<R> {
         entries.any(|(id, entry)| id != than && !entry.stale)
     }
 
+    /// When the last complete list of this coverage began.
+    pub fn listed_at(&self, coverage: Coverage) -> Option<Sequence> {
+        self.listed.get(&coverage).map(|list| list.started)
+    }
+
     /// A complete list of this coverage has been applied.
     pub fn is_listed(&self, coverage: Coverage) -> bool {
         self.listed.contains_key(&coverage)

@@ -95,6 +95,9 @@ impl Known for DataSource {
         let mut touched =
             table.apply_whole_list(at.sent, at.now, listing.items, listing.undecodable);
         touched.extend(table.apply_rights(at.sent, listed, listing.lacking));
+        inventory
+            .adobe_sharing
+            .note_sources(&inventory.data_sources);
         touched
     }
 
@@ -105,6 +108,7 @@ impl Known for DataSource {
         created: &Self,
         at: At,
     ) -> Vec<Key> {
+        inventory.adobe_sharing.note_created(created.id);
         let coverage = Coverage::DataSource(created.id);
         let traits = &mut inventory.traits;
         let mut touched = traits.apply_list(at.answered, at.now, coverage, Vec::new(), &[]);

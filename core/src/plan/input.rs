@@ -25,6 +25,8 @@ pub struct PlanInput<'a, Desired, Recorded> {
     pub inventory: &'a Inventory,
     /// The call with which this round of work began: only younger look-ups prove that a key is free.
     pub since: Sequence,
+    /// So many audiences are reconciled now that one list for all is cheaper than a look-up for each.
+    pub among_many: bool,
 }
 
 /// All that the deletion of what a share made depends on, by what was recorded: neither a broken spec nor a vanished source

@@ -1,6 +1,7 @@
 //! One shared audience: its onboarded trait, its segment and the additional segments (design.md §2).
 
 mod activation;
+mod adobe_sharing;
 mod coded;
 pub mod deletion;
 mod duplicates;
@@ -10,7 +11,7 @@ mod planner;
 mod segments;
 mod undeclared_segments;
 
-pub use input::{ObservedState, RecordedIds};
+pub use input::{AdobesPair, ObservedState, RecordedIds};
 
 use self::activation::Activation;
 use self::planner::Planner;
@@ -21,6 +22,7 @@ use super::{Plan, PlanInput};
 use crate::blocker::Blocker;
 use crate::call::Step;
 use crate::compose::{DesiredObjects, Mode};
+use crate::ownership::Ownership;
 
 /// Plans one audience over shared objects that exist. `place`: where its objects belong for their labels, or why they cannot
 /// be there; `None` where no data source exists.
@@ -41,6 +43,8 @@ pub fn plan_objects(
                 forbidden: false,
                 asks: false,
                 in_vain: false,
+                adobes: None,
+                waits: None,
                 declared_trait: None,
                 declared_segments: Vec::new(),
             };
@@ -61,6 +65,16 @@ fn audience(planner: &mut Planner<'_>) {
     if let Some(blocker) = planner.claimed_by_another(found.as_ref().map(|found| found.record)) {
         return planner.plan.blockers.push(blocker);
     }
+    let pair = match planner.adobes_pair() {
+        Ok(pair) => pair,
+        Err(call) => return planner.plan.steps.push(Step::ready(call)),
+    };
+    let owned = matches!(
+        found.as_ref().map(|found| &found.ownership),
+        Some(Ownership::Owned(_))
+    );
+    planner.adobes = pair.filter(|pair| planner.is_in_place(found.as_ref(), *pair));
+    let found = found.filter(|_| planner.adobes.is_none());
     let manages = planner.input.share.mode == Mode::Manage;
     let activation = match manages {
         true => planner.activation(found.is_none() && planner.may_create()),
@@ -73,7 +87,11 @@ fn audience(planner: &mut Planner<'_>) {
         planner.undeclared_mappings(&activation);
         planner.unrecorded_mappings(&activation);
         planner.undeclared_segments();
+        if owned && planner.adobes.is_some() {
+            planner.delete_own_pair(&activation);
+        }
     }
+    planner.plan.blockers.extend(planner.waits.take());
     if !planner.observes() {
         let duplicates = duplicates::steps(planner);
         planner.plan.steps.extend(duplicates);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use audience_sharing_core::call::{Call, Operation};
+use audience_sharing_core::domain::adobe_sharing::is_pair_trait;
 use audience_sharing_core::domain::audience_manager::{Activity, Trait, TraitKind};
 use audience_sharing_core::domain::destination::{
     Destination, DestinationKind, EndChange, Mapping,
@@ -11,6 +12,7 @@ use audience_sharing_core::domain::identifier::{
     DataSourceId, DestinationId, MappingId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::facts::{self, At, Response};
 use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
 
 use super::Tenant;
@@ -151,6 +153,24 @@ impl Tenant {
                 };
                 inventory.named_traits.insert(reference.clone(), found);
             }
+            Call::FindAdobeSharing => {
+                let found = self.all_traits().filter(|one| is_pair_trait(one));
+                let found = found.map(|one| one.data_source).collect();
+                answer(inventory, call, Response::AdobeSharing(found), at);
+            }
+            Call::ReadMembers(sid) => {
+                let members = self.members.get(sid).copied();
+                answer(inventory, call, Response::Members(members), at);
+            }
+            Call::Search(selector) => {
+                let found = self.all_traits().filter(|one| {
+                    let code = one.integration_code.as_ref();
+                    selector.naming.fits(&one.name, code)
+                });
+                let found: Vec<_> = found.cloned().collect();
+                let response = Response::TraitsFound(found);
+                answer(inventory, call, response, at);
+            }
             Call::ValidateRule { content, rule, .. } => {
                 assert!(!rule.contains('{'), "nobody else knows a key: {rule}");
                 let accepted = !self.refused.is_some_and(|refused| rule.contains(refused));
@@ -173,4 +193,15 @@ impl Tenant {
         }
         mapped
     }
+}
+
+pub(crate) fn answer(inventory: &mut Inventory, call: &Call, response: Response, at: u64) {
+    let sequence = Sequence(at);
+    let at = At {
+        sent: sequence,
+        answered: sequence,
+        now: Moment(at * 100_000),
+        recorded: false,
+    };
+    facts::apply(inventory, call, response, at).expect("it is about no object");
 }

@@ -5,10 +5,12 @@ mod used_by;
 use std::time::Duration;
 
 use audience_sharing_core::compose::Strategy;
+use audience_sharing_core::domain::identifier::{SegmentSid, TraitSid};
 use audience_sharing_core::domain::labels::ExportControl;
 use audience_sharing_core::domain::pql::{self, Certainty};
 use audience_sharing_core::domain::reason::{Aspect, Reason};
 use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::plan::to_audience_manager::ObservedState;
 use audience_sharing_engine::{Origin, Problem, ReconcileOutcome};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -19,8 +21,8 @@ use crate::api::common::Condition;
 use crate::api::experience_platform::{ExperiencePlatformStatus, PqlStatus};
 use crate::api::shared_audience as api;
 use crate::api::shared_audience::{
-    AdditionalSegmentStatus, AudienceManagerStatus, Direction, SharedAudienceStatus, SourceKind,
-    SourceStatus,
+    AdditionalSegmentStatus, AdobesPairStatus, AudienceManagerStatus, Direction,
+    SharedAudienceStatus, SourceKind, SourceStatus,
 };
 use crate::api::{DeletionWaitStatus, SharedAudience};
 use crate::controller::conditions::{
@@ -169,6 +171,13 @@ fn record(
         trait_sid: observed_state.trait_sid.and_then(|sid| stored_id(sid.0)),
         segment_sid: observed_state.segment_sid.and_then(|sid| stored_id(sid.0)),
         observed: observed_state.observed.then_some(true),
+        adobe_sharing: observed_state.adobes.and_then(|pair| {
+            Some(AdobesPairStatus {
+                trait_sid: stored_id(pair.trait_sid.0)?,
+                segment_sid: pair.segment_sid.and_then(|sid| stored_id(sid.0)),
+                data_source_id: stored_id(pair.data_source.0)?,
+            })
+        }),
         destinations: activation::destinations(None, &observed_state.mappings),
         additional_segments: observed_state
             .additional_segments
@@ -263,7 +272,7 @@ fn conditions(audience: &SharedAudience, verdict: &Verdict, now: Timestamp) -> V
     let problem = verdict.problem.as_ref();
     let (ready, references, objects) = match (problem, &verdict.reconciled) {
         (None, reconciled) => {
-            let good = as_declared(reconciled.as_ref(), declared.strategy);
+            let good = as_declared(reconciled.as_ref(), &declared);
             (good.clone(), found(), good)
         }
         (Some(problem), _) if problem.reason.aspect() == Aspect::References => {
@@ -308,7 +317,7 @@ fn suspended(conditions: Conditions<'_>) -> Vec<Condition> {
 }
 
 /// Why nothing is left to do.
-fn as_declared(reconciled: Option<&ReconcileOutcome>, strategy: Strategy) -> Judgment {
+fn as_declared(reconciled: Option<&ReconcileOutcome>, declared: &AudienceDeclaration) -> Judgment {
     let observed_state = reconciled.and_then(|reconciled| reconciled.observed_state.as_ref());
     let audience = reconciled.and_then(|reconciled| reconciled.audience.as_ref());
     if let Some(reconciled) = reconciled.filter(|found| !found.stored_differently.is_empty()) {
@@ -325,11 +334,44 @@ fn as_declared(reconciled: Option<&ReconcileOutcome>, strategy: Strategy) -> Jud
             Reason::DeliveredByConnector,
             "Adobe's source connector delivers the audience; it is observed and never changed.",
         ),
-        (_, Some(_)) if strategy == Strategy::SegmentDefinition => succeeded(
+        (_, Some(_)) if declared.strategy == Strategy::SegmentDefinition => succeeded(
             "The segment definition exists in Experience Platform as declared. It is evaluated in batches, once a day.",
         ),
         (_, Some(_)) => succeeded("The audience exists in Experience Platform as declared."),
-        (_, None) => succeeded("All objects exist in Audience Manager as declared."),
+        (Some(observed_state), None) => beside_adobes(observed_state, declared.moves_over),
+        (None, None) => succeeded("All objects exist in Audience Manager as declared."),
+    }
+}
+
+/// Ours exists as declared; whether Adobe's own pair does, and what that means.
+fn beside_adobes(observed_state: &ObservedState, moves_over: bool) -> Judgment {
+    let as_declared = "All objects exist in Audience Manager as declared.";
+    let sids = |shared_trait: Option<TraitSid>, segment: Option<SegmentSid>| {
+        let shared_trait = shared_trait.map(|sid| format!("trait {sid}"));
+        let segment = segment.map(|sid| format!("segment {sid}"));
+        let both: Vec<String> = shared_trait.into_iter().chain(segment).collect();
+        both.join(" and ")
+    };
+    match (observed_state.adobes, observed_state.data_source) {
+        (Some(pair), _) => (
+            ConditionStatus::True,
+            Reason::AdobeSharingActive,
+            format!(
+                "{as_declared} Adobe's own sharing has made {} of this audience too, in data source {}; they are observed \
+                 and never changed. This resource's own {} stay in use. To use Adobe's in their place, set \
+                 spec.target.audienceManager.adobeSharing to MoveOver.",
+                sids(Some(pair.trait_sid), pair.segment_sid),
+                pair.data_source,
+                sids(observed_state.trait_sid, observed_state.segment_sid),
+            ),
+        ),
+        (None, Some(data_source)) if moves_over => succeeded(&format!(
+            "{as_declared} Adobe's own sharing has made no trait of this audience yet, so its own stay in use. If the audience \
+             is activated and none appears within a day, data source {data_source} may be in the way, since it takes each \
+             integration code once: give it another name in Audience Manager and in spec.audienceManager.dataSource of the \
+             connection, so that Adobe makes its own."
+        )),
+        (None, _) => succeeded(as_declared),
     }
 }
 

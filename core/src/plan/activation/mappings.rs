@@ -470,6 +470,37 @@ pub(crate) fn made(
     })
 }
 
+/// The deletions of the mappings to declared destinations on a segment of ours that gives its place to another; every other
+/// mapping is a person's.
+pub(crate) fn declared_on(
+    inventory: &Inventory,
+    sid: SegmentSid,
+    declared: &Checked<'_>,
+) -> (Vec<Step>, Option<Blocker>) {
+    let table = &inventory.mappings;
+    let is_declared = |mapping: &Mapping| {
+        let mut targets = declared.targets.iter();
+        targets.any(|target| {
+            target.destination.id == mapping.id.destination
+                && has_keys(table, mapping, &target.declared.keys)
+        })
+    };
+    let entries = of_segment(inventory, sid).filter(|entry| is_declared(&entry.record));
+    let ours: Vec<KnownMapping> = entries
+        .map(|entry| KnownMapping {
+            segment: None,
+            key: Box::default(),
+            found_by: None,
+            destination: entry.record.id.destination,
+            mapping: Some(entry.record.id),
+        })
+        .collect();
+    let known = ours.iter().map(|known| (known, Some(sid)));
+    let steps = deletions(inventory, known, made(inventory, sid));
+    let ours: Vec<&KnownMapping> = ours.iter().collect();
+    (steps, in_the_way_of(inventory, sid, &ours).foreign)
+}
+
 /// `ours`: of the status. Others are known only where destinations are listed; else Audience Manager refuses the deletion.
 pub(crate) fn in_the_way_of(
     inventory: &Inventory,

@@ -249,7 +249,9 @@ fn loop_sign(candidate: &SourceCandidate<'_>, input: SourceInput<'_>) -> Option<
     }
     let source = inventory.data_sources.get(&candidate.data_source);
     if let Some(source) = source.map(|entry| &entry.record)
-        && (source.name == settings.data_source || Mark::read(&source.description).is_some())
+        && (source.name == settings.data_source
+            || Mark::read(&source.description).is_some()
+            || inventory.adobes_data_sources().any(|id| id == source.id))
     {
         return Some(LoopSign::DataSource(source.name.clone()));
     }

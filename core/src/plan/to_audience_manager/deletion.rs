@@ -12,7 +12,7 @@ use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, T
 use crate::domain::destination::Mapping;
 use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::domain::source::SourceId;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Sequence};
 use crate::ownership::{Judged as _, Left};
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
@@ -65,7 +65,7 @@ fn delete_all(deletion: &ObjectDeletion<'_>, objects: &Objects<'_>, plan: &mut P
         plan.blockers.extend(found.foreign);
     }
     for sid in &objects.traits.ids() {
-        match trait_users(deletion, *sid, &segments) {
+        match users_of(inventory, deletion.since, *sid, &segments) {
             TraitUsers::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(*sid))),
             TraitUsers::Foreign(blocker) => plan.blockers.push(blocker),
             TraitUsers::OursAlone => {}
@@ -126,6 +126,7 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
         mappings: our_mappings(&deletion, &mut unasked.steps),
         traits: recorded.traits.clone(),
         stored_differently: Vec::new(),
+        adobes: None,
     }
 }
 
@@ -418,27 +419,27 @@ impl<'a> ObjectDeletion<'a> {
     }
 }
 
-enum TraitUsers {
+pub(super) enum TraitUsers {
     Unknown,
     Foreign(Blocker),
     OursAlone,
 }
 
-fn trait_users(deletion: &ObjectDeletion<'_>, sid: TraitSid, deleted: &[SegmentSid]) -> TraitUsers {
-    let Some(users) = deletion
-        .inventory
-        .trait_users
-        .get(&sid)
-        .filter(|users| users.seen >= deletion.since)
-    else {
+/// Who uses a trait, beside the segments that are `deleted` before it.
+pub(super) fn users_of(
+    inventory: &Inventory,
+    since: Sequence,
+    sid: TraitSid,
+    deleted: &[SegmentSid],
+) -> TraitUsers {
+    let known = inventory.trait_users.get(&sid);
+    let Some(users) = known.filter(|users| users.seen >= since) else {
         return TraitUsers::Unknown;
     };
     let foreign: Vec<ObjectName> = users
         .segments
         .iter()
-        .filter(|(segment, _)| {
-            !deleted.contains(segment) && !deletion.inventory.segments.is_gone(segment)
-        })
+        .filter(|(segment, _)| !deleted.contains(segment) && !inventory.segments.is_gone(segment))
         .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
         .collect();
     match foreign.is_empty() {

@@ -29,6 +29,14 @@ impl RecordedIds {
     }
 }
 
+/// The pair that Adobe's own sharing made beside ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AdobesPair {
+    pub trait_sid: TraitSid,
+    pub segment_sid: Option<SegmentSid>,
+    pub data_source: DataSourceId,
+}
+
 /// The objects of the audience that exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedState {
@@ -36,6 +44,8 @@ pub struct ObservedState {
     pub segment_sid: Option<SegmentSid>,
     /// Adobe's own sharing made the two: they are observed.
     pub observed: bool,
+    /// Adobe's own sharing made another pair, and ours is in use.
+    pub adobes: Option<AdobesPair>,
     /// Where the trait is; the controls of that data source are the audience's.
     pub data_source: Option<DataSourceId>,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,

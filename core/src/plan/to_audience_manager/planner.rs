@@ -1,5 +1,6 @@
 //! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
 
+use super::adobe_sharing::Pair;
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, RecordedIds, has_code};
 use crate::blocker::{Blocker, ObjectName};
@@ -38,6 +39,10 @@ pub(super) struct Planner<'a> {
     pub(super) asks: bool,
     /// It is known that not all that is declared can exist: nothing is begun.
     pub(super) in_vain: bool,
+    /// Adobe's pair, where it is the shared one.
+    pub(super) adobes: Option<Pair<'a>>,
+    /// What is said once all else is planned.
+    pub(super) waits: Option<Blocker>,
     /// Those that equal what is declared: only beside them a second one can be a duplicate.
     pub(super) declared_trait: Option<TraitSid>,
     pub(super) declared_segments: Vec<SegmentSid>,
@@ -50,7 +55,9 @@ impl<'a> Planner<'a> {
 
     /// Observed objects are Adobe's: nothing of ours is created beside them.
     pub(super) fn observes(&self) -> bool {
-        self.input.share.mode == Mode::Observe || self.shared_objects.adobes
+        self.input.share.mode == Mode::Observe
+            || self.shared_objects.adobes
+            || self.adobes.is_some()
     }
 
     pub(super) fn trait_slot(&self) -> Slot<'a, Trait> {
@@ -58,9 +65,9 @@ impl<'a> Planner<'a> {
         let recorded = input.recorded;
         let (place, shared_objects) = (self.place.data_source, self.shared_objects);
         let code = &input.desired.code;
+        let own = recorded.trait_sid.filter(|_| !recorded.observed);
         Slot {
-            recorded: recorded.trait_sid.into_iter().collect(),
-            as_ours: !recorded.observed,
+            recorded: own.into_iter().collect(),
             has_key: Box::new(move |found: &Trait| {
                 let key = (found.data_source, found.integration_code.as_ref());
                 has_code(shared_objects, place, code, key)
@@ -123,8 +130,16 @@ impl<'a> Planner<'a> {
         found: Option<Candidate<'a, Trait>>,
     ) -> TraitState {
         let observes = self.observes();
+        if let Some(pair) = self.adobes {
+            self.plan.state.observed = true;
+            return self.exists(pair.shared_trait);
+        }
         match found {
             None if observes => {
+                if let Some(call) = self.search() {
+                    self.plan.steps.push(Step::ready(call));
+                    return TraitState::Missing;
+                }
                 let code = self.input.desired.code.clone();
                 self.blocker(Blocker::AwaitingAdobeSharing(code))
             }
@@ -154,7 +169,8 @@ impl<'a> Planner<'a> {
             return self.blocker(blocker);
         }
         let unproven = slot.unproven(self.input.since);
-        if let Some(look_up) = unproven.filter(|_| !self.place.enforces_trait_codes) {
+        let unproven = unproven.filter(|_| !self.place.enforces_trait_codes);
+        if let Some(look_up) = unproven.or_else(|| self.search()) {
             self.plan.steps.push(Step::ready(look_up));
             return TraitState::Missing;
         }

@@ -1,6 +1,7 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
+use super::adobe_sharing::Pair;
 use super::input::has_code;
 use super::planner::{Planner, TraitState};
 use crate::blocker::Blocker;
@@ -57,15 +58,29 @@ impl<'a> Planner<'a> {
                 TraitState::Missing => return,
             },
             template: NEW_TRAIT.to_owned(),
-            recorded: input.recorded.segment_sid,
+            recorded: input
+                .recorded
+                .segment_sid
+                .filter(|_| !input.recorded.observed),
             observed: self.observes(),
             user_rule: None,
             in_vain: false,
         };
-        let sid = self.segment(&wanted);
+        let sid = match self.adobes {
+            Some(pair) => self.adobes_segment(pair),
+            None => self.segment(&wanted),
+        };
         self.plan.state.segment_sid = sid;
         let observed = self.plan.state.observed;
         self.map(None, sid, &activation.shared, observed);
+    }
+
+    fn adobes_segment(&mut self, pair: Pair<'a>) -> Option<SegmentSid> {
+        if pair.segment.is_none() {
+            let code = self.input.desired.code.clone();
+            self.blocker(Blocker::AwaitingAdobeSharing(code));
+        }
+        pair.segment.map(|segment| segment.sid)
     }
 
     pub(super) fn additional_segments(&mut self, state: TraitState, activation: &Activation<'a>) {
@@ -113,13 +128,9 @@ impl<'a> Planner<'a> {
         description: &'a str,
         recorded: Option<SegmentSid>,
     ) -> Slot<'a, Segment> {
-        let input = self.input;
         let (place, shared_objects) = (self.place.data_source, self.shared_objects);
-        // Of the two that may be Adobe's, the shared one alone.
-        let is_shared = *code == input.desired.code;
         Slot {
             recorded: recorded.into_iter().collect(),
-            as_ours: !(is_shared && input.recorded.observed),
             has_key: Box::new(move |found: &Segment| {
                 let key = (found.data_source, found.integration_code.as_ref());
                 has_code(shared_objects, place, code, key)
