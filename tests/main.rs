@@ -4,11 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod adobe_sharing;
 mod attempts;
 mod calls;
 mod change_judge;
 mod corpus;
 mod destinations;
+mod evidence;
 mod harness;
 mod judged;
 mod judges;

@@ -178,12 +178,28 @@ fn traits_and_segments(ours: Ours<'_>) -> Vec<Stranger> {
             json!("retained-long-ago"),
         );
     }
-    let adobes = "of Adobe's own sharing for our source";
-    add(adobes, "This is an automatically created trait", code());
+    let adobes = "of Adobe's own sharing for another source";
+    let others = "7d1e9a52-0c4b-4d7e-8a55-5a0c3f1b2d90";
+    add(
+        adobes,
+        "This is an automatically created trait",
+        json!(others),
+    );
+    let nearly = "with our code and Adobe's words, and nothing else of Adobe's";
+    add(nearly, "This is an automatically created trait", code());
+    for Stranger(.., object) in made
+        .iter_mut()
+        .filter(|made| made.0 == nearly && made.1 == "traits")
+    {
+        object["traitType"] = json!("RULE_BASED_TRAIT");
+        object["traitRule"] = json!("page == \"shop\"");
+    }
     for Stranger(_, collection, object) in made.iter_mut().filter(|made| made.0 == adobes) {
         object["dataSourceId"] = json!(ADOBES_DATA_SOURCE);
         object["name"] = json!("Loyal gamers");
-        if *collection == "segments" {
+        if *collection == "traits" {
+            object["traitRule"] = json!(format!("segid == \"{others}\""));
+        } else {
             object["description"] = json!("This segment was created in Adobe Experience Platform");
             object["traitDataSourceIds"] = json!([ADOBES_DATA_SOURCE]);
         }

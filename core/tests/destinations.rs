@@ -99,6 +99,7 @@ fn record(world: &mut World, plan: &Plan<ObservedState>) {
         trait_sid: state.trait_sid,
         segment_sid: state.segment_sid,
         observed: state.observed,
+        adobes: state.adobes,
         additional_segments: state.additional_segments,
         mappings: state.mappings,
         traits: state.traits,

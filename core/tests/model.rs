@@ -581,18 +581,6 @@ impl World {
         false
     }
 
-    /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
-    fn is_mapped(&self, share: &Share, state: &to_audience_manager::ObservedState) {
-        for declared in target(share).segment_destinations() {
-            let mut known = state.mappings.iter();
-            let mapping = known
-                .find(|known| (&known.segment, &known.key) == (&declared.segment, &declared.key));
-            let id = mapping.and_then(|known| known.mapping);
-            let found = id.and_then(|id| self.tenant.mappings.get(&id));
-            assert!(found.is_some(), "settled without a mapping: {declared:?}");
-        }
-    }
-
     pub(crate) fn carry_out(&mut self, call: &Call) {
         self.at += 1;
         self.calls.push(call.clone());

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use audience_sharing_core::call::{Call, Step};
 use audience_sharing_core::compose::{AdoptionPolicy, ConnectionSettings, Mode};
 use audience_sharing_core::domain::audience_manager::{
-    DataSource, DataSourceChange, NewDataSource, NewSegment, Segment, SegmentChange, SegmentFolder,
-    TraitFolder,
+    Activity, DataSource, DataSourceChange, NewDataSource, NewSegment, Segment, SegmentChange,
+    SegmentFolder, Trait, TraitFolder, TraitKind,
 };
 use audience_sharing_core::domain::identifier::{
-    DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId,
+    DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::reason::Reason;
@@ -388,6 +388,10 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
     let recorded = recorded.map(found).unwrap_or_default();
     let unmarked = data_source(5, "By hand");
     let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
+    let no_traits = Coverage::DataSource(unmarked.id);
+    inventory
+        .traits
+        .apply_list(Sequence(1), Moment(0), no_traits, Vec::new(), &[]);
     inventory
         .data_sources
         .apply_gone(Sequence(2), &DataSourceId(4));
@@ -407,6 +411,42 @@ fn a_data_source_without_a_mark_is_marked_or_adobes(
         if ours { 3 } else { 0 },
         "Adobe makes its own folders"
     );
+}
+
+/// Whatever the policy: who deletes the connection would delete what Adobe fills.
+#[test]
+fn a_data_source_that_holds_adobes_pairs_is_never_taken_over() {
+    let mut settings = settings();
+    settings.adoption = AdoptionPolicy::Always;
+    let unmarked = data_source(5, "");
+    let mut inventory = listed(std::slice::from_ref(&unmarked), &[], &[]);
+    let recorded = RecordedSharedObjects::default();
+    let planned = plan(&settings, &recorded, &inventory, Mode::Manage);
+    let calls: Vec<_> = planned
+        .steps
+        .iter()
+        .map(|step| step.call.to_string())
+        .collect();
+    assert_eq!(calls, ["list traits of data source 5"]);
+    let adobes = Trait {
+        sid: TraitSid(9),
+        kind: TraitKind::Onboarded,
+        name: "Loyal gamers".into(),
+        description: "This is an automatically created trait".into(),
+        integration_code: Some(IntegrationCode::new("I")),
+        data_source: unmarked.id,
+        folder: TraitFolderId(0),
+        rule: "segid == \"I\"".into(),
+        ttl_days: None,
+        activity: Activity::Active,
+    };
+    let coverage = Coverage::DataSource(unmarked.id);
+    inventory
+        .traits
+        .apply_list(Sequence(2), Moment(0), coverage, vec![adobes], &[]);
+    let planned = plan(&settings, &recorded, &inventory, Mode::Manage);
+    assert_eq!(planned.steps, []);
+    assert!(planned.state.adobes);
 }
 
 #[test]

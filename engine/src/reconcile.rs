@@ -143,6 +143,11 @@ impl EngineState {
         };
         let plan = to_audience_manager::plan_objects(input, &shared_objects, place);
         let plan = rights::checked(plan, &self.inventory);
+        let observed = plan.state.data_source.filter(|_| plan.state.observed);
+        let beside = plan.state.adobes.map(|pair| pair.data_source);
+        if let Some(data_source) = observed.or(beside) {
+            self.inventory.adobe_sharing.note_pair(data_source);
+        }
         self.watch_objects(request, target, &desired, &plan.state);
         let objects = objects(&desired);
         let conflict = plan.blockers.first().is_some_and(is_conflict);

@@ -397,11 +397,11 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
     let observed_state = state.shared_objects_plan(Mode::Observe).state;
     let of = |wanted: SourceKind| {
         let mut ids: Vec<DataSourceId> = observed_state.data_sources().collect();
-        for id in state.inventory.adobes_data_sources() {
-            if !ids.contains(&id) {
-                ids.push(id);
-            }
-        }
+        let has_own = state.shared_objects_needed || !ids.is_empty();
+        let adobes = state.inventory.adobes_data_sources();
+        let adobes = adobes.filter(|id| has_own && !ids.contains(id));
+        let adobes: Vec<_> = adobes.collect();
+        ids.extend(adobes);
         for (kind, id) in state.homes() {
             if kind == wanted && !ids.contains(&id) {
                 ids.push(id);

@@ -8,6 +8,7 @@
 //! It knows neither the operator nor the simulator, opens no connection, and is for tests alone.
 
 mod document;
+mod evidence;
 mod exceptions;
 mod exchange;
 mod judge;
@@ -15,6 +16,7 @@ mod operation;
 mod trial;
 mod violation;
 
+pub use evidence::{Evidence, evidence};
 pub use exceptions::Exception;
 pub use exchange::{Answer, Error, Exchange, Request, adobe_files};
 pub use judge::{Judge, Tally};

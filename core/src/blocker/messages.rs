@@ -249,9 +249,8 @@ impl Display for Blocker {
             ),
             Self::AwaitingMembers(object) => write!(
                 to,
-                "Adobe's own sharing has made {object}, which has no members yet. Until it has, this resource's own trait and \
-                 segment stay in use, and nothing of them is deleted. Members arrive within a day after the audience was \
-                 activated to the Experience Cloud Audiences destination."
+                "Adobe's own sharing has made {object}, which has no members yet. Until it has, this resource's own pair stays in \
+                 use. Members arrive within a day after the audience's activation to Experience Cloud Audiences."
             ),
             Self::AwaitingConnector(audience_id) => write!(
                 to,

@@ -4,9 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::clock::Sequence;
-use super::known::Inventory;
 use super::table::Table;
-use crate::domain::adobe_sharing::{DATA_SOURCES, is_pair_trait};
+use crate::domain::adobe_sharing::is_pair_trait;
 use crate::domain::audience_manager::{DataSource, Trait};
 use crate::domain::identifier::DataSourceId;
 
@@ -14,7 +13,7 @@ use crate::domain::identifier::DataSourceId;
 #[derive(Debug, Default)]
 pub struct AdobeSharing {
     /// Where such a trait was found.
-    data_sources: BTreeSet<DataSourceId>,
+    pub(super) data_sources: BTreeSet<DataSourceId>,
     /// When the traits of every data source were last looked through.
     pub looked_through: Option<Sequence>,
     /// The data sources of the last list; `None` before the first.
@@ -41,6 +40,11 @@ impl AdobeSharing {
             .extend(adobes.map(|found| found.data_source));
     }
 
+    /// A pair was found here.
+    pub fn note_pair(&mut self, data_source: DataSourceId) {
+        self.data_sources.insert(data_source);
+    }
+
     /// One that we made holds nothing of Adobe's.
     pub(crate) fn note_created(&mut self, data_source: DataSourceId) {
         if let Some(known) = &mut self.known {
@@ -54,18 +58,5 @@ impl AdobeSharing {
         let is_new = |known: &BTreeSet<DataSourceId>| !now.is_subset(known);
         self.is_due |= self.known.as_ref().is_some_and(is_new);
         self.known = Some(now);
-    }
-}
-
-impl Inventory {
-    /// The data sources in which Adobe's own sharing puts its objects, by what was found in them or by their names.
-    pub fn adobes_data_sources(&self) -> impl Iterator<Item = DataSourceId> {
-        let named = self.data_sources.iter().filter(|entry| {
-            let source = &entry.record;
-            DATA_SOURCES.contains(&&*source.name)
-                && !self.adobe_sharing.data_sources.contains(&source.id)
-        });
-        let found = self.adobe_sharing.data_sources.iter().copied();
-        found.chain(named.map(|entry| entry.record.id))
     }
 }

@@ -7,9 +7,11 @@ use super::clock::{Moment, Sequence};
 use super::key::{Coverage, Key};
 use super::record::Record;
 use super::table::Table;
+use crate::domain::adobe_sharing::DATA_SOURCES;
 use crate::domain::audience_manager::TraitReference;
 use crate::domain::identifier::{
-    AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, CompanyId, DataSourceId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
 use crate::domain::source::AudienceManagerSelector;
 use crate::kinds::{self, Audience};
@@ -107,6 +109,17 @@ pub struct CreatedFolders {
 }
 
 impl Inventory {
+    /// The data sources in which Adobe's own sharing puts its objects, by what was found in them or by their names.
+    pub fn adobes_data_sources(&self) -> impl Iterator<Item = DataSourceId> {
+        let named = self.data_sources.iter().filter(|entry| {
+            let source = &entry.record;
+            DATA_SOURCES.contains(&&*source.name)
+                && !self.adobe_sharing.data_sources.contains(&source.id)
+        });
+        let found = self.adobe_sharing.data_sources.iter().copied();
+        found.chain(named.map(|entry| entry.record.id))
+    }
+
     /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.
     pub fn expect_another_list(&mut self) {
         self.data_sources.expect_another_list();

@@ -67,7 +67,7 @@ fn audience(planner: &mut Planner<'_>) {
     }
     let pair = match planner.adobes_pair() {
         Ok(pair) => pair,
-        Err(call) => return planner.plan.steps.push(Step::ready(call)),
+        Err(call) => return planner.plan.steps.push(Step::ready(*call)),
     };
     let owned = matches!(
         found.as_ref().map(|found| &found.ownership),

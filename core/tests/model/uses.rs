@@ -15,7 +15,10 @@ use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::facts::{self, At, Response};
 use audience_sharing_core::inventory::{FoundTraits, Inventory, Moment, RuleVerdict, Sequence};
 
-use super::Tenant;
+use audience_sharing_core::compose::Share;
+use audience_sharing_core::plan::to_audience_manager;
+
+use super::{Tenant, World, target};
 
 impl Tenant {
     pub(crate) fn with_destination(mut self, id: u64, name: &str, kind: DestinationKind) -> Self {
@@ -204,4 +207,18 @@ pub(crate) fn answer(inventory: &mut Inventory, call: &Call, response: Response,
         recorded: false,
     };
     facts::apply(inventory, call, response, at).expect("it is about no object");
+}
+
+impl World {
+    /// Where nothing is due and nothing is told, every declared destination has its mapping: the status will say ready.
+    pub(super) fn is_mapped(&self, share: &Share, state: &to_audience_manager::ObservedState) {
+        for declared in target(share).segment_destinations() {
+            let mut known = state.mappings.iter();
+            let mapping = known
+                .find(|known| (&known.segment, &known.key) == (&declared.segment, &declared.key));
+            let id = mapping.and_then(|known| known.mapping);
+            let found = id.and_then(|id| self.tenant.mappings.get(&id));
+            assert!(found.is_some(), "settled without a mapping: {declared:?}");
+        }
+    }
 }

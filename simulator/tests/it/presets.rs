@@ -13,7 +13,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "a setting of the tenant or a product that it bought",
         &[
             "shared.rateLimit",
-        "sharing.setUp",
+            "sharing.setUp",
             "audienceManager.itemLimits",
             "audienceManager.exportControlNames",
             "connector.setUp",

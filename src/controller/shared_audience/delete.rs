@@ -222,6 +222,7 @@ fn left_behind(recorded: &RecordedStatus) -> String {
         additional_segments,
         mappings,
         traits: _,
+        adobes: _,
     } = &recorded.objects;
     let own = [
         trait_sid.map(|sid| format!("trait {sid}")),

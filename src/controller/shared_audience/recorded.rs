@@ -50,6 +50,13 @@ pub(super) fn recorded(audience: &SharedAudience) -> RecordedStatus {
             trait_sid: recorded_id(objects.trait_sid).map(TraitSid),
             segment_sid: recorded_id(objects.segment_sid).map(SegmentSid),
             observed: objects.observed.unwrap_or_default(),
+            adobes: objects.adobe_sharing.as_ref().and_then(|pair| {
+                Some(to_audience_manager::AdobesPair {
+                    trait_sid: TraitSid(recorded_id(Some(pair.trait_sid))?),
+                    segment_sid: recorded_id(pair.segment_sid).map(SegmentSid),
+                    data_source: DataSourceId(recorded_id(Some(pair.data_source_id))?),
+                })
+            }),
             additional_segments: objects
                 .additional_segments
                 .iter()

@@ -23,13 +23,21 @@ const ANSWER: Duration = Duration::from_secs(59);
 /// The calls before the first audience that wait for each other: the token, the four parts of a pass, the second lists that
 /// the data source and the folders must be missing from, and their creations.
 const BEFORE: u32 = 9;
-/// Of one audience: its trait, its segment, each read before it is written or deleted.
-const IN_A_ROW: u32 = 4;
+/// Of one audience: the search for Adobe's own pair, its trait, its segment, each read before it is written or deleted.
+const IN_A_ROW: u32 = 5;
 /// The same of one that leaves, where it is also asked who else uses the trait.
 const DELETED_IN_A_ROW: u32 = 6;
 
-/// What is in the path of the lists that a pass reads.
-const LISTS: [&str; 4] = ["dataSourceId=", "/datasources", "/folders", "limit="];
+/// What is in the path of the lists that a pass reads, and of those by which Adobe's own pair is looked for: for each audience, or
+/// for many at once where many wait.
+const LISTS: [&str; 6] = [
+    "dataSourceId=",
+    "/datasources",
+    "/folders",
+    "limit=",
+    "/traits/?includeDetails",
+    "/traits/?integrationCode",
+];
 
 fn slow(world: &World, matching: Match) {
     world.simulator.add_fault(SimulatorFault {

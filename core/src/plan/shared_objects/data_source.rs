@@ -6,9 +6,10 @@ use super::observed::{ObservedSharedObjects, RecordedSharedObjects};
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind, Step};
 use crate::compose::{AdoptionPolicy, ConnectionSettings, DESCRIPTION_CHARS_MAX, Mode, ShareName};
-use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource};
+use crate::domain::adobe_sharing::is_pair_trait;
+use crate::domain::audience_manager::{DataSource, DataSourceChange, NewDataSource, Trait};
 use crate::domain::field::Field;
-use crate::domain::identifier::DataSourceId;
+use crate::domain::identifier::{DataSourceId, IntegrationCode};
 use crate::domain::labels::Restrictions;
 use crate::domain::mark::{Mark, describe};
 use crate::inventory::{Coverage, Inventory, Table};
@@ -128,8 +129,11 @@ pub(super) fn plan_data_source(
             if let Ownership::Blocked(blocker) = found.ownership {
                 return plan.blockers.push(blocker);
             }
+            let is_unmarked = matches!(found.ownership, Ownership::Unmarked(_));
             let adoption = match (settings.adoption, mode) {
-                (AdoptionPolicy::Always, Mode::Manage) => AdoptionPolicy::Always,
+                (AdoptionPolicy::Always, Mode::Manage) if is_unmarked => {
+                    adoption_of(found.record, inventory, plan)
+                }
                 _ => AdoptionPolicy::Never,
             };
             let marked = MarkedDataSource::of(found.record, &mark, &created_as);
@@ -148,6 +152,26 @@ pub(super) fn plan_data_source(
         }
         Lookup::Absent if mode == Mode::Observe => {}
         Lookup::Absent => create(table, (name, &created_as), Restrictions::default(), plan),
+    }
+}
+
+/// What Adobe's own sharing fills is never taken over: its deletion would be the end of Adobe's objects.
+fn adoption_of(
+    found: &DataSource,
+    inventory: &Inventory,
+    plan: &mut Plan<ObservedSharedObjects>,
+) -> AdoptionPolicy {
+    if !inventory.traits.is_listed(Coverage::DataSource(found.id)) {
+        let list = Call::list::<Trait>(vec![found.id]);
+        plan.steps.push(Step::ready(list));
+        return AdoptionPolicy::Never;
+    }
+    let keys = (found.id, IntegrationCode::new(""))..;
+    let held = inventory.traits.range(keys).map(|(_, entry)| &entry.record);
+    let mut held = held.take_while(|one| one.data_source == found.id);
+    match held.any(is_pair_trait) {
+        true => AdoptionPolicy::Never,
+        false => AdoptionPolicy::Always,
     }
 }
 

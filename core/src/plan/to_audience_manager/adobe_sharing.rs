@@ -4,7 +4,7 @@
 use super::activation::Activation;
 use super::coded::coded;
 use super::deletion::{TraitUsers, users_of};
-use super::input::{AdobesPair, has_code};
+use super::input::{AdobesPair, Pair, has_code};
 use super::planner::Planner;
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind};
@@ -23,25 +23,19 @@ use crate::plan::activation::mappings;
 use crate::plan::delete::OwnedObjects;
 use crate::plan::lookup::{Candidate, Slot};
 
-/// The trait, and the segment over it where that is known.
-#[derive(Clone, Copy)]
-pub(super) struct Pair<'a> {
-    pub(super) shared_trait: &'a Trait,
-    pub(super) segment: Option<&'a Segment>,
-}
-
 impl<'a> Planner<'a> {
     /// Adobe's pair, as far as it is known.
     ///
     /// # Errors
     /// What must be read first.
-    pub(super) fn adobes_pair(&self) -> Result<Option<Pair<'a>>, Call> {
+    pub(super) fn adobes_pair(&self) -> Result<Option<Pair<'a>>, Box<Call>> {
         let (inventory, recorded) = (self.input.inventory, self.input.recorded);
         let traits = &inventory.traits;
         let observed = recorded.trait_sid.filter(|_| recorded.observed);
+        let observed = observed.or(recorded.adobes.map(|pair| pair.trait_sid));
         let known = observed.and_then(|sid| traits.get(&sid));
         if let Some(sid) = observed.filter(|sid| known.is_none() && !traits.is_gone(sid)) {
-            return Err(Call::read::<Trait>(sid));
+            return Err(Box::new(Call::read::<Trait>(sid)));
         }
         let code = &self.input.desired.code;
         let recorded = known.map(|entry| entry.record.data_source);
@@ -54,7 +48,7 @@ impl<'a> Planner<'a> {
             return Ok(None);
         };
         if entry.stale {
-            return Err(Call::read::<Trait>(entry.record.sid));
+            return Err(Box::new(Call::read::<Trait>(entry.record.sid)));
         }
         let shared_trait = &entry.record;
         let segment = self.segment_over(shared_trait)?;
@@ -64,7 +58,7 @@ impl<'a> Planner<'a> {
         }))
     }
 
-    fn segment_over(&self, shared_trait: &Trait) -> Result<Option<&'a Segment>, Call> {
+    fn segment_over(&self, shared_trait: &Trait) -> Result<Option<&'a Segment>, Box<Call>> {
         let table = &self.input.inventory.segments;
         let key = (shared_trait.data_source, self.input.desired.code.clone());
         let rule = SegmentRule::from(shared_trait.sid).to_string();
@@ -77,11 +71,11 @@ impl<'a> Planner<'a> {
             let listed = table.is_listed(Coverage::DataSource(key.0));
             return match listed || table.was_looked_up(&key, Sequence::default()) {
                 true => Ok(None),
-                false => Err(Call::look_up::<Segment>(key)),
+                false => Err(Box::new(Call::look_up::<Segment>(key))),
             };
         };
         match entry.stale {
-            true => Err(Call::read::<Segment>(entry.record.sid)),
+            true => Err(Box::new(Call::read::<Segment>(entry.record.sid))),
             false => Ok(Some(&entry.record)),
         }
     }
@@ -99,7 +93,7 @@ impl<'a> Planner<'a> {
 
     /// What must still be looked through before Adobe's pair counts as absent: its traits are looked for no earlier than
     /// those of the place where ours belongs were listed. Many that are reconciled at once share one list.
-    pub(super) fn search(&self) -> Option<Call> {
+    pub(super) fn search(&self) -> Vec<Call> {
         let inventory = self.input.inventory;
         let code = &self.input.desired.code;
         let place = Coverage::DataSource(self.place.data_source);
@@ -109,18 +103,20 @@ impl<'a> Planner<'a> {
             naming: Naming::IntegrationCode(code.clone()),
         };
         let searched = inventory.searches.get(&selector).map(|found| found.seen);
-        let looked_through = inventory.adobe_sharing.looked_through;
-        if searched.max(looked_through).is_none_or(|at| at < listed) {
-            return Some(match self.input.among_many {
-                true => Call::FindAdobeSharing,
-                false => Call::Search(selector),
-            });
+        if searched.is_some_and(|at| at >= listed) {
+            return Vec::new();
         }
-        let mut unlisted = self.adobes_data_sources();
-        let unlisted = unlisted.find(|id| !inventory.traits.is_listed(Coverage::DataSource(*id)));
-        // What was found by the code alone is in no list yet.
-        let unlisted = unlisted.filter(|_| searched.is_none_or(|at| at < listed));
-        unlisted.map(|id| Call::list::<Trait>(vec![id]))
+        let looked_through = inventory.adobe_sharing.looked_through;
+        let is_due = looked_through.is_none_or(|at| at < listed);
+        if is_due && !self.input.among_many {
+            return vec![Call::Search(selector)];
+        }
+        let is_listed = |id: &_| inventory.traits.is_listed(Coverage::DataSource(*id));
+        let unlisted = self.adobes_data_sources().filter(|id| !is_listed(id));
+        let lists = unlisted.map(|id| Call::list::<Trait>(vec![id]));
+        lists
+            .chain(is_due.then_some(Call::FindAdobeSharing))
+            .collect()
     }
 
     /// Whether Adobe's pair is the shared one. Ours stays while it exists and nothing else is declared.

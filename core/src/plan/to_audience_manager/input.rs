@@ -1,5 +1,6 @@
 //! What is recorded and observed of one audience, and which key is its own.
 
+use crate::domain::audience_manager::{Segment, Trait};
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
 use crate::plan::activation::mappings::KnownMapping;
 use crate::plan::activation::rules::KnownTrait;
@@ -12,6 +13,8 @@ pub struct RecordedIds {
     pub segment_sid: Option<SegmentSid>,
     /// The two above are Adobe's, not ours.
     pub observed: bool,
+    /// Adobe's pair beside ours.
+    pub adobes: Option<AdobesPair>,
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
     pub mappings: Vec<KnownMapping>,
     pub traits: Vec<KnownTrait>,
@@ -27,6 +30,13 @@ impl RecordedIds {
         let (_, sid) = additional.find(|(recorded, _)| **recorded == *key)?;
         Some(*sid)
     }
+}
+
+/// Adobe's own pair: the trait, and the segment over it where that is known.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub(super) shared_trait: &'a Trait,
+    pub(super) segment: Option<&'a Segment>,
 }
 
 /// The pair that Adobe's own sharing made beside ours.

@@ -1,8 +1,7 @@
 //! The plan of one audience while it is made: its shared trait, and what everything else hangs on.
 
-use super::adobe_sharing::Pair;
 use super::coded::{Coded, coded};
-use super::input::{ObservedState, RecordedIds, has_code};
+use super::input::{ObservedState, Pair, RecordedIds, has_code};
 use crate::blocker::{Blocker, ObjectName};
 use crate::call::{Call, Step};
 use crate::compose::{DesiredObjects, Mode, ShareName};
@@ -136,8 +135,7 @@ impl<'a> Planner<'a> {
         }
         match found {
             None if observes => {
-                if let Some(call) = self.search() {
-                    self.plan.steps.push(Step::ready(call));
+                if self.must_ask(None) {
                     return TraitState::Missing;
                 }
                 let code = self.input.desired.code.clone();
@@ -157,6 +155,14 @@ impl<'a> Planner<'a> {
         TraitState::Missing
     }
 
+    /// What must be known before the audience's trait counts as absent, Adobe's own included.
+    fn must_ask(&mut self, unproven: Option<Call>) -> bool {
+        let asked: Vec<Call> = unproven.into_iter().chain(self.search()).collect();
+        let must_ask = !asked.is_empty();
+        self.ask(asked);
+        must_ask
+    }
+
     fn create_trait(&mut self, slot: &Slot<'a, Trait>) -> TraitState {
         if self.in_vain {
             return TraitState::Missing;
@@ -170,8 +176,7 @@ impl<'a> Planner<'a> {
         }
         let unproven = slot.unproven(self.input.since);
         let unproven = unproven.filter(|_| !self.place.enforces_trait_codes);
-        if let Some(look_up) = unproven.or_else(|| self.search()) {
-            self.plan.steps.push(Step::ready(look_up));
+        if self.must_ask(unproven) {
             return TraitState::Missing;
         }
         let call = Call::create::<Trait>(NewTrait {

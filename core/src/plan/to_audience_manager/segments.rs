@@ -1,8 +1,7 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
-use super::adobe_sharing::Pair;
-use super::input::has_code;
+use super::input::{Pair, has_code};
 use super::planner::{Planner, TraitState};
 use crate::blocker::Blocker;
 use crate::call::{Call, NEW_TRAIT, Step};
