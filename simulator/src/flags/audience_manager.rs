@@ -8,6 +8,8 @@ switches! {
         // Gateway and answers
         /// Which gateway stands before Audience Manager.
         gateway: AudienceManagerGateway = AudienceManagerGateway::AdobeIo,
+        /// How the answer to who the credential is says whether that is an administrator.
+        administrator_told: AdministratorTold = AdministratorTold::Boolean => AdministratorTold::Nowhere,
         /// Whether `x-gw-ims-org-id` is required there too; one that is sent must fit either way.
         needs_organization: bool = false => true,
         /// Whether text is HTML-escaped unless the request has `AAM-Disable-Escaping-HTML: true`.
@@ -104,6 +106,16 @@ readings! {
         AdobeIo,
         /// `api.demdex.com`: no `x-api-key`, 401 with `WWW-Authenticate`.
         Demdex,
+    }
+
+    /// How an answer shows that a user is an administrator (audience-manager.md §1.7).
+    AdministratorTold {
+        /// `true`
+        Boolean,
+        /// `"true"`
+        Text,
+        /// The samples of this call leave it out.
+        Nowhere,
     }
 
     /// How `status` is written in Audience Manager's answers.

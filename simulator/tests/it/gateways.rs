@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use adobe_simulator::{AudienceManagerGateway, Options, RateLimit, Simulator, System};
+use adobe_simulator::{
+    AdministratorTold, AudienceManagerGateway, Options, RateLimit, Simulator, System,
+};
 use serde_json::{Value, json};
 
 use crate::helper::{GRANT, ORGANIZATION, send, small, token};
@@ -282,4 +284,21 @@ async fn audience_manager_asks_for_the_organization_where_the_switch_says_so() {
         .aam_with("GET", "/traits", &Value::Null, &organization)
         .await
         .expect(200);
+}
+
+#[tokio::test]
+async fn who_is_an_administrator_comes_in_three_forms() {
+    let tenant = small().await;
+    for (told, expected) in [
+        (AdministratorTold::Boolean, json!(true)),
+        (AdministratorTold::Text, json!("true")),
+        (AdministratorTold::Nowhere, Value::Null),
+    ] {
+        tenant.flags(|flags| flags.audience_manager.administrator_told = told);
+        let me = tenant
+            .aam("GET", "/users/self", Value::Null)
+            .await
+            .expect(200);
+        assert_eq!(me["isAdmin"], expected);
+    }
 }
