@@ -37,7 +37,12 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         &[
             "audienceManager.exportControlsSettable",
             "audienceManager.serverToServerMappings",
+            "experiencePlatform.externalAudienceCreate",
         ],
+    ),
+    (
+        "every published sample of the answer has all that a client needs; a client is tested without it",
+        &["experiencePlatform.audienceListLeavesOut"],
     ),
     (
         "what happens in a tenant, not how the service behaves",
@@ -75,6 +80,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "experiencePlatform.sandboxIdsListed",
             "experiencePlatform.audienceDefaultLimit",
             "experiencePlatform.inactiveListed",
+            "experiencePlatform.bulkGetWhole",
         ],
     ),
 ];
