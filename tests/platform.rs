@@ -125,7 +125,9 @@ async fn the_fifty_first_sandbox_is_found() {
     let world = World::start().await;
     let mut state = world.control.state().await.unwrap();
     let sandboxes = state["sandboxes"].as_array_mut().unwrap();
-    let prod = sandboxes[0].clone();
+    let mut found = sandboxes.iter();
+    let prod = found.find(|sandbox| sandbox["name"] == "prod").unwrap();
+    let prod = prod.clone();
     sandboxes.clear();
     for index in 0..50 {
         let mut other = prod.clone();

@@ -316,7 +316,8 @@ fn an_audience_whose_creation_has_no_answer_is_never_made_twice(
         let made = |world: &World| {
             creates(world, "/data/core/ups/audiences") + creates(world, "/data/core/ais/audiences")
         };
-        world.apply(shared_segment("gold", &json!(16_450_002), strategy));
+        let sid = console_buyers(&world);
+        world.apply(shared_segment("gold", &sid, strategy));
         virtual_time::passes(Duration::from_secs(600)).await;
         assert_eq!(made(&world), 1, "looked up until it shows");
         ends_well(&world).await;

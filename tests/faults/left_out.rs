@@ -5,13 +5,11 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::failures::answers::set_flags;
-use crate::operations::{LOYAL_GAMERS, label};
+use crate::operations::{LOYAL_GAMERS, console_buyers, label};
 use crate::operator::{World, audience, connection, secret, seed, shared_segment};
 use crate::run::{LOOK, on_virtual_time};
 use crate::verdict::{ends_well, ready};
 use crate::virtual_time;
-
-const GOLD: u64 = 16_450_002;
 
 fn world(left_out: &[&str]) -> World {
     let world = World::new(seed());
@@ -39,7 +37,8 @@ fn both_directions_work_whatever_a_list_leaves_out(#[case] left_out: &'static [&
         let world = world(left_out);
         label(&world, &["core/C3"]);
         world.apply(audience("loyal", LOYAL_GAMERS));
-        world.apply(shared_segment("gold", &json!(GOLD), "ExternalAudience"));
+        let sid = console_buyers(&world);
+        world.apply(shared_segment("gold", &sid, "ExternalAudience"));
         world.start_operator();
         ends_well(&world).await;
         let data_source = world.audience("loyal")["status"]["audienceManager"].to_string();
@@ -63,15 +62,16 @@ fn the_mark_of_another_owner_counts_although_no_list_shows_it(
 ) {
     on_virtual_time(async {
         let world = world(left_out);
+        let sid = console_buyers(&world);
         let made = world.create(
             "audiences",
             json!({
                 "type": "ExternalSegment", "name": "Gold members", "namespace": "AAMSegments",
-                "audienceId": GOLD.to_string(), "originName": "CUSTOM_UPLOAD",
+                "audienceId": sid.to_string(), "originName": "CUSTOM_UPLOAD",
                 "description": "[audience-sharing:another-owner/marketing/gold]", "labels": [],
             }),
         );
-        let mut shared = shared_segment("gold", &json!(GOLD), "ExternalAudience");
+        let mut shared = shared_segment("gold", &sid, "ExternalAudience");
         shared["spec"]["adoptionPolicy"] = json!("Always");
         world.apply(shared);
         world.start_operator();

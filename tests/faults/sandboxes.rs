@@ -28,7 +28,9 @@ fn the_sandbox_of_a_later_page_is_found(#[case] others: usize) {
     on_virtual_time(async {
         let mut state = seed();
         let sandboxes = state["sandboxes"].as_array_mut().unwrap();
-        let prod = sandboxes.remove(0);
+        let is_prod = |sandbox: &Value| sandbox["name"] == "prod";
+        let prod = sandboxes.iter().find(|found| is_prod(found));
+        let prod = prod.unwrap().clone();
         sandboxes.clear();
         let other = |index: usize| {
             let mut other = prod.clone();
@@ -44,6 +46,9 @@ fn the_sandbox_of_a_later_page_is_found(#[case] others: usize) {
         world.apply(connection("acme"));
         world.apply(audience("loyal", LOYAL_GAMERS));
         world.start_operator();
+        virtual_time::passes(LOOK).await;
+        let connection = &world.connections()[0];
+        assert_eq!(ready(connection).0, "True", "{}", connection["status"]);
         ends_well(&world).await;
     });
 }

@@ -8,6 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::failures::answers::set_flags;
+use crate::operations::console_buyers;
 use crate::operator::{World, connection, secret, seed, shared_segment};
 use crate::run::on_virtual_time;
 use crate::verdict::{ends_well, ready};
@@ -18,7 +19,8 @@ async fn refused(strategy: &str, flags: &Value) -> (World, String) {
     set_flags(&world, flags);
     world.apply(secret());
     world.apply(connection("acme"));
-    world.apply(shared_segment("gold", &json!(16_450_002), strategy));
+    let sid = console_buyers(&world);
+    world.apply(shared_segment("gold", &sid, strategy));
     world.start_operator();
     virtual_time::passes(Duration::from_secs(600)).await;
     let gold = world.audience("gold");
