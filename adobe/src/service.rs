@@ -64,7 +64,7 @@ pub(crate) struct Service {
     pub(crate) unavailable: Reason,
     /// What to do where the credential lacks a right.
     pub(crate) access_hint: &'static str,
-    /// What to do where the service does not take the credential; `None`: what the reason says.
+    /// What to do where the service does not take the credential; it ends as the reason says. `None`: that alone.
     pub(crate) credential_hint: Option<&'static str>,
 }
 
@@ -93,9 +93,10 @@ static AUDIENCE_MANAGER: Service = Service {
     unavailable: Reason::AudienceManagerUnavailable,
     access_hint: "Give the credential's technical account the right in an Audience Manager RBAC group.",
     credential_hint: Some(
-        "Adobe's identity service gives a token for the credential. In Adobe Developer Console, add the API Audience \
-         Manager with its product profile to the project, and copy all scopes that the credential's page shows to scopes \
-         in the Secret.",
+        "Adobe's identity service gives a token for the credential: the project may lack the Audience Manager API, its \
+         product profile or its scopes. Add them, and copy all scopes that the credential's page shows. Check clientId, \
+         clientSecret and scopes in the Secret, and spec.organizationId, against the OAuth server-to-server credential in \
+         Adobe Developer Console, and that the credential has the product profile.",
     ),
 };
 
@@ -110,9 +111,10 @@ static EXPERIENCE_PLATFORM: Service = Service {
     unavailable: Reason::ExperiencePlatformUnavailable,
     access_hint: ROLE_HINT,
     credential_hint: Some(
-        "Adobe's identity service gives a token for the credential. In Adobe Developer Console, add the Experience \
-         Platform API with the product profile AEP-Default-All-Users to the project, and copy all scopes that the \
-         credential's page shows to scopes in the Secret; check spec.organizationId.",
+        "Adobe's identity service gives a token for the credential: the project may lack the Experience Platform API, \
+         its product profile AEP-Default-All-Users or its scopes. Add them, and copy all scopes that the credential's \
+         page shows. Check clientId, clientSecret and scopes in the Secret, and spec.organizationId, against the OAuth \
+         server-to-server credential in Adobe Developer Console, and that the credential has the product profile.",
     ),
 };
 

@@ -39,7 +39,7 @@ async fn refused(strategy: &str, flags: &Value) -> (World, String) {
 
 #[rstest]
 fn an_external_audience_that_is_not_made_any_more_names_the_strategy_to_try(
-    #[values("plainBadRequest", "forbidden", "notFound", "notFoundPage")] reading: &'static str,
+    #[values("plainBadRequest", "forbidden", "notFound")] reading: &'static str,
 ) {
     on_virtual_time(async {
         let flags =

@@ -158,7 +158,8 @@ async fn an_audience_is_read_by_its_id() {
     r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113430-404"}"#,
     Some(true)
 )]
-#[case::without_a_word("", Some(false))]
+#[case::without_a_word("", None)]
+#[case::about_the_sandbox(r#"{"type":"http://ns.adobe.com/aep/errors/SMS-2001-404"}"#, None)]
 #[case::the_gateways(r#"{"error_code":"404003"}"#, None)]
 #[case::a_page("<html>", None)]
 #[tokio::test(start_paused = true)]

@@ -105,7 +105,6 @@ pub(crate) fn external_audience(
 }
 
 fn withdrawn(world: &World) -> Option<Answer> {
-    let page = "<html><head><title>404 Not Found</title></head></html>";
     match world.flags.experience_platform.external_audience_create {
         ExternalAudienceCreate::Served => None,
         ExternalAudienceCreate::PlainBadRequest => Some(errors::problem(
@@ -119,8 +118,11 @@ fn withdrawn(world: &World) -> Option<Answer> {
             "UPAPI-113000-403",
             "The operation is not allowed.",
         )),
-        ExternalAudienceCreate::NotFound => Some(Answer::empty(404)),
-        ExternalAudienceCreate::NotFoundPage => Some(Answer::text(404, "text/html", page)),
+        ExternalAudienceCreate::NotFound => Some(errors::problem(
+            404,
+            "NotFoundError",
+            "The path is not known",
+        )),
     }
 }
 

@@ -137,10 +137,8 @@ readings! {
         PlainBadRequest,
         /// 403 with a code that says nothing of access control.
         Forbidden,
-        /// 404 without a body.
+        /// 404 without a code of the service.
         NotFound,
-        /// 404 with the page of a web server that does not know the path.
-        NotFoundPage,
     }
 
     /// How the id of an external audience is made.
