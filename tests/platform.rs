@@ -1,8 +1,9 @@
 //! A segment of Audience Manager on the real API server: made, changed and deleted in Experience Platform.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{World, audience};
+use crate::harness::{World, audience, ready_message};
 
 /// With `Gold members` of the seed for both directions as its source.
 fn gold(target: &Value) -> Value {
@@ -32,7 +33,7 @@ async fn a_segment_is_shared_renamed_corrected_and_deleted() {
     assert_eq!(status["experiencePlatform"]["audienceId"], "16450002");
     assert_eq!(
         status["pql"]["text"],
-        "segmentMembership.get(\"AAMSegments\").get(\"16450002\").status = \"realized\""
+        "segmentMembership.get(\"AAMSegments\").get(\"16450002\").status in ([\"realized\", \"existing\"])"
     );
     assert_eq!(stands(&world, &ready).await["name"], "Gold members");
     assert_eq!(
@@ -64,4 +65,77 @@ async fn a_segment_is_shared_renamed_corrected_and_deleted() {
     world.delete("gold").await;
     assert_eq!(stands(&world, &corrected).await, Value::Null);
     assert_eq!(world.changes.left(), Vec::<&str>::new());
+}
+
+/// In both readings: a list with all fields, and one without labels and descriptions, which are read from each audience.
+#[rstest]
+#[case::all(&[])]
+#[case::no_labels_and_no_description(&["labels", "description"])]
+#[tokio::test]
+async fn what_a_list_leaves_out_is_neither_lost_nor_taken_for_empty(#[case] left_out: &[&str]) {
+    let world = World::with_seed("both-directions.json").await;
+    let flags = json!({"experiencePlatform": {"audienceListLeavesOut": left_out}});
+    world.control.flags(&flags).await.unwrap();
+    world.connect().await;
+    world.apply(&gold(&json!({}))).await;
+    let ready = world.ready("gold").await;
+    let made = stands(&world, &ready).await;
+    let id = made["id"].as_str().unwrap();
+    let by_hand = json!({"description": "by hand"});
+    world
+        .control
+        .patch("audiences", id, &by_hand)
+        .await
+        .unwrap();
+    world.look_now("gold").await;
+    world.ready("gold").await;
+    assert_eq!(
+        stands(&world, &ready).await["description"],
+        made["description"]
+    );
+}
+
+/// Where Adobe still makes external audiences the share is ready; where it does not, the status says what to try.
+#[rstest]
+#[case::served("served", "Succeeded")]
+#[case::plain_400("plainBadRequest", "NotEntitled")]
+#[case::with_403("forbidden", "NotEntitled")]
+#[case::with_404("notFound", "NotEntitled")]
+#[tokio::test]
+async fn a_withdrawn_way_to_make_audiences_names_the_next_strategy(
+    #[case] reading: &str,
+    #[case] reason: &str,
+) {
+    let world = World::with_seed("both-directions.json").await;
+    let flags = json!({"experiencePlatform": {"externalAudienceCreate": reading}});
+    world.control.flags(&flags).await.unwrap();
+    world.connect().await;
+    world.apply(&gold(&json!({}))).await;
+    if reason == "Succeeded" {
+        world.ready("gold").await;
+        return;
+    }
+    let refused = world.until("sharedaudience", "gold", "False", reason).await;
+    let message = ready_message(&refused);
+    assert!(message.contains("strategy MetadataOnly"), "{message}");
+}
+
+#[tokio::test]
+async fn the_fifty_first_sandbox_is_found() {
+    let world = World::start().await;
+    let mut state = world.control.state().await.unwrap();
+    let sandboxes = state["sandboxes"].as_array_mut().unwrap();
+    let mut found = sandboxes.iter();
+    let prod = found.find(|sandbox| sandbox["name"] == "prod").unwrap();
+    let prod = prod.clone();
+    sandboxes.clear();
+    for index in 0..50 {
+        let mut other = prod.clone();
+        other["name"] = json!(format!("a-{index}"));
+        other["id"] = json!(format!("00000000-0000-4000-8000-{index:012}"));
+        sandboxes.push(other);
+    }
+    sandboxes.push(prod);
+    world.control.put_state(&state).await.unwrap();
+    world.connect().await;
 }

@@ -109,7 +109,7 @@ pub(super) fn compare(
         "SegmentDefinition" => vec![(
             "expression",
             json!({"type": "PQL", "format": "pql/text", "value": format!(
-                "segmentMembership.get(\"{namespace}\").get(\"{sid}\").status = \"realized\""
+                "segmentMembership.get(\"{namespace}\").get(\"{sid}\").status in ([\"realized\", \"existing\"])"
             )}),
         )],
         _ if delivered => {

@@ -229,7 +229,7 @@ impl<S: ObjectService> Client<S> {
             sent[field] = value;
         }
         let shown = merge::answered(sent, &body)
-            .and_then(K::decode)
+            .and_then(|object| K::decode_own(&object))
             .map(Into::into);
         match shown.filter(|shown| K::is_created(new, shown)) {
             // Without its id the object is as good as unknown: the caller looks its key up.
@@ -277,7 +277,7 @@ impl<S: ObjectService> Client<S> {
         };
         let body = this.whole(context, &call, OBJECT_BYTES_MAX).await?;
         expected.complete(&mut object);
-        let written = merge::answered(object, &body).and_then(K::decode);
+        let written = merge::answered(object, &body).and_then(|object| K::decode_own(&object));
         let written = written.ok_or_else(|| operation.unexpected(NO_OBJECT))?;
         Ok(Updated::Written(written.into()))
     }
@@ -357,7 +357,7 @@ impl<S: ObjectService> Client<S> {
         let call = self.call(operation, &path);
         let body = self.whole(context, &call, bytes_max).await?;
         let object = serde_json::from_slice(&body).ok();
-        let read = object.and_then(|object: Value| Some((K::decode(&object)?, object)));
+        let read = object.and_then(|object: Value| Some((K::decode_own(&object)?, object)));
         match read.filter(|(read, _)| id_of::<K>(read) == *id) {
             Some((read, _)) if !K::is_live(&read) => {
                 Err(operation.error(Kind::NotFound).with_proof())

@@ -13,7 +13,7 @@ use std::time::Duration;
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
 
-use super::service::System;
+use super::service::{CREATE_EXTERNAL, CREATE_METADATA, System};
 
 pub use kind::{Effect, Kind};
 
@@ -180,9 +180,19 @@ impl Error {
     pub fn hint(&self) -> &'static str {
         match (self.kind, self.operation) {
             (Kind::AccessDenied, _) => self.system.service().access_hint,
-            (Kind::NotEntitled, "audiences.create-metadata") => {
-                "The organisation is not enabled for the external audiences service: ask your Adobe representative for \
-                 it, or share with the strategy ExternalAudience from a new SharedAudience."
+            (Kind::CredentialsRefused, _) => {
+                let hint = self.system.service().credential_hint;
+                hint.unwrap_or_else(|| self.reason().remedy())
+            }
+            (Kind::NotEntitled, CREATE_METADATA) => {
+                "Either the organisation is not enabled for the external audiences service, or the namespace \
+                 AudienceManagerSharing is not: ask your Adobe representative for both, or share with the strategy \
+                 SegmentDefinition or ExternalAudience from a new SharedAudience."
+            }
+            (Kind::NotEntitled, CREATE_EXTERNAL) => {
+                "Adobe may have withdrawn this way to make external audiences, or the organisation is not enabled for \
+                 external audiences of Real-Time CDP: share with the strategy MetadataOnly from a new SharedAudience, or \
+                 ask your Adobe representative for the product."
             }
             (Kind::NotEntitled, _) => {
                 "The organisation is not enabled for external audiences of Real-Time CDP: ask your Adobe representative \

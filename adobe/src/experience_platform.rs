@@ -20,6 +20,7 @@ use super::error::Error;
 use super::error::kind::CallKind;
 use super::gateway::{Call, CallContext, Gateway};
 use super::paging::Paging;
+use super::service::SANDBOXES;
 use service::OfExperiencePlatform;
 
 /// The client of one sandbox.
@@ -38,7 +39,7 @@ impl ExperiencePlatform {
     /// # Errors
     /// Any kind but those of a write.
     pub async fn sandboxes(&self, context: &CallContext) -> Result<Vec<Sandbox>, Error> {
-        let operation = operation::<OfExperiencePlatform>("sandboxes.list", CallKind::List);
+        let operation = operation::<OfExperiencePlatform>(SANDBOXES, CallKind::List);
         // A token's sandboxes are its own; the header would ask for one that may not exist.
         let call = Call {
             sandbox: None,

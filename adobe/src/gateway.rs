@@ -476,10 +476,12 @@ impl Gateway {
         if error.kind() == Kind::CredentialsRefused && is_about_the_token(&error) {
             self.shared.tokens.discard(token);
             // A probe is one call: it does not try again.
-            if may_renew && !identity.is_probe() {
+            if may_renew && !identity.is_probe() && !service.is_probe() {
                 return Err(Failed::Token(error));
             }
-            identity.failed(error.clone(), now, true, chance);
+            // The identity service knows the credential, and this service does not take it: the others may.
+            identity.succeeded();
+            service.failed(error.clone(), now, true, chance);
             return Err(Failed::Token(error));
         }
         if error.status().is_some() {

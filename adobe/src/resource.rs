@@ -37,6 +37,11 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
     /// The object out of JSON; `None` if its id or its place is missing.
     fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self::Listed>;
 
+    /// The same, of an answer about this one object: there is no other that could say more.
+    fn decode_own(wire: &Value) -> Option<Self::Listed> {
+        Self::decode(wire)
+    }
+
     /// The id alone, of an object that else cannot be read.
     fn decode_id(element: &[u8]) -> Option<Self::Id>;
 

@@ -98,6 +98,13 @@ pub(super) fn numbers<'de, D: Deserializer<'de>>(
     Ok(items.into_iter().map(number).collect())
 }
 
+/// A text that may be null; `None` only with `#[serde(default)]`, where the field is missing.
+pub(super) fn named_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Box<str>>, D::Error> {
+    text(deserializer).map(Some)
+}
+
 /// A text that may be null.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<str>, D::Error> {
     Ok(<Option<Box<str>> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())

@@ -59,11 +59,13 @@ pub(crate) struct Service {
     pub(crate) headers: &'static [(&'static str, &'static str)],
     pub(crate) paging: Paging,
     /// What a refusal means in this service alone; `None` leaves it to the table for all.
-    pub(crate) verdict: fn(CallKind, u16, &Refusal) -> Option<Kind>,
+    pub(crate) verdict: fn(&'static str, CallKind, u16, &Refusal) -> Option<Kind>,
     /// The service does not answer.
     pub(crate) unavailable: Reason,
     /// What to do where the credential lacks a right.
     pub(crate) access_hint: &'static str,
+    /// What to do where the service does not take the credential; it ends as the reason says. `None`: that alone.
+    pub(crate) credential_hint: Option<&'static str>,
 }
 
 static IDENTITY_SERVICE: Service = Service {
@@ -76,6 +78,7 @@ static IDENTITY_SERVICE: Service = Service {
     verdict: verdict_of_identity_service,
     unavailable: Reason::IdentityServiceUnavailable,
     access_hint: ROLE_HINT,
+    credential_hint: None,
 };
 
 static AUDIENCE_MANAGER: Service = Service {
@@ -89,6 +92,12 @@ static AUDIENCE_MANAGER: Service = Service {
     verdict: verdict_of_audience_manager,
     unavailable: Reason::AudienceManagerUnavailable,
     access_hint: "Give the credential's technical account the right in an Audience Manager RBAC group.",
+    credential_hint: Some(
+        "Adobe's identity service gives a token for the credential: the project may lack the Audience Manager API, its \
+         product profile or its scopes. Add them, and copy all scopes that the credential's page shows. Check clientId, \
+         clientSecret and scopes in the Secret, and spec.organizationId, against the OAuth server-to-server credential in \
+         Adobe Developer Console, and that the credential has the product profile.",
+    ),
 };
 
 static EXPERIENCE_PLATFORM: Service = Service {
@@ -101,6 +110,12 @@ static EXPERIENCE_PLATFORM: Service = Service {
     verdict: verdict_of_experience_platform,
     unavailable: Reason::ExperiencePlatformUnavailable,
     access_hint: ROLE_HINT,
+    credential_hint: Some(
+        "Adobe's identity service gives a token for the credential: the project may lack the Experience Platform API, \
+         its product profile AEP-Default-All-Users or its scopes. Add them, and copy all scopes that the credential's \
+         page shows. Check clientId, clientSecret and scopes in the Secret, and spec.organizationId, against the OAuth \
+         server-to-server credential in Adobe Developer Console, and that the credential has the product profile.",
+    ),
 };
 
 const ROLE_HINT: &str = "Give the credential a role with the permissions View Segments and Manage Segments and access to the \
@@ -108,7 +123,12 @@ const ROLE_HINT: &str = "Give the credential a role with the permissions View Se
 
 /// IMS answers a wrong secret, scope or client id with 400, 401 or 403 in a form of its own (audience-manager.md §1.1).
 /// Anything else comes from something in front of it, and says nothing about the credential.
-fn verdict_of_identity_service(_: CallKind, status: u16, refusal: &Refusal) -> Option<Kind> {
+fn verdict_of_identity_service(
+    _: &str,
+    _: CallKind,
+    status: u16,
+    refusal: &Refusal,
+) -> Option<Kind> {
     match status {
         400 | 401 | 403 if refusal.oauth => Some(Kind::CredentialsRefused),
         400 | 401 | 403 => Some(Kind::Unavailable),
@@ -118,7 +138,12 @@ fn verdict_of_identity_service(_: CallKind, status: u16, refusal: &Refusal) -> O
 }
 
 /// audience-manager.md §2.3.
-fn verdict_of_audience_manager(_: CallKind, status: u16, refusal: &Refusal) -> Option<Kind> {
+fn verdict_of_audience_manager(
+    _: &str,
+    _: CallKind,
+    status: u16,
+    refusal: &Refusal,
+) -> Option<Kind> {
     let code = refusal.code.as_deref()?;
     match code {
         _ if !(400..500).contains(&status) => None,
@@ -133,14 +158,64 @@ fn verdict_of_audience_manager(_: CallKind, status: u16, refusal: &Refusal) -> O
     }
 }
 
-/// experience-platform.md §3.6, §3.8.
-fn verdict_of_experience_platform(_: CallKind, _: u16, refusal: &Refusal) -> Option<Kind> {
-    match refusal.code.as_deref()? {
+/// experience-platform.md §3.6, §3.8, §3.12.
+fn verdict_of_experience_platform(
+    operation: &str,
+    call: CallKind,
+    status: u16,
+    refusal: &Refusal,
+) -> Option<Kind> {
+    let code = refusal.code.as_deref();
+    match code {
         // A right that could not be checked comes as 500.
-        "UPAPI-113751-500" => Some(Kind::AccessDenied),
+        Some("UPAPI-113751-500") => return Some(Kind::AccessDenied),
         // An organization without the product.
-        "UPAPI-113740-403" | "AIS-100922-401" | "100922-401" => Some(Kind::NotEntitled),
-        "UPAPI-113631-403" => Some(Kind::DeletionBlocked),
+        Some("UPAPI-113740-403" | "AIS-100922-401" | "100922-401") => {
+            return Some(Kind::NotEntitled);
+        }
+        Some("UPAPI-113631-403") => return Some(Kind::DeletionBlocked),
+        _ => {}
+    }
+    // Errors of the external audiences service may come in the gateway's form, but never with the gateway's six digits.
+    if refusal.gateway && code.is_none_or(|code| !code.contains('-')) {
+        return None;
+    }
+    match (operation, status) {
+        (CREATE_EXTERNAL, 400) if !refusal.page && !code.is_some_and(is_about_the_body) => {
+            Some(Kind::NotEntitled)
+        }
+        (CREATE_METADATA, 400) if !refusal.page => Some(Kind::NotEntitled),
+        // Whom access control denies is told so by its code.
+        (CREATE_EXTERNAL | CREATE_METADATA, 403) if !refusal.page => {
+            (code != Some("UPAPI-113752-403")).then_some(Kind::NotEntitled)
+        }
+        // A path that the service does not know is answered with a page (§1.4).
+        (CREATE_EXTERNAL | CREATE_METADATA, 404) => Some(Kind::NotEntitled),
+        (_, 404) if !refusal.page && is_about_the_sandbox(operation, call, code) => {
+            Some(Kind::AccessDenied)
+        }
         _ => None,
     }
 }
+
+pub(crate) const CREATE_EXTERNAL: &str = "audiences.create-external";
+pub(crate) const CREATE_METADATA: &str = "audiences.create-metadata";
+
+/// The three documented refusals of a body; any other one says that the service does not take such audiences (§3.12).
+fn is_about_the_body(code: &str) -> bool {
+    matches!(
+        code,
+        "UPLIB-101206-500" | "UPAPI-113434-400" | "UPLIB-101554-503"
+    )
+}
+
+/// Of a missing audience the profile service says so in a code of its own. A 404 without one, or with one of sandbox
+/// management's (§4.2), is about the sandbox in the header; nothing in it is gone.
+fn is_about_the_sandbox(operation: &str, call: CallKind, code: Option<&str>) -> bool {
+    match code {
+        Some(code) => code.starts_with("SMS-"),
+        None => operation != SANDBOXES && call != CallKind::Token,
+    }
+}
+
+pub(crate) const SANDBOXES: &str = "sandboxes.list";

@@ -155,8 +155,9 @@ pub trait Known: Kind {
         query: &Self::Query,
         found: Vec<Self>,
         at: At,
-    ) -> Vec<Key> {
-        Self::table_mut(inventory).apply_look_up(at.sent, Self::queried(query), found)
+    ) -> Applied {
+        let table = Self::table_mut(inventory);
+        Ok(table.apply_look_up(at.sent, Self::queried(query), found))
     }
 
     /// The answer to a create that named the object, beside the object itself.
@@ -165,8 +166,8 @@ pub trait Known: Kind {
     }
 
     /// A create failed: the key is taken, or its outcome is `_unknown`.
-    fn unresolved(inventory: &mut Inventory, new: &Self::New, at: Sequence, _unknown: bool) {
-        Self::table_mut(inventory).apply_unresolved(at, Self::created(new));
+    fn unresolved(inventory: &mut Inventory, new: &Self::New, at: At, _unknown: bool) {
+        Self::table_mut(inventory).apply_unresolved(at.answered, Self::created(new));
     }
 
     /// An object is gone, beside the object itself.
@@ -214,7 +215,7 @@ impl<K: Known> Operation<K> {
                 K::apply_list(inventory, scope, listing, at)
             }
             (Self::LookUp(query), Answer::Found(found)) => {
-                K::apply_found(inventory, query, found, at)
+                return K::apply_found(inventory, query, found, at);
             }
             // It is about another object, as a proxy or a broken service answers: what became of ours a read shows.
             (Self::Update(expected, _), Answer::Written(written))
@@ -235,7 +236,7 @@ impl<K: Known> Operation<K> {
                 touched
             }
             (Self::Create(new), Answer::WrittenUnseen) => {
-                K::unresolved(inventory, new, at.answered, true);
+                K::unresolved(inventory, new, at, true);
                 Vec::new()
             }
             (_, Answer::Listed(_) | Answer::Found(_) | Answer::WrittenUnseen) => Vec::new(),
@@ -267,14 +268,14 @@ impl<K: Known> Operation<K> {
         if let Self::Create(new) = self
             && !K::table(inventory).was_looked_up(&K::created(new), Sequence::default())
         {
-            K::unresolved(inventory, new, at.answered, false);
+            K::unresolved(inventory, new, at, false);
         }
     }
 
     /// The outcome of a write is unknown, or its key is taken. `false`: the call wrote nothing.
     fn open_outcome(&self, inventory: &mut Inventory, at: At, unknown: bool) -> bool {
         match self {
-            Self::Create(new) => K::unresolved(inventory, new, at.answered, unknown),
+            Self::Create(new) => K::unresolved(inventory, new, at, unknown),
             Self::Update(expected, _) | Self::Delete(expected) => {
                 K::table_mut(inventory).apply_unknown_outcome(at.answered, &expected.id());
             }

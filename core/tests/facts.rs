@@ -31,7 +31,7 @@ fn known() -> Inventory {
     inventory
 }
 
-fn at(sent: u64, answered: u64) -> At {
+pub(crate) fn at(sent: u64, answered: u64) -> At {
     At {
         sent: Sequence(sent),
         answered: Sequence(answered),

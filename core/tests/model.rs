@@ -393,6 +393,7 @@ pub(crate) fn source(id: &str, name: &str) -> Audience {
         id: AudienceId::new(id),
         name: name.into(),
         description: "".into(),
+        names_description: true,
         kind: AudienceKind::SegmentDefinition,
         namespace: "AEPSegments".into(),
         origin: "REAL_TIME_CUSTOMER_PROFILE".into(),

@@ -106,8 +106,18 @@ fn a_create_whose_outcome_is_unknown_is_answered_by_a_list() {
     inventory
         .data_sources
         .apply_unresolved(Sequence(2), "Sharing".into());
-    TraitFolder::unresolved(&mut inventory, &folder("Traits"), Sequence(2), true);
-    SegmentFolder::unresolved(&mut inventory, &folder("Segments"), Sequence(2), true);
+    TraitFolder::unresolved(
+        &mut inventory,
+        &folder("Traits"),
+        crate::facts::at(1, 2),
+        true,
+    );
+    SegmentFolder::unresolved(
+        &mut inventory,
+        &folder("Segments"),
+        crate::facts::at(1, 2),
+        true,
+    );
     assert_eq!(
         calls(&managed(&inventory).steps),
         [

@@ -5,7 +5,7 @@ use audience_sharing_core::call::Call;
 use audience_sharing_core::domain::audience_manager::{SegmentFolder, TraitFolder};
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::reason::Reason;
-use audience_sharing_core::facts::Known;
+use audience_sharing_core::facts::{At, Known};
 use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::plan::Plan;
 use audience_sharing_core::plan::shared_objects::{ObservedSharedObjects, deletion};
@@ -199,11 +199,19 @@ impl Worker {
 
     /// Another connection of the organization wrote shared objects meanwhile: what is there is listed again.
     pub(super) fn shared_objects_outdated(&mut self, call: &Call) {
-        let at = self.next_sequence();
+        let noticed = self.next_sequence();
+        let at = At {
+            sent: noticed,
+            answered: noticed,
+            now: self.now(),
+            recorded: false,
+        };
         let settings = &self.state.settings;
         let inventory = &mut self.state.inventory;
         let data_source = settings.data_source.clone();
-        inventory.data_sources.apply_unresolved(at, data_source);
+        inventory
+            .data_sources
+            .apply_unresolved(noticed, data_source);
         let named = |name: &str| NewFolder { name: name.into() };
         TraitFolder::unresolved(inventory, &named(&settings.trait_folder), at, false);
         SegmentFolder::unresolved(inventory, &named(&settings.segment_folder), at, false);

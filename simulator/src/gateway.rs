@@ -17,6 +17,14 @@ pub(crate) fn invalid_token() -> Answer {
     error(401, "401013", "Oauth token is not valid")
 }
 
+/// The credential is known, and not made for this service: the wrong scopes, or no product profile.
+pub(crate) fn unentitled(world: &World) -> Answer {
+    match world.flags.shared.unentitled_status {
+        401 => invalid_token(),
+        status => error(status, "403027", "User region is missing"),
+    }
+}
+
 pub(crate) fn too_many_requests(retry_after: Option<String>) -> Answer {
     let answer = error(429, "429050", "Too many requests");
     match retry_after {

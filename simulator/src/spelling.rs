@@ -103,25 +103,37 @@ fn rewrite(form: DefinitionExpressions, expression: &mut Value) {
     }
 }
 
-/// `segmentMembership.get("namespace").get("id").status = "state"` in the nodes that the specification's samples show
+/// `segmentMembership.get("namespace").get("id").status = "state"`, or `in (["state", "state"])`, in the nodes that the specification's samples show
 /// (segmentation.yaml, `pql/json`).
 fn membership_tree(text: &str) -> Option<Value> {
     let quoted: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
-    let [namespace, id, state] = quoted[..] else {
-        return None;
+    let (namespace, id, states) = match quoted[..] {
+        [namespace, id, ref states @ ..] if !states.is_empty() => (namespace, id, states),
+        _ => return None,
     };
     // Nothing more than that: what else it says must not get lost.
     text.trim_start().strip_prefix("segmentMembership")?;
-    text.trim_end().strip_suffix('"')?;
+    let (_, test) = text.split_once(".status")?;
+    let test: String = test.split_whitespace().collect();
+    let (operator, wanted) = match (states, &*test) {
+        ([state], test) if test == format!("=\"{state}\"") => ("=", json!(state)),
+        (states, test) if test == format!("in([\"{}\"])", states.join("\",\"")) => {
+            ("in", json!(states))
+        }
+        _ => return None,
+    };
     let literal =
-        |value: &str| json!({"nodeType": "literal", "literalType": "XString", "value": value});
+        |value: Value| json!({"nodeType": "literal", "literalType": "XString", "value": value});
     let field = |object: Value, name: &str| json!({"nodeType": "fieldLookup", "fieldName": name, "object": object});
     let call = |name: &str, params: [Value; 2]| json!({"nodeType": "fnApply", "fnName": name, "params": params});
     let profile = json!({"nodeType": "parameterReference", "position": 1});
     let all = field(profile, "segmentMembership");
-    let of_namespace = call("get", [all, literal(namespace)]);
-    let membership = call("get", [of_namespace, literal(id)]);
-    Some(call("=", [field(membership, "status"), literal(state)]))
+    let of_namespace = call("get", [all, literal(json!(namespace))]);
+    let membership = call("get", [of_namespace, literal(json!(id))]);
+    Some(call(
+        operator,
+        [field(membership, "status"), literal(wanted)],
+    ))
 }
 
 /// Members that no reference names, where the switch says so.

@@ -8,6 +8,7 @@ use http::Method;
 use rstest::rstest;
 use serde_json::json;
 
+use crate::failures::answers::set_flags;
 use crate::fault::Fault;
 use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, destinations, partner};
 use crate::operator::{OWNER, World, audience, connection, secret, seed, shared_segment};
@@ -295,5 +296,31 @@ fn a_mapping_that_is_undeclared_while_it_is_made_goes_all_the_same(
             _ => world.apply(audience("loyal", LOYAL_GAMERS)),
         }
         ends_well(&world).await;
+    });
+}
+
+/// Of three strategies the look-up of an audience is by its key or by its name, and shows it after a while only.
+#[rstest]
+fn an_audience_whose_creation_has_no_answer_is_never_made_twice(
+    #[values(0, 30_000)] delay_ms: u64,
+    #[values(Fault::NoAnswer, Fault::ErrorAfterEffect)] fault: Fault,
+    #[values("ExternalAudience", "MetadataOnly")] strategy: &'static str,
+) {
+    on_virtual_time(async {
+        let world = World::sharing("other", OTHER).await;
+        let delay = json!({"experiencePlatform": {"readAfterWriteDelayMs": delay_ms}});
+        set_flags(&world, &delay);
+        for path in ["/data/core/ups/audiences", "/data/core/ais/audiences"] {
+            world.choke_point.plan_next(Method::POST, path, fault);
+        }
+        let made = |world: &World| {
+            creates(world, "/data/core/ups/audiences") + creates(world, "/data/core/ais/audiences")
+        };
+        let sid = console_buyers(&world);
+        world.apply(shared_segment("gold", &sid, strategy));
+        virtual_time::passes(Duration::from_secs(600)).await;
+        assert_eq!(made(&world), 1, "looked up until it shows");
+        ends_well(&world).await;
+        assert_eq!(made(&world), 1);
     });
 }

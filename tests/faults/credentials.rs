@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::back_pressure::{Budget, MINUTE, edit, standing_within, to_adobe_since, unready};
 use crate::choke_point::{Call, System, failure};
+use crate::failures::answers::set_flags;
 use crate::operator::{SECRET, World, audience, connection, secret, seed, set_client_rate_limit};
 use crate::run::{LOOK, on_virtual_time};
 use crate::{verdict, virtual_time};
@@ -257,5 +258,46 @@ fn the_connections_of_one_client_share_the_operators_rate_and_none_takes_all_of_
         virtual_time::passes(MINUTE).await;
         assert!(unready(&world).is_empty());
         Budget::new(60, 2).assert_kept(&to_adobe_since(&world, 0));
+    });
+}
+
+/// The credential lacks the scope or the product profile of one service: the connection names the service and what to add,
+/// the other service is still called, and with the profile all goes on.
+#[rstest]
+fn a_credential_that_one_service_does_not_take_is_named_with_what_it_lacks(
+    #[values(401, 403)] status: u16,
+    #[values("Audience Manager", "Experience Platform")] refusing: &'static str,
+) {
+    on_virtual_time(async {
+        let world = World::new(seed());
+        set_flags(&world, &json!({"shared": {"unentitledStatus": status}}));
+        let set = |pid: Value, access: &str| {
+            let mut state = world.simulator.state();
+            state["credentials"][0]["pid"] = pid;
+            state["credentials"][0]["aepAccess"] = json!(access);
+            world.simulator.set_state(state).unwrap();
+        };
+        match refusing {
+            "Audience Manager" => set(Value::Null, "full"),
+            _ => set(json!(1_794), "none"),
+        }
+        world.apply(secret());
+        world.apply(connection("acme"));
+        world.start_operator();
+        virtual_time::passes(Duration::from_secs(1_800)).await;
+        let connection = &world.connections()[0];
+        assert_eq!(verdict::ready(connection).1, "CredentialsRefused");
+        let message = connection["status"]["conditions"].to_string();
+        for text in [refusing, "product profile", "scopes"] {
+            assert!(message.contains(text), "{message}");
+        }
+        let calls = world.choke_point.calls();
+        let of_tokens = |call: &&Call| call.system == System::IdentityService;
+        let tokens = calls.iter().filter(of_tokens).count();
+        assert!(tokens <= 2 + 2 * 12, "{tokens} tokens");
+
+        set(json!(1_794), "full");
+        virtual_time::passes(Duration::from_secs(900)).await;
+        assert_eq!(verdict::ready(&world.connections()[0]).0, "True");
     });
 }

@@ -27,6 +27,7 @@ mod interleavings;
 mod judged;
 mod labels;
 mod leaving;
+mod left_out;
 mod loops;
 mod manifests;
 mod marks;
@@ -40,6 +41,7 @@ mod pace;
 mod panics;
 mod proxies;
 mod run;
+mod sandboxes;
 mod stale;
 #[path = "../standing.rs"]
 mod standing;
@@ -53,6 +55,7 @@ mod texts;
 mod used_by;
 mod verdict;
 mod virtual_time;
+mod withdrawn;
 
 /// As in the program: a third of the time of a history is memory, and the system's own allocator takes twice as long.
 #[global_allocator]

@@ -18,14 +18,14 @@ pub(crate) fn classify(
     refusal: Refusal,
     retry_after: Option<Duration>,
 ) -> Error {
-    let kind = match kind(system, call, status, &refusal) {
+    let kind = match kind(system, operation, call, status, &refusal) {
         // The server asks to wait and says for how long: it is not broken.
         Kind::Unavailable if status == 503 && retry_after.is_some() => Kind::Throttled,
         kind => kind,
     };
     let effect = match status {
         // Whether the service behind a proxy got it is not known.
-        _ if refusal.page => call.effect_if_sent(),
+        _ if refusal.page && kind != Kind::NotEntitled => call.effect_if_sent(),
         // 408: the server gave up in the middle. Other 4xx are refusals.
         400..=407 | 409..=499 => Effect::None,
         _ => call.effect_if_sent(),
@@ -44,7 +44,13 @@ pub(crate) fn classify(
         .with_gateway(refusal.gateway)
 }
 
-fn kind(system: System, call: CallKind, status: u16, refusal: &Refusal) -> Kind {
+fn kind(
+    system: System,
+    operation: &'static str,
+    call: CallKind,
+    status: u16,
+    refusal: &Refusal,
+) -> Kind {
     match refusal.code.as_deref() {
         // A missing token reads as 403 (experience-platform.md §1.4); a wrong key is a wrong credential too, and so is one
         // of another organization or without the product profile.
@@ -55,7 +61,7 @@ fn kind(system: System, call: CallKind, status: u16, refusal: &Refusal) -> Kind 
         }
         _ => {}
     }
-    if let Some(kind) = (system.service().verdict)(call, status, refusal) {
+    if let Some(kind) = (system.service().verdict)(operation, call, status, refusal) {
         return kind;
     }
     match (status, call) {

@@ -371,3 +371,37 @@ fn what_was_never_sent_wrote_nothing() {
         );
     }
 }
+
+/// Every form in which the profile service may say that it makes no external audiences any more; a refusal of the body, of
+/// a right or by a proxy says something else.
+#[rstest::rstest]
+#[case::plain(400, r#"{"title":"Bad Request","status":400}"#, Kind::NotEntitled)]
+#[case::no_json(400, "Bad Request", Kind::NotEntitled)]
+#[case::forbidden(403, "", Kind::NotEntitled)]
+#[case::no_such_path(404, "", Kind::NotEntitled)]
+#[case::a_page_for_the_path(404, "<html>", Kind::NotEntitled)]
+#[case::the_body(
+    400,
+    r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113434-400"}"#,
+    Kind::RequestRefused
+)]
+#[case::access_control(
+    403,
+    r#"{"type":"https://ns.adobe.com/aep/errors/UPAPI-113752-403"}"#,
+    Kind::AccessDenied
+)]
+#[case::a_proxy(403, "<html>", Kind::UnexpectedAnswer)]
+fn a_withdrawn_way_to_make_audiences_is_no_refusal_of_the_body(
+    #[case] status: u16,
+    #[case] body: &str,
+    #[case] kind: Kind,
+) {
+    let system = System::ExperiencePlatform;
+    let refusal = Refusal::read(body.as_bytes());
+    let operation = crate::service::CREATE_EXTERNAL;
+    let error = classify(system, operation, CallKind::Create, status, refusal, None);
+    assert_eq!(error.kind(), kind);
+    if kind == Kind::NotEntitled {
+        assert_eq!(error.effect(), Effect::None, "nothing was made");
+    }
+}

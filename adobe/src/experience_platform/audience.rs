@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::service::OfExperiencePlatform;
 use super::wire::{self, WireAudience};
 use crate::resource::{Creation, Field, List, Resource, Words, field, query, words};
+use crate::service::{CREATE_EXTERNAL, CREATE_METADATA};
 
 pub(super) const PATH: &str = "/core/ups/audiences";
 /// The external audiences service, asked for metadata alone (§3.8, a page that Adobe does not list).
@@ -31,6 +32,13 @@ impl Resource for Audience {
 
     fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
         WireAudience::deserialize(wire).ok()?.read()
+    }
+
+    /// A description that it does not name is empty; labels that it does not name stay unknown, since none may be lost.
+    fn decode_own(wire: &Value) -> Option<Self> {
+        let mut audience = Self::decode(wire)?;
+        audience.names_description = true;
+        Some(audience)
     }
 
     fn decode_id(element: &[u8]) -> Option<AudienceId> {
@@ -140,7 +148,7 @@ fn creation_without_labels(new: &NewAudience) -> Creation {
                 "originName": ORIGIN, "name": name, "description": description,
                 "lifecycleState": "published",
             });
-            Creation::new("audiences.create-external", PATH, sent)
+            Creation::new(CREATE_EXTERNAL, PATH, sent)
         }
         NewForm::MetadataOnly {
             namespace,
@@ -154,7 +162,7 @@ fn creation_without_labels(new: &NewAudience) -> Creation {
                 accept: Some(METADATA_VERSION),
                 // It is answered with three fields; its type is the same.
                 known: vec![("type", json!("ExternalSegment"))],
-                ..Creation::new("audiences.create-metadata", METADATA, sent)
+                ..Creation::new(CREATE_METADATA, METADATA, sent)
             }
         }
         NewForm::SegmentDefinition { expression } => {

@@ -11,7 +11,7 @@ use audience_sharing_core::domain::pql::{self, Expression, mirrored};
 use serde::Deserialize;
 
 use super::pql_json;
-use crate::serde_helpers::{optional_word, text, texts};
+use crate::serde_helpers::{named_text, optional_word, text, texts};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,8 +19,9 @@ pub(super) struct WireAudience {
     id: Box<str>,
     #[serde(default, deserialize_with = "text")]
     name: Box<str>,
-    #[serde(default, deserialize_with = "text")]
-    description: Box<str>,
+    /// Not in every answer (experience-platform.md §3.11); `null` is an empty one.
+    #[serde(default, deserialize_with = "named_text")]
+    description: Option<Box<str>>,
     #[serde(default, deserialize_with = "text")]
     r#type: Box<str>,
     #[serde(default, deserialize_with = "text")]
@@ -91,7 +92,9 @@ impl WireAudience {
             .audience_id
             .filter(|id| kind == AudienceKind::External && !id.is_empty());
         let key = named.map(|id| AudienceKey::new(&self.namespace, &id));
-        let marked = Mark::read(&self.description).is_some();
+        let names_description = self.description.is_some();
+        let description = self.description.unwrap_or_default();
+        let marked = Mark::read(&description).is_some();
         let ids = |ids: Option<Vec<Box<str>>>| {
             let ids = ids.unwrap_or_default().into_iter();
             ids.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len()))
@@ -101,7 +104,8 @@ impl WireAudience {
         Some(Audience {
             id: AudienceId::new(self.id),
             name: self.name,
-            description: self.description,
+            description,
+            names_description,
             expression: self
                 .expression
                 .filter(|_| kind == AudienceKind::SegmentDefinition)

@@ -31,7 +31,10 @@ pub enum AudienceKind {
 pub struct Audience {
     pub id: AudienceId,
     pub name: Box<str>,
+    /// Empty where the answer did not name it.
     pub description: Box<str>,
+    /// Whether it did: some answers leave it out, and the labels (§3.11).
+    pub names_description: bool,
     pub kind: AudienceKind,
     /// Compared without case (§3.3).
     pub namespace: Box<str>,

@@ -54,8 +54,8 @@ pub const SEGMENTS: &str = "AAMSegments";
 /// The texts of `status` for which a profile is a member (experience-platform.md §5.3).
 const OF_MEMBERS: [&str; 2] = ["realized", "existing"];
 
-/// The test of [`membership`] for the trait or segment that `expression` tests, in whichever form it tests it: another
-/// case of the namespace, or `in` with a list of states. `None` if the expression tests anything else.
+/// The test that [`membership`] writes now for the trait or segment that `expression` tests, in whichever form it tests it: another
+/// case of the namespace, or `realized` alone as we wrote it before. `None` if the expression tests anything else.
 pub fn mirrored(expression: &str) -> Option<String> {
     let parsed = Expression::parse(expression).ok()?;
     let (field, states) = parsed.membership_test()?;
@@ -78,9 +78,13 @@ pub fn is_readable(expression: &str) -> bool {
     Expression::parse(expression).is_ok()
 }
 
-/// True for the profiles that are in an external audience now. Neither text may hold a quotation mark.
+/// True for the profiles that are in an external audience now, since the last evaluation or for longer: whoever stays is
+/// `existing` to some services, and `realized` to others. Neither text may hold a quotation mark.
 pub fn membership(namespace: &str, audience_id: &str) -> String {
-    format!(r#"segmentMembership.get("{namespace}").get("{audience_id}").status = "realized""#)
+    let [entered, stayed] = OF_MEMBERS;
+    format!(
+        r#"segmentMembership.get("{namespace}").get("{audience_id}").status in (["{entered}", "{stayed}"])"#
+    )
 }
 
 fn in_segment(id: &str) -> String {
@@ -114,7 +118,7 @@ mod tests {
         let external = external("AAMSegments", "9900123", "QUFN_6ed3").expect("plain");
         assert_eq!(
             external.text,
-            r#"segmentMembership.get("AAMSegments").get("9900123").status = "realized""#
+            r#"segmentMembership.get("AAMSegments").get("9900123").status in (["realized", "existing"])"#
         );
         assert!(external.json.contains("QUFN_6ed3"));
     }

@@ -24,6 +24,12 @@ pub trait Record: PartialEq + Debug {
         None
     }
 
+    /// What an answer about many objects left out of this one is taken from what is `known` of it. `true`: that is not
+    /// certain, and the object's own answer is needed before anything is decided on it.
+    fn fill_in(&mut self, _known: Option<&Self>) -> bool {
+        false
+    }
+
     /// What its description says of its maker, of whichever uid.
     fn mark(&self) -> Option<Mark> {
         let description = self.stored(Field::Description)?;

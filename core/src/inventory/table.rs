@@ -54,6 +54,8 @@ pub struct Table<R: Record> {
     looked_up: BTreeMap<R::NaturalKey, Sequence>,
     /// Creates whose outcome is not known yet, with the youngest such answer.
     unresolved: BTreeMap<R::NaturalKey, Sequence>,
+    /// Of those, when they were answered, where reads may lag behind writes.
+    unresolved_since: BTreeMap<R::NaturalKey, Moment>,
     sent: SentTexts<R::Id>,
     /// For a collection without a filter: what its lists prove.
     absence: AbsenceProof<R::Id>,
@@ -69,6 +71,7 @@ impl<R: Record> Default for Table<R> {
             listed: BTreeMap::new(),
             looked_up: BTreeMap::new(),
             unresolved: BTreeMap::new(),
+            unresolved_since: BTreeMap::new(),
             sent: SentTexts::default(),
             absence: AbsenceProof::default(),
         }
@@ -220,6 +223,9 @@ impl<R: Record> Table<R> {
     pub fn forget(&mut self, before: Sequence, is_needed: &dyn Fn(&Key) -> bool) {
         self.looked_up.retain(|_, at| *at >= before);
         self.unresolved.retain(|_, at| *at >= before);
+        let open = &self.unresolved;
+        self.unresolved_since
+            .retain(|key, _| open.contains_key(key));
         self.listed.retain(|_, list| list.started >= before);
         self.gone
             .retain(|id, at| *at >= before || R::key_of(id).is_some_and(|key| is_needed(&key)));
@@ -372,24 +378,31 @@ impl<R: Record> Table<R> {
     fn apply_listed(
         &mut self,
         (started, now): (Sequence, Moment),
-        item: R,
+        mut item: R,
         lagging: Lagging,
         touched: &mut Vec<Key>,
     ) {
         let id = item.id();
+        let is_partial = self.fill_in(&mut item);
         let Some(entry) = self.entries.get_mut(&id) else {
             let gone = self.gone.get(&id).copied();
             if gone.is_some_and(|gone| gone >= started) {
                 return;
             }
             self.insert(item, started, None, touched);
-            if let (Some(_), Some(entry)) = (gone, self.entries.get_mut(&id)) {
+            if let Some(entry) = self.entries.get_mut(&id)
+                && (gone.is_some() || is_partial)
+            {
                 // It answered 404 by itself: this list is late, or the object came back. Its own read decides.
                 entry.make_stale(started);
             }
             return;
         };
         if entry.seen >= started {
+            return;
+        }
+        if is_partial {
+            self.insert_partial(item, started, touched);
             return;
         }
         self.sent.seen(&item, false);
@@ -400,6 +413,28 @@ impl<R: Record> Table<R> {
         } else if !entry.was_written_lately(now) {
             self.insert(item, started, None, touched);
         } else if lagging == Lagging::Ask && entry.make_stale(started) {
+            entry.record.keys(touched);
+        }
+    }
+
+    /// Whether an object of an answer about many, to which what is known of it is added, must be read by itself.
+    fn fill_in(&self, item: &mut R) -> bool {
+        let known = self.entries.get(&item.id());
+        let is_partial = item.fill_in(None);
+        let may_differ = item.fill_in(known.map(|entry| &entry.record));
+        may_differ || is_partial && known.is_some_and(|entry| entry.stale)
+    }
+
+    /// What an answer about many shows of an object, whose own answer is needed all the same.
+    fn insert_partial(&mut self, item: R, at: Sequence, touched: &mut Vec<Key>) {
+        let id = item.id();
+        let written = self.entries.get(&id).and_then(|entry| entry.written);
+        let keys_before = touched.len();
+        self.insert(item, at, written, touched);
+        if let Some(entry) = self.entries.get_mut(&id)
+            && entry.make_stale(at)
+            && touched.len() == keys_before
+        {
             entry.record.keys(touched);
         }
     }
@@ -446,8 +481,13 @@ impl<R: Record> Table<R> {
     /// A look-up of one natural key: all that carries it.
     pub fn apply_look_up(&mut self, at: Sequence, key: R::NaturalKey, found: Vec<R>) -> Vec<Key> {
         let mut touched = Vec::new();
-        for record in found {
-            self.apply_single(at, record, &mut touched);
+        for mut record in found {
+            let (id, is_partial) = (record.id(), self.fill_in(&mut record));
+            match is_partial {
+                true if self.is_known_since(at, &id) => {}
+                true => self.insert_partial(record, at, &mut touched),
+                false => self.apply_single(at, record, &mut touched),
+            }
         }
         self.resolve(&key, at);
         if !self.is_unresolved(&key) {
@@ -457,9 +497,29 @@ impl<R: Record> Table<R> {
         touched
     }
 
+    /// The same of a service whose reads may lag behind its writes.
+    ///
+    /// # Errors
+    /// The key was to be created so lately that the answer, which holds nothing new, may be behind: it resolves nothing.
+    pub fn apply_lagging_look_up(
+        &mut self,
+        (at, now): (Sequence, Moment),
+        key: R::NaturalKey,
+        found: Vec<R>,
+    ) -> Result<Vec<Key>, NotShownYet> {
+        let created = self.unresolved_since.get(&key).copied();
+        let is_known = |record: &R| self.entries.contains_key(&record.id());
+        let lacks_it = found.iter().all(is_known);
+        match created {
+            Some(created) if lacks_it && may_be_behind(created, now) => Err(NotShownYet),
+            _ => Ok(self.apply_look_up(at, key, found)),
+        }
+    }
+
     fn resolve(&mut self, key: &R::NaturalKey, at: Sequence) {
         if self.unresolved.get(key).is_some_and(|open| *open <= at) {
             self.unresolved.remove(key);
+            self.unresolved_since.remove(key);
         }
     }
 
@@ -516,6 +576,14 @@ impl<R: Record> Table<R> {
         let open = self.unresolved.entry(key).or_insert(at);
         *open = (*open).max(at);
         self.absence.begin_again(at);
+    }
+
+    /// The same where reads may lag behind writes: for a minute no look-up that lacks it is believed.
+    pub fn apply_unresolved_lagging(&mut self, (at, now): (Sequence, Moment), key: R::NaturalKey) {
+        self.apply_unresolved(at, key.clone());
+        if self.is_unresolved(&key) {
+            self.unresolved_since.insert(key, now);
+        }
     }
 
     fn insert(

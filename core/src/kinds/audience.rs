@@ -12,7 +12,7 @@ use crate::domain::field::Field;
 use crate::domain::identifier::AudienceId;
 use crate::domain::labels::UsageLabels;
 use crate::domain::pql;
-use crate::facts::{At, Known, Listing};
+use crate::facts::{Applied, At, Known, Listing};
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory, Key, Record};
 use crate::ownership::Judged;
 
@@ -83,6 +83,24 @@ impl Record for Audience {
             Field::Expression => self.expression.as_deref(),
             _ => None,
         }
+    }
+    fn fill_in(&mut self, known: Option<&Self>) -> bool {
+        let Some(known) = known else {
+            return !self.names_description || self.labels.is_none();
+        };
+        // What the object's own answer lacks too, no other answer has.
+        let (describes, labels) = (
+            !self.names_description && known.names_description,
+            self.labels.is_none() && known.labels.is_some(),
+        );
+        if describes {
+            self.description.clone_from(&known.description);
+            self.names_description = true;
+        }
+        if labels {
+            self.labels.clone_from(&known.labels);
+        }
+        describes || labels
     }
     fn key_of(id: &AudienceId) -> Option<Key> {
         Some(Key::Audience(id.clone()))
@@ -178,6 +196,21 @@ impl Known for Audience {
     }
     fn created(new: &NewAudience) -> AudienceNaturalKey {
         AudienceLookUp::of(new).natural_key()
+    }
+    /// Reads may lag behind writes here (experience-platform.md §7.1): what does not show the created audience within a
+    /// minute says nothing.
+    fn apply_found(
+        inventory: &mut Inventory,
+        query: &AudienceLookUp,
+        found: Vec<Self>,
+        at: At,
+    ) -> Applied {
+        let table = &mut inventory.audiences;
+        table.apply_lagging_look_up((at.sent, at.now), query.natural_key(), found)
+    }
+    fn unresolved(inventory: &mut Inventory, new: &NewAudience, at: At, _: bool) {
+        let table = &mut inventory.audiences;
+        table.apply_unresolved_lagging((at.answered, at.now), Self::created(new));
     }
     fn apply_list(
         inventory: &mut Inventory,

@@ -6,7 +6,7 @@ use crate::domain::audience_manager::{SegmentFolder, TraitFolder};
 use crate::domain::field::Field;
 use crate::domain::identifier::{SegmentFolderId, TraitFolderId};
 use crate::facts::{At, Known, Listing};
-use crate::inventory::{Coverage, Inventory, Key, Record, Sequence, apply_tree};
+use crate::inventory::{Coverage, Inventory, Key, Record, apply_tree};
 use crate::ownership::Judged;
 
 /// A folder below the root that does not exist yet.
@@ -91,10 +91,10 @@ macro_rules! folder {
                 inventory.created_folders.$created.insert(new.id);
                 Vec::new()
             }
-            fn unresolved(inventory: &mut Inventory, new: &NewFolder, at: Sequence, unknown: bool) {
+            fn unresolved(inventory: &mut Inventory, new: &NewFolder, at: At, unknown: bool) {
                 let key = Self::created(new);
                 inventory.created_folders.$pending = unknown.then(|| key.clone());
-                inventory.$table.apply_unresolved(at, key);
+                inventory.$table.apply_unresolved(at.answered, key);
             }
             fn apply_gone(inventory: &mut Inventory, id: &$id) {
                 inventory.created_folders.$created.remove(id);

@@ -74,7 +74,8 @@ pub fn plan_audience(input: AudienceInput<'_>) -> Plan<ObservedAudience> {
     plan
 }
 
-/// What is stale is asked for before anything is judged, the connector's audience too.
+/// What is stale is asked for before anything is judged: every audience over the source, the connector's and those of
+/// another strategy too, whose marks say who holds the source.
 fn find_audience<'a>(input: &AudienceInput<'a>, slot: &Slot<'a, Audience>) -> Lookup<'a, Audience> {
     let table = &input.inventory.audiences;
     // The connector's, as far as the status names it: absence from a list proves nothing.
@@ -86,13 +87,19 @@ fn find_audience<'a>(input: &AudienceInput<'a>, slot: &Slot<'a, Audience>) -> Lo
     if let Some(id) = observed.next() {
         return Lookup::Ask(Box::new(Call::read::<Audience>(id.clone())));
     }
-    let connectors = input.desired.connector.iter().cloned();
-    let mut connectors = connectors
-        .map(AudienceNaturalKey::External)
-        .flat_map(|key| table.find(&key));
+    let source = &input.desired.source;
+    let over_source = keys_of_any_strategy(source).chain(
+        input
+            .desired
+            .connector
+            .iter()
+            .cloned()
+            .map(AudienceNaturalKey::External),
+    );
+    let mut over_source = over_source.flat_map(|key| table.find(&key));
     match slot.find(|found| input.desired.equals(input.inventory, found)) {
         Lookup::Ask(call) => Lookup::Ask(call),
-        found => match connectors.find(|entry| entry.stale) {
+        found => match over_source.find(|entry| entry.stale) {
             Some(entry) => Lookup::Ask(Box::new(Call::read::<Audience>(entry.record.id.clone()))),
             None => found,
         },
@@ -180,17 +187,19 @@ fn of_any_strategy<'a>(
     inventory: &'a Inventory,
     source: &SourceId,
 ) -> impl Iterator<Item = &'a Audience> {
-    let external = [external_key(source), metadata_key(source)];
-    let external = external.into_iter().flatten();
-    let keys: Vec<_> = external
-        .map(AudienceNaturalKey::External)
-        .chain(mirror(source).map(AudienceNaturalKey::Expression))
-        .collect();
-    let found = keys.into_iter().flat_map(|key| {
+    let found = keys_of_any_strategy(source).flat_map(|key| {
         let found: Vec<_> = inventory.audiences.find(&key).collect();
         found.into_iter().map(|entry| &entry.record)
     });
     found.filter(|audience| !audience.is_adobes() && !audience.is_deleted())
+}
+
+fn keys_of_any_strategy(source: &SourceId) -> impl Iterator<Item = AudienceNaturalKey> + use<> {
+    let external = [external_key(source), metadata_key(source)];
+    let external = external.into_iter().flatten();
+    external
+        .map(AudienceNaturalKey::External)
+        .chain(mirror(source).map(AudienceNaturalKey::Expression))
 }
 
 /// The connector's audience is the audience; ours goes, unless something uses it: then the service refuses.

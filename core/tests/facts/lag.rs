@@ -3,11 +3,12 @@
 use audience_sharing_core::call::Call;
 use audience_sharing_core::domain::audience_manager::Activity;
 use audience_sharing_core::domain::destination::{Destination, DestinationKind, Mapping};
-use audience_sharing_core::domain::experience_platform::Audience;
+use audience_sharing_core::domain::experience_platform::{Audience, NewAudience, NewForm};
 use audience_sharing_core::domain::identifier::{AudienceId, DestinationId, MappingId, SegmentSid};
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::facts::{Answer, At, Failure, Known, Response, apply, apply_failure};
 use audience_sharing_core::inventory::{Inventory, Moment, NotShownYet, Sequence};
+use audience_sharing_core::kinds::audience::AudienceLookUp;
 use rstest::rstest;
 
 use super::{LATER, at};
@@ -119,4 +120,40 @@ fn an_answer_that_lacks_what_we_just_wrote_is_not_believed_either() {
         Err(NotShownYet)
     );
     assert!(inventory.audiences.get(&id).is_some());
+}
+
+/// Only Experience Platform's reads lag: elsewhere an empty look-up resolves at once.
+#[test]
+fn a_created_audience_that_a_look_up_lacks_may_not_show_yet() {
+    let new = NewAudience {
+        name: "Gold".into(),
+        description: "".into(),
+        labels: Default::default(),
+        form: NewForm::External {
+            namespace: "AAMSegments".into(),
+            audience_id: "7".into(),
+        },
+    };
+    let look_up = AudienceLookUp::of(&new);
+    let key = look_up.natural_key();
+    let create = Call::create::<Audience>(new);
+    let look_up = Call::look_up::<Audience>(look_up);
+    let mut inventory = Inventory::default();
+    let created = At {
+        now: LATER,
+        ..at(10, 11)
+    };
+    let failed = apply_failure(&mut inventory, &create, created, Failure::OutcomeUnknown);
+    assert_eq!(failed, Ok(true));
+    let mut answered = |after_ms: u64, found: Vec<Audience>| {
+        let at = At {
+            now: Moment(LATER.0 + after_ms),
+            ..at(20 + after_ms, 21 + after_ms)
+        };
+        let response = Response::Audience(Answer::Found(found));
+        let applied = apply(&mut inventory, &look_up, response, at);
+        (applied.is_ok(), inventory.audiences.is_unresolved(&key))
+    };
+    assert_eq!(answered(59_999, Vec::new()), (false, true));
+    assert_eq!(answered(60_000, Vec::new()), (true, false));
 }

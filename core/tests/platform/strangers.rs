@@ -15,8 +15,10 @@ use super::{World, audience, connector_key, desired};
 use crate::model::strangers::looks;
 use crate::model::{mark_of, name};
 
-const MIRROR: &str = r#"segmentMembership.get("AAMSegments").get("7").status = "realized""#;
-const SAME_MIRROR: &str = r#"(segmentMembership.get('AAMSegments').get('7').status == "realized")"#;
+const MIRROR: &str =
+    r#"segmentMembership.get("AAMSegments").get("7").status in (["realized", "existing"])"#;
+const SAME_MIRROR: &str =
+    r#"(segmentMembership.get('AAMSegments').get('7').status in ['realized','existing'])"#;
 /// Not quite what a mirror of the source says.
 const NEAR_MIRRORS: [&str; 4] = [
     r#"segmentMembership.get("AAMSegments").get("7").status = "realized" and person.age > 18"#,

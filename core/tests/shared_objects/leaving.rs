@@ -291,8 +291,18 @@ fn a_folder_whose_create_answered_no_id_is_ours_once_the_tree_shows_it() {
 #[test]
 fn a_folder_whose_name_was_taken_is_not_ours() {
     let mut inventory = empty(listed(&[data_source(5, OURS)], &[], &[]));
-    TraitFolder::unresolved(&mut inventory, &folder("Traits"), Sequence(2), false);
-    SegmentFolder::unresolved(&mut inventory, &folder("Segments"), Sequence(2), false);
+    TraitFolder::unresolved(
+        &mut inventory,
+        &folder("Traits"),
+        crate::facts::at(1, 2),
+        false,
+    );
+    SegmentFolder::unresolved(
+        &mut inventory,
+        &folder("Segments"),
+        crate::facts::at(1, 2),
+        false,
+    );
     apply_tree::<TraitFolder>(
         &mut inventory,
         Sequence(3),

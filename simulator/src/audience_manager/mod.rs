@@ -147,6 +147,12 @@ impl Service for AudienceManager {
             }
             None | Some(_) => {}
         }
+        if caller.pid == 0 {
+            return Err(match legacy {
+                true => legacy_refusal("invalid_token", "Access token expired"),
+                false => gateway::unentitled(world),
+            });
+        }
         gateway::spend(world, &caller, self.system())?;
         Ok(caller)
     }

@@ -10,7 +10,8 @@ use super::{errors, expression, merge_policies};
 use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::{
-    DuplicateAudience, ExternalAudienceIds, ExternalAudienceLabels, ReadOnlyAudience,
+    DuplicateAudience, ExternalAudienceCreate, ExternalAudienceIds, ExternalAudienceLabels,
+    ReadOnlyAudience,
 };
 use crate::service::Ask;
 use crate::store::{Kind, Object, object_of, text_of};
@@ -54,6 +55,9 @@ pub(crate) fn external_audience(
     if !world.flags.experience_platform.external_segments_enabled {
         return Err(not_enabled(world));
     }
+    if let Some(withdrawn) = withdrawn(world) {
+        return Err(withdrawn);
+    }
     if let Some(dataset) = text_of(&body, "datasetId").map(str::to_owned)
         && !world
             .flags
@@ -67,6 +71,7 @@ pub(crate) fn external_audience(
         return Err(errors::bad_request(world, "UPLIB-101554-503", &message));
     }
     body.remove(IMPORT);
+    check_types(world, ask, &body)?;
     check_labels(world, &mut body)?;
     let claimed = text_of(&body, "originName") == Some(AUDIENCE_MANAGER_ORIGIN);
     if claimed
@@ -97,6 +102,28 @@ pub(crate) fn external_audience(
     let id = external_id(world, ask, &body);
     body.insert("type".to_owned(), json!("ExternalSegment"));
     Ok(complete(world, ask, body, &id))
+}
+
+fn withdrawn(world: &World) -> Option<Answer> {
+    match world.flags.experience_platform.external_audience_create {
+        ExternalAudienceCreate::Served => None,
+        ExternalAudienceCreate::PlainBadRequest => Some(errors::problem(
+            400,
+            "BadRequestError",
+            "The request cannot be served",
+        )),
+        ExternalAudienceCreate::Forbidden => Some(errors::envelope(
+            "",
+            403,
+            "UPAPI-113000-403",
+            "The operation is not allowed.",
+        )),
+        ExternalAudienceCreate::NotFound => Some(errors::problem(
+            404,
+            "NotFoundError",
+            "The path is not known",
+        )),
+    }
 }
 
 /// Labels are texts; whether an external audience takes them at all, two pages disagree about (§4.4).
@@ -190,6 +217,7 @@ pub(crate) fn segment_definition(
     mut body: Object,
 ) -> Result<Object> {
     expression::check(world, &body)?;
+    check_types(world, ask, &body)?;
     body.insert("type".to_owned(), json!("SegmentDefinition"));
     check_labels(world, &mut body)?;
     if !body.get("lifecycleState").is_some_and(Value::is_string) {
@@ -268,6 +296,41 @@ pub(crate) fn touch(world: &mut World, audience: &mut Object) {
     audience.insert("updateEpoch".to_owned(), json!(now_ms / 1000));
     let etag = world.uuid();
     audience.insert("_etag".to_owned(), json!(format!("\"{etag}\"")));
+}
+
+/// Members that a write may name have the types of the specification.
+pub(crate) fn check_types(world: &mut World, ask: &Ask<'_>, audience: &Object) -> Result<()> {
+    let texts = [
+        "name",
+        "description",
+        "lifecycleState",
+        "namespace",
+        "originName",
+    ];
+    let mut texts = texts.iter();
+    let wrong = texts.find(|field| {
+        audience
+            .get(**field)
+            .is_some_and(|value| !value.is_string() && !value.is_null())
+    });
+    if let Some(field) = wrong {
+        let message = format!("No usable value for {field}");
+        return Err(errors::unreadable(world, &[&message]));
+    }
+    let expression = audience.get("expression");
+    if expression.is_some() && !expression::is_well_formed(expression) {
+        return Err(errors::unreadable(
+            world,
+            &["No usable value for expression"],
+        ));
+    }
+    match text_of(audience, "mergePolicyId") {
+        Some(id) if !merge_policies::exists(world, ask, id) => {
+            let what = format!("The merge policy {id} does not exist.");
+            Err(errors::validation(world, &what))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Immutable members and the lifecycle's allowed steps (§3.5).

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::audience::{
-    IMMUTABLE, IMPORT, check_change, check_labels, check_origin, external_audience, has_dependents,
-    keep_computed, not_enabled, segment_definition, touch,
+    IMMUTABLE, IMPORT, check_change, check_labels, check_origin, check_types, external_audience,
+    has_dependents, keep_computed, not_enabled, segment_definition, touch,
 };
 use super::common::{
     audiences_of, bulk_answer, bulk_ids, find_audience, find_tombstone, is_hidden, query_number,
@@ -21,6 +21,9 @@ const KIND: Kind = Kind::Audiences;
 
 /// Members that are kept beside the audience and are not part of every answer.
 const ON_REQUEST: [&str; 2] = ["metrics", "recordMetrics"];
+
+/// What the samples of the answer about many ids do not have (§3.11).
+const NOT_IN_BULK: [&str; 5] = ["labels", "description", "createdBy", "tags", "metrics"];
 
 type Result<T> = std::result::Result<T, Answer>;
 
@@ -56,7 +59,14 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         .into_iter()
         .skip(skip)
         .take(limit)
-        .map(|audience| render(audience, metrics))
+        .map(|audience| {
+            let mut element = render(audience, metrics);
+            leave_out(
+                &mut element,
+                &world.flags.experience_platform.audience_list_leaves_out,
+            );
+            element
+        })
         .collect();
     let mut page = json!({"totalCount": total, "pageSize": children.len()});
     let mut links = json!({});
@@ -148,6 +158,12 @@ fn render(audience: &Object, metrics: bool) -> Value {
     Value::Object(rendered)
 }
 
+fn leave_out(audience: &mut Value, fields: &[impl AsRef<str>]) {
+    if let Value::Object(members) = audience {
+        members.retain(|field, _| !fields.iter().any(|left_out| left_out.as_ref() == field));
+    }
+}
+
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let id = ask.parameter(0);
     let found = find_audience(world, ask, id).or_else(|| find_tombstone(world, ask, id));
@@ -168,7 +184,13 @@ pub(crate) fn bulk_get(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     bulk_answer(world, &ids, |world, id| {
         find_audience(world, ask, id)
             .filter(|audience| !is_hidden(world, audience))
-            .map(|audience| render(audience, true))
+            .map(|audience| {
+                let mut element = render(audience, true);
+                if !world.flags.experience_platform.bulk_get_whole {
+                    leave_out(&mut element, &NOT_IN_BULK);
+                }
+                element
+            })
     })
 }
 
@@ -255,7 +277,15 @@ pub(crate) fn patch(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let Value::Object(audience) = audience else {
         return Err(errors::validation(world, "The audience must be an object."));
     };
-    change(world, ask, &before, audience)
+    let changed = change(world, ask, &before, audience)?;
+    Ok(updated(world, changed))
+}
+
+fn updated(world: &World, changed: Value) -> Answer {
+    Answer::json(
+        world.flags.experience_platform.audience_update_status,
+        changed,
+    )
 }
 
 /// The whole object again; what it leaves out is gone (a switch) but for what the server owns.
@@ -293,7 +323,12 @@ pub(crate) fn replace(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     {
         return Err(errors::unreadable(world, &["No usable value for name"]));
     }
-    change(world, ask, &before, audience)
+    let mut changed = change(world, ask, &before, audience)?;
+    let external = text_of(&before, "type") == Some("ExternalSegment");
+    if external && !world.flags.experience_platform.audience_put_shows_labels {
+        leave_out(&mut changed, &["labels"]);
+    }
+    Ok(updated(world, changed))
 }
 
 /// Ends a PATCH or a PUT: what may not change is checked, what the server works out is put in.
@@ -302,7 +337,8 @@ fn change(
     ask: &Ask<'_>,
     before: &Object,
     mut audience: Object,
-) -> Result<Answer> {
+) -> Result<Value> {
+    check_types(world, ask, &audience)?;
     check_change(world, before, &audience)?;
     check_labels(world, &mut audience)?;
     keep_computed(before, &mut audience);
@@ -312,10 +348,7 @@ fn change(
     }
     touch(world, &mut audience);
     store(world, &audience);
-    Ok(Answer::json(
-        world.flags.experience_platform.audience_update_status,
-        render(&audience, false),
-    ))
+    Ok(render(&audience, false))
 }
 
 pub(crate) fn delete(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {

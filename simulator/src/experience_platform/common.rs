@@ -131,7 +131,7 @@ pub(crate) fn sort(found: &mut [&Object], order: &str) {
     }
 }
 
-/// A query number; what is no number is an error.
+/// A query number; what is no number is an error, and so is a page of nothing.
 pub(crate) fn query_number(
     world: &mut World,
     ask: &Ask<'_>,
@@ -140,11 +140,11 @@ pub(crate) fn query_number(
     match ask.query.get(name) {
         None => Ok(None),
         Some(text) => match text.parse() {
-            Ok(number) => Ok(Some(number)),
-            Err(_) => Err(errors::bad_request(
+            Ok(number) if number > 0 || name != "limit" => Ok(Some(number)),
+            _ => Err(errors::bad_request(
                 world,
                 "UPAPI-113000-400",
-                &format!("{name} must be a number"),
+                &format!("{name} must be a number, and limit at least 1"),
             )),
         },
     }

@@ -181,6 +181,7 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     let before = find(world, ask, "WRITE")?;
     let body = readable(world, ask)?;
     expression::check(world, &body)?;
+    audience::check_types(world, ask, &body)?;
     let id = text_of(&before, "id").unwrap_or_default().to_owned();
     check_name(world, ask, &body, Some(&id))?;
     let mut audience = before.clone();

@@ -14,14 +14,29 @@ use crate::service::Ask;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
 
+/// What an expression may be (§2.2); samples write the type in either case.
+const TYPES: [&str; 2] = ["PQL", "ARL"];
+const FORMATS: [&str; 2] = ["pql/text", "pql/json"];
+
+/// An expression is written whole: its type and format are known, its value is a string, and JSON where it says so.
+pub(crate) fn is_well_formed(expression: Option<&Value>) -> bool {
+    let text = |field: &str| {
+        let value = expression.and_then(|expression| expression.get(field));
+        value.and_then(Value::as_str).unwrap_or_default()
+    };
+    let value = text("value");
+    let is_read = text("format") != "pql/json" || serde_json::from_str::<Value>(value).is_ok();
+    TYPES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(text("type")))
+        && FORMATS.contains(&text("format"))
+        && !value.is_empty()
+        && is_read
+}
+
 /// `expression` and `schema` are required and the expression's value is a string.
 pub(crate) fn check(world: &mut World, body: &Object) -> Result<(), Answer> {
-    let expression = body.get("expression").and_then(Value::as_object);
-    let well_formed = expression.is_some_and(|expression| {
-        ["type", "format", "value"]
-            .iter()
-            .all(|field| text_of(expression, field).is_some_and(|text| !text.is_empty()))
-    });
+    let well_formed = is_well_formed(body.get("expression"));
     let schema = body.get("schema").and_then(Value::as_object);
     let named =
         schema.is_some_and(|schema| schema.contains_key("name") || schema.contains_key("id"));

@@ -181,8 +181,9 @@ fn check_new(world: &World, ask: &Ask<'_>, namespace: &str, audience_id: &str) -
     }
     let mut characters = audience_id.chars();
     let letter = |one: char| one.is_ascii_alphabetic() || one == '_' || one == '$';
+    // Adobe's own sample has hyphens, unlike the form in the user interface.
     let well_formed = characters.next().is_some_and(letter)
-        && characters.all(|one| letter(one) || one.is_ascii_digit());
+        && characters.all(|one| letter(one) || one.is_ascii_digit() || one == '-');
     // One that the service made itself is a UUID.
     let chosen = ["customAudienceId", "audienceId"]
         .iter()

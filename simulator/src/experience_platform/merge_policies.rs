@@ -12,6 +12,12 @@ use crate::world::World;
 /// `start` is opaque to clients: here it is the position, in a wrapping that nobody computes with by accident.
 const START: &str = "mp-";
 
+/// Whether a definition may name it.
+pub(crate) fn exists(world: &World, ask: &Ask<'_>, id: &str) -> bool {
+    let policy = world.store.text(Kind::MergePolicies, id);
+    policy.is_some_and(|policy| in_sandbox(policy, &ask.caller))
+}
+
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let limit = query_number(world, ask, "limit")?.unwrap_or(100).max(1);
     let start = match ask.query.get("start") {

@@ -12,6 +12,7 @@ mod json_patch;
 mod merge_policies;
 mod operations;
 mod sandboxes;
+mod search;
 
 use serde_json::{Value, json};
 
@@ -51,6 +52,8 @@ const ENDPOINTS: &[Endpoint] = &[
     on(Write, "PATCH", "/data/core/ups/audiences/{id}", audiences::patch),
     on(Write, "PUT", "/data/core/ups/audiences/{id}", audiences::replace),
     on(Write, "DELETE", "/data/core/ups/audiences/{id}", audiences::delete),
+
+    on(List, "GET", "/data/core/ups/search/namespaces", search::namespaces),
 
     on(Write, "POST", "/data/core/ais/audiences", external_audiences::create_metadata_only),
     on(Write, "POST", "/data/core/ais/external-audience", external_audiences::create),
@@ -94,7 +97,7 @@ impl Service for ExperiencePlatform {
                 return Err(gateway::error(403, "403025", "Profile is not valid"));
             }
             Some(_) if caller.aep_access == Access::None => {
-                return Err(gateway::error(403, "403027", "User region is missing"));
+                return Err(gateway::unentitled(world));
             }
             Some(_) => {}
         }

@@ -67,8 +67,15 @@ fn render(world: &World, sandbox: &Object) -> Value {
 }
 
 fn page(world: &mut World, ask: &Ask<'_>, mut items: Vec<Value>) -> Result<Answer, Answer> {
-    let limit = query_number(world, ask, "limit")?.unwrap_or(50).max(1);
-    let offset = query_number(world, ask, "offset")?.unwrap_or(0);
+    let (limit, offset) = (
+        query_number(world, ask, "limit")?,
+        query_number(world, ask, "offset")?,
+    );
+    if limit.is_some() != offset.is_some() {
+        let detail = "limit and offset must be given together";
+        return Err(problem(400, "BadRequestError", detail));
+    }
+    let (limit, offset) = (limit.unwrap_or(50).max(1), offset.unwrap_or(0));
     if ask.empty_list {
         items.clear();
     }

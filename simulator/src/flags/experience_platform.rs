@@ -38,6 +38,10 @@ switches! {
         inactive_listed: InactiveListed = InactiveListed::WithProperty,
         /// Audiences with one of these labels are not shown to anyone (attribute-based access).
         hidden_labels: Vec<String> = Vec::new(),
+        /// Members of an audience that its list leaves out. Adobe's samples of the list have all that a client needs.
+        audience_list_leaves_out: Vec<String> = Vec::new(),
+        /// Whether the answer about many ids has labels, description and who made it.
+        bulk_get_whole: bool = false,
         /// A new audience is readable after this long.
         read_after_write_delay_ms: u64 = 0 => 3_000,
         /// A deleted audience stays readable by id this long.
@@ -52,12 +56,16 @@ switches! {
         permission_errors_as_500: bool = false,
         /// Whether a PUT of an audience keeps the members that it leaves out.
         audience_put_keeps_missing: bool = false,
+        /// Whether the answer to a PUT of an external audience shows its labels.
+        audience_put_shows_labels: bool = true => false,
         /// Whether JSON Patch knows `replace`, `remove` and `test` besides `add`.
         json_patch_all_operations: bool = false,
         /// A second external audience with the same namespace and audience id.
         duplicate_external_audience: DuplicateAudience = DuplicateAudience::Conflict => DuplicateAudience::Allow,
         /// How the id of an external audience is made.
         external_audience_ids: ExternalAudienceIds = ExternalAudienceIds::Uuid => ExternalAudienceIds::Composite,
+        /// What becomes of an external audience that a client makes here.
+        external_audience_create: ExternalAudienceCreate = ExternalAudienceCreate::Served,
         /// The data sets that Catalog knows.
         catalog_datasets: Vec<String> = Vec::new(),
         /// PATCH, PUT and DELETE of an audience of origin `AUDIENCE_MANAGER`.
@@ -120,6 +128,17 @@ readings! {
         Conflict,
         BadRequest,
         Allow,
+    }
+
+    /// Whether the service still makes external audiences, which its specification does not have any more (§3.12).
+    ExternalAudienceCreate {
+        Served,
+        /// 400 without a type of the service's own.
+        PlainBadRequest,
+        /// 403 with a code that says nothing of access control.
+        Forbidden,
+        /// 404 without a code of the service.
+        NotFound,
     }
 
     /// How the id of an external audience is made.

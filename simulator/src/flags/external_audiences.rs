@@ -16,7 +16,7 @@ switches! {
         /// Which id stands in its paths.
         path: AudienceReference = AudienceReference::Id => AudienceReference::AudienceId,
         errors: ExternalAudienceErrors = ExternalAudienceErrors::Problem => ExternalAudienceErrors::Code,
-        /// Whether an id that a client chooses must be a name of letters, digits, `_` and `$`.
+        /// Whether an id that a client chooses must be a name of letters, digits, `_`, `$` and `-`.
         custom_audience_id_checked: bool = true,
         /// Whether it changes and deletes audiences that it made as metadata only.
         metadata_only_changeable: bool = false,

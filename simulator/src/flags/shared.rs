@@ -11,6 +11,8 @@ switches! {
         description_characters_max: Option<usize> = None => Some(255),
         /// Whether answers carry a member that no reference names.
         unknown_fields: bool = false => true,
+        /// How a service refuses a credential without its scope or product profile: 403, or 401 as if the token were wrong.
+        unentitled_status: u16 = 403 => 401,
         /// Requests that a credential may make; `None`: no limit.
         rate_limit: Option<RateLimit> = None,
     }

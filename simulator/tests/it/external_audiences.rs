@@ -208,7 +208,7 @@ async fn an_operation_may_fail_by_itself_or_since_the_key_was_taken_meanwhile() 
 #[case("/sourceSpec/params/cloudType", json!("FTP"))]
 #[case("/sourceSpec/params/cloudType", json!("S3"))] // needs a base connection
 #[case("/customAudienceId", json!("9900123"))]
-#[case("/customAudienceId", json!("aam-seg"))]
+#[case("/customAudienceId", json!("aam seg"))]
 #[tokio::test]
 async fn an_import_that_is_wrong_is_400(#[case] path: &str, #[case] value: Value) {
     let tenant = small().await;
@@ -227,6 +227,17 @@ async fn an_import_that_is_wrong_is_400(#[case] path: &str, #[case] value: Value
             .await
             .expect(202);
     }
+}
+
+/// As Adobe's own samples write one.
+#[tokio::test]
+async fn an_id_with_hyphens_is_taken() {
+    let tenant = small().await;
+    let mut body = import();
+    body["customAudienceId"] = json!("test-external-audience-id");
+    ais(&tenant, "POST", "/external-audience", body)
+        .await
+        .expect(202);
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,12 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         &[
             "audienceManager.exportControlsSettable",
             "audienceManager.serverToServerMappings",
+            "experiencePlatform.externalAudienceCreate",
         ],
+    ),
+    (
+        "every published sample of the answer has all that a client needs; a client is tested without it",
+        &["experiencePlatform.audienceListLeavesOut"],
     ),
     (
         "what happens in a tenant, not how the service behaves",
@@ -76,6 +81,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "experiencePlatform.sandboxIdsListed",
             "experiencePlatform.audienceDefaultLimit",
             "experiencePlatform.inactiveListed",
+            "experiencePlatform.bulkGetWhole",
         ],
     ),
 ];

@@ -421,3 +421,44 @@ async fn when_a_segment_names_the_data_sources_of_its_traits_is_a_switch() {
         }
     }
 }
+
+#[rstest]
+#[case::whole(true)]
+#[case::as_the_samples_are(false)]
+#[tokio::test]
+async fn what_answers_about_audiences_leave_out_is_a_switch(#[case] whole: bool) {
+    let tenant = small().await;
+    let body = json!({
+        "type": "ExternalSegment", "audienceId": "a", "name": "a", "namespace": "n",
+        "description": "d", "labels": ["core/C3"],
+    });
+    let mut made = tenant.aep("POST", "/audiences", body).await.expect(200);
+    let id = made["id"].as_str().unwrap().to_owned();
+    tenant.flags(|flags| {
+        let platform = &mut flags.experience_platform;
+        platform.bulk_get_whole = whole;
+        platform.audience_put_shows_labels = whole;
+        if !whole {
+            platform.audience_list_leaves_out = vec!["labels".to_owned()];
+        }
+    });
+    made["name"] = json!("b");
+    let target = format!("/audiences/{id}");
+    let put = tenant.aep("PUT", &target, made).await.expect(200);
+    assert_eq!(put.get("labels").is_some(), whole);
+    let ids = json!({"ids": [{"id": id}]});
+    let bulk = tenant.aep("POST", "/audiences/bulk-get", ids).await;
+    let bulk = &bulk.expect(207)["results"][&id];
+    for field in ["labels", "description", "createdBy"] {
+        assert_eq!(bulk.get(field).is_some(), whole, "{field}");
+    }
+    let list = tenant
+        .aep("GET", "/audiences", Value::Null)
+        .await
+        .expect(200);
+    let mut listed = list["children"].as_array().unwrap().iter();
+    let listed = listed.find(|found| found["id"] == id).unwrap();
+    assert_eq!(listed.get("labels").is_some(), whole);
+    let read = tenant.aep("GET", &target, Value::Null).await.expect(200);
+    assert_eq!(read["labels"], json!(["core/C3"]), "its own answer has all");
+}

@@ -10,7 +10,7 @@ use http::{Method, Response};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::answers::{answer, clear, set_flags, stand_in};
+use super::answers::{answer, clear, stand_in};
 use super::objects::recorded;
 use super::{Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::{System, failure};
@@ -302,14 +302,7 @@ fn tenants() -> Vec<Scenario> {
             Reason::SandboxNotFound,
             "the sandbox was deactivated while it was in use",
         )
-        .happens(|world| {
-            // Read as 404 the refusal says nothing of the sandbox, and the connection says `UnexpectedAnswer`.
-            set_flags(
-                world,
-                &json!({"experiencePlatform": {"unknownSandboxStatus": 403}}),
-            );
-            set_sandbox_state(world, "inactive");
-        })
+        .happens(|world| set_sandbox_state(world, "inactive"))
         .mended_by(|world| set_sandbox_state(world, "active"))
         .calls(PROBES + 4),
         of_connection(Reason::SandboxReset, "the sandbox was reset")

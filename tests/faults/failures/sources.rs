@@ -249,6 +249,21 @@ fn not_shareable() -> Vec<Scenario> {
         .mended_by(|world| {
             super::answers::set_flags(world, &json!({"externalAudiences": {"entitled": true}}));
         }),
+        of_audience(
+            Reason::NotEntitled,
+            "Adobe makes no external audiences this way any more",
+        )
+        .before(|world| {
+            connected(world);
+            let withdrawn = json!({"experiencePlatform": {"externalAudienceCreate": "notFound"}});
+            super::answers::set_flags(world, &withdrawn);
+            let sid = console_buyers(world);
+            world.apply(shared_segment("loyal", &sid, "ExternalAudience"));
+        })
+        .mended_by(|world| {
+            let served = json!({"experiencePlatform": {"externalAudienceCreate": "served"}});
+            super::answers::set_flags(world, &served);
+        }),
     ]
 }
 

@@ -175,16 +175,65 @@ async fn a_credential_that_the_gateway_refuses_is_probed_with_one_call_per_perio
         (2, 2),
         "the call, and once more with a new token"
     );
+    platform.sandboxes(&change()).await.expect_err("refused");
+    assert_eq!(world.calls().len(), 4, "the other service says so itself");
     for _ in 0..9 {
         aam.me(&change()).await.expect_err("refused");
         platform.sandboxes(&change()).await.expect_err("refused");
         sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(world.calls().len(), 2);
+    assert_eq!(world.calls().len(), 4);
     advance(Duration::from_secs(3)).await;
     for _ in 0..10 {
         aam.me(&change()).await.expect_err("refused");
         platform.sandboxes(&change()).await.expect_err("refused");
     }
-    assert_eq!(world.calls().len(), 3);
+    assert_eq!(world.calls().len(), 6, "one probe each");
+}
+
+/// The credential lacks the scope or the product profile of one service.
+#[rstest::rstest]
+#[case::for_its_token(401, "401013", "Audience Manager")]
+#[case::for_its_profile(403, "403027", "Audience Manager")]
+#[case::of_the_other_service(401, "401013", "Experience Platform")]
+#[tokio::test(start_paused = true)]
+async fn a_service_that_refuses_the_credential_stops_no_other(
+    #[case] status: u16,
+    #[case] code: &'static str,
+    #[case] refusing: &'static str,
+) {
+    let host = match refusing {
+        "Audience Manager" => "aam.adobe.io",
+        _ => "platform.adobe.io",
+    };
+    let world = World::authorized(move |asked, _| match asked.target.starts_with(host) {
+        true => Reply::json(status, &json!({"error_code": code})),
+        false => Reply::json(200, &json!({"pid": 7, "sandboxes": []})),
+    });
+    let aam = world.gateway.audience_manager();
+    let platform = world.gateway.experience_platform(super::queue::sandbox());
+    let (mut refused, mut served) = (Vec::new(), 0);
+    for _ in 0..3 {
+        let asked = [
+            aam.me(&change()).await.err(),
+            platform.sandboxes(&change()).await.err(),
+        ];
+        served += asked.iter().filter(|error| error.is_none()).count();
+        refused.extend(asked.into_iter().flatten());
+    }
+    assert_eq!((refused.len(), served), (3, 3));
+    assert!(world.gateway.blocked(System::IdentityService).is_none());
+    for error in refused {
+        assert_eq!(error.kind(), Kind::CredentialsRefused);
+        let hint = error.hint();
+        for text in [
+            refusing,
+            "product profile",
+            "scopes",
+            "Adobe Developer Console",
+        ] {
+            assert!(hint.contains(text), "{hint}");
+        }
+    }
+    assert!(world.token_calls() <= 3, "{}", world.token_calls());
 }

@@ -318,3 +318,56 @@ async fn merge_policies_are_listed_and_read() {
         .await
         .expect(404);
 }
+
+/// What a client of ours would otherwise send wrong without noticing.
+#[rstest]
+#[case::type_of_an_expression("/expression/type", json!("nonsense"))]
+#[case::format_of_an_expression("/expression/format", json!("nonsense"))]
+#[case::json_that_is_none("/expression/format", json!("pql/json"))]
+#[case::an_expression_that_is_a_text("/expression", json!("a = b"))]
+#[case::a_description_that_is_a_list("/description", json!(["a"]))]
+#[case::a_merge_policy_that_is_not_there("/mergePolicyId", json!("made-up"))]
+#[tokio::test]
+async fn a_malformed_write_is_refused(#[case] path: &str, #[case] value: Value) {
+    let tenant = small().await;
+    let mut wrong = definition("wrong");
+    wrong["description"] = json!("");
+    wrong["mergePolicyId"] = json!("");
+    *wrong.pointer_mut(path).unwrap() = value;
+    if path != "/mergePolicyId" {
+        wrong.as_object_mut().unwrap().remove("mergePolicyId");
+    }
+    let created = tenant.aep("POST", "/segment/definitions", wrong.clone());
+    created.await.expect(400);
+    let id = audience(&tenant, "right").await;
+    let target = format!("/audiences/{id}");
+    let member = path.split('/').nth(1).unwrap();
+    let patch = json!([{"op": "add", "path": format!("/{member}"), "value": wrong[member]}]);
+    tenant.aep("PATCH", &target, patch).await.expect(400);
+    let definition = format!("/segment/definitions/{id}");
+    tenant.aep("PATCH", &definition, wrong).await.expect(400);
+}
+
+#[rstest]
+#[case("/audiences?limit=0")]
+#[case("/segment/definitions?limit=0")]
+#[case("/config/mergePolicies?limit=0")]
+#[tokio::test]
+async fn a_page_of_nothing_is_refused(#[case] target: &str) {
+    let tenant = small().await;
+    tenant.aep("GET", target, Value::Null).await.expect(400);
+}
+
+#[tokio::test]
+async fn the_search_counts_the_audiences_of_each_namespace() {
+    let tenant = small().await;
+    let target = "/search/namespaces?schema.name=_xdm.context.segmentdefinition";
+    let found = tenant.aep("GET", target, Value::Null).await.expect(200);
+    let mut namespaces = found["namespaces"].as_array().unwrap().iter();
+    let platform = namespaces.find(|found| found["namespace"] == "AEPSegments");
+    assert!(platform.unwrap()["count"].as_u64() > Some(0), "{found}");
+    tenant
+        .aep("GET", "/search/namespaces", Value::Null)
+        .await
+        .expect(400);
+}
