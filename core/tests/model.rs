@@ -43,6 +43,7 @@ pub(crate) struct Tenant {
     pub(crate) segments: BTreeMap<SegmentSid, Segment>,
     pub(crate) destinations: BTreeMap<DestinationId, Destination>,
     pub(crate) mappings: BTreeMap<MappingId, Mapping>,
+    pub(crate) compact_destinations: bool,
     /// Of other providers.
     pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
     /// What the validation of rules refuses.

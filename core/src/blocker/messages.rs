@@ -559,7 +559,10 @@ fn usage_labels_unknown(
 impl Display for ForbiddenDestination {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self { id, name, controls } = self;
-        write!(formatter, "{id} {name:?} ({})", controls.join(", "))
+        match controls {
+            Some(controls) => write!(formatter, "{id} {name:?} ({})", controls.join(", ")),
+            None => write!(formatter, "{id} {name:?} (its export labels are not shown)"),
+        }
     }
 }
 

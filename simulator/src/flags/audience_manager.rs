@@ -66,6 +66,9 @@ switches! {
         mixed_export_controls_refused: bool = false => true,
 
         // Destinations
+        /// Whether the list of destinations leaves out what a mapping needs, the labels among it; only a read by id shows
+        /// that.
+        destination_list_compact: bool = true,
         /// Whether the list of destinations heeds `includeMappings`, which is documented for one destination alone.
         destination_list_tells_mappings: bool = true => false,
         /// Whether the mappings of a destination that has none are 404, not `[]`.

@@ -59,6 +59,35 @@ async fn mappings_are_shown_where_they_are_asked_for() {
     assert_eq!((&paged["total"], &paged["page"]), (&json!(7), &json!(1)));
 }
 
+/// Fields of the sample of the list (§2.9); all else comes with the destination itself.
+#[rstest]
+#[case::compact(true)]
+#[case::full(false)]
+#[tokio::test]
+async fn the_list_leaves_out_what_a_mapping_needs(#[case] compact: bool) {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.audience_manager.destination_list_compact = compact);
+    let list = get(&tenant, "/destinations/").await;
+    let whole = get(&tenant, "/destinations/4705").await;
+    assert_eq!(whole["mappingAutoFiller"], "SID");
+    for field in [
+        "serializationEnabled",
+        "formatType",
+        "mappingAutoFiller",
+        "dataExportLabels",
+        "mappings",
+    ] {
+        let shown = list[0].as_object().unwrap().contains_key(field);
+        assert_eq!(shown, !compact, "{field}");
+        assert!(whole.as_object().unwrap().contains_key(field), "{field}");
+    }
+    for field in ["destinationId", "name", "destinationType", "updateTime"] {
+        assert!(!list[0][field].is_null(), "{field}");
+    }
+    let asked = get(&tenant, "/destinations/?includeMappings=true").await;
+    assert_eq!(asked[0]["mappings"][0]["sid"], 16_450_001);
+}
+
 #[tokio::test]
 async fn statuses_of_destinations_are_spelled_in_three_ways() {
     // The state keeps what Adobe's samples show: each its own.

@@ -71,6 +71,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "the likeliest reading shows less, makes more objects, or answers in the odder form",
         &[
             "audienceManager.folderTraits",
+            "audienceManager.destinationListCompact",
             "audienceManager.modelInUseBody",
             "experiencePlatform.sandboxIdsListed",
             "experiencePlatform.audienceDefaultLimit",

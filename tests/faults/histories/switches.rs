@@ -49,6 +49,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     ("audienceManager.traitDataSources", r#""onRequest""#),
     ("audienceManager.ruleRefusalStatus", "409"),
     ("audienceManager.exportControlStatus", "null"),
+    ("audienceManager.destinationListCompact", "false"),
     ("audienceManager.destinationListTellsMappings", "false"),
     ("audienceManager.emptyMappingsNotFound", "false"),
     ("audienceManager.mappingStartDateShifted", "false"),

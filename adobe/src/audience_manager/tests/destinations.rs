@@ -52,7 +52,7 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         deleted["elementStatus"] = json!("deleted");
         let odd = json!({"destinationMappingId": 7, "destinationId": 4711, "sid": {"x": 1}});
         let url = json!({"destinationId": 4711, "name": "Cats &amp; dogs", "destinationType": "PUSH", "status": 1,
-            "serializationEnabled": true,
+            "serializationEnabled": true, "mappingAutoFiller": "NONE", "dataExportLabels": ["PII"], "updateTime": 1,
             "mappings": [stored_mapping("mappingId"), deleted, odd, stored_mapping("destinationMappingId")]});
         let other = json!({"destinationId": "4712", "name": "P", "destinationType": "S2S", "status": "inactive",
             "mappingAutoFiller": "SID", "mappings": null});
@@ -75,10 +75,12 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         Destination {
             id: SHOP,
             name: "Cats & dogs".into(),
-            kind: DestinationKind::Url { serial: true },
+            kind: DestinationKind::Url { serial: Some(true) },
             activity: Activity::Active,
-            fills_alias: false,
-            labels: Restrictions::default(),
+            fills_alias: Some(false),
+            labels: Some(Restrictions::new(["PII"])),
+            updated: Some(1),
+            was_read: false,
             tells_mappings: true,
         }
     );
@@ -95,7 +97,12 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
     assert_eq!(mappings.undecodable, [Some(odd)]);
     assert_eq!(partner.destination.kind, DestinationKind::ServerToServer);
     assert_eq!(partner.destination.activity, Activity::Inactive);
-    assert!(partner.destination.fills_alias && partner.mappings.is_none());
+    assert_eq!(partner.destination.fills_alias, Some(true));
+    assert!(partner.mappings.is_none());
+    assert_eq!(
+        partner.destination.labels, None,
+        "what an answer lacks is unknown"
+    );
     assert_eq!(
         world.calls()[0].to_string(),
         "GET aam.adobe.io/v1/destinations/?includeMappings=true"
@@ -408,8 +415,10 @@ async fn a_destination_is_never_written() {
         name: "Shop".into(),
         kind: DestinationKind::ServerToServer,
         activity: Activity::Active,
-        fills_alias: false,
-        labels: Restrictions::default(),
+        fills_alias: Some(false),
+        labels: Some(Restrictions::default()),
+        updated: Some(1),
+        was_read: false,
         tells_mappings: false,
     };
     let refused = [
