@@ -135,7 +135,7 @@ impl Tenant {
                 let written = found.clone();
                 inventory.data_sources.apply_written(sequence, now, written);
             }
-            Call::TraitFolder(Operation::Create(NewFolder { name })) => {
+            Call::TraitFolder(Operation::Create(NewFolder { name, .. })) => {
                 let id = TraitFolderId(self.id());
                 let created = TraitFolder {
                     id,
@@ -148,7 +148,7 @@ impl Tenant {
                     .trait_folders
                     .apply_written(sequence, now, created);
             }
-            Call::SegmentFolder(Operation::Create(NewFolder { name })) => {
+            Call::SegmentFolder(Operation::Create(NewFolder { name, .. })) => {
                 let id = SegmentFolderId(self.id());
                 let created = SegmentFolder {
                     id,

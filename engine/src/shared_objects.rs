@@ -204,7 +204,11 @@ impl Worker {
         let inventory = &mut self.state.inventory;
         let data_source = settings.data_source.clone();
         inventory.data_sources.apply_unresolved(at, data_source);
-        let named = |name: &str| NewFolder { name: name.into() };
+        let company = inventory.tenant.company;
+        let named = |name: &str| NewFolder {
+            name: name.into(),
+            company,
+        };
         TraitFolder::unresolved(inventory, &named(&settings.trait_folder), at, false);
         SegmentFolder::unresolved(inventory, &named(&settings.segment_folder), at, false);
         if let Some(job) = self.jobs.get_mut(&Scope::SharedObjects)

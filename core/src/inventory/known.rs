@@ -10,6 +10,7 @@ use crate::domain::audience_manager::TraitReference;
 use crate::domain::identifier::{
     AudienceId, CompanyId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
+use crate::domain::labels::Restrictions;
 use crate::domain::source::AudienceManagerSelector;
 use crate::kinds::{self, Audience};
 
@@ -94,6 +95,12 @@ pub struct CreatedFolders {
 }
 
 impl Inventory {
+    /// The names of export controls that the tenant's data sources carry.
+    pub(crate) fn shown_restrictions(&self) -> Restrictions {
+        let shown = self.data_sources.iter();
+        Restrictions::new(shown.flat_map(|entry| entry.record.restrictions.names()))
+    }
+
     /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.
     pub fn expect_another_list(&mut self) {
         self.data_sources.expect_another_list();

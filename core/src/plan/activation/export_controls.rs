@@ -65,7 +65,7 @@ pub fn before_data_source(
     inventory: &Inventory,
 ) -> Result<Option<Blocker>, Box<Call>> {
     // Any other data source a person makes, with names that only then are known.
-    let Some(controls) = controls.restrictions() else {
+    let Some(controls) = controls.restrictions(&inventory.shown_restrictions()) else {
         return Ok(None);
     };
     let mut found = Vec::new();
