@@ -69,10 +69,9 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .store
         .in_folder(KIND, id)
         .into_iter()
-        .filter(|mapping| deleted || is_live(mapping))
+        .filter(|mapping| !ask.empty_list && (deleted || is_live(mapping)))
         .collect();
-    let none = found.is_empty() || ask.empty_list;
-    if none && world.flags.audience_manager.empty_mappings_not_found {
+    if found.is_empty() && world.flags.audience_manager.empty_mappings_not_found {
         return Err(errors::not_found(Kind::Mappings));
     }
     let render = |mapping: &Object| render(world, destination, mapping);
