@@ -1,5 +1,6 @@
 //! Destinations on the real API server: a segment is mapped, changed and unmapped.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::harness::{LOYAL_GAMERS, World, audience, segment_sid, trait_sid};
@@ -64,14 +65,14 @@ async fn a_segment_is_mapped_changed_and_unmapped() {
     assert_eq!(
         calls,
         [
+            "GET /v1/destinations/4711",
             "GET /v1/destinations/4711/mappings/",
-            "GET /v1/destinations/4711/mappings/",
-            "GET /v1/destinations/4712/mappings/",
+            "GET /v1/destinations/4712",
             "GET /v1/destinations/4712/mappings/",
             "POST /v1/destinations/4711/mappings/",
             "POST /v1/destinations/4712/mappings/",
         ],
-        "the list of destinations shows no mappings, and no server enforces the key: a look before each create"
+        "the list leaves out what a mapping needs, and no server enforces the key: a look before each create"
     );
     let made = mappings(&world, &sid).await;
     let to = |id: u64| {
@@ -154,4 +155,78 @@ async fn a_segment_is_mapped_changed_and_unmapped() {
         "traitFolders",
     ];
     assert_eq!(world.changes.left(), left);
+}
+
+/// The list of destinations leaves out what a mapping needs, or shows it (audience-manager.md §2.9).
+#[rstest]
+#[case::compact(true, 4)]
+#[case::full(false, 0)]
+#[tokio::test]
+async fn each_kind_of_destination_is_mapped_whether_or_not_the_list_shows_what_it_needs(
+    #[case] compact: bool,
+    #[case] reads: usize,
+) {
+    let world = World::start().await;
+    let flags = json!({"audienceManager": {"destinationListCompact": compact}});
+    world.control.flags(&flags).await.unwrap();
+    let made = [
+        json!({"destinationId": 4721, "destinationType": "PUSH", "serializationEnabled": true, "delimiter": ",",
+            "urlFormatString": "https://serial.example/%ALIAS%"}),
+        json!({"destinationId": 4722, "destinationType": "ADS", "cookieName": "c", "formatType": "key_value"}),
+        json!({"destinationId": 4723, "destinationType": "S2S", "mappingAutoFiller": "SID"}),
+        json!({"destinationId": 4724, "destinationType": "S2S", "dataExportLabels": ["PII"]}),
+    ];
+    for mut destination in made {
+        destination["pid"] = json!(1794);
+        destination["name"] = json!(format!("Kind {}", destination["destinationId"]));
+        let created = world.control.create("destinations", &destination).await;
+        created.unwrap();
+    }
+    world.connect().await;
+    world.control.clear_calls().await.unwrap();
+    let all = json!([
+        {"key": "serial", "id": 4721, "alias": "a"},
+        {"key": "cookie", "name": "Kind 4722", "alias": "k", "valueAlias": "v"},
+        {"key": "filled", "id": 4723},
+        {"key": "labelled", "id": 4724, "alias": "l"},
+    ]);
+    world.apply(&mapped("loyal", LOYAL_GAMERS, &all)).await;
+    let shared = world.ready("loyal").await;
+    let sid = segment_sid(&shared);
+    assert_eq!(mappings(&world, &sid).await.len(), 4);
+    let by_id = |calls: Vec<String>| {
+        let by_id = |call: &String| {
+            let id = call.strip_prefix("GET /v1/destinations/");
+            id.is_some_and(|id| id.parse::<u64>().is_ok())
+        };
+        calls.iter().filter(|call| by_id(call)).count()
+    };
+    assert_eq!(by_id(world.calls().await), reads);
+
+    world.control.clear_calls().await.unwrap();
+    for _ in 0..2 {
+        world.look_now("loyal").await;
+    }
+    assert_eq!(by_id(world.calls().await), 0, "what was read is kept");
+
+    // The label that only the destination itself shows forbids it to a source for which the control stands.
+    let labels = json!({"labels": ["core/C3"]});
+    let patched = world
+        .control
+        .patch("audiences", LOYAL_GAMERS, &labels)
+        .await;
+    patched.unwrap();
+    world
+        .until("sharedaudience", "loyal", "False", "ExportControlViolated")
+        .await;
+    assert_eq!(mappings(&world, &sid).await.len(), 4, "nothing moved");
+    let without = json!({"labels": []});
+    let patched = world
+        .control
+        .patch("audiences", LOYAL_GAMERS, &without)
+        .await;
+    patched.unwrap();
+    world.look_now("loyal").await;
+    world.ready("loyal").await;
+    world.delete("loyal").await;
 }

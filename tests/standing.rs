@@ -220,8 +220,9 @@ fn labelled(own: &Value, source: &Value) -> (String, Vec<&'static str>) {
         true => own.to_owned(),
         false => format!("{own} ({})", codes.join("+")),
     };
-    let restrictions = codes.contains(&"C3").then_some("PII");
-    (name, restrictions.into_iter().collect())
+    let names = [("C3", "PII"), ("C7", "ONSITE_PERSONALIZATION")].into_iter();
+    let asked = names.filter(|(code, _)| codes.contains(code));
+    (name, asked.map(|(_, name)| name).collect())
 }
 
 /// The sid of a trait that a rule names by a key.

@@ -78,6 +78,53 @@ impl<S: ObjectService> Client<S> {
         context: &CallContext,
         scope: &K::Scope,
     ) -> Result<Listing<K::Listed, K::Id>, Error> {
+        let parts = K::parts(scope);
+        if parts.is_empty() {
+            return self.within::<K>(context, scope).await;
+        }
+        let repeated = self.gateway.repeated_filter();
+        let whole = match repeated.is_refuted() {
+            true => None,
+            false => match self.within::<K>(context, scope).await {
+                // A parameter that the service does not support answers so (audience-manager.md §2.1).
+                Err(error) if error.status() == Some(404) => {
+                    repeated.refute();
+                    None
+                }
+                listing => Some(listing?),
+            },
+        };
+        let compares = whole.is_some();
+        let mut listing = whole.unwrap_or_default();
+        let shown = |part: &&K::Scope| listing.items.iter().any(|found| K::is_in(part, found));
+        let (shown, lacking): (Vec<_>, Vec<_>) = parts.iter().partition(shown);
+        if shown.len() > 1 {
+            repeated.prove();
+        }
+        if repeated.is_proven() {
+            return Ok(listing);
+        }
+        // Nothing is absent because such a list lacks it: what it does not show at all is asked for by itself.
+        let mut left_out = false;
+        for part in lacking {
+            let more = self.within::<K>(context, part).await?;
+            left_out |= !more.items.is_empty();
+            listing.items.extend(more.items);
+            listing.undecodable.extend(more.undecodable);
+            listing.lacking.extend(more.lacking);
+        }
+        if compares && left_out {
+            repeated.doubt();
+        }
+        Ok(listing)
+    }
+
+    /// What one list shows of its scope.
+    async fn within<K: Resource<Service = S>>(
+        &self,
+        context: &CallContext,
+        scope: &K::Scope,
+    ) -> Result<Listing<K::Listed, K::Id>, Error> {
         let mut listing = self.listed::<K>(context, K::list(scope)).await?;
         listing.items.retain(|found| K::is_in(scope, found));
         Ok(listing)
@@ -187,11 +234,14 @@ impl<S: ObjectService> Client<S> {
             if so_far > ELEMENTS_MAX {
                 return Err(operation.unexpected("the list has too many elements"));
             }
-            let next = paging.next(&envelope, on_page, so_far);
+            let next = paging.next(&envelope, (pages, on_page), so_far);
             match next.map_err(|detail| operation.unexpected(detail))? {
                 // One that was had already leads nowhere (experience-platform.md §3.2).
                 Some(next) if starts.insert(next.clone()) => {
                     call.path = paging.following(&path, &next);
+                    if paging.begins_again(pages) {
+                        so_far = 0;
+                    }
                 }
                 _ => return Ok(pages),
             }
@@ -214,6 +264,7 @@ impl<S: ObjectService> Client<S> {
             path,
             accept,
             mut sent,
+            or_else,
             known,
         } = K::creation(new);
         let operation = operation::<S>(word, CallKind::Create);
@@ -224,7 +275,7 @@ impl<S: ObjectService> Client<S> {
             lease_guard: Some(lease_guard),
             ..self.call(operation, &path)
         };
-        let body = self.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        let body = self.in_either_form(context, call, or_else).await?;
         for (field, value) in known {
             sent[field] = value;
         }
@@ -275,7 +326,9 @@ impl<S: ObjectService> Client<S> {
             lease_guard: Some(lease_guard),
             ..this.call(operation, &K::path(&expected.id()))
         };
-        let body = this.whole(context, &call, OBJECT_BYTES_MAX).await?;
+        let body = this
+            .in_either_form(context, call, K::updated_or_else(&object))
+            .await?;
         expected.complete(&mut object);
         let written = merge::answered(object, &body).and_then(|object| K::decode_own(&object));
         let written = written.ok_or_else(|| operation.unexpected(NO_OBJECT))?;
@@ -380,6 +433,25 @@ impl<S: ObjectService> Client<S> {
             sandbox: self.sandbox.as_ref(),
             lease_guard: None,
             accept: None,
+        }
+    }
+
+    /// Sends a write; where no source decides between two forms of its body, and the first is refused, the other.
+    async fn in_either_form(
+        &self,
+        context: &CallContext,
+        call: Call<'_>,
+        or_else: Option<Value>,
+    ) -> Result<Bytes, Error> {
+        match (self.whole(context, &call, OBJECT_BYTES_MAX).await, or_else) {
+            (Err(error), Some(other)) if error.status() == Some(400) => {
+                let call = Call {
+                    body: Some(Bytes::from(other.to_string())),
+                    ..call
+                };
+                self.whole(context, &call, OBJECT_BYTES_MAX).await
+            }
+            (answer, _) => answer,
         }
     }
 

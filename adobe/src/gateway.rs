@@ -12,6 +12,7 @@ mod headers;
 mod identity;
 mod limiter;
 mod renewal;
+mod repeated_filter;
 mod retry_after;
 mod token;
 
@@ -38,6 +39,7 @@ use super::transport::SharedTransport;
 use breaker::{Breaker, Pass};
 use exchange::Exchange;
 use limiter::{PAUSE_WAITED_MAX, Permit};
+use repeated_filter::RepeatedFilter;
 use token::{Token, Tokens};
 
 pub use call_context::{CallContext, Priority, RateLimitOptions};
@@ -104,6 +106,7 @@ struct Shared {
     read_only: bool,
     exchange: Exchange,
     tokens: Tokens,
+    repeated_filter: RepeatedFilter,
     /// One for each service. While that of the identity service is open, nothing else is tried either.
     circuits: [Breaker; System::ALL.len()],
 }
@@ -183,6 +186,7 @@ impl Gateway {
                 rng,
             },
             tokens: Tokens::new(credential),
+            repeated_filter: RepeatedFilter::default(),
             circuits: Default::default(),
         });
         Self {
@@ -201,6 +205,10 @@ impl Gateway {
             together: Some(Arc::new(Together { requests, permit })),
             ..self.clone()
         }
+    }
+
+    pub(super) fn repeated_filter(&self) -> &RepeatedFilter {
+        &self.shared.repeated_filter
     }
 
     /// For the owner of gateways, which gives one Secret's to the next connection that uses it.

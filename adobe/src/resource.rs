@@ -67,6 +67,12 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
         true
     }
 
+    /// The scopes that one list asks for together by a filter that is given several times, where it may count only once
+    /// (audience-manager.md §2.8); none where nothing is repeated.
+    fn parts(_: &Self::Scope) -> Vec<Self::Scope> {
+        Vec::new()
+    }
+
     fn look_up(query: &Self::Query) -> List;
 
     /// Whether a look-up asked for this object.
@@ -87,6 +93,11 @@ pub trait Resource: Known<Listed: Into<Self> + Send, Id: Send + Sync> + Send + S
 
     /// A field that no write may hold.
     fn is_server_owned(field: &str) -> bool;
+
+    /// The other form of the body of an update, where no source decides between the two.
+    fn updated_or_else(_: &Value) -> Option<Value> {
+        None
+    }
 
     /// Whether what was read is what the caller planned with, as far as both say something.
     fn is_as_expected(&self, read: &Self) -> bool {
@@ -153,6 +164,8 @@ pub struct Creation {
     /// The media type to ask for, where it is not plain JSON.
     pub accept: Option<&'static str>,
     pub sent: Value,
+    /// The other form of what is sent, where no source decides between the two.
+    pub or_else: Option<Value>,
     /// What is true of the object beside what is sent.
     pub known: Vec<Field>,
 }
@@ -164,6 +177,7 @@ impl Creation {
             path: path.into(),
             accept: None,
             sent,
+            or_else: None,
             known: Vec::new(),
         }
     }

@@ -235,7 +235,8 @@ pub enum GoneSource {
 pub struct ForbiddenDestination {
     pub(crate) id: DestinationId,
     pub(crate) name: Box<str>,
-    pub(crate) controls: Vec<Box<str>>,
+    /// `None`: Audience Manager does not show the destination's labels.
+    pub(crate) controls: Option<Vec<Box<str>>>,
 }
 
 /// Why Audience Manager may have refused a rule; traits in words.

@@ -11,12 +11,11 @@ use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
-use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 
 use crate::records::{
-    SHARING, data_source, onboarded, owned, segment, segment_folder, trait_folder,
+    SHARING, data_source, folder, onboarded, owned, segment, segment_folder, trait_folder,
 };
 
 fn code() -> IntegrationCode {
@@ -95,8 +94,8 @@ fn what_only_asks_is_no_write(#[case] call: Call, #[case] label: &str) {
     update_data_source(DataSourceChange::default()),
     "update data source 5 \"Sharing\""
 )]
-#[case(Call::create::<TraitFolder>(NewFolder { name: "Traits".into() }), "create trait folder \"Traits\"")]
-#[case(Call::create::<SegmentFolder>(NewFolder { name: "Segments".into() }), "create segment folder \"Segments\"")]
+#[case(Call::create::<TraitFolder>(folder("Traits")), "create trait folder \"Traits\"")]
+#[case(Call::create::<SegmentFolder>(folder("Segments")), "create segment folder \"Segments\"")]
 #[case(new_trait(), "create trait \"Loyal\"")]
 #[case(update_trait(TraitChange::default()), "update trait 10 \"Loyal\"")]
 #[case(new_segment(), "create segment \"Loyal\"")]

@@ -1,6 +1,7 @@
 //! Destinations of a segment: found, checked before the first write, mapped, changed and taken away again.
 
 mod adobe_sharing;
+mod compact;
 mod leaving;
 mod rekeyed;
 
@@ -19,7 +20,9 @@ use rstest::rstest;
 
 use crate::model::{Tenant, World, share, source, target_mut};
 
-const URL: DestinationKind = DestinationKind::Url { serial: false };
+const URL: DestinationKind = DestinationKind::Url {
+    serial: Some(false),
+};
 const SHOP: DestinationId = DestinationId(4_711);
 /// A mapping to the partner that a person makes.
 const FOREIGN: MappingId = MappingId {
@@ -430,10 +433,10 @@ fn what_cannot_be_mapped_is_told_before_anything_is_made_and_tears_nothing_down(
 }
 
 #[rstest]
-#[case::url(DestinationKind::Url { serial: false }, &["url"])]
-#[case::serialized_url(DestinationKind::Url { serial: true }, &["alias"])]
-#[case::cookie(DestinationKind::Cookie { key_per_segment: false }, &["valueAlias"])]
-#[case::cookie_with_keys(DestinationKind::Cookie { key_per_segment: true }, &["alias", "valueAlias"])]
+#[case::url(DestinationKind::Url { serial: Some(false) }, &["url"])]
+#[case::serialized_url(DestinationKind::Url { serial: Some(true) }, &["alias"])]
+#[case::cookie(DestinationKind::Cookie { key_per_segment: Some(false) }, &["valueAlias"])]
+#[case::cookie_with_keys(DestinationKind::Cookie { key_per_segment: Some(true) }, &["alias", "valueAlias"])]
 #[case::server_to_server(DestinationKind::ServerToServer, &["alias"])]
 fn each_kind_takes_its_own_keys_and_no_other(
     #[case] kind: DestinationKind,
@@ -469,7 +472,7 @@ fn each_kind_takes_its_own_keys_and_no_other(
 fn an_alias_that_audience_manager_fills_need_not_be_declared() {
     let mut tenant = tenant();
     let partner = tenant.destinations.get_mut(&DestinationId(4_712)).unwrap();
-    partner.fills_alias = true;
+    partner.fills_alias = Some(true);
     let mut world = World::over(tenant);
     let plan = world.settle(&mapped(&[by_name("x", "Partner")]), &gamers());
     assert!(plan.is_settled(), "{plan:?}");

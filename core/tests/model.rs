@@ -47,6 +47,7 @@ pub(crate) struct Tenant {
     pub(crate) mappings: BTreeMap<MappingId, Mapping>,
     /// Of segments; of others none is known.
     pub(crate) members: BTreeMap<SegmentSid, u64>,
+    pub(crate) compact_destinations: bool,
     /// Of other providers.
     pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
     /// What the validation of rules refuses.
@@ -138,7 +139,7 @@ impl Tenant {
                 let written = found.clone();
                 inventory.data_sources.apply_written(sequence, now, written);
             }
-            Call::TraitFolder(Operation::Create(NewFolder { name })) => {
+            Call::TraitFolder(Operation::Create(NewFolder { name, .. })) => {
                 let id = TraitFolderId(self.id());
                 let created = TraitFolder {
                     id,
@@ -151,7 +152,7 @@ impl Tenant {
                     .trait_folders
                     .apply_written(sequence, now, created);
             }
-            Call::SegmentFolder(Operation::Create(NewFolder { name })) => {
+            Call::SegmentFolder(Operation::Create(NewFolder { name, .. })) => {
                 let id = SegmentFolderId(self.id());
                 let created = SegmentFolder {
                     id,

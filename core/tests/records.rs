@@ -101,7 +101,10 @@ pub(crate) fn owned<K: Judged>(record: &K) -> Owned<K> {
 }
 
 pub(crate) fn folder(name: &str) -> NewFolder {
-    NewFolder { name: name.into() }
+    NewFolder {
+        name: name.into(),
+        company: None,
+    }
 }
 
 /// A whole tree of folders.

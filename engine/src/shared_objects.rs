@@ -212,7 +212,11 @@ impl Worker {
         inventory
             .data_sources
             .apply_unresolved(noticed, data_source);
-        let named = |name: &str| NewFolder { name: name.into() };
+        let company = inventory.tenant.company;
+        let named = |name: &str| NewFolder {
+            name: name.into(),
+            company,
+        };
         TraitFolder::unresolved(inventory, &named(&settings.trait_folder), at, false);
         SegmentFolder::unresolved(inventory, &named(&settings.segment_folder), at, false);
         if let Some(job) = self.jobs.get_mut(&Scope::SharedObjects)

@@ -5,8 +5,8 @@ use audience_sharing_core::domain::identifier::{DataSourceId, IntegrationCode};
 use super::wire::PERMISSIONS;
 use crate::resource::{List, query};
 
-/// What is in some data sources, and what the credential may do with each. One list shows all: the filter may be
-/// repeated (audience-manager.md §4.1).
+/// What is in some data sources, and what the credential may do with each. One list asks for all of them; whether the
+/// filter counts each time is not proven (audience-manager.md §2.8), so the client compares what it shows.
 pub(super) fn contents(
     word: &'static str,
     path: &str,
@@ -19,6 +19,14 @@ pub(super) fn contents(
     List {
         tells_rights: true,
         ..List::new(word, query(path, &pairs))
+    }
+}
+
+/// Each of several data sources by itself.
+pub(super) fn each_alone(data_sources: &[DataSourceId]) -> Vec<Vec<DataSourceId>> {
+    match data_sources {
+        [_] => Vec::new(),
+        several => several.iter().map(|id| vec![*id]).collect(),
     }
 }
 

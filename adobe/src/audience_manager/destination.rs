@@ -1,4 +1,5 @@
-//! Destinations (audience-manager.md §6.1), with their mappings where a list shows them. They are only read.
+//! Destinations (audience-manager.md §6.1), with their mappings where a list shows them. They are only read. A list may leave
+//! out most of a destination (§2.9): what an answer lacks is unknown, never a default.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -35,10 +36,10 @@ impl Resource for Destination {
         let id = DestinationId(wire.destination_id?);
         let kind = match &*wire.destination_type {
             "PUSH" => DestinationKind::Url {
-                serial: wire.serialization_enabled.unwrap_or_default(),
+                serial: wire.serialization_enabled,
             },
             "ADS" => DestinationKind::Cookie {
-                key_per_segment: wire.format_type.as_deref() == Some("key_value"),
+                key_per_segment: wire.format_type.map(|format| *format == *"key_value"),
             },
             "S2S" => DestinationKind::ServerToServer,
             _ => DestinationKind::Other(wire.destination_type),
@@ -49,8 +50,12 @@ impl Resource for Destination {
             name: resolved(wire.name),
             kind,
             activity: activity(wire.status),
-            fills_alias: matches!(wire.mapping_auto_filler.as_deref(), Some("SID" | "IC")),
-            labels: Restrictions::new(wire.data_export_labels.unwrap_or_default()),
+            fills_alias: wire
+                .mapping_auto_filler
+                .map(|filler| matches!(&*filler, "SID" | "IC")),
+            labels: wire.data_export_labels.map(Restrictions::new),
+            updated: wire.update_time,
+            was_read: false,
             tells_mappings: mappings.is_some(),
         };
         Some(ListedDestination {
@@ -146,6 +151,8 @@ struct WireDestination {
     data_export_labels: Option<Vec<Box<str>>>,
     #[serde(default, deserialize_with = "optional_word")]
     status: Option<Box<str>>,
+    #[serde(default, deserialize_with = "optional_number")]
+    update_time: Option<u64>,
     mappings: Option<WireMappings>,
 }
 

@@ -65,10 +65,17 @@ macro_rules! folder {
                 match *never {}
             }
 
-            /// Below the root.
+            /// Below the root. One published client of four names the company too (§3.3).
             fn creation(new: &NewFolder) -> Creation {
-                let sent = json!({"name": new.name, "parentFolderId": 0});
-                Creation::new(concat!($word, ".create"), $path, sent)
+                let NewFolder { name, company } = new;
+                let sent = json!({"name": name, "parentFolderId": 0});
+                let with_company = company.map(|company| {
+                    json!({"name": name, "parentFolderId": 0, "pid": company.0})
+                });
+                Creation {
+                    or_else: with_company,
+                    ..Creation::new(concat!($word, ".create"), $path, sent)
+                }
             }
 
             fn is_created(new: &NewFolder, shown: &Self) -> bool {

@@ -130,6 +130,13 @@ impl Resource for Mapping {
             )
     }
 
+    /// Whether an update names the destination that its path names already, no source says (§6.2).
+    fn updated_or_else(object: &Value) -> Option<Value> {
+        let mut without = object.clone();
+        without.as_object_mut()?.remove("destinationId")?;
+        Some(without)
+    }
+
     fn complete(&self, object: &mut Value) {
         object["destinationId"] = json!(self.id.destination.0);
         object["destinationMappingId"] = json!(self.id.number);

@@ -2,6 +2,8 @@
 
 mod destinations;
 mod export_controls;
+mod folders;
+mod repeated;
 
 use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, DataSourceChange, NewSegment, NewTrait, Segment, SegmentChange, Trait,
@@ -11,7 +13,6 @@ use audience_sharing_core::domain::identifier::{
     CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::rights::Rights;
-use audience_sharing_core::kinds::folder::NewFolder;
 use serde_json::{Value, json};
 
 use super::service::OfAudienceManager;
@@ -420,32 +421,6 @@ async fn a_data_source_keeps_what_the_operator_does_not_know() {
         json!({"name": "S", "description": "b", "dataSourceId": 29769, "idType": "CROSS_DEVICE",
             "uniqueTraitIntegrationCodes": true, "uniqueSegmentIntegrationCodes": false, "containerIds": []}),
     );
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_answer_to_a_new_folder_is_used_only_if_it_shows_the_folder() {
-    for (answer, shown) in [
-        (
-            r#"{"folderId":9,"parentFolderId":0,"name":"F"}"#,
-            Some(TraitFolderId(9)),
-        ),
-        (r#"{"folderId":9,"parentFolderId":4,"name":"F"}"#, None),
-        (r#"{"folderId":0,"parentFolderId":0,"name":"F"}"#, None),
-        (r#"{"name":"F"}"#, None),
-        ("", None),
-    ] {
-        let world = World::authorized(move |_, _| Reply::text(201, answer));
-        let aam = world.gateway.audience_manager();
-        let folder = aam
-            .create::<TraitFolder>(&change(), leased(), &NewFolder { name: "F".into() })
-            .await
-            .expect("made");
-        assert_eq!(folder.map(|folder| folder.id), shown, "{answer}");
-        assert_eq!(
-            world.calls()[0].json(),
-            json!({"name": "F", "parentFolderId": 0})
-        );
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::json;
 
-use super::contents::{contents, with_code};
+use super::contents::{contents, each_alone, with_code};
 use super::service::OfAudienceManager;
 use super::wire::{self, activity, code, is_unsaid, reader};
 use crate::resource::{Creation, Field, List, Resource, Words, field, words};
@@ -60,6 +60,10 @@ impl Resource for Trait {
 
     fn is_in(data_sources: &Vec<DataSourceId>, found: &Self) -> bool {
         data_sources.contains(&found.data_source)
+    }
+
+    fn parts(data_sources: &Vec<DataSourceId>) -> Vec<Vec<DataSourceId>> {
+        each_alone(data_sources)
     }
 
     fn look_up(code: &(DataSourceId, IntegrationCode)) -> List {

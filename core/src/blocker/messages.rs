@@ -544,7 +544,7 @@ fn usage_labels_unknown(
         Unlabelled::Control { name, data_source } => write!(
             to,
             "Data source {data_source} has the export control {name:?}, and which usage label says the same is not known. \
-             Look it up {DATA_SOURCES}, Data Export Controls, and write its label, one of core/C5, core/C6 and core/C7, into \
+             Look it up {DATA_SOURCES}, Data Export Controls, and write its label, core/C5 or core/C6, into \
              target.experiencePlatform.dataUsageLabels."
         ),
         Unlabelled::Hidden(data_source) => write!(
@@ -564,7 +564,10 @@ fn usage_labels_unknown(
 impl Display for ForbiddenDestination {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self { id, name, controls } = self;
-        write!(formatter, "{id} {name:?} ({})", controls.join(", "))
+        match controls {
+            Some(controls) => write!(formatter, "{id} {name:?} ({})", controls.join(", ")),
+            None => write!(formatter, "{id} {name:?} (its export labels are not shown)"),
+        }
     }
 }
 

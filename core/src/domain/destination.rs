@@ -7,10 +7,10 @@ use super::labels::Restrictions;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DestinationKind {
-    /// `PUSH`; serialized ones take many segments in one address.
-    Url { serial: bool },
-    /// `ADS`; with one key, or with a key for each segment.
-    Cookie { key_per_segment: bool },
+    /// `PUSH`; serialized ones take many segments in one address. `None`: not shown.
+    Url { serial: Option<bool> },
+    /// `ADS`; with one key, or with a key for each segment. `None`: not shown.
+    Cookie { key_per_segment: Option<bool> },
     /// `S2S`
     ServerToServer,
     /// People-based, Analytics, device-based and whatever comes later: mapped in the user interface alone (§6.1).
@@ -23,12 +23,46 @@ pub struct Destination {
     pub name: Box<str>,
     pub kind: DestinationKind,
     pub activity: Activity,
-    /// `mappingAutoFiller`: Audience Manager chooses the alias.
-    pub fills_alias: bool,
-    /// `dataExportLabels`: what it uses data for.
-    pub labels: Restrictions,
-    /// Its mappings came with it; else they have a list of their own.
+    /// `mappingAutoFiller`: Audience Manager chooses the alias. `None`: not shown.
+    pub fills_alias: Option<bool>,
+    /// `dataExportLabels`: what it uses data for. `None`: not shown, which is not "none".
+    pub labels: Option<Restrictions>,
+    /// `updateTime`, in milliseconds.
+    pub updated: Option<u64>,
+    /// It was read by its id since it changed last: what it lacks then, Audience Manager does not show.
+    pub was_read: bool,
+    /// Its mappings come with the list; else they have a list of their own.
     pub tells_mappings: bool,
+}
+
+impl Destination {
+    /// Whether all is known that its own read shows: a list may leave most of it out (§2.9).
+    pub fn is_whole(&self) -> bool {
+        let told = match self.kind {
+            DestinationKind::Url { serial } => serial.is_some(),
+            DestinationKind::Cookie { key_per_segment } => key_per_segment.is_some(),
+            DestinationKind::ServerToServer | DestinationKind::Other(_) => true,
+        };
+        self.was_read || told && self.fills_alias.is_some() && self.labels.is_some()
+    }
+
+    /// As a list shows it, with what it leaves out as it is `known`, while neither the kind nor the time of the last
+    /// change moved.
+    #[must_use]
+    pub fn completed(self, known: &Self) -> Self {
+        let same_kind = std::mem::discriminant(&self.kind) == std::mem::discriminant(&known.kind);
+        if self.is_whole() || self.updated.is_none() || self.updated != known.updated || !same_kind
+        {
+            return self;
+        }
+        Self {
+            kind: known.kind.clone(),
+            fills_alias: known.fills_alias,
+            labels: known.labels.clone(),
+            was_read: known.was_read,
+            ..self
+        }
+    }
 }
 
 /// What a mapping hands to its destination; which of them it needs depends on the kind.
@@ -112,26 +146,41 @@ impl Day {
     }
 }
 
+/// Whether a mapping has a key (§6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    Required,
+    Refused,
+    /// It depends on what Audience Manager does not show: the declaration decides.
+    Unknown,
+}
+
 /// Which keys a mapping needs (§6.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Needs {
-    pub url: bool,
-    pub alias: bool,
-    pub value_alias: bool,
+    pub url: Need,
+    pub alias: Need,
+    pub value_alias: Need,
 }
 
 impl DestinationKind {
     /// `None`: the API maps nothing to such a destination.
     pub fn needs(&self) -> Option<Needs> {
+        let need = |shown: Option<bool>| match shown {
+            Some(true) => Need::Required,
+            Some(false) => Need::Refused,
+            None => Need::Unknown,
+        };
         let (url, alias, value_alias) = match self {
-            Self::Url { serial: false } => (true, false, false),
-            Self::Url { serial: true } | Self::ServerToServer => (false, true, false),
-            Self::Cookie {
-                key_per_segment: true,
-            } => (false, true, true),
-            Self::Cookie {
-                key_per_segment: false,
-            } => (false, false, true),
+            Self::Url { serial } => (
+                need(serial.map(|serial| !serial)),
+                need(*serial),
+                Need::Refused,
+            ),
+            Self::ServerToServer => (Need::Refused, Need::Required, Need::Refused),
+            Self::Cookie { key_per_segment } => {
+                (Need::Refused, need(*key_per_segment), Need::Required)
+            }
             Self::Other(_) => return None,
         };
         Some(Needs {
@@ -144,14 +193,17 @@ impl DestinationKind {
     /// In the words of the user interface.
     pub fn label(&self) -> &str {
         match self {
-            Self::Url { serial: false } => "URL",
-            Self::Url { serial: true } => "serialized URL",
+            Self::Url { serial: Some(true) } => "serialized URL",
+            Self::Url { .. } => "URL",
             Self::Cookie {
-                key_per_segment: false,
+                key_per_segment: Some(false),
             } => "cookie with a single key",
             Self::Cookie {
-                key_per_segment: true,
+                key_per_segment: Some(true),
             } => "cookie with a key for each segment",
+            Self::Cookie {
+                key_per_segment: None,
+            } => "cookie",
             Self::ServerToServer => "server-to-server",
             Self::Other(word) => word,
         }

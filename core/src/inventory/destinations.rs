@@ -11,7 +11,8 @@ use crate::domain::identifier::{DestinationId, MappingId};
 pub type ListedMappings = (Vec<Mapping>, Vec<Option<MappingId>>);
 
 impl Inventory {
-    /// A list of all destinations, with their mappings where the list includes them.
+    /// A list of all destinations, with their mappings where the list includes them. What it leaves out of one that did not
+    /// change stays known.
     pub fn apply_destinations(
         &mut self,
         started: Sequence,
@@ -25,7 +26,10 @@ impl Inventory {
             if let Some(mappings) = mappings {
                 touched.extend(self.apply_mappings(started, now, destination.id, mappings));
             }
-            destinations.push(destination);
+            destinations.push(match self.destinations.get(&destination.id) {
+                Some(entry) => destination.completed(&entry.record),
+                None => destination,
+            });
         }
         let coverage = Coverage::Whole;
         touched.extend(self.destinations.apply_list(
@@ -35,6 +39,28 @@ impl Inventory {
             destinations,
             undecodable,
         ));
+        touched
+    }
+
+    /// A destination as its own read shows it. Whether its mappings come with the list, only the list says.
+    pub fn apply_destination(
+        &mut self,
+        sent: Sequence,
+        now: Moment,
+        read: Destination,
+        mappings: Option<ListedMappings>,
+    ) -> Vec<Key> {
+        let id = read.id;
+        let known = self.destinations.get(&id);
+        let read = Destination {
+            was_read: true,
+            tells_mappings: known.is_some_and(|entry| entry.record.tells_mappings),
+            ..read
+        };
+        let mut touched = self.destinations.apply_read(sent, read);
+        if let Some(mappings) = mappings {
+            touched.extend(self.apply_mappings(sent, now, id, mappings));
+        }
         touched
     }
 

@@ -13,6 +13,7 @@ use crate::domain::identifier::{
     AudienceId, CompanyId, DataSourceId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId,
     TraitSid,
 };
+use crate::domain::labels::Restrictions;
 use crate::domain::source::AudienceManagerSelector;
 use crate::kinds::{self, Audience};
 
@@ -118,6 +119,12 @@ impl Inventory {
         });
         let found = self.adobe_sharing.data_sources.iter().copied();
         found.chain(named.map(|entry| entry.record.id))
+    }
+
+    /// The names of export controls that the tenant's data sources carry.
+    pub(crate) fn shown_restrictions(&self) -> Restrictions {
+        let shown = self.data_sources.iter();
+        Restrictions::new(shown.flat_map(|entry| entry.record.restrictions.names()))
     }
 
     /// What earlier lists of the collections without a filter lacked may exist by now: look once more before a create.

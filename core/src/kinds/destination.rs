@@ -165,12 +165,8 @@ impl Known for Destination {
         match *new {}
     }
     fn apply_read(inventory: &mut Inventory, read: ListedDestination, at: At) -> Vec<Key> {
-        let id = read.destination.id;
-        let mut touched = inventory.destinations.apply_read(at.sent, read.destination);
-        if let Some(listed) = read.mappings {
-            touched.extend(inventory.apply_mappings(at.sent, at.now, id, mappings(listed)));
-        }
-        touched
+        let listed = read.mappings.map(mappings);
+        inventory.apply_destination(at.sent, at.now, read.destination, listed)
     }
 
     fn apply_list(

@@ -4,7 +4,7 @@ use super::common::{Never, named};
 use crate::call::Kind;
 use crate::domain::audience_manager::{SegmentFolder, TraitFolder};
 use crate::domain::field::Field;
-use crate::domain::identifier::{SegmentFolderId, TraitFolderId};
+use crate::domain::identifier::{CompanyId, SegmentFolderId, TraitFolderId};
 use crate::facts::{At, Known, Listing};
 use crate::inventory::{Coverage, Inventory, Key, Record, apply_tree};
 use crate::ownership::Judged;
@@ -13,6 +13,8 @@ use crate::ownership::Judged;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewFolder {
     pub name: Box<str>,
+    /// Whose it is, where that is known.
+    pub company: Option<CompanyId>,
 }
 
 named!(NewFolder);

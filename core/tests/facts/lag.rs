@@ -21,10 +21,14 @@ fn destination() -> Destination {
     Destination {
         id: DestinationId(8),
         name: "Shop".into(),
-        kind: DestinationKind::Url { serial: false },
+        kind: DestinationKind::Url {
+            serial: Some(false),
+        },
         activity: Activity::Active,
-        fills_alias: false,
-        labels: Restrictions::default(),
+        fills_alias: Some(false),
+        labels: Some(Restrictions::default()),
+        updated: Some(1),
+        was_read: false,
         tells_mappings: false,
     }
 }

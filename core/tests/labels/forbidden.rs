@@ -19,8 +19,10 @@ fn destination(name: &str, labels: &[&str]) -> Destination {
         name: name.into(),
         kind: DestinationKind::ServerToServer,
         activity: Activity::Active,
-        fills_alias: false,
-        labels: restrictions(labels),
+        fills_alias: Some(false),
+        labels: Some(restrictions(labels)),
+        updated: Some(1),
+        was_read: false,
         tells_mappings: true,
     }
 }
@@ -45,6 +47,24 @@ fn each_forbidden_destination_is_named_with_what_forbids_it() {
         blocker.message()
     );
     assert_eq!((of(&[]), of(&["OTHER"])), (None, None));
+}
+
+/// What is not shown is not "none".
+#[test]
+fn a_destination_whose_labels_are_not_shown_is_forbidden_to_what_is_under_controls() {
+    let unknown = Destination {
+        labels: None,
+        ..destination("Partner", &[])
+    };
+    let of = |controls: &[&str]| forbidden(&restrictions(controls), [&unknown]);
+    let message = of(&["PII"]).unwrap().message();
+    assert!(
+        message.contains(
+            "to destination 7 \"Partner\" (its export labels are not shown); nothing was mapped"
+        ),
+        "{message}"
+    );
+    assert_eq!(of(&[]), None);
 }
 
 proptest! {

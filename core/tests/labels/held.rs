@@ -21,11 +21,38 @@ fn only_hold(world: &mut World, labels: &[&str]) -> Blocker {
 #[test]
 fn a_control_without_a_known_name_is_told_with_what_to_make_by_hand() {
     let mut world = World::over(tenant(&[]));
-    let blocker = only_hold(&mut world, &["core/C7", "core/C3"]);
+    let blocker = only_hold(&mut world, &["core/C6", "core/C3"]);
     assert_eq!(blocker.reason(), Reason::ExportControlUnsupported);
     assert_eq!(blocker.reason().disposition(), Disposition::Stalled);
-    insta::assert_snapshot!(blocker.message(), @r#"The source is labelled core/C3 and core/C7, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site personalization"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C7)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
+    insta::assert_snapshot!(blocker.message(), @r#"The source is labelled core/C3 and core/C6, and no API is known by which the operator could make a data source with the export controls "no combination with PII" and "no on-site ad targeting"; nothing was changed. An administrator makes it in Audience Manager under Audience Data, Data Sources: its name is "Sharing (C3+C6)", with these Data Export Controls and with unique integration codes for traits and for segments; then it is found and used. Or take the labels from the audience in Experience Platform."#);
     assert_eq!(world.tenant.traits.len(), 0, "nothing without its controls");
+}
+
+/// The two names that public sources prove need no person; of the others the tenant itself must show the spelling.
+#[rstest::rstest]
+#[case::proven(&["core/C7"], None, Some(&["ONSITE_PERSONALIZATION"][..]))]
+#[case::both(&["core/C3", "core/C7"], None, Some(&["ONSITE_PERSONALIZATION", "PII"][..]))]
+#[case::not_known(&["core/C5"], None, None)]
+#[case::shown_by_the_tenant(&["core/C5"], Some("OFFSITE_TARGETING"), Some(&["OFFSITE_TARGETING"][..]))]
+#[case::another_word(&["core/C5"], Some("SOMETHING"), None)]
+fn a_data_source_is_made_for_controls_whose_names_are_proven_or_shown(
+    #[case] labels: &[&str],
+    #[case] shown: Option<&str>,
+    #[case] made: Option<&[&str]>,
+) {
+    let by_hand = shown.map(|name| data_source(5_000, "Another", "", &[name]));
+    let by_hand: Vec<_> = by_hand.into_iter().collect();
+    let mut world = World::over(tenant(&by_hand));
+    let plan = settle(&mut world, labels);
+    assert_eq!(plan.blockers.is_empty(), made.is_some(), "{plan:?}");
+    let mut placed = world.tenant.traits.values();
+    let found = placed
+        .next()
+        .map(|one| &world.tenant.data_sources[&one.data_source]);
+    assert_eq!(
+        found.map(|source| source.restrictions.clone()),
+        made.map(|names| Restrictions::new(names.iter().copied()))
+    );
 }
 
 #[test]

@@ -22,7 +22,7 @@ const NAMES: [(&str, &str); 4] = [
     ("core/C3", "PII"),
     ("core/C5", "A"),
     ("core/C6", "B"),
-    ("core/C7", "C"),
+    ("core/C7", "ONSITE_PERSONALIZATION"),
 ];
 
 fn events() -> impl Strategy<Value = Vec<(usize, Vec<&'static str>)>> {

@@ -20,6 +20,22 @@ use audience_sharing_core::plan::to_audience_manager;
 
 use super::{Tenant, World, target};
 
+/// As the compact list shows it (audience-manager.md §2.9).
+fn compact(found: &Destination) -> Destination {
+    Destination {
+        kind: match &found.kind {
+            DestinationKind::Url { .. } => DestinationKind::Url { serial: None },
+            DestinationKind::Cookie { .. } => DestinationKind::Cookie {
+                key_per_segment: None,
+            },
+            other => other.clone(),
+        },
+        fills_alias: None,
+        labels: None,
+        ..found.clone()
+    }
+}
+
 impl Tenant {
     pub(crate) fn with_destination(mut self, id: u64, name: &str, kind: DestinationKind) -> Self {
         let id = DestinationId(id);
@@ -28,8 +44,10 @@ impl Tenant {
             name: name.into(),
             kind,
             activity: Activity::Active,
-            fills_alias: false,
-            labels: Restrictions::default(),
+            fills_alias: Some(false),
+            labels: Some(Restrictions::default()),
+            updated: Some(1),
+            was_read: false,
             tells_mappings: true,
         };
         self.destinations.insert(id, made);
@@ -63,7 +81,11 @@ impl Tenant {
                     Vec::new(),
                 )
             };
-            (found.clone(), found.tells_mappings.then(mappings))
+            let listed = match self.compact_destinations {
+                true => compact(found),
+                false => found.clone(),
+            };
+            (listed, found.tells_mappings.then(mappings))
         });
         let listed = listed.collect();
         inventory.apply_destinations(Sequence(at), Moment(at * 100_000), listed, &[]);
@@ -79,7 +101,11 @@ impl Tenant {
         match call {
             Call::Destination(Operation::List(())) => self.apply_destinations(inventory, at),
             Call::Destination(Operation::Read(id)) => match self.destinations.get(id) {
-                Some(found) => drop(inventory.destinations.apply_read(sequence, found.clone())),
+                Some(found) => {
+                    let mappings = self.mappings_of(|mapping| mapping.id.destination == *id);
+                    let mappings = Some((mappings, Vec::new()));
+                    drop(inventory.apply_destination(sequence, now, found.clone(), mappings));
+                }
                 None => drop(inventory.destinations.apply_gone(sequence, id)),
             },
             Call::Mapping(Operation::List(id)) => {

@@ -109,6 +109,7 @@ async fn object(which: usize, world: &World, read: &[u8]) {
                 leased(),
                 &NewFolder {
                     name: "Shared".into(),
+                    company: None,
                 },
             )
             .await,
@@ -119,6 +120,7 @@ async fn object(which: usize, world: &World, read: &[u8]) {
                 leased(),
                 &NewFolder {
                     name: "Shared".into(),
+                    company: None,
                 },
             )
             .await,

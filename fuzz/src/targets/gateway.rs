@@ -39,7 +39,10 @@ pub(super) fn refusals(data: &[u8]) {
                 .await
                 .err(),
             2 => {
-                let new = NewFolder { name: "F".into() };
+                let new = NewFolder {
+                    name: "F".into(),
+                    company: None,
+                };
                 aam.create::<TraitFolder>(&context, leased(), &new)
                     .await
                     .err()

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::errors;
 use crate::caller::Caller;
 use crate::exchange::Answer;
-use crate::flags::DataSourceChange;
+use crate::flags::{DataSourceChange, RepeatedDataSourceId};
 use crate::service::Ask;
 use crate::store::{Kind, Object, number, number_of, text_of};
 use crate::world::World;
@@ -290,6 +290,9 @@ pub(crate) fn narrowed<'a>(world: &'a World, ask: &Ask<'_>, kind: Kind) -> Vec<&
             .all("dataSourceId")
             .filter_map(|id| id.trim().parse().ok())
             .collect();
+        if world.flags.audience_manager.repeated_data_source_id == RepeatedDataSourceId::Last {
+            sources.drain(..sources.len().saturating_sub(1));
+        }
         sources.sort_unstable();
         sources.dedup();
         let mut found: Vec<&Object> = sources

@@ -46,6 +46,21 @@ const OTHERS: [&str; 4] = [
     "dataExportLabels",
 ];
 
+/// What an item of the list shows (§2.9).
+const LISTED: [&str; 11] = [
+    "destinationId",
+    "pid",
+    "name",
+    "description",
+    "status",
+    "destinationType",
+    "createTime",
+    "updateTime",
+    "crUID",
+    "upUID",
+    "domainRestrictions",
+];
+
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let query = &ask.query;
     let segment: Option<u64> = query
@@ -78,6 +93,14 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
             && query.is_true("includeMappings");
         let with_mappings = segment.is_some() || asked;
         let mut rendered = render(world, destination, with_mappings);
+        if world.flags.audience_manager.destination_list_compact {
+            rendered.retain(|field, value| match &**field {
+                "mappings" => with_mappings,
+                // Missing from one of the two items in the sample.
+                "description" => !value.is_null(),
+                _ => LISTED.contains(&&**field),
+            });
+        }
         lists::add_permissions(ask, true, &mut rendered);
         Value::Object(rendered)
     })

@@ -43,6 +43,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Ans
         None | Some(Value::Null) => 0,
         Some(_) => existing_folder(world, &ask.caller, kind, body, "parentFolderId")?,
     };
+    check_company(world, ask, body)?;
     check_name(world, &ask.caller, kind, parent, &name, None)?;
     if kind == Kind::TraitFolders {
         check_count(world, &ask.caller, kind)?;
@@ -66,6 +67,19 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Ans
         members.remove("folderId");
     }
     Ok(Answer::json(201, rendered))
+}
+
+/// The company, which the token names already (§3.3).
+fn check_company(world: &World, ask: &Ask<'_>, body: &Object) -> Result<()> {
+    match number_of(body, "pid") {
+        Some(pid) if pid != ask.caller.pid => {
+            Err(errors::plain(403, "The folder belongs to another company"))
+        }
+        None if world.flags.audience_manager.folder_post_needs_pid => {
+            Err(errors::invalid("pid is required"))
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(crate) fn update(world: &mut World, ask: &Ask<'_>, kind: Kind) -> Result<Answer> {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::errors;
 use crate::exchange::{Answer, Query};
-use crate::flags::Flags;
+use crate::flags::{Flags, RepeatedDataSourceId};
 use crate::service::Ask;
 use crate::store::{Object, compare, number, number_of};
 
@@ -19,6 +19,11 @@ pub(crate) fn answer(
     let query = &ask.query;
     if query.has("containsTraitFromDataSource") {
         // Seen with a published client: an unsupported parameter is 404 (§2.1).
+        return Err(errors::plain(404, "Not found"));
+    }
+    let repeated = query.all("dataSourceId").count() > 1;
+    let refused = RepeatedDataSourceId::NotFound;
+    if repeated && flags.audience_manager.repeated_data_source_id == refused {
         return Err(errors::plain(404, "Not found"));
     }
     if ask.empty_list {
@@ -35,6 +40,16 @@ pub(crate) fn answer(
     if !query.has("page") && !query.has("pageSize") {
         return Ok(Answer::json(200, found.into_iter().map(render).collect()));
     }
+    page(flags, query, &found, render)
+}
+
+/// One page in its envelope.
+pub(crate) fn page(
+    flags: &Flags,
+    query: &Query,
+    found: &[&Object],
+    render: impl Fn(&Object) -> Value,
+) -> Result<Answer, Answer> {
     let page = page_number(query, "page", 0)?;
     let size = page_number(query, "pageSize", 10)?;
     if size == 0 {

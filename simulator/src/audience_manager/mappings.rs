@@ -10,7 +10,7 @@ use super::common::{USER_ID, body_object, by_id, named, optional_text, owns};
 use super::mapped::{COOKIE, SERVER_TO_SERVER, URL, is_live, is_serial, live_in};
 use super::{errors, export_controls, lists};
 use crate::exchange::Answer;
-use crate::flags::MappingIdNames;
+use crate::flags::{MappingDestinationId, MappingIdNames, MappingList};
 use crate::service::Ask;
 use crate::store::{Key, Kind, Object, number_of, object_of, text_of, value_of};
 use crate::world::World;
@@ -69,15 +69,25 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .store
         .in_folder(KIND, id)
         .into_iter()
-        .filter(|mapping| deleted || is_live(mapping))
+        .filter(|mapping| !ask.empty_list && (deleted || is_live(mapping)))
         .collect();
-    let none = found.is_empty() || ask.empty_list;
-    if none && world.flags.audience_manager.empty_mappings_not_found {
+    if found.is_empty() && world.flags.audience_manager.empty_mappings_not_found {
         return Err(errors::not_found(Kind::Mappings));
     }
-    lists::answer(&world.flags, ask, found, |mapping| {
-        render(world, destination, mapping)
-    })
+    let render = |mapping: &Object| render(world, destination, mapping);
+    let asked = ask.query.has("page") || ask.query.has("pageSize");
+    match world.flags.audience_manager.mapping_list {
+        MappingList::Pages if !asked => lists::page(&world.flags, &ask.query, &found, render),
+        MappingList::Envelope if !asked => {
+            let list: Vec<Value> = found.iter().map(|mapping| render(mapping)).collect();
+            let total = list.len();
+            Ok(Answer::json(
+                200,
+                json!({"total": total, "page": 0, "pageSize": total, "list": list}),
+            ))
+        }
+        _ => lists::answer(&world.flags, ask, found, render),
+    }
 }
 
 pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
@@ -277,6 +287,18 @@ fn put(
         if number_of(body, field).is_some_and(|named| Some(named) != number_of(before, field)) {
             return Err(errors::invalid(&format!("{field} cannot be changed")));
         }
+    }
+    let named = body.contains_key("destinationId");
+    match world.flags.audience_manager.mapping_destination_id {
+        MappingDestinationId::Required if !named => {
+            return Err(errors::invalid("destinationId is required"));
+        }
+        MappingDestinationId::Refused if named => {
+            return Err(errors::invalid(
+                "destinationId is not a member of a mapping",
+            ));
+        }
+        _ => {}
     }
     let mut mapping = before.clone();
     if !world.flags.audience_manager.put_lenient {

@@ -22,6 +22,9 @@ switches! {
         /// A larger `pageSize` is cut to this. Worse: the size that Adobe's own user interface asks for.
         max_page_size: usize = 1000 => 50,
 
+        /// What a list does with `dataSourceId` that is given several times.
+        repeated_data_source_id: RepeatedDataSourceId = RepeatedDataSourceId::All => RepeatedDataSourceId::Last,
+
         // Writes
         /// Whether a PUT keeps the optional fields that it leaves out, and accepts missing required ones.
         put_lenient: bool = false,
@@ -39,6 +42,8 @@ switches! {
         data_source_in_use_delete: InUseDelete = InUseDelete::Conflict => InUseDelete::Allow,
         /// Status of a folder with a taken name, or of the deletion of one that is not empty: 409 or 400.
         folder_conflict_status: u16 = 409 => 400,
+        /// Whether the creation of a folder must name the company (`pid`), else 400.
+        folder_post_needs_pid: bool = false,
         /// Whether the answer to a created folder names its `folderId`.
         folder_post_answers_id: bool = true => false,
         /// Whether a trait folder brings its folder trait.
@@ -61,15 +66,22 @@ switches! {
         /// Status of a write that a data export control forbids; `None`: the API lets it through.
         export_control_status: Option<u16> = Some(400) => None,
         /// The values of `dataExportRestrictions` that a data source takes, any other is 400; empty: any.
-        export_control_names: Vec<String> = Vec::new(),
+        export_control_names: Vec<String> = vec!["PII".to_owned(), "ONSITE_PERSONALIZATION".to_owned()],
         /// Whether a client can set `dataExportRestrictions` at all; else they are ignored.
         export_controls_settable: bool = true,
         /// Whether a segment may not combine traits under different export controls.
         mixed_export_controls_refused: bool = false => true,
 
         // Destinations
+        /// Whether the list of destinations leaves out what a mapping needs, the labels among it; only a read by id shows
+        /// that.
+        destination_list_compact: bool = true,
         /// Whether the list of destinations heeds `includeMappings`, which is documented for one destination alone.
         destination_list_tells_mappings: bool = true => false,
+        /// In which form the mappings of a destination come where no page is asked for.
+        mapping_list: MappingList = MappingList::Envelope => MappingList::Pages,
+        /// What a PUT of a mapping does with `destinationId`.
+        mapping_destination_id: MappingDestinationId = MappingDestinationId::Optional,
         /// Whether the mappings of a destination that has none are 404, not `[]`.
         empty_mappings_not_found: bool = true,
         /// Whether a mapping's `startDate` is kept a day before the one that was sent.
@@ -130,6 +142,15 @@ readings! {
         Mixed,
     }
 
+    /// A list with several `dataSourceId` (audience-manager.md §2.8).
+    RepeatedDataSourceId {
+        All,
+        /// Only the last counts.
+        Last,
+        /// 404, as for a parameter that is not supported.
+        NotFound,
+    }
+
     /// What becomes of the deletion of an object that others use.
     InUseDelete {
         Conflict,
@@ -154,6 +175,25 @@ readings! {
         DestinationMappingId,
         /// `mappingId` for URL and cookie destinations, `destinationMappingId` for all others.
         ByKind,
+    }
+
+    /// The list of a destination's mappings (audience-manager.md §6.2).
+    MappingList {
+        /// A bare array, as a published client reads it.
+        Bare,
+        /// All of them in `{total, page, pageSize, list}`.
+        Envelope,
+        /// The first ten in that envelope, as in the sample.
+        Pages,
+    }
+
+    /// `destinationId` in the body of a PUT of a mapping, whose path names it already (audience-manager.md §6.2).
+    MappingDestinationId {
+        Optional,
+        /// 400 without it.
+        Required,
+        /// 400 with it.
+        Refused,
     }
 
     /// How the deletion of a model in use is refused (audience-manager.md §2.3, §6.3).

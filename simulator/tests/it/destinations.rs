@@ -2,14 +2,18 @@
 
 mod export_controls;
 
-use adobe_simulator::{Fault, FaultKind, MappingIdNames, Match, Seed};
+use adobe_simulator::{
+    Fault, FaultKind, MappingDestinationId, MappingIdNames, MappingList, Match, Seed,
+};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::helper::{Tenant, seeded, small};
 
 async fn tenant() -> Tenant {
-    seeded(Seed::both_directions()).await
+    let tenant = seeded(Seed::both_directions()).await;
+    tenant.flags(|flags| flags.audience_manager.mapping_list = MappingList::Bare);
+    tenant
 }
 
 async fn get(tenant: &Tenant, target: &str) -> Value {
@@ -57,6 +61,35 @@ async fn mappings_are_shown_where_they_are_asked_for() {
     assert_eq!(by_segment[2]["mappings"][0]["traitAlias"], "16450001");
     let paged = get(&tenant, "/destinations?page=1&pageSize=3&sortBy=name").await;
     assert_eq!((&paged["total"], &paged["page"]), (&json!(7), &json!(1)));
+}
+
+/// Fields of the sample of the list (§2.9); all else comes with the destination itself.
+#[rstest]
+#[case::compact(true)]
+#[case::full(false)]
+#[tokio::test]
+async fn the_list_leaves_out_what_a_mapping_needs(#[case] compact: bool) {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.audience_manager.destination_list_compact = compact);
+    let list = get(&tenant, "/destinations/").await;
+    let whole = get(&tenant, "/destinations/4705").await;
+    assert_eq!(whole["mappingAutoFiller"], "SID");
+    for field in [
+        "serializationEnabled",
+        "formatType",
+        "mappingAutoFiller",
+        "dataExportLabels",
+        "mappings",
+    ] {
+        let shown = list[0].as_object().unwrap().contains_key(field);
+        assert_eq!(shown, !compact, "{field}");
+        assert!(whole.as_object().unwrap().contains_key(field), "{field}");
+    }
+    for field in ["destinationId", "name", "destinationType", "updateTime"] {
+        assert!(!list[0][field].is_null(), "{field}");
+    }
+    let asked = get(&tenant, "/destinations/?includeMappings=true").await;
+    assert_eq!(asked[0]["mappings"][0]["sid"], 16_450_001);
 }
 
 #[tokio::test]
@@ -340,6 +373,66 @@ async fn a_fault_empties_or_ages_the_list_of_mappings() {
         .add_fault(fault(FaultKind::StaleList { writes: 1 }));
     assert_eq!(get(&tenant, target).await[0]["elementStatus"], "active");
     tenant.aam("GET", target, Value::Null).await.expect(404);
+}
+
+#[rstest]
+#[case::bare(MappingList::Bare, None)]
+#[case::envelope(MappingList::Envelope, Some((12, 12)))]
+#[case::pages(MappingList::Pages, Some((10, 10)))]
+#[tokio::test]
+async fn the_list_of_mappings_has_three_forms(
+    #[case] form: MappingList,
+    #[case] envelope: Option<(usize, u64)>,
+) {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.audience_manager.mapping_list = form);
+    for number in 0..11 {
+        let body = mapping(
+            16_450_001,
+            json!({"url": format!("https://{number}.example")}),
+        );
+        let made = tenant
+            .aam("POST", "/destinations/4701/mappings", body)
+            .await;
+        made.expect(201);
+    }
+    let all = get(&tenant, "/destinations/4701/mappings").await;
+    match envelope {
+        None => assert_eq!(all.as_array().unwrap().len(), 12),
+        Some((shown, size)) => {
+            assert_eq!(all["list"].as_array().unwrap().len(), shown);
+            assert_eq!((&all["total"], &all["page"]), (&json!(12), &json!(0)));
+            assert_eq!(all["pageSize"], size);
+        }
+    }
+    let asked = get(&tenant, "/destinations/4701/mappings?page=1&pageSize=5").await;
+    assert_eq!(asked["list"].as_array().unwrap().len(), 5);
+    for refused in ["pageSize=0", "page=x"] {
+        let target = format!("/destinations/4701/mappings?{refused}");
+        tenant.aam("GET", &target, Value::Null).await.expect(400);
+    }
+}
+
+#[rstest]
+#[case::optional(MappingDestinationId::Optional, 200, 200)]
+#[case::required(MappingDestinationId::Required, 400, 200)]
+#[case::refused(MappingDestinationId::Refused, 200, 400)]
+#[tokio::test]
+async fn whether_a_put_names_the_destination_is_a_switch(
+    #[case] reading: MappingDestinationId,
+    #[case] without: u16,
+    #[case] with: u16,
+) {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.audience_manager.mapping_destination_id = reading);
+    let target = "/destinations/4701/mappings/810001";
+    let mut body = json!({"sid": 16_450_001, "url": "https://other.example"});
+    tenant
+        .aam("PUT", target, body.clone())
+        .await
+        .expect(without);
+    body["destinationId"] = json!(4701);
+    tenant.aam("PUT", target, body).await.expect(with);
 }
 
 #[tokio::test]

@@ -53,6 +53,13 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "the other reading costs a refused call before the same write in another form; histories draw it",
+        &[
+            "audienceManager.folderPostNeedsPid",
+            "audienceManager.mappingDestinationId",
+        ],
+    ),
+    (
         "the likeliest reading refuses what the other one allows",
         &[
             "audienceManager.emptyMappingsNotFound",
@@ -77,6 +84,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "the likeliest reading shows less, makes more objects, or answers in the odder form",
         &[
             "audienceManager.folderTraits",
+            "audienceManager.destinationListCompact",
             "audienceManager.modelInUseBody",
             "experiencePlatform.sandboxIdsListed",
             "experiencePlatform.audienceDefaultLimit",

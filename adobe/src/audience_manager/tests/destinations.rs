@@ -52,7 +52,7 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         deleted["elementStatus"] = json!("deleted");
         let odd = json!({"destinationMappingId": 7, "destinationId": 4711, "sid": {"x": 1}});
         let url = json!({"destinationId": 4711, "name": "Cats &amp; dogs", "destinationType": "PUSH", "status": 1,
-            "serializationEnabled": true,
+            "serializationEnabled": true, "mappingAutoFiller": "NONE", "dataExportLabels": ["PII"], "updateTime": 1,
             "mappings": [stored_mapping("mappingId"), deleted, odd, stored_mapping("destinationMappingId")]});
         let other = json!({"destinationId": "4712", "name": "P", "destinationType": "S2S", "status": "inactive",
             "mappingAutoFiller": "SID", "mappings": null});
@@ -75,10 +75,12 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
         Destination {
             id: SHOP,
             name: "Cats & dogs".into(),
-            kind: DestinationKind::Url { serial: true },
+            kind: DestinationKind::Url { serial: Some(true) },
             activity: Activity::Active,
-            fills_alias: false,
-            labels: Restrictions::default(),
+            fills_alias: Some(false),
+            labels: Some(Restrictions::new(["PII"])),
+            updated: Some(1),
+            was_read: false,
             tells_mappings: true,
         }
     );
@@ -95,7 +97,12 @@ async fn destinations_are_read_with_their_mappings_and_one_bad_element_hides_no_
     assert_eq!(mappings.undecodable, [Some(odd)]);
     assert_eq!(partner.destination.kind, DestinationKind::ServerToServer);
     assert_eq!(partner.destination.activity, Activity::Inactive);
-    assert!(partner.destination.fills_alias && partner.mappings.is_none());
+    assert_eq!(partner.destination.fills_alias, Some(true));
+    assert!(partner.mappings.is_none());
+    assert_eq!(
+        partner.destination.labels, None,
+        "what an answer lacks is unknown"
+    );
     assert_eq!(
         world.calls()[0].to_string(),
         "GET aam.adobe.io/v1/destinations/?includeMappings=true"
@@ -380,23 +387,111 @@ async fn the_read_and_the_write_of_a_mapping_take_one_grant() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_may_come_in_an_envelope_which_says_whether_it_is_whole() {
-    let world = World::authorized(|_, number| {
+async fn a_list_may_come_in_an_envelope_of_one_page() {
+    let world = World::authorized(|_, _| {
         let list = json!([stored_mapping("mappingId")]);
         Reply::json(
             200,
-            &json!({"total": number + 1, "page": 0, "pageSize": 10, "list": list}),
+            &json!({"total": 1, "page": 0, "pageSize": 10, "list": list}),
         )
     });
     let aam = world.gateway.audience_manager();
     let listing = aam.list::<Mapping>(&change(), &SHOP).await;
     assert_eq!(listing.expect("one of one").items, [known_mapping()]);
-    let part = aam.list::<Mapping>(&change(), &SHOP).await;
-    let error = part.expect_err("one of two");
+    assert_eq!(world.calls().len(), 1);
+}
+
+/// Without being asked, as in Adobe's sample: then in pages as large as the service gives them.
+#[rstest]
+#[case::knows_pages(true, 2, 7, 5)]
+#[case::cuts_larger_pages(true, 1_000, 7, 2)]
+#[case::changed_meanwhile(true, 2, 5, 4)]
+#[case::knows_no_pages(false, 2, 0, 3)]
+#[tokio::test(start_paused = true)]
+async fn a_list_that_comes_in_pages_is_read_to_its_end_or_not_at_all(
+    #[case] knows: bool,
+    #[case] size_max: u64,
+    #[case] found: usize,
+    #[case] calls: usize,
+) {
+    const TOTAL: u64 = 6;
+    let world = World::authorized(move |asked, _| {
+        let asked = asked.to_string();
+        let number = |name: &str| -> Option<u64> {
+            let (_, value) = asked.split_once(&format!("{name}="))?;
+            value.split('&').next()?.parse().ok()
+        };
+        let page = number("page").filter(|_| knows).unwrap_or(0);
+        let size = number("pageSize").unwrap_or(2).min(size_max);
+        // One that is added or deleted while the pages are read moves the others.
+        let gone = u64::from(found == 5 && page > 0);
+        let total = TOTAL + u64::from(found == 7) - gone;
+        let end = (total + gone).min((page + 1) * size + gone);
+        let list = (page * size + gone..end).map(|place| {
+            let mut mapping = stored_mapping("mappingId");
+            mapping["mappingId"] = json!(810_000 + place);
+            mapping
+        });
+        let list: Vec<_> = list.collect();
+        Reply::json(
+            200,
+            &json!({"total": total, "page": page, "pageSize": size, "list": list}),
+        )
+    });
+    let aam = world.gateway.audience_manager();
+    let listing = aam.list::<Mapping>(&change(), &SHOP).await;
+    match found {
+        0 => {
+            let error = listing.expect_err("the same page again");
+            let text = error.to_string();
+            assert!(text.contains("the list is not whole"), "{text}");
+        }
+        _ => {
+            let mut ids: Vec<_> = listing
+                .expect("whole")
+                .items
+                .iter()
+                .map(|m| m.id.number)
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            assert_eq!(ids.len(), found);
+        }
+    }
+    let all: Vec<_> = world.calls().iter().map(ToString::to_string).collect();
+    assert_eq!(all.len(), calls, "{all:?}");
     assert!(
-        error.to_string().contains("the list is not whole"),
-        "{error}"
+        all[0].ends_with("/mappings/"),
+        "nothing is asked for at first: {all:?}"
     );
+}
+
+/// Whether a PUT names the destination that its path names already, no source says (audience-manager.md §6.2).
+#[rstest]
+#[case::needed(true, 2)]
+#[case::refused(false, 3)]
+#[tokio::test(start_paused = true)]
+async fn an_update_names_the_destination_in_the_body_where_the_service_takes_it(
+    #[case] needed: bool,
+    #[case] calls: usize,
+) {
+    let world = World::authorized(move |asked, _| match asked.to_string().starts_with("GET") {
+        true => Reply::json(200, &stored_mapping("mappingId")),
+        false if asked.json().get("destinationId").is_some() != needed => {
+            Reply::json(400, &json!({"message": "destinationId"}))
+        }
+        false => Reply::text(200, ""),
+    });
+    let aam = world.gateway.audience_manager();
+    let wanted = MappingChange {
+        activate: true,
+        ..MappingChange::default()
+    };
+    let updated = aam
+        .update(&change(), leased(), &known_mapping(), &wanted)
+        .await;
+    assert!(matches!(updated, Ok(Updated::Written(_))), "{updated:?}");
+    assert_eq!(world.calls().len(), calls);
 }
 
 #[tokio::test(start_paused = true)]
@@ -408,8 +503,10 @@ async fn a_destination_is_never_written() {
         name: "Shop".into(),
         kind: DestinationKind::ServerToServer,
         activity: Activity::Active,
-        fills_alias: false,
-        labels: Restrictions::default(),
+        fills_alias: Some(false),
+        labels: Some(Restrictions::default()),
+        updated: Some(1),
+        was_read: false,
         tells_mappings: false,
     };
     let refused = [

@@ -48,7 +48,9 @@ async fn controls_are_set_when_a_data_source_is_made(#[case] labels: &[&str], #[
         description: "".into(),
         unique_trait_codes: true,
         unique_segment_codes: true,
-        restrictions: controls.restrictions().expect("known names"),
+        restrictions: controls
+            .restrictions(&Restrictions::default())
+            .expect("known names"),
     };
     let aam = world.gateway.audience_manager();
     let made = aam.create::<DataSource>(&change(), leased(), &new).await;

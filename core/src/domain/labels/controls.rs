@@ -45,12 +45,44 @@ impl ExportControl {
         }
     }
 
-    /// Its name in `dataExportRestrictions`. Of the four one was ever seen (audience-manager.md §3.2); a guessed name
+    /// Its name in `dataExportRestrictions`. Of the four two were ever seen (audience-manager.md §3.4); a guessed name
     /// could be taken for another control, or for none.
     pub const fn restriction(self) -> Option<&'static str> {
         match self {
             Self::PersonalData => Some("PII"),
-            Self::OffSiteAds | Self::OnSiteAds | Self::OnSitePersonalization => None,
+            Self::OnSitePersonalization => Some("ONSITE_PERSONALIZATION"),
+            Self::OffSiteAds | Self::OnSiteAds => None,
+        }
+    }
+
+    /// Names that it may have (§3.4): one is used only where the tenant itself shows it.
+    const fn candidates(self) -> &'static [&'static str] {
+        match self {
+            Self::OnSiteAds => &[
+                "ONSITE_ADVERTISING",
+                "ONSITE_TARGETING",
+                "ONSITE_AD_TARGETING",
+            ],
+            Self::OffSiteAds => &[
+                "OFFSITE_ADVERTISING",
+                "OFFSITE_TARGETING",
+                "CROSS_SITE_TARGETING",
+                "OFFSITE_AD_TARGETING",
+            ],
+            Self::PersonalData | Self::OnSitePersonalization => &[],
+        }
+    }
+
+    /// Its name as it is proven, else the one candidate among the names that the tenant's data sources carry.
+    fn spelled(self, shown: &Restrictions) -> Option<&str> {
+        let is_candidate = |name: &&str| {
+            let mut candidates = self.candidates().iter();
+            candidates.any(|candidate| candidate.eq_ignore_ascii_case(name))
+        };
+        let mut found = shown.names().filter(is_candidate);
+        match (self.restriction(), found.next(), found.next()) {
+            (Some(name), ..) | (None, Some(name), None) => Some(name),
+            (None, ..) => None,
         }
     }
 
@@ -105,9 +137,12 @@ impl ExportControls {
         Self(self.0 | other.0)
     }
 
-    /// What `dataExportRestrictions` takes; `None` if one of them has no verified name.
-    pub fn restrictions(self) -> Option<Restrictions> {
-        let names: Option<Vec<_>> = self.iter().map(ExportControl::restriction).collect();
+    /// What `dataExportRestrictions` takes; `None` if one of them has no name that is proven or that the tenant shows.
+    ///
+    /// `shown`: the names that its data sources carry.
+    pub fn restrictions(self, shown: &Restrictions) -> Option<Restrictions> {
+        let names = self.iter().map(|control| control.spelled(shown));
+        let names: Option<Vec<_>> = names.collect();
         Some(Restrictions::new(names?))
     }
 }

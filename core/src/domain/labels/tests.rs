@@ -107,12 +107,20 @@ fn sets_are_named_after_their_labels() {
 }
 
 #[rstest]
-#[case::the_verified_one(&["core/C3"], Some(&["PII"][..]))]
-#[case::none(&[], Some(&[][..]))]
-#[case::one_without_a_verified_name(&["core/C5"], None)]
-#[case::one_of_two_without(&["core/C3", "core/C7"], None)]
-fn only_a_verified_name_is_ever_sent(#[case] asked: &[&str], #[case] sent: Option<&[&str]>) {
-    let restrictions = labels(asked).controls().restrictions();
+#[case::the_verified_ones(&["core/C3", "core/C7"], &[], Some(&["PII", "ONSITE_PERSONALIZATION"][..]))]
+#[case::none(&[], &[], Some(&[][..]))]
+#[case::one_without_a_verified_name(&["core/C5"], &[], None)]
+#[case::one_of_two_without(&["core/C3", "core/C6"], &[], None)]
+#[case::spelled_by_the_tenant(&["core/C3", "core/C5"], &["Offsite_Targeting", "OTHER"], Some(&["PII", "Offsite_Targeting"][..]))]
+#[case::of_another_control(&["core/C6"], &["OFFSITE_TARGETING"], None)]
+#[case::one_of_two_spellings(&["core/C6"], &["ONSITE_TARGETING", "ONSITE_ADVERTISING"], None)]
+fn only_a_name_that_is_proven_or_shown_by_the_tenant_is_ever_sent(
+    #[case] asked: &[&str],
+    #[case] shown: &[&str],
+    #[case] sent: Option<&[&str]>,
+) {
+    let shown = Restrictions::new(shown.iter().copied());
+    let restrictions = labels(asked).controls().restrictions(&shown);
     let sent = sent.map(|names| Restrictions::new(names.iter().copied()));
     assert_eq!(restrictions, sent);
 }
@@ -123,12 +131,14 @@ fn only_a_verified_name_is_ever_sent(#[case] asked: &[&str], #[case] sent: Optio
 #[case::more_than_asked(&["PII", "SOMETHING"], &["core/C3"], None)]
 #[case::nothing_asked(&[], &[], None)]
 #[case::nothing_there(&[], &["core/C3"], Some(ExportControl::PersonalData))]
+#[case::the_other_proven_one(&["onsite_personalization"], &["core/C7"], None)]
+#[case::no_name_for_the_proven_one(&["SOMETHING"], &["core/C7"], Some(ExportControl::OnSitePersonalization))]
 #[case::another_there(&["SOMETHING"], &["core/C3"], Some(ExportControl::PersonalData))]
 #[case::a_name_that_nobody_knows(&["SOMETHING"], &["core/C5"], None)]
 #[case::pii_stands_for_no_other(&["PII"], &["core/C5"], Some(ExportControl::OffSiteAds))]
 #[case::one_name_for_two(&["SOMETHING"], &["core/C5", "core/C6"], Some(ExportControl::OnSiteAds))]
 #[case::two_names_for_two(&["A", "B"], &["core/C5", "core/C6"], None)]
-#[case::all_four(&["A", "B", "C", "PII"], &["core/C3", "core/C5", "core/C6", "core/C7"], None)]
+#[case::all_four(&["A", "B", "ONSITE_PERSONALIZATION", "PII"], &["core/C3", "core/C5", "core/C6", "core/C7"], None)]
 fn what_a_data_source_lacks_is_named(
     #[case] names: &[&str],
     #[case] asked: &[&str],
@@ -263,7 +273,7 @@ proptest! {
         if found.missing(wanted).is_none() {
             assert_eq!(grown.missing(wanted), None);
         }
-        if let Some(sent) = wanted.restrictions() {
+        if let Some(sent) = wanted.restrictions(&Restrictions::default()) {
             assert_eq!(sent.missing(wanted), None);
             assert_eq!(sent.controls(), wanted);
         }

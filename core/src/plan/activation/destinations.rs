@@ -4,7 +4,7 @@ use crate::blocker::{Blocker, ObjectName};
 use crate::call::Call;
 use crate::compose::{DeclaredDestination, DestinationSelector};
 use crate::domain::audience_manager::Activity;
-use crate::domain::destination::{Destination, MappingKeys};
+use crate::domain::destination::{Destination, MappingKeys, Need};
 use crate::domain::identifier::DestinationId;
 use crate::inventory::{Coverage, Inventory};
 use crate::ownership::{Judged as _, object_name};
@@ -31,7 +31,7 @@ pub(crate) fn resolve_destination<'a>(
     };
     let found: Vec<_> = table.find(name).collect();
     match found.as_slice() {
-        [entry] if entry.stale => {
+        [entry] if entry.stale || !entry.record.is_whole() => {
             ResolvedDestination::Ask(Call::read::<Destination>(entry.record.id))
         }
         [entry] => ResolvedDestination::Found(&entry.record),
@@ -49,7 +49,9 @@ pub(crate) fn resolve_destination<'a>(
 fn destination_by_id(inventory: &Inventory, id: DestinationId) -> ResolvedDestination<'_> {
     let table = &inventory.destinations;
     match table.get(&id) {
-        Some(entry) if !entry.stale => ResolvedDestination::Found(&entry.record),
+        Some(entry) if !entry.stale && entry.record.is_whole() => {
+            ResolvedDestination::Found(&entry.record)
+        }
         None if table.is_gone(&id) => ResolvedDestination::Blocked(Blocker::DestinationGone(id)),
         Some(_) | None => ResolvedDestination::Ask(Call::read::<Destination>(id)),
     }
@@ -75,23 +77,26 @@ pub(crate) fn misfit(declared: &DeclaredDestination, destination: &Destination) 
         alias,
         value_alias,
     } = &declared.keys;
-    let fills_alias = destination.fills_alias;
+    // Where Audience Manager chooses the alias, one may still be declared.
+    let alias_need = match destination.fills_alias {
+        Some(true) => Need::Unknown,
+        Some(false) | None => needs.alias,
+    };
     let fields = [
-        ("url", needs.url, url, false),
-        ("alias", needs.alias, alias, fills_alias),
-        ("valueAlias", needs.value_alias, value_alias, false),
+        ("url", needs.url, url),
+        ("alias", alias_need, alias),
+        ("valueAlias", needs.value_alias, value_alias),
     ];
-    let (field, needed, ..) = fields
-        .into_iter()
-        .find(|(_, needed, text, filled)| match text {
-            Some(_) => !needed && !filled,
-            None => *needed && !filled,
-        })?;
+    let (field, need, _) = fields.into_iter().find(|(_, need, text)| match need {
+        Need::Required => text.is_none(),
+        Need::Refused => text.is_some(),
+        Need::Unknown => false,
+    })?;
     Some(Blocker::MappingKeyMisfit {
         destination: object_name(destination),
         kind: destination.kind.label().into(),
         entry: declared.key.clone(),
         field,
-        needed,
+        needed: need == Need::Required,
     })
 }

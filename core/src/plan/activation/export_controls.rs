@@ -13,24 +13,42 @@ use crate::inventory::Inventory;
 
 /// Why an audience in a data source with these controls may not go to all of the destinations; `None` if it may.
 ///
-/// The names are compared as both sides carry them, so that a control is met too whose name this version does not know.
+/// The names are compared as both sides carry them, so that a control is met too whose name this version does not know. A
+/// destination whose labels are not shown may carry any of them.
 pub fn forbidden<'a>(
     controls: &Restrictions,
     destinations: impl IntoIterator<Item = &'a Destination>,
 ) -> Option<Blocker> {
     let met = |found: &Destination| {
-        let controls: Vec<_> = controls
-            .shared_with(&found.labels)
-            .map(Into::into)
-            .collect();
-        (!controls.is_empty()).then(|| ForbiddenDestination {
+        forbids(controls, found).then(|| ForbiddenDestination {
             id: found.id,
             name: found.name.clone(),
-            controls,
+            controls: found
+                .labels
+                .as_ref()
+                .map(|labels| controls.shared_with(labels).map(Into::into).collect()),
         })
     };
     let forbidden: Vec<_> = destinations.into_iter().filter_map(met).collect();
     (!forbidden.is_empty()).then_some(Blocker::ExportControlsViolated(forbidden))
+}
+
+/// Whether an audience in a data source with these controls may not go there.
+pub(crate) fn forbids(controls: &Restrictions, destination: &Destination) -> bool {
+    match &destination.labels {
+        Some(labels) => controls.shared_with(labels).next().is_some(),
+        None => controls.names().next().is_some(),
+    }
+}
+
+/// The destinations among these that must be read before their labels are compared.
+pub(crate) fn unread<'a>(
+    controls: &Restrictions,
+    destinations: impl Iterator<Item = &'a Destination>,
+) -> impl Iterator<Item = Call> {
+    let unread = destinations.filter(|destination| !destination.is_whole());
+    let unread = unread.filter(|_| controls.names().next().is_some());
+    unread.map(|destination| Call::read::<Destination>(destination.id))
 }
 
 /// Before a data source for `controls` is made: why none is needed, since a destination of the audience forbids the way
@@ -47,7 +65,7 @@ pub fn before_data_source(
     inventory: &Inventory,
 ) -> Result<Option<Blocker>, Box<Call>> {
     // Any other data source a person makes, with names that only then are known.
-    let Some(controls) = controls.restrictions() else {
+    let Some(controls) = controls.restrictions(&inventory.shown_restrictions()) else {
         return Ok(None);
     };
     let mut found = Vec::new();
@@ -67,7 +85,13 @@ pub fn before_data_source(
     });
     let undeclared: Vec<_> = undeclared.filter_map(|known| known.mapping).collect();
     let mapped = segments.iter();
-    found.extend(mapped.flat_map(|sid| mappings::mapped_to(inventory, Some(*sid), &undeclared)));
+    let mapped: Vec<_> = mapped
+        .flat_map(|sid| mappings::mapped_to(inventory, Some(*sid), &undeclared))
+        .collect();
+    if let Some(call) = unread(&controls, mapped.iter().copied()).next() {
+        return Err(Box::new(call));
+    }
+    found.extend(mapped);
     found.sort_by_key(|destination| destination.id);
     found.dedup_by_key(|destination| destination.id);
     Ok(forbidden(&controls, found))

@@ -73,7 +73,10 @@ pub(super) fn plan_controlled(
             }
             Lookup::Absent => {
                 // Others only a person makes.
-                if let Some(restrictions) = controls.restrictions().filter(|_| needed) {
+                if !needed {
+                    continue;
+                }
+                if let Some(restrictions) = controls.restrictions(&inventory.shown_restrictions()) {
                     create(table, (&name, &created_as), restrictions, plan);
                 }
             }

@@ -74,9 +74,10 @@ impl Folder<'_> {
                 plan.blockers.push(Blocker::Unreadable(object));
                 return None;
             }
-            Lookup::Absent if table.is_free(&key) => {
-                Call::create::<K>(NewFolder { name: name.into() })
-            }
+            Lookup::Absent if table.is_free(&key) => Call::create::<K>(NewFolder {
+                name: name.into(),
+                company: self.inventory.tenant.company,
+            }),
             Lookup::Absent => Call::list::<K>(()),
         };
         plan.steps.push(Step::ready(call));

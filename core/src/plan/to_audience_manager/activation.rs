@@ -83,9 +83,13 @@ impl<'a> Planner<'a> {
         let counting = counting.filter_map(|id| inventory.data_sources.get(&id));
         let controls = counting.flat_map(|entry| entry.record.restrictions.names());
         let controls = Restrictions::new(controls);
-        let forbids =
-            |destination: &Destination| controls.shared_with(&destination.labels).next().is_some();
+        let forbids = |destination: &Destination| export_controls::forbids(&controls, destination);
         let mapped = mappings::mapped_to(inventory, self.input.recorded.segment(key), &[]);
+        let mapped: Vec<_> = mapped.collect();
+        let unread: Vec<_> = export_controls::unread(&controls, mapped.iter().copied()).collect();
+        if !unread.is_empty() {
+            return self.ask(unread);
+        }
         let all = checked.targets.iter().map(|target| target.destination);
         let forbidden: BTreeMap<_, _> = all
             .chain(mapped)

@@ -123,6 +123,28 @@ async fn folders_are_a_tree_below_the_root() {
 }
 
 #[tokio::test]
+async fn whether_a_new_folder_names_the_company_is_a_switch() {
+    let tenant = small().await;
+    let me = tenant
+        .aam("GET", "/users/self", Value::Null)
+        .await
+        .expect(200);
+    let create = async |name: &str, pid: Option<Value>| {
+        let mut body = json!({"name": name, "parentFolderId": 0});
+        if let Some(pid) = pid {
+            body["pid"] = pid;
+        }
+        tenant.aam("POST", "/folders/traits", body).await
+    };
+    create("without", None).await.expect(201);
+    create("with", Some(me["pid"].clone())).await.expect(201);
+    create("of another", Some(json!(1))).await.expect(403);
+    tenant.flags(|flags| flags.audience_manager.folder_post_needs_pid = true);
+    create("needed", None).await.expect(400);
+    create("needed", Some(me["pid"].clone())).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_cycle_of_folders_ends_no_process() {
     let tenant = seeded(Seed::realistic()).await;
     tenant

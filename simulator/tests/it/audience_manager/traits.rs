@@ -1,6 +1,6 @@
 //! Traits (audience-manager.md §4), and what holds for every kind of object.
 
-use adobe_simulator::InUseDelete;
+use adobe_simulator::{InUseDelete, RepeatedDataSourceId};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -43,6 +43,41 @@ async fn integration_codes_are_unique_by_kind_where_the_source_says_so() {
     let loose = number(&loose, "dataSourceId");
     tenant.onboarded(loose, "t", Some("I")).await;
     tenant.onboarded(loose, "t", Some("I")).await;
+}
+
+#[rstest]
+#[case::all(RepeatedDataSourceId::All, Some(2))]
+#[case::last(RepeatedDataSourceId::Last, Some(1))]
+#[case::not_found(RepeatedDataSourceId::NotFound, None)]
+#[tokio::test]
+async fn whether_several_data_sources_count_in_one_list_is_a_switch(
+    #[case] reading: RepeatedDataSourceId,
+    #[case] found: Option<usize>,
+) {
+    let tenant = small().await;
+    tenant.flags(|flags| flags.audience_manager.repeated_data_source_id = reading);
+    let (first, second) = (tenant.source("a").await, tenant.source("b").await);
+    for source in [first, second] {
+        let made = tenant.onboarded(source, "t", None).await;
+        let made = segment(&tenant, source, &format!("{}T", made["sid"])).await;
+        made.expect(201);
+    }
+    for kind in ["traits", "segments"] {
+        let target = format!("/{kind}/?dataSourceId={first}&dataSourceId={second}");
+        let answer = tenant.aam("GET", &target, Value::Null).await;
+        match found {
+            None => drop(answer.expect(404)),
+            Some(count) => {
+                let list = answer.expect(200);
+                let list = list.as_array().unwrap();
+                assert_eq!(list.len(), count, "{kind}");
+                assert_eq!(list[count - 1]["dataSourceId"], second);
+            }
+        }
+        let alone = format!("/{kind}/?dataSourceId={first}");
+        let alone = tenant.aam("GET", &alone, Value::Null).await.expect(200);
+        assert_eq!(alone.as_array().unwrap().len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -126,6 +126,17 @@ async fn whether_and_which_controls_a_client_sets_are_switches() {
     let tenant = small().await;
     let body =
         |name: &str, control: &str| json!({"name": name, "dataExportRestrictions": [control]});
+    for (control, status) in [
+        ("PII", 201),
+        ("ONSITE_PERSONALIZATION", 201),
+        ("ANYTHING", 400),
+    ] {
+        let made = tenant
+            .aam("POST", "/datasources", body(control, control))
+            .await;
+        made.expect(status);
+    }
+    tenant.flags(|flags| flags.audience_manager.export_control_names.clear());
     let made = tenant
         .aam("POST", "/datasources", body("a", "ANYTHING"))
         .await
