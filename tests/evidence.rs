@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use adobe_openapi::{Evidence, evidence};
+use adobe_openapi::{Evidence, facts};
 use adobe_simulator::Flags;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use serde_json::json;
@@ -42,8 +42,11 @@ const FOLDERS: [&str; 6] = [
 
 #[test]
 fn each_word_of_the_client_is_shown_by_somebody_else_or_named_as_unproven() {
-    let known = by_file(&evidence().unwrap());
-    let spoken = words_of_the_client();
+    let facts = facts().unwrap();
+    let known = by_file(&facts.evidence);
+    let mut spoken = words_of_the_client();
+    let paths = facts.paths().map(str::to_owned);
+    spoken.insert("endpoints".to_owned(), paths.collect());
     let mut unfounded = Vec::new();
     for (file, words) in &spoken {
         let known = known.get(file);
@@ -76,7 +79,7 @@ fn each_word_of_the_client_is_shown_by_somebody_else_or_named_as_unproven() {
 fn evidence_is_a_source_or_two_readings_that_the_simulator_plays() {
     let flags = json!(Flags::likeliest());
     let (mut proven, mut unproven) = (0, 0);
-    for one in evidence().unwrap() {
+    for one in facts().unwrap().evidence {
         let Evidence {
             of,
             words,
@@ -111,6 +114,33 @@ fn evidence_is_a_source_or_two_readings_that_the_simulator_plays() {
         }
     }
     println!("{proven} words are proven by a source that is not ours, {unproven} are unproven");
+}
+
+/// Where the page for users lists what is unproven.
+const LISTED: [&str; 2] = ["<!-- unproven: begin -->\n", "<!-- unproven: end -->"];
+
+/// `GENERATE=1` writes the list.
+#[test]
+fn the_page_for_users_lists_what_is_unproven() {
+    let mut lines = BTreeSet::new();
+    for one in facts().unwrap().evidence {
+        let words: Vec<_> = one.words.iter().map(|word| format!("`{word}`")).collect();
+        let readings = one
+            .unproven
+            .map(|readings| format!("- {}: {readings}.\n", words.join(", ")));
+        lines.extend(readings);
+    }
+    let path = root().join("docs/visibility.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = page.split_once(LISTED[0]).expect("where the list begins");
+    let (_, after) = rest.split_once(LISTED[1]).expect("where it ends");
+    let lines: String = lines.into_iter().collect();
+    let expected = format!("{before}{}{lines}{}{after}", LISTED[0], LISTED[1]);
+    if std::env::var_os("GENERATE").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+        return;
+    }
+    assert_eq!(page, expected, "run this test with GENERATE=1");
 }
 
 fn by_file(evidence: &[Evidence]) -> BTreeMap<String, BTreeSet<String>> {

@@ -1,7 +1,10 @@
 //! Why the operator may rely on each word that its client sends or reads: a public source that is not ours, or that it is
 //! unproven, with both readings. Kept in the table of facts (`x-evidence`); what the client's words are it does not know.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::document::FACTS;
 use crate::exchange::Error;
@@ -21,21 +24,28 @@ pub struct Evidence {
     pub switch: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Facts {
+/// The evidence, and the paths that the table describes.
+#[derive(Debug, Deserialize)]
+pub struct Facts {
+    paths: BTreeMap<String, IgnoredAny>,
     #[serde(rename = "x-evidence")]
-    evidence: Vec<Evidence>,
+    pub evidence: Vec<Evidence>,
+}
+
+impl Facts {
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.paths.keys().map(String::as_str)
+    }
 }
 
 /// All of it, in the order of the table.
 ///
 /// # Errors
 /// The table cannot be read: the place, and what is wrong with it.
-pub fn evidence() -> Result<Vec<Evidence>, Error> {
+pub fn facts() -> Result<Facts, Error> {
     let (name, text) = FACTS;
-    let facts: Facts = serde_saphyr::from_str(text).map_err(|error| Error::Unreadable {
+    serde_saphyr::from_str(text).map_err(|error| Error::Unreadable {
         file: name.to_owned(),
         why: error.to_string(),
-    })?;
-    Ok(facts.evidence)
+    })
 }

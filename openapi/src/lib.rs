@@ -16,7 +16,7 @@ mod operation;
 mod trial;
 mod violation;
 
-pub use evidence::{Evidence, evidence};
+pub use evidence::{Evidence, Facts, facts};
 pub use exceptions::Exception;
 pub use exchange::{Answer, Error, Exchange, Request, adobe_files};
 pub use judge::{Judge, Tally};
