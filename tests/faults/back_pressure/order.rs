@@ -46,7 +46,8 @@ fn empty_lists(world: &World) {
                 ..Match::default()
             },
             skip: 0,
-            times: 2,
+            // Twice for each of the two data sources, which are listed one by one in this reading.
+            times: 4,
             kind: FaultKind::EmptyList,
         });
     }
