@@ -222,6 +222,9 @@ fn collect(tokens: TokenStream, in_fields: bool, words: &mut BTreeSet<String>) {
                     words.insert(word.to_owned());
                 }
             }
+            // Of `pub(super)`.
+            TokenTree::Group(group)
+                if !is_struct && reads && group.delimiter() == Delimiter::Parenthesis => {}
             TokenTree::Group(group) => {
                 let fields = is_struct && reads && group.delimiter() == Delimiter::Brace;
                 if !is_test {

@@ -46,8 +46,8 @@ fn empty_lists(world: &World) {
                 ..Match::default()
             },
             skip: 0,
-            // Twice for each of the two data sources, which are listed one by one in this reading.
-            times: 4,
+            // Twice: of both data sources at once, then of each by itself.
+            times: 6,
             kind: FaultKind::EmptyList,
         });
     }
