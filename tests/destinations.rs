@@ -216,6 +216,7 @@ async fn each_kind_of_destination_is_mapped_whether_or_not_the_list_shows_what_i
         .patch("audiences", LOYAL_GAMERS, &labels)
         .await;
     patched.unwrap();
+    world.look_now("loyal").await;
     world
         .until("sharedaudience", "loyal", "False", "ExportControlViolated")
         .await;

@@ -74,7 +74,9 @@ async fn a_segment_is_shared_renamed_corrected_and_deleted() {
 #[tokio::test]
 async fn what_a_list_leaves_out_is_neither_lost_nor_taken_for_empty(#[case] left_out: &[&str]) {
     let world = World::with_seed("both-directions.json").await;
-    let flags = json!({"experiencePlatform": {"audienceListLeavesOut": left_out}});
+    let flags = json!({"experiencePlatform": {
+        "audienceListLeavesOut": left_out, "externalAudienceLabels": "stored",
+    }});
     world.control.flags(&flags).await.unwrap();
     world.connect().await;
     world.apply(&gold(&json!({}))).await;
@@ -107,7 +109,9 @@ async fn a_withdrawn_way_to_make_audiences_names_the_next_strategy(
     #[case] reason: &str,
 ) {
     let world = World::with_seed("both-directions.json").await;
-    let flags = json!({"experiencePlatform": {"externalAudienceCreate": reading}});
+    let flags = json!({"experiencePlatform": {
+        "externalAudienceCreate": reading, "externalAudienceLabels": "stored",
+    }});
     world.control.flags(&flags).await.unwrap();
     world.connect().await;
     world.apply(&gold(&json!({}))).await;

@@ -108,7 +108,7 @@ pub(super) fn pql(data: &[u8]) {
         assert_eq!(literal(&reference.json), id);
     }
     if let Some(reference) = pql::external(namespace, audience_id, id) {
-        assert_eq!(reference.text.matches('"').count(), 6, "{}", reference.text);
+        assert_eq!(reference.text.matches('"').count(), 8, "{}", reference.text);
         assert!(!reference.text.contains(['\\', '\n']), "{}", reference.text);
         assert_eq!(literal(&reference.json), id);
     }
