@@ -20,6 +20,7 @@ mod leaves;
 mod noticed;
 mod platform;
 mod pruned;
+mod readings;
 mod replicas;
 mod rights;
 mod rooms;

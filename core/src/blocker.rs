@@ -127,6 +127,8 @@ pub enum Blocker {
     AwaitingAdobeSharing(IntegrationCode),
     /// Adobe's own pair, by its segment or else its trait, has no members yet: it does not take the place of ours.
     AwaitingMembers(ObjectName),
+    /// Neither active nor inactive: each is of no use.
+    Suspended(Vec<SuspendedObject>),
     /// Adobe's source connector has not delivered the audience with this id.
     AwaitingConnector(Box<str>),
     /// The same; a definition over it would have no members.
@@ -230,6 +232,15 @@ pub enum GoneSource {
     InactiveObject(ObjectName),
 }
 
+/// A trait or segment with a status that no person sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SuspendedObject {
+    pub(crate) object: ObjectName,
+    pub(crate) status: Box<str>,
+    /// Traits that its rule names and Audience Manager does not show.
+    pub(crate) unresolved: Vec<String>,
+}
+
 /// A destination, and the export controls that forbid it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForbiddenDestination {
@@ -281,6 +292,7 @@ impl Blocker {
             Self::AwaitingAdobeSharing(_)
             | Self::AwaitingMembers(_)
             | Self::AwaitingConnector(_) => Reason::AwaitingAdobeSharing,
+            Self::Suspended(_) => Reason::ObjectSuspended,
             Self::NoMemberSource(_) => Reason::NoMemberSource,
             Self::DestinationNotFound(..) | Self::DestinationGone(_) => Reason::DestinationNotFound,
             Self::DestinationAmbiguous(..) => Reason::DestinationAmbiguous,

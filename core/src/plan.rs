@@ -47,6 +47,12 @@ impl<State: Default> Plan<State> {
 }
 
 impl<State> Plan<State> {
+    /// The writes that are due, in words.
+    pub fn writes(&self) -> Vec<String> {
+        let writes = self.steps.iter().filter(|step| step.call.is_write());
+        writes.map(|step| step.call.label()).collect()
+    }
+
     /// Nothing is due and nothing is blocked.
     pub fn is_settled(&self) -> bool {
         self.steps.is_empty() && self.blockers.is_empty()

@@ -22,6 +22,7 @@ mod rights;
 mod shared_objects;
 mod source;
 mod stories;
+mod suspended;
 mod tenant;
 mod texts;
 mod two_signs;

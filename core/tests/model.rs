@@ -292,7 +292,8 @@ impl Tenant {
                 inventory.segments.apply_gone(sequence, &expected.sid);
             }
             Call::Trait(Operation::Read(sid)) => {
-                match self.all_traits().find(|found| found.sid == *sid) {
+                let mut all = self.all_traits().chain(self.foreign_traits.values());
+                match all.find(|found| found.sid == *sid) {
                     Some(found) => drop(inventory.traits.apply_read(sequence, found.clone())),
                     None => drop(inventory.traits.apply_gone(sequence, sid)),
                 }

@@ -87,9 +87,13 @@ impl EngineState {
             kept.as_ref().map_or(Cleanup::Delete, Cleanup::HandOver),
         );
         let plan = rights::checked(plan, &self.inventory);
+        let due = plan.writes();
         let left = plan.state;
         let choice = job.choose(plan.steps, plan.blockers, made.count());
         choice.next(|problem| match (problem, successor) {
+            (Some(problem), _) if job.was_denied(&problem) => {
+                DeletionOutcome::Blocked(problem.stopped_in_the_middle(&[], &due))
+            }
             (Some(problem), _) => DeletionOutcome::Blocked(problem),
             (None, Some(successor)) => DeletionOutcome::HandedOver(successor.share.clone()),
             (None, None) => DeletionOutcome::Gone(left),

@@ -301,6 +301,13 @@ impl Progress {
         &self.failed
     }
 
+    /// The problem is that a write of this job was denied.
+    pub(super) fn was_denied(&self, problem: &Problem) -> bool {
+        let first = self.failed.first();
+        problem.reason == Reason::AccessDenied
+            && first.is_some_and(|(call, failed)| call.is_write() && failed == problem)
+    }
+
     /// A failure before a blocker: it may end automatically, and its text is more precise.
     fn worst(&self, blockers: Vec<Blocker>) -> Option<Problem> {
         let failures = self.failed.iter().map(|(_, problem)| problem.clone());

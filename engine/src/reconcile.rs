@@ -15,7 +15,8 @@ use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::mark::Mark;
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::inventory::Key;
+use audience_sharing_core::inventory::{Inventory, Key};
+use audience_sharing_core::ownership::object_name;
 use audience_sharing_core::plan::activation::mappings::KnownMapping;
 use audience_sharing_core::plan::activation::rules::KnownTrait;
 use audience_sharing_core::plan::source::{Resolution, resolve_audience};
@@ -150,25 +151,64 @@ impl EngineState {
         }
         self.watch_objects(request, target, &desired, &plan.state);
         let objects = objects(&desired);
+        let due = plan.writes();
         let conflict = plan.blockers.first().is_some_and(is_conflict);
         let mut observed_state = self.with_recorded(plan.state, &request.recorded, &desired);
         let stored_differently = std::mem::take(&mut observed_state.stored_differently);
         let choice = job.choose(plan.steps, plan.blockers, objects);
-        choice.next(|problem| ReconcileOutcome {
-            // What another one holds is not ours to record.
-            controls: observed_state
-                .data_source
-                .map(|id| shared_objects.controls_of(id, &self.inventory))
-                .unwrap_or_default(),
-            used_by: self
-                .listed_users(&observed_state)
-                .updated(self.definitions_using(&source.id)),
-            observed_state: (!conflict).then_some(observed_state),
-            shared_objects,
-            applied_hash: problem.is_none().then(|| digest(&desired)),
-            stored_differently,
-            ..self.outcome(Some(origin(source)), problem)
+        choice.next(|problem| {
+            let problem = problem.map(|problem| match job.was_denied(&problem) {
+                true => problem.stopped_in_the_middle(&self.names(&observed_state), &due),
+                false => problem,
+            });
+            ReconcileOutcome {
+                // What another one holds is not ours to record.
+                controls: observed_state
+                    .data_source
+                    .map(|id| shared_objects.controls_of(id, &self.inventory))
+                    .unwrap_or_default(),
+                used_by: self
+                    .listed_users(&observed_state)
+                    .updated(self.definitions_using(&source.id)),
+                observed_state: (!conflict).then_some(observed_state),
+                shared_objects,
+                applied_hash: problem.is_none().then(|| digest(&desired)),
+                stored_differently,
+                ..self.outcome(Some(origin(source)), problem)
+            }
         })
+    }
+
+    /// The objects of an audience that exist, for a message.
+    fn names(&self, observed_state: &to_audience_manager::ObservedState) -> Vec<String> {
+        let Inventory {
+            traits,
+            segments,
+            mappings,
+            ..
+        } = &self.inventory;
+        let shared_trait = observed_state.trait_sid.and_then(|sid| traits.get(&sid));
+        let additional = observed_state
+            .additional_segments
+            .iter()
+            .map(|(_, sid)| sid);
+        let all_segments = observed_state.segment_sid.iter().chain(additional);
+        let mapped = observed_state
+            .mappings
+            .iter()
+            .filter_map(|known| known.mapping);
+        let shared_trait = shared_trait.map(|entry| object_name(&entry.record).to_string());
+        let all_segments = all_segments
+            .filter_map(|sid| segments.get(sid))
+            .map(|entry| object_name(&entry.record).to_string());
+        let mapped = mapped
+            .filter_map(|id| mappings.get(&id))
+            .map(|entry| object_name(&entry.record).to_string());
+        shared_trait
+            .into_iter()
+            .chain(all_segments)
+            .chain(mapped)
+            .collect()
     }
 
     pub(super) fn mark(&self, request: &ReconcileRequest) -> Mark {
@@ -396,6 +436,8 @@ impl EngineState {
         );
         keys.extend(observed_state.trait_sid.map(Key::Trait));
         keys.extend(observed_state.segment_sid.map(Key::Segment));
+        // What is known of them is kept.
+        keys.extend(observed_state.inspected.iter().copied().map(Key::Trait));
         keys.extend(
             observed_state
                 .additional_segments

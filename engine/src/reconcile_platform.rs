@@ -12,7 +12,9 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{Key, Sequence};
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
+use audience_sharing_core::plan::source::audience_manager::{
+    SourceInput, resolve_object, suspended,
+};
 use audience_sharing_core::plan::used_by::UsedBy;
 use audience_sharing_core::plan::{PlanInput, to_experience_platform};
 
@@ -54,7 +56,7 @@ impl EngineState {
             .claim(&request.share.name, &source.id(), request.created);
         let desired = compose_audience(self.mark(request), target, &source);
         self.observer.on_plan();
-        let plan = to_experience_platform::plan_audience(PlanInput {
+        let mut plan = to_experience_platform::plan_audience(PlanInput {
             share: &request.share,
             claimant: self.claimant(&desired.mark),
             claims: &self.claims,
@@ -64,6 +66,7 @@ impl EngineState {
             since: job.since,
             among_many: job.among_many,
         });
+        plan.blockers.extend(suspended(&source));
         self.watch_audience(request, &desired, &plan.state);
         let conflict = plan.blockers.first().is_some_and(is_conflict);
         let stored_differently = plan.state.stored_differently.clone();

@@ -122,6 +122,29 @@ impl EngineState {
         first.map(|failure| &failure.problem)
     }
 
+    /// The same for a person: of a write that was denied, with what exists and what is not done.
+    pub(super) fn shared_objects_problem(
+        &self,
+        plan: &Plan<shared_objects::ObservedSharedObjects>,
+    ) -> Option<Problem> {
+        let SharedFailure { call, problem, .. } = self.shared_objects_failures.first()?;
+        let problem = problem.clone();
+        if problem.reason != Reason::AccessDenied || !call.is_write() {
+            return Some(problem);
+        }
+        let state = &plan.state;
+        let data_source = state.data_source.map(|id| format!("data source {id}"));
+        let of_traits = state.trait_folder.map(|id| format!("trait folder {id}"));
+        let of_segments = state
+            .segment_folder
+            .map(|id| format!("segment folder {id}"));
+        let exists: Vec<String> = [data_source, of_traits, of_segments]
+            .into_iter()
+            .flatten()
+            .collect();
+        Some(problem.stopped_in_the_middle(&exists, &plan.writes()))
+    }
+
     /// The connection's failure, as its audiences report it.
     pub(super) fn not_ready(&self) -> Option<Problem> {
         let failure = self

@@ -360,7 +360,8 @@ impl Worker {
     pub(super) fn publish_report(&self) {
         let mode = self.state.shared_objects_mode();
         let plan = self.state.shared_objects_plan(mode);
-        let problem = plan.blockers.into_iter().next().map(Problem::from);
+        let problem = plan.blockers.first().cloned().map(Problem::from);
+        let problem = problem.or_else(|| self.state.shared_objects_problem(&plan));
         let report = Report {
             ready: self.state.ready,
             resyncs: self.resync.resyncs(),
@@ -369,7 +370,7 @@ impl Worker {
             shared_objects: SharedObjectsReport {
                 observed_state: plan.state,
                 created_folders: self.state.inventory.created_folders.clone(),
-                problem: problem.or_else(|| self.state.shared_objects_failure().cloned()),
+                problem,
                 needed: self.state.shared_objects_needed,
             },
             failure: self.state.failure.clone(),

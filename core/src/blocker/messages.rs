@@ -2,12 +2,15 @@
 //!
 //! No times and no counts: a message changes only when its cause does. It decides nothing.
 
+mod source;
+
 use std::fmt::{self, Display, Formatter};
 
+use self::source::{sharing_loop, source_gone};
 use super::{
-    Bar, Blocker, ForbiddenDestination, GoneSource, LoopSign, NoAdoption, ObjectName, RuleFault,
+    Bar, Blocker, ForbiddenDestination, NoAdoption, ObjectName, RuleFault, SuspendedObject,
 };
-use crate::compose::{DESCRIPTION_CHARS_MAX, SourceGonePolicy};
+use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::identifier::DataSourceId;
 use crate::domain::labels::{ExportControl, ExportControls, Unlabelled};
 use crate::domain::reason::Reason;
@@ -252,6 +255,7 @@ impl Display for Blocker {
                 "Adobe's own sharing has made {object}, which has no members yet. Until it has, within a day after the audience's \
                  activation to Experience Cloud Audiences, this resource's own pair stays in use."
             ),
+            Self::Suspended(objects) => suspended(to, objects),
             Self::AwaitingConnector(audience_id) => write!(
                 to,
                 "Adobe's source connector has not delivered {audience_id} to Experience Platform yet. Choose it in the \
@@ -393,110 +397,6 @@ impl Display for Blocker {
     }
 }
 
-fn sharing_loop(to: &mut Formatter<'_>, source: &ObjectName, sign: &LoopSign) -> fmt::Result {
-    match sign {
-        LoopSign::MarkedAudience(mark) => {
-            return write!(
-                to,
-                "{} was shared from Audience Manager and carries the mark {mark}; it is not shared back. Use its trait or \
-                 segment there.",
-                source.capitalized()
-            );
-        }
-        LoopSign::ConnectorsAudience => {
-            return write!(
-                to,
-                "{} came from Audience Manager and is not shared back. Use its segment there.",
-                source.capitalized()
-            );
-        }
-        LoopSign::Marked(mark) => {
-            write!(
-                to,
-                "Audience Manager's {source} carries the mark {mark} of sharing"
-            )?;
-        }
-        LoopSign::DataSource(name) => write!(
-            to,
-            "Audience Manager's {source} is in data source {name:?}, which holds what is shared from Experience Platform"
-        )?,
-        LoopSign::Code(code) => write!(
-            to,
-            "Audience Manager's {source} has the id of an audience of Experience Platform as its integration code, {code}"
-        )?,
-        LoopSign::Rule(audience) => write!(
-            to,
-            "Audience Manager's {source} is filled by audience {audience} of Experience Platform, as its rule says"
-        )?,
-    }
-    to.write_str("; it is not shared back. Use its audience in Experience Platform.")
-}
-
-fn source_gone(
-    to: &mut Formatter<'_>,
-    source: &GoneSource,
-    policy: SourceGonePolicy,
-) -> fmt::Result {
-    match source {
-        GoneSource::NoAudience(id) => write!(
-            to,
-            "Experience Platform has no audience with the id {id} in this sandbox"
-        ),
-        GoneSource::DeletedAudience(found) => {
-            write!(
-                to,
-                "{} was deleted in Experience Platform",
-                found.capitalized()
-            )
-        }
-        GoneSource::InactiveAudience(found) => write!(
-            to,
-            "{} is inactive in Experience Platform: nobody enters it any more",
-            found.capitalized()
-        ),
-        GoneSource::NoObject(found) => write!(
-            to,
-            "Audience Manager has no {found} for this credential: it was deleted, or belongs to another company"
-        ),
-        GoneSource::InactiveObject(found) => write!(
-            to,
-            "Audience Manager's {found} is inactive: nobody enters it any more"
-        ),
-    }?;
-    let (here, there, paused) = match source {
-        GoneSource::NoAudience(_)
-        | GoneSource::DeletedAudience(_)
-        | GoneSource::InactiveAudience(_) => (
-            "Audience Manager",
-            "Experience Platform",
-            "the segments that were made of it in Audience Manager are paused",
-        ),
-        GoneSource::NoObject(_) | GoneSource::InactiveObject(_) => (
-            "Experience Platform",
-            "Audience Manager",
-            "the audience that was made of it in Experience Platform is inactive",
-        ),
-    };
-    match policy {
-        SourceGonePolicy::Retain => {
-            write!(to, "; what was made of it in {here} was left as it is. ")
-        }
-        SourceGonePolicy::Pause => write!(to, "; {paused} until it is back. "),
-        SourceGonePolicy::Delete => write!(
-            to,
-            "; what was made of it in {here} was deleted, and is made again when it is back. "
-        ),
-    }?;
-    match source {
-        GoneSource::InactiveAudience(_) | GoneSource::InactiveObject(_) => {
-            write!(to, "Activate it in {there}, or delete this SharedAudience.")
-        }
-        GoneSource::NoAudience(_) | GoneSource::DeletedAudience(_) | GoneSource::NoObject(_) => {
-            to.write_str("Delete this SharedAudience, or share another source from a new one.")
-        }
-    }
-}
-
 fn export_controls_unsupported(
     to: &mut Formatter<'_>,
     controls: ExportControls,
@@ -561,6 +461,29 @@ fn usage_labels_unknown(
     }
 }
 
+fn suspended(to: &mut Formatter<'_>, objects: &[SuspendedObject]) -> fmt::Result {
+    for SuspendedObject {
+        object,
+        status,
+        unresolved,
+    } in objects.iter().take(SHOWN_MAX)
+    {
+        write!(
+            to,
+            "{} has the status {status:?} in Audience Manager, with which nobody can use it; its status was not changed. ",
+            object.capitalized()
+        )?;
+        if !unresolved.is_empty() {
+            write!(
+                to,
+                "Its rule names traits that Audience Manager does not show: {}. ",
+                Bounded(unresolved)
+            )?;
+        }
+    }
+    to.write_str(Reason::ObjectSuspended.remedy())
+}
+
 impl Display for ForbiddenDestination {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self { id, name, controls } = self;
@@ -572,12 +495,13 @@ impl Display for ForbiddenDestination {
     }
 }
 
-/// At most eight of them, and how many more there are.
+const SHOWN_MAX: usize = 8;
+
+/// At most so many of them, and how many more there are.
 struct Bounded<'a, T>(&'a [T]);
 
 impl<T: Display> Display for Bounded<'_, T> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        const SHOWN_MAX: usize = 8;
         let shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(T::to_string).collect();
         formatter.write_str(&shown.join(", "))?;
         match self.0.len().checked_sub(SHOWN_MAX) {

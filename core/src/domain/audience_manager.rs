@@ -19,6 +19,17 @@ pub enum Activity {
     Other(Box<str>),
 }
 
+impl Activity {
+    /// The word, where Audience Manager shows a status that no person sets: such an object is of no use
+    /// (audience-manager.md §4.5). An answer without a status says nothing.
+    pub fn suspended(&self) -> Option<&str> {
+        match self {
+            Self::Other(word) if !word.is_empty() => Some(word),
+            Self::Active | Self::Inactive | Self::Other(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Activity {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -136,6 +136,10 @@ reasons! {
         "Name the recorded object again, or share the other one from a new SharedAudience.";
     /// The source was deactivated.
     SourceInactive: Stalled, Warning, References, "Activate the source again, or delete this SharedAudience.";
+    /// Audience Manager shows a trait or a segment with a status that is neither active nor inactive, `SUSPENDED` for one.
+    ObjectSuspended: Stalled, Warning, Objects,
+        "Take the traits of removed Audience Marketplace providers out of its rule, or ask Adobe why it has that status; \
+         then activate it in Audience Manager.";
     /// Adobe does not let the source pass to the other system.
     SourceNotShareable: Stalled, Warning, References, "Share another source.";
     /// The audience came from the other system by sharing.

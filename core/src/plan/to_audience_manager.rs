@@ -6,9 +6,11 @@ mod coded;
 pub mod deletion;
 mod duplicates;
 mod input;
+mod name_advice;
 mod placement;
 mod planner;
 mod segments;
+mod suspended;
 mod undeclared_segments;
 
 pub use input::{AdobesPair, ObservedState, RecordedIds};
@@ -45,6 +47,7 @@ pub fn plan_objects(
                 in_vain: false,
                 adobes: None,
                 waits: None,
+                suspended: Vec::new(),
                 declared_trait: None,
                 declared_segments: Vec::new(),
             };
@@ -92,6 +95,7 @@ fn audience(planner: &mut Planner<'_>) {
         }
     }
     planner.plan.blockers.extend(planner.waits.take());
+    planner.report_suspended();
     if !planner.observes() {
         let duplicates = duplicates::steps(planner);
         planner.plan.steps.extend(duplicates);

@@ -15,7 +15,9 @@ use audience_sharing_core::domain::source::{
 };
 use audience_sharing_core::inventory::{Findings, Inventory, Moment, Sequence};
 use audience_sharing_core::plan::source::Resolution;
-use audience_sharing_core::plan::source::audience_manager::{SourceInput, resolve_object};
+use audience_sharing_core::plan::source::audience_manager::{
+    SourceInput, resolve_object, suspended,
+};
 use rstest::rstest;
 
 use crate::model::{settings, source};
@@ -304,4 +306,22 @@ fn a_segment_is_under_the_controls_of_its_traits_data_sources() {
         let found = resolved(&inventory, SourceKind::Segment, Naming::Sid(8)).unwrap();
         assert_eq!(found.controls, expected);
     }
+}
+
+/// Its audience stays: the policy for a source that is gone does not hold for a status of Adobe's own.
+#[test]
+fn a_suspended_source_is_found_and_reported() {
+    let mut inventory = tenant();
+    let mut found = buyers();
+    found.activity = Activity::Other("SUSPENDED".into());
+    inventory.segments.apply_read(Sequence(1), found);
+    let source = resolved(&inventory, SourceKind::Segment, Naming::Sid(8)).unwrap();
+    let blocker = suspended(&source).expect("reported");
+    assert_eq!(blocker.reason(), Reason::ObjectSuspended);
+    let told = "Segment 8 \"Buyers\" has the status \"SUSPENDED\"";
+    assert!(blocker.message().starts_with(told), "{}", blocker.message());
+
+    inventory.segments.apply_read(Sequence(2), buyers());
+    let source = resolved(&inventory, SourceKind::Segment, Naming::Sid(8)).unwrap();
+    assert_eq!(suspended(&source), None);
 }

@@ -59,7 +59,9 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
         .collect();
     lists::answer(&world.flags, ask, found, |source| {
         let mut rendered = source.clone();
-        lists::add_permissions(ask, owns(&ask.caller, source), &mut rendered);
+        if world.flags.audience_manager.data_sources_tell_permissions {
+            lists::add_permissions(ask, owns(&ask.caller, source), &mut rendered);
+        }
         Value::Object(rendered)
     })
 }

@@ -10,6 +10,8 @@ switches! {
         gateway: AudienceManagerGateway = AudienceManagerGateway::AdobeIo,
         /// How the answer to who the credential is says whether that is an administrator.
         administrator_told: AdministratorTold = AdministratorTold::Boolean => AdministratorTold::Nowhere,
+        /// Whether the list of data sources heeds `includePermissions`: they are not among the objects that have any.
+        data_sources_tell_permissions: bool = true => false,
         /// Whether `x-gw-ims-org-id` is required there too; one that is sent must fit either way.
         needs_organization: bool = false => true,
         /// Whether text is HTML-escaped unless the request has `AAM-Disable-Escaping-HTML: true`.

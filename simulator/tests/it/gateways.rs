@@ -287,6 +287,24 @@ async fn audience_manager_asks_for_the_organization_where_the_switch_says_so() {
 }
 
 #[tokio::test]
+async fn data_sources_show_permissions_or_never_do() {
+    let tenant = small().await;
+    tenant.source("a").await;
+    for shown in [true, false] {
+        tenant.flags(|flags| flags.audience_manager.data_sources_tell_permissions = shown);
+        let listed = tenant
+            .aam("GET", "/datasources?includePermissions=true", Value::Null)
+            .await
+            .expect(200);
+        let all = listed.as_array().unwrap();
+        assert!(!all.is_empty());
+        for found in all {
+            assert_eq!(found["permissions"].is_array(), shown, "{found}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_is_an_administrator_comes_in_three_forms() {
     let tenant = small().await;
     for (told, expected) in [

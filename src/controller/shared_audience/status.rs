@@ -338,7 +338,13 @@ fn as_declared(reconciled: Option<&ReconcileOutcome>, declared: &AudienceDeclara
             "The segment definition exists in Experience Platform as declared. It is evaluated in batches, once a day.",
         ),
         (_, Some(_)) => succeeded("The audience exists in Experience Platform as declared."),
-        (Some(observed_state), None) => beside_adobes(observed_state, declared.moves_over),
+        (Some(observed_state), None) => {
+            let (status, reason, message) = beside_adobes(observed_state, declared.moves_over);
+            match &observed_state.advised_against {
+                Some(sentence) => (status, reason, format!("{message} {sentence}")),
+                None => (status, reason, message),
+            }
+        }
         (None, None) => succeeded("All objects exist in Audience Manager as declared."),
     }
 }

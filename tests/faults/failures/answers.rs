@@ -241,12 +241,6 @@ fn tolerated() -> Vec<Scenario> {
             let unknown = json!({"lifecycleState": "incubating", "namespace": "Elsewhere"});
             world.person("audiences", crate::operations::LOYAL_GAMERS, &unknown);
             set_flags(world, &json!({"shared": {"unknownFields": true}}));
-        })
-        .happens(|world| {
-            let status = world.audience("loyal")["status"]["audienceManager"].clone();
-            let unknown = json!({"status": "SUSPENDED"});
-            world.person("traits", &status["traitSid"].to_string(), &unknown);
-            world.person("segments", &status["segmentSid"].to_string(), &unknown);
         }),
     ]
 }

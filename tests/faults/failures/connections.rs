@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use adobe_simulator::FaultKind;
 use audience_sharing_core::domain::reason::Reason;
 use axum::body::Body;
 use http::{Method, Response};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::answers::{answer, clear, stand_in};
+use super::answers::{answer, clear, lasting, set_flags, stand_in};
 use super::objects::recorded;
 use super::{Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::{System, failure};
@@ -212,7 +213,56 @@ fn rights() -> Vec<Scenario> {
             set_access(world, "full");
         })
         .calls(8 * 8),
+        of_connection(
+            Reason::AccessDenied,
+            "Audience Manager shows no rights, and denies the second of the shared objects",
+        )
+        .before(|world| {
+            shows_no_rights(world);
+            deny(world, "/v1/folders/traits", "POST");
+            world.apply(secret());
+            world.apply(connection("acme"));
+            world.apply(audience("loyal", LOYAL_GAMERS));
+        })
+        .mended_by(|world| world.simulator.clear_faults())
+        .calls(8 * 8),
+        of_audience(
+            Reason::AccessDenied,
+            "Audience Manager shows no rights, and denies the segment once the trait is made",
+        )
+        .before(|world| {
+            shows_no_rights(world);
+            deny(world, "/v1/segments", "POST");
+            world.apply(secret());
+            world.apply(connection("acme"));
+            world.apply(audience("loyal", LOYAL_GAMERS));
+        })
+        .mended_by(|world| world.simulator.clear_faults())
+        .calls(8 * 8),
+        of_audience(
+            Reason::AccessDenied,
+            "Audience Manager shows no rights, and denies the deletion of the trait once the segment is deleted",
+        )
+        .happens(|world| {
+            shows_no_rights(world);
+            deny(world, "/v1/traits", "DELETE");
+            world.delete("loyal");
+        })
+        .ended_by(|world| world.simulator.clear_faults())
+        .calls(8 * 8),
     ]
+}
+
+/// Neither that the account is an administrator nor what it may do in a data source is shown.
+fn shows_no_rights(world: &World) {
+    let flags = json!({"dataSourcesTellPermissions": false, "administratorTold": "nowhere"});
+    set_flags(world, &json!({ "audienceManager": flags }));
+}
+
+fn deny(world: &World, path_contains: &str, method: &str) {
+    let body = Some(json!({"code": "ACCESS_DENIED", "message": "canary-of-a-body"}));
+    let kind = FaultKind::Error { status: 403, body };
+    lasting(world, path_contains, method, kind);
 }
 
 /// Whoever writes has not asked.

@@ -12,8 +12,8 @@ use super::answers::{clear, lasting, set_flags};
 use super::sources::connected;
 use super::{QUIET_HOUR, Scenario, Teller, edit, of_audience, of_connection};
 use crate::choke_point::System;
-use crate::operations::{LOYAL_GAMERS, OTHER, label, moves_objects};
-use crate::operator::{World, audience};
+use crate::operations::{LOYAL_GAMERS, OTHER, console_buyers, label, moves_objects, sid_of_buyers};
+use crate::operator::{World, audience, shared_segment};
 
 const DATA_SOURCE: &str = "Adobe Experience Platform Audience Sharing";
 
@@ -334,7 +334,46 @@ fn rules() -> Vec<Scenario> {
             rule(world, "{trait} AND {pets}", named);
         })
         .calls(LOOKS),
+        ruled(
+            Reason::ObjectSuspended,
+            "Adobe removes a Marketplace provider whose trait a rule names",
+        )
+        .happens(|world| rule(world, "{trait} AND 9912T", json!([])))
+        .happens(|world| {
+            world.person_deletes("traits", "9912");
+            let sid = recorded(world)["additionalSegments"][0]["sid"].to_string();
+            world.person("segments", &sid, &json!({"status": "SUSPENDED"}));
+        }),
+        of_audience(
+            Reason::ObjectSuspended,
+            "Audience Manager shows trait and segment with a status that is not known",
+        )
+        .happens(|world| set_status(world, "ARCHIVED"))
+        .mended_by(|world| set_status(world, "ACTIVE")),
+        of_audience(
+            Reason::ObjectSuspended,
+            "a segment that is shared to Experience Platform is suspended",
+        )
+        .before(|world| {
+            connected(world);
+            let sid = console_buyers(world);
+            world.apply(shared_segment("loyal", &sid, "ExternalAudience"));
+        })
+        .happens(|world| of_buyers(world, "SUSPENDED"))
+        .mended_by(|world| of_buyers(world, "ACTIVE")),
     ]
+}
+
+fn set_status(world: &World, status: &str) {
+    let status = json!({ "status": status });
+    for (collection, sid) in [("traits", "traitSid"), ("segments", "segmentSid")] {
+        world.person(collection, &recorded(world)[sid].to_string(), &status);
+    }
+}
+
+fn of_buyers(world: &World, status: &str) {
+    let sid = sid_of_buyers(world);
+    world.person("segments", &sid.to_string(), &json!({ "status": status }));
 }
 
 pub(super) fn with_destinations(world: &World) {

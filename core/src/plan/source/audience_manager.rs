@@ -1,7 +1,7 @@
 //! Which trait or segment of Audience Manager a `SharedAudience` means, and whether Adobe lets it pass.
 
 use super::resolution::Resolution;
-use crate::blocker::{Bar, Blocker, GoneSource, LoopSign, ObjectName};
+use crate::blocker::{Bar, Blocker, GoneSource, LoopSign, ObjectName, SuspendedObject};
 use crate::call::{Call, Kind};
 use crate::compose::{AudienceManagerSource, ConnectionSettings};
 use crate::domain::audience_manager::{Activity, DataSource, Segment, Trait, TraitKind};
@@ -184,11 +184,26 @@ impl<'a> SourceCandidate<'a> {
     }
 
     fn object_name(&self) -> ObjectName {
-        let noun = match self.kind {
-            SourceKind::Trait => Trait::NOUN,
-            SourceKind::Segment => Segment::NOUN,
-        };
-        ObjectName::new(noun, format!("{} {:?}", self.sid, self.name))
+        ObjectName::new(noun(self.kind), format!("{} {:?}", self.sid, self.name))
+    }
+}
+
+/// Its audience is kept as it is declared; that nobody enters it any more is reported.
+pub fn suspended(source: &AudienceManagerSource) -> Option<Blocker> {
+    let status = source.activity.suspended()?;
+    let title = format!("{} {:?}", source.sid, source.name);
+    let object = ObjectName::new(noun(source.kind), title);
+    Some(Blocker::Suspended(vec![SuspendedObject {
+        object,
+        status: status.into(),
+        unresolved: Vec::new(),
+    }]))
+}
+
+const fn noun(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Trait => Trait::NOUN,
+        SourceKind::Segment => Segment::NOUN,
     }
 }
 

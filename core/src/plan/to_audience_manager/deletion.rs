@@ -125,8 +125,8 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
         additional_segments: additional,
         mappings: our_mappings(&deletion, &mut unasked.steps),
         traits: recorded.traits.clone(),
-        stored_differently: Vec::new(),
         adobes: None,
+        ..ObservedState::default()
     }
 }
 
@@ -193,7 +193,9 @@ impl Marked for Segment {
     }
 
     fn paused(&self) -> Option<SegmentChange> {
-        (self.activity != Activity::Inactive).then(|| SegmentChange {
+        // Activated again, one that Audience Manager suspended would lose that status.
+        let runs = self.activity != Activity::Inactive && self.activity.suspended().is_none();
+        runs.then(|| SegmentChange {
             pause: true,
             ..SegmentChange::default()
         })

@@ -65,6 +65,10 @@ pub struct ObservedState {
     pub traits: Vec<KnownTrait>,
     /// A sentence for each text that Audience Manager stores otherwise than it was sent.
     pub stored_differently: Vec<String>,
+    /// A sentence, where Adobe advises against the trait's name.
+    pub advised_against: Option<Box<str>>,
+    /// Traits that were read since a suspended segment's rule names them.
+    pub inspected: Vec<TraitSid>,
 }
 
 /// An integration code counts as our natural key in the data sources of this connection, and where the audience belongs:

@@ -2,7 +2,8 @@
 
 use super::coded::{Coded, coded};
 use super::input::{ObservedState, Pair, RecordedIds, has_code};
-use crate::blocker::{Blocker, ObjectName};
+use super::name_advice::advised_against;
+use crate::blocker::{Blocker, ObjectName, SuspendedObject};
 use crate::call::{Call, Step};
 use crate::compose::{DesiredObjects, Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
@@ -42,6 +43,8 @@ pub(super) struct Planner<'a> {
     pub(super) adobes: Option<Pair<'a>>,
     /// What is said once all else is planned.
     pub(super) waits: Option<Blocker>,
+    /// The same.
+    pub(super) suspended: Vec<SuspendedObject>,
     /// Those that equal what is declared: only beside them a second one can be a duplicate.
     pub(super) declared_trait: Option<TraitSid>,
     pub(super) declared_segments: Vec<SegmentSid>,
@@ -210,12 +213,14 @@ impl<'a> Planner<'a> {
         self.plan.steps.extend(kept.step());
         let state = &mut self.plan.state;
         state.stored_differently.extend(kept.stored_differently);
+        state.advised_against = advised_against(record);
         self.exists(record)
     }
 
     fn exists(&mut self, found: &Trait) -> TraitState {
         self.plan.state.trait_sid = Some(found.sid);
         self.plan.state.data_source = Some(found.data_source);
+        self.note_suspended_trait(found);
         TraitState::Exists(found.sid)
     }
 

@@ -79,7 +79,9 @@ impl<'a> Planner<'a> {
             let code = self.input.desired.code.clone();
             self.blocker(Blocker::AwaitingAdobeSharing(code));
         }
-        pair.segment.map(|segment| segment.sid)
+        let segment = pair.segment?;
+        self.note_suspended_segment(segment);
+        Some(segment.sid)
     }
 
     pub(super) fn additional_segments(&mut self, state: TraitState, activation: &Activation<'a>) {
@@ -164,6 +166,7 @@ impl<'a> Planner<'a> {
             }
             Lookup::Found(found) if self.input.share.mode == Mode::Observe || wanted.observed => {
                 self.plan.state.observed = true;
+                self.note_suspended_segment(found.record);
                 Some(found.record.sid)
             }
             Lookup::Found(found) => self.keep_segment(wanted, &found),
@@ -252,6 +255,7 @@ impl<'a> Planner<'a> {
         self.plan.steps.extend(kept.step());
         let state = &mut self.plan.state;
         state.stored_differently.extend(kept.stored_differently);
+        self.note_suspended_segment(found.record);
         Some(found.record.sid)
     }
 
