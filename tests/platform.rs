@@ -3,7 +3,7 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{World, audience, ready_message};
+use crate::harness::{LOYAL_GAMERS, World, audience, ready_message};
 
 /// With `Gold members` of the seed for both directions as its source.
 fn gold(target: &Value) -> Value {
@@ -124,8 +124,12 @@ async fn a_withdrawn_way_to_make_audiences_names_the_next_strategy(
     assert!(message.contains("strategy MetadataOnly"), "{message}");
 }
 
+/// One page holds fifty.
+#[rstest]
+#[case::of_one_page(49)]
+#[case::of_two_pages(50)]
 #[tokio::test]
-async fn the_fifty_first_sandbox_is_found() {
+async fn a_sandbox_is_found_on_whichever_page(#[case] before: usize) {
     let world = World::start().await;
     let mut state = world.control.state().await.unwrap();
     let sandboxes = state["sandboxes"].as_array_mut().unwrap();
@@ -133,7 +137,7 @@ async fn the_fifty_first_sandbox_is_found() {
     let prod = found.find(|sandbox| sandbox["name"] == "prod").unwrap();
     let prod = prod.clone();
     sandboxes.clear();
-    for index in 0..50 {
+    for index in 0..before {
         let mut other = prod.clone();
         other["name"] = json!(format!("a-{index}"));
         other["id"] = json!(format!("00000000-0000-4000-8000-{index:012}"));
@@ -142,4 +146,42 @@ async fn the_fifty_first_sandbox_is_found() {
     sandboxes.push(prod);
     world.control.put_state(&state).await.unwrap();
     world.connect().await;
+    world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
+    world.share("loyal", LOYAL_GAMERS).await;
+}
+
+/// A credential that lacks the scope or the product profile of Experience Platform: the status names the service and what to
+/// add, Audience Manager is still asked, and with the profile all goes on.
+#[rstest]
+#[case::refused_as_forbidden(403)]
+#[case::refused_as_if_the_token_were_wrong(401)]
+#[tokio::test]
+async fn a_credential_that_one_service_does_not_take_is_named_with_what_it_lacks(
+    #[case] status: u16,
+) {
+    let world = World::start().await;
+    let flags = json!({"shared": {"unentitledStatus": status}});
+    world.control.flags(&flags).await.unwrap();
+    let set = async |access: &str| {
+        let mut state = world.control.state().await.unwrap();
+        state["credentials"][0]["aepAccess"] = json!(access);
+        world.control.put_state(&state).await.unwrap();
+    };
+    set("none").await;
+    world.connect().await;
+    let refused = world
+        .until("sharingconnection", "acme", "False", "CredentialsRefused")
+        .await;
+    let message = ready_message(&refused);
+    for text in ["Experience Platform", "product profile", "scopes"] {
+        assert!(message.contains(text), "{message}");
+    }
+    let calls = world.calls().await;
+    assert!(calls.iter().any(|call| call.contains("/v1/")), "{calls:?}");
+    set("full").await;
+    world
+        .until("sharingconnection", "acme", "True", "Succeeded")
+        .await;
 }

@@ -292,3 +292,21 @@ fn a_persons_mapping_keeps_our_segment() {
     assert!(world.tenant.segments.contains_key(&ours));
     assert!(world.tenant.mappings.contains_key(&FOREIGN));
 }
+
+/// The process died between the new mapping and the end of the old one: no status names the old one any more.
+#[test]
+fn a_mapping_of_ours_that_no_status_names_goes_with_our_segment() {
+    let share = moving(&[shop()]);
+    let mut world = ours_first(&share);
+    world.tenant.members.insert(ADOBES_SEGMENT, 7);
+    let ours = world.recorded.segment_sid.unwrap();
+    assert!(!world.settle_some(&share, &gamers(), 3));
+    assert_eq!(world.tenant.mappings.len(), 2);
+    let plan = world.plan(&share, &gamers());
+    record(&mut world, &plan);
+    pass(&mut world);
+    let plan = world.settle(&share, &gamers());
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(world.tenant.mappings.len(), 1);
+    assert!(!world.tenant.segments.contains_key(&ours));
+}

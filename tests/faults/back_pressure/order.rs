@@ -13,6 +13,7 @@ use super::{
     to_adobe_since, unready,
 };
 use crate::choke_point::{Call, System, failure};
+use crate::failures::answers::set_flags;
 use crate::operator::{World, set_client_rate_limit};
 use crate::run::on_virtual_time;
 use crate::virtual_time;
@@ -46,8 +47,7 @@ fn empty_lists(world: &World) {
                 ..Match::default()
             },
             skip: 0,
-            // Twice: of both data sources at once, then of each by itself.
-            times: 6,
+            times: 2,
             kind: FaultKind::EmptyList,
         });
     }
@@ -63,6 +63,11 @@ fn an_edit_and_a_deletion_go_before_the_rest_of_a_long_resync(#[case] looked_up:
         let world = standing_within(3_000, SHARED, SLOW).await;
         let [edited, deleted] = [3, 7].map(|index| sids(&world, index));
         if looked_up {
+            // Both data sources in one list, asked for a second time where it is empty.
+            let flags = json!({"audienceManager": {"repeatedDataSourceId": "all"}});
+            set_flags(&world, &flags);
+            world.restart_operator().await;
+            virtual_time::passes(HOUR).await;
             empty_lists(&world);
         }
         world.look_now(&name(0));

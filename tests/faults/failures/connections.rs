@@ -167,7 +167,7 @@ fn rights() -> Vec<Scenario> {
         )
         .told_by(Teller::Audience("another"))
         .happens(|world| {
-            set_access(world, "read");
+            may_only_read(world);
             world.look_now("loyal");
         })
         .happens(|world| {
@@ -184,7 +184,7 @@ fn rights() -> Vec<Scenario> {
             "the technical account may only read in Audience Manager, and the trait is to be changed",
         )
         .happens(|world| {
-            set_access(world, "read");
+            may_only_read(world);
             world.look_now("loyal");
         })
         .happens(|world| {
@@ -201,7 +201,7 @@ fn rights() -> Vec<Scenario> {
             "the technical account may only read in Audience Manager, and the audience is deleted",
         )
         .happens(|world| {
-            set_access(world, "read");
+            may_only_read(world);
             world.look_now("loyal");
         })
         .happens(|world| {
@@ -225,7 +225,7 @@ fn rights() -> Vec<Scenario> {
             world.apply(audience("loyal", LOYAL_GAMERS));
         })
         .mended_by(|world| world.simulator.clear_faults())
-        .calls(8 * 8),
+        .calls(8 * 11),
         of_audience(
             Reason::AccessDenied,
             "Audience Manager shows no rights, and denies the segment once the trait is made",
@@ -251,6 +251,13 @@ fn rights() -> Vec<Scenario> {
         .ended_by(|world| world.simulator.clear_faults())
         .calls(8 * 8),
     ]
+}
+
+/// And every list shows it.
+fn may_only_read(world: &World) {
+    let flags = json!({"dataSourcesTellPermissions": true, "administratorTold": "boolean"});
+    set_flags(world, &json!({ "audienceManager": flags }));
+    set_access(world, "read");
 }
 
 /// Neither that the account is an administrator nor what it may do in a data source is shown.
