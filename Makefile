@@ -93,7 +93,7 @@ bench: control-plane ## Measure the operator's figures, each beside its limit (1
 	@$(CARGO) bench --profile dev --bench figures -- $(BENCH_ARGS)
 
 .PHONY: generate
-generate: installation-tools ## Write anew what is made: crds/, docs/reference.md, docs/troubleshooting.md, the charts' READMEs and files, kustomize/
+generate: installation-tools ## Write anew what is made: crds/, docs/reference.md, docs/troubleshooting.md, the list in docs/visibility.md, the charts' READMEs and files, kustomize/
 	@mkdir -p crds docs
 	@$(CARGO) build --quiet --workspace --bins
 	@"$(TARGET)/debug/audience-sharing" crds --output-directory crds
@@ -101,6 +101,7 @@ generate: installation-tools ## Write anew what is made: crds/, docs/reference.m
 	@mv "$(TARGET)/reference.md" docs/reference.md
 	@GENERATE=1 $(CARGO) test --quiet --test installation what_is_generated
 	@GENERATE=1 $(CARGO) test --quiet --test faults every_failure
+	@GENERATE=1 $(CARGO) test --quiet --test operator what_is_unproven
 
 .PHONY: sbom
 sbom: $(CARGO_CYCLONEDX) ## Write the bill of materials of the binary: audience-sharing.cdx.json

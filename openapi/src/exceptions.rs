@@ -50,6 +50,17 @@ const PROFILE: &str = "profile.yaml";
 const KINDS: &str = r#"["SegmentDefinition", "ExternalAudience"]"#;
 const REAL_KINDS: &str = r#"["SegmentDefinition", "ExternalAudience", "ExternalSegment"]"#;
 
+const SANDBOX_PARAMETERS: &str = r##"[
+    {"$ref": "#/components/parameters/authorization"}, {"$ref": "#/components/parameters/x-api-key"},
+    {"$ref": "#/components/parameters/x-gw-ims-org-id"}, {"$ref": "#/components/parameters/x-user-token"},
+    {"$ref": "#/components/parameters/accept"}]"##;
+const SANDBOX_PAGE_PARAMETERS: &str = r##"[
+    {"$ref": "#/components/parameters/authorization"}, {"$ref": "#/components/parameters/x-api-key"},
+    {"$ref": "#/components/parameters/x-gw-ims-org-id"}, {"$ref": "#/components/parameters/x-user-token"},
+    {"$ref": "#/components/parameters/accept"},
+    {"in": "query", "name": "limit", "schema": {"type": "integer"}},
+    {"in": "query", "name": "offset", "schema": {"type": "integer"}}]"##;
+
 /// The two shapes of the gateway (experience-platform.md §1.4) and that of the services behind it (§3.6).
 const ANY_ERROR: &str = r#"{"anyOf": [
     {"type": "object", "required": ["error_code", "message"],
@@ -228,6 +239,13 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         fault: "what the gateway answers, and most of what every call may meet, is named at no operation",
         source: "experience-platform.md §1.4, §1.5, §3.6",
         edits: &[Edit::UndeclaredErrors { statuses: ERRORS, schema: ANY_ERROR }],
+    },
+    Exception {
+        name: "sandbox-pages",
+        file: SANDBOX,
+        fault: "the list of sandboxes lacks the two parameters of its pages",
+        source: "experience-platform.md §4.2, Paging",
+        edits: &[Edit::Replace { pointer: "/paths/~1sandbox-management~1/get/parameters", was: SANDBOX_PARAMETERS, is: SANDBOX_PAGE_PARAMETERS }],
     },
     Exception {
         name: "sandbox-error-bodies",

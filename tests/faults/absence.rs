@@ -238,7 +238,8 @@ fn a_list_that_lacks_many_is_asked_for_again_first(#[case] path: &'static str) {
         world.look_now("audience-0");
         virtual_time::passes(Duration::from_secs(30)).await;
         let again = calls_of_a_pass(since);
-        assert!(again <= usual + 1, "{again} calls, {usual} otherwise");
+        // The two data sources, ours and Adobe's, are listed one by one in this reading.
+        assert!(again <= usual + 2, "{again} calls, {usual} otherwise");
         assert_eq!(remote_writes(&world, since), Vec::<String>::new());
     });
 }

@@ -122,6 +122,7 @@ impl Tour {
 
     async fn sandboxes(&self) {
         self.get(&format!("{SANDBOXES}/")).await;
+        self.get(&format!("{SANDBOXES}/?limit=50&offset=0")).await;
         self.get(&format!("{SANDBOXES}/sandboxes")).await;
         self.get(&format!("{SANDBOXES}/sandboxes/prod")).await;
         self.get(&format!("{SANDBOXES}/sandboxes/nowhere")).await;

@@ -214,6 +214,11 @@ fn of_target() -> Vec<Values> {
         )
         .or(&[("another", json!(30))]),
         leaf(
+            "SharedAudience spec.target.audienceManager.adobeSharing",
+            to_audience_manager(json!({"adobeSharing": "KeepOwn"})),
+        )
+        .silent("removed", "KeepOwn is the default"),
+        leaf(
             "SharedAudience spec.target.experiencePlatform",
             to_experience_platform(json!({"name": "By its target"})),
         ),

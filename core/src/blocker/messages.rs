@@ -164,8 +164,8 @@ impl Display for Blocker {
             Self::SourceChanged { named, recorded } => write!(
                 to,
                 "spec.source now names {}, and this SharedAudience recorded {}. Nothing was changed. {}",
-                Named(named),
-                Named(recorded),
+                named.named(),
+                recorded.named(),
                 Reason::SourceChanged.remedy()
             ),
             Self::SharingLoop(source, sign) => sharing_loop(to, source, sign),
@@ -252,8 +252,8 @@ impl Display for Blocker {
             ),
             Self::AwaitingMembers(object) => write!(
                 to,
-                "Adobe's own sharing has made {object}, which has no members yet. Until it has, this resource's own pair stays in \
-                 use. Members arrive within a day after the audience's activation to Experience Cloud Audiences."
+                "Adobe's own sharing has made {object}, which has no members yet. Until it has, within a day after the audience's \
+                 activation to Experience Cloud Audiences, this resource's own pair stays in use."
             ),
             Self::Suspended(objects) => suspended(to, objects),
             Self::AwaitingConnector(audience_id) => write!(
@@ -487,10 +487,11 @@ fn suspended(to: &mut Formatter<'_>, objects: &[SuspendedObject]) -> fmt::Result
 impl Display for ForbiddenDestination {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         let Self { id, name, controls } = self;
-        match controls {
-            Some(controls) => write!(formatter, "{id} {name:?} ({})", controls.join(", ")),
-            None => write!(formatter, "{id} {name:?} (its export labels are not shown)"),
-        }
+        let controls = controls.as_ref().map(|controls| controls.join(", "));
+        let controls = controls
+            .as_deref()
+            .unwrap_or("its export labels are not shown");
+        write!(formatter, "{id} {name:?} ({controls})")
     }
 }
 
@@ -501,27 +502,11 @@ struct Bounded<'a, T>(&'a [T]);
 
 impl<T: Display> Display for Bounded<'_, T> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        for (place, shown) in self.0.iter().take(SHOWN_MAX).enumerate() {
-            let separator = if place == 0 { "" } else { ", " };
-            write!(formatter, "{separator}{shown}")?;
-        }
+        let shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(T::to_string).collect();
+        formatter.write_str(&shown.join(", "))?;
         match self.0.len().checked_sub(SHOWN_MAX) {
             None | Some(0) => Ok(()),
             Some(more) => write!(formatter, " and {more} more"),
         }
-    }
-}
-
-/// A source with the word for its kind.
-struct Named<'a>(&'a SourceId);
-
-impl Display for Named<'_> {
-    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        let kind = match self.0 {
-            SourceId::Audience(_) => "audience",
-            SourceId::Trait(_) => "trait",
-            SourceId::Segment(_) => "segment",
-        };
-        write!(to, "{kind} {}", self.0)
     }
 }

@@ -32,6 +32,16 @@ impl SourceId {
         }
     }
 
+    /// With the word for its kind, for messages: `trait 77`.
+    pub fn named(&self) -> String {
+        let kind = match self {
+            Self::Audience(_) => "audience",
+            Self::Trait(_) => "trait",
+            Self::Segment(_) => "segment",
+        };
+        format!("{kind} {self}")
+    }
+
     pub fn audience(&self) -> Option<&AudienceId> {
         match self {
             Self::Audience(id) => Some(id),

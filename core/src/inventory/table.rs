@@ -1,5 +1,6 @@
 //! One kind of record, indexed by id, by mark and by natural key, with what is known of its absence.
 
+mod partial;
 #[cfg(test)]
 mod tests;
 
@@ -417,28 +418,6 @@ impl<R: Record> Table<R> {
         }
     }
 
-    /// Whether an object of an answer about many, to which what is known of it is added, must be read by itself.
-    fn fill_in(&self, item: &mut R) -> bool {
-        let known = self.entries.get(&item.id());
-        let is_partial = item.fill_in(None);
-        let may_differ = item.fill_in(known.map(|entry| &entry.record));
-        may_differ || is_partial && known.is_some_and(|entry| entry.stale)
-    }
-
-    /// What an answer about many shows of an object, whose own answer is needed all the same.
-    fn insert_partial(&mut self, item: R, at: Sequence, touched: &mut Vec<Key>) {
-        let id = item.id();
-        let written = self.entries.get(&id).and_then(|entry| entry.written);
-        let keys_before = touched.len();
-        self.insert(item, at, written, touched);
-        if let Some(entry) = self.entries.get_mut(&id)
-            && entry.make_stale(at)
-            && touched.len() == keys_before
-        {
-            entry.record.keys(touched);
-        }
-    }
-
     /// The answer of a read of one object.
     pub fn apply_read(&mut self, at: Sequence, record: R) -> Vec<Key> {
         let mut touched = Vec::new();
@@ -495,25 +474,6 @@ impl<R: Record> Table<R> {
             *known = (*known).max(at);
         }
         touched
-    }
-
-    /// The same of a service whose reads may lag behind its writes.
-    ///
-    /// # Errors
-    /// The key was to be created so lately that the answer, which holds nothing new, may be behind: it resolves nothing.
-    pub fn apply_lagging_look_up(
-        &mut self,
-        (at, now): (Sequence, Moment),
-        key: R::NaturalKey,
-        found: Vec<R>,
-    ) -> Result<Vec<Key>, NotShownYet> {
-        let created = self.unresolved_since.get(&key).copied();
-        let is_known = |record: &R| self.entries.contains_key(&record.id());
-        let lacks_it = found.iter().all(is_known);
-        match created {
-            Some(created) if lacks_it && may_be_behind(created, now) => Err(NotShownYet),
-            _ => Ok(self.apply_look_up(at, key, found)),
-        }
     }
 
     fn resolve(&mut self, key: &R::NaturalKey, at: Sequence) {
@@ -576,14 +536,6 @@ impl<R: Record> Table<R> {
         let open = self.unresolved.entry(key).or_insert(at);
         *open = (*open).max(at);
         self.absence.begin_again(at);
-    }
-
-    /// The same where reads may lag behind writes: for a minute no look-up that lacks it is believed.
-    pub fn apply_unresolved_lagging(&mut self, (at, now): (Sequence, Moment), key: R::NaturalKey) {
-        self.apply_unresolved(at, key.clone());
-        if self.is_unresolved(&key) {
-            self.unresolved_since.insert(key, now);
-        }
     }
 
     fn insert(

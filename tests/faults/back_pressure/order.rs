@@ -46,7 +46,8 @@ fn empty_lists(world: &World) {
                 ..Match::default()
             },
             skip: 0,
-            times: 2,
+            // Twice: of both data sources at once, then of each by itself.
+            times: 6,
             kind: FaultKind::EmptyList,
         });
     }

@@ -148,6 +148,7 @@ fn rights() -> Vec<Scenario> {
             "the technical account may only read in Audience Manager, and the data source is to be made",
         )
         .before(|world| {
+            shows_rights(world);
             set_access(world, "read");
             world.apply(secret());
             world.apply(connection("acme"));
@@ -164,6 +165,7 @@ fn rights() -> Vec<Scenario> {
         )
         .told_by(Teller::Audience("another"))
         .happens(|world| {
+            shows_rights(world);
             set_access(world, "read");
             world.look_now("loyal");
         })
@@ -222,7 +224,7 @@ fn rights() -> Vec<Scenario> {
             world.apply(audience("loyal", LOYAL_GAMERS));
         })
         .mended_by(|world| world.simulator.clear_faults())
-        .calls(8 * 8),
+        .calls(8 * 10),
         of_audience(
             Reason::AccessDenied,
             "Audience Manager shows no rights, and denies the segment once the trait is made",
@@ -248,6 +250,12 @@ fn rights() -> Vec<Scenario> {
         .ended_by(|world| world.simulator.clear_faults())
         .calls(8 * 8),
     ]
+}
+
+/// What is not shown is tried.
+fn shows_rights(world: &World) {
+    let flags = json!({"dataSourcesTellPermissions": true, "administratorTold": "text"});
+    set_flags(world, &json!({ "audienceManager": flags }));
 }
 
 /// Neither that the account is an administrator nor what it may do in a data source is shown.

@@ -361,6 +361,7 @@ async fn a_page_of_nothing_is_refused(#[case] target: &str) {
 #[tokio::test]
 async fn the_search_counts_the_audiences_of_each_namespace() {
     let tenant = small().await;
+    audience(&tenant, "a").await;
     let target = "/search/namespaces?schema.name=_xdm.context.segmentdefinition";
     let found = tenant.aep("GET", target, Value::Null).await.expect(200);
     let mut namespaces = found["namespaces"].as_array().unwrap().iter();
