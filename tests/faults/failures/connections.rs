@@ -148,10 +148,7 @@ fn rights() -> Vec<Scenario> {
             "the technical account may only read in Audience Manager, and the data source is to be made",
         )
         .before(|world| {
-            // Where the answer does not say who is an administrator, it is tried.
-            let told = json!({"audienceManager": {"administratorTold": "text"}});
-            super::answers::set_flags(world, &told);
-            set_access(world, "read");
+            may_only_read(world);
             world.apply(secret());
             world.apply(connection("acme"));
             world.apply(audience("loyal", LOYAL_GAMERS));

@@ -34,6 +34,7 @@ pub(super) const SWITCHES: &[Switch] = &[
     ("audienceManager.omitNulls", "true"),
     ("shared.unknownFields", "true"),
     ("audienceManager.maxPageSize", "3"),
+    ("audienceManager.dataSourcesTellPermissions", "false"),
     ("audienceManager.repeatedDataSourceId", r#""last""#),
     ("audienceManager.repeatedDataSourceId", r#""notFound""#),
     ("audienceManager.putLenient", "true"),
