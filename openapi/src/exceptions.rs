@@ -227,6 +227,17 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         edits: &[Edit::MayBeEmpty { pointer: "/paths/~1segment~1definitions~1{SEGMENT_ID}/delete/responses/200" }],
     },
     Exception {
+        name: "search-namespace",
+        file: SEGMENTATION,
+        fault: "a namespace of the search is an array; the example beside it and the pages show a text",
+        source: "audience-manager.md §9",
+        edits: &[Edit::Replace {
+            pointer: "/components/schemas/SearchNamespaceObject/properties/namespace/type",
+            was: r#""array""#,
+            is: r#""string""#,
+        }],
+    },
+    Exception {
         name: "segmentation-error-bodies",
         file: SEGMENTATION,
         fault: "errors of segment definitions are described without a body",
