@@ -392,12 +392,14 @@ pub struct SourceStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdobesPairStatus {
+    /// The onboarded trait.
     #[schemars(range(min = 0, max = ID_MAX))]
     pub trait_sid: i64,
-    /// Absent while it is not known.
+    /// The segment; absent while it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = ID_MAX))]
     pub segment_sid: Option<i64>,
+    /// The data source of both.
     #[schemars(range(min = 0, max = ID_MAX))]
     pub data_source_id: i64,
 }

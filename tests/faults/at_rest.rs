@@ -148,6 +148,12 @@ fn plans_are_computed_at_most_once_a_call_and_three_times_an_audience() {
             2 * AUDIENCES + 3,
             "two creates each, and the shared objects once"
         );
+        let searches = calls.iter().filter(|call| {
+            call.path.contains("/v1/traits/?integrationCode=")
+                || call.path.contains("/v1/traits/?includeDetails")
+        });
+        let searches = searches.count();
+        assert!(searches <= 10, "{searches} searches for Adobe's own pairs");
         // The third is for the one list of all traits, which all that are created wait for.
         let bound = writes + 3 * AUDIENCES;
         let plans = plans();

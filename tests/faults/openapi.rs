@@ -129,6 +129,12 @@ impl Tour {
         self.refused(&format!("{SANDBOXES}/")).await;
     }
 
+    async fn search(&self) {
+        let class = "_xdm.context.segmentdefinition";
+        self.get(&format!("{UPS}/search/namespaces?schema.name={class}"))
+            .await;
+    }
+
     async fn merge_policies(&self) {
         let policies = format!("{UPS}/config/mergePolicies");
         let known = self.get(&format!("{policies}?limit=10")).await;
@@ -287,6 +293,7 @@ async fn tour() {
     bench.watch(&tour.simulator);
     tour.sandboxes().await;
     tour.merge_policies().await;
+    tour.search().await;
     tour.definitions().await;
     tour.audiences().await;
     tour.external_audiences().await;
