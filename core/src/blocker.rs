@@ -2,7 +2,10 @@
 //!
 //! Pure data. The text for people is rendered in [`messages`] alone; who tries again follows from the reason.
 
+mod bounded;
 mod messages;
+
+pub use bounded::Bounded;
 
 use crate::compose::{ShareName, SourceGonePolicy};
 use crate::domain::identifier::{

@@ -131,6 +131,11 @@ fn calls(world: &World) -> Vec<String> {
     world.calls.iter().map(ToString::to_string).collect()
 }
 
+fn reasons(plan: &Plan<ObservedState>) -> Vec<Reason> {
+    let blockers = plan.blockers.iter();
+    blockers.map(|blocker| blocker.reason()).collect()
+}
+
 /// Settles and gives what was called.
 fn settled(world: &mut World, share: &Share) -> Vec<String> {
     let plan = world.settle(share, &gamers());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use audience_sharing_core::blocker::Blocker;
+use audience_sharing_core::blocker::{Blocker, Bounded};
 use audience_sharing_core::call::Call;
 use audience_sharing_core::compose::{
     SegmentDestination, Share, ShareName, SourceSelector, Strategy,
@@ -172,31 +172,17 @@ impl Problem {
     /// exists by then, and what is due and not done.
     #[must_use]
     pub(super) fn stopped_in_the_middle(self, exists: &[String], due: &[String]) -> Self {
-        let listed = |all: &[String]| {
-            let shown: Vec<&str> = all
-                .iter()
-                .take(OBJECTS_SHOWN_MAX)
-                .map(String::as_str)
-                .collect();
-            match all.len().checked_sub(OBJECTS_SHOWN_MAX) {
-                None | Some(0) => shown.join(", "),
-                Some(more) => format!("{} and {more} more", shown.join(", ")),
-            }
-        };
         let mut message = self.message;
         if !exists.is_empty() {
-            message += &format!(" Already there and kept: {}.", listed(exists));
+            message += &format!(" Already there and kept: {}.", Bounded(exists));
         }
         message += &format!(
             " Not done: {}. The operator continues automatically once the right is granted.",
-            listed(due)
+            Bounded(due)
         );
         Self { message, ..self }
     }
 }
-
-/// Objects that a message names.
-const OBJECTS_SHOWN_MAX: usize = 8;
 
 /// Failures that every other call of the connection would meet too.
 fn is_of_connection(error: &Error) -> bool {

@@ -16,7 +16,7 @@ const TRAIT_FOLDER: &str = "Experience Platform Traits";
 const SEGMENT_FOLDER: &str = "Experience Platform Segments";
 const SEGMENT_DESCRIPTION: &str = "This segment was created in Adobe Experience Platform";
 
-/// The link with what it stands between.
+/// The link with the two tenants that it connects.
 struct Link {
     sharing: Sharing,
     caller: Caller,

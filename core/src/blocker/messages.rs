@@ -7,6 +7,7 @@ mod source;
 use std::fmt::{self, Display, Formatter};
 
 use self::source::{sharing_loop, source_gone};
+use super::bounded::{Bounded, SHOWN_MAX};
 use super::{
     Bar, Blocker, ForbiddenDestination, NoAdoption, ObjectName, RuleFault, SuspendedObject,
 };
@@ -492,21 +493,5 @@ impl Display for ForbiddenDestination {
             .as_deref()
             .unwrap_or("its export labels are not shown");
         write!(formatter, "{id} {name:?} ({controls})")
-    }
-}
-
-const SHOWN_MAX: usize = 8;
-
-/// At most so many of them, and how many more there are.
-struct Bounded<'a, T>(&'a [T]);
-
-impl<T: Display> Display for Bounded<'_, T> {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        let shown: Vec<String> = self.0.iter().take(SHOWN_MAX).map(T::to_string).collect();
-        formatter.write_str(&shown.join(", "))?;
-        match self.0.len().checked_sub(SHOWN_MAX) {
-            None | Some(0) => Ok(()),
-            Some(more) => write!(formatter, " and {more} more"),
-        }
     }
 }

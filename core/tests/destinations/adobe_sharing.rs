@@ -16,7 +16,7 @@ use audience_sharing_core::inventory::Inventory;
 use audience_sharing_core::plan::to_audience_manager::AdobesPair;
 use rstest::rstest;
 
-use super::{FOREIGN, SHOP, calls, gamers, mapped, pass, record, shop, tenant};
+use super::{FOREIGN, SHOP, calls, gamers, mapped, pass, reasons, record, shop, tenant};
 use crate::model::{Tenant, World, answer, share, target_mut};
 
 const ADOBES: DataSourceId = DataSourceId(88);
@@ -219,12 +219,7 @@ fn ours_is_not_left_before_adobes_segment_has_members(#[case] members: Option<u6
         .members
         .extend(members.map(|members| (ADOBES_SEGMENT, members)));
     let plan = world.settle(&share, &gamers());
-    let reasons: Vec<_> = plan
-        .blockers
-        .iter()
-        .map(|blocker| blocker.reason())
-        .collect();
-    assert_eq!(reasons, [Reason::AwaitingAdobeSharing]);
+    assert_eq!(reasons(&plan), [Reason::AwaitingAdobeSharing]);
     assert_eq!(calls(&world), ["read the population of segment 8802"]);
     assert!(!plan.state.observed);
 }
@@ -283,12 +278,7 @@ fn a_persons_mapping_keeps_our_segment() {
     world.tenant.mappings.insert(FOREIGN, foreign);
     pass(&mut world);
     let plan = world.settle(&share, &gamers());
-    let reasons: Vec<_> = plan
-        .blockers
-        .iter()
-        .map(|blocker| blocker.reason())
-        .collect();
-    assert_eq!(reasons, [Reason::DeletionBlocked]);
+    assert_eq!(reasons(&plan), [Reason::DeletionBlocked]);
     assert!(world.tenant.segments.contains_key(&ours));
     assert!(world.tenant.mappings.contains_key(&FOREIGN));
 }

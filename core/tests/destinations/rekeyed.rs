@@ -10,8 +10,8 @@ use audience_sharing_core::domain::reason::Reason;
 use rstest::rstest;
 
 use super::{
-    SHOP, URL, by_name, calls, gamers, mapped, partner, pass, record, settled, shop, state, tenant,
-    to_shop, url,
+    SHOP, URL, by_name, calls, gamers, mapped, partner, pass, reasons, record, settled, shop,
+    state, tenant, to_shop, url,
 };
 use crate::model::{Tenant, World, target_mut};
 
@@ -202,15 +202,10 @@ fn on_our_own_segment_destination_and_keys_say_whose_a_mapping_is(
     let mut share = mapped(&[shop()]);
     share.adoption = policy;
     let plan = world.settle(&share, &gamers());
-    let reasons: Vec<_> = plan
-        .blockers
-        .iter()
-        .map(|blocker| blocker.reason())
-        .collect();
     match taken {
         true => assert!(plan.is_settled(), "{plan:#?}"),
         false => {
-            assert_eq!(reasons, [Reason::AdoptionRefused]);
+            assert_eq!(reasons(&plan), [Reason::AdoptionRefused]);
             assert_eq!(world.tenant.mappings, before, "nothing was changed");
             // It is not ours afterwards either: it stays when the declaration goes.
             record(&mut world, &plan);

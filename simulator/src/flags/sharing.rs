@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 switches! {
     /// Switches of Adobe's own sharing, Experience Platform to Audience Manager.
     SharingFlags {
-        /// The link and the audiences on it; `None`: nobody set one up.
+        /// The link and the audiences on it; `None`: there is none.
         set_up: Option<Sharing> = None,
         /// The name of the data source that it makes (audience-manager.md §8.1).
         data_source: SharingDataSource =
             SharingDataSource::AudienceSharing => SharingDataSource::ExperiencePlatformSegments,
-        /// Whether it takes a data source that has that name already, whoever made it; else it makes its own beside it.
+        /// Whether it takes a data source that has that name already and that another made; else it makes its own beside it.
         takes_named_data_source: bool = false => true,
         /// The text of the trait's description.
         trait_description: SharingDescription =
