@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use testbed::{
     Addresses, AuditEvent, ControlClient, ControlPlane, ControlPlaneOptions, Gate, Ledger,
@@ -411,19 +412,33 @@ impl World {
     }
 
     /// What the operator wrote into this namespace, out of the API server's audit log; the Lease apart.
-    pub(crate) fn kubernetes_writes(&self) -> Vec<String> {
-        let events = self.plane.audit_events().unwrap();
-        let own = events
-            .into_iter()
-            .filter(|event| event.is_write() && !event.user_agent.starts_with("kubectl"));
-        own.filter_map(|event| {
-            let verb = event.verb.clone();
-            event
-                .object_ref
-                .filter(|object| object.namespace == self.namespace && object.resource != "leases")
-                .map(|object| format!("{verb} {}/{}", object.resource, object.subresource))
+    /// The operator's writes that the API server received since `start`: as soon as its audit log, which follows the
+    /// answers, shows `at_least` so many.
+    pub(crate) async fn kubernetes_writes(&self, start: Timestamp, at_least: usize) -> Vec<String> {
+        let written = |event: AuditEvent| {
+            let received: Timestamp = event.received.parse().unwrap();
+            let is_own = event.is_write() && !event.user_agent.starts_with("kubectl");
+            let object = event.object_ref.filter(|object| {
+                is_own
+                    && received >= start
+                    && object.namespace == self.namespace
+                    && object.resource != "leases"
+            })?;
+            Some(format!(
+                "{} {}/{}",
+                event.verb, object.resource, object.subresource
+            ))
+        };
+        eventually("the audit log shows the writes", WITHIN, || async {
+            let events = self.audit_events().map_err(|error| error.to_string())?;
+            let writes: Vec<_> = events.into_iter().filter_map(written).collect();
+            match writes.len() >= at_least {
+                true => Ok(writes),
+                false => Err(format!("{writes:?}")),
+            }
         })
-        .collect()
+        .await
+        .unwrap()
     }
 
     /// Calls that change something; asking about a rule is a POST too.

@@ -373,6 +373,29 @@ fn a_destination_that_no_list_shows_may_be_the_element_that_cannot_be_read() {
     );
 }
 
+/// What Adobe does with a mapping to it is not known: it is made, and the status is reported once for both segments.
+#[test]
+fn a_destination_with_a_status_that_no_person_sets_is_mapped_and_reported() {
+    let mut third = share("loyal", "I", &["third"]);
+    let mut third = target_mut(&mut third).additional_segments.remove(0);
+    third.destinations = vec![shop()];
+    let mut share = mapped(&[shop()]);
+    target_mut(&mut share).additional_segments = vec![third];
+    let mut tenant = tenant();
+    let odd = tenant
+        .destinations
+        .values_mut()
+        .find(|it| &*it.name == "Shop");
+    odd.unwrap().activity = Activity::Other("SUSPENDED".into());
+    let mut world = World::over(tenant);
+    let plan = world.settle(&share, &gamers());
+    assert_eq!(reasons(&plan), [Reason::ObjectSuspended]);
+    let message = plan.blockers[0].message();
+    let told = "Destination 4711 \"Shop\" has the status \"SUSPENDED\"";
+    assert_eq!(message.matches(told).count(), 1, "{message}");
+    assert_eq!(world.tenant.mappings.len(), 2);
+}
+
 #[rstest]
 #[case::missing(by_name("x", "Nowhere"), Reason::DestinationNotFound, "\"Nowhere\"")]
 #[case::missing_id(DeclaredDestination { destination: DestinationSelector::Id(DestinationId(1)), ..by_name("x", "") },

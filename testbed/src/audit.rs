@@ -19,6 +19,9 @@ pub struct AuditEvent {
     pub object_ref: Option<AuditObject>,
     #[serde(default)]
     pub response_status: Option<AuditStatus>,
+    /// RFC 3339, in UTC.
+    #[serde(rename = "requestReceivedTimestamp")]
+    pub received: String,
     #[serde(default)]
     pub annotations: std::collections::BTreeMap<String, String>,
 }

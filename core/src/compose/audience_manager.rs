@@ -2,7 +2,7 @@
 
 use super::declared::{DeclaredDestination, NamedTrait, SegmentDestination, by_segment};
 use super::settings::ConnectionSettings;
-use super::text::{DESCRIPTION_CHARS_MAX, bounded};
+use super::text::{DESCRIPTION_CHARS_MAX, object_name};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, IntegrationCode};
 use crate::domain::labels::ExportControls;
@@ -150,7 +150,7 @@ pub fn compose(
     DesiredObjects {
         source: source.id.clone(),
         code: IntegrationCode::new(source.id.as_str()),
-        name: bounded(target.name.as_deref().unwrap_or(&source.name)),
+        name: object_name(target.name.as_deref().unwrap_or(&source.name)),
         description: describe(text, &mark, DESCRIPTION_CHARS_MAX).into(),
         trait_rule: trait_rule::experience_platform_segment(&settings.trait_rule_key, &source.id)
             .into(),
@@ -163,7 +163,7 @@ pub fn compose(
             .map(|segment| DesiredAdditionalSegment {
                 key: segment.key.clone(),
                 code: additional_code(&source.id, &segment.key),
-                name: bounded(&segment.name),
+                name: object_name(&segment.name),
                 description: describe(&segment.description, &mark, DESCRIPTION_CHARS_MAX).into(),
                 rule: segment.rule.clone(),
                 traits: segment.traits.clone(),

@@ -1,6 +1,6 @@
 //! A trait or segment of Audience Manager, as Experience Platform should hold it (design.md §2, AAM → AEP).
 
-use super::text::{DESCRIPTION_CHARS_MAX, bounded};
+use super::text::{DESCRIPTION_CHARS_MAX, object_name};
 use crate::domain::audience_manager::Activity;
 use crate::domain::experience_platform::{AudienceKey, NewAudience, NewForm};
 use crate::domain::identifier::DataSourceId;
@@ -133,7 +133,7 @@ pub fn compose_audience(
     DesiredAudience {
         source: source.id(),
         new: NewAudience {
-            name: bounded(target.name.as_deref().unwrap_or(&source.name)),
+            name: object_name(target.name.as_deref().unwrap_or(&source.name)),
             description: describe(text, &mark, DESCRIPTION_CHARS_MAX).into(),
             labels: source.controls.labels(&target.labels),
             form,

@@ -45,7 +45,7 @@ switches! {
         /// Status of a folder with a taken name, or of the deletion of one that is not empty: 409 or 400.
         folder_conflict_status: u16 = 409 => 400,
         /// Whether the creation of a folder must name the company (`pid`), else 400.
-        folder_post_needs_pid: bool = false,
+        folder_post_needs_pid: bool = false => true,
         /// Whether the answer to a created folder names its `folderId`.
         folder_post_answers_id: bool = true => false,
         /// Whether a trait folder brings its folder trait.
@@ -83,7 +83,8 @@ switches! {
         /// In which form the mappings of a destination come where no page is asked for.
         mapping_list: MappingList = MappingList::Envelope => MappingList::Pages,
         /// What a PUT of a mapping does with `destinationId`.
-        mapping_destination_id: MappingDestinationId = MappingDestinationId::Optional,
+        mapping_destination_id: MappingDestinationId =
+            MappingDestinationId::Optional => MappingDestinationId::Required,
         /// Whether the mappings of a destination that has none are 404, not `[]`.
         empty_mappings_not_found: bool = true,
         /// Whether a mapping's `startDate` is kept a day before the one that was sent.

@@ -53,13 +53,6 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "the other reading costs a refused call before the same write in another form; histories draw it",
-        &[
-            "audienceManager.folderPostNeedsPid",
-            "audienceManager.mappingDestinationId",
-        ],
-    ),
-    (
         "the likeliest reading refuses what the other one allows",
         &[
             "audienceManager.emptyMappingsNotFound",

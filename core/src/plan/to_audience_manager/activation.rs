@@ -66,6 +66,9 @@ impl<'a> Planner<'a> {
         for blocker in std::mem::take(&mut checked.blockers) {
             self.block_once(blocker);
         }
+        for target in &checked.targets {
+            self.note_suspended_destination(target.destination);
+        }
         checked
     }
 

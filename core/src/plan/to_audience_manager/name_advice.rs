@@ -11,7 +11,6 @@ pub(super) fn advised_against(found: &Trait) -> Option<Box<str>> {
         ('-', "a hyphen"),
         ('–', "a dash"),
         ('—', "a dash"),
-        ('\t', "a tab"),
         ('|', "a vertical bar"),
     ];
     let mut held: Vec<&str> = characters

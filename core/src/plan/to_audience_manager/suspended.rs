@@ -1,10 +1,11 @@
-//! Traits and segments that Audience Manager shows with a status that no person sets, `SUSPENDED` for one: reported, with the
+//! Traits, segments and destinations that Audience Manager shows with a status that no person sets, `SUSPENDED` for one: reported, with the
 //! traits of the rule that no longer resolve (audience-manager.md §4.5). The status itself is never written.
 
 use super::planner::Planner;
 use crate::blocker::{Blocker, SuspendedObject};
 use crate::call::Call;
 use crate::domain::audience_manager::{Segment, Trait};
+use crate::domain::destination::Destination;
 use crate::domain::identifier::TraitSid;
 use crate::domain::segment_rule::SegmentRule;
 use crate::ownership::object_name;
@@ -17,6 +18,21 @@ impl<'a> Planner<'a> {
         if let Some(status) = found.activity.suspended() {
             self.suspended.push(SuspendedObject {
                 object: object_name(found),
+                status: status.into(),
+                unresolved: Vec::new(),
+            });
+        }
+    }
+
+    /// Once, however many segments are mapped to it. It is mapped: what Adobe does with one of this status is not known.
+    pub(super) fn note_suspended_destination(&mut self, found: &Destination) {
+        let object = object_name(found);
+        let Some(status) = found.activity.suspended() else {
+            return;
+        };
+        if self.suspended.iter().all(|noted| noted.object != object) {
+            self.suspended.push(SuspendedObject {
+                object,
                 status: status.into(),
                 unresolved: Vec::new(),
             });
