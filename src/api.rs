@@ -6,6 +6,7 @@ pub mod activation;
 pub mod annotations;
 pub mod common;
 pub mod experience_platform;
+pub mod models;
 pub mod shared_audience;
 pub mod sharing_connection;
 pub mod used_by;

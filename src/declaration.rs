@@ -6,6 +6,7 @@
 mod activation;
 mod audience;
 mod connection;
+mod models;
 mod problem;
 
 pub(crate) use audience::{AudienceDeclaration, connection_name};

@@ -18,9 +18,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use audience_sharing_core::domain::adobe_sharing::is_pair_trait;
-use audience_sharing_core::domain::audience_manager::{
-    AlgorithmicModel, Segment, Trait, TraitReference,
-};
+use audience_sharing_core::domain::audience_manager::{Segment, Trait, TraitReference};
 use audience_sharing_core::domain::identifier::{CompanyId, DataSourceId, SegmentSid, TraitSid};
 use audience_sharing_core::domain::source::Naming;
 use bytes::Bytes;
@@ -69,29 +67,6 @@ impl AudienceManager {
         let call = self.call(operation, "/users/self");
         let body = self.whole(context, &call, OBJECT_BYTES_MAX).await?;
         me(&body).ok_or_else(|| operation.unexpected("the body names no company"))
-    }
-
-    /// Every model of the company.
-    ///
-    /// # Errors
-    /// Any kind but those of a write.
-    pub async fn models(
-        &self,
-        context: &CallContext,
-    ) -> Result<Listing<AlgorithmicModel, u64>, Error> {
-        let operation = operation::<OfAudienceManager>("models.list", CallKind::List);
-        let paging = OfAudienceManager::SYSTEM.service().paging;
-        let mut listing = Listing::default();
-        let call = self.call(operation, "/models/");
-        self.each_page(context, call, paging, ELEMENT_BYTES_MAX, &mut |element| {
-            let (Element::Whole(text) | Element::Outline(text)) = element;
-            match model::model(text).filter(|_| matches!(element, Element::Whole(_))) {
-                Some(model) => listing.items.push(model),
-                None => listing.undecodable.push(model::id(text)),
-            }
-        })
-        .await?;
-        Ok(listing)
     }
 
     /// The traits that a user's words fit, other providers' included.

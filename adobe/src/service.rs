@@ -139,11 +139,15 @@ fn verdict_of_identity_service(
 
 /// audience-manager.md §2.3.
 fn verdict_of_audience_manager(
-    _: &str,
+    operation: &str,
     _: CallKind,
     status: u16,
     refusal: &Refusal,
 ) -> Option<Kind> {
+    // The ids of the traits that are made of a model, and no code (§6.3).
+    if operation == "models.delete" && status == 400 && !refusal.page {
+        return Some(Kind::DeletionBlocked);
+    }
     let code = refusal.code.as_deref()?;
     match code {
         _ if !(400..500).contains(&status) => None,

@@ -9,8 +9,8 @@ pub use bounded::Bounded;
 
 use crate::compose::{ShareName, SourceGonePolicy};
 use crate::domain::identifier::{
-    AudienceId, CompanyId, DataSourceId, DestinationId, IntegrationCode, SandboxId, SegmentSid,
-    TraitSid,
+    AudienceId, CompanyId, DataSourceId, DestinationId, IntegrationCode, ModelId, SandboxId,
+    SegmentSid, TraitSid,
 };
 use crate::domain::labels::{ExportControl, ExportControls, Unlabelled, UsageLabels};
 use crate::domain::mark::Mark;
@@ -137,6 +137,18 @@ pub enum Blocker {
     /// The same; a definition over it would have no members.
     NoMemberSource(Box<str>),
 
+    // Models.
+    /// The name of one that would be one too many, and how many may run.
+    ModelLimit(Box<str>, usize),
+    /// The same of an algorithmic trait.
+    AlgorithmicTraitLimit(Box<str>, usize),
+    /// It has another basis than its entry declares, and a model's basis never changes.
+    ModelOutdated(ObjectName),
+    /// A trait under the code of an algorithmic one that is not made of this model.
+    NotOfModel(ObjectName, ModelId),
+    /// Its traits wait for a run with data, or are filled no more.
+    ModelRunning(ObjectName, ModelState),
+
     // Activation.
     /// By name.
     DestinationNotFound(Box<str>),
@@ -253,6 +265,16 @@ pub struct ForbiddenDestination {
     pub(crate) controls: Option<Vec<Box<str>>>,
 }
 
+/// Why a model yields nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelState {
+    NotRunYet,
+    Failed,
+    WithoutData,
+    /// Adobe ended it after three runs without data, for good.
+    Deactivated,
+}
+
 /// Why Audience Manager may have refused a rule; traits in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleFault {
@@ -297,6 +319,13 @@ impl Blocker {
             | Self::AwaitingConnector(_) => Reason::AwaitingAdobeSharing,
             Self::Suspended(_) => Reason::ObjectSuspended,
             Self::NoMemberSource(_) => Reason::NoMemberSource,
+            Self::ModelLimit(..) | Self::AlgorithmicTraitLimit(..) => Reason::LimitExceeded,
+            Self::ModelOutdated(_) | Self::NotOfModel(..) => Reason::ModelOutdated,
+            Self::ModelRunning(_, state) => match state {
+                ModelState::NotRunYet | ModelState::Failed => Reason::ModelRunning,
+                ModelState::WithoutData => Reason::ModelWithoutData,
+                ModelState::Deactivated => Reason::ModelDeactivated,
+            },
             Self::DestinationNotFound(..) | Self::DestinationGone(_) => Reason::DestinationNotFound,
             Self::DestinationAmbiguous(..) => Reason::DestinationAmbiguous,
             Self::DestinationUnsupported { .. } => Reason::DestinationUnsupported,

@@ -5,12 +5,13 @@
 mod audience_manager;
 mod declared;
 mod experience_platform;
+mod models;
 mod settings;
 mod text;
 
 pub use audience_manager::{
     AdditionalSegment, AudienceSelector, DesiredAdditionalSegment, DesiredObjects,
-    ToAudienceManager, additional_code, compose,
+    ToAudienceManager, compose,
 };
 pub use declared::{
     DeclaredDestination, DestinationSelector, NamedTrait, SegmentDestination, TraitSelector,
@@ -19,8 +20,10 @@ pub use experience_platform::{
     AudienceManagerSource, CONNECTOR_ORIGIN, DesiredAudience, Strategy, ToExperiencePlatform,
     compose_audience, external_key, metadata_key, mirror,
 };
+pub use models::{Baseline, DeclaredLookAlikes, DeclaredModel, LookAlikesToKeep, ModelToKeep};
 pub use settings::{AdoptionPolicy, ConnectionSettings, Mode, SourceGonePolicy};
 pub(crate) use text::DESCRIPTION_CHARS_MAX;
+pub use text::additional_code;
 
 use crate::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix};
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceId};
@@ -86,5 +89,6 @@ pub fn mark(owner: &OwnerId, share: &ShareName, uid: UidPrefix) -> Mark {
         namespace: share.namespace.clone(),
         name: share.name.clone(),
         uid: Some(uid),
+        entry: None,
     }
 }

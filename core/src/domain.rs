@@ -9,6 +9,7 @@ pub mod field;
 pub mod identifier;
 pub mod labels;
 pub mod mark;
+pub mod model;
 pub mod pql;
 pub mod reason;
 pub mod rights;

@@ -8,6 +8,7 @@ pub mod common;
 mod data_source;
 mod destination;
 pub mod folder;
+pub mod model;
 mod segment;
 mod r#trait;
 
@@ -16,6 +17,7 @@ pub(crate) use crate::domain::audience_manager::{
 };
 pub(crate) use crate::domain::destination::{Destination, Mapping};
 pub(crate) use crate::domain::experience_platform::Audience;
+pub(crate) use crate::domain::model::Model;
 
 /// Hands the list to a macro, before whatever else that takes: the kind, which is also the name of its calls and answers,
 /// and the name of its table.
@@ -32,6 +34,7 @@ macro_rules! with_every_kind {
                 Audience: audiences,
                 Destination: destinations,
                 Mapping: mappings,
+                Model: models,
             ]
             $($rest)*
         }

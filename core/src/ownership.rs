@@ -138,6 +138,7 @@ impl Claimant<'_> {
         let description = found.description().unwrap_or_default();
         match self.meaning(description) {
             Meaning::Ours => Ownership::Owned(ours),
+            Meaning::OtherEntry => Ownership::Unrelated,
             Meaning::NoMark => match (recorded, natural_key) {
                 (true, true) => Ownership::Owned(ours),
                 (true, false) => Ownership::Blocked(Blocker::OwnershipLost(object())),
@@ -168,7 +169,7 @@ impl Claimant<'_> {
                 owner,
                 namespace,
                 name,
-                uid: _,
+                ..
             } if self.is_owner(&owner) => Some(ShareName { namespace, name }),
             Mark::Audience { .. } | Mark::DataSource { .. } => None,
         }
@@ -205,15 +206,18 @@ impl Claimant<'_> {
                     namespace: own_namespace,
                     name: own_name,
                     uid: own_uid,
+                    entry: own_entry,
                     owner: _,
                 },
                 Mark::Audience {
                     namespace,
                     name,
                     uid,
+                    entry,
                     owner: _,
                 },
             ) => match (namespace, name) == (own_namespace, own_name) {
+                true if entry != own_entry => Meaning::OtherEntry,
                 true if uid == own_uid => Meaning::Ours,
                 true => Meaning::Predecessor {
                     dated: uid.is_some(),
@@ -278,6 +282,8 @@ enum Meaning {
         dated: bool,
         mark: Mark,
     },
+    /// This resource's, on what another entry of its spec declares.
+    OtherEntry,
     /// Another resource of this owner.
     Another {
         share: ShareName,

@@ -34,6 +34,7 @@ fn new_data_source() -> Call {
 
 fn new_trait() -> Call {
     Call::create::<Trait>(NewTrait {
+        look_alikes: None,
         name: "Loyal".into(),
         description: "".into(),
         integration_code: code(),
@@ -131,6 +132,7 @@ fn a_preview_names_every_field_that_changes_from_what_to_what() {
             description: Some("New".into()),
         }),
         update_trait(TraitChange {
+            threshold: None,
             name: Some("Loyal gamers".into()),
             description: Some("New".into()),
             integration_code: Some(IntegrationCode::new("4b1c")),

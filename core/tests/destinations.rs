@@ -99,6 +99,7 @@ fn gamers() -> Audience {
 fn record(world: &mut World, plan: &Plan<ObservedState>) {
     let state = plan.state.clone();
     world.recorded = RecordedIds {
+        models: Vec::new(),
         trait_sid: state.trait_sid,
         segment_sid: state.segment_sid,
         observed: state.observed,
@@ -371,29 +372,6 @@ fn a_destination_that_no_list_shows_may_be_the_element_that_cannot_be_read() {
         "{}",
         blockers[0].message()
     );
-}
-
-/// What Adobe does with a mapping to it is not known: it is made, and the status is reported once for both segments.
-#[test]
-fn a_destination_with_a_status_that_no_person_sets_is_mapped_and_reported() {
-    let mut third = share("loyal", "I", &["third"]);
-    let mut third = target_mut(&mut third).additional_segments.remove(0);
-    third.destinations = vec![shop()];
-    let mut share = mapped(&[shop()]);
-    target_mut(&mut share).additional_segments = vec![third];
-    let mut tenant = tenant();
-    let odd = tenant
-        .destinations
-        .values_mut()
-        .find(|it| &*it.name == "Shop");
-    odd.unwrap().activity = Activity::Other("SUSPENDED".into());
-    let mut world = World::over(tenant);
-    let plan = world.settle(&share, &gamers());
-    assert_eq!(reasons(&plan), [Reason::ObjectSuspended]);
-    let message = plan.blockers[0].message();
-    let told = "Destination 4711 \"Shop\" has the status \"SUSPENDED\"";
-    assert_eq!(message.matches(told).count(), 1, "{message}");
-    assert_eq!(world.tenant.mappings.len(), 2);
 }
 
 #[rstest]

@@ -55,6 +55,7 @@ fn not_found(inventory: &mut Inventory, sent: u64) {
 
 fn create() -> Call {
     Call::create::<Trait>(NewTrait {
+        look_alikes: None,
         name: "Loyal".into(),
         description: "".into(),
         integration_code: key().1,

@@ -168,6 +168,7 @@ impl Tenant {
             Call::Trait(Operation::Create(new)) => {
                 let sid = TraitSid(self.id());
                 let created = Trait {
+                    look_alikes: None,
                     sid,
                     kind: TraitKind::Onboarded,
                     name: new.name.clone(),
@@ -414,6 +415,7 @@ pub(crate) fn share(share: &str, source: &str, additional: &[&str]) -> Share {
         name: name(share),
         uid: uid(),
         direction: Direction::ToAudienceManager(ToAudienceManager {
+            models: Vec::new(),
             moves_over: false,
             source: AudienceSelector::Id(AudienceId::new(source)),
             name: None,

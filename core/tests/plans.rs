@@ -113,6 +113,7 @@ fn retire(world: &mut World, share: &ShareName, source: &AudienceId, recorded: &
                 claimant: claimant(&mark, &existing),
                 source: Some(&SourceId::Audience(source.clone())),
                 recorded: Made::InAudienceManager(RecordedObjects {
+                    declares_models: false,
                     ids: recorded,
                     data_sources: &[OURS],
                     declared: &[],

@@ -51,6 +51,7 @@ pub(crate) fn segment_folder(id: u64, name: &str) -> SegmentFolder {
 /// An onboarded trait.
 pub(crate) fn onboarded(sid: u64, code: Option<&str>) -> Trait {
     Trait {
+        look_alikes: None,
         sid: TraitSid(sid),
         kind: TraitKind::Onboarded,
         name: "Loyal".into(),

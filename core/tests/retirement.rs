@@ -68,6 +68,7 @@ fn plan_of(
             claimant: claimant(&mark_of(&name("loyal")), &existing()),
             source: source.map(of_audience).as_ref(),
             recorded: Made::InAudienceManager(RecordedObjects {
+                declares_models: false,
                 ids: recorded,
                 data_sources: data_source.as_slice(),
                 declared: &[],
@@ -89,6 +90,8 @@ fn existing() -> BTreeSet<ShareName> {
 /// What is due when marketing/other, which keeps the segments of these codes, takes the rest over.
 fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
     let kept = Successor {
+        models: BTreeSet::new(),
+        trait_codes: BTreeSet::new(),
         mark: mark_of(&name("other")),
         codes: codes
             .iter()
@@ -101,6 +104,7 @@ fn handed_over(world: &World, codes: &[&str]) -> Vec<String> {
         claimant: claimant(&mark, &existing),
         source: Some(&of_audience("I")),
         recorded: Made::InAudienceManager(RecordedObjects {
+            declares_models: false,
             ids: &recorded(),
             data_sources: &[DATA_SOURCE],
             declared: &[],

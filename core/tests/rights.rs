@@ -41,6 +41,7 @@ fn settled() -> (World, RecordedIds) {
 
 fn new_trait() -> Call {
     Call::create::<Trait>(NewTrait {
+        look_alikes: None,
         name: "Loyal gamers".into(),
         description: "".into(),
         integration_code: IntegrationCode::new("J"),
@@ -224,6 +225,7 @@ fn our_segments_are_paused_once_and_nobody_elses() {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: None,
                 recorded: Made::InAudienceManager(RecordedObjects {
+                    declares_models: false,
                     ids: &recorded,
                     data_sources: &[DATA_SOURCE],
                     declared: &[],

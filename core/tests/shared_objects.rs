@@ -439,6 +439,7 @@ fn a_data_source_that_holds_adobes_pairs_is_never_taken_over() {
         .collect();
     assert_eq!(calls, ["list traits of data source 5"]);
     let adobes = Trait {
+        look_alikes: None,
         sid: TraitSid(9),
         kind: TraitKind::Onboarded,
         name: "Loyal gamers".into(),

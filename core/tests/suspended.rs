@@ -144,6 +144,7 @@ fn what_is_suspended_is_not_paused() {
             claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
             source: None,
             recorded: Made::InAudienceManager(RecordedObjects {
+                declares_models: false,
                 ids: &recorded,
                 data_sources: &data_sources,
                 declared: &[],

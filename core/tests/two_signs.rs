@@ -253,6 +253,7 @@ proptest! {
             claimant: claimant(&mark, &living),
             source: Some(&audience),
             recorded: Made::InAudienceManager(RecordedObjects {
+                declares_models: false,
                 ids: &recorded,
                 data_sources: &[OUR_DATA_SOURCE],
                 declared: &[],
@@ -261,6 +262,7 @@ proptest! {
             since: Sequence(31),
         };
         let successor = Successor {
+            models: BTreeSet::new(), trait_codes: BTreeSet::new(),
             mark: audience_sharing_core::compose::mark(
                 &world.settings.owner,
                 &ShareName { name: name("successor").name, ..share.name.clone() },

@@ -72,6 +72,7 @@ impl EngineState {
                 ids: &deletion.recorded,
                 data_sources: &data_sources,
                 declared: &deletion.declared,
+                declares_models: deletion.declares_models,
             }),
         };
         let mark = mark(&self.settings.owner, &deletion.share, deletion.uid);
@@ -136,13 +137,17 @@ impl EngineState {
     /// What the successor keeps of the objects.
     fn kept(&self, successor: &Declaration, source: Option<&SourceId>) -> Successor {
         let source = source.and_then(SourceId::audience);
-        let codes = source.into_iter().flat_map(|source| {
-            let keys = successor.additional_keys.iter();
-            keys.map(|key| additional_code(source, key))
-        });
+        let codes = |keys: &[Box<str>]| {
+            let codes = source
+                .into_iter()
+                .flat_map(|source| keys.iter().map(|key| additional_code(source, key)));
+            codes.collect()
+        };
         Successor {
             mark: mark(&self.settings.owner, &successor.share, successor.uid),
-            codes: codes.collect(),
+            codes: codes(&successor.additional_keys),
+            trait_codes: codes(&successor.trait_keys),
+            models: successor.model_keys.iter().cloned().collect(),
             destinations: successor.destinations.clone(),
         }
     }

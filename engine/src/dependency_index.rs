@@ -7,7 +7,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use audience_sharing_core::compose::ShareName;
-use audience_sharing_core::domain::identifier::DestinationId;
+use audience_sharing_core::domain::identifier::{DestinationId, ModelId};
 use audience_sharing_core::inventory::Key;
 
 #[derive(Debug, Default)]
@@ -70,6 +70,14 @@ impl DependencyIndex {
         let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
         let found = from_there.next().map(|(key, _)| &**key);
         matches!(found, Some(Key::Destination(_) | Key::DestinationName(_)))
+    }
+
+    /// Whether any share depends on a model: only then are they listed.
+    pub(super) fn wants_models(&self) -> bool {
+        let first = Bound::Included(&Key::Model(ModelId(0)));
+        let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
+        let found = from_there.next().map(|(key, _)| &**key);
+        matches!(found, Some(Key::Model(_) | Key::Baseline(_)))
     }
 
     pub(super) fn of(&self, touched: &[Key]) -> BTreeSet<ShareName> {

@@ -306,8 +306,48 @@ impl EngineState {
                 observed_state.additional_segments.push((key.clone(), *sid));
             }
         }
+        self.with_recorded_models(&mut observed_state, recorded, desired);
         self.with_recorded_uses(&mut observed_state, recorded, desired);
         observed_state
+    }
+
+    fn with_recorded_models(
+        &self,
+        observed_state: &mut to_audience_manager::ObservedState,
+        recorded: &to_audience_manager::RecordedIds,
+        desired: &DesiredObjects,
+    ) {
+        let (models, traits) = (&self.inventory.models, &self.inventory.traits);
+        let own = desired.mark.of_any_uid();
+        observed_state.models.retain(|known| {
+            let found = models.get(&known.id);
+            let mark = found.and_then(|entry| Mark::read(&entry.record.description));
+            // As above: another incarnation's becomes ours by the write that marks it.
+            mark.is_none_or(|mark| {
+                mark.of_any_uid().of_entry(None) != own || mark.of_entry(None) == desired.mark
+            })
+        });
+        for known in &recorded.models {
+            let mut known = known.clone();
+            known.traits.retain(|(_, sid)| !traits.is_gone(sid));
+            let same = observed_state
+                .models
+                .iter_mut()
+                .find(|other| other.key == known.key);
+            match same {
+                Some(other) => {
+                    let missing = known.traits.into_iter();
+                    let missing = missing
+                        .filter(|(key, _)| other.traits.iter().all(|(found, _)| found != key));
+                    let missing: Vec<_> = missing.collect();
+                    other.traits.extend(missing);
+                }
+                None if !models.is_gone(&known.id) || !known.traits.is_empty() => {
+                    observed_state.models.push(known);
+                }
+                None => {}
+            }
+        }
     }
 
     /// Mappings that exist, and what was found for declarations that could not be judged.
@@ -450,6 +490,22 @@ impl EngineState {
         {
             keys.insert(Key::SharedObjects); // its data source may come, lose a control, or be opened to the credential
         }
+        if !desired.models.is_empty() {
+            let baselines = [
+                observed_state.trait_sid.map(|sid| sid.0),
+                observed_state.segment_sid.map(|sid| sid.0),
+            ];
+            keys.extend(baselines.into_iter().flatten().map(Key::Baseline));
+            keys.extend(
+                desired
+                    .look_alikes()
+                    .map(|declared| Key::Code(declared.code.clone())),
+            );
+        }
+        for known in observed_state.models.iter().chain(&request.recorded.models) {
+            keys.insert(Key::Model(known.id));
+            keys.extend(known.traits.iter().map(|(_, sid)| Key::Trait(*sid)));
+        }
         keys.extend(request.recorded.trait_sid.map(Key::Trait));
         keys.extend(request.recorded.segment_sid.map(Key::Segment));
         let destinations = desired.all_destinations();
@@ -504,7 +560,12 @@ pub(super) fn is_conflict(blocker: &Blocker) -> bool {
 fn objects(desired: &DesiredObjects) -> usize {
     let segments = desired.additional_segments.iter();
     let of_segments: usize = segments.map(|segment| 2 + segment.traits.len()).sum();
-    2 + of_segments + desired.all_destinations().count()
+    let of_models: usize = desired
+        .models
+        .iter()
+        .map(|model| 2 + 2 * model.traits.len())
+        .sum();
+    2 + of_segments + of_models + desired.all_destinations().count()
 }
 
 /// Changes whenever anything that is desired changes.

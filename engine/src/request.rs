@@ -10,7 +10,7 @@ use audience_sharing_core::compose::{
 use audience_sharing_core::domain::disposition::Disposition;
 use audience_sharing_core::domain::identifier::{AudienceId, DataSourceId};
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
-use audience_sharing_core::domain::mark::UidPrefix;
+use audience_sharing_core::domain::mark::{EntryKey, UidPrefix};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::source::SourceId;
 use audience_sharing_core::inventory::{CreatedFolders, Tenant};
@@ -53,6 +53,8 @@ pub struct DeletionRequest {
     pub recorded: to_audience_manager::RecordedIds,
     /// As far as the spec can be read.
     pub declared: Vec<SegmentDestination>,
+    /// Its spec declares models.
+    pub declares_models: bool,
     /// `Some`: it was shared to Experience Platform.
     pub recorded_audience: Option<to_experience_platform::RecordedAudience>,
     /// Its strategy there; only a resource with the same strategy can take it over.
@@ -90,6 +92,9 @@ pub struct Declaration {
     pub home: Option<Home>,
     /// Of its additional segments.
     pub additional_keys: Vec<Box<str>>,
+    /// Of the algorithmic traits of its models.
+    pub trait_keys: Vec<Box<str>>,
+    pub model_keys: Vec<EntryKey>,
     pub destinations: Vec<SegmentDestination>,
     pub strategy: Strategy,
 }

@@ -15,6 +15,7 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::{Audience, Sandbox};
 use audience_sharing_core::domain::identifier::{DataSourceId, SandboxName};
+use audience_sharing_core::domain::model::Model;
 use audience_sharing_core::domain::source::SourceKind;
 use audience_sharing_core::facts::{self, At, Response};
 use audience_sharing_core::inventory::{Coverage, Key, Moment, Sequence};
@@ -40,6 +41,9 @@ const SKIPPED_NAMED_MAX: usize = 20;
 /// A list that lacks more known objects than this is asked for once more before any of them is read by itself (design.md
 /// §4, L2).
 const MISSING_MAX: usize = 20;
+
+/// Adobe runs a model once a day at most (audience-manager.md §6.5).
+const MODELS_EVERY_MS: u64 = 4 * 3_600_000;
 
 /// One read of a resync.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +99,8 @@ pub(super) struct Resync {
     next_at: Instant,
     due_again: bool,
     resyncs: u64,
+    /// When the last list of models was answered.
+    models_listed: Option<Moment>,
     /// By list, what the last one held that could not be read.
     skipped: BTreeMap<&'static str, Vec<String>>,
     waiting: Vec<oneshot::Sender<()>>,
@@ -144,6 +150,7 @@ impl Resync {
             next_at: now,
             due_again: false,
             resyncs: 0,
+            models_listed: None,
             skipped: BTreeMap::new(),
             waiting: Vec::new(),
             served: Vec::new(),
@@ -259,7 +266,8 @@ impl Resync {
             let next = match self.running {
                 Some(Stage::Identity) => Some((Stage::Sandbox, vec![Lists::Sandboxes])),
                 Some(Stage::Sandbox) => Some((Stage::Shared, shared())),
-                Some(Stage::Shared) => contents(state)
+                Some(Stage::Shared) => self
+                    .contents(state, now)
                     .map(|lists| (Stage::Contents, lists))
                     .or_else(|| destinations(state)),
                 Some(Stage::Contents) => destinations(state),
@@ -305,6 +313,9 @@ impl Resync {
             }
             Ok(Read::Response(response)) => match &list {
                 Lists::Call(call) => {
+                    if matches!(**call, Call::Model(_)) {
+                        self.models_listed = Some(now);
+                    }
                     if let Some((list, unreadable)) = facts::unreadable(&response) {
                         self.report_skipped(state, list, unreadable);
                     }
@@ -365,6 +376,22 @@ impl Resync {
         }
     }
 
+    fn contents(&self, state: &EngineState, now: Moment) -> Option<Vec<Lists>> {
+        let mut calls = contents(state);
+        let is_old = self
+            .models_listed
+            .is_none_or(|at| now.since(at) >= MODELS_EVERY_MS);
+        // Who asks for a look waits for the end of this resync.
+        if state.dependency_index.wants_models() && (is_old || !self.served.is_empty()) {
+            calls.push(Call::list::<Model>(()));
+        }
+        let lists: Vec<_> = calls
+            .into_iter()
+            .map(|call| Lists::Call(Box::new(call)))
+            .collect();
+        (!lists.is_empty()).then_some(lists)
+    }
+
     /// The first failure of a resync is the one that is reported.
     fn fail(&mut self, problem: Problem, retry_after: Option<Duration>) {
         self.failure.get_or_insert((problem, retry_after));
@@ -393,7 +420,7 @@ fn shared() -> Vec<Lists> {
 }
 
 /// What is in our data sources, and in those of shared sources; nothing to list while there is none.
-fn contents(state: &EngineState) -> Option<Vec<Lists>> {
+fn contents(state: &EngineState) -> Vec<Call> {
     let observed_state = state.shared_objects_plan(Mode::Observe).state;
     let of = |wanted: SourceKind| {
         let mut ids: Vec<DataSourceId> = observed_state.data_sources().collect();
@@ -414,9 +441,7 @@ fn contents(state: &EngineState) -> Option<Vec<Lists>> {
     let calls = traits.into_iter().chain(segments);
     // Adobe's may be in a data source that has just come.
     let due = state.shared_objects_needed && state.inventory.adobe_sharing.is_due;
-    let calls = calls.chain(due.then_some(Call::FindAdobeSharing));
-    let lists: Vec<_> = calls.map(|call| Lists::Call(Box::new(call))).collect();
-    (!lists.is_empty()).then_some(lists)
+    calls.chain(due.then_some(Call::FindAdobeSharing)).collect()
 }
 
 /// Nothing if no audience declares any.

@@ -32,6 +32,7 @@ impl EngineState {
             ids: &request.recorded,
             data_sources: &data_sources,
             declared: &declared,
+            declares_models: !target.models.is_empty(),
         };
         let deletion_input = DeletionInput {
             claimant: self.claimant(&mark),

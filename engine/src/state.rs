@@ -60,6 +60,8 @@ impl EngineState {
                 pinned,
                 home,
                 additional_keys: _,
+                trait_keys: _,
+                model_keys: _,
                 destinations: _,
                 strategy: _,
             } = declaration;

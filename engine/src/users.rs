@@ -2,6 +2,7 @@
 
 use audience_sharing_core::domain::destination::Destination;
 use audience_sharing_core::domain::identifier::AudienceId;
+use audience_sharing_core::domain::model::Model;
 use audience_sharing_core::plan::to_audience_manager::ObservedState;
 use audience_sharing_core::plan::used_by::{Used, UsedBy, segment_definitions};
 
@@ -58,7 +59,7 @@ impl Engine {
         let audience_manager = &self.systems.audience_manager;
         let containing = audience_manager.segments_containing(&context, used.shared_trait);
         let segments = containing.await.ok();
-        let models = audience_manager.models(&context).await.ok();
+        let models = audience_manager.list::<Model>(&context, &()).await.ok();
         let destinations = audience_manager
             .list::<Destination>(&context, &())
             .await
@@ -70,7 +71,10 @@ impl Engine {
         });
         UsedBy {
             segments: segments.map(|listing| used.segments(&listing.items)),
-            models: models.map(|listing| used.models(&listing.items)),
+            models: models.map(|listing| {
+                let listed = listing.items.iter();
+                used.models(listed.map(|listed| &listed.model))
+            }),
             destinations: with_mappings.map(|all| {
                 let all = all.iter();
                 used.destinations(all.map(|(destination, mappings)| (destination, &**mappings)))

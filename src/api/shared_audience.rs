@@ -20,6 +20,7 @@ use super::common::{
     TenantStatus, conditions_schema, find_condition, pending,
 };
 use super::experience_platform::{ExperiencePlatformStatus, ExperiencePlatformTarget, PqlStatus};
+use super::models::{Model, ModelStatus};
 use super::used_by::UsedByStatus;
 use super::word::Word;
 
@@ -57,6 +58,8 @@ const TTL_DAYS: i32 = 120;
     .message("target.audienceManager.additionalSegments: mode Observe reports only and creates nothing; take the segments out or set mode: Manage"),
     validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.destinations) || size(self.target.audienceManager.destinations) == 0")
     .message("target.audienceManager.destinations: mode Observe reports only and maps nothing; take the destinations out or set mode: Manage"))]
+#[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.audienceManager) || !has(self.target.audienceManager.models) || size(self.target.audienceManager.models) == 0")
+    .message("target.audienceManager.models: mode Observe reports only and creates nothing; take the models out or set mode: Manage"))]
 #[x_kube(validation = Rule::new("self.mode != 'Observe' || !has(self.target) || !has(self.target.experiencePlatform) || !has(self.target.experiencePlatform.dataUsageLabels) || size(self.target.experiencePlatform.dataUsageLabels) == 0")
     .message("target.experiencePlatform.dataUsageLabels: mode Observe reports only and labels nothing; take the labels out or set mode: Manage"))]
 #[x_kube(validation = Rule::new("has(self.source.experiencePlatform) || !has(self.target) || !has(self.target.audienceManager)")
@@ -199,6 +202,9 @@ pub struct Target {
 /// The trait and the segments in Audience Manager.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.models) || self.models.filter(model, has(model.traits)).map(model, model.traits.map(one, one.key)).all(keys, self.models.filter(model, has(model.traits)).filter(model, model.traits.exists(one, one.key in keys)).size() == 1)").message("models[].traits[].key: the same key is used by two models; rules name a trait by its key alone, choose another")
+)]
 pub struct AudienceManagerTarget {
     /// The name of the trait and the segment. Left out: the source's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -223,6 +229,11 @@ pub struct AudienceManagerTarget {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub additional_segments: Vec<AdditionalSegment>,
+    /// Algorithmic models, and the traits that they yield.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub models: Vec<Model>,
     /// What happens to this resource's own trait and segment where Adobe's own sharing makes another pair for the audience
     /// later: `KeepOwn` keeps them, `MoveOver` lets Adobe's take their place once its segment has members. Mappings are made
     /// to Adobe's segment before the old ones are deleted.
@@ -257,7 +268,7 @@ pub struct AdditionalSegment {
     #[schemars(length(max = 255))]
     pub description: Option<String>,
     /// The segment's rule, with `{trait}` for the shared trait, such as `{trait} AND (9912T OR {auto})`. Other traits are named
-    /// in it by their sids, or by the keys of `traits`.
+    /// in it by their sids, or by the keys of `traits` and of the traits of `models`.
     #[schemars(length(min = 1, max = 8192))]
     #[x_kube(validation = Rule::new("self.contains('{trait}')").message("additionalSegments[].rule: write {trait} for the shared trait, such as {trait} AND 9912T"))]
     pub rule: String,
@@ -453,6 +464,11 @@ pub struct AudienceManagerStatus {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
     pub additional_segments: Vec<AdditionalSegmentStatus>,
+    /// The models that exist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["key".into()]))]
+    pub models: Vec<ModelStatus>,
 }
 
 /// An additional segment that exists.
@@ -485,6 +501,7 @@ impl Default for AudienceManagerTarget {
             ttl_days: TTL_DAYS,
             destinations: Vec::new(),
             additional_segments: Vec::new(),
+            models: Vec::new(),
             adobe_sharing: AdobeSharingPolicy::default(),
         }
     }
@@ -518,7 +535,7 @@ impl SharedAudienceStatus {
     }
 }
 
-const fn default_ttl_days() -> i32 {
+pub(super) const fn default_ttl_days() -> i32 {
     TTL_DAYS
 }
 

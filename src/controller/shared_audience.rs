@@ -4,6 +4,7 @@
 
 mod activation;
 mod delete;
+mod models;
 mod outcome;
 pub(super) mod recorded;
 mod status;

@@ -13,6 +13,7 @@ use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 
 use super::problem::invalid;
 use crate::api::activation as api;
+use crate::api::models::Model;
 use crate::api::shared_audience::AdditionalSegment;
 use audience_sharing_engine::Problem;
 
@@ -76,17 +77,22 @@ fn day(date: &Option<String>, field: &str, what: &str) -> Result<Option<Day>, Pr
     Ok(Some(day))
 }
 
-/// The traits that the rule names by a key; each key of the one is a key of the other.
+/// The traits that the rule names by a key; each key of the one is a key of the other, or of an algorithmic trait.
 pub(super) fn traits(
     segment: &AdditionalSegment,
     rule: &RuleTemplate,
+    models: &[Model],
 ) -> Result<Vec<NamedTrait>, Problem> {
     let used = rule.keys();
-    let declares = |key: &str| segment.traits.iter().any(|declared| declared.key == key);
+    let declares = |key: &str| {
+        let mut yielded = models.iter().flat_map(|model| &model.traits);
+        segment.traits.iter().any(|declared| declared.key == key)
+            || yielded.any(|declared| declared.key == key)
+    };
     if let Some(key) = used.iter().find(|key| !declares(key)) {
         let message = format!(
-            "The rule of additional segment {:?} uses {{{key}}}, and its traits have no such key; nothing was changed. Add \
-             the key to traits, or write a sid such as 123T.",
+            "The rule of additional segment {:?} uses {{{key}}}, and neither its traits nor those of the models have \
+             such a key; nothing was changed. Add the key to traits, or write a sid such as 123T.",
             segment.key
         );
         return Err(Problem::new(Reason::RuleInvalid, message));

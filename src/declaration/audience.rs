@@ -7,16 +7,17 @@ use audience_sharing_core::compose::{
 };
 use audience_sharing_core::domain::identifier::{AudienceId, IntegrationCode};
 use audience_sharing_core::domain::labels::UsageLabels;
-use audience_sharing_core::domain::mark::{ResourceName, UidPrefix};
+use audience_sharing_core::domain::mark::{EntryKey, ResourceName, UidPrefix};
 use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::{AudienceManagerSelector, Naming, SourceKind};
 use audience_sharing_core::plan::claims::CreatedAt;
 use audience_sharing_engine::Problem;
 
-use super::activation;
 use super::problem::invalid;
+use super::{activation, models};
 use crate::api::experience_platform::{self, ExperiencePlatformTarget};
+use crate::api::models::Model;
 use crate::api::shared_audience as api;
 use crate::api::{self as resources, SharedAudience};
 
@@ -31,6 +32,9 @@ pub(crate) struct AudienceDeclaration {
     pub(crate) strategy: Strategy,
     /// Of its additional segments.
     pub(crate) additional_keys: Vec<Box<str>>,
+    /// Of the algorithmic traits of its models.
+    pub(crate) trait_keys: Vec<Box<str>>,
+    pub(crate) model_keys: Vec<EntryKey>,
     /// Of all segments, as far as they can be read.
     pub(crate) destinations: Vec<SegmentDestination>,
     pub(crate) mode: Mode,
@@ -63,6 +67,13 @@ impl AudienceDeclaration {
                 .iter()
                 .map(|segment| segment.key.as_str().into())
                 .collect(),
+            trait_keys: there
+                .models
+                .iter()
+                .flat_map(|model| &model.traits)
+                .map(|one| one.key.as_str().into())
+                .collect(),
+            model_keys: models::model_keys(&there.models).collect(),
             destinations: segment_destinations(&there),
             mode: match spec.mode {
                 api::Mode::Manage => Mode::Manage,
@@ -135,7 +146,10 @@ fn to_audience_manager(
         description: target.description.as_deref().map(Into::into),
         ttl_days: u32::try_from(target.ttl_days).unwrap_or_default(),
         destinations: activation::destinations(&target.destinations, "the segment")?,
-        additional_segments: segments.map(additional_segment).collect::<Result<_, _>>()?,
+        additional_segments: segments
+            .map(|segment| additional_segment(segment, &target.models))
+            .collect::<Result<_, _>>()?,
+        models: models::models(&target.models)?,
         moves_over: moves_over(target),
     }))
 }
@@ -237,7 +251,10 @@ fn object_of(source: &api::AudienceManagerSource) -> Result<AudienceManagerSelec
     Ok(AudienceManagerSelector { kind, naming })
 }
 
-fn additional_segment(segment: &api::AdditionalSegment) -> Result<AdditionalSegment, Problem> {
+fn additional_segment(
+    segment: &api::AdditionalSegment,
+    models: &[Model],
+) -> Result<AdditionalSegment, Problem> {
     let name = format!("additional segment {:?}", segment.key);
     let rule = RuleTemplate::parse(&segment.rule).map_err(|error| {
         let message = format!("The rule of {name}: {error}; nothing was changed.");
@@ -247,7 +264,7 @@ fn additional_segment(segment: &api::AdditionalSegment) -> Result<AdditionalSegm
         key: segment.key.as_str().into(),
         name: segment.name.as_str().into(),
         description: segment.description.as_deref().unwrap_or_default().into(),
-        traits: activation::traits(segment, &rule)?,
+        traits: activation::traits(segment, &rule, models)?,
         destinations: activation::destinations(&segment.destinations, &name)?,
         rule,
     })

@@ -10,8 +10,10 @@ use audience_sharing_core::domain::audience_manager::{
     TraitChange, TraitFolder, TraitKind,
 };
 use audience_sharing_core::domain::identifier::{
-    CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    CompanyId, DataSourceId, IntegrationCode, ModelId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
+use audience_sharing_core::domain::model::Model;
 use audience_sharing_core::domain::rights::Rights;
 use serde_json::{Value, json};
 
@@ -83,6 +85,7 @@ fn stored_trait() -> Value {
 
 fn known_trait() -> Trait {
     Trait {
+        look_alikes: None,
         sid: TraitSid(77),
         kind: TraitKind::Onboarded,
         name: "Loyal & gamers".into(),
@@ -218,6 +221,7 @@ async fn what_is_created_is_what_was_sent_and_answered() {
         Reply::json(201, &json!({"sid": 77, "name": "N", "traitRule": null}))
     });
     let new = NewTrait {
+        look_alikes: None,
         name: "N".into(),
         description: "D".into(),
         integration_code: IntegrationCode::new("4b1c"),
@@ -538,10 +542,11 @@ async fn a_model_that_cannot_be_read_is_named_by_its_id() {
             &json!([{"algoModelId": 1, "name": "M"}, {"algoModelId": 2, "name": 5}, 6]),
         )
     });
-    let listing = world.gateway.audience_manager().models(&change()).await;
+    let aam = world.gateway.audience_manager();
+    let listing = aam.list::<Model>(&change(), &()).await;
     let listing = listing.expect("a list");
     assert_eq!(listing.items.len(), 1);
-    assert_eq!(listing.undecodable, [Some(2), None]);
+    assert_eq!(listing.undecodable, [Some(ModelId(2)), None]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,15 @@
 //! Traits (audience-manager.md §4.1).
 
-use audience_sharing_core::domain::audience_manager::{NewTrait, Trait, TraitChange, TraitKind};
+use audience_sharing_core::domain::audience_manager::{
+    LookAlikes, NewTrait, Threshold, Trait, TraitChange, TraitKind,
+};
 use audience_sharing_core::domain::identifier::{
-    DataSourceId, IntegrationCode, TraitFolderId, TraitSid,
+    DataSourceId, IntegrationCode, ModelId, TraitFolderId, TraitSid,
 };
 use http::Method;
 use serde::Deserialize;
 use serde::de::Deserializer;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::contents::{contents, each_alone, with_code};
 use super::service::OfAudienceManager;
@@ -27,6 +29,7 @@ impl Resource for Trait {
     fn decode<'de, D: Deserializer<'de>>(wire: D) -> Option<Self> {
         let wire = WireTrait::deserialize(wire).ok()?;
         let read = reader(&wire.trait_rule);
+        let look_alikes = look_alikes(&wire);
         Some(Self {
             sid: TraitSid(wire.sid?),
             kind: match &*wire.trait_type {
@@ -42,6 +45,7 @@ impl Resource for Trait {
             folder: TraitFolderId(wire.folder_id?),
             rule: read(wire.trait_rule),
             ttl_days: wire.ttl.and_then(|days| u32::try_from(days).ok()),
+            look_alikes,
             activity: activity(wire.status),
         })
     }
@@ -83,18 +87,32 @@ impl Resource for Trait {
             folder,
             rule,
             ttl_days,
+            look_alikes,
         } = new;
-        let sent = json!({
-            "traitType": "ON_BOARDED_TRAIT",
+        let mut sent = json!({
             "name": name,
             "description": description,
             "integrationCode": integration_code.as_str(),
             "dataSourceId": data_source.0,
             "folderId": folder.0,
-            "traitRule": rule,
             "ttl": ttl_days,
             "status": "ACTIVE",
         });
+        let kind = match look_alikes {
+            None => json!({"traitType": "ON_BOARDED_TRAIT", "traitRule": rule}),
+            Some(LookAlikes { model, threshold }) => {
+                let (kind, value) = threshold.map(on_the_wire).unzip();
+                json!({
+                    "traitType": "ALGO_TRAIT",
+                    "algoModelId": model.0,
+                    "thresholdType": kind,
+                    "thresholdValue": value,
+                })
+            }
+        };
+        if let (Some(sent), Value::Object(kind)) = (sent.as_object_mut(), kind) {
+            sent.extend(kind);
+        }
         Creation::new("traits.create", PATH, sent)
     }
 
@@ -107,8 +125,10 @@ impl Resource for Trait {
             folder,
             rule,
             ttl_days,
+            threshold,
             activate,
         } = change;
+        let (threshold, value) = threshold.map(on_the_wire).unzip();
         let code = integration_code.as_ref().map(IntegrationCode::as_str);
         let fields = [
             field("name", name.as_ref()),
@@ -119,6 +139,8 @@ impl Resource for Trait {
             field("status", activate.then_some("ACTIVE")),
             field("traitRule", rule.as_ref()),
             field("ttl", *ttl_days),
+            field("thresholdType", threshold),
+            field("thresholdValue", value),
         ];
         Ok(fields.into_iter().flatten().collect())
     }
@@ -135,11 +157,36 @@ impl Resource for Trait {
         if self.ttl_days.is_none() || read.ttl_days.is_none() {
             same.ttl_days = read.ttl_days;
         }
+        if self.look_alikes.is_none() || read.look_alikes.is_none() {
+            same.look_alikes.clone_from(&read.look_alikes);
+        }
         if is_unsaid(&self.activity) || is_unsaid(&read.activity) {
             same.activity = read.activity.clone();
         }
         same == *read
     }
+}
+
+/// In percent, or devices (§6.5).
+fn on_the_wire(threshold: Threshold) -> (&'static str, u64) {
+    match threshold {
+        Threshold::AccuracyPercent(percent) => ("ACCURACY", percent.into()),
+        Threshold::Reach(count) => ("REACH", count),
+    }
+}
+
+fn look_alikes(wire: &WireTrait) -> Option<Box<LookAlikes>> {
+    let value = wire.threshold_value;
+    let threshold = match wire.threshold_type.as_deref() {
+        Some("REACH") => value.map(Threshold::Reach),
+        Some("ACCURACY") => {
+            let percent = value.and_then(|value| u32::try_from(value).ok());
+            percent.map(Threshold::AccuracyPercent)
+        }
+        _ => None,
+    };
+    let model = ModelId(wire.algo_model_id?);
+    Some(Box::new(LookAlikes { model, threshold }))
 }
 
 #[derive(Deserialize)]
@@ -163,6 +210,12 @@ struct WireTrait {
     trait_rule: Box<str>,
     #[serde(default, deserialize_with = "optional_number")]
     ttl: Option<u64>,
+    #[serde(default, deserialize_with = "optional_number")]
+    algo_model_id: Option<u64>,
+    #[serde(default, deserialize_with = "optional_word")]
+    threshold_type: Option<Box<str>>,
+    #[serde(default, deserialize_with = "optional_number")]
+    threshold_value: Option<u64>,
     #[serde(default, deserialize_with = "optional_word")]
     status: Option<Box<str>>,
 }

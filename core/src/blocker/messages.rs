@@ -9,7 +9,8 @@ use std::fmt::{self, Display, Formatter};
 use self::source::{sharing_loop, source_gone};
 use super::bounded::{Bounded, SHOWN_MAX};
 use super::{
-    Bar, Blocker, ForbiddenDestination, NoAdoption, ObjectName, RuleFault, SuspendedObject,
+    Bar, Blocker, ForbiddenDestination, ModelState, NoAdoption, ObjectName, RuleFault,
+    SuspendedObject,
 };
 use crate::compose::DESCRIPTION_CHARS_MAX;
 use crate::domain::identifier::DataSourceId;
@@ -268,6 +269,28 @@ impl Display for Blocker {
                  over it would have no members; none was created. Choose it in the Audience Manager source connection, or \
                  use the strategy ExternalAudience or MetadataOnly in a new SharedAudience."
             ),
+            Self::ModelLimit(name, limit) => write!(
+                to,
+                "{limit} algorithmic models are active in Audience Manager, which is the limit; the model {name:?} was not \
+                 created. Delete or deactivate one that is no longer used."
+            ),
+            Self::AlgorithmicTraitLimit(name, limit) => write!(
+                to,
+                "The company has {limit} algorithmic traits or more in the data sources of this connection, which is Audience \
+                 Manager's limit; the trait {name:?} was not created. Delete one that is no longer used."
+            ),
+            Self::ModelOutdated(model) => write!(
+                to,
+                "The {model} has another baseline, other data sources, another look-back period or other exclusions than are \
+                 declared. Adobe never changes these; the model was left as it is. Declare it under another key: the new one \
+                 is created, and then the old one deleted."
+            ),
+            Self::NotOfModel(found, model) => write!(
+                to,
+                "The {found} has the integration code of an algorithmic trait of model {model} and is not made of that model; \
+                 it was left as it is. Delete it, or declare the trait under another key."
+            ),
+            Self::ModelRunning(model, state) => model_running(to, model, *state),
             Self::DestinationNotFound(name) => write!(
                 to,
                 "Audience Manager lists no destination named {name:?}; nothing was mapped to it. Correct the name (it is \
@@ -460,6 +483,28 @@ fn usage_labels_unknown(
              {DATA_SOURCES}, Data Export Controls, and write the labels into target.experiencePlatform.dataUsageLabels."
         ),
     }
+}
+
+fn model_running(to: &mut Formatter<'_>, model: &ObjectName, state: ModelState) -> fmt::Result {
+    let what = match state {
+        ModelState::NotRunYet => "has not run yet, which takes Adobe up to seven days",
+        ModelState::Failed => "failed in its last run; Adobe runs it again",
+        ModelState::WithoutData => {
+            "ran without data; Adobe tries it again on the next days, and ends it after three such runs"
+        }
+        ModelState::Deactivated => {
+            return write!(
+                to,
+                "Adobe deactivated the {model} after three runs without data; its algorithmic traits are filled no more, and \
+                 nothing was changed. {}",
+                Reason::ModelDeactivated.remedy()
+            );
+        }
+    };
+    write!(
+        to,
+        "The {model} {what}. Its algorithmic traits, and segments whose rules name them, are created once it ran with data."
+    )
 }
 
 fn suspended(to: &mut Formatter<'_>, objects: &[SuspendedObject]) -> fmt::Result {

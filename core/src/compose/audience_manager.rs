@@ -1,8 +1,9 @@
 //! An audience of Experience Platform, as it is to be in Audience Manager (design.md §2).
 
 use super::declared::{DeclaredDestination, NamedTrait, SegmentDestination, by_segment};
+use super::models::{DeclaredModel, LookAlikesToKeep, ModelToKeep, compose_model};
 use super::settings::ConnectionSettings;
-use super::text::{DESCRIPTION_CHARS_MAX, object_name};
+use super::text::{DESCRIPTION_CHARS_MAX, additional_code, object_name};
 use crate::domain::experience_platform::Audience;
 use crate::domain::identifier::{AudienceId, IntegrationCode};
 use crate::domain::labels::ExportControls;
@@ -42,6 +43,7 @@ pub struct ToAudienceManager {
     /// Of the shared segment.
     pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<AdditionalSegment>,
+    pub models: Vec<DeclaredModel>,
     /// Once Adobe's own pair has members, it takes the place of ours.
     pub moves_over: bool,
 }
@@ -61,6 +63,7 @@ pub struct DesiredObjects {
     pub controls: Option<ExportControls>,
     pub destinations: Vec<DeclaredDestination>,
     pub additional_segments: Vec<DesiredAdditionalSegment>,
+    pub models: Vec<ModelToKeep>,
     /// Once Adobe's own pair has members, it takes the place of ours.
     pub moves_over: bool,
 }
@@ -74,11 +77,6 @@ pub struct DesiredAdditionalSegment {
     pub rule: RuleTemplate,
     pub traits: Vec<NamedTrait>,
     pub destinations: Vec<DeclaredDestination>,
-}
-
-/// The integration code of an additional segment: `<I>.<key>` (design.md §4.4).
-pub fn additional_code(source: &AudienceId, key: &str) -> IntegrationCode {
-    IntegrationCode::new(format!("{source}.{key}"))
 }
 
 impl ToAudienceManager {
@@ -129,6 +127,11 @@ impl DesiredObjects {
         declared.any(|declared| *declared.key == *key)
     }
 
+    /// The traits that the models yield.
+    pub fn look_alikes(&self) -> impl Iterator<Item = &LookAlikesToKeep> {
+        self.models.iter().flat_map(|model| &model.traits)
+    }
+
     /// Whether a trait is declared under this key for the additional segment.
     pub fn declares_trait(&self, segment: &str, key: &str) -> bool {
         let segments = self.additional_segments.iter();
@@ -169,6 +172,11 @@ pub fn compose(
                 traits: segment.traits.clone(),
                 destinations: segment.destinations.clone(),
             })
+            .collect(),
+        models: target
+            .models
+            .iter()
+            .map(|declared| compose_model(declared, &source.id, &mark))
             .collect(),
         moves_over: target.moves_over,
         mark,

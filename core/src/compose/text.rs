@@ -1,4 +1,6 @@
-//! How long the texts are that we write.
+//! The texts that we write: how long they are, and the codes that we derive.
+
+use crate::domain::identifier::{AudienceId, IntegrationCode};
 
 /// Names of traits and segments (audience-manager.md §4.1).
 const NAME_CHARS_MAX: usize = 255;
@@ -14,4 +16,9 @@ pub(super) fn object_name(name: &str) -> Box<str> {
         false => character,
     };
     name.chars().take(NAME_CHARS_MAX).map(in_one_line).collect()
+}
+
+/// The integration code of a segment or trait beside the shared one: `<I>.<key>` (design.md §4.4).
+pub fn additional_code(source: &AudienceId, key: &str) -> IntegrationCode {
+    IntegrationCode::new(format!("{source}.{key}"))
 }

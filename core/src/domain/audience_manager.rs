@@ -6,7 +6,8 @@
 use std::fmt;
 
 use super::identifier::{
-    CompanyId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    CompanyId, DataSourceId, IntegrationCode, ModelId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
 use super::labels::Restrictions;
 
@@ -109,10 +110,12 @@ pub struct Trait {
     pub rule: Box<str>,
     /// Days; 0 never expires. `None` where the answer did not say.
     pub ttl_days: Option<u32>,
+    /// Of an algorithmic trait.
+    pub look_alikes: Option<Box<LookAlikes>>,
     pub activity: Activity,
 }
 
-/// An onboarded trait that does not exist yet.
+/// An onboarded or algorithmic trait that does not exist yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTrait {
     pub name: Box<str>,
@@ -120,8 +123,37 @@ pub struct NewTrait {
     pub integration_code: IntegrationCode,
     pub data_source: DataSourceId,
     pub folder: TraitFolderId,
+    /// Empty for an algorithmic trait.
     pub rule: Box<str>,
     pub ttl_days: u32,
+    /// What makes it algorithmic.
+    pub look_alikes: Option<LookAlikes>,
+}
+
+/// Which of a model's look-alikes a trait takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threshold {
+    /// Those that are at least so similar.
+    AccuracyPercent(u32),
+    /// The most similar ones, up to so many.
+    Reach(u64),
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccuracyPercent(percent) => write!(formatter, "accuracy {percent} %"),
+            Self::Reach(count) => write!(formatter, "reach {count}"),
+        }
+    }
+}
+
+/// What an algorithmic trait is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookAlikes {
+    pub model: ModelId,
+    /// `None` where the answer does not show it.
+    pub threshold: Option<Threshold>,
 }
 
 /// The fields of a trait that change; `None` stays as it is.
@@ -134,6 +166,7 @@ pub struct TraitChange {
     pub folder: Option<TraitFolderId>,
     pub rule: Option<Box<str>>,
     pub ttl_days: Option<u32>,
+    pub threshold: Option<Threshold>,
     /// `true` sets the trait active again.
     pub activate: bool,
 }
@@ -232,14 +265,4 @@ impl std::fmt::Display for TraitReference {
             None => Ok(()),
         }
     }
-}
-
-/// An algorithmic model (audience-manager.md §6.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AlgorithmicModel {
-    pub id: u64,
-    pub name: Box<str>,
-    /// The trait or segment whose look-alikes it finds; the two share one sequence of ids (§4.1).
-    pub baseline: Option<u64>,
-    pub excluded: Box<[TraitSid]>,
 }

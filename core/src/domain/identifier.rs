@@ -58,6 +58,8 @@ numeric_identifier! {
     SegmentSid,
     /// A destination of Audience Manager.
     DestinationId,
+    /// An algorithmic model of Audience Manager (`algoModelId`).
+    ModelId,
 }
 
 /// A segment's mapping to a destination, which is read under its destination; answers name the number `mappingId`,

@@ -23,6 +23,10 @@ pub struct ResourceName(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UidPrefix([u8; Self::DIGITS]);
 
+/// The key of an entry of a list: 1–32 lower-case letters, digits and hyphens, a letter or digit first and last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EntryKey(Box<str>);
+
 /// A text that is no such name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} must have {rule}; this one has {length} characters")]
@@ -97,6 +101,30 @@ impl fmt::Display for ResourceName {
     }
 }
 
+impl EntryKey {
+    const LENGTH_MAX: usize = 32;
+
+    /// # Errors
+    /// The text is no key.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let is_name = ResourceName::parse(text).is_ok() && !text.contains('.');
+        let fits = is_name && text.len() <= Self::LENGTH_MAX;
+        let rule =
+            "1 to 32 lower-case letters, digits and hyphens, a letter or digit first and last";
+        part_of_mark(text, fits, "a key", rule).map(|text| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EntryKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
 impl UidPrefix {
     const DIGITS: usize = 8;
 
@@ -128,13 +156,15 @@ impl fmt::Display for UidPrefix {
 /// What the end of a description says about who made the object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mark {
-    /// `[audience-sharing:<owner>/<namespace>/<name>#<uid>]`: the objects of one `SharedAudience`.
+    /// `[audience-sharing:<owner>/<namespace>/<name>#<uid>]`: the objects of one `SharedAudience`; with `:<key>` behind the
+    /// uid, what one entry of its lists declares that no key of the service distinguishes.
     Audience {
         owner: OwnerId,
         namespace: ResourceName,
         name: ResourceName,
         /// `None` in a mark that was written before marks carried it.
         uid: Option<UidPrefix>,
+        entry: Option<EntryKey>,
     },
     /// `[audience-sharing:<owner>]`: the data source, which all connections of one owner share.
     DataSource { owner: OwnerId },
@@ -158,11 +188,13 @@ impl Mark {
                 namespace,
                 name,
                 uid: _,
+                entry,
             } => Self::Audience {
                 owner: owner.clone(),
                 namespace: namespace.clone(),
                 name: name.clone(),
                 uid: None,
+                entry: entry.clone(),
             },
             Self::DataSource { .. } => self.clone(),
         }
@@ -177,6 +209,23 @@ impl Mark {
         self
     }
 
+    /// The same resource's mark on what the entry with this key declares.
+    #[must_use]
+    pub fn of_entry(mut self, key: Option<EntryKey>) -> Self {
+        if let Self::Audience { entry, .. } = &mut self {
+            *entry = key;
+        }
+        self
+    }
+
+    /// The key of the entry that declares the object.
+    pub const fn entry(&self) -> Option<&EntryKey> {
+        match self {
+            Self::Audience { entry, .. } => entry.as_ref(),
+            Self::DataSource { .. } => None,
+        }
+    }
+
     pub const fn owner(&self) -> &OwnerId {
         match self {
             Self::Audience { owner, .. } | Self::DataSource { owner } => owner,
@@ -189,15 +238,19 @@ impl Mark {
         match (parts.next(), parts.next(), parts.next()) {
             (None, ..) => Some(Self::DataSource { owner }),
             (Some(namespace), Some(resource), None) => {
-                let (name, uid) = match resource.split_once('#') {
-                    Some((name, uid)) => (name, Some(UidPrefix::parse(uid)?)),
-                    None => (resource, None),
-                };
+                let (name, incarnation) = parted(resource, '#');
+                let (uid, entry) = incarnation.map_or((None, None), |text| {
+                    let (uid, entry) = parted(text, ':');
+                    (Some(uid), entry)
+                });
+                let entry = entry.map(EntryKey::parse).transpose().ok()?;
+                let uid = uid.map(|digits| UidPrefix::parse(digits).ok_or(()));
                 Some(Self::Audience {
                     owner,
                     namespace: ResourceName::parse(namespace).ok()?,
                     name: ResourceName::parse(name).ok()?,
-                    uid,
+                    uid: uid.transpose().ok()?,
+                    entry,
                 })
             }
             _ => None,
@@ -213,10 +266,14 @@ impl fmt::Display for Mark {
                 namespace,
                 name,
                 uid,
+                entry,
             } => {
                 write!(formatter, "{OPENING}{owner}/{namespace}/{name}")?;
                 if let Some(uid) = uid {
                     write!(formatter, "#{uid}")?;
+                    if let Some(entry) = entry {
+                        write!(formatter, ":{entry}")?;
+                    }
                 }
                 write!(formatter, "{CLOSING}")
             }
@@ -246,6 +303,14 @@ pub fn strip(description: &str) -> &str {
     split(description).0
 }
 
+/// The text before the first separator, and what follows it.
+fn parted(text: &str, separator: char) -> (&str, Option<&str>) {
+    match text.split_once(separator) {
+        Some((before, behind)) => (before, Some(behind)),
+        None => (text, None),
+    }
+}
+
 /// The text, trimmed, and the mark behind it.
 fn split(description: &str) -> (&str, Option<Mark>) {
     let whole = description.trim();
@@ -263,7 +328,7 @@ mod tests {
     use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
     use rstest::rstest;
 
-    use super::{Mark, OwnerId, ResourceName, UidPrefix, describe, strip};
+    use super::{EntryKey, Mark, OwnerId, ResourceName, UidPrefix, describe, strip};
 
     /// No text of these tests is longer.
     const LONG: usize = 100_000;
@@ -274,6 +339,7 @@ mod tests {
             namespace: ResourceName::parse(namespace).expect("a namespace"),
             name: ResourceName::parse(name).expect("a name"),
             uid: None,
+            entry: None,
         }
     }
 
@@ -289,6 +355,7 @@ mod tests {
                 namespace,
                 name,
                 uid: Some(UidPrefix::of(digits)),
+                entry: None,
             },
             Mark::DataSource { .. } => mark,
         }
@@ -310,6 +377,14 @@ mod tests {
         "[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d]",
         Some(with_uid(gamers(), "0a1b2c3d"))
     )]
+    #[case::of_an_entry(
+        "[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d:look-alikes]",
+        Some(with_uid(gamers(), "0a1b2c3d").of_entry(EntryKey::parse("look-alikes").ok()))
+    )]
+    #[case::entry_empty("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d:]", None)]
+    #[case::entry_in_capitals("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d:A]", None)]
+    #[case::entry_without_uid("[audience-sharing:eu-prod/marketing/loyal-gamers:a]", None)]
+    #[case::two_entries("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d:a:b]", None)]
     #[case::uid_in_capitals("[audience-sharing:eu-prod/marketing/loyal-gamers#0A1B2C3D]", None)]
     #[case::uid_cut("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3]", None)]
     #[case::uid_too_long("[audience-sharing:eu-prod/marketing/loyal-gamers#0a1b2c3d4]", None)]

@@ -202,6 +202,18 @@ reasons! {
     TraitNotFound: Stalled, Warning, Objects, "Correct the trait, or subscribe to its data feed.";
     /// What a trait is named by fits more than one.
     TraitAmbiguous: Stalled, Warning, Objects, "Name the trait by its sid.";
+    /// A model has not run with data yet; its algorithmic traits are created after that. Adobe runs a new model within a
+    /// week, and a failed one again.
+    ModelRunning: Wait, Normal, Objects, "Wait: the operator looks again every few hours.";
+    /// A model ran and found no data. Adobe tries it again on the next days and ends it after the third time.
+    ModelWithoutData: Wait, Warning, Objects,
+        "See in Audience Manager whether the baseline and the model's data sources have had members in its look-back period.";
+    /// Adobe ended a model after three runs without data; it never runs again.
+    ModelDeactivated: Stalled, Warning, Objects,
+        "Declare the model under another key once its baseline and data sources have members; the old one is then deleted.";
+    /// A model, or an algorithmic trait, is made of something else than is declared, and that never changes.
+    ModelOutdated: Stalled, Warning, Objects,
+        "Declare it under another key: the new one is created, and then the old one deleted.";
     /// No such destination.
     DestinationNotFound: Stalled, Warning, Objects, "Correct the destination, or create it in Audience Manager.";
     /// The name fits more than one destination.

@@ -2,7 +2,7 @@
 
 use crate::domain::experience_platform::AudienceKey;
 use crate::domain::identifier::{
-    AudienceId, DataSourceId, DestinationId, IntegrationCode, SegmentSid, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, ModelId, SegmentSid, TraitSid,
 };
 
 /// What a list was narrowed to.
@@ -28,6 +28,9 @@ pub enum Key {
     Destination(DestinationId),
     DestinationName(Box<str>),
     AudienceKey(AudienceKey),
+    Model(ModelId),
+    /// A model by the trait or segment whose look-alikes it finds.
+    Baseline(u64),
 }
 
 /// What an audience of Experience Platform is found by.

@@ -10,10 +10,11 @@ use super::table::Table;
 use crate::domain::adobe_sharing::DATA_SOURCES;
 use crate::domain::audience_manager::TraitReference;
 use crate::domain::identifier::{
-    AudienceId, CompanyId, DataSourceId, SandboxId, SegmentFolderId, SegmentSid, TraitFolderId,
-    TraitSid,
+    AudienceId, CompanyId, DataSourceId, ModelId, SandboxId, SegmentFolderId, SegmentSid,
+    TraitFolderId, TraitSid,
 };
 use crate::domain::labels::Restrictions;
+use crate::domain::model::LastRun;
 use crate::domain::source::AudienceManagerSelector;
 use crate::kinds::{self, Audience};
 
@@ -81,6 +82,8 @@ macro_rules! inventory {
             pub trait_users: BTreeMap<TraitSid, Users>,
             /// How many members segments have, where that was asked for.
             pub members: BTreeMap<SegmentSid, Members>,
+            /// How the last run of each model ended.
+            pub model_runs: BTreeMap<ModelId, LastRun>,
             /// What the words by which users name foreign traits were answered.
             pub named_traits: BTreeMap<TraitReference, FoundTraits>,
             /// What Audience Manager's validation said of the rules that users wrote.
@@ -132,6 +135,7 @@ impl Inventory {
         self.data_sources.expect_another_list();
         self.trait_folders.expect_another_list();
         self.segment_folders.expect_another_list();
+        self.models.expect_another_list();
     }
 
     /// Forgets what no job needs any more ([`Table::forget`]). Of the rules that users wrote an accepted one stays, up to
@@ -142,7 +146,12 @@ impl Inventory {
                 $(self.$table.forget(before, is_needed);)+
             };
         }
+        // Models are listed every few hours only: what their last list showed stays.
+        let mut models = std::mem::take(&mut self.models);
         with_every_kind!(forget_in_every_table);
+        let listed = models.listed_at(Coverage::Whole);
+        models.forget(listed.map_or(before, |at| at.min(before)), is_needed);
+        self.models = models;
         self.trait_users.retain(|_, users| users.seen >= before);
         self.members.retain(|_, known| known.seen >= before);
         self.named_traits.retain(|_, found| found.seen >= before);

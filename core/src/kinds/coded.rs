@@ -138,9 +138,6 @@ macro_rules! coded {
                     (Field::IntegrationCode, code.map(IntegrationCode::as_str)),
                 ]
             }
-            fn preview_new(new: &$new, formatter: &mut Formatter<'_>) -> fmt::Result {
-                write!(formatter, " rule {}", new.rule)
-            }
             $($own)*
         }
 

@@ -24,6 +24,10 @@ coded! {
             && self.activity == other.activity
     }
 
+    fn preview_new(new: &NewSegment, formatter: &mut Formatter<'_>) -> fmt::Result {
+        write!(formatter, " rule {}", new.rule)
+    }
+
     fn preview_change(&self, change: &SegmentChange, formatter: &mut Formatter<'_>) -> fmt::Result {
         let data_source = (self.data_source, change.data_source);
         preview_place(formatter, data_source, (self.folder, change.folder))?;

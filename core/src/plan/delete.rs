@@ -75,14 +75,16 @@ impl<'a, K: Kind> OwnedObjects<'a, K> {
         self.all().map(|ours| ours.record().id()).collect()
     }
 
-    /// `first`: nothing goes before them.
-    pub(super) fn deletions(&self, first: bool) -> Vec<Step> {
-        let duplicates = self
-            .duplicates
-            .iter()
-            .map(|ours| deletion(ours.owned(), first));
-        let last = first && self.duplicates.is_empty();
-        let kept = self.kept.iter().map(|ours| deletion(ours.owned(), last));
+    /// Of those that go now. `first`: nothing goes before them.
+    pub(super) fn deletions(&self, first: bool, goes: impl Fn(&K) -> bool) -> Vec<Step> {
+        let of = |ours: &'_ [Ours<'a, K>]| {
+            let going = ours.iter().filter(|ours| goes(ours.record()));
+            going.map(|ours| ours.owned()).collect::<Vec<_>>()
+        };
+        let (duplicates, kept) = (of(&self.duplicates), of(&self.kept));
+        let last = first && duplicates.is_empty();
+        let duplicates = duplicates.into_iter().map(|owned| deletion(owned, first));
+        let kept = kept.into_iter().map(|owned| deletion(owned, last));
         duplicates.chain(kept).collect()
     }
 }
@@ -102,10 +104,13 @@ impl<K: Marked> OwnedObjects<'_, K> {
         taken: impl Fn(&K) -> bool,
     ) -> impl Iterator<Item = Step> {
         let taken = self.all().filter(move |ours| taken(ours.record()));
-        taken.map(|ours| {
-            let text = strip(ours.record().description().unwrap_or_default());
-            let text = describe(text, successor, DESCRIPTION_CHARS_MAX);
-            Step::ready(Call::update(ours.owned(), K::described(text.into())))
-        })
+        taken.map(|ours| marked_as(successor, &ours))
     }
+}
+
+/// Marks an object of ours as another resource's.
+pub(super) fn marked_as<K: Marked>(successor: &Mark, ours: &Ours<'_, K>) -> Step {
+    let text = strip(ours.record().description().unwrap_or_default());
+    let text = describe(text, successor, DESCRIPTION_CHARS_MAX);
+    Step::ready(Call::update(ours.owned(), K::described(text.into())))
 }

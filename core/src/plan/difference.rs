@@ -5,10 +5,13 @@
 use crate::blocker::Blocker;
 use crate::call::Kind;
 use crate::compose::DESCRIPTION_CHARS_MAX;
-use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
+use crate::domain::audience_manager::{
+    Activity, Segment, SegmentChange, Threshold, Trait, TraitChange,
+};
 use crate::domain::field::Field;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentFolderId, TraitFolderId};
 use crate::domain::mark::Mark;
+use crate::domain::model::{Model, ModelChange};
 use crate::inventory::{Inventory, Table};
 use crate::ownership::object_name;
 
@@ -123,6 +126,8 @@ pub(super) struct DesiredTrait<'a> {
     pub(super) folder: TraitFolderId,
     pub(super) rule: &'a str,
     pub(super) ttl_days: u32,
+    /// Of an algorithmic trait.
+    pub(super) threshold: Option<Threshold>,
 }
 
 impl Desired<Trait> for DesiredTrait<'_> {
@@ -143,6 +148,11 @@ impl Desired<Trait> for DesiredTrait<'_> {
                 .ttl_days
                 .filter(|days| *days != self.ttl_days)
                 .map(|_| self.ttl_days),
+            threshold: self.threshold.filter(|wanted| {
+                let shown = found.look_alikes.as_ref();
+                let shown = shown.and_then(|found| found.threshold);
+                shown.is_some_and(|shown| shown != *wanted)
+            }),
             activate: found.activity == Activity::Inactive,
         }
     }
@@ -190,6 +200,35 @@ impl Desired<Segment> for DesiredSegment<'_> {
 
     fn undescribed(change: SegmentChange) -> SegmentChange {
         SegmentChange {
+            description: None,
+            ..change
+        }
+    }
+}
+
+/// What a model is made of never changes: only its texts and its status are compared.
+pub(super) struct DesiredModel<'a> {
+    pub(super) name: &'a str,
+    pub(super) description: &'a str,
+    /// Adobe did not end it.
+    pub(super) may_run: bool,
+}
+
+impl Desired<Model> for DesiredModel<'_> {
+    fn description(&self) -> &str {
+        self.description
+    }
+
+    fn change(&self, comparison: &mut FieldComparison<'_, Model>) -> ModelChange {
+        ModelChange {
+            name: comparison.text(Field::Name, self.name),
+            description: comparison.text(Field::Description, self.description),
+            activate: self.may_run && comparison.found.activity == Activity::Inactive,
+        }
+    }
+
+    fn undescribed(change: ModelChange) -> ModelChange {
+        ModelChange {
             description: None,
             ..change
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::blocker::{Blocker, ObjectName};
 use crate::compose::{SegmentDestination, Share, ShareName};
 use crate::domain::identifier::IntegrationCode;
-use crate::domain::mark::Mark;
+use crate::domain::mark::{EntryKey, Mark};
 use crate::domain::source::SourceId;
 use crate::inventory::{Inventory, Sequence};
 use crate::ownership::Claimant;
@@ -61,6 +61,10 @@ pub struct Successor {
     pub mark: Mark,
     /// The integration codes of its additional segments.
     pub codes: BTreeSet<IntegrationCode>,
+    /// The same of its algorithmic traits.
+    pub trait_codes: BTreeSet<IntegrationCode>,
+    /// The keys of its models.
+    pub models: BTreeSet<EntryKey>,
     pub destinations: Vec<SegmentDestination>,
 }
 

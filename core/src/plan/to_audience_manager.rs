@@ -6,14 +6,17 @@ mod coded;
 pub mod deletion;
 mod duplicates;
 mod input;
+mod models;
 mod name_advice;
+mod own_models;
 mod placement;
 mod planner;
 mod segments;
 mod suspended;
 mod undeclared_segments;
+mod users;
 
-pub use input::{AdobesPair, ObservedState, RecordedIds};
+pub use input::{AdobesPair, KnownModel, ObservedState, RecordedIds};
 
 use self::activation::Activation;
 use self::planner::Planner;
@@ -86,6 +89,7 @@ fn audience(planner: &mut Planner<'_>) {
     let state = planner.shared_trait(&slot, found);
     planner.shared_segment(state, &activation);
     if manages {
+        planner.models(state);
         planner.additional_segments(state, &activation);
         planner.undeclared_mappings(&activation);
         planner.unrecorded_mappings(&activation);

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::audience_manager::{AlgorithmicModel, Segment};
+use crate::domain::audience_manager::Segment;
 use crate::domain::destination::{Destination, Mapping};
 use crate::domain::experience_platform::{Audience, Lifecycle};
 use crate::domain::identifier::{AudienceId, SegmentSid, TraitSid};
+use crate::domain::model::Model;
 use crate::inventory::{AudienceNaturalKey, Coverage, Inventory};
 use crate::plan::activation::mappings;
 
@@ -59,15 +60,15 @@ impl Used {
         ordered(foreign.map(|found| (found.sid.0, &*found.name)))
     }
 
-    pub fn models<'a>(&self, all: impl IntoIterator<Item = &'a AlgorithmicModel>) -> Vec<User> {
+    pub fn models<'a>(&self, all: impl IntoIterator<Item = &'a Model>) -> Vec<User> {
         let sids: BTreeSet<u64> = self.segments.iter().map(|sid| sid.0).collect();
-        let uses = |model: &&AlgorithmicModel| {
+        let uses = |model: &&Model| {
             let baseline = model.baseline;
             baseline.is_some_and(|sid| sid == self.shared_trait.0 || sids.contains(&sid))
                 || model.excluded.contains(&self.shared_trait)
         };
         let users = all.into_iter().filter(uses);
-        ordered(users.map(|model| (model.id, &*model.name)))
+        ordered(users.map(|model| (model.id.0, &*model.name)))
     }
 
     pub fn destinations<'a>(

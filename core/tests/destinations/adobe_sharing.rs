@@ -27,6 +27,7 @@ const UNDOCUMENTED: &str = "AEP audiences (EMEA)";
 
 fn adobes_trait() -> Trait {
     Trait {
+        look_alikes: None,
         sid: ADOBES_TRAIT,
         kind: TraitKind::Onboarded,
         name: "Loyal gamers".into(),

@@ -2,6 +2,7 @@
 //! itself, once, and stays known until it changes.
 
 use audience_sharing_core::compose::DeclaredDestination;
+use audience_sharing_core::domain::audience_manager::Activity;
 use audience_sharing_core::domain::destination::{Destination, DestinationKind, MappingKeys};
 use audience_sharing_core::domain::identifier::DestinationId;
 use audience_sharing_core::domain::labels::Restrictions;
@@ -9,8 +10,10 @@ use audience_sharing_core::domain::reason::Reason;
 use audience_sharing_core::inventory::Inventory;
 use rstest::rstest;
 
-use super::{SHOP, URL, by_name, calls, gamers, mapped, pass, settled, shop, state, tenant};
-use crate::model::{Tenant, World};
+use super::{
+    SHOP, URL, by_name, calls, gamers, mapped, pass, reasons, settled, shop, state, tenant,
+};
+use crate::model::{Tenant, World, share, target_mut};
 
 fn compact(mut tenant: Tenant) -> Tenant {
     tenant.compact_destinations = true;
@@ -167,4 +170,27 @@ fn a_list_that_was_sent_before_the_read_changes_nothing() {
     inventory.apply_destination(at, now, whole, None);
     tenant.apply_destinations(&mut inventory, 3);
     assert!(inventory.destinations.get(&SHOP).unwrap().record.is_whole());
+}
+
+/// What Adobe does with a mapping to it is not known: it is made, and the status is reported once for both segments.
+#[test]
+fn a_destination_with_a_status_that_no_person_sets_is_mapped_and_reported() {
+    let mut third = share("loyal", "I", &["third"]);
+    let mut third = target_mut(&mut third).additional_segments.remove(0);
+    third.destinations = vec![shop()];
+    let mut share = mapped(&[shop()]);
+    target_mut(&mut share).additional_segments = vec![third];
+    let mut tenant = tenant();
+    let odd = tenant
+        .destinations
+        .values_mut()
+        .find(|it| &*it.name == "Shop");
+    odd.unwrap().activity = Activity::Other("SUSPENDED".into());
+    let mut world = World::over(tenant);
+    let plan = world.settle(&share, &gamers());
+    assert_eq!(reasons(&plan), [Reason::ObjectSuspended]);
+    let message = plan.blockers[0].message();
+    let told = "Destination 4711 \"Shop\" has the status \"SUSPENDED\"";
+    assert_eq!(message.matches(told).count(), 1, "{message}");
+    assert_eq!(world.tenant.mappings.len(), 2);
 }

@@ -35,6 +35,7 @@ fn leaving<'a>(
         claimant: claimant(mark, &NOBODY),
         source: Some(source),
         recorded: Made::InAudienceManager(RecordedObjects {
+            declares_models: false,
             ids: &world.recorded,
             data_sources: &[DataSourceId(1_001)],
             declared,
@@ -116,6 +117,8 @@ fn a_persons_mapping_stands_in_the_way_and_nothing_is_deleted() {
 fn a_hand_over_takes_away_the_mappings_that_the_successor_does_not_declare() {
     let mut world = state(tenant(), &mapped(&[shop(), partner()]));
     let kept = Successor {
+        models: BTreeSet::new(),
+        trait_codes: BTreeSet::new(),
         mark: mark_of(&name("other")),
         codes: Default::default(),
         destinations: vec![SegmentDestination {

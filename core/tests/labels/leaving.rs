@@ -52,6 +52,7 @@ fn an_audience_that_leaves_is_found_in_each_of_our_data_sources() {
                 claimant: claimant(&mark_of(&name("loyal")), &BTreeSet::new()),
                 source: Some(&of_audience("I")),
                 recorded: Made::InAudienceManager(RecordedObjects {
+                    declares_models: false,
                     ids: &RecordedIds::default(),
                     data_sources,
                     declared: &[],

@@ -106,6 +106,7 @@ impl Strangers {
         let sid = self.next_sid();
         let code = code.map(IntegrationCode::new);
         let made = Trait {
+            look_alikes: None,
             sid: TraitSid(sid),
             kind: TraitKind::Onboarded,
             name: name.into(),

@@ -57,6 +57,7 @@ impl Tenant {
     pub(crate) fn with_foreign_trait(mut self, sid: u64, name: &str, kind: TraitKind) -> Self {
         let sid = TraitSid(sid);
         let made = Trait {
+            look_alikes: None,
             sid,
             kind,
             name: name.into(),

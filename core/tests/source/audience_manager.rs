@@ -56,6 +56,7 @@ fn tenant() -> Inventory {
 
 fn shopper() -> Trait {
     Trait {
+        look_alikes: None,
         sid: TraitSid(7),
         kind: TraitKind::RuleBased,
         name: "Shoppers".into(),

@@ -222,6 +222,7 @@ async fn updated(which: usize, world: &World, read: &[u8]) -> String {
 
 fn new_trait() -> NewTrait {
     NewTrait {
+        look_alikes: None,
         name: "Loyal gamers".into(),
         description: "[audience-sharing:eu-prod/marketing/loyal-gamers]".into(),
         integration_code: IntegrationCode::new("code"),

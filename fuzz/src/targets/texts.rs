@@ -22,6 +22,7 @@ pub(super) fn marks(data: &[u8]) {
         owner: OwnerId::parse("eu-prod").expect("an owner"),
         namespace: ResourceName::parse("marketing").expect("a namespace"),
         name: ResourceName::parse("loyal-gamers").expect("a name"),
+        entry: None,
         uid: Some(UidPrefix::of("0a1b2c3d")),
     };
     let described = mark::describe(&description, &ours, usize::MAX);

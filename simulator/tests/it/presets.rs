@@ -202,8 +202,9 @@ async fn an_audience_can_be_shared_under_all_hostile_readings_together() {
     };
     let body =
         json!({"name": "ours", "integrationCode": "ours", "uniqueTraitIntegrationCodes": true});
-    let source = aam("POST", "/datasources", body).await.expect(201)["dataSourceId"].clone();
-    let body = json!({"name": "folder", "parentFolderId": 0});
+    let made = aam("POST", "/datasources", body).await.expect(201);
+    let (source, source_pid) = (made["dataSourceId"].clone(), made["pid"].clone());
+    let body = json!({"name": "folder", "parentFolderId": 0, "pid": source_pid});
     aam("POST", "/folders/traits", body).await.expect(201);
     let body = json!({"traitType": "ON_BOARDED_TRAIT", "name": "t", "dataSourceId": source, "folderId": 0,
         "traitRule": "segid == \"x\"", "integrationCode": "x"});

@@ -84,6 +84,7 @@ pub(super) async fn delete(audience: &SharedAudience, context: &Context) -> Outc
         selector,
         data_source: recorded.data_source,
         recorded: recorded.objects,
+        declares_models: !declared.model_keys.is_empty(),
         declared: declared.destinations,
         recorded_audience: declared.to_experience_platform.then_some(recorded.audience),
         strategy: declared.strategy,
@@ -221,6 +222,7 @@ fn left_behind(recorded: &RecordedStatus) -> String {
         observed,
         additional_segments,
         mappings,
+        models,
         traits: _,
         adobes: _,
     } = &recorded.objects;
@@ -232,6 +234,11 @@ fn left_behind(recorded: &RecordedStatus) -> String {
     let additional = additional_segments
         .iter()
         .map(|(key, sid)| format!("segment {sid} ({key})"));
+    let models = models.iter().flat_map(|known| {
+        let traits = known.traits.iter();
+        let traits = traits.map(|(key, sid)| format!("trait {sid} ({key})"));
+        traits.chain([format!("model {} ({})", known.id, known.key)])
+    });
     let mappings = mappings.iter().filter_map(|known| {
         let id = known.mapping?;
         Some(format!("mapping {id} to destination {}", known.destination))
@@ -240,7 +247,11 @@ fn left_behind(recorded: &RecordedStatus) -> String {
     let audience = audience
         .filter(|_| !recorded.audience.observed)
         .map(|id| format!("audience {id} of Experience Platform"));
-    let all = own.chain(additional).chain(mappings).chain(audience);
+    let all = own
+        .chain(additional)
+        .chain(models)
+        .chain(mappings)
+        .chain(audience);
     all.collect::<Vec<_>>().join(", ")
 }
 

@@ -7,7 +7,7 @@ use audience_sharing_core::plan::source::audience_manager::Home;
 use audience_sharing_core::plan::{to_audience_manager, to_experience_platform};
 use audience_sharing_engine::Declaration;
 
-use super::activation;
+use super::{activation, models};
 use crate::api::SharedAudience;
 use crate::api::shared_audience::{SourceKind, SourceStatus};
 use crate::controller::ids::{recorded_id, recorded_tenant};
@@ -67,6 +67,7 @@ pub(super) fn recorded(audience: &SharedAudience) -> RecordedStatus {
                 .collect(),
             mappings: activation::recorded_mappings(objects),
             traits: activation::recorded_traits(objects),
+            models: models::recorded(objects),
         },
         tenant: status
             .tenant
@@ -119,6 +120,8 @@ pub(in crate::controller) fn claim(audience: &SharedAudience) -> Option<Declarat
         home: recorded.home,
         strategy: declared.strategy,
         additional_keys: declared.additional_keys,
+        trait_keys: declared.trait_keys,
+        model_keys: declared.model_keys,
         destinations: declared.destinations,
     })
 }

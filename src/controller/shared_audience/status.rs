@@ -15,8 +15,8 @@ use audience_sharing_engine::{Origin, Problem, ReconcileOutcome};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::activation;
 use super::outcome::dependency_not_ready;
+use super::{activation, models};
 use crate::api::common::Condition;
 use crate::api::experience_platform::{ExperiencePlatformStatus, PqlStatus};
 use crate::api::shared_audience as api;
@@ -191,6 +191,7 @@ fn record(
                 })
             })
             .collect(),
+        models: models::status(&observed_state.models),
     });
 }
 

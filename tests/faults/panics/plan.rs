@@ -99,6 +99,7 @@ fn request(name: &str, source: &str) -> ReconcileRequest {
             },
             uid: UidPrefix::of("a1b2c3d4"),
             direction: Direction::ToAudienceManager(ToAudienceManager {
+                models: Vec::new(),
                 moves_over: false,
                 source: AudienceSelector::Id(AudienceId::new(source)),
                 name: None,

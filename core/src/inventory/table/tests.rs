@@ -15,6 +15,7 @@ const LATE: Moment = Moment(3_600_000);
 
 fn object(sid: u64) -> Trait {
     Trait {
+        look_alikes: None,
         sid: TraitSid(sid),
         kind: TraitKind::Onboarded,
         name: format!("Trait {sid}").into(),

@@ -35,6 +35,15 @@ pub(crate) enum RuleOutcome<T> {
     Known(T),
     Ask(Vec<Call>),
     Blocked(Blocker),
+    /// It names an algorithmic trait that does not exist yet; its model says why.
+    Waits,
+}
+
+/// The traits that a rule may name beside those that are declared with it: the algorithmic ones, by key.
+#[derive(Clone, Copy)]
+pub(crate) struct LookAlikesByKey<'a> {
+    pub(crate) declared: &'a [&'a str],
+    pub(crate) found: &'a BTreeMap<&'a str, TraitSid>,
 }
 
 /// Finds the traits that the rule of `segment` names by a key.
@@ -42,6 +51,7 @@ pub(crate) fn resolve_rule<'a>(
     inventory: &Inventory,
     segment: &'a DesiredAdditionalSegment,
     recorded: &[KnownTrait],
+    look_alikes: LookAlikesByKey<'_>,
     since: Sequence,
 ) -> RuleOutcome<ResolvedRule<'a>> {
     let mut resolved = ResolvedRule {
@@ -84,6 +94,15 @@ pub(crate) fn resolve_rule<'a>(
             found_by,
             sid,
         });
+    }
+    for key in segment.rule.keys() {
+        if !look_alikes.declared.contains(&key) || resolved.sids.contains_key(key) {
+            continue;
+        }
+        match look_alikes.found.get(key) {
+            Some(sid) => drop(resolved.sids.insert(key, *sid)),
+            None => return RuleOutcome::Waits,
+        }
     }
     match asked.is_empty() {
         true => RuleOutcome::Known(resolved),

@@ -13,7 +13,7 @@ use crate::domain::identifier::{SegmentSid, TraitSid};
 use crate::domain::labels::Restrictions;
 use crate::plan::activation::export_controls;
 use crate::plan::activation::mappings::{self, Checked, Declared, KnownMapping, Mapped};
-use crate::plan::activation::rules::{self, ResolvedRule, RuleOutcome};
+use crate::plan::activation::rules::{self, LookAlikesByKey, ResolvedRule, RuleOutcome};
 
 /// Of the shared segment, and of each additional one in the order of their declaration.
 #[derive(Default)]
@@ -34,10 +34,18 @@ impl<'a> Planner<'a> {
         let input = self.input;
         let mut shared = self.destinations(None, &input.desired.destinations);
         self.allow(None, &mut shared, &[]);
+        let look_alikes = self.look_alikes();
+        let declared = input.desired.look_alikes();
+        let declared: Vec<&str> = declared.map(|one| &*one.key).collect();
         let additional = input.desired.additional_segments.iter().map(|segment| {
             let mut destinations = self.destinations(Some(&segment.key), &segment.destinations);
             let (inventory, since) = (input.inventory, input.since);
-            let rule = rules::resolve_rule(inventory, segment, &input.recorded.traits, since);
+            let by_key = LookAlikesByKey {
+                declared: &declared,
+                found: &look_alikes,
+            };
+            let recorded = &input.recorded.traits;
+            let rule = rules::resolve_rule(inventory, segment, recorded, by_key, since);
             let rule = self.known(rule);
             if let Some(rule) = rule.as_ref().filter(|_| begins) {
                 self.known(rule.validated(inventory, segment, None, since));
@@ -119,6 +127,7 @@ impl<'a> Planner<'a> {
             RuleOutcome::Known(value) => return Some(value),
             RuleOutcome::Ask(calls) => self.ask(calls),
             RuleOutcome::Blocked(blocker) => self.block_once(blocker),
+            RuleOutcome::Waits => {}
         }
         None
     }

@@ -3,9 +3,9 @@
 
 use super::activation::Activation;
 use super::coded::coded;
-use super::deletion::{TraitUsers, users_of};
 use super::input::{AdobesPair, Pair, has_code};
 use super::planner::Planner;
+use super::users::{TraitUsers, users_of};
 use crate::blocker::Blocker;
 use crate::call::{Call, Kind};
 use crate::domain::adobe_sharing::{is_pair_trait, may_be_pair_trait};
@@ -199,10 +199,10 @@ impl<'a> Planner<'a> {
         }
         let first = deletions.is_empty();
         self.plan.steps.extend(deletions);
-        self.plan.steps.extend(segments.deletions(first));
+        self.plan.steps.extend(segments.deletions(first, |_| true));
         self.plan
             .steps
-            .extend(traits.deletions(first && sids.is_empty()));
+            .extend(traits.deletions(first && sids.is_empty(), |_| true));
     }
 
     /// Where our own of the shared objects is: no status names it once Adobe's is recorded.

@@ -3,20 +3,24 @@
 //! Works from what the status recorded, so that neither a broken spec nor a vanished source can block it.
 
 use super::coded::{Coded, coded};
-use super::input::{ObservedState, RecordedIds};
+use super::input::{KnownModel, ObservedState, RecordedIds};
+use super::own_models::{OwnModels, baselines, model_deletion};
 use super::undeclared_segments::keys_below;
-use crate::blocker::{Blocker, ObjectName};
+use super::users::{TraitUsers, users_of};
 use crate::call::{Call, Kind, Step};
 use crate::compose::{DestinationSelector, SegmentDestination, additional_code};
 use crate::domain::audience_manager::{Activity, Segment, SegmentChange, Trait, TraitChange};
 use crate::domain::destination::Mapping;
-use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid, TraitSid};
+use crate::domain::identifier::{AudienceId, DataSourceId, IntegrationCode, SegmentSid};
+use crate::domain::mark::{EntryKey, Mark};
+use crate::domain::model::{LastRun, Model, ModelChange};
 use crate::domain::source::SourceId;
-use crate::inventory::{Inventory, Sequence};
-use crate::ownership::{Judged as _, Left};
+use crate::inventory::{Coverage, Inventory, Table};
+use crate::ownership::Left;
+use crate::ownership::owned::Ours;
 use crate::plan::activation::destinations::{ResolvedDestination, resolve_destination};
 use crate::plan::activation::mappings::{self, KnownMapping};
-use crate::plan::delete::{self, Marked, OwnedObjects};
+use crate::plan::delete::{self, Marked, OwnedObjects, marked_as};
 use crate::plan::input::{Cleanup, Successor};
 use crate::plan::lookup::{Slot, SlotKey};
 use crate::plan::shared_objects::unlisted;
@@ -30,6 +34,8 @@ pub struct RecordedObjects<'a> {
     pub data_sources: &'a [DataSourceId],
     /// As far as the spec can be read: a mapping may exist whose id was never written down.
     pub declared: &'a [SegmentDestination],
+    /// The same of models.
+    pub declares_models: bool,
 }
 
 type ObjectDeletion<'a> = DeletionInput<'a, RecordedObjects<'a>>;
@@ -74,11 +80,31 @@ fn delete_all(deletion: &ObjectDeletion<'_>, objects: &Objects<'_>, plan: &mut P
     if !plan.steps.is_empty() || !plan.blockers.is_empty() {
         return;
     }
-    let first = deletions.is_empty();
-    plan.steps.extend(deletions);
-    plan.steps.extend(objects.segments.deletions(first));
-    let first = first && segments.is_empty();
-    plan.steps.extend(objects.traits.deletions(first));
+    // The shared segment or trait is what a model is made of: they go last (design.md §4, L7).
+    let (steps, shared) = (&mut plan.steps, deletion.code());
+    steps.extend(deletions);
+    let has_models = !objects.models.is_empty();
+    let is_shared_segment = |found: &Segment| has_models && found.integration_code == shared;
+    let is_shared_trait = |found: &Trait| found.integration_code == shared;
+    let first = steps.is_empty();
+    steps.extend(
+        objects
+            .segments
+            .deletions(first, |found| !is_shared_segment(found)),
+    );
+    let first = steps.is_empty();
+    steps.extend(
+        objects
+            .traits
+            .deletions(first, |found| !is_shared_trait(found)),
+    );
+    let first = steps.is_empty();
+    let models = objects.models.iter();
+    steps.extend(models.map(|ours| model_deletion(inventory, ours, first)));
+    let first = steps.is_empty();
+    steps.extend(objects.segments.deletions(first, is_shared_segment));
+    let first = steps.is_empty();
+    steps.extend(objects.traits.deletions(first, is_shared_trait));
 }
 
 /// What is recorded and did not go, and what is ours although its id was never written down: the process died in between.
@@ -91,8 +117,8 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
         .trait_sid
         .filter(|sid| !inventory.traits.is_gone(sid))
         .or_else(|| {
-            let found = objects.traits.kept.first()?;
-            Some(found.record().sid)
+            let mut found = objects.traits.kept.iter().map(|ours| ours.record());
+            Some(found.find(|found| found.look_alikes.is_none())?.sid)
         });
     let lives = |sid: &SegmentSid| !inventory.segments.is_gone(sid);
     let shared = deletion.code();
@@ -105,19 +131,44 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
     let mut additional: Vec<_> = known.filter(|(_, sid)| lives(sid)).cloned().collect();
     for found in segments {
         let codes = found.integration_code.as_ref().zip(shared.as_ref());
-        let key = codes.and_then(|(code, shared)| {
-            let below = code.as_str().strip_prefix(shared.as_str())?;
-            below.strip_prefix('.')
-        });
+        let key = codes.and_then(|(code, shared)| below(code, shared));
         if let Some(key) = key
             && additional.iter().all(|(known, _)| **known != *key)
         {
             additional.push((key.into(), found.sid));
         }
     }
+    let known = recorded.models.iter();
+    let known = known.filter(|known| !inventory.models.is_gone(&known.id));
+    let mut models: Vec<KnownModel> = known.cloned().collect();
+    for found in objects.models.iter().map(|ours| ours.record()) {
+        if let Some(key) = entry_of(found)
+            && models.iter().all(|known| known.id != found.id)
+        {
+            models.push(KnownModel {
+                key,
+                id: found.id,
+                last_run: LastRun::None,
+                traits: Vec::new(),
+            });
+        }
+    }
+    for found in objects.traits.all().map(|ours| ours.record()) {
+        let made_of = found.look_alikes.as_ref().map(|made_of| made_of.model);
+        let key = found.integration_code.as_ref().zip(shared.as_ref());
+        let key = key.and_then(|(code, shared)| below(code, shared));
+        let mut of_model = models.iter_mut();
+        if let Some(key) = key
+            && let Some(known) = of_model.find(|known| Some(known.id) == made_of)
+            && known.traits.iter().all(|(_, sid)| *sid != found.sid)
+        {
+            known.traits.push((key.into(), found.sid));
+        }
+    }
     ObservedState {
         trait_sid,
         segment_sid,
+        models,
         observed: recorded.observed,
         data_source: trait_sid
             .and_then(|sid| inventory.traits.get(&sid))
@@ -128,6 +179,12 @@ pub fn remaining_state(deletion: ObjectDeletion<'_>) -> ObservedState {
         adobes: None,
         ..ObservedState::default()
     }
+}
+
+/// The key of an entry, out of a code below the source's.
+fn below<'c>(code: &'c IntegrationCode, shared: &IntegrationCode) -> Option<&'c str> {
+    let below = code.as_str().strip_prefix(shared.as_str())?;
+    below.strip_prefix('.')
 }
 
 fn hand_over(
@@ -141,8 +198,24 @@ fn hand_over(
         let code = found.integration_code.as_ref();
         code.is_none_or(|code| Some(code) == shared.as_ref() || successor.codes.contains(code))
     };
-    let traits = objects.traits.hand_over(&successor.mark, |_| true);
+    let is_taken_trait = |found: &Trait| {
+        let code = found.integration_code.as_ref();
+        code.is_none_or(|code| {
+            Some(code) == shared.as_ref() || successor.trait_codes.contains(code)
+        })
+    };
+    let traits = objects.traits.hand_over(&successor.mark, is_taken_trait);
     plan.steps.extend(traits);
+    let (taken, left): (Vec<_>, Vec<_>) =
+        objects.models.iter().partition(|ours: &&Ours<'_, Model>| {
+            let entry = entry_of(ours.record());
+            entry.is_some_and(|entry| successor.models.contains(&entry))
+        });
+    plan.steps
+        .extend(taken.into_iter().map(|ours: &Ours<'_, Model>| {
+            let mark = successor.mark.clone().of_entry(entry_of(ours.record()));
+            marked_as(&mark, ours)
+        }));
     let segments = objects.segments.hand_over(&successor.mark, is_taken_over);
     plan.steps.extend(segments);
     if !plan.steps.is_empty() {
@@ -171,6 +244,18 @@ fn hand_over(
     }
     plan.steps
         .extend(deletion.mapping_deletions(&mappings, &[]));
+    let goes = |found: &Trait| !is_taken_trait(found);
+    for ours in objects.traits.all().filter(|ours| goes(ours.record())) {
+        let sid = ours.record().sid;
+        match users_of(deletion.inventory, deletion.since, sid, &[]) {
+            TraitUsers::Unknown => plan.steps.push(Step::ready(Call::ReadTraitUsers(sid))),
+            TraitUsers::Foreign(blocker) => plan.blockers.push(blocker),
+            TraitUsers::OursAlone => plan.steps.push(delete::deletion(ours.owned(), true)),
+        }
+    }
+    let left = left.into_iter();
+    plan.steps
+        .extend(left.map(|ours| model_deletion(deletion.inventory, ours, true)));
     plan.state = Left::default(); // what carries the successor's mark by now is not left
 }
 
@@ -202,6 +287,20 @@ impl Marked for Segment {
     }
 }
 
+impl Marked for Model {
+    fn described(description: Box<str>) -> ModelChange {
+        ModelChange {
+            description: Some(description),
+            ..ModelChange::default()
+        }
+    }
+}
+
+/// The key of the entry that declared a model of ours.
+fn entry_of(found: &Model) -> Option<EntryKey> {
+    Mark::read(&found.description)?.entry().cloned()
+}
+
 impl Successor {
     fn keeps(&self, known: &KnownMapping, inventory: &Inventory) -> bool {
         let found = inventory.destinations.get(&known.destination);
@@ -219,10 +318,12 @@ impl Successor {
     }
 }
 
-/// The traits and segments that are ours.
+/// What is ours.
 struct Objects<'a> {
+    /// The algorithmic ones too.
     traits: OwnedObjects<'a, Trait>,
     segments: OwnedObjects<'a, Segment>,
+    models: Vec<Ours<'a, Model>>,
 }
 
 /// What is not known is asked for.
@@ -232,46 +333,82 @@ fn objects<'a>(deletion: &ObjectDeletion<'a>) -> (Plan<Left>, Objects<'a>) {
     // Without the lists of our data sources, absence cannot be judged.
     let unlisted = data_sources.iter().flat_map(|id| unlisted(*id, inventory));
     plan.steps.extend(unlisted);
+    let models_wanted =
+        deletion.recorded.declares_models || !deletion.recorded.ids.models.is_empty();
+    if models_wanted && !inventory.models.is_listed(Coverage::Whole) {
+        plan.steps.push(Step::ready(Call::list::<Model>(())));
+    }
     let recorded = deletion.recorded.ids;
     let own = recorded.segment_sid.filter(|_| !recorded.observed);
     let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
-    let code = deletion.code();
-    let below = code.iter();
-    let below: Vec<_> = below
-        .flat_map(|code| keys_below(deletion.inventory, deletion.recorded.data_sources, code))
-        .collect();
-    let below = below.into_iter().map(SlotKey::found_by);
     let slot = Slot {
         recorded: additional.chain(own).collect(),
-        keys: deletion.keys().chain(below).collect(),
+        keys: deletion.keys().collect(),
         has_key: deletion
             .has_key(|found: &Segment| (found.data_source, found.integration_code.as_ref())),
         ..deletion.slot()
     };
-    let (traits, gone) = (
-        &deletion.inventory.traits,
-        deletion.codes_of_gone_segments(),
+    let gone = deletion.codes_of_gone(
+        &inventory.segments,
+        own,
+        recorded.additional_segments.iter(),
     );
     let segments = OwnedObjects::of(
         &slot,
         &mut plan,
         |one, other| one.integration_code == other.integration_code,
         |found| {
-            gone.iter()
-                .any(|code| found.integration_code.as_ref() == Some(code))
+            found
+                .integration_code
+                .as_ref()
+                .is_some_and(|code| gone.contains(code))
         },
     );
     let own = recorded.trait_sid.filter(|_| !recorded.observed);
+    let look_alikes = || recorded.models.iter().flat_map(|known| &known.traits);
     let slot = Slot {
-        recorded: own.into_iter().collect(),
+        recorded: own
+            .into_iter()
+            .chain(look_alikes().map(|(_, sid)| *sid))
+            .collect(),
         keys: deletion.keys().collect(),
         has_key: deletion
             .has_key(|found: &Trait| (found.data_source, found.integration_code.as_ref())),
         ..deletion.slot()
     };
-    let is_gone = own.is_some_and(|sid| traits.is_gone(&sid));
-    let traits = OwnedObjects::of(&slot, &mut plan, |_, _| true, |_| is_gone);
-    (plan, Objects { traits, segments })
+    let gone = deletion.codes_of_gone(&inventory.traits, own, look_alikes());
+    let traits = OwnedObjects::of(
+        &slot,
+        &mut plan,
+        |one, other| one.integration_code == other.integration_code,
+        |found| {
+            found
+                .integration_code
+                .as_ref()
+                .is_some_and(|code| gone.contains(code))
+        },
+    );
+    let kept = (traits.ids().into_iter().map(|sid| sid.0))
+        .chain(segments.ids().into_iter().map(|sid| sid.0));
+    let models = OwnModels {
+        inventory,
+        claimant: deletion.claimant,
+        recorded: &recorded.models,
+        baselines: baselines(recorded.trait_sid, recorded.segment_sid)
+            .into_iter()
+            .chain(kept)
+            .collect(),
+    };
+    let (asked, models) = models.find(|_| true);
+    plan.steps.extend(asked);
+    (
+        plan,
+        Objects {
+            traits,
+            segments,
+            models,
+        },
+    )
 }
 
 /// The mappings that the status names, and those to declared destinations whose ids were never written down.
@@ -356,25 +493,31 @@ impl<'a> ObjectDeletion<'a> {
         self.source.and_then(SourceId::audience)
     }
 
-    /// With which the recorded segments were made that are gone.
-    fn codes_of_gone_segments(&self) -> Vec<IntegrationCode> {
-        let (recorded, table) = (self.recorded.ids, &self.inventory.segments);
-        let own = recorded.segment_sid.zip(self.code());
-        let additional = recorded.additional_segments.iter();
-        let additional = additional
-            .filter_map(|(key, sid)| Some((*sid, additional_code(self.audience()?, key))));
-        let all = own.into_iter().chain(additional);
+    /// With which the recorded objects were made that are gone: the shared one, and those of entries.
+    fn codes_of_gone<'r, K: Coded>(
+        &self,
+        table: &Table<K>,
+        own: Option<K::Id>,
+        entries: impl Iterator<Item = &'r (Box<str>, K::Id)>,
+    ) -> Vec<IntegrationCode> {
+        let own = own.zip(self.code());
+        let entries =
+            entries.filter_map(|(key, sid)| Some((*sid, additional_code(self.audience()?, key))));
+        let all = own.into_iter().chain(entries);
         let gone = all.filter(|(sid, _)| table.is_gone(sid));
         gone.map(|(_, code)| code).collect()
     }
 
-    /// Where objects may be whose ids were never written down.
+    /// Where objects may be whose ids were never written down: under the code of our source, or one below it.
     fn keys<K: Coded>(&self) -> impl Iterator<Item = SlotKey<K>> {
         let (inventory, data_sources) = (self.inventory, self.recorded.data_sources);
         let code = self.code().into_iter();
         code.flat_map(move |code| {
             let keys = data_sources.iter();
-            keys.map(move |id| coded(inventory, *id, &code))
+            let keys = keys.map(|id| coded(inventory, *id, &code));
+            let below = keys_below(K::table(inventory), data_sources, &code);
+            let below = below.into_iter().map(SlotKey::found_by);
+            keys.chain(below).collect::<Vec<_>>()
         })
     }
 
@@ -418,34 +561,5 @@ impl<'a> ObjectDeletion<'a> {
         let made = segments.iter();
         let made = made.flat_map(|sid| mappings::made(self.inventory, *sid));
         mappings::deletions(self.inventory, known, made)
-    }
-}
-
-pub(super) enum TraitUsers {
-    Unknown,
-    Foreign(Blocker),
-    OursAlone,
-}
-
-/// Who uses a trait, beside the segments that are `deleted` before it.
-pub(super) fn users_of(
-    inventory: &Inventory,
-    since: Sequence,
-    sid: TraitSid,
-    deleted: &[SegmentSid],
-) -> TraitUsers {
-    let known = inventory.trait_users.get(&sid);
-    let Some(users) = known.filter(|users| users.seen >= since) else {
-        return TraitUsers::Unknown;
-    };
-    let foreign: Vec<ObjectName> = users
-        .segments
-        .iter()
-        .filter(|(segment, _)| !deleted.contains(segment) && !inventory.segments.is_gone(segment))
-        .map(|(segment, name)| ObjectName::new(Segment::NOUN, format!("{segment} {name:?}")))
-        .collect();
-    match foreign.is_empty() {
-        true => TraitUsers::OursAlone,
-        false => TraitUsers::Foreign(Blocker::TraitInUse(sid, foreign)),
     }
 }

@@ -1,10 +1,23 @@
 //! What is recorded and observed of one audience, and which key is its own.
 
 use crate::domain::audience_manager::{Segment, Trait};
-use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
+use crate::domain::identifier::{DataSourceId, IntegrationCode, ModelId, SegmentSid, TraitSid};
+use crate::domain::mark::EntryKey;
+use crate::domain::model::LastRun;
 use crate::plan::activation::mappings::KnownMapping;
 use crate::plan::activation::rules::KnownTrait;
 use crate::plan::shared_objects::ObservedSharedObjects;
+
+/// A model of this resource, as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownModel {
+    /// Of its entry.
+    pub key: EntryKey,
+    pub id: ModelId,
+    pub last_run: LastRun,
+    /// Each with its key.
+    pub traits: Vec<(Box<str>, TraitSid)>,
+}
 
 /// What the status says of the audience's objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +31,7 @@ pub struct RecordedIds {
     pub additional_segments: Vec<(Box<str>, SegmentSid)>,
     pub mappings: Vec<KnownMapping>,
     pub traits: Vec<KnownTrait>,
+    pub models: Vec<KnownModel>,
 }
 
 impl RecordedIds {
@@ -63,6 +77,7 @@ pub struct ObservedState {
     pub mappings: Vec<KnownMapping>,
     /// Traits of rules that were found by something else than their sids.
     pub traits: Vec<KnownTrait>,
+    pub models: Vec<KnownModel>,
     /// A sentence for each text that Audience Manager stores otherwise than it was sent.
     pub stored_differently: Vec<String>,
     /// A sentence, where Adobe advises against the trait's name.

@@ -8,7 +8,9 @@ use crate::call::{Call, Step};
 use crate::compose::{DesiredObjects, Mode, ShareName};
 use crate::domain::audience_manager::{NewTrait, Trait, TraitKind};
 use crate::domain::experience_platform::Audience;
-use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid, TraitSid};
+use crate::domain::identifier::{
+    DataSourceId, IntegrationCode, SegmentSid, TraitFolderId, TraitSid,
+};
 use crate::domain::mark::Mark;
 use crate::domain::source::SourceId;
 use crate::ownership::{Judged as _, object_name};
@@ -65,17 +67,32 @@ impl<'a> Planner<'a> {
     pub(super) fn trait_slot(&self) -> Slot<'a, Trait> {
         let input = self.input;
         let recorded = input.recorded;
-        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
         let code = &input.desired.code;
         let own = recorded.trait_sid.filter(|_| !recorded.observed);
         Slot {
             recorded: own.into_iter().collect(),
-            has_key: Box::new(move |found: &Trait| {
-                let key = (found.data_source, found.integration_code.as_ref());
-                has_code(shared_objects, place, code, key)
-            }),
+            has_key: self.has_trait_code(code),
             ..self.slot(code, &input.desired.description)
         }
+    }
+
+    pub(super) fn has_trait_code(
+        &self,
+        code: &'a IntegrationCode,
+    ) -> Box<dyn Fn(&Trait) -> bool + 'a> {
+        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
+        Box::new(move |found| {
+            let key = (found.data_source, found.integration_code.as_ref());
+            has_code(shared_objects, place, code, key)
+        })
+    }
+
+    /// Beside Adobe's own objects our further traits are where Adobe's trait is.
+    pub(super) fn trait_folder(&self) -> Option<TraitFolderId> {
+        self.shared_objects.trait_folder.or_else(|| {
+            let sid = self.plan.state.trait_sid?;
+            Some(self.input.inventory.traits.get(&sid)?.record.folder)
+        })
     }
 
     /// By its integration code, where it belongs and in our other data sources: labels change, and an object keeps its sid
@@ -190,6 +207,7 @@ impl<'a> Planner<'a> {
             folder,
             rule: desired.trait_rule.clone(),
             ttl_days: desired.ttl_days,
+            look_alikes: None,
         });
         self.plan.steps.push(match self.asks {
             true => Step::waiting(call),
@@ -235,6 +253,7 @@ impl<'a> Planner<'a> {
             folder: folder.unwrap_or(found.folder),
             rule: &desired.trait_rule,
             ttl_days: desired.ttl_days,
+            threshold: None,
         }
     }
 

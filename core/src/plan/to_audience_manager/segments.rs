@@ -220,6 +220,7 @@ impl<'a> Planner<'a> {
                 self.block_once(blocker);
                 RuleState::Refused
             }
+            rules::RuleOutcome::Waits => RuleState::Refused,
         }
     }
 

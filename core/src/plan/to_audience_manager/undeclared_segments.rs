@@ -1,9 +1,10 @@
 //! Additional segments of ours that are declared no more.
 
+use super::coded::Coded;
 use super::planner::Planner;
 use crate::domain::audience_manager::Segment;
 use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
-use crate::inventory::Inventory;
+use crate::inventory::Table;
 use crate::ownership::Ownership;
 use crate::plan::Plan;
 use crate::plan::delete::deletion;
@@ -23,7 +24,11 @@ impl Planner<'_> {
             .map(|(_, sid)| *sid)
             .collect();
         let data_sources: Vec<_> = self.shared_objects.data_sources().collect();
-        let below = keys_below(input.inventory, &data_sources, &input.desired.code);
+        let below = keys_below(
+            &input.inventory.segments,
+            &data_sources,
+            &input.desired.code,
+        );
         let below = below
             .into_iter()
             .filter(|(_, code)| !is_declared(Some(code)));
@@ -62,9 +67,9 @@ impl Planner<'_> {
     }
 }
 
-/// Data source and integration code of the segments whose codes begin with `<I>.`.
-pub(super) fn keys_below(
-    inventory: &Inventory,
+/// Data source and integration code of the traits or segments whose codes begin with `<I>.`.
+pub(super) fn keys_below<K: Coded>(
+    table: &Table<K>,
     data_sources: &[DataSourceId],
     code: &IntegrationCode,
 ) -> Vec<(DataSourceId, IntegrationCode)> {
@@ -72,7 +77,7 @@ pub(super) fn keys_below(
     let prefix = prefix.as_str();
     let below = data_sources.iter().flat_map(|id| {
         let first = (*id, IntegrationCode::new(prefix));
-        let found = inventory.segments.range(first..);
+        let found = table.range(first..);
         found
             .map(|(key, _)| key)
             .take_while(move |(source, code)| source == id && code.as_str().starts_with(prefix))

@@ -25,7 +25,7 @@ pub(in crate::plan) fn clean_up_audience(
     match cleanup {
         Cleanup::Retain => {}
         Cleanup::Pause => plan.steps.extend(owned_objects.pause()),
-        Cleanup::Delete => plan.steps.extend(owned_objects.deletions(true)),
+        Cleanup::Delete => plan.steps.extend(owned_objects.deletions(true, |_| true)),
         Cleanup::HandOver(successor) => {
             let marked = owned_objects.hand_over(&successor.mark, |_| true);
             plan.steps.extend(marked);
