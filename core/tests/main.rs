@@ -13,6 +13,7 @@ mod labels;
 mod limits;
 mod meaning;
 mod model;
+mod models;
 mod named_traits;
 mod plans;
 mod platform;

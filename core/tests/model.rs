@@ -1,5 +1,6 @@
 //! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
 
+mod models;
 pub(crate) mod strangers;
 mod uses;
 
@@ -18,13 +19,15 @@ use audience_sharing_core::domain::audience_manager::{
 use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, DestinationId, MappingId, SegmentFolderId, SegmentSid, TraitFolderId,
-    TraitSid,
+    AudienceId, DataSourceId, DestinationId, MappingId, ModelId, SegmentFolderId, SegmentSid,
+    TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
 use audience_sharing_core::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix};
+use audience_sharing_core::domain::model::{LastRun, Model};
 use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
+use audience_sharing_core::facts::At;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::ownership::Claimant;
@@ -48,6 +51,8 @@ pub(crate) struct Tenant {
     /// Of segments; of others none is known.
     pub(crate) members: BTreeMap<SegmentSid, u64>,
     pub(crate) compact_destinations: bool,
+    pub(crate) models: BTreeMap<ModelId, Model>,
+    pub(crate) runs: BTreeMap<ModelId, LastRun>,
     /// Of other providers.
     pub(crate) foreign_traits: BTreeMap<TraitSid, Trait>,
     /// What the validation of rules refuses.
@@ -168,9 +173,12 @@ impl Tenant {
             Call::Trait(Operation::Create(new)) => {
                 let sid = TraitSid(self.id());
                 let created = Trait {
-                    look_alikes: None,
+                    look_alikes: new.look_alikes.map(Box::new),
                     sid,
-                    kind: TraitKind::Onboarded,
+                    kind: match new.look_alikes {
+                        Some(_) => TraitKind::Algorithmic,
+                        None => TraitKind::Onboarded,
+                    },
                     name: new.name.clone(),
                     description: new.description.clone(),
                     integration_code: Some(new.integration_code.clone()),
@@ -180,6 +188,7 @@ impl Tenant {
                     ttl_days: Some(new.ttl_days),
                     activity: Activity::Active,
                 };
+                self.assert_yields(&created);
                 self.traits.insert(sid, created.clone());
                 self.trait_copied(&created);
                 inventory.traits.apply_written(sequence, now, created);
@@ -201,6 +210,9 @@ impl Tenant {
                 }
                 if let Some(folder) = change.folder {
                     found.folder = folder;
+                }
+                if let (Some(shown), true) = (&mut found.look_alikes, change.threshold.is_some()) {
+                    shown.threshold = change.threshold;
                 }
                 if let Some(days) = change.ttl_days {
                     found.ttl_days = Some(days);
@@ -345,6 +357,16 @@ impl Tenant {
             }
             other => self.carry_out_use(other, at, inventory),
         }
+    }
+}
+
+/// A call that was sent and answered at one moment.
+fn at(at: u64) -> At {
+    At {
+        sent: Sequence(at),
+        answered: Sequence(at),
+        now: Moment(at * 100_000),
+        recorded: false,
     }
 }
 

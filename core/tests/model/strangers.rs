@@ -10,10 +10,12 @@ use audience_sharing_core::domain::audience_manager::{
 };
 use audience_sharing_core::domain::destination::Mapping;
 use audience_sharing_core::domain::identifier::{
-    DataSourceId, IntegrationCode, MappingId, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    DataSourceId, IntegrationCode, MappingId, ModelId, SegmentFolderId, SegmentSid, TraitFolderId,
+    TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
 use audience_sharing_core::domain::mark::Mark;
+use audience_sharing_core::domain::model::Model;
 use audience_sharing_core::inventory::{Inventory, Sequence};
 
 use super::Tenant;
@@ -32,6 +34,7 @@ pub(crate) struct Strangers {
     traits: BTreeMap<TraitSid, Trait>,
     segments: BTreeMap<SegmentSid, Segment>,
     mappings: BTreeMap<MappingId, Mapping>,
+    pub(super) models: BTreeMap<ModelId, Model>,
 }
 
 /// Descriptions that resemble that of an object with this mark. The first [`NEVER_OURS`] have no mark of our owner; the
@@ -142,6 +145,7 @@ impl Strangers {
             Call::SegmentFolder(call) => changes(call, |id| self.segment_folders.contains_key(id)),
             Call::Trait(call) => changes(call, |sid| self.traits.contains_key(sid)),
             Call::Segment(call) => changes(call, |sid| self.segments.contains_key(sid)),
+            Call::Model(call) => changes(call, |id| self.models.contains_key(id)),
             Call::Mapping(Operation::Create(new)) => self.segments.contains_key(&new.segment),
             Call::Mapping(call) => changes(call, |id| self.mappings.contains_key(id)),
             _ => false,

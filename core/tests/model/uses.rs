@@ -100,6 +100,7 @@ impl Tenant {
     pub(super) fn carry_out_use(&mut self, call: &Call, at: u64, inventory: &mut Inventory) {
         let (sequence, now) = (Sequence(at), Moment(at * 100_000));
         match call {
+            Call::Model(operation) => self.carry_out_model(operation, at, inventory),
             Call::Destination(Operation::List(())) => self.apply_destinations(inventory, at),
             Call::Destination(Operation::Read(id)) => match self.destinations.get(id) {
                 Some(found) => {
