@@ -17,6 +17,7 @@ mod judges;
 mod killed;
 mod labels;
 mod leaves;
+mod models;
 mod noticed;
 mod platform;
 mod pruned;

@@ -16,7 +16,7 @@ use super::common::ID_MAX;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("self.baseline == oldSelf.baseline && self.dataSourceIds == oldSelf.dataSourceIds && self.lookBackDays == oldSelf.lookBackDays && has(self.excludedTraits) == has(oldSelf.excludedTraits) && (!has(self.excludedTraits) || self.excludedTraits == oldSelf.excludedTraits)").message("models[]: what a model is made of cannot change; declare another model under another key, and take this one out")
+    validation = Rule::new("(has(self.baseline) ? self.baseline : 'Trait') == (has(oldSelf.baseline) ? oldSelf.baseline : 'Trait') && self.dataSourceIds == oldSelf.dataSourceIds && self.lookBackDays == oldSelf.lookBackDays && has(self.excludedTraits) == has(oldSelf.excludedTraits) && (!has(self.excludedTraits) || self.excludedTraits == oldSelf.excludedTraits)").message("models[]: what a model is made of cannot change; declare another model under another key, and take this one out")
 )]
 pub struct Model {
     /// Tells the model from the others of this audience. Another key is another model.
@@ -31,15 +31,16 @@ pub struct Model {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub description: Option<String>,
-    /// Whose look-alikes it finds: those of the shared trait, or of the shared segment.
-    #[serde(default)]
-    pub baseline: Baseline,
+    /// Whose look-alikes it finds: `Trait`, those of the shared trait, or `Segment`, those of the shared segment. Left out:
+    /// `Trait`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Baseline")]
+    pub baseline: Option<Baseline>,
     /// The data sources in whose traits it looks for them, by id; a provider's as well as your own.
     #[schemars(length(min = 1, max = 32), inner(range(min = 1, max = ID_MAX)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub data_source_ids: Vec<i64>,
     /// Over how many days it looks back: 30, 60 or 90.
-    #[serde(default = "default_look_back_days")]
     #[schemars(range(min = 30, max = 90))]
     #[x_kube(validation = Rule::new("self in [30, 60, 90]").message("models[].lookBackDays: write 30, 60 or 90"))]
     pub look_back_days: i32,
@@ -55,15 +56,10 @@ pub struct Model {
 }
 
 /// What a model starts from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Baseline {
-    #[default]
     Trait,
     Segment,
-}
-
-const fn default_look_back_days() -> i32 {
-    30
 }
 
 /// A trait of people who are like the baseline, by exactly one of `accuracyPercent` and `reach`.
@@ -97,10 +93,10 @@ pub struct AlgorithmicTrait {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 25_000_000))]
     pub reach: Option<i32>,
-    /// For how many days after the model last found a visitor the trait keeps it; 0 means for ever.
-    #[serde(default = "super::shared_audience::default_ttl_days")]
+    /// For how many days after the model last found a visitor the trait keeps it; 0 means for ever. Left out: 120.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 3650))]
-    pub ttl_days: i32,
+    pub ttl_days: Option<i32>,
 }
 
 /// A model that exists.
@@ -113,9 +109,10 @@ pub struct ModelStatus {
     /// The model.
     #[schemars(range(min = 0, max = ID_MAX))]
     pub id: i64,
-    /// How its last run ended.
-    #[serde(default)]
-    pub last_run: LastRun,
+    /// How its last run ended; absent where Adobe has not run it yet, or does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LastRun")]
+    pub last_run: Option<LastRun>,
     /// Its algorithmic traits that exist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -124,11 +121,8 @@ pub struct ModelStatus {
 }
 
 /// How the last run of a model ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum LastRun {
-    /// Adobe has not run it yet, or does not say.
-    #[default]
-    None,
     Failed,
     WithData,
     WithoutData,

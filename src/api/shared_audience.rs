@@ -25,7 +25,7 @@ use super::used_by::UsedByStatus;
 use super::word::Word;
 
 /// Days; Audience Manager's own default for onboarded traits (audience-manager.md §4.1).
-const TTL_DAYS: i32 = 120;
+pub(crate) const TTL_DAYS: i32 = 120;
 
 /// Which audience is shared, through which connection, and what differs on the other side.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -453,7 +453,7 @@ pub struct AudienceManagerStatus {
     pub observed: Option<bool>,
     /// The pair that Adobe's own sharing made beside this resource's own, which stays in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adobe_sharing: Option<AdobesPairStatus>,
+    pub adobe_sharing: Option<Box<AdobesPairStatus>>,
     /// The destinations of the segment that were found, with the mappings to them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
@@ -535,7 +535,7 @@ impl SharedAudienceStatus {
     }
 }
 
-pub(super) const fn default_ttl_days() -> i32 {
+const fn default_ttl_days() -> i32 {
     TTL_DAYS
 }
 

@@ -10,6 +10,7 @@ use audience_sharing_engine::Problem;
 
 use super::problem::invalid;
 use crate::api::models as api;
+use crate::api::shared_audience::TTL_DAYS;
 
 pub(super) fn models(declared: &[api::Model]) -> Result<Vec<DeclaredModel>, Problem> {
     declared.iter().map(model).collect()
@@ -44,8 +45,8 @@ fn model(declared: &api::Model) -> Result<DeclaredModel, Problem> {
         name: declared.name.as_str().into(),
         description: declared.description.as_deref().unwrap_or_default().into(),
         baseline: match declared.baseline {
-            api::Baseline::Trait => Baseline::SharedTrait,
-            api::Baseline::Segment => Baseline::SharedSegment,
+            None | Some(api::Baseline::Trait) => Baseline::SharedTrait,
+            Some(api::Baseline::Segment) => Baseline::SharedSegment,
         },
         data_sources,
         look_back_days: u32::try_from(declared.look_back_days).unwrap_or_default(),
@@ -78,6 +79,6 @@ fn look_alikes(declared: &api::AlgorithmicTrait) -> Result<DeclaredLookAlikes, P
                 declared.key
             ))
         })?,
-        ttl_days: number(declared.ttl_days).unwrap_or_default(),
+        ttl_days: number(declared.ttl_days.unwrap_or(TTL_DAYS)).unwrap_or_default(),
     })
 }

@@ -1,6 +1,7 @@
 //! Every rule both ways: what it lets pass, and what it refuses with its message and no other.
 
 mod experience_platform;
+mod models;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -491,12 +492,14 @@ fn every_rule_of_a_connection_holds_both_ways() {
 fn every_rule_of_an_audience_holds_both_ways() {
     check(audience, &audience_cases());
     check(audience, &use_cases());
+    check(audience, &models::cases());
 }
 
 #[test]
 fn every_rule_of_the_definitions_has_its_case_and_a_message() {
     let definitions = definitions().expect("the definitions encode");
-    let of_audience = audience_cases().into_iter().chain(use_cases()).collect();
+    let of_audience = audience_cases().into_iter().chain(use_cases());
+    let of_audience = of_audience.chain(models::cases()).collect();
     for (definition, cases) in definitions.iter().zip([connection_cases(), of_audience]) {
         let mut declared = BTreeMap::new();
         collect_messages(definition.as_value(), &mut declared);

@@ -19,10 +19,10 @@ pub(super) fn recorded(objects: &AudienceManagerStatus) -> Vec<KnownModel> {
             key: EntryKey::parse(&found.key).ok()?,
             id: ModelId(recorded_id(Some(found.id))?),
             last_run: match found.last_run {
-                api::LastRun::None => LastRun::None,
-                api::LastRun::Failed => LastRun::Failed,
-                api::LastRun::WithData => LastRun::WithData,
-                api::LastRun::WithoutData => LastRun::WithoutData,
+                None => LastRun::None,
+                Some(api::LastRun::Failed) => LastRun::Failed,
+                Some(api::LastRun::WithData) => LastRun::WithData,
+                Some(api::LastRun::WithoutData) => LastRun::WithoutData,
             },
             traits: traits.collect(),
         })
@@ -42,10 +42,10 @@ pub(super) fn status(observed_state: &[KnownModel]) -> Vec<api::ModelStatus> {
             key: known.key.to_string(),
             id: stored_id(known.id.0)?,
             last_run: match known.last_run {
-                LastRun::None => api::LastRun::None,
-                LastRun::Failed => api::LastRun::Failed,
-                LastRun::WithData => api::LastRun::WithData,
-                LastRun::WithoutData => api::LastRun::WithoutData,
+                LastRun::None => None,
+                LastRun::Failed => Some(api::LastRun::Failed),
+                LastRun::WithData => Some(api::LastRun::WithData),
+                LastRun::WithoutData => Some(api::LastRun::WithoutData),
             },
             traits: traits.collect(),
         })

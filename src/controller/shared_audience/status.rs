@@ -172,11 +172,11 @@ fn record(
         segment_sid: observed_state.segment_sid.and_then(|sid| stored_id(sid.0)),
         observed: observed_state.observed.then_some(true),
         adobe_sharing: observed_state.adobes.and_then(|pair| {
-            Some(AdobesPairStatus {
+            Some(Box::new(AdobesPairStatus {
                 trait_sid: stored_id(pair.trait_sid.0)?,
                 segment_sid: pair.segment_sid.and_then(|sid| stored_id(sid.0)),
                 data_source_id: stored_id(pair.data_source.0)?,
-            })
+            }))
         }),
         destinations: activation::destinations(None, &observed_state.mappings),
         additional_segments: observed_state
