@@ -25,8 +25,11 @@ struct Link {
 }
 
 impl Link {
-    /// `None` where no connector is set up, or it names a sandbox or a company that is not there.
+    /// `None` where no connector is set up, it is paused, or it names a sandbox or a company that is not there.
     fn of(world: &World) -> Option<Self> {
+        if world.flags.connector.paused {
+            return None;
+        }
         let connector = world.flags.connector.set_up.clone()?;
         let credential = world.credentials.iter().find(|credential| {
             credential.pid.is_some() && connector.pid.is_none_or(|pid| credential.pid == Some(pid))

@@ -213,7 +213,7 @@ impl Service for AudienceManager {
         kind.has_numbers()
     }
 
-    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
+    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind, _: &Object) -> Object {
         let id = world.store.new_id(kind);
         match kind {
             Kind::DataSources => data_sources::blank(world, caller, id),

@@ -11,6 +11,7 @@ mod destinations;
 mod experience_platform;
 mod external_audiences;
 mod faults;
+mod flow_service;
 mod gateways;
 mod helper;
 mod judged;

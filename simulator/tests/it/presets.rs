@@ -39,6 +39,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "audienceManager.exportControlsSettable",
             "audienceManager.serverToServerMappings",
             "experiencePlatform.externalAudienceCreate",
+            "flowService.changes",
         ],
     ),
     (
@@ -49,6 +50,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "what happens in a tenant, not how the service behaves",
         &[
             "audienceManager.modelRunStatus",
+            "connector.paused",
             "externalAudiences.operationFails",
         ],
     ),
@@ -83,6 +85,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "experiencePlatform.audienceDefaultLimit",
             "experiencePlatform.inactiveListed",
             "experiencePlatform.bulkGetWhole",
+            "flowService.secondSelection",
         ],
     ),
 ];
@@ -203,7 +206,7 @@ async fn an_audience_can_be_shared_under_all_hostile_readings_together() {
     let body =
         json!({"name": "ours", "integrationCode": "ours", "uniqueTraitIntegrationCodes": true});
     let source = aam("POST", "/datasources", body).await.expect(201)["dataSourceId"].clone();
-    let body = json!({"name": "folder", "parentFolderId": 0});
+    let body = json!({"name": "folder", "parentFolderId": 0, "pid": 1794});
     aam("POST", "/folders/traits", body).await.expect(201);
     let body = json!({"traitType": "ON_BOARDED_TRAIT", "name": "t", "dataSourceId": source, "folderId": 0,
         "traitRule": "segid == \"x\"", "integrationCode": "x"});
