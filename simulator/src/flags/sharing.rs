@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 switches! {
     /// Switches of Adobe's own sharing, Experience Platform to Audience Manager.
     SharingFlags {
-        /// The link and the audiences on it; `None`: there is none.
+        /// The link and the audiences on it, beside those on a flow; `None`: there is none.
         set_up: Option<Sharing> = None,
+        /// How long after it is put on a flow to Experience Cloud Audiences the pair of an audience appears.
+        metadata_delay_ms: u64 = 15 * 60 * 1000,
         /// The name of the data source that it makes (audience-manager.md §8.1).
         data_source: SharingDataSource =
             SharingDataSource::AudienceSharing => SharingDataSource::ExperiencePlatformSegments,

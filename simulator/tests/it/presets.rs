@@ -31,7 +31,11 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
     ),
     (
         "a documented figure",
-        &["ims.tokenTtlSeconds", "audienceManager.modelRunMs"],
+        &[
+            "ims.tokenTtlSeconds",
+            "audienceManager.modelRunMs",
+            "sharing.metadataDelayMs",
+        ],
     ),
     (
         "under the other reading a use of the product is impossible, which an operator can only report",
