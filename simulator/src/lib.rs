@@ -20,7 +20,9 @@
 //!   Metrics (`uniques30Day` …) and a segment's `mappedEntities` are kept there and shown on request only; mappings are told beside them;
 //! - `traitFolders`, `segmentFolders`: flat, `{folderId, pid, name, parentFolderId}`; the root (0) is not listed;
 //! - `sandboxes`: `{id, name, title, state, type, region, isDefault, imsOrgId, …}`;
-//! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them;
+//! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them. `size` is how
+//!   many profiles one has: no answer shows it, and the next midnight (UTC) counts it into `metrics` and, where the
+//!   audience is shared, into the numbers of Adobe's trait and segment;
 //! - `mergePolicies`: as the API answers them, with `sandbox` and `imsOrgId`;
 //! - `destinations`, `mappings` (with `destinationId`, `sid`, `destinationMappingId`), `models`: Audience Manager's too;
 //! - `externalAudienceOperations`, `externalAudienceRuns`: what the external audiences service works on; `dueMs` says
@@ -54,6 +56,7 @@ mod gateway;
 mod ims;
 mod observer;
 mod person;
+mod populations;
 mod schedule;
 mod server;
 mod service;

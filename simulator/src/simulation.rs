@@ -15,6 +15,7 @@ use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::{Flags, Preset};
 use crate::gateway;
 use crate::person::{Copies, Copying, Person};
+use crate::populations;
 use crate::service::{Ask, Effect, Service, find};
 use crate::sharing;
 use crate::spelling;
@@ -276,6 +277,10 @@ impl Simulation {
             self.commit();
             self.author = Author::Person;
         }
+        self.author = Author::Service { because: None };
+        populations::count_if_due(&mut self.world);
+        self.commit();
+        self.author = Author::Person;
     }
 
     fn service(&self, system: System) -> Option<&'static dyn Service> {

@@ -9,6 +9,7 @@ pub(crate) mod entrance;
 mod errors;
 mod expression;
 mod external_audiences;
+mod jobs;
 pub(crate) mod json_patch;
 mod merge_policies;
 mod operations;
@@ -44,6 +45,8 @@ const ENDPOINTS: &[Endpoint] = &[
     on(Read, "GET", "/data/core/ups/segment/definitions/{id}", definitions::get),
     on(Write, "PATCH", "/data/core/ups/segment/definitions/{id}", definitions::update),
     on(Write, "DELETE", "/data/core/ups/segment/definitions/{id}", definitions::delete),
+
+    on(List, "GET", "/data/core/ups/segment/jobs", jobs::list),
 
     on(List, "GET", "/data/core/ups/audiences", audiences::list),
     on(Write, "POST", "/data/core/ups/audiences", audiences::create),

@@ -11,6 +11,10 @@ switches! {
         set_up: Option<Sharing> = None,
         /// How long after it is put on a flow to Experience Cloud Audiences the pair of an audience appears.
         metadata_delay_ms: u64 = 15 * 60 * 1000,
+        /// How many in a hundred members have an identity that both systems know.
+        arriving_percent: u64 = 60,
+        /// Whether no member arrives; traits and segments do.
+        link_broken: bool = false,
         /// The name of the data source that it makes (audience-manager.md §8.1).
         data_source: SharingDataSource =
             SharingDataSource::AudienceSharing => SharingDataSource::ExperiencePlatformSegments,

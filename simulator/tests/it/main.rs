@@ -16,6 +16,7 @@ mod gateways;
 mod helper;
 mod judged;
 mod models;
+mod populations;
 mod presets;
 mod scale;
 mod sharing;

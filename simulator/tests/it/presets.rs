@@ -54,7 +54,10 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "what happens in a tenant, not how the service behaves",
         &[
             "audienceManager.modelRunStatus",
+            "connector.linkBroken",
             "connector.paused",
+            "sharing.arrivingPercent",
+            "sharing.linkBroken",
             "externalAudiences.operationFails",
         ],
     ),
