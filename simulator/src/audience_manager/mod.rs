@@ -11,6 +11,7 @@ mod folders;
 mod lists;
 mod mapped;
 mod mappings;
+mod model_runs;
 mod models;
 pub(crate) mod rules;
 pub(crate) mod segments;
@@ -255,7 +256,7 @@ impl Service for AudienceManager {
 
     fn due(&self, world: &mut World, kind: Kind, key: &Key) {
         if let (Kind::Models, Key::Number(id)) = (kind, key) {
-            models::run(world, *id);
+            model_runs::run(world, *id);
         }
     }
 }

@@ -229,6 +229,23 @@ async fn members_arrive_from_six_hours_on_and_are_whole_after_three_days() {
     assert_eq!(shared.profiles().await, 4_000);
 }
 
+/// A count comes too early for what was activated less than six hours before it.
+#[rstest]
+#[case(17, 58)]
+#[case(19, 0)]
+#[tokio::test(start_paused = true)]
+async fn the_first_count_waits_for_six_hours(#[case] activated: u32, #[case] members: u64) {
+    let mut shared = Shared::new().await;
+    shared.select(&[]);
+    shared.pass(activated - 1).await;
+    shared.select(&[&shared.id]);
+    shared.pass(25 - activated).await;
+    assert_eq!(
+        shared.of_pair("segments", "totalUniques1Day").await,
+        members
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_arrives_over_a_broken_link() {
     let mut shared = Shared::new().await;

@@ -34,6 +34,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         &[
             "ims.tokenTtlSeconds",
             "audienceManager.modelRunMs",
+            "audienceManager.modelRunsInSlot",
             "sharing.metadataDelayMs",
         ],
     ),
