@@ -25,6 +25,7 @@ pub(crate) struct Caller {
     pub(crate) pid: u64,
     pub(crate) aam_access: Access,
     pub(crate) aep_access: Access,
+    pub(crate) flow_access: Access,
     pub(crate) sandboxes: Vec<String>,
     pub(crate) sandbox_administration: bool,
     /// Empty where the call names none.
@@ -39,6 +40,7 @@ impl Caller {
             pid: 0,
             aam_access: Access::None,
             aep_access: Access::None,
+            flow_access: Access::None,
             sandboxes: Vec::new(),
             sandbox_administration: false,
             sandbox: Object::new(),
@@ -55,6 +57,8 @@ impl Caller {
                 None => Access::None,
             },
             aep_access: credential.aep_access,
+            // A role that may only read in the sandbox changes no flow of it either.
+            flow_access: credential.aep_access.max(credential.flow_access),
             sandboxes: credential.sandboxes.clone(),
             sandbox_administration: credential.sandbox_administration,
             sandbox: Object::new(),

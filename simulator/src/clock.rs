@@ -8,6 +8,13 @@ use tokio::time::Instant;
 /// Where time starts when the state names no moment: 2026-01-05T00:00:00Z.
 pub(crate) const START_MS: u64 = 1_767_571_200_000;
 
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// The last midnight UTC, epoch milliseconds.
+pub(crate) fn midnight(now_ms: u64) -> u64 {
+    now_ms / DAY_MS * DAY_MS
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Clock {
     base_ms: u64,

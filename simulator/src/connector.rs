@@ -1,6 +1,7 @@
 //! Adobe's source connector (experience-platform.md §5.1, §5.2; audience-manager.md §9): traits and segments of a
 //! company appear as audiences by themselves, a while after they changed, and nobody else may write to those. There is no
-//! API to set it up: the switch `connector` is the person who did. It delivers definitions; members are not simulated.
+//! API to set it up: the switch `connector` is the person who did. It delivers definitions; members are counted in
+//! `populations.rs`.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +26,11 @@ struct Link {
 }
 
 impl Link {
-    /// `None` where no connector is set up, or it names a sandbox or a company that is not there.
+    /// `None` where no connector is set up, it is paused, or it names a sandbox or a company that is not there.
     fn of(world: &World) -> Option<Self> {
+        if world.flags.connector.paused {
+            return None;
+        }
         let connector = world.flags.connector.set_up.clone()?;
         let credential = world.credentials.iter().find(|credential| {
             credential.pid.is_some() && connector.pid.is_none_or(|pid| credential.pid == Some(pid))
@@ -121,6 +125,32 @@ pub(crate) fn sweep(world: &mut World) {
             world.schedule.add(due_ms, kind, Key::Number(sid));
         }
     }
+}
+
+/// The audiences that it made by `made_until`, with the members of their traits and segments that have numbers.
+pub(crate) fn populations(world: &World, made_until: u64) -> Vec<(Object, u64)> {
+    let Some(link) = Link::of(world).filter(|_| !world.flags.connector.link_broken) else {
+        return Vec::new();
+    };
+    let made = world.store.all(Kind::Audiences);
+    let made = made.filter(|audience| is_ours(&link, audience));
+    let made = made.filter(|audience| {
+        number_of(audience, "creationTime").is_some_and(|made| made <= made_until)
+    });
+    let counted = made.filter_map(|audience| {
+        let sid = number_of(audience, "audienceId")?;
+        let numbers = [
+            (Kind::Segments, "totalUniques1Day"),
+            (Kind::Traits, "uniques30Day"),
+        ];
+        let members = numbers.into_iter().find_map(|(kind, field)| {
+            let object = world.store.number(kind, sid)?;
+            let delivered = link.delivers(kind, object);
+            number_of(object, field).filter(|_| delivered)
+        })?;
+        Some((audience.clone(), members))
+    });
+    counted.collect()
 }
 
 /// What one delivery does.

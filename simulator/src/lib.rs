@@ -5,13 +5,14 @@
 //! # In process
 //! [`Simulator::router`], for each of the [`systems`], and [`Simulator::control`] are routers without a socket; all waits are tokio's, so a paused runtime makes time virtual. A response with the extension
 //! [`ConnectionLost`] stands for a connection that closed without an answer. Base paths are the real ones:
-//! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/core/ais/…`, `/data/foundation/sandbox-management/…`.
+//! `/ims/token/v3`, `/v1/…`, `/data/core/ups/…`, `/data/core/ais/…`, `/data/foundation/sandbox-management/…`,
+//! and `/data/foundation/flowservice/…`, which is served at Experience Platform's address and logged as `flowService`.
 //!
 //! # The state document
 //! `GET` and `PUT /state`, the seed file and [`Simulator::state`] share one shape; all members are optional:
 //! - `clock`: `{nowMs}`, epoch milliseconds; absent: the clock runs on (a seed starts at 2026-01-05T00:00:00Z);
 //! - `credentials`: `[{clientId, clientSecret | clientSecrets[], organizationId, scopes[], pid (or companyId), aamAccess, aepAccess
-//!   (full | read | none), sandboxes[], sandboxAdministration}]`. Secrets are taken and never shown: a credential that
+//!   (full | read | none), flowAccess (of Flow Service, at most aepAccess), sandboxes[], sandboxAdministration}]`. Secrets are taken and never shown: a credential that
 //!   comes back without any keeps what it has;
 //! - `accounts`: `[{pid, defaultMergeRuleDataSourceId, mergeRuleDataSourceIds[], mergeRuleExportControls
 //!   {dataSourceId: controls[]}, subscribedDataSourceIds[]}]`, the Audience Manager companies;
@@ -19,11 +20,17 @@
 //!   Metrics (`uniques30Day` …) and a segment's `mappedEntities` are kept there and shown on request only; mappings are told beside them;
 //! - `traitFolders`, `segmentFolders`: flat, `{folderId, pid, name, parentFolderId}`; the root (0) is not listed;
 //! - `sandboxes`: `{id, name, title, state, type, region, isDefault, imsOrgId, …}`;
-//! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them;
+//! - `audiences`: Experience Platform's audiences with all their fields, segment definitions among them. `size` is how
+//!   many profiles one has: no answer shows it, and the next midnight (UTC) counts it into `metrics` and, where the
+//!   audience is shared, into the numbers of Adobe's trait and segment;
 //! - `mergePolicies`: as the API answers them, with `sandbox` and `imsOrgId`;
 //! - `destinations`, `mappings` (with `destinationId`, `sid`, `destinationMappingId`), `models`: Audience Manager's too;
 //! - `externalAudienceOperations`, `externalAudienceRuns`: what the external audiences service works on; `dueMs` says
 //!   when it ends, as it does in a model that has not run;
+//! - `flows`, `targetConnections`, `flowRuns`: Flow Service's, each with its `sandboxName`. `POST /state/flows` with
+//!   nothing but that (absent: `prod`) makes the flow to the destination Experience Cloud Audiences, enabled, with no
+//!   audience, and its target connection; `targetConnectionIds` of a connection that is there makes it that one's.
+//!   A target connection names another destination by `connectionSpec: {id}`;
 //! - `connectorDeliveries`: `[{dueMs, of: traits | segments, sid}]`, what the source connector has still to deliver;
 //! - `flags`: the switches, [`Flags`], laid over a preset as in `PUT /flags`.
 //!
@@ -44,10 +51,12 @@ mod exchange;
 mod experience_platform;
 mod faults;
 mod flags;
+mod flow_service;
 mod gateway;
 mod ims;
 mod observer;
 mod person;
+mod populations;
 mod schedule;
 mod server;
 mod service;
@@ -251,7 +260,7 @@ impl Simulator {
         wait(self.latency).await;
         let outcome = self.simulation().receive(system, &incoming);
         let own = outcome.answer.as_ref().filter(|_| !outcome.altered);
-        self.observer.tell(system, &incoming, own);
+        self.observer.tell(outcome.system, &incoming, own);
         wait(outcome.wait).await;
         match outcome.answer {
             None => ConnectionLost::response(),

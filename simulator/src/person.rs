@@ -75,7 +75,7 @@ impl Person<'_> {
         let Value::Object(given) = object else {
             return Err(format!("an object of {collection} is a JSON object"));
         };
-        let mut object = self.defaults(kind);
+        let mut object = self.defaults(kind, &given);
         object.extend(given);
         let key = Key::of(kind, &object)
             .ok_or_else(|| format!("{} of {collection} is of the wrong type", kind.id_field()))?;
@@ -126,7 +126,7 @@ impl Person<'_> {
         Ok(())
     }
 
-    fn defaults(&mut self, kind: Kind) -> Object {
+    fn defaults(&mut self, kind: Kind, written: &Object) -> Object {
         let mut caller = Caller::nobody();
         if let Some(credential) = self.world.credentials.first() {
             caller.pid = credential.pid.unwrap_or(0);
@@ -134,7 +134,7 @@ impl Person<'_> {
         }
         let owner = self.services.iter().find(|service| service.owns(kind));
         owner
-            .map(|service| service.blank(self.world, &caller, kind))
+            .map(|service| service.blank(self.world, &caller, kind, written))
             .unwrap_or_default()
     }
 }

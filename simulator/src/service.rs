@@ -17,6 +17,11 @@ use crate::world::World;
 pub(crate) trait Service: Debug + Sync {
     fn system(&self) -> System;
 
+    /// The system at whose address this one is served, and the path below which; `None`: it has an address of its own.
+    fn beside(&self) -> Option<(System, &'static str)> {
+        None
+    }
+
     /// All that is served. A path ends with or without a slash; literal elements stand before parameters.
     fn endpoints(&self) -> &'static [Endpoint];
 
@@ -46,8 +51,8 @@ pub(crate) trait Service: Debug + Sync {
         false
     }
 
-    /// An object of its own as a person makes it in the user interface, with nothing but defaults.
-    fn blank(&self, _: &mut World, _: &Caller, _: Kind) -> Object {
+    /// An object of its own as a person makes it in the user interface, with the defaults that fit what they wrote.
+    fn blank(&self, _: &mut World, _: &Caller, _: Kind, _written: &Object) -> Object {
         Object::new()
     }
 

@@ -5,14 +5,18 @@ use serde::{Deserialize, Deserializer, de};
 use crate::audience_manager::AudienceManager;
 use crate::calls::System;
 use crate::experience_platform::ExperiencePlatform;
+use crate::flow_service::FlowService;
 use crate::ims::Ims;
 use crate::service::{Endpoint, Service};
 
-pub(crate) const SERVICES: &[&dyn Service] = &[&Ims, &AudienceManager, &ExperiencePlatform];
+pub(crate) const SERVICES: &[&dyn Service] =
+    &[&Ims, &AudienceManager, &ExperiencePlatform, &FlowService];
 
-/// The systems that are simulated, each with a router of its own.
+/// The systems that have an address, each with a router of its own.
 pub fn systems() -> impl Iterator<Item = System> {
-    SERVICES.iter().map(|service| service.system())
+    let services = SERVICES.iter();
+    let alone = services.filter(|service| service.beside().is_none());
+    alone.map(|service| service.system())
 }
 
 /// All served endpoints.
@@ -23,15 +27,14 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 impl<'de> Deserialize<'de> for System {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        systems()
-            .find(|system| system.name() == name)
-            .ok_or_else(|| {
-                let known: Vec<&str> = systems().map(System::name).collect();
-                de::Error::custom(format!(
-                    "there is no system {name}: it is one of {}",
-                    known.join(", ")
-                ))
-            })
+        let all = || SERVICES.iter().map(|service| service.system());
+        all().find(|system| system.name() == name).ok_or_else(|| {
+            let known: Vec<&str> = all().map(System::name).collect();
+            de::Error::custom(format!(
+                "there is no system {name}: it is one of {}",
+                known.join(", ")
+            ))
+        })
     }
 }
 
@@ -143,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_system_is_read_by_its_name() {
-        for system in systems() {
+        for system in SERVICES.iter().map(|service| service.system()) {
             let read: System = serde_json::from_value(json!(system)).expect("a name");
             assert_eq!(read, system);
         }
@@ -151,7 +154,7 @@ mod tests {
         assert!(
             unknown
                 .to_string()
-                .contains("ims, audienceManager, experiencePlatform")
+                .contains("ims, audienceManager, experiencePlatform, flowService")
         );
     }
 }

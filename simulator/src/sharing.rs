@@ -1,7 +1,10 @@
 //! Adobe's own sharing (audience-manager.md §8.1, §8.7): each audience that is activated gets a trait and a segment in
-//! Audience Manager by itself, a while later, in a data source and in folders that Adobe makes. There is no API to set it
-//! up: the switch `sharing` is the person who did. It delivers definitions; members are not simulated. What becomes of
-//! them when an audience is renamed or deleted, no source says: nothing does.
+//! Audience Manager by itself, a while later, in a data source and in folders that Adobe makes. Activated are the
+//! audiences on a flow to the destination Experience Cloud Audiences, and those that the switch `sharing` names, where
+//! no flow is played. It delivers definitions; members are counted in `populations.rs`. What becomes of the pair when an
+//! audience is renamed, deleted or taken off the destination, no source says: nothing does.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
@@ -9,6 +12,7 @@ use crate::audience_manager::{data_sources, segments, traits};
 use crate::caller::Caller;
 use crate::experience_platform::common::AUDIENCE_MANAGER_ORIGIN;
 use crate::flags::{Activated, Sharing, SharingDataSource, SharingDescription};
+use crate::flow_service::selection::{is_to_experience_cloud, sandbox_named, selected, takes};
 use crate::store::{Key, Kind, Object, number_of, object_of, text_of};
 use crate::world::World;
 
@@ -16,43 +20,85 @@ const TRAIT_FOLDER: &str = "Experience Platform Traits";
 const SEGMENT_FOLDER: &str = "Experience Platform Segments";
 const SEGMENT_DESCRIPTION: &str = "This segment was created in Adobe Experience Platform";
 
-/// The link with the two tenants that it connects.
-struct Link {
-    sharing: Sharing,
+/// One link with the two tenants that it connects.
+pub(crate) struct Link {
     caller: Caller,
     /// The sandbox's id.
     sandbox: Value,
+    activated: Activated,
+    /// A flow's; the older link shares audiences of more origins.
+    by_flow: bool,
+    delay_ms: u64,
 }
 
 impl Link {
-    /// `None` where no link is set up, or it names a sandbox or a company that is not there.
-    fn of(world: &World) -> Option<Self> {
-        let sharing = world.flags.sharing.set_up.clone()?;
+    /// All that there are. A link to a sandbox or a company that is not there is none.
+    pub(crate) fn all(world: &World) -> Vec<Self> {
+        let flows = world.store.all(Kind::Flows);
+        let by_flow = flows.filter_map(|flow| Self::of_flow(world, flow));
+        Self::set_up(world).into_iter().chain(by_flow).collect()
+    }
+
+    fn set_up(world: &World) -> Option<Self> {
+        let Sharing {
+            pid,
+            sandbox,
+            audiences,
+            delay_ms,
+        } = world.flags.sharing.set_up.clone()?;
         let mut credentials = world.credentials.iter();
         let credential = credentials.find(|credential| {
-            credential.pid.is_some() && sharing.pid.is_none_or(|pid| credential.pid == Some(pid))
+            credential.pid.is_some() && pid.is_none_or(|pid| credential.pid == Some(pid))
         })?;
-        let mut sandboxes = world.store.all(Kind::Sandboxes);
-        let sandbox = sandboxes.find(|sandbox| text_of(sandbox, "name") == Some(&sharing.sandbox));
         Some(Self {
             caller: Caller::of(credential),
-            sandbox: sandbox?.get("id")?.clone(),
-            sharing,
+            sandbox: sandbox_named(world, &sandbox)?.get("id")?.clone(),
+            activated: audiences,
+            by_flow: false,
+            delay_ms,
         })
     }
 
-    fn shares(&self, audience: &Object) -> bool {
-        let id = text_of(audience, "id").unwrap_or_default();
-        let activated = match &self.sharing.audiences {
+    fn of_flow(world: &World, flow: &Object) -> Option<Self> {
+        if text_of(flow, "state") != Some("enabled") || !is_to_experience_cloud(flow) {
+            return None;
+        }
+        let owner = text_of(flow, "imsOrgId");
+        let mut credentials = world.credentials.iter();
+        let credential = credentials.find(|credential| {
+            credential.pid.is_some()
+                && owner.is_none_or(|owner| credential.organization_id == owner)
+        })?;
+        let sandbox = sandbox_named(world, text_of(flow, "sandboxName")?)?;
+        Some(Self {
+            caller: Caller::of(credential),
+            sandbox: sandbox.get("id")?.clone(),
+            activated: Activated::Some(selected(flow).map(str::to_owned).collect()),
+            by_flow: true,
+            delay_ms: world.flags.sharing.metadata_delay_ms,
+        })
+    }
+
+    fn names(&self, id: &str) -> bool {
+        match &self.activated {
             Activated::All => true,
             Activated::Some(ids) => ids.contains(id),
+        }
+    }
+
+    pub(crate) fn shares(&self, audience: &Object) -> bool {
+        let taken = match self.by_flow {
+            true => takes(audience),
+            false => {
+                text_of(audience, "lifecycleState").unwrap_or("published") == "published"
+                    && text_of(audience, "originName") != Some(AUDIENCE_MANAGER_ORIGIN)
+            }
         };
-        activated
+        taken
+            && self.names(text_of(audience, "id").unwrap_or_default())
             && audience
                 .get("sandbox")
                 .is_some_and(|sandbox| sandbox["sandboxId"] == self.sandbox)
-            && text_of(audience, "lifecycleState").unwrap_or("published") == "published"
-            && text_of(audience, "originName") != Some(AUDIENCE_MANAGER_ORIGIN)
     }
 
     /// The objects of the company that the service made itself, or that anybody made.
@@ -65,48 +111,69 @@ impl Link {
     }
 }
 
-/// Puts the audiences that the open write changed on the schedule.
+/// Puts the audiences that the open write changed or activated on the schedule.
 pub(crate) fn note_changes(world: &mut World) {
-    let Some(link) = Link::of(world) else {
-        return;
-    };
-    let changed = world.store.open_changes();
-    let changed = changed.filter_map(|(kind, key, ..)| match (kind, key) {
-        (Kind::Audiences, Key::Text(_)) => Some(key.clone()),
-        _ => None,
-    });
-    schedule(world, &link, changed.collect());
+    for link in Link::all(world) {
+        let changed = world.store.open_changes();
+        let changed = changed.filter_map(|(kind, key, ..)| match (kind, key) {
+            (Kind::Audiences, Key::Text(id)) => Some(id.clone()),
+            _ => None,
+        });
+        let changed = changed
+            .filter(|id| !link.by_flow || link.names(id))
+            .collect();
+        schedule(world, link.delay_ms, changed);
+    }
+    let flows = world.store.open_changes();
+    let flows = flows.filter(|(kind, ..)| *kind == Kind::Flows);
+    let activated: BTreeSet<String> = flows
+        .flat_map(|(kind, key, before, _)| {
+            let on = |flow: &Object| {
+                let link = Link::of_flow(world, flow);
+                link.map(|_| selected(flow).map(str::to_owned).collect::<BTreeSet<_>>())
+            };
+            let before = before.and_then(on).unwrap_or_default();
+            let after = world.store.get(kind, key).and_then(on).unwrap_or_default();
+            after.difference(&before).cloned().collect::<Vec<_>>()
+        })
+        .collect();
+    let delay_ms = world.flags.sharing.metadata_delay_ms;
+    schedule(world, delay_ms, activated);
 }
 
 /// Puts every audience on the schedule: the first delivery of a link that was just set up.
 pub(crate) fn sweep(world: &mut World) {
-    let Some(link) = Link::of(world) else {
-        return;
-    };
-    let audiences = world.store.all(Kind::Audiences);
-    let audiences = audiences.filter_map(|audience| Key::of(Kind::Audiences, audience));
-    schedule(world, &link, audiences.collect());
+    for link in Link::all(world) {
+        let audiences = match &link.activated {
+            Activated::Some(ids) if link.by_flow => ids.clone(),
+            _ => {
+                let audiences = world.store.all(Kind::Audiences);
+                let ids = audiences.filter_map(|audience| text_of(audience, "id"));
+                ids.map(str::to_owned).collect()
+            }
+        };
+        schedule(world, link.delay_ms, audiences);
+    }
 }
 
-fn schedule(world: &mut World, link: &Link, audiences: Vec<Key>) {
-    let due_ms = world.now_ms().saturating_add(link.sharing.delay_ms);
+fn schedule(world: &mut World, delay_ms: u64, audiences: BTreeSet<String>) {
+    let due_ms = world.now_ms().saturating_add(delay_ms);
     for audience in audiences {
-        world.schedule.add(due_ms, Kind::Audiences, audience);
+        world
+            .schedule
+            .add(due_ms, Kind::Audiences, Key::Text(audience));
     }
 }
 
 /// Makes what an activated audience lacks.
 pub(crate) fn deliver(world: &mut World, id: &str) {
-    let Some(link) = Link::of(world) else {
+    let Some(audience) = world.store.text(Kind::Audiences, id) else {
         return;
     };
-    let key = Key::Text(id.to_owned());
-    let Some(audience) = world.store.get(Kind::Audiences, &key) else {
+    let mut links = Link::all(world).into_iter();
+    let Some(link) = links.find(|link| link.shares(audience)) else {
         return;
     };
-    if !link.shares(audience) {
-        return;
-    }
     let name = audience.get("name").cloned().unwrap_or_default();
     let source = data_source(world, &link);
     let Some(sid) = add_trait(world, &link, (id, &name), source) else {

@@ -15,6 +15,7 @@ use crate::faults::{Candidate, FaultKind, Faults};
 use crate::flags::{Flags, Preset};
 use crate::gateway;
 use crate::person::{Copies, Copying, Person};
+use crate::populations;
 use crate::service::{Ask, Effect, Service, find};
 use crate::sharing;
 use crate::spelling;
@@ -76,6 +77,8 @@ struct LateEffect {
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) struct Outcome {
+    /// The one that took the request, which may be served at another's address.
+    pub(crate) system: System,
     /// `None`: the connection closes without an answer.
     pub(crate) answer: Option<Answer>,
     pub(crate) truncated: bool,
@@ -154,7 +157,10 @@ impl Simulation {
     pub(crate) fn set_flags(&mut self, flags: Flags) {
         self.settle();
         let before = std::mem::replace(&mut self.world.flags, flags);
-        if before.connector.set_up != self.world.flags.connector.set_up {
+        let connector = &self.world.flags.connector;
+        if (&before.connector.set_up, before.connector.paused)
+            != (&connector.set_up, connector.paused)
+        {
             connector::sweep(&mut self.world);
         }
         if before.sharing.set_up != self.world.flags.sharing.set_up {
@@ -271,6 +277,10 @@ impl Simulation {
             self.commit();
             self.author = Author::Person;
         }
+        self.author = Author::Service { because: None };
+        populations::count_if_due(&mut self.world);
+        self.commit();
+        self.author = Author::Person;
     }
 
     fn service(&self, system: System) -> Option<&'static dyn Service> {
@@ -278,17 +288,29 @@ impl Simulation {
         services.find(|service| service.system() == system)
     }
 
+    /// The service that takes a request at the address of a system.
+    fn serving(&self, address: System, incoming: &Incoming) -> Option<&'static dyn Service> {
+        let beside = self.services.iter().copied().find(|service| {
+            service
+                .beside()
+                .is_some_and(|(of, path)| of == address && incoming.path.starts_with(path))
+        });
+        beside.or_else(|| self.service(address))
+    }
+
     /// A request to one of the services.
     pub(crate) fn receive(&mut self, system: System, incoming: &Incoming) -> Outcome {
         self.settle();
-        let Some(service) = self.service(system) else {
+        let Some(service) = self.serving(system, incoming) else {
             return Outcome {
+                system,
                 answer: Some(Answer::empty(404)),
                 truncated: false,
                 altered: false,
                 wait: Duration::ZERO,
             };
         };
+        let system = service.system();
         self.sequence += 1;
         let sequence = self.sequence;
         let path_and_query = format!("{}?{}", incoming.path, incoming.raw_query);
@@ -330,6 +352,7 @@ impl Simulation {
             _ => Reading::NOW,
         };
         let mut outcome = Outcome {
+            system: service.system(),
             answer: None,
             truncated: fault == Some(FaultKind::TruncatedBody),
             altered: fault.as_ref().is_some_and(FaultKind::alters_answer),

@@ -30,6 +30,9 @@ pub(crate) struct State {
     pub(crate) merge_policies: Vec<Object>,
     pub(crate) external_audience_operations: Vec<Object>,
     pub(crate) external_audience_runs: Vec<Object>,
+    pub(crate) flows: Vec<Object>,
+    pub(crate) target_connections: Vec<Object>,
+    pub(crate) flow_runs: Vec<Object>,
     /// What the connector has still to deliver.
     pub(crate) connector_deliveries: Vec<Delivery>,
     /// As `Flags::read` takes them.
@@ -64,6 +67,9 @@ pub(crate) struct Credential {
     pub(crate) aam_access: Access,
     #[serde(default)]
     pub(crate) aep_access: Access,
+    /// Of Flow Service's destinations and sources, which other permissions of the role open (experience-platform.md §5.7).
+    #[serde(default)]
+    pub(crate) flow_access: Access,
     /// The sandboxes of its role, by name; empty: all of the organisation.
     #[serde(default)]
     pub(crate) sandboxes: Vec<String>,
@@ -109,7 +115,8 @@ fn yes() -> bool {
     true
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// From most to least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Access {
     #[default]
@@ -149,6 +156,9 @@ impl State {
             Kind::MergePolicies => &mut self.merge_policies,
             Kind::ExternalAudienceOperations => &mut self.external_audience_operations,
             Kind::ExternalAudienceRuns => &mut self.external_audience_runs,
+            Kind::Flows => &mut self.flows,
+            Kind::TargetConnections => &mut self.target_connections,
+            Kind::FlowRuns => &mut self.flow_runs,
         }
     }
 

@@ -36,10 +36,13 @@ pub(crate) enum Kind {
     MergePolicies,
     ExternalAudienceOperations,
     ExternalAudienceRuns,
+    Flows,
+    TargetConnections,
+    FlowRuns,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::DataSources,
         Self::TraitFolders,
         Self::SegmentFolders,
@@ -53,6 +56,9 @@ impl Kind {
         Self::MergePolicies,
         Self::ExternalAudienceOperations,
         Self::ExternalAudienceRuns,
+        Self::Flows,
+        Self::TargetConnections,
+        Self::FlowRuns,
     ];
 
     /// The member of the state document, which is the path element of the control port, and the member with the id.
@@ -71,6 +77,9 @@ impl Kind {
             Self::MergePolicies => ("mergePolicies", "id"),
             Self::ExternalAudienceOperations => ("externalAudienceOperations", "operationId"),
             Self::ExternalAudienceRuns => ("externalAudienceRuns", "runId"),
+            Self::Flows => ("flows", "id"),
+            Self::TargetConnections => ("targetConnections", "id"),
+            Self::FlowRuns => ("flowRuns", "id"),
         }
     }
 
@@ -91,6 +100,9 @@ impl Kind {
                 | Self::MergePolicies
                 | Self::ExternalAudienceOperations
                 | Self::ExternalAudienceRuns
+                | Self::Flows
+                | Self::TargetConnections
+                | Self::FlowRuns
         )
     }
 
@@ -414,7 +426,10 @@ impl Collection {
             Kind::Sandboxes
             | Kind::MergePolicies
             | Kind::ExternalAudienceOperations
-            | Kind::ExternalAudienceRuns => return,
+            | Kind::ExternalAudienceRuns
+            | Kind::Flows
+            | Kind::TargetConnections
+            | Kind::FlowRuns => return,
         }
         let pid = number_of(object, "pid");
         count(&mut self.by_company, pid, add);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::caller::{Bucket, Token};
 use crate::calls::System;
-use crate::clock::{Clock, START_MS};
+use crate::clock::{Clock, START_MS, midnight};
 use crate::flags::{Flags, Preset};
 use crate::schedule::Schedule;
 use crate::state::{Account, ClockState, Credential, State};
@@ -27,6 +27,8 @@ pub(crate) struct World {
     /// Deleted audiences that can still be read until this moment.
     pub(crate) tombstones: BTreeMap<String, (u64, Object)>,
     pub(crate) schedule: Schedule,
+    /// The midnight of the last count of members.
+    pub(crate) counted_ms: u64,
     noise: u64,
 }
 
@@ -43,6 +45,7 @@ impl World {
             visible_from: BTreeMap::new(),
             tombstones: BTreeMap::new(),
             schedule: Schedule::default(),
+            counted_ms: 0,
             noise: 0,
         }
     }
@@ -110,6 +113,7 @@ impl World {
         self.visible_from.clear();
         self.tombstones.clear();
         self.schedule = Schedule::of(&self.store, state.connector_deliveries);
+        self.counted_ms = midnight(self.now_ms());
     }
 
     /// The state without its objects, which the document's writer adds.

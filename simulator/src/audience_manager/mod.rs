@@ -11,6 +11,7 @@ mod folders;
 mod lists;
 mod mapped;
 mod mappings;
+mod model_runs;
 mod models;
 pub(crate) mod rules;
 pub(crate) mod segments;
@@ -213,7 +214,7 @@ impl Service for AudienceManager {
         kind.has_numbers()
     }
 
-    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
+    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind, _: &Object) -> Object {
         let id = world.store.new_id(kind);
         match kind {
             Kind::DataSources => data_sources::blank(world, caller, id),
@@ -255,7 +256,7 @@ impl Service for AudienceManager {
 
     fn due(&self, world: &mut World, kind: Kind, key: &Key) {
         if let (Kind::Models, Key::Number(id)) = (kind, key) {
-            models::run(world, *id);
+            model_runs::run(world, *id);
         }
     }
 }

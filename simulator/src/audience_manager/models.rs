@@ -1,5 +1,5 @@
-//! Algorithmic models (audience-manager.md §6.3): users of traits and segments. A model runs by itself some days after
-//! it was made; what it found is not simulated.
+//! Algorithmic models (audience-manager.md §6.3, §6.5): users of traits and segments. When they run is in
+//! `model_runs.rs`.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,36 @@ use super::common::{
     USER_ID, body_object, by_id, named, object_answer, optional_text, owns, required_name, sees,
     status_of,
 };
-use super::{errors, lists};
+use super::{errors, lists, model_runs};
 use crate::caller::Caller;
 use crate::exchange::Answer;
 use crate::flags::ModelInUseBody;
-use crate::schedule::DUE;
 use crate::service::Ask;
-use crate::store::{Key, Kind, Object, number, number_of, object_of, text_of};
+use crate::store::{Key, Kind, Object, number, number_of, object_of, text_of, value_of};
 use crate::world::World;
 
 const KIND: Kind = Kind::Models;
 
 /// Seconds between two runs: a day and a week are the values seen.
 const INTERVALS: [u64; 2] = [86_400, 604_800];
+
+/// What only the list shows, by the samples (§6.5).
+const RUN_STATE: [&str; 3] = [
+    "lastRunStatus",
+    "lastRunTimestamp",
+    "lastSuccessfulRunTimestamp",
+];
+
+/// What a change of a model does not change (§6.5).
+const CONFIGURATION: [&str; 7] = [
+    "algoTypeId",
+    "intervalSeconds",
+    "lookBackPeriod",
+    "dataSources",
+    "sid",
+    "baselineTraitType",
+    "excludedTraits",
+];
 
 pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer> {
     let query = &ask.query;
@@ -52,13 +69,16 @@ fn ids(model: &Object, field: &str) -> impl Iterator<Item = u64> {
 
 fn render(model: &Object) -> Object {
     let mut rendered = model.clone();
-    rendered.remove(DUE);
+    rendered.retain(|field, _| !model_runs::HIDDEN.contains(&field.as_str()));
     rendered
 }
 
 /// A model by itself; the older samples write it in numbers (§6.3).
 fn alone(world: &World, status: u16, model: &Object) -> Answer {
     let mut rendered = render(model);
+    if !world.flags.audience_manager.model_tells_run {
+        rendered.retain(|field, _| !RUN_STATE.contains(&field.as_str()));
+    }
     if world.flags.audience_manager.models_in_numbers {
         let active = text_of(model, "status") == Some("ACTIVE");
         rendered.insert("status".to_owned(), json!(u8::from(active)));
@@ -109,11 +129,7 @@ pub(crate) fn create(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
     require(body)?;
     merge(world, &ask.caller, &mut model, body, None)?;
     check(world, &ask.caller, &model, None)?;
-    let due_ms = world
-        .now_ms()
-        .saturating_add(world.flags.audience_manager.model_run_ms);
-    model.insert(DUE.to_owned(), json!(due_ms));
-    world.schedule.add(due_ms, KIND, Key::Number(id));
+    model_runs::begin(world, id, &mut model);
     world.store.set(KIND, Key::Number(id), Some(model.clone()));
     Ok(alone(world, 201, &model))
 }
@@ -127,13 +143,22 @@ pub(crate) fn update(world: &mut World, ask: &Ask<'_>) -> Result<Answer, Answer>
         require(body)?;
         model.extend(object_of([
             ("description", Value::Null),
-            ("excludedTraits", json!([])),
             ("status", json!("ACTIVE")),
         ]));
     }
     merge(world, &ask.caller, &mut model, body, Some(&before))?;
+    for field in CONFIGURATION {
+        model.insert(field.to_owned(), value_of(&before, field));
+    }
+    if model_runs::is_ended(&before) && text_of(&model, "status") == Some("ACTIVE") {
+        if world.flags.audience_manager.ended_model_refused {
+            return Err(errors::invalid("The model was deactivated for good"));
+        }
+        model.insert("status".to_owned(), json!("INACTIVE"));
+    }
     check(world, &ask.caller, &model, Some(id))?;
     touch(world, &mut model);
+    model_runs::begin(world, id, &mut model);
     world.store.set(KIND, Key::Number(id), Some(model.clone()));
     Ok(alone(world, 200, &model))
 }
@@ -167,26 +192,6 @@ pub(crate) fn remove(world: &mut World, caller: &Caller, id: u64) -> Result<(), 
             "The model is used by algorithmic traits",
         ),
     })
-}
-
-/// The first run, whose result a switch says.
-pub(crate) fn run(world: &mut World, id: u64) {
-    let Some(mut model) = world.store.number(KIND, id).cloned() else {
-        return;
-    };
-    if model.remove(DUE).is_none() {
-        return;
-    }
-    let now = json!(world.now_ms());
-    let status = world.flags.audience_manager.model_run_status;
-    model.insert("lastRunStatus".to_owned(), json!(status));
-    for field in ["lastRunTimestamp", "latestRunTS"] {
-        model.insert(field.to_owned(), now.clone());
-    }
-    if status != 0 {
-        model.insert("lastSuccessfulRunTimestamp".to_owned(), now);
-    }
-    world.store.set(KIND, Key::Number(id), Some(model));
 }
 
 /// Refuses to delete a trait or segment that is the baseline of a model; no source says what the service does.
@@ -298,23 +303,27 @@ fn merge(
     Ok(())
 }
 
-/// The baseline is an onboarded or rule-based trait, or a segment.
-fn baseline_kind(world: &World, caller: &Caller, sid: u64) -> Result<String, Answer> {
+/// The baseline is an onboarded or rule-based trait, or a segment; another one is refused, or the model finds nothing.
+fn baseline_kind(world: &World, caller: &Caller, sid: u64) -> Result<Option<String>, Answer> {
     if world
         .store
         .number(Kind::Segments, sid)
         .is_some_and(|segment| owns(caller, segment))
     {
-        return Ok("SEGMENT".to_owned());
+        return Ok(Some("SEGMENT".to_owned()));
     }
-    world
+    let kind = world
         .store
         .number(Kind::Traits, sid)
         .filter(|object| sees(world, caller, Kind::Traits, object))
         .and_then(|object| text_of(object, "traitType"))
         .filter(|kind| ["ON_BOARDED_TRAIT", "RULE_BASED_TRAIT"].contains(kind))
-        .map(str::to_owned)
-        .ok_or_else(|| errors::invalid(&format!("{sid} cannot be the baseline of a model")))
+        .map(str::to_owned);
+    if kind.is_none() && !world.flags.audience_manager.bad_baseline_accepted {
+        let message = format!("{sid} cannot be the baseline of a model");
+        return Err(errors::invalid(&message));
+    }
+    Ok(kind)
 }
 
 fn check(

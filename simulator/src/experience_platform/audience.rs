@@ -22,6 +22,9 @@ type Result<T> = std::result::Result<T, Answer>;
 /// The member of an audience that holds what only this service shows of it.
 pub(crate) const IMPORT: &str = "import";
 
+/// The member of an audience that holds how many profiles it has; counted into its `metrics` once a day, never shown.
+pub(crate) const SIZE: &str = "size";
+
 /// What no write changes (§3.5).
 pub(crate) const IMMUTABLE: [&str; 10] = [
     "id",
@@ -37,13 +40,14 @@ pub(crate) const IMMUTABLE: [&str; 10] = [
 ];
 
 /// What the server works out by itself: a write that names it changes nothing.
-const COMPUTED: [&str; 6] = [
+const COMPUTED: [&str; 7] = [
     "isSystem",
     "dependents",
     "dependencies",
     "metrics",
     "recordMetrics",
     IMPORT,
+    SIZE,
 ];
 
 /// A new external audience with the server's defaults (§3.4).
@@ -71,6 +75,7 @@ pub(crate) fn external_audience(
         return Err(errors::bad_request(world, "UPLIB-101554-503", &message));
     }
     body.remove(IMPORT);
+    body.remove(SIZE);
     check_types(world, ask, &body)?;
     check_labels(world, &mut body)?;
     let claimed = text_of(&body, "originName") == Some(AUDIENCE_MANAGER_ORIGIN);
@@ -219,6 +224,7 @@ pub(crate) fn segment_definition(
     expression::check(world, &body)?;
     check_types(world, ask, &body)?;
     body.insert("type".to_owned(), json!("SegmentDefinition"));
+    body.remove(SIZE);
     check_labels(world, &mut body)?;
     if !body.get("lifecycleState").is_some_and(Value::is_string) {
         body.insert("lifecycleState".to_owned(), json!("published"));

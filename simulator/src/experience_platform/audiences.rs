@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::audience::{
-    IMMUTABLE, IMPORT, check_change, check_labels, check_origin, check_types, external_audience,
-    has_dependents, keep_computed, not_enabled, segment_definition, touch,
+    IMMUTABLE, IMPORT, SIZE, check_change, check_labels, check_origin, check_types,
+    external_audience, has_dependents, keep_computed, not_enabled, segment_definition, touch,
 };
 use super::common::{
     audiences_of, bulk_answer, bulk_ids, find_audience, find_tombstone, is_hidden, query_number,
@@ -12,7 +12,9 @@ use super::common::{
 };
 use super::{errors, expression, json_patch};
 use crate::exchange::{Answer, Query};
-use crate::flags::{AudiencePaging, ExternalSegmentsRefusal, InactiveListed, NextSpelling};
+use crate::flags::{
+    AudienceMetrics, AudiencePaging, ExternalSegmentsRefusal, InactiveListed, NextSpelling,
+};
 use crate::service::Ask;
 use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
@@ -54,7 +56,7 @@ pub(crate) fn list(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
         AudiencePaging::PageIndex => start.saturating_mul(limit),
         AudiencePaging::ItemOffset => start,
     };
-    let metrics = wants_metrics(&ask.query);
+    let metrics = tells_metrics(world, &ask.query);
     let children: Vec<Value> = found
         .into_iter()
         .skip(skip)
@@ -108,10 +110,15 @@ fn properties(query: &Query) -> impl Iterator<Item = (&str, &str)> {
         .filter(|(attribute, _)| !attribute.eq_ignore_ascii_case("withmetrics"))
 }
 
-fn wants_metrics(query: &Query) -> bool {
-    query
-        .all("property")
-        .any(|filter| filter.eq_ignore_ascii_case("withmetrics==true"))
+fn tells_metrics(world: &World, query: &Query) -> bool {
+    let mut filters = query.all("property");
+    match world.flags.experience_platform.audience_metrics {
+        AudienceMetrics::OnRequest => {
+            filters.any(|filter| filter.eq_ignore_ascii_case("withmetrics==true"))
+        }
+        AudienceMetrics::Always => true,
+        AudienceMetrics::Never => false,
+    }
 }
 
 fn matches(query: &Query, audience: &Object) -> bool {
@@ -152,6 +159,7 @@ fn attribute_is(audience: &Object, attribute: &str, wanted: &str) -> bool {
 fn render(audience: &Object, metrics: bool) -> Value {
     let mut rendered = audience.clone();
     rendered.remove(IMPORT);
+    rendered.remove(SIZE);
     if !metrics {
         rendered.retain(|field, _| !ON_REQUEST.contains(&field.as_str()));
     }
@@ -175,7 +183,7 @@ pub(crate) fn get(world: &mut World, ask: &Ask<'_>) -> Result<Answer> {
     }
     Ok(Answer::json(
         200,
-        render(audience, wants_metrics(&ask.query)),
+        render(audience, tells_metrics(world, &ask.query)),
     ))
 }
 

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::audience::SIZE;
 use super::common::{
     audiences_of, bulk_answer, bulk_ids, find_audience, is_hidden, query_number, sort,
 };
@@ -13,7 +14,7 @@ use crate::store::{Key, Kind, Object, text_of};
 use crate::world::World;
 
 /// What only `/audiences` shows (§2.3).
-const AUDIENCE_ONLY: [&str; 15] = [
+const AUDIENCE_ONLY: [&str; 16] = [
     "audienceId",
     "namespace",
     "originName",
@@ -29,10 +30,11 @@ const AUDIENCE_ONLY: [&str; 15] = [
     "metrics",
     "recordMetrics",
     "definedOn",
+    SIZE,
 ];
 
 /// What a definition keeps when it is overwritten.
-const SERVER_OWNED: [&str; 21] = [
+const SERVER_OWNED: [&str; 22] = [
     "id",
     "audienceId",
     "namespace",
@@ -54,6 +56,7 @@ const SERVER_OWNED: [&str; 21] = [
     "profileInstanceId",
     "dataGovernancePolicy",
     "mergePolicyId",
+    SIZE,
 ];
 
 const LIMIT: usize = 100;

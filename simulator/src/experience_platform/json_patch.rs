@@ -1,10 +1,11 @@
-//! JSON Patch as the audiences take it: `add` only, by default (experience-platform.md §3.5). Knows no audience.
+//! JSON Patch (RFC 6902) as the audiences take it, `add` only by default (experience-platform.md §3.5), and the flows
+//! (§5.7). Knows neither.
 
 use serde_json::Value;
 
-/// Plays one operation on the audience; the error says what is wrong with it. `all`: `replace`, `remove` and `test`
+/// Plays one operation on the object; the error says what is wrong with it. `all`: `replace`, `remove` and `test`
 /// besides `add`.
-pub(crate) fn apply(operation: &Value, audience: &mut Value, all: bool) -> Result<(), String> {
+pub(crate) fn apply(operation: &Value, object: &mut Value, all: bool) -> Result<(), String> {
     let name = operation
         .get("op")
         .and_then(Value::as_str)
@@ -28,7 +29,7 @@ pub(crate) fn apply(operation: &Value, audience: &mut Value, all: bool) -> Resul
     let Some((last, above)) = tokens.split_last() else {
         return Err("path names nothing.".to_owned());
     };
-    let mut at = audience;
+    let mut at = object;
     for token in above {
         at = match at {
             Value::Object(members) => members.get_mut(token),
@@ -71,6 +72,23 @@ fn change(
             items.insert(index, value.ok_or("a value is required")?);
             Ok(())
         }
+        (Value::Array(items), "remove") => {
+            let index = index(items, last)?;
+            items.remove(index);
+            Ok(())
+        }
+        (Value::Array(items), "replace") => {
+            let index = index(items, last)?;
+            items[index] = value.ok_or("a value is required")?;
+            Ok(())
+        }
         _ => Err("cannot be changed"),
     }
+}
+
+fn index(items: &[Value], last: &str) -> Result<usize, &'static str> {
+    let index = last.parse().map_err(|_| "is no index")?;
+    (index < items.len())
+        .then_some(index)
+        .ok_or("is out of range")
 }

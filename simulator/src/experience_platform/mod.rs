@@ -5,10 +5,12 @@ pub(crate) mod audience;
 mod audiences;
 pub(crate) mod common;
 mod definitions;
+pub(crate) mod entrance;
 mod errors;
 mod expression;
 mod external_audiences;
-mod json_patch;
+mod jobs;
+pub(crate) mod json_patch;
 mod merge_policies;
 mod operations;
 mod sandboxes;
@@ -20,12 +22,11 @@ use crate::caller::Caller;
 use crate::calls::System;
 use crate::exchange::{Answer, Incoming};
 use crate::flags::Flags;
-use crate::gateway;
 use crate::service::Effect::{List, Read, Write};
 use crate::service::{Endpoint, Service, on};
 use crate::spelling;
 use crate::state::Access;
-use crate::store::{Key, Kind, Object, object_of, text_of};
+use crate::store::{Key, Kind, Object, object_of};
 use crate::world::World;
 
 impl System {
@@ -44,6 +45,8 @@ const ENDPOINTS: &[Endpoint] = &[
     on(Read, "GET", "/data/core/ups/segment/definitions/{id}", definitions::get),
     on(Write, "PATCH", "/data/core/ups/segment/definitions/{id}", definitions::update),
     on(Write, "DELETE", "/data/core/ups/segment/definitions/{id}", definitions::delete),
+
+    on(List, "GET", "/data/core/ups/segment/jobs", jobs::list),
 
     on(List, "GET", "/data/core/ups/audiences", audiences::list),
     on(Write, "POST", "/data/core/ups/audiences", audiences::create),
@@ -82,41 +85,15 @@ impl Service for ExperiencePlatform {
         ENDPOINTS
     }
 
-    /// experience-platform.md §1.4: token, API key, organisation, then the sandbox. Sandbox management stands above the
-    /// sandboxes.
+    /// Sandbox management stands above the sandboxes.
     fn admit(&self, world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
-        let token = gateway::bearer(incoming)?;
-        let mut caller = gateway::holder(world, token).ok_or_else(gateway::invalid_token)?;
-        gateway::check_api_key(incoming, &caller)?;
-        match incoming.header("x-gw-ims-org-id") {
-            None => return Err(gateway::error(400, "400003", "Missing header")),
-            Some(name) if !well_formed(name) => {
-                return Err(gateway::error(403, "403027", "User region is missing"));
-            }
-            Some(name) if name != caller.organization => {
-                return Err(gateway::error(403, "403025", "Profile is not valid"));
-            }
-            Some(_) if caller.aep_access == Access::None => {
-                return Err(gateway::unentitled(world));
-            }
-            Some(_) => {}
-        }
-        gateway::spend(world, &caller, self.system())?;
+        let mut caller = entrance::admit(world, incoming, self.system())?;
         if !incoming
             .path
             .starts_with("/data/foundation/sandbox-management")
         {
-            let Some(name) = incoming.header("x-sandbox-name") else {
-                return Err(gateway::error(400, "400003", "Missing header"));
-            };
-            caller.sandbox = usable_sandbox(world, &caller, name).ok_or_else(|| {
-                let status = world.flags.experience_platform.unknown_sandbox_status;
-                let title = match status {
-                    404 => "NotFoundError",
-                    _ => "ForbiddenError",
-                };
-                errors::problem(status, title, &format!("Sandbox {name} is not available"))
-            })?;
+            let name = incoming.header("x-sandbox-name");
+            entrance::enter_sandbox(world, &mut caller, name)?;
         }
         Ok(caller)
     }
@@ -175,10 +152,17 @@ impl Service for ExperiencePlatform {
     }
 
     fn owns(&self, kind: Kind) -> bool {
-        !kind.has_numbers()
+        matches!(
+            kind,
+            Kind::Sandboxes
+                | Kind::Audiences
+                | Kind::MergePolicies
+                | Kind::ExternalAudienceOperations
+                | Kind::ExternalAudienceRuns
+        )
     }
 
-    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind) -> Object {
+    fn blank(&self, world: &mut World, caller: &Caller, kind: Kind, _: &Object) -> Object {
         match kind {
             Kind::Audiences => audience::by_hand(world, caller),
             _ => object_of([
@@ -211,18 +195,4 @@ impl Service for ExperiencePlatform {
 
 fn is_external_audiences(path: &str) -> bool {
     path.starts_with("/data/core/ais")
-}
-
-fn well_formed(organization: &str) -> bool {
-    organization
-        .strip_suffix("@AdobeOrg")
-        .is_some_and(|hex| !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-}
-
-fn usable_sandbox(world: &World, caller: &Caller, name: &str) -> Option<Object> {
-    common::sandboxes_of(world, caller)
-        .find(|sandbox| {
-            text_of(sandbox, "name") == Some(name) && text_of(sandbox, "state") == Some("active")
-        })
-        .cloned()
 }

@@ -107,14 +107,32 @@ switches! {
         algorithmic_trait_needs_run: bool = true,
         /// How long after its creation a model has run.
         model_run_ms: u64 = 7 * 24 * 3600 * 1000,
-        /// How that run ends: 0 failed, 1 with data, 2 without.
+        /// Whether its first run ends in the next daily slot, 22:00 UTC, and not after `model_run_ms`.
+        model_runs_in_slot: bool = false,
+        /// How a run ends: 0 failed, 1 with data, 2 without. A third one without data in a row ends the model for good.
         model_run_status: u64 = 1,
+        /// What a model that ran with data needs to run again a week later.
+        model_rerun: ModelRerun = ModelRerun::ActiveTrait => ModelRerun::MappedSegment,
+        /// Whether a model by itself shows the state of its runs, as the list does.
+        model_tells_run: bool = true => false,
+        /// Whether it is 400 to switch a model on that was ended; else it stays off without an error.
+        ended_model_refused: bool = true => false,
+        /// Whether a model over what cannot be a baseline is made, and finds nothing.
+        bad_baseline_accepted: bool = false => true,
         /// Whether a model by itself shows `status` 1 and `baselineTraitType` 3.
         models_in_numbers: bool = false => true,
     }
 }
 
 readings! {
+    /// What a model that ran with data needs to run again a week later.
+    ModelRerun {
+        /// An algorithmic trait that is active.
+        ActiveTrait,
+        /// One that is in an active segment that is mapped to a destination.
+        MappedSegment,
+    }
+
     /// What stands before Audience Manager.
     AudienceManagerGateway {
         /// `aam.adobe.io`: `x-api-key` is required, errors are the gateway's.

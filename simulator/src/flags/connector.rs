@@ -11,6 +11,10 @@ switches! {
     ConnectorFlags {
         /// The connector and what was picked for it; `None`: nobody set one up.
         set_up: Option<Connector> = None,
+        /// Whether a person switched its flow off: it delivers nothing.
+        paused: bool = false,
+        /// Whether no member arrives; audiences do.
+        link_broken: bool = false,
         /// How the id of an audience that the connector made is made.
         audience_ids: ExternalAudienceIds = ExternalAudienceIds::Composite => ExternalAudienceIds::Uuid,
         /// `one` would be worse, but where unknown audiences are refused no definition could name an audience then.

@@ -40,6 +40,8 @@ switches! {
         hidden_labels: Vec<String> = Vec::new(),
         /// Members of an audience that its list leaves out. Adobe's samples of the list have all that a client needs.
         audience_list_leaves_out: Vec<String> = Vec::new(),
+        /// When an audience shows its `metrics`.
+        audience_metrics: AudienceMetrics = AudienceMetrics::OnRequest => AudienceMetrics::Never,
         /// Whether the answer about many ids has labels, description and who made it.
         bulk_get_whole: bool = false,
         /// A new audience is readable after this long.
@@ -85,6 +87,14 @@ switches! {
 }
 
 readings! {
+    /// When an audience shows its `metrics`.
+    AudienceMetrics {
+        /// With `property=withMetrics==true`.
+        OnRequest,
+        Always,
+        Never,
+    }
+
     /// What an organisation without the external segment feature is refused.
     ExternalSegmentsRefusal {
         /// The list of audiences as well, as Adobe's specification shows it.

@@ -47,6 +47,7 @@ mod audience_manager;
 mod connector;
 mod experience_platform;
 mod external_audiences;
+mod flow_service;
 mod ims;
 mod shared;
 mod sharing;
@@ -55,6 +56,7 @@ pub use audience_manager::*;
 pub use connector::*;
 pub use experience_platform::*;
 pub use external_audiences::*;
+pub use flow_service::*;
 pub use ims::*;
 pub use shared::*;
 pub use sharing::*;
@@ -70,6 +72,7 @@ pub struct Flags {
     pub sharing: SharingFlags,
     pub experience_platform: ExperiencePlatformFlags,
     pub external_audiences: ExternalAudiencesFlags,
+    pub flow_service: FlowServiceFlags,
 }
 
 impl Flags {
@@ -97,6 +100,7 @@ impl Flags {
             sharing: SharingFlags::hostile(),
             experience_platform: ExperiencePlatformFlags::hostile(),
             external_audiences: ExternalAudiencesFlags::hostile(),
+            flow_service: FlowServiceFlags::hostile(),
         }
     }
 

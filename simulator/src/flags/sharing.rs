@@ -7,8 +7,14 @@ use serde::{Deserialize, Serialize};
 switches! {
     /// Switches of Adobe's own sharing, Experience Platform to Audience Manager.
     SharingFlags {
-        /// The link and the audiences on it; `None`: there is none.
+        /// The link and the audiences on it, beside those on a flow; `None`: there is none.
         set_up: Option<Sharing> = None,
+        /// How long after it is put on a flow to Experience Cloud Audiences the pair of an audience appears.
+        metadata_delay_ms: u64 = 15 * 60 * 1000,
+        /// How many in a hundred members have an identity that both systems know.
+        arriving_percent: u64 = 60,
+        /// Whether no member arrives; traits and segments do.
+        link_broken: bool = false,
         /// The name of the data source that it makes (audience-manager.md §8.1).
         data_source: SharingDataSource =
             SharingDataSource::AudienceSharing => SharingDataSource::ExperiencePlatformSegments,

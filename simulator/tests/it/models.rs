@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adobe_simulator::{InUseDelete, ModelInUseBody, Seed};
+use adobe_simulator::{InUseDelete, ModelInUseBody, ModelRerun, Seed};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -223,6 +223,241 @@ async fn active_models_and_excluded_traits_are_limited() {
         .await
         .expect(200);
     assert_eq!(limits["total"], json!({"used": 2, "limit": 2}));
+}
+
+// ---- runs
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Where runs follow the daily slot; the clock starts on a Monday at midnight UTC.
+async fn in_slots(status: u64) -> Tenant {
+    let tenant = tenant().await;
+    tenant.flags(|flags| {
+        flags.audience_manager.model_runs_in_slot = true;
+        flags.audience_manager.model_run_status = status;
+    });
+    tenant
+}
+
+/// The model as the list shows it.
+async fn listed(tenant: &mut Tenant, id: &Value) -> Value {
+    let renewed = token(&tenant.simulator, GRANT).await.expect(200);
+    tenant.token = renewed["access_token"].as_str().unwrap().to_owned();
+    let list = tenant.aam("GET", "/models/", Value::Null).await.expect(200);
+    let models = list.as_array().unwrap().iter();
+    let mut found = models.filter(|model| model["algoModelId"] == *id);
+    found.next().unwrap().clone()
+}
+
+#[rstest]
+#[case::before_the_slot(Duration::ZERO, 22 * HOUR)]
+#[case::after_the_slot(23 * HOUR, 46 * HOUR)]
+#[tokio::test(start_paused = true)]
+async fn the_first_run_is_in_the_daily_slot(#[case] made: Duration, #[case] runs: Duration) {
+    let mut tenant = in_slots(1).await;
+    tenant.simulator.advance(made);
+    let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+    tenant
+        .simulator
+        .advance(runs - made - Duration::from_millis(1));
+    let waiting = listed(&mut tenant, &id).await;
+    assert_eq!(waiting["lastRunStatus"], Value::Null);
+    tenant.simulator.advance(Duration::from_millis(1));
+    let ran = listed(&mut tenant, &id).await;
+    assert_eq!(ran["lastRunStatus"], 1);
+    assert_eq!(ran["lastSuccessfulRunTimestamp"], ran["lastRunTimestamp"]);
+}
+
+#[rstest]
+#[case::refused(true, 400)]
+#[case::ignored(false, 200)]
+#[tokio::test(start_paused = true)]
+async fn three_runs_without_data_end_a_model_for_good(#[case] refused: bool, #[case] status: u16) {
+    let mut tenant = in_slots(2).await;
+    tenant.flags(|flags| flags.audience_manager.ended_model_refused = refused);
+    let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+    for _ in 0..2 {
+        tenant.simulator.advance(DAY);
+        let ran = listed(&mut tenant, &id).await;
+        assert_eq!(
+            (&ran["lastRunStatus"], &ran["status"]),
+            (&json!(2), &json!("ACTIVE"))
+        );
+    }
+    tenant.simulator.advance(DAY);
+    let ended = listed(&mut tenant, &id).await;
+    assert_eq!(
+        (&ended["lastRunStatus"], &ended["status"]),
+        (&json!(2), &json!("INACTIVE"))
+    );
+    assert!(ended.get("emptyRuns").is_none());
+    let mut body = model(16_440_001);
+    body["status"] = json!("ACTIVE");
+    let revived = tenant
+        .aam("PUT", &format!("/models/{id}"), body.clone())
+        .await;
+    assert_eq!(revived.status, status);
+    assert_eq!(listed(&mut tenant, &id).await["status"], "INACTIVE");
+    body["status"] = json!("INACTIVE");
+    body["name"] = json!("renamed");
+    tenant
+        .aam("PUT", &format!("/models/{id}"), body)
+        .await
+        .expect(200);
+    let last = listed(&mut tenant, &id).await["lastRunTimestamp"].clone();
+    tenant.simulator.advance(DAY * 9);
+    assert_eq!(listed(&mut tenant, &id).await["lastRunTimestamp"], last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_with_data_counts_from_the_start_again() {
+    let mut tenant = in_slots(2).await;
+    let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+    for status in [2, 2, 0, 2, 2] {
+        tenant.flags(|flags| flags.audience_manager.model_run_status = status);
+        tenant.simulator.advance(DAY);
+        let ran = listed(&mut tenant, &id).await;
+        assert_eq!(
+            (&ran["lastRunStatus"], &ran["status"]),
+            (&json!(status), &json!("ACTIVE"))
+        );
+    }
+}
+
+#[rstest]
+#[case::no_trait(ModelRerun::ActiveTrait, "", false)]
+#[case::a_trait(ModelRerun::ActiveTrait, "trait", true)]
+#[case::not_mapped(ModelRerun::MappedSegment, "segment", false)]
+#[case::mapped(ModelRerun::MappedSegment, "mapping", true)]
+#[tokio::test(start_paused = true)]
+async fn a_model_runs_again_after_a_week_where_it_is_used(
+    #[case] reading: ModelRerun,
+    #[case] used_by: &str,
+    #[case] reruns: bool,
+) {
+    let mut tenant = in_slots(1).await;
+    tenant.flags(|flags| flags.audience_manager.model_rerun = reading);
+    let id = create(&tenant, model(16_440_001), 201).await["algoModelId"].clone();
+    tenant.simulator.advance(22 * HOUR);
+    let first = listed(&mut tenant, &id).await["lastRunTimestamp"].clone();
+    let person = |collection, object| tenant.simulator.create_object(collection, object).unwrap();
+    if !used_by.is_empty() {
+        let used = json!({"traitType": "ALGO_TRAIT", "name": "a", "dataSourceId": 29_769, "algoModelId": id});
+        let sid = person("traits", used)["sid"].clone();
+        let rule = json!({"name": "s", "dataSourceId": 29_769, "segmentRule": format!("{sid}T")});
+        let segment = person("segments", rule)["sid"].clone();
+        if used_by == "mapping" {
+            person("mappings", json!({"destinationId": 4_711, "sid": segment}));
+        }
+    }
+    tenant.simulator.advance(DAY * 7 - Duration::from_millis(1));
+    assert_eq!(listed(&mut tenant, &id).await["lastRunTimestamp"], first);
+    tenant.simulator.advance(Duration::from_millis(1));
+    let week = if reruns { 7 * 24 * 3_600_000 } else { 0 };
+    let last = listed(&mut tenant, &id).await["lastRunTimestamp"].clone();
+    assert_eq!(last, first.as_u64().unwrap() + week);
+}
+
+#[tokio::test]
+async fn a_change_takes_name_description_and_status_alone() {
+    let tenant = tenant().await;
+    let made = create(&tenant, model(16_440_001), 201).await;
+    let target = format!("/models/{}", made["algoModelId"]);
+    let mut body = model(16_440_003);
+    body["lookBackPeriod"] = json!(90);
+    body["dataSources"] = json!([29_770]);
+    body["excludedTraits"] = json!([16_440_002]);
+    body["name"] = json!("renamed");
+    body["description"] = json!("words");
+    body["status"] = json!("INACTIVE");
+    let after = tenant.aam("PUT", &target, body).await.expect(200);
+    for field in [
+        "sid",
+        "baselineTraitType",
+        "lookBackPeriod",
+        "dataSources",
+        "excludedTraits",
+    ] {
+        assert_eq!(after[field], made[field], "{field}");
+    }
+    assert_eq!(
+        (&after["name"], &after["status"]),
+        (&json!("renamed"), &json!("INACTIVE"))
+    );
+    assert_eq!(after["description"], "words");
+}
+
+#[rstest]
+#[case(true)]
+#[case(false)]
+#[tokio::test]
+async fn a_model_by_itself_may_not_show_its_runs(#[case] shown: bool) {
+    let tenant = tenant().await;
+    tenant.flags(|flags| flags.audience_manager.model_tells_run = shown);
+    let one = tenant
+        .aam("GET", "/models/771", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(one.get("lastRunStatus").is_some(), shown);
+    assert!(one.get("latestRunTS").is_some());
+    let list = tenant.aam("GET", "/models", Value::Null).await.expect(200);
+    assert_eq!(list[0]["lastRunStatus"], 1);
+}
+
+#[rstest]
+#[case(false, 400)]
+#[case(true, 201)]
+#[tokio::test(start_paused = true)]
+async fn a_bad_baseline_is_refused_or_finds_nothing(#[case] accepted: bool, #[case] status: u16) {
+    let mut tenant = in_slots(1).await;
+    tenant.flags(|flags| flags.audience_manager.bad_baseline_accepted = accepted);
+    let made = create(&tenant, model(16_440_009), status).await;
+    if accepted {
+        tenant.simulator.advance(DAY);
+        assert_eq!(
+            listed(&mut tenant, &made["algoModelId"]).await["lastRunStatus"],
+            2
+        );
+    }
+}
+
+/// A model that is switched off does not run; switched on, it runs in the next slot.
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_off_does_not_run() {
+    let mut tenant = in_slots(1).await;
+    let mut body = model(16_440_001);
+    body["status"] = json!("INACTIVE");
+    let id = create(&tenant, body.clone(), 201).await["algoModelId"].clone();
+    tenant.simulator.advance(DAY * 3);
+    assert_eq!(listed(&mut tenant, &id).await["lastRunStatus"], Value::Null);
+    body["status"] = json!("ACTIVE");
+    tenant
+        .aam("PUT", &format!("/models/{id}"), body)
+        .await
+        .expect(200);
+    tenant.simulator.advance(DAY);
+    assert_eq!(listed(&mut tenant, &id).await["lastRunStatus"], 1);
+}
+
+#[tokio::test]
+async fn algorithmic_traits_are_limited() {
+    let tenant = tenant().await;
+    let limits = tenant
+        .aam("GET", "/traits/limits", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(limits["ALGO_TRAIT"], json!({"used": 1, "limit": 50}));
+    let limits = tenant
+        .aam("GET", "/models/limits", Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(limits["total"]["limit"], 20);
+    tenant.flags(|flags| flags.audience_manager.item_limits.algorithmic_traits = 1);
+    let algorithmic = json!({"traitType": "ALGO_TRAIT", "name": "a", "dataSourceId": 29_769, "folderId": 0,
+        "algoModelId": 771, "thresholdType": "REACH", "thresholdValue": 100});
+    let refused = tenant.aam("POST", "/traits", algorithmic).await.expect(400);
+    assert_eq!(refused["code"], "RESOURCE_LIMIT_EXCEEDED");
 }
 
 // ---- validation of rules

@@ -31,7 +31,12 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
     ),
     (
         "a documented figure",
-        &["ims.tokenTtlSeconds", "audienceManager.modelRunMs"],
+        &[
+            "ims.tokenTtlSeconds",
+            "audienceManager.modelRunMs",
+            "audienceManager.modelRunsInSlot",
+            "sharing.metadataDelayMs",
+        ],
     ),
     (
         "under the other reading a use of the product is impossible, which an operator can only report",
@@ -39,6 +44,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "audienceManager.exportControlsSettable",
             "audienceManager.serverToServerMappings",
             "experiencePlatform.externalAudienceCreate",
+            "flowService.changes",
         ],
     ),
     (
@@ -49,6 +55,10 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
         "what happens in a tenant, not how the service behaves",
         &[
             "audienceManager.modelRunStatus",
+            "connector.linkBroken",
+            "connector.paused",
+            "sharing.arrivingPercent",
+            "sharing.linkBroken",
             "externalAudiences.operationFails",
         ],
     ),
@@ -83,6 +93,7 @@ const SAME_IN_BOTH: &[(&str, &[&str])] = &[
             "experiencePlatform.audienceDefaultLimit",
             "experiencePlatform.inactiveListed",
             "experiencePlatform.bulkGetWhole",
+            "flowService.secondSelection",
         ],
     ),
 ];
@@ -202,9 +213,8 @@ async fn an_audience_can_be_shared_under_all_hostile_readings_together() {
     };
     let body =
         json!({"name": "ours", "integrationCode": "ours", "uniqueTraitIntegrationCodes": true});
-    let made = aam("POST", "/datasources", body).await.expect(201);
-    let (source, source_pid) = (made["dataSourceId"].clone(), made["pid"].clone());
-    let body = json!({"name": "folder", "parentFolderId": 0, "pid": source_pid});
+    let source = aam("POST", "/datasources", body).await.expect(201)["dataSourceId"].clone();
+    let body = json!({"name": "folder", "parentFolderId": 0, "pid": 1794});
     aam("POST", "/folders/traits", body).await.expect(201);
     let body = json!({"traitType": "ON_BOARDED_TRAIT", "name": "t", "dataSourceId": source, "folderId": 0,
         "traitRule": "segid == \"x\"", "integrationCode": "x"});
