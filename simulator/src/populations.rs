@@ -98,7 +98,8 @@ fn count_pair(world: &mut World, audience: &Object, at_ms: u64) {
     };
     let mut counted = Vec::new();
     for one in &traits {
-        if !is_adobes(&one) && !(flags.fills_others_traits && has_rule_of(one, id)) {
+        let is_filled = is_adobes(&one) || flags.fills_others_traits && has_rule_of(one, id);
+        if !is_filled {
             continue;
         }
         let sid = number_of(one, "sid").unwrap_or(0);
