@@ -215,7 +215,7 @@ async fn members_arrive_from_six_hours_on_and_are_whole_after_three_days() {
     }
     // The pair is an hour old at the start of the day: 23, 47 and 71 hours of 72, of 600.
     assert_eq!(daily, [191, 391, 591, 600, 600]);
-    // Nobody is new any more, which says nothing of how many there are.
+    // No member is new any more, which says nothing of how many there are.
     assert_eq!(shared.of_pair("traits", "uniques1Day").await, 0);
     assert_eq!(shared.of_pair("traits", "uniques7Day").await, 600);
     shared.edit("audiences", &shared.id, json!({"size": 2_000}));
