@@ -1,5 +1,5 @@
 //! How many members there are (experience-platform.md §3.13; audience-manager.md §6.6, §8.3), counted once a day at
-//! midnight UTC: of each audience that a person gave a `size`, of Adobe's pair of an audience that is shared, and of the
+//! midnight UTC: of each audience that a person gave a `size`, of the traits and segments that a shared audience fills, and of the
 //! connector's audience of a trait or segment that has numbers. Where no size is given nothing is counted. No member is
 //! simulated: numbers follow from the size and from how long ago the pair was made.
 
@@ -77,23 +77,51 @@ fn note_members(world: &mut World, audience: &Object, members: u64, at_ms: u64, 
     store(world, Kind::Audiences, counted);
 }
 
-/// The trait and the segment that Adobe made. Only some of the profiles have an identity that both systems know.
+/// The trait and the segment that Adobe made, and those that a client made with the same rule. Only some of the
+/// profiles have an identity that both systems know.
 fn count_pair(world: &mut World, audience: &Object, at_ms: u64) {
     let id = text_of(audience, "id").unwrap_or_default();
     let size = number_of(audience, SIZE).unwrap_or(0);
-    let percent = world.flags.sharing.arriving_percent;
-    let whole = size.saturating_mul(percent) / 100;
-    for kind in [Kind::Traits, Kind::Segments] {
-        let made = world.store.with_code(kind, id).into_iter();
-        let made = made.filter(|object| number_of(object, "crUID") == Some(0));
-        for object in made.cloned().collect::<Vec<_>>() {
-            let since_ms = number_of(&object, "createTime").unwrap_or(0);
-            let age_ms = at_ms.saturating_sub(since_ms);
-            let mut counted = object;
-            counted.extend(numbers(kind, whole, age_ms));
-            store(world, kind, counted);
+    let flags = &world.flags.sharing;
+    let whole = size.saturating_mul(flags.arriving_percent) / 100;
+    let made_at = |object: &Object| number_of(object, "createTime").unwrap_or(0);
+    let traits = world.store.with_code(Kind::Traits, id);
+    let is_adobes = |object: &&&Object| number_of(object, "crUID") == Some(0);
+    // Nothing is exported before Adobe's own is there.
+    let Some(first_ms) = traits
+        .iter()
+        .filter(is_adobes)
+        .map(|one| made_at(one))
+        .min()
+    else {
+        return;
+    };
+    let mut counted = Vec::new();
+    for one in &traits {
+        let is_filled = is_adobes(&one) || flags.fills_others_traits && has_rule_of(one, id);
+        if !is_filled {
+            continue;
         }
+        let sid = number_of(one, "sid").unwrap_or(0);
+        let age_ms = at_ms.saturating_sub(made_at(one).max(first_ms));
+        counted.push((Kind::Traits, (*one).clone(), age_ms));
+        let alone = format!("{sid}T");
+        let segments = world.store.segments_using(sid).into_iter();
+        let segments = segments.filter(|one| text_of(one, "segmentRule") == Some(&alone));
+        counted.extend(segments.map(|one| (Kind::Segments, one.clone(), age_ms)));
     }
+    for (kind, mut object, age_ms) in counted {
+        object.extend(numbers(kind, whole, age_ms));
+        store(world, kind, object);
+    }
+}
+
+/// The signal that the link sends is the key `segID`, in whatever case, with the audience's id.
+fn has_rule_of(object: &Object, id: &str) -> bool {
+    let rule = text_of(object, "traitRule").unwrap_or_default();
+    rule.split_once("==").is_some_and(|(key, value)| {
+        key.trim().eq_ignore_ascii_case("segid") && value.trim().trim_matches('"') == id
+    })
 }
 
 /// How many of the members have arrived.

@@ -30,6 +30,11 @@ pub(crate) trait Service: Debug + Sync {
         Ok(Caller::nobody())
     }
 
+    /// A refusal of the gateway as it reads before this service.
+    fn at_gateway(&self, refusal: Answer) -> Answer {
+        refusal
+    }
+
     /// Whether the caller may call this endpoint.
     fn permit(&self, _: &mut World, _: &Caller, _: &Endpoint) -> Result<(), Answer> {
         Ok(())

@@ -392,9 +392,9 @@ impl Simulation {
                 None
             }
             Some(FaultKind::Throttle { retry_after }) => {
-                Some(gateway::too_many_requests(retry_after))
+                Some(service.at_gateway(gateway::too_many_requests(retry_after)))
             }
-            Some(FaultKind::Unauthorized) => Some(gateway::invalid_token()),
+            Some(FaultKind::Unauthorized) => Some(service.at_gateway(gateway::invalid_token())),
             Some(FaultKind::Forbidden) => Some(self.failure(service, incoming, 403)),
             Some(FaultKind::WrongType) => Some(Answer::text(
                 200,

@@ -85,7 +85,7 @@ impl Service for ExperiencePlatform {
         ENDPOINTS
     }
 
-    /// Sandbox management stands above the sandboxes.
+    /// Sandbox management is above the sandboxes.
     fn admit(&self, world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
         let mut caller = entrance::admit(world, incoming, self.system())?;
         if !incoming

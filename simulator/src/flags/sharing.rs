@@ -13,6 +13,8 @@ switches! {
         metadata_delay_ms: u64 = 15 * 60 * 1000,
         /// How many in a hundred members have an identity that both systems know.
         arriving_percent: u64 = 60,
+        /// Whether a client's trait with the rule of Adobe's own gets the members as well.
+        fills_others_traits: bool = true => false,
         /// Whether no member arrives; traits and segments do.
         link_broken: bool = false,
         /// The name of the data source that it makes (audience-manager.md §8.1).

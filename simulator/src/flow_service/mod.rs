@@ -57,11 +57,15 @@ impl Service for FlowService {
 
     /// A call without a sandbox means `prod`.
     fn admit(&self, world: &mut World, incoming: &Incoming) -> Result<Caller, Answer> {
-        let mut caller =
-            entrance::admit(world, incoming, self.system()).map_err(errors::numbered)?;
+        let mut caller = entrance::admit(world, incoming, self.system())
+            .map_err(|refusal| self.at_gateway(refusal))?;
         let name = incoming.header("x-sandbox-name").unwrap_or("prod");
         entrance::enter_sandbox(world, &mut caller, Some(name))?;
         Ok(caller)
+    }
+
+    fn at_gateway(&self, refusal: Answer) -> Answer {
+        errors::numbered(refusal)
     }
 
     fn permit(

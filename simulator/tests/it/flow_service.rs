@@ -1,7 +1,8 @@
 //! Flow Service: experience-platform.md §5.7, §5.8.
 
 use adobe_simulator::{
-    Connector, Flags, FlowChanges, Picked, Preset, SecondSelection, UnseenFlows, UntakenAudience,
+    Connector, Fault, Flags, FlowChanges, Picked, Preset, SecondSelection, UnseenFlows,
+    UntakenAudience,
 };
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -459,10 +460,15 @@ async fn the_gateway_speaks_in_numbers_and_takes_prod_for_granted() {
     let last = calls.last().unwrap();
     assert_eq!(last.system, adobe_simulator::System::FLOW_SERVICE);
     assert_eq!(last.path, "/data/foundation/flowservice/flows");
-    tenant.token = "wrong".to_owned();
-    let reply = call_with(&tenant, "GET", "/flows", Value::Null, &[]).await;
     let wanted = json!({"error_code": 401013, "message": "Oauth token is not valid"});
-    assert_eq!(reply.expect(401), wanted);
+    let fault = json!({"match": {"system": "flowService"}, "kind": "unauthorized"});
+    let next: Fault = serde_json::from_value(fault).unwrap();
+    tenant.simulator.add_fault(next);
+    for token in [tenant.token.clone(), "wrong".to_owned()] {
+        tenant.token = token;
+        let reply = call_with(&tenant, "GET", "/flows", Value::Null, &[]).await;
+        assert_eq!(reply.expect(401), wanted);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -215,7 +215,7 @@ async fn members_arrive_from_six_hours_on_and_are_whole_after_three_days() {
     }
     // The pair is an hour old at the start of the day: 23, 47 and 71 hours of 72, of 600.
     assert_eq!(daily, [191, 391, 591, 600, 600]);
-    // Nobody is new any more, which says nothing of how many there are.
+    // No member is new any more, which says nothing of how many there are.
     assert_eq!(shared.of_pair("traits", "uniques1Day").await, 0);
     assert_eq!(shared.of_pair("traits", "uniques7Day").await, 600);
     shared.edit("audiences", &shared.id, json!({"size": 2_000}));
@@ -227,6 +227,51 @@ async fn members_arrive_from_six_hours_on_and_are_whole_after_three_days() {
     shared.pass(24).await;
     assert_eq!(shared.of_pair("segments", "totalUniques1Day").await, 1_200);
     assert_eq!(shared.profiles().await, 4_000);
+}
+
+/// The segment over a client's trait is counted like the trait; a rule over something else is not.
+#[rstest]
+#[case(true, 191)]
+#[case(false, 0)]
+#[tokio::test(start_paused = true)]
+async fn a_trait_with_the_same_rule_may_fill_too(#[case] fills: bool, #[case] members: u64) {
+    let mut shared = Shared::new().await;
+    shared
+        .tenant
+        .flags(|flags| flags.sharing.fills_others_traits = fills);
+    let source = shared.tenant.source("ours").await;
+    let person = |collection, object| {
+        let simulator = &shared.tenant.simulator;
+        simulator.create_object(collection, object).unwrap()["sid"].clone()
+    };
+    let rule = |value: &str| format!("segID == \"{value}\"");
+    let of = |rule: String| {
+        json!({"traitType": "ON_BOARDED_TRAIT", "name": "t", "dataSourceId": source,
+        "integrationCode": shared.id, "traitRule": rule})
+    };
+    let same = person("traits", of(rule(&shared.id)));
+    let other = person("traits", of(rule("x")));
+    let over = |rule: String| json!({"name": "s", "dataSourceId": source, "segmentRule": rule});
+    let segment = person("segments", over(format!("{same}T")));
+    let mixed = person("segments", over(format!("{same}T OR {other}T")));
+    shared.pass(1).await;
+    shared.pass(23).await;
+    let read = async |kind: &str, sid: &Value, field: &str| {
+        let target = format!("/{kind}/{sid}?includeMetrics=true");
+        let found = shared
+            .tenant
+            .aam("GET", &target, Value::Null)
+            .await
+            .expect(200);
+        found[field].as_u64().unwrap()
+    };
+    assert_eq!(read("traits", &same, "uniquesLifetime").await, members);
+    assert_eq!(
+        read("segments", &segment, "totalUniques1Day").await,
+        members
+    );
+    assert_eq!(read("traits", &other, "uniquesLifetime").await, 0);
+    assert_eq!(read("segments", &mixed, "totalUniques1Day").await, 0);
 }
 
 /// A count comes too early for what was activated less than six hours before it.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use adobe_simulator::{Flags, Options, Preset, Seed, Simulator};
+use adobe_simulator::{Flags, Options, Preset, Seed, Simulator, System};
 use serde_json::{Value, json};
 
 use crate::helper::{Tenant, send, small};
@@ -233,5 +233,31 @@ async fn an_audience_can_be_shared_under_all_hostile_readings_together() {
     );
     let body = json!({"type": "SegmentDefinition", "name": "d", "schema": {"name": "_xdm.context.profile"},
         "expression": {"type": "PQL", "format": "pql/text", "value": expression}});
-    tenant.aep("POST", "/audiences", body).await.expect(201);
+    let defined = tenant.aep("POST", "/audiences", body).await.expect(201);
+    // Delivery: the flow that a person made takes the definition, and Adobe makes its pair.
+    let simulator = &tenant.simulator;
+    let flow = simulator.create_object("flows", json!({})).unwrap();
+    let bearer = format!("Bearer {}", tenant.token);
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("x-api-key", tenant.client_id.as_str()),
+        ("x-gw-ims-org-id", crate::helper::ORGANIZATION),
+        ("x-sandbox-name", "prod"),
+        ("content-type", "application/json"),
+        ("if-match", flow["etag"].as_str().unwrap()),
+    ];
+    let target = format!(
+        "/data/foundation/flowservice/flows/{}",
+        flow["id"].as_str().unwrap()
+    );
+    let selector = json!({"type": "PLATFORM_SEGMENT", "value": {"id": defined["id"]}});
+    let add = json!([{"op": "add", "path": "/transformations/0/params/segmentSelectors/selectors/-", "value": selector}]);
+    let router = simulator.router(System::EXPERIENCE_PLATFORM);
+    let changed = send(router, "PATCH", &target, &headers, add.to_string()).await;
+    assert_eq!((changed.status, changed.text.as_str()), (202, ""));
+    simulator.advance(std::time::Duration::from_secs(900));
+    let code = defined["id"].as_str().unwrap();
+    let target = format!("/segments?integrationCode={code}");
+    let pair = aam("GET", &target, Value::Null).await.expect(200);
+    assert_eq!(pair.as_array().map(Vec::len), Some(1));
 }
