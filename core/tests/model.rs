@@ -1,9 +1,11 @@
 //! A model of Audience Manager as maps, and an executor that carries out plans until nothing is due.
 
 mod models;
+mod sources;
 pub(crate) mod strangers;
 mod uses;
 
+pub(crate) use sources::{of_audience, source};
 pub(crate) use uses::answer;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,17 +19,16 @@ use audience_sharing_core::domain::audience_manager::{
     Activity, DataSource, Segment, SegmentFolder, Trait, TraitFolder, TraitKind,
 };
 use audience_sharing_core::domain::destination::{Destination, Mapping};
-use audience_sharing_core::domain::experience_platform::{Audience, AudienceKind, Lifecycle};
+use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
     AudienceId, DataSourceId, DestinationId, MappingId, ModelId, SegmentFolderId, SegmentSid,
     TraitFolderId, TraitSid,
 };
-use audience_sharing_core::domain::labels::{ExportControls, UsageLabels};
+use audience_sharing_core::domain::labels::ExportControls;
 use audience_sharing_core::domain::mark::{Mark, OwnerId, ResourceName, UidPrefix};
 use audience_sharing_core::domain::model::{LastRun, Model};
 use audience_sharing_core::domain::segment_rule::template::RuleTemplate;
 use audience_sharing_core::domain::source::SourceId;
-use audience_sharing_core::facts::At;
 use audience_sharing_core::inventory::{Coverage, Inventory, Moment, Record, Sequence, Users};
 use audience_sharing_core::kinds::folder::NewFolder;
 use audience_sharing_core::ownership::Claimant;
@@ -360,16 +361,6 @@ impl Tenant {
     }
 }
 
-/// A call that was sent and answered at one moment.
-fn at(at: u64) -> At {
-    At {
-        sent: Sequence(at),
-        answered: Sequence(at),
-        now: Moment(at * 100_000),
-        recorded: false,
-    }
-}
-
 pub(crate) fn settings() -> ConnectionSettings {
     ConnectionSettings {
         owner: OwnerId::parse("us").unwrap(),
@@ -405,30 +396,6 @@ pub(crate) fn claimant<'a>(mark: &'a Mark, existing: &'a BTreeSet<ShareName>) ->
         mark,
         previous_owners: &[],
         existing,
-    }
-}
-
-/// The source that is this audience of Experience Platform.
-pub(crate) fn of_audience(id: &str) -> SourceId {
-    SourceId::Audience(AudienceId::new(id))
-}
-
-pub(crate) fn source(id: &str, name: &str) -> Audience {
-    Audience {
-        id: AudienceId::new(id),
-        name: name.into(),
-        description: "".into(),
-        names_description: true,
-        kind: AudienceKind::SegmentDefinition,
-        namespace: "AEPSegments".into(),
-        origin: "REAL_TIME_CUSTOMER_PROFILE".into(),
-        key: None,
-        expression: None,
-        lifecycle: Lifecycle::Published,
-        labels: Some(UsageLabels::default()),
-        dependents: [].into(),
-        dependencies: [].into(),
-        sandbox: None,
     }
 }
 

@@ -202,9 +202,6 @@ pub struct Target {
 /// The trait and the segments in Audience Manager.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("!has(self.models) || self.models.filter(model, has(model.traits)).map(model, model.traits.map(one, one.key)).all(keys, self.models.filter(model, has(model.traits)).filter(model, model.traits.exists(one, one.key in keys)).size() == 1)").message("models[].traits[].key: the same key is used by two models; rules name a trait by its key alone, choose another")
-)]
 pub struct AudienceManagerTarget {
     /// The name of the trait and the segment. Left out: the source's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,14 @@ use crate::api::models as api;
 use crate::api::shared_audience::TTL_DAYS;
 
 pub(super) fn models(declared: &[api::Model]) -> Result<Vec<DeclaredModel>, Problem> {
+    let mut keys = BTreeSet::new();
+    let mut all = declared.iter().flat_map(|model| &model.traits);
+    if let Some(twice) = all.find(|one| !keys.insert(&*one.key)) {
+        return Err(invalid(format!(
+            "Two algorithmic traits have the key {:?}; nothing was changed. Rules name a trait by its key alone: choose another.",
+            twice.key
+        )));
+    }
     declared.iter().map(model).collect()
 }
 

@@ -33,7 +33,10 @@ impl Refusal {
             error: Option<Value>,
         }
         let Ok(shape) = serde_json::from_slice::<Shape>(body) else {
-            return Self::default();
+            return Self {
+                code: users(body),
+                ..Self::default()
+            };
         };
         let gateway = shape.error_code.is_some();
         let inner = shape.data.as_ref().and_then(|data| data.get("code"));
@@ -73,6 +76,17 @@ pub(crate) fn is_markup(body: &[u8]) -> bool {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     body.trim_ascii_start().starts_with(b"<")
 }
+
+/// Audience Manager answers the deletion of a model with the bare ids of the traits that are made of it
+/// (audience-manager.md §6.3).
+fn users(body: &[u8]) -> Option<Box<str>> {
+    let ids: Vec<u64> = serde_json::from_slice(body).ok()?;
+    let ids: Vec<_> = ids.iter().take(USERS_MAX).map(u64::to_string).collect();
+    plain(&format!("used-by-{}", ids.join("-")))
+}
+
+/// As many ids as fit into a code.
+const USERS_MAX: usize = 5;
 
 fn word(value: &Value) -> Option<Box<str>> {
     match value {

@@ -405,3 +405,12 @@ fn a_withdrawn_way_to_make_audiences_is_no_refusal_of_the_body(
         assert_eq!(error.effect(), Effect::None, "nothing was made");
     }
 }
+
+#[test]
+fn the_traits_that_keep_a_model_are_named() {
+    let refusal = Refusal::read(b"[16440009, 16440010]");
+    assert_eq!(refusal.code.as_deref(), Some("used-by-16440009-16440010"));
+    let many: Vec<u64> = (16_440_000..16_441_000).collect();
+    let refusal = Refusal::read(serde_json::to_string(&many).expect("numbers").as_bytes());
+    assert!(refusal.code.expect("some of them").ends_with("-16440004"));
+}

@@ -6,7 +6,7 @@ use audience_sharing_core::call::Operation;
 use audience_sharing_core::domain::audience_manager::{Activity, Trait, TraitKind};
 use audience_sharing_core::domain::identifier::{DataSourceId, ModelId};
 use audience_sharing_core::domain::model::{LastRun, Model};
-use audience_sharing_core::facts::{Known as _, Listing};
+use audience_sharing_core::facts::{At, Known as _, Listing};
 use audience_sharing_core::inventory::{Inventory, Moment, Sequence};
 use audience_sharing_core::kinds::model::ListedModel;
 
@@ -14,6 +14,16 @@ use super::Tenant;
 
 /// As Audience Manager's own ids of models are.
 const PEOPLES: u64 = 70_000;
+
+/// A call that was sent and answered at one moment.
+fn at(at: u64) -> At {
+    At {
+        sent: Sequence(at),
+        answered: Sequence(at),
+        now: Moment(at * 100_000),
+        recorded: false,
+    }
+}
 
 impl Tenant {
     /// People make models of the same trait: with other data sources, and with ours under no mark, another owner's, a
@@ -65,7 +75,7 @@ impl Tenant {
             items: listed.collect(),
             ..Listing::default()
         };
-        Model::apply_list(inventory, &(), listing, super::at(at));
+        Model::apply_list(inventory, &(), listing, self::at(at));
     }
 
     pub(super) fn carry_out_model(

@@ -27,10 +27,6 @@ const UNPRINTABLE: &[&str] = &["a\tb", "a\nb", " a", "a "];
 const KEYS: (&[&str], &[&str]) = (&["a", "look-2"], &["Look", "-a", "a-", "a.b"]);
 
 pub(super) fn cases() -> Vec<Case> {
-    let of = |key: &str, of_trait: &str| {
-        json!({"key": key, "name": "M", "dataSourceIds": [1], "lookBackDays": 30,
-        "traits": [{"key": of_trait, "name": "T", "reach": 1}]})
-    };
     let update = |to: &Value| Update {
         from: model(&json!({"excludedTraits": [4, 5]})),
         to: model(&patched(json!({"excludedTraits": [4, 5]}), to)),
@@ -77,15 +73,6 @@ pub(super) fn cases() -> Vec<Case> {
                 update(&json!({"excludedTraits": [4]})),
                 update(&json!({"excludedTraits": null})),
             ],
-        },
-        Case {
-            message: "models[].traits[].key: the same key is used by two models; rules name a trait by its key alone, choose another",
-            accepted: vec![Create(models(&json!([
-                of("a", "near"),
-                of("b", "far"),
-                patched(smallest(), &json!({}))
-            ])))],
-            refused: vec![Create(models(&json!([of("a", "near"), of("b", "near")])))],
         },
         texts(
             "models[].traits[].key: use lower-case letters, digits and hyphens, a letter or digit first and last",
