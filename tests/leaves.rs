@@ -10,6 +10,7 @@ mod schema;
 mod table;
 mod table_of_audience;
 mod table_of_connection;
+mod table_of_models;
 mod table_of_segments;
 mod tenant;
 

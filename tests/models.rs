@@ -6,7 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::harness::{LOYAL_GAMERS, World, audience, ready_message, trait_sid};
+use crate::harness::{LOYAL_GAMERS, World, audience, ready_message, segment_sid, trait_sid};
 
 /// Of a provider, in the seed.
 const PROVIDER: u64 = 6_601;
@@ -136,6 +136,46 @@ async fn a_model_is_made_waited_for_changed_and_deleted_in_order() {
     assert_eq!(models(&world).await, Vec::<Value>::new());
     let writes = world.writes().await;
     assert_eq!(deletions(&writes), ["models", "segments", "traits"]);
+}
+
+#[tokio::test]
+async fn every_field_reaches_audience_manager() {
+    let world = with_flags(&json!({"modelRunMs": 0})).await;
+    let mut full = model();
+    full["description"] = json!("Who is like them");
+    full["baseline"] = json!("Segment");
+    full["lookBackDays"] = json!(60);
+    full["excludedTraits"] = json!([16_440_001]);
+    full["traits"] = json!([{"key": "far", "name": "Far", "description": "Farther", "reach": 5_000, "ttlDays": 30}]);
+    world.apply(&declaring(&json!({"models": [full]}))).await;
+    world
+        .until("sharedaudience", "loyal", "False", "ModelRunning")
+        .await;
+    world.control.advance_clock(HOUR).await.unwrap();
+    world.look_now("loyal").await;
+    let ready = world.ready("loyal").await;
+    let made = &models(&world).await[0];
+    let description = made["description"].as_str().unwrap();
+    assert!(
+        description.starts_with("Who is like them [audience-sharing:"),
+        "{made}"
+    );
+    assert_eq!(made["sid"], segment_sid(&ready));
+    assert_eq!(
+        (&made["lookBackPeriod"], &made["excludedTraits"]),
+        (&json!(60), &json!([16_440_001]))
+    );
+    let sid = &ready["status"]["audienceManager"]["models"][0]["traits"][0]["sid"];
+    let far = world.remote("traits", "sid", sid).await;
+    let description = far["description"].as_str().unwrap();
+    assert!(
+        description.starts_with("Farther [audience-sharing:"),
+        "{far}"
+    );
+    assert_eq!(
+        (&far["thresholdType"], &far["thresholdValue"], &far["ttl"]),
+        (&json!("REACH"), &json!(5_000), &json!(30))
+    );
 }
 
 /// Adobe tries a model without data twice more, then ends it for good.

@@ -193,6 +193,7 @@ fn compare(
             ],
         )?;
     }
+    are_modelled(state, &mark, target, (sid, &shared["sid"]))?;
     let ours = find(state, "segments", |found| {
         text(found, "description").contains(&mark)
     })
@@ -203,6 +204,45 @@ fn compare(
             "{ours} segments of ours stand; {} are declared",
             declared.len() + 1
         )),
+    }
+}
+
+/// Each declared model once, of the shared trait or segment, and no other under the mark.
+fn are_modelled(
+    state: &Value,
+    mark: &str,
+    target: &Value,
+    (of_trait, of_segment): (&Value, &Value),
+) -> Result<(), String> {
+    let mark = mark.trim_end_matches(']');
+    let ours = find(state, "models", |found| {
+        text(found, "description").contains(&format!("{mark}:"))
+    });
+    let declared = target["models"].as_array().into_iter().flatten();
+    for model in declared.clone() {
+        let own = format!("{mark}:{}]", text(model, "key"));
+        let of_entry = |found: &&&Value| text(found, "description").ends_with(&own);
+        let found: Vec<_> = ours.iter().filter(of_entry).collect();
+        let [found] = found[..] else {
+            return Err(format!("{} models under {own}", found.len()));
+        };
+        let baseline = match model["baseline"] == "Segment" {
+            true => of_segment,
+            false => of_trait,
+        };
+        expect(
+            found,
+            &[
+                ("name", model["name"].clone()),
+                ("sid", baseline.clone()),
+                ("dataSources", model["dataSourceIds"].clone()),
+                ("lookBackPeriod", model["lookBackDays"].clone()),
+            ],
+        )?;
+    }
+    match ours.len() == declared.count() {
+        true => Ok(()),
+        false => Err(format!("{} models of ours exist", ours.len())),
     }
 }
 
@@ -369,6 +409,9 @@ pub(crate) fn duplicates(owner: &str, state: &Value, enforced: bool) -> Vec<Stri
     for object in made.filter(|object| !enforced || object["type"] != "SegmentDefinition") {
         see(format!("audiences {}", object["description"]));
     }
+    for object in of_ours(owner, state, "models").filter(|_| !enforced) {
+        see(format!("models {}", object["description"]));
+    }
     for collection in ["traitFolders", "segmentFolders"] {
         for object in state[collection].as_array().into_iter().flatten() {
             see(format!(
@@ -414,11 +457,18 @@ pub(crate) fn recorded_ids(audience: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .map(|segment| segment["sid"].to_string());
+    let models = recorded["models"].as_array().into_iter().flatten();
+    let models = models.flat_map(|model| {
+        let traits = model["traits"].as_array().into_iter().flatten();
+        let traits = traits.map(|one| one["sid"].to_string());
+        traits.chain([model["id"].to_string()])
+    });
     let audience = &audience["status"]["experiencePlatform"]["id"];
     [&recorded["traitSid"], &recorded["segmentSid"], audience]
         .map(ToString::to_string)
         .into_iter()
         .chain(additional)
+        .chain(models)
         .collect()
 }
 

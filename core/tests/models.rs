@@ -237,6 +237,33 @@ fn two_models_of_one_basis_are_two() {
     assert_eq!(plan.state.models.len(), 2);
 }
 
+/// A create whose effect came after the look-up leaves a second one, which no server keeps out.
+#[test]
+fn of_two_that_we_made_one_survives_and_a_persons_copy_stays() {
+    let share = with(&[model()]);
+    let mut world = settled(&share, LastRun::WithData);
+    settle(&mut world, &share);
+    let made = ours(&world);
+    let twin = Model {
+        id: ModelId(made.id.0 + 900),
+        ..made.clone()
+    };
+    let copy = Model {
+        id: ModelId(made.id.0 + 901),
+        name: "Mine".into(),
+        ..made.clone()
+    };
+    world.tenant.models.insert(twin.id, twin);
+    world.tenant.models.insert(copy.id, copy.clone());
+    pass(&mut world);
+    let (plan, calls) = settle(&mut world, &share);
+    assert!(plan.is_settled(), "{plan:?}");
+    assert_eq!(calls.len(), 1, "{calls:?}");
+    assert!(calls[0].starts_with("delete model"), "{calls:?}");
+    let left: Vec<_> = world.tenant.models.keys().copied().collect();
+    assert_eq!(left, [made.id, copy.id]);
+}
+
 /// A person's, another owner's, or under a copy of our mark with another baseline or without a key: see the world.
 #[test]
 fn models_that_look_like_ours_are_never_touched() {

@@ -47,6 +47,7 @@ pub struct Model {
     /// Traits that it takes no notice of, by sid.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(range(min = 1, max = ID_MAX)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub excluded_traits: Vec<i64>,
     /// The traits that it yields. They are created once the model has run with data; until then it runs only once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

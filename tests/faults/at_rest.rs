@@ -145,8 +145,8 @@ fn plans_are_computed_at_most_once_a_call_and_three_times_an_audience() {
         let writes = calls.iter().filter(|call| call.is_remote_write()).count();
         assert_eq!(
             writes,
-            2 * AUDIENCES + 3,
-            "two creates each, and the shared objects once"
+            2 * AUDIENCES + 5,
+            "two creates each, and the shared objects once: the folders in both forms"
         );
         let searches = calls.iter().filter(|call| {
             call.path.contains("/v1/traits/?integrationCode=")

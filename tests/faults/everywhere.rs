@@ -106,7 +106,9 @@ fn t01_t02_one_fault_at_every_call(
         Operation::EditAudience,
         Operation::Deliver,
         Operation::HandOverBack,
-        Operation::DeleteBack
+        Operation::DeleteBack,
+        Operation::AddModel,
+        Operation::DeleteModelled
     )]
     operation: Operation,
 ) {

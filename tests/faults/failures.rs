@@ -5,6 +5,7 @@
 pub(crate) mod answers;
 mod connections;
 mod declared;
+mod models;
 mod objects;
 mod page;
 mod policies;
@@ -147,6 +148,7 @@ impl Scenario {
             sources::scenarios(),
             policies::scenarios(),
             objects::scenarios(),
+            models::scenarios(),
         ]
         .into_iter()
         .flatten()

@@ -53,10 +53,14 @@ pub(crate) enum Operation {
     Deliver,
     HandOverBack,
     DeleteBack,
+    /// An algorithmic model is declared.
+    AddModel,
+    /// The same, and then the audience goes.
+    DeleteModelled,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Create,
         Self::Update,
         Self::Rename,
@@ -82,6 +86,8 @@ impl Operation {
         Self::Deliver,
         Self::HandOverBack,
         Self::DeleteBack,
+        Self::AddModel,
+        Self::DeleteModelled,
     ];
 
     /// Declares what stands before; the operator runs already unless its start belongs to the operation.
@@ -103,6 +109,7 @@ impl Operation {
                 world.apply(mapped(&[shop("first"), partner("gamers")]));
             }
             Self::RemoveSegment => world.apply(with_segments(&["one", "two"])),
+            Self::DeleteModelled => world.apply(with_model()),
             Self::Adopt => world.apply(audience("other", OTHER)),
             Self::LoseLabel => {
                 label(world, &["core/C3"]);
@@ -174,7 +181,8 @@ impl Operation {
             Self::ChangeMapping => world.apply(mapped(&[shop("second"), partner("players")])),
             Self::Unmap => world.apply(mapped(&[shop("first")])),
             Self::NameTraits => world.apply(with_named_traits()),
-            Self::Delete | Self::DeleteMapped => world.delete("loyal"),
+            Self::Delete | Self::DeleteMapped | Self::DeleteModelled => world.delete("loyal"),
+            Self::AddModel => world.apply(with_model()),
             Self::DeleteAll => {
                 world.delete("loyal");
                 world.delete_connection("acme");
@@ -308,6 +316,15 @@ pub(crate) fn partner(alias: &str) -> Value {
 pub(crate) fn mapped(destinations: &[Value]) -> Value {
     let mut declared = audience("loyal", LOYAL_GAMERS);
     declared["spec"]["target"] = json!({"audienceManager": {"destinations": destinations}});
+    declared
+}
+
+/// Without a trait, which only a run of it would bring.
+fn with_model() -> Value {
+    let mut declared = audience("loyal", LOYAL_GAMERS);
+    declared["spec"]["target"] = json!({"audienceManager": {"models": [
+        {"key": "look", "name": "Like gamers", "dataSourceIds": [6601], "lookBackDays": 30},
+    ]}});
     declared
 }
 

@@ -181,11 +181,15 @@ pub(crate) fn leaks(world: &World, retained: &BTreeSet<String>) -> Vec<String> {
         known.extend(standing::recorded_ids(&audience));
         mappings.extend(standing::recorded_mappings(&audience));
     }
-    let standing = [("traits", "sid"), ("segments", "sid"), ("audiences", "id")]
-        .into_iter()
-        .flat_map(|(collection, id)| {
-            of_ours(OWNER, &state, collection).map(move |object| (&object[id], object))
-        });
+    let kinds = [
+        ("traits", "sid"),
+        ("segments", "sid"),
+        ("audiences", "id"),
+        ("models", "algoModelId"),
+    ];
+    let standing = kinds.into_iter().flat_map(|(collection, id)| {
+        of_ours(OWNER, &state, collection).map(move |object| (&object[id], object))
+    });
     // Without a credential for ten minutes an object goes, what it made stays, and that is told (design.md §4.8).
     let released = RELEASED.take();
     let is_retained = |object: &Value| {

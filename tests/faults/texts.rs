@@ -317,8 +317,8 @@ fn a_text_that_a_service_spells_otherwise_is_written_once(
         world.start_operator();
         virtual_time::passes(Duration::from_secs(60)).await;
         let writes = writes_since(&world, 0);
-        // Data source, two folders, trait, two segments, mapping; two audiences.
-        assert_eq!(writes.len(), 9, "{writes:#?}");
+        // Data source, two folders in both forms, trait, two segments, mapping; two audiences.
+        assert_eq!(writes.len(), 11, "{writes:#?}");
         for name in ["loyal", "buyers", "mirror"] {
             let told = world.audience(name)["status"]["conditions"].to_string();
             assert!(is_ready(&world, name), "{told}");

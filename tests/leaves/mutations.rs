@@ -175,7 +175,10 @@ impl Mutations<'_> {
             .unwrap_or_else(|| panic!("{}: what is a member?", self.leaf.name()));
         let most = usize::try_from(self.leaf.bound("maxItems").unwrap()).unwrap();
         let of = |count: usize| Value::Array((0..count).map(item).collect());
-        self.accepted("no member", json!([]));
+        match self.leaf.bound("minItems") {
+            Some(least) if least > 0 => self.refused("no member", json!([])),
+            _ => self.accepted("no member", json!([])),
+        }
         self.accepted("one member", of(1));
         self.accepted("most members", of(most));
         self.refused("most members + 1", of(most + 1));

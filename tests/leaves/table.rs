@@ -31,7 +31,7 @@ pub(crate) enum Probe {
     Deleted,
     /// When the source is deactivated.
     SourceGone,
-    /// In how time passes: `tests/faults/pace.rs`, on virtual time.
+    /// In how time passes: `tests/faults/pace.rs` and `tests/models.rs`, on the simulator's clock.
     Time,
     /// Never: nothing reads it there.
     Unread,
@@ -196,5 +196,6 @@ pub(crate) fn table() -> Vec<Values> {
     let mut all = super::table_of_connection::table();
     all.extend(super::table_of_audience::table());
     all.extend(super::table_of_segments::table());
+    all.extend(super::table_of_models::table());
     all
 }

@@ -10,6 +10,8 @@ use crate::domain::mark::Mark;
 pub trait Record: PartialEq + Debug {
     type Id: Ord + Clone + Debug + Display;
     type NaturalKey: Ord + Clone + Debug;
+    /// Most tenants have none of the kind: an empty list is as good as any other.
+    const MAY_BE_EMPTY: bool = false;
 
     fn id(&self) -> Self::Id;
     /// All that the record can be found by, its id apart.

@@ -302,7 +302,7 @@ impl<R: Record> Table<R> {
         items: Vec<R>,
         undecodable: Vec<Option<R::Id>>,
     ) -> Vec<Key> {
-        let is_empty = items.is_empty() && undecodable.is_empty();
+        let is_empty = items.is_empty() && undecodable.is_empty() && !R::MAY_BE_EMPTY;
         let counts = self.absence.counts(started);
         if is_empty && self.entries.is_empty() {
             let since = *self.absence.empty_since.get_or_insert(now);

@@ -52,6 +52,7 @@ fn entry(description: &str) -> Option<EntryKey> {
 impl Record for Model {
     type Id = ModelId;
     type NaturalKey = ModelKey;
+    const MAY_BE_EMPTY: bool = true;
 
     fn id(&self) -> ModelId {
         self.id

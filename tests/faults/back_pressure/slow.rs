@@ -21,8 +21,9 @@ const WORKING: usize = 10;
 const ANSWER: Duration = Duration::from_secs(59);
 
 /// The calls before the first audience that wait for each other: the token, the four parts of a pass, the second lists that
-/// the data source and the folders must be missing from, and their creations.
-const BEFORE: u32 = 9;
+/// the data source and the folders must be missing from, and their creations, of
+/// the folders in both forms.
+const BEFORE: u32 = 10;
 /// Of one audience: the search for Adobe's own pair, its trait, its segment, each read before it is written or deleted.
 const IN_A_ROW: u32 = 5;
 /// The same of one that leaves, where it is also asked who else uses the trait.

@@ -25,7 +25,7 @@ fn what_a_manifest_says_wrong_is_told_and_writes_nothing() {
         (
             ruled("{trait} AND {auto}", json!([])),
             Reason::RuleInvalid,
-            "uses {auto}, and its traits have no such key",
+            "uses {auto}, and neither its traits nor those of the models have such a key",
         ),
         (
             ruled("{trait} AND 9912T", json!([{"key": "auto", "sid": 9913}])),

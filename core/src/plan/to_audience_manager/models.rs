@@ -9,7 +9,7 @@ use super::planner::{Planner, TraitState};
 use super::undeclared_segments::keys_below;
 use super::users::{TraitUsers, users_of};
 use crate::blocker::{Blocker, ModelState, ObjectName};
-use crate::call::{Call, Step};
+use crate::call::{Call, Kind as _, Step};
 use crate::compose::{Baseline, LookAlikesToKeep, ModelToKeep};
 use crate::domain::audience_manager::{Activity, LookAlikes, NewTrait, Trait, TraitKind};
 use crate::domain::identifier::{ModelId, TraitSid};
@@ -116,7 +116,7 @@ impl<'a> Planner<'a> {
         match slot.find(equals) {
             Lookup::Ask(call) => self.ask(vec![*call]),
             Lookup::Absent => self.create_model(model, basis),
-            Lookup::Found(found) => self.keep_model(model, basis, &found),
+            Lookup::Found(found) => self.keep_model(model, basis, &slot, &found),
         }
     }
 
@@ -150,6 +150,7 @@ impl<'a> Planner<'a> {
         &mut self,
         model: &'a ModelToKeep,
         basis: &ModelBasis,
+        slot: &Slot<'a, Model>,
         found: &Candidate<'a, Model>,
     ) {
         let input = self.input;
@@ -160,6 +161,10 @@ impl<'a> Planner<'a> {
             Err(blocker) => return self.plan.blockers.push(blocker),
         };
         self.plan.steps.extend(kept.step());
+        let twins = slot.duplicates(record, |kept, found| kept.is_same(found));
+        let twins = twins.iter().filter(|(_, entry)| !entry.stale);
+        let twins = twins.map(|(ours, _)| model_deletion(input.inventory, ours, true));
+        self.plan.steps.extend(twins);
         let last_run = last_run(input.inventory, record.id);
         let state = &mut self.plan.state;
         state.stored_differently.extend(kept.stored_differently);
