@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Destinations,
     Mappings,
     Models,
+    DerivedSignals,
     Sandboxes,
     Audiences,
     MergePolicies,
@@ -42,7 +43,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::DataSources,
         Self::TraitFolders,
         Self::SegmentFolders,
@@ -51,6 +52,7 @@ impl Kind {
         Self::Destinations,
         Self::Mappings,
         Self::Models,
+        Self::DerivedSignals,
         Self::Sandboxes,
         Self::Audiences,
         Self::MergePolicies,
@@ -72,6 +74,7 @@ impl Kind {
             Self::Destinations => ("destinations", "destinationId"),
             Self::Mappings => ("mappings", "destinationMappingId"),
             Self::Models => ("models", "algoModelId"),
+            Self::DerivedSignals => ("derivedSignals", "derivedSignalId"),
             Self::Sandboxes => ("sandboxes", "id"),
             Self::Audiences => ("audiences", "id"),
             Self::MergePolicies => ("mergePolicies", "id"),
@@ -115,6 +118,7 @@ impl Kind {
             Self::Destinations => (2, 4_700),
             Self::Mappings => (3, 810_000),
             Self::Models => (4, 770),
+            Self::DerivedSignals => (6, 51_000),
             _ => (5, 16_448_000),
         }
     }
@@ -223,7 +227,7 @@ pub(crate) struct Store {
     journal: VecDeque<Vec<Change>>,
     open: Vec<Change>,
     /// By the number of the sequence.
-    next_ids: [u64; 6],
+    next_ids: [u64; 7],
 }
 
 impl Store {
@@ -422,7 +426,7 @@ impl Collection {
                 let id = text_of(object, "audienceId").map(str::to_owned);
                 return put(&mut self.by_code, id, key, add);
             }
-            Kind::DataSources | Kind::Destinations | Kind::Models => {}
+            Kind::DataSources | Kind::Destinations | Kind::Models | Kind::DerivedSignals => {}
             Kind::Sandboxes
             | Kind::MergePolicies
             | Kind::ExternalAudienceOperations

@@ -30,6 +30,7 @@ pub(crate) fn not_found(kind: Kind) -> Answer {
         Kind::Destinations => "Destination",
         Kind::Mappings => "Mapping",
         Kind::Models => "Model",
+        Kind::DerivedSignals => "Derived signal",
         _ => "Folder",
     };
     refusal(404, "NOT_FOUND", &format!("{what} not found"))

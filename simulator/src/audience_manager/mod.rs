@@ -15,6 +15,7 @@ mod model_runs;
 mod models;
 pub(crate) mod rules;
 pub(crate) mod segments;
+mod signals;
 pub(crate) mod traits;
 mod users;
 
@@ -110,6 +111,12 @@ const ENDPOINTS: &[Endpoint] = &[
     on(Write, "PUT", "/v1/models/{algoModelId}", models::update),
     on(Write, "DELETE", "/v1/models/{algoModelId}", |world, ask| delete(world, ask, Kind::Models, models::remove)),
     on(List, "GET", "/v1/algorithms", models::algorithms),
+
+    on(List, "GET", "/v1/signals/derived", signals::list),
+    on(Write, "POST", "/v1/signals/derived", signals::create),
+    on(Read, "GET", "/v1/signals/derived/{derivedSignalId}", signals::get),
+    on(Write, "PUT", "/v1/signals/derived/{derivedSignalId}", signals::update),
+    on(Write, "DELETE", "/v1/signals/derived/{derivedSignalId}", |world, ask| delete(world, ask, Kind::DerivedSignals, signals::remove)),
 ];
 
 #[derive(Debug)]

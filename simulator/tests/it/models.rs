@@ -519,3 +519,40 @@ async fn the_status_of_a_refused_rule_is_a_switch_for_creation_too() {
         .await
         .expect(200);
 }
+
+/// audience-manager.md §6.4, §4.5
+#[tokio::test]
+async fn a_derived_signal_is_one_of_its_mapping() {
+    let tenant = tenant().await;
+    let signal = json!({"sourceKey": "c_sku", "sourceValue": "42", "targetKey": "c_product", "targetValue": "console"});
+    let send = async |method: &str, path: &str, body: &Value, status: u16| {
+        let answer = tenant.aam(method, path, body.clone()).await;
+        answer.expect(status)
+    };
+    let made = send("POST", "/signals/derived/", &signal, 201).await;
+    assert_eq!(
+        (&made["version"], &made["targetValue"]),
+        (&json!(0), &json!("console"))
+    );
+    send("POST", "/signals/derived/", &signal, 409).await;
+    let path = format!("/signals/derived/{}", made["derivedSignalId"]);
+    let mut other = signal.clone();
+    other["targetValue"] = json!("game console");
+    let changed = send("PUT", &path, &other, 200).await;
+    assert_eq!(
+        (&changed["version"], &changed["targetValue"]),
+        (&json!(1), &json!("game console"))
+    );
+    assert_eq!(send("GET", &path, &Value::Null, 200).await, changed);
+    send("POST", "/signals/derived/", &signal, 201).await;
+    for (field, value) in [
+        ("sourceKey", json!("")),
+        ("targetValue", json!("x".repeat(229))),
+    ] {
+        let mut wrong = signal.clone();
+        wrong[field] = value;
+        send("POST", "/signals/derived/", &wrong, 400).await;
+    }
+    send("DELETE", &path, &Value::Null, 204).await;
+    send("GET", &path, &Value::Null, 404).await;
+}

@@ -89,7 +89,7 @@ pub(super) fn make_sources(world: &World) {
     );
 }
 
-pub(super) const VARIANTS: usize = 10;
+pub(super) const VARIANTS: usize = 11;
 pub(super) const STRATEGIES: [&str; 3] = ["ExternalAudience", "MetadataOnly", "SegmentDefinition"];
 
 /// `strategy`: how it comes to Experience Platform, if it goes there.
@@ -140,6 +140,10 @@ fn to_audience_manager(name: &str, variant: usize) -> Value {
                 "destinations": [{"key": "shop", "id": 4712, "alias": "players"}], "additionalSegments": [one],
             })
         }
+        9 => json!({"models": [{
+            "key": "look", "name": format!("like {name}"), "baseline": "Segment", "dataSourceIds": [6601],
+            "lookBackDays": 30,
+        }]}),
         _ => json!({"additionalSegments": [{
             "key": "one", "name": format!("{name} and traits by name"), "rule": "{trait} AND ({auto} OR {pets})",
             "traits": [
