@@ -266,6 +266,7 @@ impl Call {
             Self::Mapping(operation) => matches!(operation, Operation::List(_)),
             Self::Trait(operation) => matches!(operation, Operation::List(_)),
             Self::Segment(operation) => matches!(operation, Operation::List(_)),
+            Self::Model(operation) => matches!(operation, Operation::List(_)),
             _ => false,
         }
     }

@@ -6,11 +6,14 @@ use audience_sharing_core::domain::audience_manager::{
     DataSource, DataSourceChange, NewDataSource, NewSegment, NewTrait, Segment, SegmentChange,
     SegmentFolder, Trait, TraitChange, TraitFolder,
 };
+use audience_sharing_core::domain::destination::{Destination, Mapping};
 use audience_sharing_core::domain::experience_platform::Audience;
 use audience_sharing_core::domain::identifier::{
-    AudienceId, DataSourceId, IntegrationCode, SegmentFolderId, SegmentSid, TraitFolderId, TraitSid,
+    AudienceId, DataSourceId, DestinationId, IntegrationCode, ModelId, SegmentFolderId, SegmentSid,
+    TraitFolderId, TraitSid,
 };
 use audience_sharing_core::domain::labels::Restrictions;
+use audience_sharing_core::domain::model::Model;
 use audience_sharing_core::plan::Plan;
 use rstest::rstest;
 
@@ -189,4 +192,81 @@ fn a_plan_is_settled_when_nothing_is_due_and_nothing_is_blocked() {
     assert!(!of(std::slice::from_ref(&step), &[]).is_settled());
     assert!(!of(&[], std::slice::from_ref(&blocker)).is_settled());
     assert!(!of(&[step], &[blocker]).is_settled());
+}
+
+#[test]
+fn a_call_says_which_system_it_goes_to() {
+    let of_traits = Call::read::<Trait>(TraitSid(1));
+    assert_eq!(of_traits.system(), "Audience Manager");
+    assert_eq!(
+        Call::ReadTraitUsers(TraitSid(1)).system(),
+        "Audience Manager"
+    );
+    let of_audiences = Call::read::<Audience>(AudienceId::new("I"));
+    assert_eq!(of_audiences.system(), "Experience Platform");
+}
+
+/// One answer serves all who wait for it: of lists that are no look-up of one's own.
+#[rstest]
+#[case::traits(Call::list::<Trait>(vec![SHARING]), true)]
+#[case::segments(Call::list::<Segment>(vec![SHARING]), true)]
+#[case::destinations(Call::list::<Destination>(()), true)]
+#[case::a_destination(Call::read::<Destination>(DestinationId(4)), true)]
+#[case::mappings(Call::list::<Mapping>(DestinationId(4)), true)]
+#[case::models(Call::list::<Model>(()), true)]
+#[case::adobes_sharing(Call::FindAdobeSharing, true)]
+#[case::a_trait(Call::read::<Trait>(TraitSid(1)), false)]
+#[case::a_segment(Call::read::<Segment>(SegmentSid(1)), false)]
+#[case::a_model(Call::read::<Model>(ModelId(1)), false)]
+#[case::a_look_up(Call::look_up::<Mapping>((SegmentSid(1), DestinationId(4))), false)]
+#[case::users(Call::ReadTraitUsers(TraitSid(1)), false)]
+fn a_list_is_sent_once_for_all(#[case] call: Call, #[case] shared: bool) {
+    assert_eq!(call.is_shared(), shared);
+}
+
+#[test]
+fn a_move_names_where_to() {
+    let there = DataSourceId(77);
+    let of_trait = Call::update(
+        owned(&onboarded(10, None)),
+        TraitChange {
+            data_source: Some(there),
+            ..TraitChange::default()
+        },
+    );
+    let of_segment = Call::update(
+        owned(&segment(20, None)),
+        SegmentChange {
+            data_source: Some(there),
+            ..SegmentChange::default()
+        },
+    );
+    assert_eq!(
+        (of_trait.moves_to(), of_segment.moves_to()),
+        (Some(there), Some(there))
+    );
+    assert_eq!(new_trait().moves_to(), None);
+}
+
+#[test]
+fn the_texts_of_a_call_are_those_that_it_sends() {
+    let texts = |call: &Call| -> Vec<(String, Option<String>)> {
+        let texts = call.texts().into_iter();
+        texts
+            .map(|sent| (sent.text.to_owned(), sent.before.map(ToOwned::to_owned)))
+            .collect()
+    };
+    assert!(texts(&new_segment()).contains(&("10T".into(), None)));
+    let renamed = Call::update(
+        owned(&segment(20, None)),
+        SegmentChange {
+            name: Some("New".into()),
+            ..SegmentChange::default()
+        },
+    );
+    assert_eq!(
+        texts(&renamed),
+        [("New".to_owned(), Some("Loyal".to_owned()))]
+    );
+    assert_eq!(texts(&Call::FindAdobeSharing), []);
 }

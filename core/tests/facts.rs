@@ -1,5 +1,6 @@
 //! The law of facts: one that is older than what is known changes nothing, in whatever order the answers arrive.
 
+mod answers;
 mod lag;
 
 use audience_sharing_core::call::Call;

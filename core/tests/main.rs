@@ -9,6 +9,7 @@ mod destinations;
 mod facts;
 mod inventory;
 mod keys;
+mod kinds;
 mod labels;
 mod limits;
 mod meaning;

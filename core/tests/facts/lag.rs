@@ -17,7 +17,7 @@ use crate::records::{data_source, onboarded, owned, segment, segment_folder, tra
 
 const NOT_FOUND: Failure = Failure::NotFound { proven: true };
 
-fn destination() -> Destination {
+pub(super) fn destination() -> Destination {
     Destination {
         id: DestinationId(8),
         name: "Shop".into(),
