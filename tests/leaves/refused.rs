@@ -205,6 +205,7 @@ fn pairs() -> Vec<(&'static str, Value)> {
     };
     let segment = json!({"key": "a", "name": "A", "rule": "{trait}"});
     let destination = json!({"key": "a", "id": 1});
+    let model = json!({"key": "a", "name": "A", "dataSourceIds": [1], "lookBackDays": 30});
     let back = |object: Value| {
         let mut audience = put("spec.source", json!({"audienceManager": object}));
         audience["spec"].as_object_mut().unwrap().remove("target");
@@ -272,6 +273,10 @@ fn pairs() -> Vec<(&'static str, Value)> {
         (
             "destinations while observing",
             observing(json!({"audienceManager": {"destinations": [destination]}})),
+        ),
+        (
+            "models while observing",
+            observing(json!({"audienceManager": {"models": [model]}})),
         ),
         ("labels while observing", labels),
         ("a target on the source's side", wrong_way),
