@@ -1,10 +1,9 @@
 //! At rest: calls, counted by the simulator, and writes, counted by the API server.
 
-use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::harness::{LOYAL_GAMERS, World, audience, root};
+use crate::harness::{LOYAL_GAMERS, World, audience, moment, root};
 
 /// Everything as declared but for one that cannot be: Adobe is read by lists, and neither Adobe nor Kubernetes is written
 /// but for the echo of each request, in the same process and in another one.
@@ -41,7 +40,7 @@ async fn passes_at_rest_write_nothing_anywhere_also_after_a_restart(
     ];
     world.kubectl(&told).await;
     world.look_now("loyal").await;
-    let at_rest = Timestamp::now();
+    let at_rest = moment();
     world.control.clear_calls().await.unwrap();
     for _ in 0..5 {
         world.look_now("loyal").await;

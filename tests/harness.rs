@@ -520,6 +520,15 @@ async fn start(
     OperatorProcess::start(program, &arguments).await.unwrap()
 }
 
+/// Now, by the clock of the API server's audit log.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the API server is another process, with the machine's clock"
+)]
+pub(crate) fn moment() -> Timestamp {
+    Timestamp::now()
+}
+
 pub(crate) fn connection() -> Value {
     json!({
         "apiVersion": "audience-sharing.dev/v1alpha1", "kind": "SharingConnection", "metadata": {"name": "acme"},

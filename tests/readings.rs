@@ -54,10 +54,10 @@ async fn a_suspended_segment_is_reported_and_a_paused_one_is_activated(#[case] s
     let shared = world.ready("loyal").await;
     let sid = shared["status"]["audienceManager"]["additionalSegments"][0]["sid"].clone();
     let suspended = status == "SUSPENDED";
-    if suspended {
-        world.control.delete("traits", "9912").await.unwrap();
+    match suspended {
+        true => world.control.delete("dataSources", "6601").await.unwrap(),
+        false => person_sets(&world, "segments", &sid, &json!({ "status": status })).await,
     }
-    person_sets(&world, "segments", &sid, &json!({ "status": status })).await;
     world.control.clear_calls().await.unwrap();
     world.look_now("loyal").await;
     let remote_status = async || world.remote("segments", "sid", &sid).await["status"].clone();

@@ -121,8 +121,11 @@ impl Person<'_> {
     }
 
     pub(crate) fn delete(&mut self, collection: &str, id: &str) -> Result<(), String> {
-        let (kind, key, _) = find(self.world, collection, id)?;
+        let (kind, key, removed) = find(self.world, collection, id)?;
         self.world.store.set(kind, key, None);
+        for service in self.services.iter().filter(|service| service.owns(kind)) {
+            service.removed(self.world, kind, &removed);
+        }
         Ok(())
     }
 

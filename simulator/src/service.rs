@@ -64,6 +64,9 @@ pub(crate) trait Service: Debug + Sync {
     /// What the service writes into an object of its own that a person changes.
     fn touch(&self, _: &mut World, _: Kind, _before: &Object, _after: &mut Object) {}
 
+    /// What the service does by itself once an object of its own is removed without a call.
+    fn removed(&self, _: &mut World, _: Kind, _: &Object) {}
+
     /// Whether a rule of the service, such as a unique code, lets this new object in.
     fn accepts(&self, _: &World, _: Kind, _: &Value) -> bool {
         true

@@ -347,3 +347,28 @@ fn check(world: &World, source: &Object, except: Option<u64>) -> Result<(), Answ
     }
     Ok(())
 }
+
+/// Adobe removes a provider of the Marketplace, a company without a credential here: its traits go, and the segments that use
+/// them are suspended (audience-manager.md §4.5).
+pub(crate) fn removed(world: &mut World, source: &Object) {
+    let company = number_of(source, "pid");
+    let mut customers = world.credentials.iter();
+    let (false, Some(id)) = (
+        customers.any(|customer| customer.pid == company),
+        number_of(source, "dataSourceId"),
+    ) else {
+        return;
+    };
+    let traits = world.store.in_source(Kind::Traits, id).into_iter();
+    let sids: Vec<u64> = traits.filter_map(|found| number_of(found, "sid")).collect();
+    for sid in sids {
+        let users = world.store.segments_using(sid).into_iter();
+        for mut user in users.cloned().collect::<Vec<_>>() {
+            user.insert("status".to_owned(), json!("SUSPENDED"));
+            if let Some(key) = Key::of(Kind::Segments, &user) {
+                world.store.set(Kind::Segments, key, Some(user));
+            }
+        }
+        world.store.set(Kind::Traits, Key::Number(sid), None);
+    }
+}

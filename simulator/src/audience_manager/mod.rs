@@ -254,6 +254,12 @@ impl Service for AudienceManager {
         }
     }
 
+    fn removed(&self, world: &mut World, kind: Kind, object: &Object) {
+        if kind == Kind::DataSources {
+            data_sources::removed(world, object);
+        }
+    }
+
     /// A second object with one integration code is refused where codes are unique.
     fn accepts(&self, world: &World, kind: Kind, object: &Value) -> bool {
         let source = object["dataSourceId"].as_u64().unwrap_or_default();

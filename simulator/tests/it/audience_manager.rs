@@ -175,3 +175,31 @@ async fn a_body_that_is_not_declared_as_json_is_415() {
     .await;
     assert_eq!(reply.status, 415);
 }
+
+/// audience-manager.md §4.5
+#[tokio::test]
+async fn a_removed_provider_takes_its_traits_along_and_suspends_what_uses_them() {
+    let tenant = seeded(Seed::realistic()).await;
+    let body = json!({"name": "s", "segmentRule": "16440001T AND 9912T", "folderId": 0, "dataSourceId": 29_771});
+    let made = tenant.aam("POST", "/segments/", body).await.expect(201);
+    tenant
+        .simulator
+        .delete_object("dataSources", "6601")
+        .unwrap();
+    tenant
+        .aam("GET", "/traits/9912", Value::Null)
+        .await
+        .expect(404);
+    let path = format!("/segments/{}", made["sid"]);
+    let found = tenant.aam("GET", &path, Value::Null).await.expect(200);
+    assert_eq!(found["status"], "SUSPENDED");
+    // A company's own data source takes nothing along.
+    tenant
+        .simulator
+        .delete_object("dataSources", "29771")
+        .unwrap();
+    tenant
+        .aam("GET", "/traits/16440001", Value::Null)
+        .await
+        .expect(200);
+}
