@@ -20,6 +20,9 @@ impl Label for Code {
 pub trait Coded:
     Kind<Id: Copy, NaturalKey = Code, Query = Code, Scope = Vec<DataSourceId>>
 {
+    /// Its data source, and its code where it has one.
+    fn place(&self) -> (DataSourceId, Option<&IntegrationCode>);
+
     /// One list of several data sources, each judged separately, and what may be done with each object.
     fn apply_contents(
         inventory: &mut Inventory,
@@ -141,7 +144,11 @@ macro_rules! coded {
             $($own)*
         }
 
-        impl Coded for $kind {}
+        impl Coded for $kind {
+            fn place(&self) -> (DataSourceId, Option<&IntegrationCode>) {
+                (self.data_source, self.integration_code.as_ref())
+            }
+        }
 
         impl Known for $kind {
             type Listed = Self;

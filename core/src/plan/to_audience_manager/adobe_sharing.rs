@@ -7,11 +7,11 @@ use super::input::{AdobesPair, Pair, has_code};
 use super::planner::Planner;
 use super::users::{TraitUsers, users_of};
 use crate::blocker::Blocker;
-use crate::call::{Call, Kind};
+use crate::call::Call;
 use crate::domain::adobe_sharing::{is_pair_trait, may_be_pair_trait};
 use crate::domain::audience_manager::{Segment, Trait};
 use crate::domain::field::Field;
-use crate::domain::identifier::{DataSourceId, IntegrationCode, SegmentSid};
+use crate::domain::identifier::{DataSourceId, SegmentSid};
 use crate::domain::mark::Mark;
 use crate::domain::segment_rule::SegmentRule;
 use crate::domain::source::{AudienceManagerSelector, Naming, SourceKind};
@@ -166,18 +166,10 @@ impl<'a> Planner<'a> {
             return;
         }
         let mut asked = Plan::<Left>::default();
-        let segments: OwnedObjects<'_, Segment> = OwnedObjects::of(
-            &self.own_slot(|found: &Segment| (found.data_source, found.integration_code.as_ref())),
-            &mut asked,
-            |_, _| true,
-            |_| false,
-        );
-        let traits: OwnedObjects<'_, Trait> = OwnedObjects::of(
-            &self.own_slot(|found: &Trait| (found.data_source, found.integration_code.as_ref())),
-            &mut asked,
-            |_, _| true,
-            |_| false,
-        );
+        let segments: OwnedObjects<'_, Segment> =
+            OwnedObjects::of(&self.own_slot(), &mut asked, |_, _| true, |_| false);
+        let traits: OwnedObjects<'_, Trait> =
+            OwnedObjects::of(&self.own_slot(), &mut asked, |_, _| true, |_| false);
         self.plan.steps.extend(asked.steps);
         let sids: Vec<SegmentSid> = segments.ids();
         let inventory = self.input.inventory;
@@ -206,10 +198,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Where our own of the shared objects is: no status names it once Adobe's is recorded.
-    fn own_slot<K: Coded + Kind>(
-        &self,
-        place: fn(&K) -> (DataSourceId, Option<&IntegrationCode>),
-    ) -> Slot<'a, K> {
+    fn own_slot<K: Coded>(&self) -> Slot<'a, K> {
         let input = self.input;
         let (here, shared_objects) = (self.place.data_source, self.shared_objects);
         let code = &input.desired.code;
@@ -221,7 +210,7 @@ impl<'a> Planner<'a> {
             as_ours: true,
             keys: keys.map(|id| coded(input.inventory, id, code)).collect(),
             other_keys: Vec::new(),
-            has_key: Box::new(move |found| has_code(shared_objects, here, code, place(found))),
+            has_key: Box::new(move |found: &K| has_code(shared_objects, here, code, found.place())),
             description: None,
         }
     }

@@ -339,55 +339,13 @@ fn objects<'a>(deletion: &ObjectDeletion<'a>) -> (Plan<Left>, Objects<'a>) {
         plan.steps.push(Step::ready(Call::list::<Model>(())));
     }
     let recorded = deletion.recorded.ids;
-    let own = recorded.segment_sid.filter(|_| !recorded.observed);
-    let additional = recorded.additional_segments.iter().map(|(_, sid)| *sid);
-    let slot = Slot {
-        recorded: additional.chain(own).collect(),
-        keys: deletion.keys().collect(),
-        has_key: deletion
-            .has_key(|found: &Segment| (found.data_source, found.integration_code.as_ref())),
-        ..deletion.slot()
-    };
-    let gone = deletion.codes_of_gone(
-        &inventory.segments,
-        own,
-        recorded.additional_segments.iter(),
-    );
-    let segments = OwnedObjects::of(
-        &slot,
-        &mut plan,
-        |one, other| one.integration_code == other.integration_code,
-        |found| {
-            found
-                .integration_code
-                .as_ref()
-                .is_some_and(|code| gone.contains(code))
-        },
-    );
-    let own = recorded.trait_sid.filter(|_| !recorded.observed);
-    let look_alikes = || recorded.models.iter().flat_map(|known| &known.traits);
-    let slot = Slot {
-        recorded: own
-            .into_iter()
-            .chain(look_alikes().map(|(_, sid)| *sid))
-            .collect(),
-        keys: deletion.keys().collect(),
-        has_key: deletion
-            .has_key(|found: &Trait| (found.data_source, found.integration_code.as_ref())),
-        ..deletion.slot()
-    };
-    let gone = deletion.codes_of_gone(&inventory.traits, own, look_alikes());
-    let traits = OwnedObjects::of(
-        &slot,
-        &mut plan,
-        |one, other| one.integration_code == other.integration_code,
-        |found| {
-            found
-                .integration_code
-                .as_ref()
-                .is_some_and(|code| gone.contains(code))
-        },
-    );
+    let is_ours = !recorded.observed;
+    let own = recorded.segment_sid.filter(|_| is_ours);
+    let segments: OwnedObjects<'_, Segment> =
+        deletion.owned(&mut plan, own, recorded.additional_segments.iter());
+    let own = recorded.trait_sid.filter(|_| is_ours);
+    let look_alikes = recorded.models.iter().flat_map(|known| &known.traits);
+    let traits: OwnedObjects<'_, Trait> = deletion.owned(&mut plan, own, look_alikes);
     let kept = (traits.ids().into_iter().map(|sid| sid.0))
         .chain(segments.ids().into_iter().map(|sid| sid.0));
     let models = OwnModels {
@@ -521,15 +479,35 @@ impl<'a> ObjectDeletion<'a> {
         })
     }
 
-    /// The code of our source, or one below it, in a data source of ours.
-    fn has_key<K: 'static>(
+    /// The objects of one kind that are ours: the shared one, and those of entries. Of one code one is kept.
+    fn owned<'r, K: Coded>(
         &self,
-        place: fn(&K) -> (DataSourceId, Option<&IntegrationCode>),
-    ) -> Box<dyn Fn(&K) -> bool + 'a> {
+        plan: &mut Plan<Left>,
+        own: Option<K::Id>,
+        entries: impl Iterator<Item = &'r (Box<str>, K::Id)> + Clone,
+    ) -> OwnedObjects<'a, K> {
+        let recorded = entries.clone().map(|(_, sid)| *sid);
+        let slot = Slot {
+            recorded: recorded.chain(own).collect(),
+            keys: self.keys().collect(),
+            has_key: self.has_key(),
+            ..self.slot()
+        };
+        let gone = self.codes_of_gone(K::table(self.inventory), own, entries);
+        OwnedObjects::of(
+            &slot,
+            plan,
+            |one: &K, other| one.place().1 == other.place().1,
+            |found| found.place().1.is_some_and(|code| gone.contains(code)),
+        )
+    }
+
+    /// The code of our source, or one below it, in a data source of ours.
+    fn has_key<K: Coded>(&self) -> Box<dyn Fn(&K) -> bool + 'a> {
         let (code, data_sources) = (self.code(), self.recorded.data_sources);
         let below = code.as_ref().map(|code| format!("{code}."));
         Box::new(move |found| {
-            let (data_source, found) = place(found);
+            let (data_source, found) = found.place();
             let is_below = |found: &IntegrationCode| {
                 let below = below.as_deref();
                 below.is_some_and(|below| found.as_str().starts_with(below))

@@ -292,7 +292,6 @@ impl<'a> Planner<'a> {
         let recorded = recorded.find(|(key, _)| *key == declared.key);
         Slot {
             recorded: recorded.map(|(_, sid)| *sid).into_iter().collect(),
-            has_key: self.has_trait_code(&declared.code),
             ..self.slot(&declared.code, &declared.description)
         }
     }

@@ -71,20 +71,8 @@ impl<'a> Planner<'a> {
         let own = recorded.trait_sid.filter(|_| !recorded.observed);
         Slot {
             recorded: own.into_iter().collect(),
-            has_key: self.has_trait_code(code),
             ..self.slot(code, &input.desired.description)
         }
-    }
-
-    pub(super) fn has_trait_code(
-        &self,
-        code: &'a IntegrationCode,
-    ) -> Box<dyn Fn(&Trait) -> bool + 'a> {
-        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
-        Box::new(move |found| {
-            let key = (found.data_source, found.integration_code.as_ref());
-            has_code(shared_objects, place, code, key)
-        })
     }
 
     /// Beside Adobe's own objects our further traits are where Adobe's trait is.
@@ -97,13 +85,13 @@ impl<'a> Planner<'a> {
 
     /// By its integration code, where it belongs and in our other data sources: labels change, and an object keeps its sid
     /// on the way from one data source to the next.
-    pub(super) fn slot<K>(&self, code: &IntegrationCode, description: &'a str) -> Slot<'a, K>
+    pub(super) fn slot<K>(&self, code: &'a IntegrationCode, description: &'a str) -> Slot<'a, K>
     where
         K: Coded,
     {
         let input = self.input;
-        let place = self.place.data_source;
-        let others = self.shared_objects.data_sources();
+        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
+        let others = shared_objects.data_sources();
         let others = others.filter(|id| *id != place && !self.observes());
         Slot {
             inventory: input.inventory,
@@ -112,7 +100,9 @@ impl<'a> Planner<'a> {
             as_ours: true,
             keys: vec![coded(input.inventory, place, code)],
             other_keys: others.map(|id| coded(input.inventory, id, code)).collect(),
-            has_key: Box::new(|_| false),
+            has_key: Box::new(move |found: &K| {
+                has_code(shared_objects, place, code, found.place())
+            }),
             description: Some(description),
         }
     }

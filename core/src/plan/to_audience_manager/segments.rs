@@ -1,7 +1,7 @@
 //! The shared segment and the additional ones.
 
 use super::activation::Activation;
-use super::input::{Pair, has_code};
+use super::input::Pair;
 use super::planner::{Planner, TraitState};
 use crate::blocker::Blocker;
 use crate::call::{Call, NEW_TRAIT, Step};
@@ -129,13 +129,8 @@ impl<'a> Planner<'a> {
         description: &'a str,
         recorded: Option<SegmentSid>,
     ) -> Slot<'a, Segment> {
-        let (place, shared_objects) = (self.place.data_source, self.shared_objects);
         Slot {
             recorded: recorded.into_iter().collect(),
-            has_key: Box::new(move |found: &Segment| {
-                let key = (found.data_source, found.integration_code.as_ref());
-                has_code(shared_objects, place, code, key)
-            }),
             ..self.slot(code, description)
         }
     }
