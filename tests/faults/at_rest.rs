@@ -75,10 +75,10 @@ enum Use {
 /// of the other an answer holds no more than sixty audiences, each data source is listed by itself, and so are the mappings,
 /// in pages.
 #[rstest]
-#[case::to_audience_manager(500, 0, Use::None, (5, 4, 6), (7, 6, 8))]
-#[case::to_experience_platform(0, 500, Use::None, (4, 4, 5), (5, 6, 6))]
-#[case::both_in_use(500, 500, Use::DestinationsAndLabels, (6, 7, 8), (14, 11, 16))]
-#[case::mappings_listed_apart(500, 0, Use::MappingsListedApart, (7, 4, 8), (15, 6, 14))]
+#[case::to_audience_manager(500, 0, Use::None, (5, 6, 6), (7, 10, 8))]
+#[case::to_experience_platform(0, 500, Use::None, (4, 6, 5), (5, 10, 6))]
+#[case::both_in_use(500, 500, Use::DestinationsAndLabels, (6, 11, 8), (14, 18, 16))]
+#[case::mappings_listed_apart(500, 0, Use::MappingsListedApart, (7, 6, 8), (15, 10, 14))]
 fn hundreds_of_a_direction_cost_a_few_lists_and_their_pages_a_pass_and_no_write(
     #[case] forth: usize,
     #[case] back: usize,
