@@ -342,6 +342,7 @@ mod tests {
     /// Law L1 as a table: what a description says, by the other two signs.
     #[rstest]
     #[case::ours("[audience-sharing:us/marketing/loyal#11111111]", [Unrelated, Owned, Owned, Owned])]
+    #[case::of_another_entry("[audience-sharing:us/marketing/loyal#11111111:look]", [Unrelated, Unrelated, Unrelated, Unrelated])]
     #[case::no_mark("By hand", [Unrelated, Unmarked, Blocked(Reason::OwnershipLost), Owned])]
     #[case::another_incarnation(
         "[audience-sharing:us/marketing/loyal#22222222]",
