@@ -217,7 +217,7 @@ fn what_it_is_made_of_never_changes_and_is_reported(#[case] drift: Drift) {
     );
 }
 
-/// Two of one basis are told apart by the keys in their marks.
+/// The keys in their marks distinguish two of one basis.
 #[test]
 fn two_models_of_one_basis_are_two() {
     let other = DeclaredModel {
@@ -339,13 +339,13 @@ fn deletion<'a>(world: &'a World, data_sources: &'a [DataSourceId]) -> RecordedO
 
 fn clean_up(world: &mut World, cleanup: &Cleanup<'_>) -> Vec<String> {
     world.calls.clear();
-    let (mark, nobody): (_, BTreeSet<ShareName>) = (mark_of(&name("loyal")), BTreeSet::new());
+    let (mark, no_one): (_, BTreeSet<ShareName>) = (mark_of(&name("loyal")), BTreeSet::new());
     let source = of_audience("I");
     for _ in 0..32 {
         let data_sources: Vec<_> = world.tenant.data_sources.keys().copied().collect();
         let plan = cleanup::plan_cleanup(
             DeletionInput {
-                claimant: claimant(&mark, &nobody),
+                claimant: claimant(&mark, &no_one),
                 source: Some(&source),
                 recorded: Made::InAudienceManager(deletion(world, &data_sources)),
                 inventory: &world.inventory,

@@ -65,19 +65,22 @@ impl DependencyIndex {
 
     /// Whether any share depends on a destination: only then are they listed.
     pub(super) fn wants_destinations(&self) -> bool {
-        // Keys of one kind are neighbors in the map: this is asked with every reconcile.
-        let first = Bound::Included(&Key::Destination(DestinationId(0)));
-        let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
-        let found = from_there.next().map(|(key, _)| &**key);
+        let found = self.next_from(&Key::Destination(DestinationId(0)));
         matches!(found, Some(Key::Destination(_) | Key::DestinationName(_)))
     }
 
     /// Whether any share depends on a model: only then are they listed.
     pub(super) fn wants_models(&self) -> bool {
-        let first = Bound::Included(&Key::Model(ModelId(0)));
-        let mut from_there = self.shares.range::<Key, _>((first, Bound::Unbounded));
-        let found = from_there.next().map(|(key, _)| &**key);
+        let found = self.next_from(&Key::Model(ModelId(0)));
         matches!(found, Some(Key::Model(_) | Key::Baseline(_)))
+    }
+
+    /// Keys of one kind are neighbors in the map, so that a look at the next one is enough: this is asked with every
+    /// reconcile.
+    fn next_from(&self, first: &Key) -> Option<&Key> {
+        let from_there = (Bound::Included(first), Bound::Unbounded);
+        let mut found = self.shares.range::<Key, _>(from_there);
+        found.next().map(|(key, _)| &**key)
     }
 
     pub(super) fn of(&self, touched: &[Key]) -> BTreeSet<ShareName> {

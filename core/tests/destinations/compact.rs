@@ -190,7 +190,7 @@ fn a_destination_with_a_status_that_no_person_sets_is_mapped_and_reported() {
     let plan = world.settle(&share, &gamers());
     assert_eq!(reasons(&plan), [Reason::ObjectSuspended]);
     let message = plan.blockers[0].message();
-    let told = "Destination 4711 \"Shop\" has the status \"SUSPENDED\"";
-    assert_eq!(message.matches(told).count(), 1, "{message}");
+    let said = "Destination 4711 \"Shop\" has the status \"SUSPENDED\"";
+    assert_eq!(message.matches(said).count(), 1, "{message}");
     assert_eq!(world.tenant.mappings.len(), 2);
 }

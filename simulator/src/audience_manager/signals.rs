@@ -1,4 +1,4 @@
-//! Derived signals (audience-manager.md §6.4): one key and value stands for another. No trait is filled by them.
+//! Derived signals (audience-manager.md §6.4): one key and value in place of another. No trait is filled by them.
 
 use serde_json::json;
 

@@ -40,7 +40,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         modelled(Reason::ModelRunning, "a model was just created"),
         modelled(
             Reason::ModelWithoutData,
-            "a model ran, and nobody was in its baseline or its data sources",
+            "a model ran, and its baseline or its data sources had no members",
         )
         .before(|world| {
             let soon = json!({"modelRunMs": 1_000, "modelRunStatus": 2});
