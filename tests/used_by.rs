@@ -59,7 +59,7 @@ async fn segments_models_and_destinations_are_looked_up_when_asked_and_never_at_
         "elementStatus": "active", "url": "https://by-hand.example"});
     control.create("mappings", &by_hand).await.unwrap();
 
-    // At rest nobody asks. In the first pass it shows that the two data sources, ours and Adobe's, must be listed apart.
+    // At rest none is asked. In the first pass it shows that the two data sources, ours and Adobe's, must be listed apart.
     world.look_now("loyal").await;
     control.clear_calls().await.unwrap();
     world.look_now("loyal").await;
